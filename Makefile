@@ -1,0 +1,55 @@
+# One place for what people and CI type. Everything lands in .venv and .tools; nothing else is touched,
+# but for Debian packages that `make test` needs, when it runs as root.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export UV_PYTHON_DOWNLOADS ?= automatic
+
+PYTHON ?= python3
+UV = $(shell command -v uv || echo .tools/bin/uv)
+BIN = .venv/bin
+
+.PHONY: help
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: .venv/.ready ## make the virtual environment from requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@command -v $(UV) >/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools uv
+	$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
+	$(UV) pip sync --quiet --require-hashes requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 ends after 60 s
+	@$(BIN)/driftmeter demo --drift $(or $(DRIFT),false) $(if $(FOR),--for $(FOR))
+
+.PHONY: test
+test: setup debian lint ## pass every test
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: setup ## check style and types
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy
+
+.PHONY: debian
+debian: ## install what the tests run for real: nginx, prometheus, alertmanager, dnsmasq
+	@sh scripts/debian.sh
+
+.PHONY: format
+format: setup ## put the code in the project's style
+	$(BIN)/ruff check --quiet --fix
+	$(BIN)/ruff format --quiet
+
+.PHONY: lock
+lock: ## renew requirements.lock from pyproject.toml
+	$(UV) export --quiet --upgrade --all-extras --all-groups --no-emit-project --no-header --no-annotate \
+	  --format requirements-txt --output-file requirements.lock
+
+.PHONY: clean
+clean: ## remove what make has made
+	rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
