@@ -1,0 +1,181 @@
+"""Fitting: from a reference to a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import narwhals as nw
+import numpy as np
+
+from driftmeter.binning import Binner
+from driftmeter.errors import ProfileError
+from driftmeter.frames import Column, Dictionary, as_frame, column_of
+from driftmeter.grid import CategoryGrid, CategoryType, NumericGrid, canonical
+from driftmeter.profile import Feature, Part, Profile
+from driftmeter.rows import Reader
+from driftmeter.types import Floats, Kind
+
+MIN_CATEGORY_ROWS = 30
+"""A category has a bin of its own from this many reference rows on: below, its rate is too uncertain."""
+MOST_CATEGORIES = 128
+MOST_KNOWN = 10_000
+
+KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
+
+
+def fit_profile(
+    frame: Any,
+    *,
+    model: str,
+    prediction: str | None,
+    label: str | None,
+    time: str | None,
+    independent: bool,
+    include: Iterable[str] | None,
+    exclude: Iterable[str],
+    kinds: Mapping[str, str],
+    bins: int,
+) -> Profile:
+    """Make a profile; see `Profile.fit`."""
+    data = as_frame(frame)
+    if len(data) == 0:
+        raise ProfileError("the reference has no rows")
+    if not 2 <= bins <= 1024:
+        raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
+    wanted, left_out = _choose(
+        data.columns, include, exclude, not_features={"label": label, "time": time}, mentioned=(prediction, *kinds)
+    )
+    grids: list[tuple[str, Kind, Part | None, NumericGrid | CategoryGrid]] = []
+    columns: dict[str, Column] = {}
+    for name in wanted:
+        series = data[name]
+        kind = kinds.get(name) or _kind_of(series.dtype)
+        if kind not in KINDS:
+            left_out[name] = kind
+            continue
+        columns[name] = _as_kind(name, series, kind)
+        grids.append(_grid(name, kind, series.dtype, columns[name], bins))
+    drafts = tuple(
+        Feature(
+            name if part is None else f"{name} {part}",
+            kind,
+            "prediction" if name == prediction else "feature",
+            grid,
+            (0,) * grid.size,
+            name,
+            part,
+        )
+        for name, kind, part, grid in grids
+    )
+    return _counted(Profile(model, len(data), drafts, left_out, independent), columns)
+
+
+def _counted(draft: Profile, columns: Mapping[str, Column]) -> Profile:
+    """Fill in the reference's counts by the very code that will count live rows."""
+    rows, rejected, _ = Reader(draft).read_columns(columns)
+    if rejected:
+        first = rejected[0]
+        raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
+    counts = Binner(draft).observe(rows).counts
+    features = tuple(
+        Feature(f.name, f.kind, f.role, f.grid, tuple(counts[part].tolist()), f.column, f.part)
+        for f, part in draft.slices()
+    )
+    return Profile(draft.model, draft.rows, features, draft.left_out, draft.independent)
+
+
+def _choose(
+    columns: list[str],
+    include: Iterable[str] | None,
+    exclude: Iterable[str],
+    *,
+    not_features: Mapping[str, str | None],
+    mentioned: Iterable[str | None],
+) -> tuple[list[str], dict[str, str]]:
+    """Return the columns to monitor in the frame's order, and why the others are left out."""
+    include = None if include is None else list(include)
+    exclude, mentioned = list(exclude), list(mentioned)
+    for name in [*(include or ()), *exclude, *not_features.values(), *mentioned]:
+        if name is not None and name not in columns:
+            raise ProfileError(f"no column {name!r}; there are: {', '.join(columns)}")
+    asked = {name for name in mentioned if name}  # such as the hour of the time column
+    left_out = {name: f"the {what}" for what, name in not_features.items() if name and name not in asked}
+    for name in exclude:
+        left_out.setdefault(name, "excluded")
+    if include is not None:
+        keep = {*include, *asked}
+        left_out |= {name: "not included" for name in columns if name not in keep and name not in left_out}
+    return [name for name in columns if name not in left_out], left_out
+
+
+def _kind_of(dtype: nw.dtypes.DType) -> str:
+    """Return the kind of a column, or a sentence that says why it has none."""
+    if dtype.is_numeric():
+        return "numeric"
+    if dtype == nw.Boolean:
+        return "boolean"
+    if isinstance(dtype, nw.String | nw.Categorical | nw.Enum | nw.Object | nw.Unknown):
+        return "categorical"
+    if isinstance(dtype, nw.Datetime | nw.Date):
+        return "a date-time; ask for its hour or weekday"
+    return f"of type {dtype}, which is not monitored"
+
+
+def _as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
+    """Return the column's values, read as that kind."""
+    if kind in ("hour", "weekday"):
+        if not isinstance(series.dtype, nw.Datetime | nw.Date):
+            raise ProfileError(f"column {name!r}: its {kind} needs a date-time column, got {series.dtype}")
+    elif kind == "numeric" and not series.dtype.is_numeric():
+        try:
+            series = series.cast(nw.Float64)
+        except Exception as error:  # each backend raises its own
+            raise ProfileError(f"column {name!r}: expected numbers, got {series.dtype}: {error}") from error
+    return column_of(series)
+
+
+def _grid(
+    name: str, kind: str, dtype: nw.dtypes.DType, column: Column, bins: int
+) -> tuple[str, Kind, Part | None, NumericGrid | CategoryGrid]:
+    if kind == "numeric":
+        assert isinstance(column, np.ndarray)
+        values: Floats = column[np.isfinite(column)].astype(np.float64)
+        return name, "numeric", None, NumericGrid.fit(values, bins=bins, single=column.dtype == np.float32)
+    if kind == "boolean":
+        return name, "boolean", None, CategoryGrid.boolean()
+    if kind in ("hour", "weekday"):
+        texts = tuple(str(value) for value in range(24 if kind == "hour" else 7))
+        return name, "categorical", cast(Part, kind), CategoryGrid(texts, (), 0, "integer")
+    grid = CategoryGrid.fit(
+        _category_counts(name, column, _category_type(dtype)),
+        dtype=_category_type(dtype),
+        min_rows=MIN_CATEGORY_ROWS,
+        most_bins=MOST_CATEGORIES,
+        most_known=MOST_KNOWN,
+    )
+    return name, "categorical", None, grid
+
+
+def _category_type(dtype: nw.dtypes.DType) -> CategoryType:
+    if dtype.is_integer():
+        return "integer"
+    return "float" if dtype.is_numeric() else "boolean" if dtype == nw.Boolean else "string"
+
+
+def _category_counts(name: str, column: Column, dtype: CategoryType) -> dict[str, int]:
+    if isinstance(column, np.ndarray):
+        distinct, inverse = np.unique(column, return_inverse=True)
+        column = Dictionary(inverse.reshape(-1), tuple(distinct.tolist()))
+    elif isinstance(column, list):
+        column = Dictionary.encode(column)
+    rows = np.bincount(column.indices[column.indices >= 0], minlength=len(column.values))
+    counts: dict[str, int] = {}
+    for value, count in zip(column.values, rows.tolist(), strict=True):
+        try:
+            text = canonical(value, dtype)
+        except TypeError as error:
+            raise ProfileError(f"column {name!r}: expected categories (texts or numbers), got {error}") from error
+        if text is not None:
+            counts[text] = counts.get(text, 0) + count
+    return counts

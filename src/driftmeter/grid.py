@@ -1,0 +1,278 @@
+"""Grids: which bin of a feature a value falls in, fixed by the reference for good."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal, Protocol
+
+import numpy as np
+
+from driftmeter.types import JSON, Floats
+
+CategoryType = Literal["string", "integer", "float", "boolean"]
+
+_LARGEST = float(np.finfo(np.float64).max)
+
+
+class Grid(Protocol):
+    """What drift tests and views need to know of a grid: its bins in order, by name."""
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        ...
+
+    @property
+    def present(self) -> slice:
+        """The bins of values that are there and finite."""
+        ...
+
+    @property
+    def special(self) -> dict[str, int]:
+        """Index of each bin that has a name of its own, such as `missing`."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A readable name for each bin."""
+        ...
+
+
+@dataclass(frozen=True)
+class NumericGrid:
+    """Bins of a number, in the order of the number line.
+
+    `cuts` ascend: the far low bound, the reference's minimum, the inner edges, just above the maximum,
+    just above the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the
+    bins are far below, below, the core, above, far above; behind them come missing and not finite.
+    `single` says that values are rounded to float32 first, as the reference's were.
+    """
+
+    cuts: tuple[float, ...]
+    single: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return len(self.cuts) + 3
+
+    @property
+    def core(self) -> slice:
+        """The bins between the reference's minimum and maximum."""
+        return slice(2, len(self.cuts) - 1)
+
+    @property
+    def present(self) -> slice:
+        """All bins of finite values, in order."""
+        return slice(0, len(self.cuts) + 1)
+
+    @cached_property
+    def special(self) -> dict[str, int]:
+        """Index of the bins outside the core."""
+        n = len(self.cuts)
+        return {
+            "far below": 0,
+            "below": 1,
+            "above": n - 1,
+            "far above": n,
+            "missing": n + 1,
+            "not finite": n + 2,
+        }
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Half-open intervals for the core, names for the rest."""
+        edges = self.cuts[1:-1]
+        core = [f"[{low:.6g}, {high:.6g})" for low, high in pairwise(edges)]
+        return ("far below", "below", *core, "above", "far above", "missing", "not finite")
+
+    @cached_property
+    def edges(self) -> Floats:
+        """The cuts as an array."""
+        return np.array(self.cuts, dtype=np.float64)
+
+    def to_json(self) -> JSON:
+        """Plain JSON; floats round-trip."""
+        return {"cuts": list(self.cuts), "single": self.single}
+
+    @classmethod
+    def from_json(cls, data: JSON) -> NumericGrid:
+        """Read what `to_json` wrote; raises ValueError where the cuts do not ascend."""
+        cuts = tuple(float(cut) for cut in data["cuts"])
+        if len(cuts) < 4 or not all(map(math.isfinite, cuts)) or list(cuts) != sorted(cuts):
+            raise ValueError(f"expected at least 4 finite ascending cuts, got {len(cuts)}: {cuts[:5]}…")
+        return cls(cuts, bool(data["single"]))
+
+    @classmethod
+    def fit(cls, values: Floats, *, bins: int, single: bool) -> NumericGrid:
+        """Place the cuts by the finite values of a reference.
+
+        At most `bins` distinct values get a bin each; else the bins hold equal shares, but a value that
+        alone fills more than a bin is a bin by itself. Depends on the values, never on their order.
+        """
+        ordered = np.sort(values)
+        if ordered.size == 0:
+            ordered = np.zeros(1)
+        starts = np.unique(ordered)
+        if len(starts) > bins:
+            ranks = np.arange(1, bins) * len(ordered) // bins
+            chosen, times = np.unique(np.concatenate([ordered[:1], ordered[ranks]]), return_counts=True)
+            after_ties = np.nextafter(chosen[times > 1], np.inf)
+            starts = np.unique(np.concatenate([chosen, after_ties[after_ties <= ordered[-1]]]))
+        low, high = float(ordered[0]), float(ordered[-1])
+        median = float(ordered[(len(ordered) - 1) // 2])
+        far_low, far_high = low - (median - low) / 2, high + (high - median) / 2
+        outer = [np.nextafter(high, np.inf), np.nextafter(far_high, np.inf)]
+        cuts = np.clip([far_low, *starts, *outer], -_LARGEST, _LARGEST)
+        return cls(tuple(float(cut) for cut in cuts), single)
+
+
+@dataclass(frozen=True)
+class CategoryGrid:
+    """Bins of a category: one for each frequent one, then other, unseen, missing.
+
+    `others` are the 64-bit hashes of the known categories without a bin of their own, ascending; None means
+    that there were too many to keep, and then nothing is ever `unseen`. `once` is the number of categories
+    that the reference held exactly once: by Good–Turing, what `unseen` may expect.
+    """
+
+    categories: tuple[str, ...]
+    others: tuple[int, ...] | None
+    once: int = 0
+    dtype: CategoryType = "string"
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return len(self.categories) + 3
+
+    @property
+    def present(self) -> slice:
+        """All bins but `missing`."""
+        return slice(0, len(self.categories) + 2)
+
+    @cached_property
+    def special(self) -> dict[str, int]:
+        """Index of the bins that are not one category."""
+        n = len(self.categories)
+        return {"other": n, "unseen": n + 1, "missing": n + 2}
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The categories themselves, then the names of the rest."""
+        return (*self.categories, "other", "unseen", "missing")
+
+    @cached_property
+    def _bins(self) -> dict[str, int]:
+        return {category: index for index, category in enumerate(self.categories)}
+
+    @cached_property
+    def _others(self) -> frozenset[int] | None:
+        return None if self.others is None else frozenset(self.others)
+
+    def bin_of(self, text: str | None) -> int:
+        """Return the bin of a canonical text; None is missing."""
+        n = len(self.categories)
+        if text is None:
+            return n + 2
+        found = self._bins.get(text)
+        if found is not None:
+            return found
+        known = self._others is None or hash64(text) in self._others
+        return n if known else n + 1
+
+    def to_json(self) -> JSON:
+        """Plain JSON; the hashes as base64 of little-endian 64-bit integers."""
+        packed = None
+        if self.others is not None:
+            packed = base64.b64encode(np.array(self.others, dtype="<u8").tobytes()).decode()
+        return {"categories": list(self.categories), "others": packed, "once": self.once, "dtype": self.dtype}
+
+    @classmethod
+    def from_json(cls, data: JSON) -> CategoryGrid:
+        """Read what `to_json` wrote."""
+        others = data["others"]
+        if others is not None:
+            others = tuple(np.frombuffer(base64.b64decode(others), dtype="<u8").tolist())
+        return cls(tuple(data["categories"]), others, int(data["once"]), data["dtype"])
+
+    @classmethod
+    def fit(
+        cls, counts: dict[str, int], *, dtype: CategoryType, min_rows: int, most_bins: int, most_known: int
+    ) -> CategoryGrid:
+        """Give the most frequent categories bins of their own; `counts` maps canonical text to rows."""
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        own = tuple(text for text, rows in ranked[:most_bins] if rows >= min_rows)
+        rest = [text for text, _ in ranked[len(own) :]]
+        others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
+        return cls(own, others, sum(rows == 1 for rows in counts.values()), dtype)
+
+    @classmethod
+    def boolean(cls) -> CategoryGrid:
+        """The grid of every boolean feature."""
+        return cls(("false", "true"), (), 0, "boolean")
+
+
+def hash64(text: str) -> int:
+    """Hash a category to 64 bits, the same on every machine and in every version."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def canonical(value: object, dtype: CategoryType) -> str | None:
+    """Return the one text form of a category, or None where it is missing.
+
+    Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and
+    Arrow alike; the text "1" is the number 1 exactly where the reference's categories were numbers.
+    Raises TypeError on lists, objects and other values that are no category.
+
+    >>> canonical(1.0, "integer"), canonical("1", "integer"), canonical(True, "boolean"), canonical(1.5, "string")
+    ('1', '1', 'true', '1.5')
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_):
+        if dtype in ("integer", "float"):
+            raise TypeError("a boolean")
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _canonical_text(value, dtype)
+    if isinstance(value, int | np.integer):
+        value = int(value)
+    elif isinstance(value, float | np.floating):
+        value = float(value)
+        if math.isnan(value):
+            return None
+        if value.is_integer():
+            value = int(value)
+    else:
+        raise TypeError(f"a {type(value).__name__}")
+    if dtype == "boolean":
+        if value not in (0, 1):
+            raise TypeError(f"the number {value}")
+        return "true" if value else "false"
+    return str(value)
+
+
+def _canonical_text(text: str, dtype: CategoryType) -> str:
+    if dtype == "string":
+        return text
+    if dtype == "boolean":
+        lowered = text.strip().lower()
+        if lowered in ("true", "false"):
+            return lowered
+        if lowered in ("0", "1"):
+            return "true" if lowered == "1" else "false"
+        raise TypeError(f"the text {text[:40]!r}")
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if math.isfinite(number) and number.is_integer():
+        # through int where the text is one: beyond 2**53 a float would merge neighbours
+        return str(int(text)) if text.strip().lstrip("+-").isdecimal() else str(int(number))
+    return str(number)

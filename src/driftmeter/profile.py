@@ -1,0 +1,232 @@
+"""The profile: the frozen, versioned artefact made from a reference. Kilobytes of JSON, no raw rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from driftmeter.errors import ProfileError, ProfileFormatError
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.types import JSON, Counts, Kind, Role
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+FORMAT = "driftmeter-profile"
+VERSION = 1
+
+Part = Literal["hour", "weekday"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
+
+    `column` is where a row carries the value; `part` is set where the feature is the hour or the weekday
+    (in UTC) of a date-time column.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    grid: NumericGrid | CategoryGrid
+    counts: tuple[int, ...]
+    column: str
+    part: Part | None = None
+
+    @cached_property
+    def reference(self) -> Counts:
+        """The reference's counts, shape (bins,)."""
+        return np.array(self.counts, dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return self.grid.size
+
+    def to_json(self) -> JSON:
+        """Plain JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "role": self.role,
+            "column": self.column,
+            "part": self.part,
+            "grid": self.grid.to_json(),
+            "counts": list(self.counts),
+        }
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Feature:
+        """Read what `to_json` wrote."""
+        grid = (NumericGrid if data["kind"] == "numeric" else CategoryGrid).from_json(data["grid"])
+        counts = tuple(int(count) for count in data["counts"])
+        if len(counts) != grid.size:
+            raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
+        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data.get("part"))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A model's reference, frozen: schema, grids, counts, digest.
+
+    >>> import polars
+    >>> frame = polars.DataFrame({"age": [31.0, 45.0, None], "city": ["Ulm", "Bonn", "Ulm"]})
+    >>> profile = Profile.fit(frame, model="credit")
+    >>> [(feature.name, feature.kind) for feature in profile.features]
+    [('age', 'numeric'), ('city', 'categorical')]
+    """
+
+    model: str
+    rows: int
+    features: tuple[Feature, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Columns that are not monitored, and why."""
+    independent: bool = False
+    """True where the rows were drawn independently of each other, as its maker said."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be judged."""
+        if not self.model or "/" in self.model:
+            raise ProfileError(f"model: expected a name without '/', got {self.model!r}")
+        names = [feature.name for feature in self.features]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if twice:
+            raise ProfileError(f"two features have the name {twice[0]!r}")
+        if not self.features:
+            raise ProfileError(f"no column can be monitored; left out: {dict(self.left_out)}")
+        if self.rows < 1:
+            raise ProfileError("the reference has no rows")
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each feature's bins start in a vector of counts; one more entry is the vector's length."""
+        sizes = [feature.size for feature in self.features]
+        return tuple(int(offset) for offset in np.concatenate([[0], np.cumsum(sizes)]))
+
+    @property
+    def bins(self) -> int:
+        """Length of a vector of counts: all bins of all features."""
+        return self.offsets[-1]
+
+    def slices(self) -> Iterable[tuple[Feature, slice]]:
+        """Yield each feature with its part of a vector of counts."""
+        for index, feature in enumerate(self.features):
+            yield feature, slice(self.offsets[index], self.offsets[index + 1])
+
+    @cached_property
+    def _content(self) -> JSON:
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "model": self.model,
+            "rows": self.rows,
+            "independent": self.independent,
+            "left_out": dict(sorted(self.left_out.items())),
+            "features": [feature.to_json() for feature in self.features],
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the content, 32 hexadecimal digits: two profiles are the same exactly when their digests are."""
+        return _digest(self._content)
+
+    def to_json(self) -> JSON:
+        """Plain JSON with the digest."""
+        return {**self._content, "digest": self.digest}
+
+    def dumps(self) -> bytes:
+        """Serialise to UTF-8 JSON; the same profile always gives the same bytes."""
+        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+    def dump(self, path: str | Path) -> None:
+        """Write the profile to a file."""
+        Path(path).write_bytes(self.dumps() + b"\n")
+
+    @classmethod
+    def loads(cls, data: bytes | str) -> Profile:
+        """Read a profile; raises ProfileFormatError on anything else, another version, or altered content."""
+        try:
+            content = json.loads(data)
+        except ValueError as error:
+            raise ProfileFormatError(f"expected a profile as JSON, got text that is not JSON: {error}") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            got = content.get("format") if isinstance(content, dict) else type(content).__name__
+            raise ProfileFormatError(f'expected a profile (JSON with "format": "{FORMAT}"), got {got!r}')
+        if content.get("version") != VERSION:
+            raise ProfileFormatError(
+                f"expected a profile of version {VERSION}, got version {content.get('version')!r}: "
+                "make it anew with `driftmeter profile`"
+            )
+        digest = content.pop("digest", None)
+        try:
+            profile = cls(
+                content["model"],
+                int(content["rows"]),
+                tuple(Feature.from_json(feature) for feature in content["features"]),
+                dict(content["left_out"]),
+                bool(content["independent"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ProfileFormatError(f"the profile is damaged: {type(error).__name__}: {error}") from error
+        if digest != profile.digest:
+            raise ProfileFormatError(
+                f"the profile was altered: its content has the digest {profile.digest}, it says {digest!r}"
+            )
+        return profile
+
+    @classmethod
+    def load(cls, path: str | Path) -> Profile:
+        """Read a profile from a file; raises ProfileFormatError naming the file."""
+        try:
+            return cls.loads(Path(path).read_bytes())
+        except ProfileFormatError as error:
+            raise ProfileFormatError(f"{path}: {error}") from error
+
+    @classmethod
+    def fit(
+        cls,
+        frame: IntoFrame,
+        *,
+        model: str,
+        prediction: str | None = None,
+        label: str | None = None,
+        time: str | None = None,
+        independent: bool = False,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        kinds: Mapping[str, str] | None = None,
+        bins: int = 64,
+    ) -> Profile:
+        """Make a profile of a pandas, polars or pyarrow frame.
+
+        `kinds` overrides what a column is: "numeric", "categorical", "boolean", or "hour" or "weekday" for a
+        date-time column, which is left out otherwise. `label` and `time` are never features. `include` and
+        `exclude` name columns. The order of the rows does not matter. Raises ProfileError, naming the column.
+        """
+        from driftmeter.fit import fit_profile
+
+        return fit_profile(
+            frame,
+            model=model,
+            prediction=prediction,
+            label=label,
+            time=time,
+            independent=independent,
+            include=include,
+            exclude=exclude,
+            kinds=kinds or {},
+            bins=bins,
+        )
+
+
+def _digest(content: JSON) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

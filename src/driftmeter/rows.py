@@ -1,0 +1,244 @@
+"""Rows: what any door was sent, typed by the profile's schema and ready for binning.
+
+Every door (JSON, msgpack, Arrow, frames, the SDK) comes through here, so that the same value falls in the
+same bin whichever way it came.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from driftmeter.errors import InputError
+from driftmeter.frames import Column, Dictionary
+from driftmeter.grid import CategoryGrid, NumericGrid, canonical
+from driftmeter.profile import Feature, Part, Profile
+from driftmeter.types import JSON, Codes, Floats
+
+_MOST_CACHED = 65_536
+_MOST_SHAPES = 1_024
+_NUMBER_TYPES = frozenset([float, int, type(None)])
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One value that could not be read, and with it its row."""
+
+    row: int
+    field: str
+    expected: str
+    got: str
+
+    def to_json(self) -> JSON:
+        """Plain JSON."""
+        return {"row": self.row, "field": self.field, "expected": self.expected, "got": self.got}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed rows: `numbers` (rows, numeric features) float64 with NaN for missing; `codes` (rows, other
+    features) local bins; `index` (rows,) where each stood in what was sent."""
+
+    numbers: Floats
+    codes: Codes
+    index: Codes
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.index)
+
+    def take(self, chosen: Codes) -> Rows:
+        """Return some of the rows."""
+        return Rows(self.numbers[chosen], self.codes[chosen], self.index[chosen])
+
+
+@dataclass
+class _Bad:
+    """The values of one batch that could not be read."""
+
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def add(self, row: int, name: str, expected: str, got: str) -> None:
+        self.rejected.append(Rejected(row, name, expected, got))
+
+
+class Reader:
+    """Types rows by a profile. Keeps a bounded cache of category texts; otherwise without state."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Sort the features by how they are read."""
+        self.profile = profile
+        self.numeric = [f for f in profile.features if isinstance(f.grid, NumericGrid)]
+        self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
+        self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
+        self._known = frozenset(self.names)
+        self._single = np.array([f.grid.single for f in self.numeric if isinstance(f.grid, NumericGrid)], bool)
+        # most records of a stream have the same keys in the same order
+        self._shapes: dict[tuple[str, ...], int] = {}
+        self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.others}
+
+    def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
+        """Read rows given as mappings.
+
+        Returns the rows that could be read, the values that could not, and the number of values under
+        columns that the profile does not know. A record that is no mapping is rejected like a bad value.
+        """
+        bad = _Bad()
+        plain: list[Mapping[str, Any]] = []
+        for row, record in enumerate(records):
+            if isinstance(record, Mapping):
+                plain.append(record)
+            else:
+                bad.add(row, "", "an object of features", describe(record))
+                plain.append({})
+        columns: dict[str, Column] = {name: [record.get(name) for record in plain] for name in self.names}
+        return self._finish(columns, len(plain), bad, sum(map(self._ignored, plain)))
+
+    def read_columns(self, columns: Mapping[str, Column]) -> tuple[Rows, list[Rejected], int]:
+        """Read rows given as columns of equal length; raises InputError where the lengths differ."""
+        lengths = {name: len(column) for name, column in columns.items()}
+        rows = next(iter(lengths.values()), 0)
+        for name, length in lengths.items():
+            if length != rows:
+                raise InputError(f"columns.{name}", f"{rows} values, as in the other columns", str(length))
+        ignored = rows * sum(name not in self._known for name in columns)
+        return self._finish(columns, rows, _Bad(), ignored)
+
+    def _ignored(self, record: Mapping[str, Any]) -> int:
+        """Count the columns of a record that the profile does not know."""
+        shape = tuple(record)
+        found = self._shapes.get(shape)
+        if found is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
+            found = self._shapes[shape] = sum(name not in self._known for name in shape)
+        return found
+
+    def _finish(
+        self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int
+    ) -> tuple[Rows, list[Rejected], int]:
+        numbers = np.empty((rows, len(self.numeric)))
+        for position, feature in enumerate(self.numeric):
+            column = columns.get(feature.column)
+            numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
+        if self._single.any():
+            with np.errstate(over="ignore"):  # beyond float32 is infinite there too
+                numbers[:, self._single] = numbers[:, self._single].astype(np.float32)
+        codes = np.empty((rows, len(self.others)), dtype=np.intp)
+        for position, feature in enumerate(self.others):
+            column = columns.get(feature.column)
+            missing = feature.grid.special["missing"]
+            codes[:, position] = missing if column is None else self._codes(feature, column, bad)
+        index = np.arange(rows)
+        if bad.rejected:
+            index = np.delete(index, list({rejected.row for rejected in bad.rejected}))
+            return Rows(numbers[index], codes[index], index), bad.rejected, ignored
+        return Rows(numbers, codes, index), [], ignored
+
+    def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
+        """Return the local bins, shape (rows,), of a column that is not a number."""
+        if isinstance(column, Dictionary):
+            table = np.array([*(self._bin(feature, value) for value in column.values), self._bin(feature, None)])
+            codes = table[column.indices]
+            for row in np.flatnonzero(codes < 0):
+                _reject_category(feature, int(row), column.values[column.indices[row]], bad)
+            return codes
+        if isinstance(column, np.ndarray):
+            if column.dtype.kind in "fiub" and len(column):
+                distinct, inverse = np.unique(column, return_inverse=True)
+                return self._codes(feature, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
+        values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column
+        codes = np.fromiter((self._bin(feature, value) for value in values), dtype=np.intp, count=len(values))
+        for row in np.flatnonzero(codes < 0):
+            _reject_category(feature, int(row), values[row], bad)
+        return codes
+
+    def _bin(self, feature: Feature, value: object) -> int:
+        """Return the local bin of one value, -1 where it is no category."""
+        cache = self._cached[feature.name]
+        # 1, 1.0 and True are one key to a dict, and not one category
+        key = value if isinstance(value, str) else (type(value), value)
+        try:
+            found = cache.get(key)
+        except TypeError:  # not hashable, so surely no category
+            return -1
+        if found is None:
+            grid = feature.grid
+            assert isinstance(grid, CategoryGrid)
+            try:
+                text = _part(value, feature.part) if feature.part else canonical(value, grid.dtype)
+            except (TypeError, ValueError):
+                found = -1
+            else:
+                found = grid.bin_of(text)
+            if len(cache) >= _MOST_CACHED:
+                cache.clear()
+            cache[key] = found
+        return found
+
+
+def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
+    """Return one column as float64, NaN where missing; what is no number is reported in `bad`."""
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind in "fiu":
+            return column.astype(np.float64, copy=False)
+        values: list[Any] = column.tolist()
+    elif isinstance(column, Dictionary):
+        values = [None if index < 0 else column.values[index] for index in column.indices]
+    else:
+        values = column
+    types = set(map(type, values))
+    if types <= _NUMBER_TYPES:
+        try:
+            # None becomes NaN by itself, and at the speed of C
+            return np.array(values, dtype=np.float64)
+        except OverflowError:
+            pass  # an integer beyond float64: found below
+    numbers = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+            bad.add(row, name, "a number", describe(value))
+            continue
+        try:
+            numbers[row] = value
+        except (OverflowError, TypeError):
+            bad.add(row, name, "a number within float64", describe(value))
+    return numbers
+
+
+def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> None:
+    expected = {
+        "boolean": "true or false",
+        "categorical": f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)",
+    }
+    bad.add(row, feature.column, expected[feature.kind], describe(value))
+
+
+def describe(value: object) -> str:
+    """Say what came, in few words, for an error message."""
+    names = {str: "text", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
+    kind = names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+    return kind if value is None or isinstance(value, dict | list) else f"{kind} ({str(value)[:40]!r})"
+
+
+def _part(value: object, part: Part) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        value = dt.datetime.fromtimestamp(value, dt.UTC)
+    if not isinstance(value, dt.datetime):
+        raise TypeError(f"a {type(value).__name__}")
+    moment = value.astimezone(dt.UTC) if value.tzinfo else value
+    return str(moment.hour if part == "hour" else moment.weekday())
