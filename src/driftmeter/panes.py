@@ -1,0 +1,225 @@
+"""Panes: slices of event time per source; how they close, how old ones are merged, how windows add them up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from driftmeter.errors import InputError
+from driftmeter.summary import Summary
+from driftmeter.types import JSON, Milliseconds
+
+MAX_AHEAD: Milliseconds = 60_000
+"""A timestamp further ahead of the server than this is a broken clock, not an event."""
+SOURCE_IDLE: Milliseconds = 600_000
+"""A source silent for so long no longer holds the watermark back."""
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+# (older than, merged into slices of): what a window or a chart of that age can still resolve
+LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DAY, HOUR))
+RETENTION: Milliseconds = 90 * DAY
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How a model's event time is cut: length of a pane and allowed lateness, both in milliseconds."""
+
+    pane: Milliseconds = 10_000
+    lateness: Milliseconds = 10_000
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that make no sense."""
+        if not 100 <= self.pane <= DAY:
+            raise InputError("pane", "0.1 s to 1 day", f"{self.pane / 1000} s")
+        if not 0 <= self.lateness <= 7 * DAY:
+            raise InputError("lateness", "0 s to 7 days", f"{self.lateness / 1000} s")
+
+    def pane_start(self, timestamp: Milliseconds) -> Milliseconds:
+        """Return the start of the pane that holds a time: a multiple of the length since the epoch."""
+        return timestamp // self.pane * self.pane
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a source has seen since it started: rows observed, counted, and dropped by reason."""
+
+    observed: int = 0
+    counted: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Totals) -> Totals:
+        """Add up two sources, or two parts of one."""
+        dropped = dict(self.dropped)
+        for reason, rows in other.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + rows
+        return Totals(self.observed + other.observed, self.counted + other.counted, dropped)
+
+    def to_json(self) -> JSON:
+        """Plain JSON."""
+        return {"observed": self.observed, "counted": self.counted, "dropped": dict(sorted(self.dropped.items()))}
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Totals:
+        """Read what `to_json` wrote; raises ValueError on negative or missing numbers."""
+        dropped = {str(reason): int(rows) for reason, rows in data["dropped"].items()}
+        totals = cls(int(data["observed"]), int(data["counted"]), dropped)
+        if min(totals.observed, totals.counted, *dropped.values(), 0) < 0:
+            raise ValueError("expected totals of at least 0")
+        return totals
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What one source has counted so far in one slice of event time.
+
+    Cumulative: a higher `sequence` replaces a lower one of the same source. `watermark` is set by sources
+    that read a log: no earlier row of theirs will come. Live sources leave it None.
+    """
+
+    digest: str
+    start: Milliseconds
+    length: Milliseconds
+    source: str
+    sequence: int
+    summary: Summary
+    totals: Totals = field(default_factory=Totals)
+    watermark: Milliseconds | None = None
+
+    @property
+    def end(self) -> Milliseconds:
+        """The first moment after the pane."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A closed slice of event time over all sources: one frozen pane, or several merged."""
+
+    start: Milliseconds
+    length: Milliseconds
+    summary: Summary
+
+    @property
+    def end(self) -> Milliseconds:
+        """The first moment after the slice."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sum of closed slices that end together at `end`."""
+
+    start: Milliseconds
+    end: Milliseconds
+    slices: int
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class WindowSetting:
+    """The judging window: the latest slices that hold at least `rows` rows, or `length` ms if that is more."""
+
+    length: Milliseconds = 5 * MINUTE
+    rows: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse an empty window."""
+        if self.length < 0 or self.rows < 0 or not (self.length or self.rows):
+            raise InputError("window", "a length or a number of rows above 0", f"{self.length} ms, {self.rows} rows")
+
+    def select(self, slices: Sequence[Slice], bins: int) -> Window:
+        """Add up the latest of some closed slices, ascending by end; they must reach back far enough.
+
+        Empty time costs nothing and changes nothing: the window ends with the last slice.
+        """
+        end = slices[-1].end if slices else 0
+        first, rows = len(slices), 0
+        for position in range(len(slices) - 1, -1, -1):
+            if rows >= self.rows and slices[position].start < end - self.length:
+                break
+            first, rows = position, rows + slices[position].summary.rows
+        chosen = slices[first:]
+        start = min((each.start for each in chosen), default=0)
+        return Window(start, end, len(chosen), Summary.sum((each.summary for each in chosen), bins))
+
+    def reached(self, rows: int, oldest_start: Milliseconds, end: Milliseconds) -> bool:
+        """Say whether slices back to `oldest_start` that hold `rows` rows are enough for `select`."""
+        return rows >= self.rows and oldest_start < end - self.length
+
+
+def due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Milliseconds, Milliseconds], ...]:
+    """Return the merges that fall due as the fold goes from `start` to `end`: (slices ending by, new length).
+
+    Depends on event time alone, so that every replica merges the same slices at the same point of the fold.
+    """
+    return tuple(
+        ((end - age) // length * length, length)
+        for age, length in LADDER
+        if (end - age) // length > (start - age) // length
+    )
+
+
+def merge(slices: Iterable[Slice], length: Milliseconds) -> list[Slice]:
+    """Merge slices into longer ones aligned to `length`; what is that long already stays."""
+    ordered = sorted(slices, key=lambda each: (each.start, each.length))
+    merged: list[Slice] = []
+    for start, group in groupby(ordered, key=lambda each: each.start // length * length):
+        parts = list(group)
+        reach = max(length, *(part.end - start for part in parts))
+        merged.append(Slice(start, reach, Summary.sum((p.summary for p in parts), parts[0].summary.counts.size)))
+    return merged
+
+
+def next_watermark(
+    now: Milliseconds,
+    timing: Timing,
+    frozen: Milliseconds,
+    live: bool,
+    logs: Iterable[Milliseconds],
+    halted_until: Milliseconds = 0,
+) -> Milliseconds:
+    """Return a model's new watermark; it never goes back.
+
+    `live` says that a source without a watermark of its own was heard of lately, `logs` are the watermarks of
+    the sources that read a log. Live time stands still until `halted_until`: after the store was away,
+    sources first catch up.
+    """
+    candidates = list(logs)
+    if live:
+        candidates.append(now - timing.lateness if now >= halted_until else frozen)
+    return max(frozen, min(candidates, default=frozen))
+
+
+def iso(time: Milliseconds) -> str:
+    """Write a time as ISO 8601 in UTC with milliseconds.
+
+    >>> iso(1_700_000_000_500)
+    '2023-11-14T22:13:20.500Z'
+    """
+    moment = dt.datetime.fromtimestamp(time // 1000, dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+
+
+def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
+    """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone) or a datetime.
+
+    Raises InputError naming `field`.
+
+    >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
+    (1700000000500, 1700000000500)
+    """
+    try:
+        if isinstance(value, str):
+            value = dt.datetime.fromisoformat(value)
+        if isinstance(value, dt.datetime):
+            moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+            return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            time = int(value * 1000)
+            if 0 <= time <= 253_402_300_799_000:
+                return time
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(field, "seconds since the epoch or ISO 8601", repr(value)[:60])

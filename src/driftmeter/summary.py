@@ -1,0 +1,66 @@
+"""Summaries: the counts of some rows. They add; nothing else ever happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftmeter.profile import Profile
+from driftmeter.types import Counts
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Rows, and the counts of their values over all bins of all features: shape (profile.bins,), int64.
+
+    The sum of two summaries is that of their rows together: addition commutes, associates, and has `zero`
+    as its identity, exactly, since all are integers.
+    """
+
+    rows: int
+    counts: Counts
+
+    def __add__(self, other: Summary) -> Summary:
+        """Count the rows of both; raises ValueError where the grids differ in size."""
+        if self.counts.shape != other.counts.shape:
+            raise ValueError(f"expected counts over {self.counts.size} bins, got {other.counts.size}")
+        return Summary(self.rows + other.rows, self.counts + other.counts)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare rows and every count."""
+        if not isinstance(other, Summary):
+            return NotImplemented
+        return self.rows == other.rows and np.array_equal(self.counts, other.counts)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds an array
+
+    @classmethod
+    def zero(cls, bins: int) -> Summary:
+        """Return the summary of no rows."""
+        return cls(0, np.zeros(bins, dtype=np.int64))
+
+    @classmethod
+    def sum(cls, summaries: Iterable[Summary], bins: int) -> Summary:
+        """Add any number of summaries over `bins` bins."""
+        rows, counts = 0, np.zeros(bins, dtype=np.int64)
+        for summary in summaries:
+            if summary.counts.size != bins:
+                raise ValueError(f"expected counts over {bins} bins, got {summary.counts.size}")
+            rows += summary.rows
+            counts += summary.counts
+        return cls(rows, counts)
+
+    def check(self, profile: Profile) -> str | None:
+        """Say what makes this no summary by that profile, or None: every row has one bin in every feature."""
+        if self.counts.size != profile.bins:
+            return f"expected counts over {profile.bins} bins, got {self.counts.size}"
+        if self.rows < 0 or (self.counts < 0).any():
+            return "expected counts of at least 0, got a negative one"
+        per_feature = np.add.reduceat(self.counts, profile.offsets[:-1])
+        wrong = np.flatnonzero(per_feature != self.rows)
+        if wrong.size:
+            name, total = profile.features[wrong[0]].name, per_feature[wrong[0]]
+            return f"expected {self.rows} rows in each feature, got {total} in {name!r}"
+        return None
