@@ -1,0 +1,179 @@
+"""What a store must do. Every store passes tests/conformance of this protocol; nothing else knows which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from driftmeter.panes import Pane, Slice, Timing, Totals, WindowSetting
+from driftmeter.summary import Summary
+from driftmeter.types import Milliseconds
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model as the store knows it. `frozen` is its watermark: all panes that end by then are closed."""
+
+    model: str
+    digest: str
+    timing: Timing
+    frozen: Milliseconds
+
+
+@dataclass(frozen=True)
+class PutPane:
+    """Write a pane, as its source has it so far."""
+
+    model: str
+    pane: Pane
+
+
+@dataclass(frozen=True)
+class AddRows:
+    """Add rows to the panes of `source`, all or none, once for each `key`.
+
+    `parts` are the rows by start of pane; `fingerprint` tells a retry from another batch under the same key.
+    """
+
+    model: str
+    digest: str
+    source: str
+    parts: tuple[tuple[Milliseconds, Summary], ...]
+    totals: Totals
+    key: str | None = None
+    fingerprint: bytes = b""
+    watermark: Milliseconds | None = None
+
+
+Write = PutPane | AddRows
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a write that is now durable.
+
+    `late` rows came after their pane was frozen and are in no window. `duplicate` says that this very write
+    had been counted before, `conflict` that the key was used for another batch: then nothing was written.
+    """
+
+    late: int = 0
+    duplicate: bool = False
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a profile's panes are folded, and the state of the fold, which only the fold can read."""
+
+    folded: Milliseconds = 0
+    state: bytes = b""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The outcome of folding one slice: the new progress, and the verdict as JSON to be kept for `at`."""
+
+    progress: Progress
+    verdict: bytes
+    at: Milliseconds
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """What is known of a source: its own totals, the rows of it that were late, when it was last heard of."""
+
+    source: str
+    totals: Totals = field(default_factory=Totals)
+    late: int = 0
+    seen: Milliseconds = 0
+
+
+class Store(Protocol):
+    """Profiles, panes, fold state, verdicts.
+
+    Calls may come from several threads and processes. Raises StoreUnavailableError where nothing can be
+    read or written now, UnknownModelError and UnknownProfileError where a name is not known.
+    """
+
+    def now(self) -> Milliseconds:
+        """Return the store's time: the one clock that all replicas share."""
+        ...
+
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing) -> None:
+        """Keep a profile and make it the model's active one; the same one again changes only the timing."""
+        ...
+
+    def models(self) -> list[ModelRecord]:
+        """Return all models, by name."""
+        ...
+
+    def model(self, model: str) -> ModelRecord:
+        """Return one model."""
+        ...
+
+    def digests(self, model: str) -> list[str]:
+        """Return the digests of the model's profiles, oldest first."""
+        ...
+
+    def profile(self, model: str, digest: str) -> bytes:
+        """Return a profile as it was registered."""
+        ...
+
+    def delete(self, model: str) -> None:
+        """Forget a model and all that belongs to it."""
+        ...
+
+    def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
+        """Make all the writes durable in one transaction; a write that can't be made has its error instead."""
+        ...
+
+    def freeze(self, model: str) -> Milliseconds:
+        """Advance the model's watermark, close what ends by then, and return it."""
+        ...
+
+    def progress(self, model: str, digest: str) -> Progress:
+        """Return how far the fold is."""
+        ...
+
+    def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
+        """Return the frozen slices that are not folded yet, ascending by (end, start)."""
+        ...
+
+    def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
+        """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
+        ...
+
+    def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
+        """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says.
+
+        Returns False, having done nothing, where another process was first.
+        """
+        ...
+
+    def verdict(self, model: str, digest: str) -> bytes | None:
+        """Return the newest verdict, or None before the first."""
+        ...
+
+    def history(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the verdicts kept for times from `start` to `end`: every 10 s of the last hour of event time,
+        5 min of the last day, 1 h of 90 days."""
+        ...
+
+    def sources(self, model: str) -> list[SourceRecord]:
+        """Return the sources heard of in the last day, by name."""
+        ...
+
+    def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
+        """Remember that somebody has seen an incident."""
+        ...
+
+    def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
+        """Return when each incident was acknowledged, and with which note."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

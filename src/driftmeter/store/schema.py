@@ -1,0 +1,31 @@
+"""The tables of the SQLite store. Times are milliseconds since the epoch; `at` is the store's time of a write."""
+
+VERSION = 1
+
+HISTORY_STEP = 10_000
+"""Finest step, in milliseconds, at which verdicts are kept."""
+
+SCHEMA = (
+    "CREATE TABLE models (model TEXT PRIMARY KEY, digest TEXT, pane INTEGER, lateness INTEGER,"
+    " frozen INTEGER, beat INTEGER, halted INTEGER)",
+    "CREATE TABLE profiles (model TEXT, digest TEXT, body BLOB, at INTEGER, PRIMARY KEY (model, digest))",
+    # open panes, one row a source
+    "CREATE TABLE panes (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
+    " sequence INTEGER, rows INTEGER, counts BLOB, PRIMARY KEY (model, digest, start, length, source))",
+    # what each source had in a frozen pane: `frozen` rows went in, `rows` is what it has said since
+    "CREATE TABLE sealed (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
+    " sequence INTEGER, frozen INTEGER, rows INTEGER, at INTEGER,"
+    " PRIMARY KEY (model, digest, start, length, source))",
+    # frozen panes, summed over their sources; old ones merged
+    "CREATE TABLE slices (model TEXT, digest TEXT, end INTEGER, start INTEGER, rows INTEGER, bins INTEGER,"
+    " counts BLOB, PRIMARY KEY (model, digest, end, start))",
+    "CREATE TABLE progress (model TEXT, digest TEXT, folded INTEGER, state BLOB, PRIMARY KEY (model, digest))",
+    "CREATE TABLE verdicts (model TEXT, digest TEXT, bucket INTEGER, at INTEGER, body BLOB,"
+    " PRIMARY KEY (model, digest, bucket))",
+    "CREATE TABLE sources (model TEXT, source TEXT, totals TEXT, late INTEGER, watermark INTEGER, at INTEGER,"
+    " PRIMARY KEY (model, source))",
+    "CREATE TABLE keys (model TEXT, key TEXT, fingerprint BLOB, late INTEGER, at INTEGER, PRIMARY KEY (model, key))",
+    "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
+    "CREATE INDEX sealed_at ON sealed (at)",
+    "CREATE INDEX keys_at ON keys (at)",
+)
