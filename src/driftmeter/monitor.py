@@ -1,0 +1,249 @@
+"""The composition root: a store, the tables compiled from each profile, and the fold from panes to verdicts.
+
+Knows nothing of HTTP, and of time only what the store says.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from driftmeter.binning import Binner
+from driftmeter.drift import FeatureScores, Scorer
+from driftmeter.errors import InputError
+from driftmeter.panes import Slice, Timing, Window, WindowSetting, iso
+from driftmeter.profile import Feature, Profile
+from driftmeter.rows import Reader, Rows
+from driftmeter.store import Store
+from driftmeter.store.protocol import Fold, ModelRecord, Progress
+from driftmeter.summary import Summary
+from driftmeter.types import JSON, Milliseconds
+from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge, tidy
+
+_RECORD_SECONDS = 0.5
+"""How long a model's record is believed before the store is asked again: requests come far more often."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A profile with the tables made from it, and the model's timing."""
+
+    profile: Profile
+    reader: Reader
+    binner: Binner
+    scorer: Scorer
+    timing: Timing
+
+
+class DriftMonitor:
+    """Everything a metric server does apart from HTTP. Thread-safe; keeps nothing that matters."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        timing: Timing | None = None,
+        settings: JudgeSettings | None = None,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Judge what is in `store`; `timing` is for the models registered here."""
+        self.store = store
+        self.timing = timing or Timing()
+        self.settings = settings or JudgeSettings()
+        self._stopwatch = stopwatch
+        self._records: dict[str, tuple[float, ModelRecord]] = {}
+        self._compiled: dict[tuple[str, str], Compiled] = {}
+        self._folding = threading.Lock()
+
+    # --- models
+
+    def register(self, profile: Profile) -> ModelRecord:
+        """Keep a profile and make it its model's active one."""
+        self.store.register(profile.model, profile.digest, profile.dumps(), self.timing)
+        self._records.pop(profile.model, None)
+        return self.store.model(profile.model)
+
+    def record(self, model: str) -> ModelRecord:
+        """Return a model as the store knew it at most half a second ago; raises UnknownModelError."""
+        found = self._records.get(model)
+        if found is None or self._stopwatch() - found[0] > _RECORD_SECONDS:
+            self._records.pop(model, None)
+            found = self._records[model] = (self._stopwatch(), self.store.model(model))
+        return found[1]
+
+    def delete(self, model: str) -> None:
+        """Forget a model; raises UnknownModelError."""
+        self.store.delete(model)
+        self._records.pop(model, None)
+        for key in [key for key in self._compiled if key[0] == model]:
+            self._compiled.pop(key, None)
+
+    def compiled(self, model: str, digest: str | None = None) -> Compiled:
+        """Return the tables of a profile, by default the active one's; raises UnknownModelError,
+        UnknownProfileError."""
+        record = self.record(model)
+        digest = digest or record.digest
+        found = self._compiled.get((model, digest))
+        if found is None or found.timing != record.timing:
+            profile = Profile.loads(self.store.profile(model, digest))
+            found = Compiled(profile, Reader(profile), Binner(profile), Scorer(profile.features), record.timing)
+            self._compiled[model, digest] = found
+        return found
+
+    # --- rows
+
+    def sort_rows(
+        self, compiled: Compiled, rows: Rows, times: Milliseconds | npt.NDArray[np.int64]
+    ) -> tuple[tuple[Milliseconds, Summary], ...]:
+        """Count rows by pane: (start, summary), ascending. `times` is one for all rows, or one each."""
+        if not len(rows):
+            return ()
+        if isinstance(times, int):
+            return ((compiled.timing.pane_start(times), compiled.binner.observe(rows)),)
+        length = compiled.timing.pane
+        starts, which = np.unique(times // length * length, return_inverse=True)
+        if len(starts) == 1:
+            return ((int(starts[0]), compiled.binner.observe(rows)),)
+        return tuple(
+            (int(start), compiled.binner.observe(rows.take(np.flatnonzero(which == position))))
+            for position, start in enumerate(starts)
+        )
+
+    # --- the fold
+
+    def advance(self, model: str) -> bool:
+        """Close what is due and fold it; return whether there is a newer verdict. Raises StoreError."""
+        self.store.freeze(model)
+        with self._folding:  # two threads of one process would only do the same work twice
+            folded = [self._fold_all(model, digest) for digest in self.store.digests(model)]
+        return any(folded)
+
+    def _fold_all(self, model: str, digest: str) -> bool:
+        pending = self.store.unfolded(model, digest)
+        if not pending:
+            return False
+        progress = self.store.progress(model, digest)
+        compiled = self.compiled(model, digest)
+        for each in pending:
+            if each.end <= progress.folded:
+                continue
+            verdict, state = self._judge(compiled, digest, each, JudgeState.loads(progress.state))
+            after = Progress(each.end, state.dumps())
+            if not self.store.fold(model, digest, progress.folded, Fold(after, verdict.dumps(), each.end)):
+                return True  # another replica was first: its fold is the same
+            progress = after
+        return True
+
+    def _judge(self, compiled: Compiled, digest: str, newest: Slice, state: JudgeState) -> tuple[Verdict, JudgeState]:
+        profile = compiled.profile
+        recent = self.store.recent(profile.model, digest, newest.end, self.settings.window)
+        window = self.settings.window.select(recent, profile.bins)
+        scores = compiled.scorer.scores(window.summary.counts)
+        return judge(profile, scores, window, newest.start, state, self.settings)
+
+    # --- answers
+
+    def verdict(self, model: str, digest: str | None = None) -> bytes:
+        """Return the newest verdict as JSON; before the first pane closed, one that says `insufficient`."""
+        digest = digest or self.record(model).digest
+        found = self.store.verdict(model, digest)
+        return found if found is not None else self._before_first(self.compiled(model, digest)).dumps()
+
+    def _before_first(self, compiled: Compiled) -> Verdict:
+        profile = compiled.profile
+        window = Window(0, 0, 0, Summary.zero(profile.bins))
+        scores = compiled.scorer.scores(window.summary.counts)
+        # no row can be enough
+        settings = replace(self.settings, min_rows=max(1, self.settings.min_rows))
+        return judge(profile, scores, window, 0, JudgeState(), settings)[0]
+
+    def feature(self, model: str, feature: str, digest: str | None = None) -> JSON:
+        """Return a feature's verdict, its scores in each window, and its bins; raises InputError where the
+        profile has no such feature."""
+        digest = digest or self.record(model).digest
+        compiled = self.compiled(model, digest)
+        verdict = json.loads(self.verdict(model, digest))
+        for position, (each, part) in enumerate(compiled.profile.slices()):
+            if each.name == feature:
+                windows = {
+                    name: self._in_window(compiled, window, position, part)
+                    for name, window in self._windows(compiled, digest)
+                }
+                return {**verdict["features"][position], **_bins(each), "windows": windows}
+        names = ", ".join(each.name for each in compiled.profile.features)
+        raise InputError("feature", f"one of {names}", repr(feature))
+
+    def _windows(self, compiled: Compiled, digest: str) -> Iterator[tuple[str, Window]]:
+        judging = self.settings.window
+        settings = {"judging": judging}
+        if judging.rows:
+            settings["rows"] = WindowSetting(0, judging.rows)
+        if judging.length:
+            settings["time"] = WindowSetting(judging.length, 0)
+        end = self.store.progress(compiled.profile.model, digest).folded
+        recent = self.store.recent(compiled.profile.model, digest, end, judging)
+        for name, setting in settings.items():
+            yield name, setting.select(recent, compiled.profile.bins)
+
+    def _in_window(self, compiled: Compiled, window: Window, position: int, part: slice) -> JSON:
+        scores: FeatureScores = compiled.scorer.scores(window.summary.counts)[position]
+        return {
+            "start": iso(window.start),
+            "end": iso(window.end),
+            "rows": window.summary.rows,
+            "effect": tidy(scores.effect),
+            "p_value": tidy(scores.p_value),
+            "tests": {
+                name: {"statistic": tidy(score.statistic), "p_value": tidy(score.p_value)}
+                for name, score in scores.tests.items()
+            },
+            "counts": window.summary.counts[part].tolist(),
+        }
+
+    def history(self, model: str, start: Milliseconds, end: Milliseconds, digest: str | None = None) -> list[JSON]:
+        """Return the verdicts kept between two times, each with `at`, oldest first."""
+        digest = digest or self.record(model).digest
+        found = self.store.history(model, digest, start, end)
+        return [{"at": iso(at), **json.loads(verdict)} for at, verdict in found]
+
+    def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
+        """Return the incidents, newest first, with who has acknowledged them."""
+        digest = digest or self.record(model).digest
+        state = JudgeState.loads(self.store.progress(model, digest).state)
+        seen = self.store.acknowledged(model)
+        return [
+            {
+                **each.to_json(),
+                "acknowledged": {"at": iso(seen[each.id][0]), "note": seen[each.id][1]} if each.id in seen else None,
+            }
+            for each in reversed(state.incidents)
+        ]
+
+    def acknowledge(self, model: str, incident: str, note: str = "") -> JSON:
+        """Remember that somebody has seen an incident; raises InputError where there is no such one."""
+        known = [each["id"] for each in self.incidents(model)]
+        if incident not in known:
+            raise InputError("incident", f"one of {', '.join(known) or 'none yet'}", repr(incident))
+        self.store.acknowledge(model, incident, self.store.now(), note)
+        return next(each for each in self.incidents(model) if each["id"] == incident)
+
+    def coverage(self, model: str) -> float | None:
+        """Return the share of the rows that sources observed which is in the verdicts; None before any row."""
+        sources = self.store.sources(model)
+        observed = sum(each.totals.observed for each in sources)
+        counted = sum(each.totals.counted - each.late for each in sources)
+        return max(0.0, min(1.0, counted / observed)) if observed else None
+
+
+def _bins(feature: Feature) -> JSON:
+    return {
+        "kind": feature.kind,
+        "bins": list(feature.grid.labels),
+        "reference": list(feature.counts),
+    }
