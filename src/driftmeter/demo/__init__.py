@@ -1,0 +1,1 @@
+"""A model server on real flights, and the traffic that drifts: what `driftmeter demo` runs."""

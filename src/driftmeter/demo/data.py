@@ -1,0 +1,86 @@
+"""The flights sample: departures from New York in 2013, with the weather and the aircraft of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from driftmeter.profile import Profile
+
+Row: TypeAlias = Mapping[str, object]
+
+CATEGORICAL = ("carrier", "origin", "dest", "manufacturer")
+NUMERIC = (
+    "hour",
+    "distance",
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "wind_gust",
+    "precip",
+    "pressure",
+    "visib",
+    "seats",
+    "plane_year",
+    "dep_delay",
+)
+FEATURES = CATEGORICAL + NUMERIC
+TIME = "scheduled"
+LABEL = "late"
+PREDICTION = "prediction"
+
+# How the Parquet file is laid out. Every number is a float64, so that kilometres and null fit in all of them;
+# predictions are what the model answers, float32 values.
+SCHEMA = pa.schema(
+    [
+        *[pa.field(name, pa.string()) for name in CATEGORICAL],
+        *[pa.field(name, pa.float64()) for name in NUMERIC],
+        pa.field(TIME, pa.timestamp("ms", tz="UTC")),
+        pa.field(LABEL, pa.bool_()),
+        pa.field(PREDICTION, pa.float32()),
+        pa.field("part", pa.string()),
+    ]
+)
+
+
+def reference() -> pa.Table:
+    """Return the reference: 18 features, `scheduled` (UTC) and the model's out-of-sample `prediction`."""
+    return _part("reference").drop_columns([LABEL])
+
+
+def held_out() -> pa.Table:
+    """Return rows of the reference's own period that neither the model nor the reference saw.
+
+    The columns of the reference, and `late`: whether the flight arrived more than 15 minutes late, null
+    for a diverted one.
+    """
+    return _part("held-out")
+
+
+def held_out_rows() -> list[Row]:
+    """Return the features of the held-out rows as a client sends them, None for missing."""
+    rows: list[Row] = held_out().select(list(FEATURES)).to_pylist()
+    return rows
+
+
+def reference_profile(model: str = "flights") -> Profile:
+    """Fit the profile of the reference, its rows taken as independent."""
+    from driftmeter.profile import Profile
+
+    return Profile.fit(reference(), model=model, prediction=PREDICTION, exclude=(TIME,), independent=True)
+
+
+def _part(name: str) -> pa.Table:
+    sample = files("driftmeter.demo").joinpath("flights.parquet").read_bytes()
+    table = pq.read_table(pa.BufferReader(sample))
+    table = table.filter(pc.equal(table["part"], name)).drop_columns(["part"])
+    position = table.schema.get_field_index(PREDICTION)
+    return table.set_column(position, PREDICTION, table[PREDICTION].cast(pa.float64()))

@@ -1,0 +1,213 @@
+"""A model server that reports what it sees: `python -m driftmeter.demo.model_server`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import click
+import msgspec
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import UnknownMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
+
+from driftmeter.demo.data import Row, reference_profile
+from driftmeter.demo.predictor import Predictor
+from driftmeter.demo.request import parse
+from driftmeter.errors import InputError
+
+LATE = 0.5  # the probability from which on a flight is announced as late
+MAX_BODY = 2_000_000  # bytes
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+_EXAMPLE = {
+    "carrier": "B6",
+    "origin": "JFK",
+    "dest": "BOS",
+    "hour": 17,
+    "distance": 187,
+    "temp": 75.2,
+    "wind_gust": None,
+    "dep_delay": 24,
+}
+_SCHEMA = {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
+_OPENAPI = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}},
+    }
+}
+
+
+class Observer(Protocol):
+    """What the server needs of a `driftmeter.Monitor`."""
+
+    def observe(self, features: Row, prediction: float | None = None, timestamp: float | None = None) -> object:
+        """Take one row; never block and never raise."""
+        ...
+
+    def stats(self) -> Mapping[str, int]:
+        """Return its counts since the start, by name."""
+        ...
+
+    def close(self) -> object:
+        """Send what is left and end."""
+        ...
+
+
+class Metrics:
+    """The server's own counts, one registry an app."""
+
+    def __init__(self, monitor: Observer) -> None:
+        """Register the counts of the server, of its process and of its monitor."""
+        self.registry = CollectorRegistry()
+        self.predictions = Counter(
+            "model_server_predictions", "Rows that were answered with a prediction.", registry=self.registry
+        )
+        self.rejected = Counter(
+            "model_server_rejected_requests",
+            "Requests for a prediction that were refused.",
+            ["status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "model_server_request_seconds",
+            "Time to answer a request for a prediction, whatever the answer.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(MonitorCollector(monitor))
+
+
+class MonitorCollector(Collector):
+    """Shows a monitor's stats as `model_server_monitor{stat="…"}`."""
+
+    def __init__(self, monitor: Observer) -> None:
+        """Read the stats of this monitor at every scrape."""
+        self._monitor = monitor
+
+    def collect(self) -> Iterator[UnknownMetricFamily]:
+        """Yield the one family."""
+        family = UnknownMetricFamily(
+            "model_server_monitor", "What the server's driftmeter monitor counted.", labels=["stat"]
+        )
+        for name, value in self._monitor.stats().items():
+            family.add_metric([name], value)
+        yield family
+
+
+def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
+    """Return the app; it closes the monitor when it shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(monitor.close)
+
+    metrics = Metrics(monitor)
+    categorical = tuple(predictor.categories)
+    numeric = tuple(name for name in predictor.features if name not in predictor.categories)
+    app = FastAPI(title="Flights model server", lifespan=lifespan)
+    app.add_exception_handler(HTTPException, _http_problem)
+
+    @app.post("/get-prediction", openapi_extra=_OPENAPI)
+    async def get_prediction(request: Request) -> Response:
+        """Tell how probably a flight, or each of a list of them, arrives more than 15 minutes late."""
+        started = time.perf_counter()
+        try:
+            asked = parse(await _body(request), numeric, categorical)
+        except InputError as error:
+            metrics.rejected.labels("422").inc()
+            return _problem(422, str(error), field=error.field, expected=error.expected, got=error.got)
+        except HTTPException as error:
+            metrics.rejected.labels(str(error.status_code)).inc()
+            raise
+        else:
+            probabilities = predictor.predict(asked.rows)
+            for row, probability in zip(asked.rows, probabilities, strict=True):
+                monitor.observe(row, prediction=probability)
+            metrics.predictions.inc(len(probabilities))
+            answers = [{"prediction": value, "late": value >= LATE} for value in probabilities]
+            return _json(answers if asked.listed else answers[0])
+        finally:
+            metrics.seconds.observe(time.perf_counter() - started)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Answer while the server can."""
+        return {"status": "ok"}
+
+    @app.get("/metrics")
+    async def show_metrics(request: Request) -> Response:
+        """Show the metrics for Prometheus."""
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.registry), headers={"content-type": media_type})
+
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body, or stop with a 413 as soon as it is longer than MAX_BODY."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"body: expected at most {MAX_BODY} bytes, got more")
+    return bytes(body)
+
+
+def _json(content: object, status: int = 200, media_type: str = "application/json") -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type=media_type)
+
+
+def _problem(status: int, detail: str, **more: str) -> Response:
+    """Return a problem of RFC 9457."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return _json(content, status, "application/problem+json")
+
+
+async def _http_problem(request: Request, error: Any) -> Response:
+    return _problem(error.status_code, str(error.detail))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", envvar="DRIFTMETER_MODEL_SERVER_HOST", show_default=True)
+@click.option("--port", default=8000, envvar="DRIFTMETER_MODEL_SERVER_PORT", show_default=True)
+@click.option(
+    "--metric-server",
+    default="http://localhost:8001",
+    envvar="DRIFTMETER_METRIC_SERVER",
+    show_default=True,
+    metavar="URL",
+    help="Where the monitor sends what it counts.",
+)
+@click.option("--model", default="flights", envvar="DRIFTMETER_MODEL", show_default=True)
+def main(host: str, port: int, metric_server: str, model: str) -> None:
+    """Serve predictions for flights and report their features to a metric server."""
+    from driftmeter import Monitor
+
+    monitor = Monitor(metric_server, model=model, profile=reference_profile(model))
+    app = create_app(monitor, Predictor.load())
+    # A gateway keeps its connections for a minute: closing them earlier here would fail its next request.
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()
