@@ -1,0 +1,67 @@
+# Three images: metric-server, model-server and locust. Versions and hashes come from requirements.lock: uv takes
+# from it what an image needs, at the version it names, and refuses a file with another hash.
+
+FROM python:3.12.11-slim-bookworm AS server-packages
+ENV UV_NO_CACHE=1 \
+    UV_COMPILE_BYTECODE=1 \
+    UV_PYTHON_DOWNLOADS=never \
+    VIRTUAL_ENV=/opt/driftmeter
+RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/driftmeter
+WORKDIR /build
+COPY pyproject.toml requirements.lock ./
+RUN uv pip install --verify-hashes --constraints requirements.lock --requirements pyproject.toml --extra server
+
+FROM server-packages AS demo-packages
+RUN uv pip install --verify-hashes --constraints requirements.lock --requirements pyproject.toml --extra demo
+
+FROM demo-packages AS locust-packages
+RUN uv pip install --verify-hashes --constraints requirements.lock locust
+
+FROM server-packages AS wheel
+COPY README.md LICENSE ./
+COPY src src
+RUN uv build --wheel --out-dir /wheel
+
+# The package comes last, so that a changed source file reinstalls nothing else.
+FROM server-packages AS metric-server-files
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
+
+FROM demo-packages AS model-server-files
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
+
+FROM locust-packages AS locust-files
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
+
+FROM python:3.12.11-slim-bookworm AS runtime
+# A process is one replica of many: its numeric libraries start no threads of their own.
+ENV PATH=/opt/driftmeter/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1
+# A named volume that is mounted on /data for the first time takes its owner over.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin driftmeter \
+    && install --directory --owner=driftmeter --group=driftmeter /data
+WORKDIR /data
+USER 10001
+
+FROM runtime AS locust
+COPY --from=locust-files /opt/driftmeter /opt/driftmeter
+COPY locustfile.py /opt/driftmeter/locustfile.py
+EXPOSE 8089
+CMD ["locust", "--locustfile", "/opt/driftmeter/locustfile.py"]
+
+FROM runtime AS model-server
+COPY --from=model-server-files /opt/driftmeter /opt/driftmeter
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+CMD ["python", "-m", "driftmeter.demo.model_server", "--host", "0.0.0.0", "--port", "8000"]
+
+FROM runtime AS metric-server
+COPY --from=metric-server-files /opt/driftmeter /opt/driftmeter
+EXPOSE 8001
+VOLUME /data
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8001, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+CMD ["driftmeter", "serve", "--store", "sqlite:////data/driftmeter.sqlite", "--host", "0.0.0.0", "--port", "8001"]

@@ -1,0 +1,88 @@
+"""What the dashboards share: their frame, their variables, and queries of counters and histograms."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardLinkType,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+from panels import SOURCE, query
+
+MODELS = '{model=~"$model"}'
+LEAST_P_VALUE = 1e-16
+"""A logarithmic axis has no zero, and nobody needs to tell smaller ones apart."""
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def board(name: str, title: str, about: str) -> dashboard.Dashboard:
+    """Return an empty dashboard with the data source to choose and links to the others."""
+    links = dashboard.DashboardLink("driftmeter").type(DashboardLinkType.DASHBOARDS).tags(["driftmeter"])
+    return (
+        dashboard.Dashboard(title)
+        .uid(f"driftmeter-{name}")
+        .description(about)
+        .tags(["driftmeter"])
+        .link(links.as_dropdown(False).include_vars(True).keep_time(True))
+        .readonly()
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .refresh("5s")
+        .time("now-15m", "now")
+        .timezone("browser")
+        .with_variable(
+            dashboard.DatasourceVariable("datasource")
+            .label("Data source")
+            .type("prometheus")
+            .current(VariableOption(text="Prometheus", value="driftmeter-prometheus"))
+        )
+    )
+
+
+def models_variable(*, many: bool) -> dashboard.QueryVariable:
+    """Return the choice of models: one, or any number."""
+    return variable("model", "label_values(driftmeter_features_monitored, model)", many=many)
+
+
+def variable(name: str, values: str, *, many: bool) -> dashboard.QueryVariable:
+    """Return a choice among the values of a label."""
+    choice = (
+        dashboard.QueryVariable(name)
+        .label(name.capitalize())
+        .datasource(SOURCE)
+        .query(values)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(many)
+        .include_all(many)
+    )
+    return choice.current(VariableOption(text="All", value="$__all")) if many else choice
+
+
+def rate(counter: str, by: str = "", selector: str = "", *, rare: bool = False) -> str:
+    """Return the counter's sum per second; a `rare` one is zero while no process has it."""
+    summed = f"sum{f' by ({by}) ' if by else ''}(rate({counter}{selector}[$__rate_interval]))"
+    if not rare:
+        return summed
+    zero = f'label_replace(vector(0), "{by}", "none", "", "")' if by else "vector(0)"
+    return f"{summed} or on () {zero}"
+
+
+def servers_up(job: str) -> str:
+    """Return how many replicas of a job Prometheus reaches."""
+    return f'sum(up{{job="{job}"}}) or vector(0)'
+
+
+def latencies(histogram: str) -> list[Dataquery]:
+    """Return the quantiles of a histogram over all its processes."""
+    return [
+        query(
+            f"histogram_quantile({quantile}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))",
+            name,
+            ref,
+        )
+        for ref, (name, quantile) in zip("ABC", QUANTILES.items(), strict=True)
+    ]

@@ -1,0 +1,66 @@
+"""The metrics that rules and dashboards may use: name → labels, as the servers expose them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+# The same value from every replica: joined by max, p-values by min.
+VERDICT: Mapping[str, tuple[str, ...]] = {
+    "driftmeter_feature_statistic": ("model", "feature", "test"),
+    "driftmeter_feature_p_value": ("model", "feature", "test"),
+    "driftmeter_feature_effect": ("model", "feature"),
+    "driftmeter_feature_evidence": ("model", "feature"),
+    "driftmeter_feature_drifting": ("model", "feature"),
+    "driftmeter_features_drifting": ("model",),
+    "driftmeter_features_monitored": ("model",),
+    "driftmeter_last_drift_timestamp_seconds": ("model",),
+    "driftmeter_verdict_timestamp_seconds": ("model",),
+    "driftmeter_incident_open": ("model",),
+    "driftmeter_window_rows": ("model",),
+    "driftmeter_coverage_ratio": ("model",),
+}
+
+# Of each process: summed. Those in RARE have no series before they first count.
+METRIC_SERVER: Mapping[str, tuple[str, ...]] = {
+    "driftmeter_rows_total": ("model",),
+    "driftmeter_rows_dropped_total": ("model", "reason"),
+    "driftmeter_rows_late_total": ("model",),
+    "driftmeter_rejected_requests_total": ("reason",),
+    "driftmeter_request_duration_seconds_bucket": ("route", "method", "le"),
+    "driftmeter_request_duration_seconds_count": ("route", "method"),
+}
+MODEL_SERVER: Mapping[str, tuple[str, ...]] = {
+    "model_server_predictions_total": (),
+    "model_server_request_duration_seconds_bucket": ("le",),
+    "driftmeter_sdk_rows_observed_total": (),
+    "driftmeter_sdk_rows_dropped_total": (),
+    "driftmeter_sdk_panes_sent_total": (),
+}
+RARE = {
+    "driftmeter_rows_dropped_total",
+    "driftmeter_rows_late_total",
+    "driftmeter_rejected_requests_total",
+    "driftmeter_sdk_rows_dropped_total",
+}
+
+# Until a sequential detector runs, no feature has an evidence to show.
+NOT_YET_SHOWN = {"driftmeter_feature_evidence"}
+
+KNOWN = {*VERDICT, *METRIC_SERVER, *MODEL_SERVER}
+LABELS = {
+    "model": "flights",
+    "feature": "temp",
+    "test": "ks",
+    "reason": "future",
+    "route": "/v1/models",
+    "method": "GET",
+    "le": "+Inf",
+}
+
+
+def exposition(names: Mapping[str, tuple[str, ...]], value: float) -> Iterator[str]:
+    """Yield a line for each metric that has counted, all of the same value."""
+    for name, labels in names.items():
+        if name not in RARE:
+            pairs = ",".join(f'{label}="{LABELS[label]}"' for label in labels)
+            yield f"{name}{{{pairs}}} {value}\n"

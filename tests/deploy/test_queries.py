@@ -1,0 +1,110 @@
+"""Every query of every panel on a real Prometheus, which scrapes two replicas that expose the contract."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import yaml
+
+from deploy.conftest import Tool
+from deploy.contract import METRIC_SERVER, MODEL_SERVER, VERDICT, exposition
+from deploy.replica import ask
+
+
+class Exposed(BaseHTTPRequestHandler):
+    """A metric server and a model server in one: only what Prometheus calls the job differs."""
+
+    def do_GET(self) -> None:
+        text = "".join((*exposition(VERDICT, 1), *exposition({**METRIC_SERVER, **MODEL_SERVER}, time.time())))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def targets() -> Iterator[list[str]]:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Exposed)) for _ in range(2)]
+        for server in servers:
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+            stack.callback(server.shutdown)
+        yield [f"127.0.0.1:{server.server_address[1]}" for server in servers]
+
+
+@pytest.fixture(scope="module")
+def prometheus(targets: list[str], tmp_path_factory: pytest.TempPathFactory, tool: Tool) -> Iterator[str]:
+    directory: Path = tmp_path_factory.mktemp("prometheus")
+    jobs = [{"job_name": job, "static_configs": [{"targets": targets}]} for job in ("metric-server", "model-server")]
+    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
+    (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        *(tool("prometheus"), f"--config.file={directory}/prometheus.yml"),
+        *(f"--storage.tsdb.path={directory}/data", f"--web.listen-address={address}", "--log.level=error"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not _scraped_twice(address):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_every_query_returns_series(prometheus: str, grafana_queries: ModuleType) -> None:
+    queries = grafana_queries.queries("flights", "temp")
+    assert len(queries) > 40
+    assert [query for query in queries if not _ask(prometheus, query.expr)] == []
+
+
+def test_two_replicas_show_what_one_says(prometheus: str, grafana_queries: ModuleType) -> None:
+    shown = {
+        (query.dashboard, query.panel): [float(one["value"][1]) for one in _ask(prometheus, query.expr)]
+        for query in grafana_queries.queries("flights", "temp", rate_interval="4s")
+    }
+    assert shown["Drift overview", "Features drifting"] == [1]
+    assert shown["Drift overview", "State"] == [3]
+    assert shown["Drift overview", "Last drift"] == [1000]
+    assert shown["Drift of a feature", "State"] == [1]
+    # Both jobs scrape both servers, and each of the four processes counts one a second.
+    assert shown["Ingest health", "Rows counted"] == [pytest.approx(4, rel=0.5)]
+    assert shown["Ingest health", "Metric servers up"] == [2]
+    assert shown["Ingest health", "Rows late per second"] == [0]
+
+
+def _scraped_twice(address: str) -> bool:
+    try:
+        found = _ask(address, "min(count_over_time(up[1m])) >= 5")
+    except OSError:
+        return False
+    return bool(found)
+
+
+def _ask(address: str, expr: str) -> list[dict[str, Any]]:
+    answer = ask(f"http://{address}/api/v1/query?{urlencode({'query': expr})}")
+    if answer.status == 503:
+        return []  # still starting
+    assert answer.status == 200, answer.text
+    found: list[dict[str, Any]] = json.loads(answer.body)["data"]["result"]
+    return found
