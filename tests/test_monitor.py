@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import Timing, Totals, WindowSetting
+from driftmeter.profile import Profile
+from driftmeter.store.protocol import AddRows
+from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.verdict import JudgeSettings
+
+START = 1_700_000_000_000
+TIMING = Timing(pane=10_000, lateness=20_000)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class Tier:
+    """A metric server without HTTP, on a clock that the test sets."""
+
+    monitor: DriftMonitor
+    clock: Clock
+
+    def send(self, frame: pl.DataFrame, times: int | np.ndarray, source: str = "s") -> int:
+        """Commit rows; return how many were late."""
+        compiled = self.monitor.compiled("m")
+        rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
+        parts = self.monitor.sort_rows(compiled, rows, times)
+        write = AddRows("m", compiled.profile.digest, source, parts, Totals(len(frame), len(frame)))
+        (receipt,) = self.monitor.store.commit([write])
+        assert not isinstance(receipt, Exception)
+        return receipt.late
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by as an evaluation loop sees it, a second at a time."""
+        for _ in range(int(seconds)):
+            self.clock.now += 1_000
+            self.monitor.advance("m")
+
+    def verdict(self) -> dict:
+        return json.loads(self.monitor.verdict("m"))
+
+
+def rows_of(n: int, *, shift: float = 0.0, seed: int = 0) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {"x": rng.normal(size=n) + shift, "y": rng.normal(size=n), "c": rng.choice(["a", "b", "c"], size=n)}
+    )
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return Profile.fit(rows_of(20_000, seed=99), model="m")
+
+
+@pytest.fixture
+def tier_of(profile: Profile) -> Iterator[Callable[..., Tier]]:
+    """Make tiers in memory or on a file; their stores are closed in the end."""
+    made = []
+
+    def make(path: Path | None = None, clock: Clock | None = None, settings: JudgeSettings | None = None) -> Tier:
+        clock = clock or Clock()
+        monitor = DriftMonitor(SQLiteStore(path, clock=clock), timing=TIMING, settings=settings)
+        monitor.register(profile)
+        made.append(monitor)
+        return Tier(monitor, clock)
+
+    yield make
+    for monitor in made:
+        monitor.store.close()
+
+
+@pytest.fixture
+def tier(tier_of: Callable[..., Tier]) -> Tier:
+    return tier_of()
+
+
+def test_before_the_first_pane_the_verdict_says_that_it_is_insufficient(tier: Tier) -> None:
+    verdict = tier.verdict()
+    assert verdict["state"] == "insufficient"
+    assert verdict["rows"] == 0
+    assert verdict["window"] == {"start": None, "end": None, "panes": 0}
+
+
+def test_rows_count_when_their_pane_has_closed_and_not_before(tier: Tier) -> None:
+    tier.send(rows_of(500), START)
+    tier.pass_time(28)
+    assert tier.verdict()["rows"] == 0
+    tier.pass_time(4)
+    assert tier.verdict()["rows"] == 500
+    assert tier.verdict()["state"] == "ok"
+
+
+def test_drift_in_one_feature_is_named_in_the_second_pane_that_shows_it(tier: Tier) -> None:
+    for pane in range(3):
+        tier.send(rows_of(1000, seed=pane, shift=1.0 if pane else 0.0), tier.clock.now)
+        tier.pass_time(10)
+    tier.pass_time(25)
+    verdict = tier.verdict()
+    assert [(each["feature"], each["state"]) for each in verdict["features"]] == [
+        ("x", "drifting"),
+        ("y", "ok"),
+        ("c", "ok"),
+    ]
+    assert verdict["features"][0]["since"] == "2023-11-14T22:13:30.000Z"
+    assert verdict["features_drifting"] == 1
+    assert verdict["incident"]["features"] == [{"feature": "x", "since": "2023-11-14T22:13:30.000Z"}]
+
+
+def test_rows_after_the_freeze_change_nothing_and_are_reported(tier: Tier) -> None:
+    tier.send(rows_of(1000), START)
+    tier.pass_time(35)
+    before = tier.monitor.verdict("m")
+    assert tier.send(rows_of(300, shift=5.0), START) == 300
+    tier.pass_time(35)
+    assert tier.monitor.verdict("m") == before
+    assert tier.monitor.coverage("m") == pytest.approx(1000 / 1300)
+
+
+def test_a_verdict_does_not_depend_on_how_rows_were_batched_nor_on_who_folds(
+    tier_of: Callable[..., Tier], tmp_path: Path
+) -> None:
+    frame = rows_of(4000, shift=0.2, seed=5)
+    rng = np.random.default_rng(1)
+    times = START + rng.integers(0, 60_000, len(frame))
+    whole = tier_of()
+    # far ahead is the server's rule, not the fold's: here only panes matter
+    whole.send(frame, times)
+    whole.pass_time(120)
+    clock = Clock()
+    replicas = [tier_of(tmp_path / "shared.sqlite", clock) for _ in range(2)]
+    for batch in np.array_split(rng.permutation(len(frame)), 200):
+        replica = replicas[rng.integers(2)]
+        replica.send(frame[batch], times[batch], source=f"s{rng.integers(7)}")
+    for _ in range(120):
+        clock.now += 1_000
+        replicas[rng.integers(2)].monitor.advance("m")
+    expected = whole.monitor.verdict("m")
+    assert json.loads(expected)["rows"] == len(frame)
+    assert [replica.monitor.verdict("m") for replica in replicas] == [expected, expected]
+
+
+def test_a_restored_fold_goes_on_as_if_it_had_never_stopped(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
+    steady, clock = tier_of(), Clock()
+    path = tmp_path / "store.sqlite"
+    for pane in range(6):
+        restarted = tier_of(path, clock)
+        for each in (steady, restarted):
+            each.send(rows_of(400, shift=0.15 * pane, seed=pane), START + 10_000 * pane)
+        steady.pass_time(10)
+        restarted.pass_time(10)
+        restarted.monitor.store.close()
+    steady.pass_time(40)
+    last = tier_of(path, clock)
+    last.pass_time(40)
+    assert last.monitor.verdict("m") == steady.monitor.verdict("m")
+    assert [each["at"] for each in last.monitor.history("m", 0, clock.now)] == [
+        each["at"] for each in steady.monitor.history("m", 0, clock.now)
+    ]
+
+
+def test_a_feature_is_shown_in_every_window_with_its_bins(tier: Tier) -> None:
+    for pane in range(3):
+        tier.send(rows_of(700, seed=pane), tier.clock.now)
+        tier.pass_time(10)
+    tier.pass_time(25)
+    shown = tier.monitor.feature("m", "c")
+    assert shown["bins"] == ["a", "b", "c", "other", "unseen", "missing"] or set(shown["bins"][:3]) == set("abc")
+    assert sum(shown["reference"]) == 20_000
+    assert {name: window["rows"] for name, window in shown["windows"].items()} == {
+        "judging": 2100,
+        "rows": 1400,
+        "time": 2100,
+    }
+    assert sum(shown["windows"]["rows"]["counts"]) == 1400
+    with pytest.raises(InputError, match="'z'"):
+        tier.monitor.feature("m", "z")
+
+
+def test_an_incident_can_be_acknowledged_once_it_is_there(tier: Tier) -> None:
+    with pytest.raises(InputError, match="none yet"):
+        tier.monitor.acknowledge("m", "1")
+    for pane in range(3):
+        tier.send(rows_of(1000, shift=1.0, seed=pane), tier.clock.now)
+        tier.pass_time(10)
+    tier.pass_time(25)
+    (incident,) = tier.monitor.incidents("m")
+    assert incident["acknowledged"] is None
+    assert tier.monitor.acknowledge("m", incident["id"], "on it")["acknowledged"]["note"] == "on it"
+    assert tier.monitor.incidents("m")[0]["acknowledged"]["note"] == "on it"
+
+
+def test_a_fold_that_another_replica_did_first_is_left_to_it(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = (tier_of(tmp_path / "store.sqlite", clock) for _ in range(2))
+    one.send(rows_of(500), START)
+    one.pass_time(35)
+    before = one.monitor.verdict("m")
+    assert json.loads(before)["rows"] == 500
+    assert not two.monitor.advance("m")
+    assert two.monitor.verdict("m") == before
+
+
+def test_unknown_names_are_refused_with_those_that_are_known(tier: Tier, profile: Profile) -> None:
+    with pytest.raises(UnknownModelError, match="known: m"):
+        tier.monitor.compiled("n")
+    with pytest.raises(UnknownProfileError, match=profile.digest):
+        tier.monitor.compiled("m", "0" * 32)
+
+
+def test_a_deleted_model_is_forgotten(tier: Tier) -> None:
+    tier.send(rows_of(500), START)
+    tier.monitor.delete("m")
+    with pytest.raises(UnknownModelError):
+        tier.monitor.verdict("m")
+
+
+def test_the_larger_of_the_two_windows_judges(tier_of: Callable[..., Tier]) -> None:
+    tier = tier_of(settings=JudgeSettings(window=WindowSetting(20_000, 250)))
+    for pane in range(5):
+        tier.send(rows_of(100, seed=pane), tier.clock.now)
+        tier.pass_time(10)
+    tier.pass_time(25)
+    assert tier.verdict()["rows"] == 300  # 20 s hold 200 rows, too few
+    tier.send(rows_of(1000), tier.clock.now)
+    tier.pass_time(35)
+    assert tier.verdict()["rows"] == 1000  # the rest is older than 20 s
