@@ -11,6 +11,7 @@ need nginx nginx-light
 need prometheus prometheus
 need prometheus-alertmanager prometheus-alertmanager
 need dnsmasq dnsmasq-base
+need envsubst gettext-base
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -150,9 +150,10 @@ def ingest() -> dashboard.Dashboard:
         )
         .with_panel(
             trend(
-                "SDK: panes per second",
-                query(rate("driftmeter_sdk_panes_sent_total"), "sent"),
-                about="Panes that a metric server has acknowledged.",
+                "SDK: requests per second",
+                query(rate("driftmeter_sdk_requests_total"), "sent", "A"),
+                query(rate("driftmeter_sdk_failures_total", rare=True), "failed", "B"),
+                about="What model servers ask of metric servers: about one request a second for each open pane.",
             )
         )
     )

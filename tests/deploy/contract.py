@@ -34,7 +34,8 @@ MODEL_SERVER: Mapping[str, tuple[str, ...]] = {
     "model_server_request_duration_seconds_bucket": ("le",),
     "driftmeter_sdk_rows_observed_total": (),
     "driftmeter_sdk_rows_dropped_total": (),
-    "driftmeter_sdk_panes_sent_total": (),
+    "driftmeter_sdk_requests_total": (),
+    "driftmeter_sdk_failures_total": (),
 }
 RARE = {
     "driftmeter_rows_dropped_total",

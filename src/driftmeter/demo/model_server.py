@@ -7,14 +7,14 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import click
 import msgspec
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import UnknownMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
@@ -79,7 +79,7 @@ class Metrics:
             registry=self.registry,
         )
         self.seconds = Histogram(
-            "model_server_request_seconds",
+            "model_server_request_duration_seconds",
             "Time to answer a request for a prediction, whatever the answer.",
             buckets=SECONDS,
             registry=self.registry,
@@ -89,20 +89,26 @@ class Metrics:
 
 
 class MonitorCollector(Collector):
-    """Shows a monitor's stats as `model_server_monitor{stat="…"}`."""
+    """Shows what a monitor counts: `driftmeter_sdk_rows_observed_total` and the like."""
+
+    COUNTERS: ClassVar = {
+        "observed": ("driftmeter_sdk_rows_observed", "Rows that the model server reported."),
+        "counted": ("driftmeter_sdk_rows_counted", "Rows that are in panes."),
+        "dropped": ("driftmeter_sdk_rows_dropped", "Rows that did not fit, or could not be read."),
+        "late": ("driftmeter_sdk_rows_late", "Rows that came after their pane was frozen."),
+        "requests": ("driftmeter_sdk_requests", "Requests to metric servers."),
+        "failures": ("driftmeter_sdk_failures", "Requests to metric servers that failed."),
+    }
 
     def __init__(self, monitor: Observer) -> None:
         """Read the stats of this monitor at every scrape."""
         self._monitor = monitor
 
-    def collect(self) -> Iterator[UnknownMetricFamily]:
-        """Yield the one family."""
-        family = UnknownMetricFamily(
-            "model_server_monitor", "What the server's driftmeter monitor counted.", labels=["stat"]
-        )
-        for name, value in self._monitor.stats().items():
-            family.add_metric([name], value)
-        yield family
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield a family for each count."""
+        stats = self._monitor.stats()
+        for stat, (name, text) in self.COUNTERS.items():
+            yield CounterMetricFamily(name, text, value=stats.get(stat, 0))
 
 
 def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
