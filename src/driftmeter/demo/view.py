@@ -58,14 +58,26 @@ def features(verdict: JSON | None) -> RenderableType:
     for each in sorted(verdict["features"] if verdict else [], key=_order):
         style = _STYLES[each["state"]]
         table.add_row(
-            Text(each["feature"] + ("" if each["role"] == "feature" else f" ({each['role']})")),
+            _name(each),
             Text(each["state"], style=style),
             Text(each["severity"] if each["drifting"] else ""),
             _bar(each["effect"]),
-            f"{each['p_value']:.2g}",
+            _p_value(each["p_value"]),
             each["since"][11:19] if each["since"] else "",
         )
     return table
+
+
+def _name(each: dict[str, Any]) -> Text:
+    named = Text(each["feature"])
+    if each["role"] not in ("feature", each["feature"]):
+        named.append(f" {each['role']}", style="dim")
+    return named
+
+
+def _p_value(p: float) -> str:
+    # what underflows is not impossible, only smaller than floats go
+    return f"{p:.2g}" if p > 0 else "< 1e-300"
 
 
 def _bar(effect: float) -> Text:
