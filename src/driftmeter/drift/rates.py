@@ -1,0 +1,91 @@
+"""Rates of what should be rare: missing, unseen categories, values out of range.
+
+Each acts on two bins, those rows and all others, and its statistic is the window's rate less the
+reference's. Tails are exact up to the variance (`tail.py`), however few rows there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftmeter.drift.protocol import Pair, Scores, View
+from driftmeter.drift.tail import two_sided, upper_tail
+from driftmeter.types import Floats, Kind
+
+_SOURCE = "Fisher (1935): the hypergeometric tail of a two-by-two table"
+
+
+class Missing:
+    """Compare the share of all rows that are missing; fewer are drift as well as more.
+
+    An empty sample gives 0 and p = 1.
+
+    >>> scores = Missing().score(Pair(np.array([10, 990]), np.array([6, 94])))
+    >>> round(float(scores.statistic), 3), round(float(scores.p_value), 4)
+    (0.05, 0.0037)
+    """
+
+    name = "missing"
+    kinds: tuple[Kind, ...] = ("numeric", "categorical", "boolean")
+    view: View = "missing"
+    unit = "share of rows"
+    bounds = (-1.0, 1.0)
+    source = _SOURCE
+
+    def score(self, pair: Pair) -> Scores:
+        """Return the excess rate and its two-sided p-value."""
+        p = two_sided(pair.window[..., 0], pair.reference[..., 0], pair.n, pair.m)
+        return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
+
+
+class Unseen:
+    """Compare the share of the rows with a value whose category the reference never held.
+
+    The reference's first count is the number of categories that it held exactly once: by Good–Turing that
+    many of its size in new rows are of categories still unseen. More is drift, fewer is not. An empty sample
+    gives 0 and p = 1.
+
+    >>> round(float(Unseen().score(Pair(np.array([2, 998]), np.array([5, 95]))).p_value), 6)
+    0.000106
+    """
+
+    name = "unseen"
+    kinds: tuple[Kind, ...] = ("categorical",)
+    view: View = "unseen"
+    unit = "share of rows that are not missing"
+    bounds = (-1.0, 1.0)
+    source = f"Good (1953), eq. 9; {_SOURCE}"
+
+    def score(self, pair: Pair) -> Scores:
+        """Return the excess rate and its one-sided p-value."""
+        p = upper_tail(pair.window[..., 0], pair.reference[..., 0], pair.n, pair.m)
+        return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
+
+
+class OutOfRange:
+    """Compare the share of the rows with a value that are beyond the reference's range, or not finite.
+
+    The range is the reference's own smallest to largest value, so none of its rows can be outside; of n new
+    ones 2n/(m + 1) will be. One row is added to the reference's count for it: the rows beyond one end have
+    exactly the tail of r = 0, beyond both ends that of r = 1. More is drift, fewer is not. An empty sample
+    gives 0 and p = 1.
+
+    >>> round(float(OutOfRange().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
+    0.00274
+    """
+
+    name = "out_of_range"
+    kinds: tuple[Kind, ...] = ("numeric",)
+    view: View = "out_of_range"
+    unit = "share of rows that are not missing"
+    bounds = (-1.0, 1.0)
+    source = f"Wilks (1942): tolerance limits by extremes; {_SOURCE}"
+
+    def score(self, pair: Pair) -> Scores:
+        """Return the excess rate and its one-sided p-value."""
+        p = upper_tail(pair.window[..., 0], pair.reference[..., 0] + 1.0, pair.n, pair.m + 1)
+        return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
+
+
+def _excess(pair: Pair) -> Floats:
+    return np.asarray(pair.window_shares[..., 0] - pair.reference_shares[..., 0])

@@ -1,0 +1,149 @@
+"""Scores of all features of a profile, from one vector of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from driftmeter.drift.ks import resolves
+from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores, View, total
+from driftmeter.drift.psi import effect
+from driftmeter.drift.table import DRIFT_TESTS
+from driftmeter.drift.views import Table
+from driftmeter.errors import InputError
+from driftmeter.grid import CategoryGrid
+from driftmeter.profile import Feature
+from driftmeter.types import Counts, Floats
+
+RATES: tuple[View, ...] = ("missing", "unseen", "out_of_range")
+"""The tests that are rates; they have the names of their views."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureScores:
+    """All that the tests say of one feature in one window.
+
+    `p_value` is Bonferroni over the test of the present values and the rates that apply, at most 1; `effect`
+    and `effect_low` are those of psi.py; `rates` maps a rate's name to the reference's and the window's;
+    `present` counts the window's rows with a finite number or a category.
+    """
+
+    tests: dict[str, Score]
+    p_value: float
+    effect: float
+    effect_low: float
+    rates: dict[str, tuple[float, float]]
+    present: int
+
+
+class Scorer:
+    """Score windows against a reference; made once per profile.
+
+    A feature's scores depend on its own counts alone, bit for bit, whatever features are beside it.
+
+    >>> grid = CategoryGrid(("a", "b"), (), 0)
+    >>> feature = Feature("plan", "categorical", "feature", grid, (700, 300, 0, 0, 0), "plan")
+    >>> (score,) = Scorer([feature]).scores(np.array([60, 30, 0, 0, 10]))
+    >>> score.present, round(score.tests["total_variation"].statistic, 3), score.rates["missing"]
+    (90, 0.033, (0.0, 0.1))
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        """Compile the tables; `features` in the order of the counts, as `profile.features` is."""
+        starts = [0, *accumulate(feature.size for feature in features)]
+        self._bins = starts[-1]
+        members: dict[tuple[DriftTest, ...], list[int]] = {}
+        for index, feature in enumerate(features):
+            members.setdefault(tests_of(feature), []).append(index)
+        self._blocks = [
+            _Block(tests, indices, [features[i] for i in indices], [starts[i] for i in indices], self._bins)
+            for tests, indices in members.items()
+        ]
+
+    def scores(self, counts: Counts) -> list[FeatureScores]:
+        """Score a window: counts of shape (bins,) over all features; raises InputError on another shape."""
+        if counts.shape != (self._bins,):
+            raise InputError("counts", f"shape ({self._bins},)", f"shape {counts.shape}")
+        scores: dict[int, FeatureScores] = {}
+        for block in self._blocks:
+            scores.update(zip(block.indices, block.scores(counts), strict=True))
+        return [scores[index] for index in sorted(scores)]
+
+
+def score_feature(feature: Feature, counts: Counts) -> FeatureScores:
+    """Score one feature's window, counts of shape (bins,); for more of them keep a `Scorer`."""
+    return Scorer([feature]).scores(counts)[0]
+
+
+def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
+    """Return the tests that apply: those of its kind, without `unseen` where its categories were too many to know."""
+    grid = feature.grid
+    unknown = isinstance(grid, CategoryGrid) and grid.others is None
+    return tuple(test for test in DRIFT_TESTS if feature.kind in test.kinds and not (unknown and test.view == "unseen"))
+
+
+class _Block:
+    """Features that the same tests apply to, scored together as arrays of shape (features, bins)."""
+
+    def __init__(
+        self,
+        tests: tuple[DriftTest, ...],
+        indices: Sequence[int],
+        features: Sequence[Feature],
+        starts: Sequence[int],
+        bins: int,
+    ) -> None:
+        self.indices = indices
+        self._tests = tests
+        views = dict.fromkeys(test.view for test in tests)
+        self._tables = {view: Table(view, features, starts, bins) for view in views}
+        self._resolves = resolves(self._tables["present"].reference)
+
+    def scores(self, counts: Counts) -> list[FeatureScores]:
+        pairs = {view: table.pair(counts) for view, table in self._tables.items()}
+        scores = {test.name: test.score(pairs[test.view]) for test in self._tests}
+        rates = {name: _rates(pairs[name]) for name in RATES if name in pairs}
+        size = effect(pairs["groups"])
+        rows = zip(
+            zip(*map(_each, scores.values()), strict=True),
+            self._p_values(scores).tolist(),
+            size.estimate.tolist(),
+            size.low.tolist(),
+            zip(*rates.values(), strict=True),
+            pairs["present"].n.tolist(),
+            strict=True,
+        )
+        return [
+            FeatureScores(
+                dict(zip(scores, tests, strict=True)), p, estimate, low, dict(zip(rates, rate, strict=True)), int(n)
+            )
+            for tests, p, estimate, low, rate, n in rows
+        ]
+
+    def _p_values(self, scores: dict[str, Scores]) -> Floats:
+        of_values = _p_value(scores["chi_square"])
+        if "ks" in scores:
+            of_values = np.where(self._resolves, _p_value(scores["ks"]), of_values)
+        judged = [of_values, *(_p_value(scores[name]) for name in RATES if name in scores)]
+        least: Floats = np.minimum.reduce(judged)
+        return np.minimum(len(judged) * least, 1.0)
+
+
+def _p_value(scores: Scores) -> Floats:
+    return np.full_like(scores.statistic, np.nan) if scores.p_value is None else scores.p_value
+
+
+def _each(scores: Scores) -> list[Score]:
+    return [
+        Score(statistic, None if p != p else p)
+        for statistic, p in zip(scores.statistic.tolist(), _p_value(scores).tolist(), strict=True)
+    ]
+
+
+def _rates(pair: Pair) -> list[tuple[float, float]]:
+    reference = pair.reference[..., 0] / np.maximum(total(pair.reference), 1)
+    window = pair.window[..., 0] / np.maximum(total(pair.window), 1)
+    return list(zip(reference.tolist(), window.tolist(), strict=True))

@@ -1,0 +1,26 @@
+"""All drift tests. A new one is its own file and a line here."""
+
+from __future__ import annotations
+
+from driftmeter.drift.chi_square import ChiSquare
+from driftmeter.drift.hellinger import Hellinger
+from driftmeter.drift.jensen_shannon import JensenShannon
+from driftmeter.drift.ks import KolmogorovSmirnov
+from driftmeter.drift.protocol import DriftTest
+from driftmeter.drift.psi import PopulationStability
+from driftmeter.drift.rates import Missing, OutOfRange, Unseen
+from driftmeter.drift.total_variation import TotalVariation
+from driftmeter.drift.wasserstein import Wasserstein
+
+DRIFT_TESTS: tuple[DriftTest, ...] = (
+    KolmogorovSmirnov(),
+    ChiSquare(),
+    PopulationStability(),
+    JensenShannon(),
+    Hellinger(),
+    TotalVariation(),
+    Wasserstein(),
+    Missing(),
+    Unseen(),
+    OutOfRange(),
+)

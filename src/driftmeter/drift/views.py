@@ -1,0 +1,102 @@
+"""Views: which bins of a feature a drift test looks at, as tables of many features at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from driftmeter.drift.protocol import Pair, View
+from driftmeter.drift.psi import reference_groups
+from driftmeter.drift.wasserstein import positions
+from driftmeter.grid import NumericGrid
+from driftmeter.profile import Feature
+from driftmeter.types import Codes, Counts, Floats
+
+OUTSIDE = ("far below", "below", "above", "far above", "not finite")
+"""Bins that count as out of range: an infinite number is beyond any range."""
+
+
+class Table:
+    """One view of some features: takes their counts out of a vector of all counts, padded to one width."""
+
+    def __init__(self, view: View, features: Sequence[Feature], starts: Sequence[int], bins: int) -> None:
+        """Compile the table; `starts` says where each feature's bins are in a vector of `bins` counts."""
+        cells = [cells_of(view, feature) for feature in features]
+        width = max(int(codes.max()) for codes in cells) + 1
+        self._shape = (len(features), width)
+        self._spare = len(features) * width
+        self._cells: Codes = np.full(bins, self._spare, dtype=np.intp)
+        self.reference: Floats = np.zeros(self._shape)
+        self._positions: Floats | None = None
+        if view == "present" and all(isinstance(feature.grid, NumericGrid) for feature in features):
+            self._positions = np.zeros(self._shape)
+        for row, (feature, codes, start) in enumerate(zip(features, cells, starts, strict=True)):
+            self._cells[start : start + feature.size] = np.where(codes < 0, self._spare, codes + row * width)
+            counts = reference_of(view, feature, codes)
+            self.reference[row, : len(counts)] = counts
+            if self._positions is not None and isinstance(feature.grid, NumericGrid):
+                places = positions(feature.grid)
+                # no gap behind the last bin: the padding must add no distance
+                self._positions[row] = np.append(places, np.full(width - len(places), places[-1]))
+
+    def pair(self, counts: Counts) -> Pair:
+        """Return the window's counts beside the reference's."""
+        window: Floats = np.asarray(np.bincount(self._cells, counts, self._spare + 1), dtype=np.float64)
+        return Pair(self.reference, window[: self._spare].reshape(self._shape), self._positions)
+
+
+def cells_of(view: View, feature: Feature) -> Codes:
+    """Return the cell that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
+
+    An unseen category is counted with `other` here: only together do they have one expectation, since the
+    reference's own rare categories are `other` for it and unseen before it. How many are new is the view
+    `unseen`, of two cells: those rows, all other rows with a value. So are `missing` (among all rows) and
+    `out_of_range`. The `groups` hold every row: what is missing, not finite or unseen is a group of its own.
+    """
+    grid = feature.grid
+    special = grid.special
+    if view in ("present", "groups"):
+        cells = np.full(grid.size, -1, dtype=np.intp)
+        cells[grid.present] = np.arange(grid.size)[grid.present]
+        if "unseen" in special:
+            cells[special["unseen"]] = cells[special["other"]]
+        return cells if view == "present" else _groups(feature, cells)
+    cells = np.ones(grid.size, dtype=np.intp)
+    if view == "missing":
+        cells[special["missing"]] = 0
+        return cells
+    cells[[special[name] for name in (OUTSIDE if view == "out_of_range" else ("unseen",))]] = 0
+    cells[special["missing"]] = -1
+    return cells
+
+
+def _groups(feature: Feature, present: Codes) -> Codes:
+    special = feature.grid.special
+    groups = np.where(present < 0, -1, reference_groups(_added(present, feature.reference))[present])
+    for name in ("unseen", "not finite", "missing"):
+        if name in special:
+            groups[special[name]] = groups.max() + 1
+    return groups
+
+
+def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
+    """Return what the reference has in each cell. What is unseen it has by Good–Turing: as many rows as it held
+    categories once, which in the reference itself are counted with `other`, or have a bin of their own."""
+    counts = _added(cells, feature.reference)
+    grid = feature.grid
+    if isinstance(grid, NumericGrid) or grid.others is None or view not in ("unseen", "groups"):
+        return counts
+    if view == "unseen":
+        once = min(grid.once, int(counts.sum()))
+        return np.array([once, counts.sum() - once], dtype=np.int64)
+    other, unseen = cells[grid.special["other"]], cells[grid.special["unseen"]]
+    once = min(grid.once, int(counts[other]))
+    counts[other] -= once
+    counts[unseen] += once
+    return counts
+
+
+def _added(cells: Codes, counts: Counts) -> Counts:
+    kept = cells >= 0
+    return np.bincount(cells[kept], counts[kept], int(cells.max()) + 1).astype(np.int64)

@@ -1,0 +1,121 @@
+"""What every drift test holds to: one list of checks that test_table.py runs over the table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftmeter.drift import DriftTest, Pair, Scores
+
+PLACES = np.array([0.0, 1.0, 2.5, 3.0, 7.0, 20.0])
+SHARES = np.array([0.1, 0.2, 0.2, 0.3, 0.15, 0.05])
+MOVED = np.array([0.2, 0.15, 0.15, 0.2, 0.1, 0.2])
+
+
+def pair(test: DriftTest, reference: object, window: object) -> Pair:
+    """Make a pair on the bins that the test looks at: rates see the first bin and the sum of the rest."""
+    samples = [np.asarray(sample) for sample in (reference, window)]
+    if test.view in ("missing", "unseen", "out_of_range"):
+        samples = [np.stack([s[..., 0], s[..., 1:].sum(-1)], axis=-1) for s in samples]
+        return Pair(*samples)
+    return Pair(*samples, PLACES)
+
+
+def rows(shares: np.ndarray, n: int) -> np.ndarray:
+    return np.round(shares * n).astype(np.int64)
+
+
+def finite_and_in_range(test: DriftTest, scores: Scores) -> None:
+    low, high = test.bounds
+    assert np.all(np.isfinite(scores.statistic))
+    assert np.all((scores.statistic >= low) & (scores.statistic <= high))
+    if scores.p_value is not None:
+        assert np.all(np.isnan(scores.p_value) | ((scores.p_value >= 0) & (scores.p_value <= 1)))
+
+
+def stays_finite_and_in_range_on_any_counts(test: DriftTest) -> None:
+    rng = np.random.default_rng(11)
+    scale = rng.choice([0, 0, 1, 3, 50, 10**4, 10**9], (2, 3000, len(PLACES)))
+    counts = rng.integers(0, scale + 1)
+    finite_and_in_range(test, test.score(pair(test, counts[0], counts[1])))
+
+
+def is_zero_on_identical_proportions(test: DriftTest) -> None:
+    reference = rows(SHARES, 1000)
+    for times in (1, 3, 7):
+        scores = test.score(pair(test, reference, times * reference))
+        # half a row is added to the groups of psi, which is a larger share of the smaller sample
+        assert abs(float(scores.statistic)) <= (1e-4 if test.name == "psi" and times > 1 else 0)
+        # a row is added to the reference outside its range
+        assert scores.p_value is None or scores.p_value > 0.3
+
+
+def grows_with_the_change_and_its_p_value_falls(test: DriftTest) -> None:
+    steps = np.linspace(0, 1, 6)[:, None]
+    windows = rows((1 - steps) * SHARES + steps * MOVED, 2000)
+    scores = test.score(pair(test, np.broadcast_to(rows(SHARES, 10_000), windows.shape), windows))
+    assert np.all(np.diff(scores.statistic) > 0)
+    assert scores.p_value is None or np.all(np.diff(scores.p_value) < 0)
+
+
+def says_nothing_of_an_empty_sample(test: DriftTest) -> None:
+    full, empty = rows(SHARES, 100), np.zeros(len(SHARES), dtype=np.int64)
+    for reference, window in ((full, empty), (empty, full), (empty, empty)):
+        scores = test.score(pair(test, reference, window))
+        assert float(scores.statistic) == 0
+        assert scores.p_value is None or scores.p_value == 1
+
+
+def says_nothing_where_one_bin_holds_all(test: DriftTest) -> None:
+    for bin_ in range(len(PLACES)):
+        reference, window = np.zeros(len(PLACES)), np.zeros(len(PLACES))
+        reference[bin_], window[bin_] = 1000, 50
+        scores = test.score(pair(test, reference, window))
+        assert float(scores.statistic) == 0
+        assert scores.p_value is None or np.isnan(scores.p_value) or scores.p_value == 1
+
+
+def is_symmetric_up_to_its_sign(test: DriftTest) -> None:
+    a, b = rows(SHARES, 1000), rows(MOVED, 1000)
+    there, back = test.score(pair(test, a, b)), test.score(pair(test, b, a))
+    sign = -1 if test.bounds[0] < 0 else 1
+    assert np.isclose(there.statistic, sign * back.statistic, rtol=1e-12)
+    if there.p_value is not None and test.name not in ("unseen", "out_of_range"):
+        assert np.isclose(there.p_value, back.p_value, rtol=1e-9)
+
+
+def sees_only_the_sum_of_a_split_window(test: DriftTest) -> None:
+    rng = np.random.default_rng(12)
+    whole = rng.integers(0, 200, len(SHARES))
+    part = rng.binomial(whole, 0.3)
+    reference = rows(SHARES, 5000)
+    assert test.score(pair(test, reference, whole)) == test.score(pair(test, reference, part + (whole - part)))
+
+
+def gives_the_same_bits_alone_and_padded_among_others(test: DriftTest) -> None:
+    rng = np.random.default_rng(13)
+    counts = rng.integers(0, 300, (2, 40, len(PLACES)))
+    together = test.score(pair(test, counts[0], counts[1]))
+    for row in range(40):
+        alone = test.score(pair(test, counts[0, row], counts[1, row]))
+        assert float(alone.statistic) == float(together.statistic[row])
+        assert alone.p_value is None or float(alone.p_value) == float(together.p_value[row])
+    if pair(test, counts[0], counts[1]).positions is None:
+        return
+    for extra in (1, 9, 150, 1000):
+        places = np.append(PLACES, np.full(extra, PLACES[-1]))
+        wider = [np.pad(sample, ((0, 0), (0, extra))) for sample in counts]
+        padded = test.score(Pair(wider[0], wider[1], places))
+        assert np.array_equal(padded.statistic, together.statistic)
+        assert padded.p_value is None or np.array_equal(padded.p_value, together.p_value)
+
+
+CHECKS = (
+    stays_finite_and_in_range_on_any_counts,
+    is_zero_on_identical_proportions,
+    grows_with_the_change_and_its_p_value_falls,
+    says_nothing_of_an_empty_sample,
+    says_nothing_where_one_bin_holds_all,
+    is_symmetric_up_to_its_sign,
+    sees_only_the_sum_of_a_split_window,
+    gives_the_same_bits_alone_and_padded_among_others,
+)

@@ -1,0 +1,40 @@
+"""Reference and window samples, and their features, for the tests of this folder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature
+
+
+def counted(grid: NumericGrid, values: np.ndarray) -> np.ndarray:
+    """Count finite values as the grid says, missing as NaN, without the package's binning."""
+    counts = np.zeros(grid.size, dtype=np.int64)
+    finite = values[np.isfinite(values)]
+    np.add.at(counts, np.searchsorted(grid.edges, finite, side="right"), 1)
+    counts[grid.special["missing"]] = np.isnan(values).sum()
+    counts[grid.special["not finite"]] = np.isinf(values).sum()
+    return counts
+
+
+def numeric(values: np.ndarray, bins: int = 64, name: str = "x") -> Feature:
+    grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, single=False)
+    return Feature(name, "numeric", "feature", grid, tuple(counted(grid, values).tolist()), name)
+
+
+def categorical(
+    counts: list[int], *, other: int = 0, missing: int = 0, once: int = 0, known: bool = True, name: str = "c"
+) -> Feature:
+    names = tuple(f"v{index}" for index in range(len(counts)))
+    grid = CategoryGrid(names, () if known else None, once)
+    return Feature(name, "categorical", "feature", grid, (*counts, other, 0, missing), name)
+
+
+def boolean(false: int, true: int, missing: int = 0) -> Feature:
+    return Feature("b", "boolean", "feature", CategoryGrid.boolean(), (false, true, 0, 0, missing), "b")
+
+
+def noise(p: float, replicates: int) -> float:
+    """Four standard errors of a rate of rejections."""
+    return 4 * (p * (1 - p) / replicates) ** 0.5

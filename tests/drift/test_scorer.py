@@ -1,0 +1,173 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift.samples import boolean, categorical, counted, noise, numeric
+from driftmeter.drift import Scorer, score_feature
+from driftmeter.drift.tail import upper_tail
+from driftmeter.errors import InputError
+
+RNG = np.random.default_rng(99)
+FEATURES = (
+    numeric(RNG.normal(size=5000), name="normal"),
+    categorical([900, 600, 300, 150, 50], other=40, missing=10, once=12, name="plan"),
+    numeric(np.where(RNG.random(5000) < 0.95, 0.0, RNG.gamma(2, size=5000)), name="rain"),
+    boolean(700, 300, 5),
+    numeric(np.full(1000, 5.0), name="constant"),
+    numeric(np.full(300, np.nan), name="never there"),
+    categorical([400] * 100, name="many"),
+    categorical([500, 500], known=False, name="unbounded"),
+    numeric(RNG.poisson(3, 5000) * 1.0, bins=16, name="few"),
+)
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return Scorer(FEATURES)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_counts_give_finite_results_and_the_same_bits_alone_or_among_others(scorer, data):
+    seed = data.draw(st.integers(0, 2**32))
+    rng = np.random.default_rng(seed)
+    vectors = [
+        rng.integers(0, rng.choice([1, 2, 50, 10**6], feature.size) * data.draw(st.integers(0, 1)) + 1)
+        for feature in FEATURES
+    ]
+    together = scorer.scores(np.concatenate(vectors))
+    for feature, counts, scores in zip(FEATURES, vectors, together, strict=True):
+        assert score_feature(feature, counts) == scores
+        floats = [scores.p_value, scores.effect, scores.effect_low, *(t.statistic for t in scores.tests.values())]
+        assert np.all(np.isfinite(floats))
+        assert 0 <= scores.p_value <= 1
+        assert 0 <= scores.effect_low <= scores.effect
+
+
+def test_the_order_of_the_features_and_their_number_change_no_bit():
+    rng = np.random.default_rng(3)
+    features = [*FEATURES] * 40
+    order = rng.permutation(len(features))
+    counts = [rng.integers(0, 300, feature.size) for feature in features]
+    straight = Scorer(features).scores(np.concatenate(counts))
+    mixed = Scorer([features[i] for i in order]).scores(np.concatenate([counts[i] for i in order]))
+    assert mixed == [straight[i] for i in order]
+
+
+def test_each_kind_has_the_tests_that_apply():
+    distances = ["psi", "jensen_shannon", "hellinger", "total_variation"]
+    scores = Scorer(FEATURES).scores(np.zeros(sum(feature.size for feature in FEATURES), dtype=np.int64))
+    names = {feature.name: list(score.tests) for feature, score in zip(FEATURES, scores, strict=True)}
+    assert names["normal"] == ["ks", "chi_square", *distances, "wasserstein", "missing", "out_of_range"]
+    assert names["plan"] == ["chi_square", *distances, "missing", "unseen"]
+    assert names["unbounded"] == names["b"] == ["chi_square", *distances, "missing"]
+
+
+def test_an_empty_window_says_nothing():
+    for feature in FEATURES:
+        scores = score_feature(feature, np.zeros(feature.size, dtype=np.int64))
+        assert (scores.p_value, scores.effect, scores.effect_low, scores.present) == (1, 0, 0, 0)
+        assert all(test.statistic == 0 for test in scores.tests.values())
+
+
+def test_a_window_of_missing_values_shows_in_the_missing_rate_and_in_the_effect():
+    feature = FEATURES[0]
+    scores = score_feature(feature, counted(feature.grid, np.full(500, np.nan)))
+    assert scores.rates["missing"] == (0.0, 1.0)
+    assert scores.tests["missing"].p_value < 1e-100
+    assert scores.p_value == 3 * scores.tests["missing"].p_value
+    assert scores.tests["ks"].p_value == 1
+    assert scores.effect > 1
+
+
+def test_values_where_the_reference_had_none_show_in_the_missing_rate():
+    feature = FEATURES[5]
+    scores = score_feature(feature, counted(feature.grid, np.arange(50.0)))
+    assert scores.rates["missing"] == (1.0, 0.0)
+    assert scores.p_value < 1e-30
+
+
+@pytest.mark.parametrize("value", [4.0, 5.5, 1e9])
+def test_a_constant_that_changes_is_as_different_as_can_be(value):
+    scores = score_feature(FEATURES[4], counted(FEATURES[4].grid, np.full(200, value)))
+    assert scores.tests["total_variation"].statistic == 1
+    assert scores.p_value < 1e-50
+    assert scores.effect_low > 1
+    assert scores.rates["out_of_range"] == (0.0, 1.0)
+
+
+def test_a_constant_that_stays_is_no_drift():
+    scores = score_feature(FEATURES[4], counted(FEATURES[4].grid, np.full(200, 5.0)))
+    assert (scores.p_value, scores.effect) == (1, 0)
+
+
+def test_the_p_value_is_bonferroni_over_ks_and_the_rates():
+    rng = np.random.default_rng(1)
+    feature = FEATURES[0]
+    scores = score_feature(feature, counted(feature.grid, rng.normal(0.1, size=1000)))
+    assert scores.p_value == 3 * min(scores.tests[name].p_value for name in ("ks", "missing", "out_of_range"))
+    assert scores.tests["ks"].p_value < scores.tests["chi_square"].p_value
+
+
+def test_a_number_that_is_nearly_always_the_same_is_judged_by_chi_square():
+    rng = np.random.default_rng(2)
+    feature = FEATURES[2]
+    window = np.where(rng.random(1000) < 0.91, 0.0, rng.gamma(2, size=1000))
+    scores = score_feature(feature, counted(feature.grid, window))
+    assert scores.p_value == 3 * scores.tests["chi_square"].p_value < 0.01
+    assert scores.tests["chi_square"].p_value < scores.tests["ks"].p_value / 10
+
+
+def test_a_new_category_is_seen_by_its_rate_and_its_effect():
+    feature = FEATURES[6]
+    counts = np.append(np.full(100, 97), [0, 300, 0])
+    scores = score_feature(feature, counts)
+    assert scores.rates["unseen"] == (0.0, 0.03)
+    assert scores.p_value == min(3 * scores.tests["unseen"].p_value, 3 * scores.tests["chi_square"].p_value)
+    assert scores.p_value < 1e-50
+    assert scores.effect > 0.01
+
+
+def test_categories_still_unseen_are_no_drift_where_the_reference_had_many_seen_once():
+    feature = categorical([3000, 2000], other=5000, once=900)
+    counts = np.array([300, 200, 410, 90, 0])
+    scores = score_feature(feature, counts)
+    assert scores.p_value == 1
+    assert scores.effect == 0
+    naive = upper_tail(*(np.array(value) for value in (90.0, 0.0, 1000.0, 10_000.0)))
+    assert naive < 1e-30
+
+
+def test_the_size_of_the_whole_is_at_most_nominal():
+    rng, replicates = np.random.default_rng(17), 1000
+    reference = rng.normal(size=4000)
+    reference[rng.random(4000) < 0.1] = np.nan
+    p = []
+    for _ in range(replicates):
+        sample = rng.normal(size=1600)
+        sample[rng.random(1600) < 0.1] = np.nan
+        feature = numeric(sample[:1200])
+        p.append(score_feature(feature, counted(feature.grid, sample[1200:])).p_value)
+    for nominal in (0.05, 0.01):
+        assert np.mean(np.array(p) <= nominal) <= nominal + noise(nominal, replicates)
+
+
+def test_counts_of_another_length_are_refused(scorer):
+    with pytest.raises(InputError, match="counts: expected shape"):
+        scorer.scores(np.zeros(3, dtype=np.int64))
+
+
+def test_five_hundred_features_are_scored_well_below_fifty_milliseconds():
+    rng = np.random.default_rng(6)
+    features = [numeric(rng.normal(size=5000), name=str(index)) for index in range(500)]
+    counts = np.concatenate([counted(feature.grid, rng.normal(size=500)) for feature in features])
+    scorer = Scorer(features)
+    times = []
+    for _ in range(8):
+        start = time.process_time()
+        scorer.scores(counts)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.05
