@@ -1,0 +1,95 @@
+"""The group of all commands, and what they share: how errors end, and completion."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from driftmeter.cli.check import check
+from driftmeter.cli.demo import demo
+from driftmeter.cli.profile import profile
+from driftmeter.cli.replay import replay
+from driftmeter.cli.serve import serve
+from driftmeter.errors import DriftmeterError, MissingExtraError
+from driftmeter.version import __version__
+
+_LONGEST_MESSAGE = 600
+
+
+class App(click.Group):
+    """A group whose commands end with 2 on every error: 1 is for drift alone."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; print an error as one line, with --debug its traceback too."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("stopped", err=True)
+            ctx.exit(130)
+        except Exception as error:
+            if isinstance(error, ModuleNotFoundError):
+                error = _missing(error, ctx.invoked_subcommand)
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            click.echo(f"driftmeter: {_one_line(error)}", err=True)
+            ctx.exit(2)
+
+
+def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
+    """Say which extra brings a package that is not installed."""
+    if isinstance(error, DriftmeterError) or (error.name or "").startswith("driftmeter"):
+        return error
+    extra = {"serve": "server", "demo": "demo"}.get(command or "", "cli")
+    return MissingExtraError(f"{command} needs {error.name}: pip install 'driftmeter[{extra}]'")
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, DriftmeterError):
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = " ".join(str(error).split())
+    if not isinstance(error, DriftmeterError | OSError):
+        text = f"unexpected {type(error).__name__}: {text} (driftmeter --debug … shows where)"
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
+
+
+@click.group(
+    cls=App,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done (check: no drift), 1 drift, 2 an error. See docs/cli.md.",
+)
+@click.version_option(__version__, message="driftmeter %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def app(debug: bool) -> None:
+    """Real-time data drift monitoring for models in production.
+
+    \b
+    driftmeter profile train.csv -o profile.json --model credit
+    driftmeter check profile.json today.csv
+    driftmeter serve --profile profile.json
+    driftmeter replay today.csv --url http://localhost:8001 --model credit
+    """
+
+
+@click.command(short_help="Print a completion script.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands and options in SHELL.
+
+    \b
+    eval "$(driftmeter completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None  # click has these three built in
+    sys.stdout.write(found(app, {}, "driftmeter", "_DRIFTMETER_COMPLETE").source() + "\n")
+
+
+for command in (profile, check, serve, replay, demo, completion):
+    app.add_command(command)

@@ -1,0 +1,63 @@
+"""`driftmeter check`: a file against a profile."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(short_help="Compare a file with a profile: exit 0 no drift, 1 drift.")
+@click.argument("profile", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object, and nothing else.")
+@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report as one HTML page.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code is the answer.")
+@click.option("--min-rows", type=click.IntRange(1), default=200, show_default=True, metavar="N",
+              help="Fewer rows are not judged.")  # fmt: skip
+@click.option("--tolerance", type=click.FloatRange(0, 10), default=0.01, show_default=True, metavar="PSI",
+              help="Least effect that counts as drift.")  # fmt: skip
+@click.option("--false-discovery-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01,
+              show_default=True, metavar="RATE", help="Share of false alarms among the features flagged.")  # fmt: skip
+@click.pass_context
+def check(
+    ctx: click.Context,
+    profile: str,
+    data: str,
+    as_json: bool,
+    html: str | None,
+    quiet: bool,
+    min_rows: int,
+    tolerance: float,
+    false_discovery_rate: float,
+) -> None:
+    """Compare all rows of DATA with PROFILE. Exits with 0 for no drift, 1 for drift, 2 for an error.
+
+    Too few rows to judge are no drift; the state then says insufficient.
+
+    \b
+    driftmeter check profile.json today.parquet --html report.html
+    driftmeter check profile.json today.csv --json | jq '.features[] | select(.drifting).feature'
+    """
+    from pathlib import Path
+
+    from driftmeter.cli import tables
+    from driftmeter.errors import InputError
+    from driftmeter.profile import Profile
+    from driftmeter.reading import read_data
+    from driftmeter.report import compare
+    from driftmeter.verdict import JudgeSettings
+
+    reference = Profile.load(profile)
+    settings = JudgeSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
+    report = compare(reference, read_data(data, reference), settings=settings)
+    if not report.rows:
+        first = report.rejected.first[0]
+        raise InputError(f"{data}, row {first.row}, {first.field}", first.expected, f"{first.got}; no row can be read")
+    if html:
+        Path(html).write_text(report.to_html(), encoding="utf-8")
+    if as_json and not quiet:
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        tables.show_report(report)
+    ctx.exit(1 if report.drifting else 0)

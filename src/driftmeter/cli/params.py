@@ -1,0 +1,54 @@
+"""Types of options."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import click
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+class Duration(click.ParamType[int]):
+    """A length of time such as 10s or 5m, as milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number with a unit; a default is given in milliseconds already."""
+        if isinstance(value, int):
+            return value
+        found = _DURATION.fullmatch(value.strip().lower())
+        if found is None:
+            self.fail(f"expected a number with ms, s, m, h or d, such as 500ms, 10s or 1h, got {value!r}", param, ctx)
+        return round(float(found[1]) * _UNITS[found[2]])
+
+
+class Speed(click.ParamType[float]):
+    """A number above 0, perhaps with a unit such as x behind it, or max."""
+
+    name = "speed"
+
+    def __init__(self, unit: str) -> None:
+        """Allow `unit` behind the number."""
+        self._unit = unit
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a number; `max` is infinity."""
+        if isinstance(value, float):
+            return value
+        text = value.strip().lower()
+        if text == "max":
+            return math.inf
+        try:
+            factor = float(text.removesuffix(self._unit))
+        except ValueError:
+            factor = math.nan
+        if not 0 < factor < math.inf:
+            self.fail(f"expected a number above 0, such as 60, or max, got {value!r}", param, ctx)
+        return factor
+
+
+DURATION, SPEED, RATE = Duration(), Speed("x"), Speed("/s")

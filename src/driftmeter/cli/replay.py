@@ -1,0 +1,136 @@
+"""`driftmeter replay`: send a file to a metric server."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftmeter.cli.params import RATE, SPEED
+
+if TYPE_CHECKING:
+    from driftmeter.replay import Player, Totals
+
+_MOST_REASONS = 5
+
+
+@click.command(short_help="Send a file to a metric server.")
+@click.argument("data", type=click.Path())
+@click.option("--url", default="http://localhost:8001", show_default=True, envvar="DRIFTMETER_URL", show_envvar=True,
+              metavar="URL", help="The metric server, or the gateway before it.")  # fmt: skip
+@click.option("--model", required=True, envvar="DRIFTMETER_MODEL", show_envvar=True, metavar="NAME",
+              help="The model, by the name that the server knows.")  # fmt: skip
+@click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
+              "one called timestamp.")  # fmt: skip
+@click.option("--speed", type=SPEED, default="max", show_default=True,
+              help="So many times as fast as it happened, such as 60x, or max.")  # fmt: skip
+@click.option("--rate", type=RATE, default="1000", show_default=True, metavar="ROWS", help="Rows per second of a file "
+              "that has no time, or max.")  # fmt: skip
+@click.option("--keep-time", is_flag=True, help="Keep the timestamps, as when history is filled in; else the first "
+              "row is now.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True, metavar="N",
+              help="Most rows of one request.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Send only the first N rows.")
+@click.option("--retry-for", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+              help="How long the server may be away before it is given up.")  # fmt: skip
+def replay(
+    data: str,
+    url: str,
+    model: str,
+    time: str | None,
+    speed: float,
+    rate: float,
+    keep_time: bool,
+    batch: int,
+    limit: int | None,
+    retry_for: float,
+) -> None:
+    """Send the rows of DATA to a metric server, in the order of their time. Ctrl-C stops it.
+
+    \b
+    driftmeter replay june.csv --url http://localhost:8001 --model credit --speed 60x
+    driftmeter replay history.parquet --model credit --time applied_at --keep-time
+    """
+    from driftmeter.replay import Link, Pace, Player, load_trace
+
+    stop = threading.Event()
+    link = Link(url, model, patience=retry_for, stop=stop)
+    try:
+        known = link.model()
+        trace = load_trace(data, known.profile, time=time, limit=limit)
+        player = Player(
+            trace, link, known, Pace(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
+        )
+        try:
+            with _stopping(stop):
+                _play(player)
+        finally:
+            _summarize(player.totals, link.retries, stopped=stop.is_set())
+    finally:
+        link.close()
+
+
+def _play(player: Player) -> None:
+    """Run the player behind a progress bar, where there is a terminal to draw it on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("replay"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f} rows/s"),
+        TextColumn("{task.fields[late]:,} late"),
+        TextColumn("{task.fields[rejected]:,} rejected"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not Console(stderr=True).is_terminal,
+    )
+    task = bar.add_task("", total=player.totals.rows, rate=0.0, late=0, rejected=player.totals.rejected)
+
+    def progress(totals: Totals) -> None:
+        fields: dict[str, Any] = {"late": totals.late, "rejected": totals.rejected}
+        bar.update(task, completed=totals.sent, rate=bar.tasks[0].speed or 0.0, **fields)
+
+    with bar:
+        player.run(progress)
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """Stop after the batch that is under way on the first SIGINT or SIGTERM; on the second at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summarize(totals: Totals, retries: int, *, stopped: bool) -> None:
+    from driftmeter.report.chart import printable
+
+    left = f" of {totals.rows:,}" if stopped or totals.sent < totals.rows else ""
+    click.echo(
+        f"{'stopped: ' if stopped else ''}{totals.sent:,}{left} rows sent, {totals.accepted:,} accepted, "
+        f"{totals.rejected:,} rejected, {totals.late:,} late" + (f", {retries:,} retries" if retries else "")
+    )
+    for reason, values in totals.reasons.most_common(_MOST_REASONS):
+        click.echo(f"  {values:,} × {printable(reason)}")
+    if len(totals.reasons) > _MOST_REASONS:
+        click.echo(f"  … and {len(totals.reasons) - _MOST_REASONS} more reasons")

@@ -1,0 +1,79 @@
+"""`driftmeter serve`: run a metric server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from driftmeter.cli.params import DURATION
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command(short_help="Run a metric server.")
+@click.option("--profile", "profiles", type=click.Path(), multiple=True, envvar="DRIFTMETER_PROFILE", show_envvar=True,
+              metavar="FILE", help="Register this profile at the start. Repeatable; models are kept in the store.",
+              )  # fmt: skip
+@click.option("--store", default="sqlite:///driftmeter.sqlite", show_default=True, envvar="DRIFTMETER_STORE",
+              show_envvar=True, metavar="URL", help="memory:// or sqlite:///PATH (four slashes for an absolute one).",
+              )  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="DRIFTMETER_HOST", show_envvar=True,
+              metavar="HOST", help="Address to listen at; 0.0.0.0 for all.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, envvar="DRIFTMETER_PORT",
+              show_envvar=True, metavar="PORT", help="Port to listen at.")  # fmt: skip
+@click.option("--pane", type=DURATION, default="10s", show_default=True, envvar="DRIFTMETER_PANE", show_envvar=True,
+              help="Slice of event time: how often there is a verdict.")  # fmt: skip
+@click.option("--lateness", type=DURATION, default="10s", show_default=True, envvar="DRIFTMETER_LATENESS",
+              show_envvar=True, help="How long a pane waits for rows that come late.")  # fmt: skip
+@click.option("--window", type=DURATION, default="5m", show_default=True, envvar="DRIFTMETER_WINDOW", show_envvar=True,
+              help="The window that judges reaches back so far …")  # fmt: skip
+@click.option("--window-rows", type=click.IntRange(0), default=1000, show_default=True,
+              envvar="DRIFTMETER_WINDOW_ROWS", show_envvar=True, metavar="N",
+              help="… and further, until it holds so many rows.")  # fmt: skip
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True,
+              envvar="DRIFTMETER_LOG_LEVEL", show_envvar=True, help="What to log to stderr.")  # fmt: skip
+def serve(
+    profiles: Sequence[str],
+    store: str,
+    host: str,
+    port: int,
+    pane: int,
+    lateness: int,
+    window: int,
+    window_rows: int,
+    log_level: str,
+) -> None:
+    """Run a metric server until it is told to stop.
+
+    Servers on one host may share a SQLite store: any of them takes any request.
+
+    \b
+    driftmeter serve --profile profile.json
+    driftmeter serve --store sqlite:////var/lib/driftmeter/store.sqlite --host 0.0.0.0 --pane 2s --lateness 2s
+    """
+    import logging
+    from pathlib import Path
+
+    from driftmeter.panes import Timing, WindowSetting
+    from driftmeter.server.run import serve as run
+    from driftmeter.server.settings import Settings
+    from driftmeter.verdict import JudgeSettings
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings(
+        host=host,
+        port=port,
+        store=store,
+        profiles=tuple(map(Path, profiles)),
+        timing=Timing(pane, lateness),
+        judge=JudgeSettings(window=WindowSetting(window, window_rows)),
+    )
+    click.echo(
+        f"driftmeter: metric server at http://{host}:{port}, its documentation at /docs, store {store}", err=True
+    )
+    try:
+        run(settings)
+    except SystemExit as error:
+        # uvicorn's own way to say that it could not start; it has logged why
+        raise SystemExit(2 if error.code else 0) from error

@@ -1,0 +1,168 @@
+"""Tables for people, on a terminal of any width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from driftmeter.frames import as_frame
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature, Profile
+from driftmeter.report.batch import Report
+from driftmeter.report.chart import percent, printable
+from driftmeter.report.page import effect_text, in_order, p_text, rate_text
+
+_COLOURS = {"drifting": "bold red", "pending": "magenta", "insufficient": "yellow", "ok": "green"}
+_HEAVY = 0.5
+"""Share of the values in one bin from which on it is worth a word."""
+_MOST_NOTES = 8
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        try:
+            super().on_broken_pipe()
+        except SystemExit:  # with 1, which says drift
+            raise SystemExit(2) from None
+
+
+def console() -> Console:
+    """Return a console: as wide as the terminal, and wide enough for a table where there is none."""
+    made = _Console(highlight=False)
+    return made if made.is_terminal else _Console(highlight=False, width=140)
+
+
+def show_profile(profile: Profile, frame: Any, path: Path) -> None:
+    """Print what is monitored, what is left out and why, and the digest."""
+    out = console()
+    data = as_frame(frame)
+    table = Table("feature", "kind", "role", box=None, header_style="bold", pad_edge=False)
+    table.add_column("bins", justify="right")
+    table.add_column("missing", justify="right")
+    table.add_column("notes")
+    for feature in profile.features:
+        table.add_row(
+            _text(feature.name),
+            feature.kind if feature.part is None else f"{feature.kind} ({feature.part})",
+            feature.role,
+            str(_own_bins(feature)),
+            percent(feature.counts[feature.grid.special["missing"]] / profile.rows),
+            _text("; ".join(notes_on(feature, data[feature.column]))),
+        )
+    out.print(table)
+    if profile.left_out:
+        left = Table("left out", "why", box=None, header_style="bold", pad_edge=False)
+        for name, why in profile.left_out.items():
+            left.add_row(_text(name), _text(why))
+        out.print()
+        out.print(left)
+    size = path.stat().st_size / 1000
+    out.print()
+    out.print(
+        _text(
+            f"{path}: {len(profile.features)} features of {profile.model} from {profile.rows:,} rows, {size:,.0f} kB, "
+            f"digest {profile.digest}"
+        ),
+        soft_wrap=True,
+    )
+
+
+def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
+    """Yield what deserves a second look in a feature of the reference."""
+    grid, counts = feature.grid, feature.reference
+    present = counts[grid.present]
+    total = int(present.sum())
+    if total == 0:
+        yield "no values at all"
+        return
+    if isinstance(grid, NumericGrid):
+        heaviest = int(np.argmax(present))
+        share = int(present[heaviest]) / total
+        if share == 1.0 and _own_bins(feature) == 1:
+            yield "constant"
+        elif share >= _HEAVY:
+            yield (
+                f"{share:.0%} at {grid.cuts[heaviest - 1]:.6g}"
+                if _single(grid, heaviest)
+                else (f"{share:.0%} in {grid.labels[heaviest]}")
+            )
+        if _all_differ(series, total):
+            yield "looks like an identifier: every row has another value"
+        return
+    yield from _category_notes(grid, present, total, feature)
+
+
+def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Feature) -> Iterable[str]:
+    if int(np.count_nonzero(present)) == 1 and not grid.others and feature.part is None:
+        yield "constant"
+    if grid.once >= 0.9 * total and total > 1:
+        yield "looks like an identifier: hardly a value comes twice"
+    if grid.others is None:
+        yield "too many categories to know them all: none is ever unseen"
+    elif grid.others:
+        yield f"{len(grid.others):,} rare categories share the bin other"
+
+
+def _single(grid: NumericGrid, position: int) -> bool:
+    """Say whether a bin holds one value only."""
+    low, high = grid.cuts[position - 1 : position + 1]
+    return math.nextafter(low, math.inf) == high
+
+
+def _all_differ(series: nw.Series[Any], present: int) -> bool:
+    if not series.dtype.is_integer() or present <= 20:
+        return False
+    distinct: int = series.drop_nulls().n_unique()
+    return distinct == present
+
+
+def _own_bins(feature: Feature) -> int:
+    grid = feature.grid
+    return grid.core.stop - grid.core.start if isinstance(grid, NumericGrid) else len(grid.categories)
+
+
+def show_report(report: Report) -> None:
+    """Print the verdict: a line for each feature, the worst first, and what was not as expected."""
+    out = console()
+    table = Table("feature", "role", "state", "severity", box=None, header_style="bold", pad_edge=False)
+    for name in ("effect", "p-value", "missing", "unseen", "out of range"):
+        table.add_column(name, justify="right")
+    for each in in_order(report.verdict.to_json()["features"]):
+        table.add_row(
+            _text(each["feature"]),
+            each["role"],
+            Text(each["state"], _COLOURS.get(each["state"], "")),
+            each["severity"],
+            effect_text(each["effect"]),
+            p_text(each["p_value"]),
+            *(rate_text(each, rate) for rate in ("missing", "unseen", "out_of_range")),
+        )
+    out.print(table)
+    out.print()
+    for note in report.notes[:_MOST_NOTES]:
+        out.print(_text(note), style="yellow", soft_wrap=True)
+    if len(report.notes) > _MOST_NOTES:
+        out.print(f"… and {len(report.notes) - _MOST_NOTES} more; --json and --html have all.", style="yellow")
+    drifting = sum(each.drifting for each in report.verdict.features)
+    state = report.verdict.state
+    summary = (
+        f"{drifting} of {len(report.verdict.features)} features drift" if state != "insufficient" else "not judged"
+    )
+    out.print(
+        Text.assemble(
+            printable(report.verdict.model), ": ", (state, _COLOURS[state]), f", {report.rows:,} rows, {summary}"
+        ),
+        soft_wrap=True,
+    )
+
+
+def _text(value: str) -> Text:
+    return Text(printable(value))

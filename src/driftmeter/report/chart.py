@@ -1,0 +1,195 @@
+"""Histograms as inline SVG: the reference's share of each bin against the window's."""
+
+from __future__ import annotations
+
+import html
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature
+
+WIDTH = 560
+_LEFT, _RIGHT, _TOP, _HEIGHT = 46, 6, 10, 150
+_NAMED = 52
+"""Width of a bin that has its name written below it."""
+_MOST_NAMED_BINS = 10
+_GAP = 10
+MOST_CATEGORIES = 14
+_LINE = 21
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bin: its name, and the share of all rows in it, 0 to 1, in reference and window."""
+
+    label: str
+    reference: float
+    window: float
+
+    @property
+    def told(self) -> str:
+        """A sentence for whoever points at the bar."""
+        return f"{self.label}: reference {percent(self.reference)}, window {percent(self.window)}"
+
+
+def chart(feature: Feature, counts: Sequence[int]) -> str:
+    """Draw a feature: upright bars along the number line, or one line for each category."""
+    bars = bars_of(feature, counts)
+    drawn = _numbers(feature.grid, bars) if isinstance(feature.grid, NumericGrid) else _categories(feature.grid, bars)
+    height, body = drawn
+    label = escape(f"Histogram of {feature.name}: reference against window")
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{body}</svg>'
+
+
+def bars_of(feature: Feature, counts: Sequence[int]) -> list[Bar]:
+    """Return all bins of a feature; an empty sample has no shares."""
+    reference, window = max(sum(feature.counts), 1), max(sum(counts), 1)
+    return [
+        Bar(label, int(was) / reference, int(now) / window)
+        for label, was, now in zip(feature.grid.labels, feature.counts, counts, strict=True)
+    ]
+
+
+def _numbers(grid: NumericGrid, bars: list[Bar]) -> tuple[int, str]:
+    core = bars[grid.core]
+    names = grid.special
+    low = [bars[names[name]] for name in ("far below", "below") if _filled(bars[names[name]])]
+    high = [bars[names[name]] for name in ("above", "far above") if _filled(bars[names[name]])]
+    apart = [bars[names[name]] for name in ("missing", "not finite") if _filled(bars[names[name]])]
+    top = _round_up(max(max(bar.reference, bar.window) for bar in bars))
+    parts = [_scale(top)]
+    groups = [low, core, high, apart]
+    room = WIDTH - _LEFT - _RIGHT - _GAP * (sum(map(bool, groups)) - 1)
+    width = (room - _NAMED * (len(low) + len(high) + len(apart))) / len(core)
+    x = float(_LEFT)
+    for group in filter(None, groups):
+        if group is core:
+            parts.append(_edges(grid, x, width, len(core)))
+        for bar in group:
+            wide = width if group is core else _NAMED
+            parts.append(_upright(bar, x, wide, top, named=group is not core))
+            x += wide
+        x += _GAP
+    if apart:
+        x -= _GAP + _NAMED * len(apart) + _GAP / 2
+        parts.append(f'<path class="axis" d="M{x:.1f} {_TOP}V{_TOP + _HEIGHT}"/>')
+    return _TOP + _HEIGHT + 24, "".join(parts)
+
+
+def _upright(bar: Bar, x: float, width: float, top: float, *, named: bool = False) -> str:
+    gap = 0.16 * min(width, 30)
+    inner = min(width - gap, 34)
+    middle = x + width / 2
+    parts = [f"<g><title>{escape(bar.told)}</title>"]
+    parts.append(f'<rect class="hit" x="{x:.1f}" y="{_TOP}" width="{width:.1f}" height="{_HEIGHT}"/>')
+    for kind, share, thick in (("ref", bar.reference, inner), ("win", bar.window, inner * 0.5)):
+        tall = share / top * _HEIGHT
+        if share:
+            parts.append(
+                f'<rect class="{kind}" x="{middle - thick / 2:.1f}" y="{_TOP + _HEIGHT - tall:.1f}" '
+                f'width="{thick:.1f}" height="{tall:.1f}"/>'
+            )
+    if named:
+        parts.append(_text(middle, _TOP + _HEIGHT + 15, bar.label, "middle"))
+    return "".join([*parts, "</g>"])
+
+
+def _scale(top: float) -> str:
+    lines = []
+    for share in (0.0, top / 2, top):
+        y = _TOP + _HEIGHT * (1 - share / top)
+        lines.append(f'<path class="axis" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
+        lines.append(_text(_LEFT - 5, y + 3.5, f"{share * 100:.3g} %", "end"))
+    return "".join(lines)
+
+
+def _edges(grid: NumericGrid, start: float, width: float, bins: int) -> str:
+    """Write the values at some edges of the core, or below each bin where there are few."""
+    edges = grid.cuts[1:-1]
+    y = _TOP + _HEIGHT + 15
+    if bins <= _MOST_NAMED_BINS:
+        return "".join(_text(start + (i + 0.5) * width, y, f"{edges[i]:.4g}", "middle") for i in range(bins))
+    places = sorted({round(bins * part / 4) for part in range(5)})
+    anchors = {places[0]: "start", places[-1]: "end"}
+    return "".join(_text(start + i * width, y, f"{edges[i]:.4g}", anchors.get(i, "middle")) for i in places)
+
+
+def _categories(grid: CategoryGrid, bars: list[Bar]) -> tuple[int, str]:
+    own = bars[: len(grid.categories)]
+    special = [bar for bar in bars[len(own) :] if _filled(bar)]
+    shown, rest = own, []
+    if len(own) > MOST_CATEGORIES:
+        # those that changed most, among equals the most frequent; drawn in the profile's order
+        ranked = sorted(own, key=lambda bar: (-abs(bar.window - bar.reference), -bar.reference))
+        chosen = set(map(id, ranked[: MOST_CATEGORIES - 1]))
+        shown = [bar for bar in own if id(bar) in chosen]
+        rest = [bar for bar in own if id(bar) not in chosen]
+    lines = list(shown)
+    if rest:
+        lines.append(Bar(f"{len(rest)} more", sum(b.reference for b in rest), sum(b.window for b in rest)))
+    lines += special
+    top = max((max(bar.reference, bar.window) for bar in lines), default=0.0) or 1.0
+    left, right = 150, 118
+    named = len(shown)
+    parts = []
+    for index, bar in enumerate(lines):
+        y = 6 + index * _LINE
+        style = "" if index < named else ' class="special"'
+        parts.append(f"<g{style}><title>{escape(bar.told)}</title>")
+        parts.append(f'<rect class="hit" x="0" y="{y}" width="{WIDTH}" height="{_LINE}"/>')
+        parts.append(_text(left - 8, y + 14, _shorten(bar.label), "end"))
+        for kind, share, thick in (("ref", bar.reference, 14), ("win", bar.window, 7)):
+            long = share / top * (WIDTH - left - right)
+            if share:
+                parts.append(
+                    f'<rect class="{kind}" x="{left}" y="{y + (_LINE - thick) / 2:.1f}" '
+                    f'width="{long:.1f}" height="{thick}"/>'
+                )
+        parts.append(_text(WIDTH - 4, y + 14, f"{percent(bar.reference)} → {percent(bar.window)}", "end"))
+        parts.append("</g>")
+    return 12 + len(lines) * _LINE, "".join(parts)
+
+
+def _filled(bar: Bar) -> bool:
+    return bool(bar.reference or bar.window)
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 22 else f"{text[:21]}…"
+
+
+def _round_up(share: float) -> float:
+    """Return the least of 1, 2, 2.5, 5 times a power of ten that is not below a share; 1 for none."""
+    if share <= 0:
+        return 1.0
+    unit = 10.0 ** math.floor(math.log10(share))
+    return min(1.0, next((step * unit for step in (1, 2, 2.5, 5, 10) if step * unit >= share * 0.9999), 10 * unit))
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent, with as many digits as it deserves.
+
+    >>> percent(0.0), percent(0.00004), percent(0.0123), percent(0.5)
+    ('0 %', '0.004 %', '1.2 %', '50.0 %')
+    """
+    if share == 0:
+        return "0 %"
+    return f"{share * 100:.1f} %" if share >= 0.001 else f"{share * 100:.1g} %"
+
+
+def printable(text: object) -> str:
+    """Replace what neither a page nor a terminal should be sent: control characters, halves of surrogate pairs."""
+    plain = str(text).encode("utf-8", "replace").decode()
+    return "".join("\ufffd" if unicodedata.category(char) == "Cc" or char in "\ufffe\uffff" else char for char in plain)
+
+
+def escape(text: object) -> str:
+    """Escape any text for HTML and XML."""
+    return html.escape(printable(text))

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+import orders
+from driftmeter.cli.app import app
+from driftmeter.frames import read_table
+from driftmeter.profile import Profile
+
+Write = Callable[[Path, list[dict[str, Any]]], Path]
+FILES = [(orders.write_csv, "csv"), (orders.write_parquet, "parquet")]
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, ["check", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("profile")
+    reference = read_table(orders.write_parquet(folder / "reference.parquet", orders.orders(3000, seed=1)))
+    made = Profile.fit(reference, model="shop", prediction="score", label="bezahlt", time="bestellt")
+    made.dump(folder / "profile.json")
+    return folder / "profile.json"
+
+
+@pytest.mark.parametrize(("write", "ending"), FILES)
+def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Write, ending: str) -> None:
+    same = write(tmp_path / f"same.{ending}", orders.orders(1500, seed=2))
+    taller = write(tmp_path / f"taller.{ending}", orders.orders(1500, seed=3, taller=15))
+    result = run(profile, same)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "shop: ok, 1,500 rows, 0 of 6 features drift"
+    result = run(profile, taller)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "shop: drifting, 1,500 rows, 1 of 6 features drift"
+    assert result.stdout.splitlines()[1].split()[:4] == ["größe", "feature", "drifting", "major"]
+    assert result.stderr == ""
+
+
+def test_json_is_one_object_and_nothing_else(profile: Path, tmp_path: Path) -> None:
+    rows = orders.orders(1500, seed=3, taller=15)
+    rows[7]["größe"] = "n.v."
+    result = run(profile, orders.write_csv(tmp_path / "o.csv", rows), "--json")
+    assert result.exit_code == 1
+    assert result.stdout.count("\n") == 1
+    content = json.loads(result.stdout)
+    assert (content["model"], content["state"], content["rows"]) == ("shop", "drifting", 1499)
+    assert [each["feature"] for each in content["features"] if each["drifting"]] == ["größe"]
+    assert content["rejected"] == {
+        "values": 1,
+        "rows": 1,
+        "first": [{"row": 7, "field": "größe", "expected": "a number", "got": "text ('n.v.')"}],
+    }
+
+
+def test_quiet_prints_nothing(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
+    result = run(profile, file, "-q", "--json")
+    assert (result.exit_code, result.output) == (1, "")
+
+
+def test_html_is_written_besides(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(500, seed=3))
+    page = tmp_path / "report.html"
+    assert run(profile, file, "--html", page, "--json").exit_code == 0
+    ElementTree.fromstring(page.read_text(encoding="utf-8"))
+
+
+def test_leading_zeros_and_bad_cells_of_a_csv_file_are_told_apart(profile: Path, tmp_path: Path) -> None:
+    rows = orders.orders(1500, seed=4)
+    rows[10]["größe"], rows[20]["größe"] = "groß", "1_0"
+    result = run(profile, orders.write_csv(tmp_path / "o.csv", rows))
+    assert result.exit_code == 0
+    assert "2 rows could not be read" in result.stdout
+    assert "Row 10, größe: expected a number, got text ('groß')." in result.stdout
+
+
+def test_too_few_rows_are_not_judged_and_said(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(150, seed=3, taller=15))
+    result = run(profile, file)
+    assert result.exit_code == 0
+    assert "150 rows are too few to judge." in result.stdout
+    assert result.stdout.splitlines()[-1] == "shop: insufficient, 150 rows, not judged"
+    assert run(profile, file, "--min-rows", "100").exit_code == 1
+
+
+def test_what_counts_as_drift_can_be_set(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
+    assert run(profile, file, "--tolerance", "9").exit_code == 0
+    assert run(profile, file, "--false-discovery-rate", "1").exit_code == 2
+
+
+def test_a_column_that_is_absent_is_said(profile: Path, tmp_path: Path) -> None:
+    rows = [{name: value for name, value in row.items() if name != "ville"} for row in orders.orders(1500, seed=2)]
+    result = run(profile, orders.write_csv(tmp_path / "o.csv", rows))
+    assert "Column 'ville' is not in the data: all its values count as missing." in result.stdout
+    assert result.exit_code == 1
+
+
+def test_many_notes_are_cut(profile: Path, tmp_path: Path) -> None:
+    row = {"größe": 170.0, **{f"extra {place}": 1 for place in range(20)}}
+    result = run(profile, orders.write_csv(tmp_path / "o.csv", [row] * 300))
+    assert "and 12 more" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "expected a profile as JSON"),
+        (b"\xff\xfe", "expected a profile"),
+        (b"[]", "expected a profile"),
+        (b'{"format": "driftmeter-profile", "version": 99}', "version 99"),
+        (b'{"format": "driftmeter-profile", "version": 1}', "damaged"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_profile_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "p.json"
+    if content is not None:
+        file.write_bytes(content)
+    result = run(file, orders.write_csv(tmp_path / "o.csv", orders.orders(10, seed=1)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "p.json" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_altered_profile_is_refused(profile: Path, tmp_path: Path) -> None:
+    altered = tmp_path / "p.json"
+    altered.write_bytes(profile.read_bytes().replace(b'"rows":3000', b'"rows":3001'))
+    result = run(altered, orders.write_csv(tmp_path / "o.csv", orders.orders(10, seed=1)))
+    assert result.exit_code == 2
+    assert "altered" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("größe\n", "expected rows, got none"),
+        ("other\n1\n", "expected columns of the profile (größe"),
+        ("größe\nx\ny\n", "größe: expected a number, got text ('x'); no row can be read"),
+    ],
+)
+def test_data_of_which_nothing_can_be_judged_is_an_error(
+    profile: Path, tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "o.csv"
+    file.write_text(text, encoding="utf-8")
+    result = run(profile, file, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import orders
+from driftmeter.cli.app import app
+from driftmeter.profile import Profile
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, ["profile", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return orders.write_csv(tmp_path_factory.mktemp("orders") / "orders.csv", orders.orders(1000, seed=1))
+
+
+@pytest.fixture(scope="module")
+def parquet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return orders.write_parquet(tmp_path_factory.mktemp("orders") / "orders.parquet", orders.orders(1000, seed=1))
+
+
+def test_a_profile_of_a_csv_file_is_what_fit_makes_of_it(csv_file: Path, tmp_path: Path) -> None:
+    made = tmp_path / "profile.json"
+    result = run(
+        csv_file, "-o", made, "--model", "shop", "--time", "bestellt", "--weekday", "bestellt", "--label", "bezahlt",
+        "--prediction", "score", "--categorical", "plz", "--exclude", "aktiv", "--bins", "32",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    profile = Profile.load(made)
+    assert [(each.name, each.kind, each.role) for each in profile.features] == [
+        ("bestellt weekday", "categorical", "feature"),
+        ("größe", "numeric", "feature"),
+        ("ville", "categorical", "feature"),
+        ("plz", "categorical", "feature"),
+        ("anzahl", "numeric", "feature"),
+        ("score", "numeric", "prediction"),
+    ]
+    assert profile.left_out == {"bezahlt": "the label", "aktiv": "excluded"}
+    score = profile.features[-1]
+    assert score.grid.labels[2:-4].__len__() == 32
+
+
+def test_the_table_names_features_what_is_left_out_and_the_digest(parquet_file: Path, tmp_path: Path) -> None:
+    made = tmp_path / "profile.json"
+    result = run(parquet_file, "-o", made, "--model", "shop", "--label", "bezahlt")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    row = next(line.split() for line in lines if line.startswith("größe"))
+    assert row[:4] == ["größe", "numeric", "feature", "64"]
+    assert row[5] == "%"
+    assert 2 < float(row[4]) < 8
+    assert any(line.split() == ["bezahlt", "the", "label"] for line in lines)
+    assert any(line.startswith("bestellt") and "date-time" in line for line in lines)
+    assert Profile.load(made).digest in lines[-1]
+
+
+def test_csv_and_parquet_give_the_same_profile_where_types_agree(
+    csv_file: Path, parquet_file: Path, tmp_path: Path
+) -> None:
+    options = ("--model", "shop", "--exclude", "plz", "--exclude", "bestellt", "--independent")
+    digests = []
+    for file in (csv_file, parquet_file):
+        made = tmp_path / f"{file.suffix}.json"
+        assert run(file, "-o", made, *options).exit_code == 0
+        digests.append(Profile.load(made).digest)
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ([7] * 100, "constant"),
+        (["a"] * 100, "constant"),
+        ([None] * 99 + [1.5], "constant"),
+        (list(range(100)), "identifier"),
+        ([f"u{value}" for value in range(100)], "identifier"),
+        ([0.0] * 70 + [value / 7 for value in range(1, 101)], ""),
+        ([0.0] * 700 + [value / 7 for value in range(1, 101)], "88% at 0"),
+        (["a"] * 50 + ["b"] * 50 + ["c", "c", "d"], "2 rare categories share the bin other"),
+    ],
+)
+def test_notes_say_what_deserves_a_second_look(values: list[Any], note: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.parquet"
+    pl.DataFrame({"x": values, "y": [1.0, 2.0] * (len(values) // 2) + [1.0] * (len(values) % 2)}).write_parquet(file)
+    result = run(file, "-o", tmp_path / "p.json", "--model", "m")
+    line = next(line for line in result.stdout.splitlines() if line.startswith("x "))
+    assert note in line
+    if not note:
+        assert line.rstrip().endswith("%")
+
+
+def test_an_empty_column_has_a_note_and_can_still_be_monitored(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("x,y\n" + ",1\n" * 50, encoding="utf-8")
+    result = run(file, "-o", tmp_path / "p.json", "--model", "m", "--numeric", "x")
+    assert result.exit_code == 0, result.output
+    assert "no values at all" in result.stdout
+
+
+def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a\x1b[31m,[bold]b\n" + "1,2\n" * 50, encoding="utf-8")
+    result = run(file, "-o", tmp_path / "p.json", "--model", "m")
+    assert "\x1b" not in result.stdout
+    assert "[bold]b" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "m", "--label", "truth"], "driftmeter: no column 'truth'; there are: bestellt, größe"),
+        (["--model", "m", "--numeric", "ville"], "column 'ville': expected numbers"),
+        (["--model", "a/b"], "expected a name without '/'"),
+        (["--model", "m", "--hour", "ville"], "needs a date-time column"),
+        (["--model", "m", "-o", "nowhere/p.json"], "driftmeter: nowhere/p.json: No such file or directory"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_2(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(csv_file, *arguments)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+    assert not (tmp_path / "profile.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing option '--model'"),
+        (["--model", "m", "--time", "bestellt", "--independent"], "exclude each other"),
+        (["--model", "m", "--numeric", "plz", "--categorical", "plz"], "cannot be both"),
+        (["--model", "m", "--bins", "1"], "1 is not in the range"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(csv_file: Path, arguments: list[str], message: str) -> None:
+    result = run(csv_file, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.csv", None, "expected a file, got nothing there"),
+        ("x.xlsx", b"", "expected a file ending in .parquet, .csv"),
+        ("x.parquet", b"PAR1 but no more", "expected a readable .parquet file"),
+        ("x.csv", b"", "expected a readable .csv file"),
+        ("x.csv", b"a,b\n", "no rows"),
+        ("x.csv", b"a,b\n1\n2,3\n", "expected a readable .csv file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    result = run(file, "-o", tmp_path / "p.json", "--model", "m")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1

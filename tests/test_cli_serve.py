@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import urllib3
+from click.testing import CliRunner
+
+import orders
+from driftmeter.cli.app import app
+from driftmeter.demo import stack
+from driftmeter.panes import Timing, WindowSetting
+from driftmeter.profile import Profile
+from driftmeter.server.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("profile") / "profile.json"
+    Profile.fit(pa.Table.from_pylist(orders.orders(300, seed=1)), model="shop").dump(path)
+    return path
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings with which a server would have been run."""
+    settings: list[Settings] = []
+    monkeypatch.setattr("driftmeter.server.run.serve", settings.append)
+    return settings
+
+
+def run(*arguments: str, **variables: str) -> Any:
+    return CliRunner().invoke(app, list(arguments), env=variables)
+
+
+def test_without_options_it_listens_on_this_host_and_keeps_a_file(served: list[Settings]) -> None:
+    assert run("serve").exit_code == 0
+    assert served == [Settings(host="127.0.0.1", port=8001, store="sqlite:///driftmeter.sqlite")]
+
+
+def test_options_become_settings(served: list[Settings]) -> None:
+    arguments = "--profile a.json --profile b.json --store memory:// --host 0.0.0.0 --port 0 --pane 2s --lateness 500ms"
+    assert run("serve", *arguments.split(), "--window", "1h", "--window-rows", "0").exit_code == 0
+    (settings,) = served
+    assert settings.profiles == (Path("a.json"), Path("b.json"))
+    assert (settings.store, settings.host, settings.port) == ("memory://", "0.0.0.0", 0)
+    assert settings.timing == Timing(2_000, 500)
+    assert settings.judge.window == WindowSetting(3_600_000, 0)
+
+
+def test_variables_stand_in_for_options_and_options_win(served: list[Settings]) -> None:
+    variables = {
+        "DRIFTMETER_PROFILE": f"a.json{os.pathsep}b.json",
+        "DRIFTMETER_STORE": "memory://",
+        "DRIFTMETER_HOST": "::1",
+        "DRIFTMETER_PORT": "9001",
+        "DRIFTMETER_PANE": "1m",
+        "DRIFTMETER_LATENESS": "2m",
+        "DRIFTMETER_WINDOW": "3m",
+        "DRIFTMETER_WINDOW_ROWS": "7",
+        "DRIFTMETER_LOG_LEVEL": "warning",
+    }
+    assert run("serve", "--port", "9002", **variables).exit_code == 0
+    (settings,) = served
+    assert settings.profiles == (Path("a.json"), Path("b.json"))
+    assert (settings.store, settings.host, settings.port) == ("memory://", "::1", 9002)
+    assert settings.timing == Timing(60_000, 120_000)
+    assert settings.judge.window == WindowSetting(180_000, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--pane", "10"], "expected a number with ms, s, m, h or d"),
+        (["--pane", "10ms"], "pane: expected 0.1 s to 1 day"),
+        (["--port", "99999"], "99999 is not in the range"),
+        (["--store", "mysql://x"], "store: expected memory:// or sqlite:///PATH"),
+        (["--store", "memory://", "--profile", "nothing.json"], "nothing.json: No such file or directory"),
+        (["--window", "0s", "--window-rows", "0"], "window: expected a length or a number of rows above 0"),
+    ],
+)
+def test_what_cannot_be_served_is_said(arguments: list[str], message: str) -> None:
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that somebody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_an_error(port: int) -> None:
+    command = [sys.executable, "-m", "driftmeter", "serve", "--store", "memory://", "--port", str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "address already in use" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to end in order on Windows")
+def test_it_serves_what_it_was_given_until_it_is_told_to_stop(profile: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free = probe.getsockname()[1]
+    command = [sys.executable, "-m", "driftmeter", "serve", "--profile", str(profile), "--port", str(free)]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        answer = wait_for(f"http://127.0.0.1:{free}/v1/models/shop/profile", process)
+        assert answer.data.strip() == profile.read_bytes().strip()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert (tmp_path / "driftmeter.sqlite").exists()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> urllib3.BaseHTTPResponse:
+    with urllib3.PoolManager(retries=False, timeout=2.0) as pool:
+        for _ in range(600):
+            assert process.poll() is None
+            try:
+                return pool.request("GET", url)
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], stack.Options()),
+        (["--drift", "true"], stack.Options(drift=True)),
+        (["--drift", "false", "--for", "60", "--json"], stack.Options(seconds=60.0, as_json=True)),
+    ],
+)
+def test_the_demo_runs_as_it_is_told_and_its_exit_code_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], options: stack.Options
+) -> None:
+    seen: list[stack.Options] = []
+
+    def fake(options: stack.Options) -> int:
+        seen.append(options)
+        return 2
+
+    monkeypatch.setattr(stack, "run", fake)
+    assert run("demo", *arguments).exit_code == 2
+    assert seen == [options]
+
+
+def test_a_demo_of_no_time_or_half_a_drift_is_refused() -> None:
+    assert run("demo", "--for", "0").exit_code == 2
+    assert run("demo", "--drift", "perhaps").exit_code == 2

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import csv
+
+import orders
+from driftmeter.binning import Binner
+from driftmeter.drift import Scorer
+from driftmeter.errors import InputError
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.profile import Feature, Profile
+from driftmeter.reading import number_of, read_data
+from driftmeter.report import Report, compare, render_html
+from driftmeter.report.chart import bars_of, chart, escape, percent
+from driftmeter.rows import Reader
+from driftmeter.verdict import JudgeSettings
+
+XHTML = "{http://www.w3.org/1999/xhtml}"
+
+
+@pytest.fixture(scope="module")
+def shop() -> Profile:
+    return Profile.fit(
+        pa.Table.from_pylist(orders.orders(3000, seed=1)),
+        model="shop",
+        prediction="score",
+        label="bezahlt",
+        time="bestellt",
+        kinds={"bestellt": "hour"},
+        exclude=[],
+    )
+
+
+@pytest.fixture(scope="module")
+def same() -> pl.DataFrame:
+    return pl.DataFrame(orders.orders(2000, seed=2))
+
+
+@pytest.fixture(scope="module")
+def taller() -> pl.DataFrame:
+    return pl.DataFrame(orders.orders(2000, seed=3, taller=15))
+
+
+def names_drifting(report: Report) -> list[str]:
+    return [each.feature for each in report.verdict.features if each.drifting]
+
+
+def test_the_same_orders_do_not_drift_and_taller_ones_do(
+    shop: Profile, same: pl.DataFrame, taller: pl.DataFrame
+) -> None:
+    assert not compare(shop, same).drifting
+    report = compare(shop, taller)
+    assert report.drifting
+    assert names_drifting(report) == ["größe"]
+    assert report.rows == 2000
+
+
+def test_pandas_polars_pyarrow_and_lazy_frames_give_the_same_report(shop: Profile, taller: pl.DataFrame) -> None:
+    frames: list[Any] = [taller, taller.lazy(), taller.to_arrow(), pd.DataFrame(taller.to_dict(as_series=False))]
+    reports = [compare(shop, frame) for frame in frames]
+    assert [each.to_json() for each in reports[1:]] == [reports[0].to_json()] * 3
+
+
+def test_a_report_counts_as_a_live_window_does(shop: Profile, taller: pl.DataFrame) -> None:
+    reader = Reader(shop)
+    rows, _, _ = reader.read_columns(columns_of(as_frame(taller), reader.names))
+    live = Binner(shop).observe(rows)
+    report = compare(shop, taller)
+    assert report.verdict.window.summary == live
+    assert [each.scores for each in report.verdict.features] == Scorer(shop.features).scores(live.counts)
+
+
+def test_rows_beyond_one_block_are_counted_and_numbered_through(shop: Profile, taller: pl.DataFrame) -> None:
+    many = pl.concat([taller] * 60).with_columns(pl.col("größe").cast(pl.String))
+    many[110_000, "größe"] = "n.v."
+    report = compare(shop, many)
+    assert report.rows == 119_999
+    assert [each.row for each in report.rejected.first] == [110_000]
+
+
+def test_json_has_the_words_of_a_verdict_and_no_times(shop: Profile, taller: pl.DataFrame) -> None:
+    content = json.loads(json.dumps(compare(shop, taller).to_json(), allow_nan=False))
+    assert {"model", "state", "rows", "window", "features", "rejected"} <= set(content)
+    assert content["window"]["start"] is None
+    assert content["last_drift"] is None
+    assert content["incident"] is None
+    for feature in content["features"]:
+        assert {
+            "feature",
+            "role",
+            "state",
+            "drifting",
+            "severity",
+            "since",
+            "effect",
+            "p_value",
+            "evidence",
+            "tests",
+        } <= (set(feature))
+        assert feature["since"] is None
+    assert content["rejected"] == {"values": 0, "rows": 0, "first": []}
+
+
+def test_one_window_needs_no_confirmation_and_settings_hold(shop: Profile, taller: pl.DataFrame) -> None:
+    assert compare(shop, taller, settings=JudgeSettings(confirmations=5)).drifting
+    assert compare(shop, taller, settings=JudgeSettings(tolerance=10)).verdict.state == "ok"
+    assert compare(shop, taller, settings=JudgeSettings(min_rows=3000)).verdict.state == "insufficient"
+
+
+def test_text_cells_are_read_one_by_one_and_bad_ones_rejected_with_their_rows(
+    shop: Profile, same: pl.DataFrame
+) -> None:
+    text = same.with_columns(pl.col("größe").cast(pl.String))
+    assert compare(shop, text).verdict == compare(shop, same).verdict
+    text[3, "größe"], text[5, "größe"] = "tall", "1_000"
+    report = compare(shop, text)
+    assert (report.rejected.values, report.rejected.rows, report.rows) == (2, 2, 1998)
+    assert [(each.row, each.field) for each in report.rejected.first] == [(3, "größe"), (5, "größe")]
+    assert any("tall" in note for note in report.notes)
+
+
+def test_a_column_that_is_absent_is_all_missing_and_said(shop: Profile, same: pl.DataFrame) -> None:
+    report = compare(shop, same.drop("anzahl"))
+    assert report.absent == ("anzahl",)
+    anzahl = next(each for each in report.verdict.features if each.feature == "anzahl")
+    assert anzahl.scores.rates["missing"] == (0.0, 1.0)
+    assert names_drifting(report) == ["anzahl"]
+    assert any("anzahl" in note for note in report.notes)
+
+
+def test_unknown_columns_are_named_and_left_out_ones_are_not(shop: Profile, same: pl.DataFrame) -> None:
+    assert compare(shop, same.with_columns(extra=1)).ignored == ("extra",)
+
+
+def test_a_frame_without_rows_or_known_columns_is_an_error(shop: Profile, same: pl.DataFrame) -> None:
+    with pytest.raises(InputError, match="expected rows, got none"):
+        compare(shop, same.head(0))
+    with pytest.raises(InputError, match=r"expected columns of the profile .*größe.*, got other"):
+        compare(shop, pl.DataFrame({"other": [1]}))
+
+
+def test_csv_and_parquet_of_the_same_rows_give_the_same_verdict(shop: Profile, tmp_path: Path) -> None:
+    rows = orders.orders(1500, seed=4)
+    from_csv = read_data(orders.write_csv(tmp_path / "o.csv", rows), shop)
+    from_parquet = read_data(orders.write_parquet(tmp_path / "o.parquet", rows), shop)
+    assert from_csv["plz"].type == pa.string()
+    assert compare(shop, from_csv).to_json() == compare(shop, from_parquet).to_json()
+    assert csv.read_csv(tmp_path / "o.csv")["plz"].type == pa.int64()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1.0), (" -2.5e3 ", -2500.0), ("inf", float("inf")), ("1_0", "1_0"), ("", ""), ("12 kg", "12 kg")],
+)
+def test_a_cell_holds_a_number_or_stays_text(text: str, value: object) -> None:
+    assert number_of(text) == value
+
+
+# --- the page
+
+
+def parse(page: str) -> ElementTree.Element:
+    return ElementTree.fromstring(page)
+
+
+def test_the_page_is_well_formed_and_fetches_nothing(shop: Profile, taller: pl.DataFrame) -> None:
+    page = compare(shop, taller).to_html()
+    tree = parse(page)
+    assert not re.findall(r"https?://", page.replace('xmlns="http://www.w3.org/1999/xhtml"', ""))
+    assert "url(" not in page
+    assert "@import" not in page
+    tags = {element.tag.removeprefix(XHTML) for element in tree.iter()}
+    assert not tags & {"script", "img", "iframe", "object", "embed"}
+    assert [link.get("href") for link in tree.iter(f"{XHTML}link")] == ["data:,"]
+    ids = [element.get("id") for element in tree.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    anchors = [link.get("href", "") for link in tree.iter(f"{XHTML}a")]
+    assert {anchor.removeprefix("#") for anchor in anchors} <= set(ids)
+
+
+def test_the_page_has_a_row_and_a_labelled_chart_for_each_feature_worst_first(
+    shop: Profile, taller: pl.DataFrame
+) -> None:
+    tree = parse(compare(shop, taller).to_html())
+    rows = ["".join(row.itertext()) for row in tree.iter(f"{XHTML}th") if row.get("scope") == "row"]
+    assert sorted(rows) == sorted(feature.name for feature in shop.features)
+    assert rows[0] == "größe"
+    charts = list(tree.iter(f"{XHTML}svg"))
+    assert len(charts) == len(shop.features)
+    assert all(each.get("role") == "img" and each.get("aria-label") for each in charts)
+    assert tree.get("lang") == "en"
+
+
+def test_names_are_escaped_wherever_they_stand() -> None:
+    nasty = "<script>alert('&\"')</script>\x1b[31m\x00"
+    frame = pl.DataFrame({nasty: ["<b>", "&amp;", nasty, None] * 100, "n": range(400)})
+    profile = Profile.fit(frame, model=nasty.replace("/", "|"))
+    page = compare(profile, frame.with_columns(pl.lit("<i>").alias(nasty))).to_html()
+    parse(page)
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "\x1b" not in page
+    assert "\x00" not in page
+
+
+def test_half_a_surrogate_pair_can_be_written() -> None:
+    assert escape("a\ud800b").encode() == b"a?b"
+
+
+def test_notes_stand_on_the_page(shop: Profile, same: pl.DataFrame) -> None:
+    report = compare(shop, same.drop("anzahl"))
+    assert escape(report.notes[0]) in report.to_html()
+
+
+def test_a_live_verdict_renders_with_its_times_and_its_evidence(shop: Profile, taller: pl.DataFrame) -> None:
+    report = compare(shop, taller)
+    verdict = report.verdict.to_json()
+    verdict["window"] = {"start": "2024-05-01T00:00:00.000Z", "end": "2024-05-01T00:05:00.000Z", "panes": 30}
+    verdict["features"][0] |= {"since": "2024-05-01T00:04:00.000Z", "evidence": 12.5, "state": "calibrating"}
+    verdict["features"].append({**verdict["features"][1], "feature": "PCA 1", "role": "derived"})
+    page = render_html(shop, verdict, report.counts())
+    text = "".join(parse(page).itertext())
+    assert "2024-05-01T00:05:00.000Z" in text
+    assert "12.500" in text
+    assert "PCA 1" in text
+    assert "calibrating" in text
+
+
+def test_an_empty_window_has_a_page_too(shop: Profile, taller: pl.DataFrame) -> None:
+    report = compare(shop, taller)
+    zero = {name: [0] * len(counts) for name, counts in report.counts().items()}
+    parse(render_html(shop, report.verdict.to_json(), zero))
+    parse(render_html(shop, report.verdict.to_json(), {}))
+
+
+def feature_of(values: list[Any], **kinds: str) -> Feature:
+    return Profile.fit(pl.DataFrame({"x": values}), model="m", kinds=kinds).features[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1.0] * 50, [None, None, 1.0], [-1e300, 0.0, 1e300], list(range(1000)), [0.0] * 900 + list(range(100))],
+)
+def test_any_number_can_be_drawn(values: list[Any]) -> None:
+    feature = feature_of([None if value is None else float(value) for value in values])
+    for counts in (feature.counts, [1] * feature.size, [0] * feature.size):
+        parse(chart(feature, list(counts)))
+
+
+def test_shares_of_a_chart_add_up_to_one() -> None:
+    feature = feature_of([float(value) for value in range(1000)])
+    bars = bars_of(feature, [3] * feature.size)
+    assert sum(bar.reference for bar in bars) == pytest.approx(1)
+    assert sum(bar.window for bar in bars) == pytest.approx(1)
+
+
+def test_of_many_categories_those_that_changed_most_are_drawn_and_the_rest_is_summed_up() -> None:
+    feature = feature_of([f"c{value:03}" for value in range(60) for _ in range(40)])
+    counts = list(feature.counts)
+    counts[57] += 5000
+    drawn = chart(feature, counts)
+    assert ">c057<" in drawn
+    assert ">47 more<" in drawn
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0 %"), (1.0, "100.0 %"), (0.0004, "0.04 %"), (1e-9, "1e-07 %"), (0.123, "12.3 %")]
+)
+def test_shares_are_written_in_per_cent(share: float, text: str) -> None:
+    assert percent(share) == text
