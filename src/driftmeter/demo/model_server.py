@@ -93,7 +93,7 @@ class MonitorCollector(Collector):
 
     COUNTERS: ClassVar = {
         "observed": ("driftmeter_sdk_rows_observed", "Rows that the model server reported."),
-        "counted": ("driftmeter_sdk_rows_counted", "Rows that are in panes."),
+        "counted": ("driftmeter_sdk_rows_counted", "Rows that a metric server has acknowledged."),
         "dropped": ("driftmeter_sdk_rows_dropped", "Rows that did not fit, or could not be read."),
         "late": ("driftmeter_sdk_rows_late", "Rows that came after their pane was frozen."),
         "requests": ("driftmeter_sdk_requests", "Requests to metric servers."),

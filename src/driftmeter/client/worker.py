@@ -1,0 +1,282 @@
+"""What the background thread does: rows from the buffer into the books, and the books to the metric tier.
+
+It holds no thread and no schedule; `monitor` calls `drain` and `exchange` from one thread, and time is what the
+clock says.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from driftmeter.client.buffer import Buffer
+from driftmeter.client.faults import Faults
+from driftmeter.client.intake import COMPILING, Batch, Intake
+from driftmeter.client.ledger import Key, Ledger
+from driftmeter.client.servertime import ServerTime
+from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
+from driftmeter.codec import encode_pane
+from driftmeter.errors import InputError, ProfileFormatError
+from driftmeter.panes import Timing
+from driftmeter.profile import Profile
+from driftmeter.types import JSON, Milliseconds
+
+CHUNK = 256
+"""Rows per step: a millisecond of work, so that predictions seldom wait for the interpreter."""
+BREATH = 0.0005
+"""Seconds between steps in which other threads surely get their turn."""
+KEEP: Milliseconds = 10_000
+"""How long after its lateness a pane is kept for rows that come later still."""
+
+# The answer is about who asks or when, not about the data: the same request may well succeed later.
+_LATER = frozenset([401, 403, 408, 425, 429])
+
+
+class Worker:
+    """The state of one source: profile, timing, the server's time, ledger, rows that wait for these."""
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        transport: Transport,
+        *,
+        model: str,
+        profile: Profile | None,
+        source: str,
+        max_bytes: int,
+        timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """Start with empty books; nothing is sent yet."""
+        self.buffer, self.transport, self.model, self.clock = buffer, transport, model, clock
+        self.ledger = Ledger(source, max_bytes * 3 // 4)
+        self.faults = Faults(model, clock)
+        self.deadline: float | None = None
+        """Local time by which all requests must end, where the monitor is closing."""
+        self.requests = self.failures = self.ignored_values = self.ignored_predictions = 0
+        self._own = profile
+        self._intake: Intake | None = None
+        self._timing: Timing | None = None
+        self._time = ServerTime()
+        self._outdated = True
+        self._typed: deque[Batch] = deque()
+        self._typed_rows = self._typed_bytes = 0
+        self._max_bytes, self._timeout = max_bytes, timeout
+        self._seen = {"buffer_full": 0, "invalid": 0}
+        self._lock = threading.Lock()  # between the background thread and `stats`, never `observe`
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are in no pane yet."""
+        return len(self.buffer) + self._typed_rows
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row is acknowledged or given up, and the server knows of the losses."""
+        with self._lock:
+            self._book_drops()
+            return not self.waiting and not self.ledger.unsent() and self.ledger.reported
+
+    def stats(self) -> dict[str, int]:
+        """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`."""
+        with self._lock:
+            self._book_drops()
+            ledger = self.ledger
+            dropped = {f"dropped_{reason}": rows for reason, rows in ledger.dropped.items()}
+            # no pane will ever carry these
+            dropped["dropped_closed"] = self.buffer.closed.value()
+            waiting = self.waiting + ledger.counted - ledger.acknowledged
+            return {
+                "observed": ledger.acknowledged + sum(dropped.values()) + waiting,
+                "counted": ledger.acknowledged,
+                "waiting": waiting,
+                "dropped": sum(dropped.values()),
+                **dropped,
+                "late": ledger.late,
+                "ignored_values": self.ignored_values,
+                "ignored_predictions": self.ignored_predictions,
+                "panes": len(ledger),
+                "requests": self.requests,
+                "failures": self.failures,
+            }
+
+    def drain(self) -> None:
+        """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
+        if self._intake is None and self._own:
+            with COMPILING:
+                self._intake = Intake(self._own)
+        intake, left = self._intake, len(self.buffer)
+        while intake and left > 0 and not self._crowded():
+            with self._lock:
+                raw = self.buffer.take(CHUNK)
+                left -= len(raw)
+                self.buffer.weigh(raw[-1])
+                batch = intake.read(raw)
+                self.ignored_values += batch.ignored_values
+                self.ignored_predictions += batch.ignored_predictions
+                if batch.invalid:
+                    self.ledger.drop("invalid", batch.invalid)
+                self._typed.append(batch)
+                self._typed_rows += len(batch.rows)
+                self._typed_bytes += batch.bytes
+                self._count()
+            if left > 0:
+                time.sleep(BREATH)
+        with self._lock:
+            self._count()
+            self._book_drops()
+            used = self.ledger.bytes + self._typed_bytes
+            if self.buffer.limit >= 0:
+                self.buffer.fit(max(self._max_bytes - used, self._max_bytes // 4), self._typed_rows)
+
+    def exchange(self) -> None:
+        """Send what changed; raises AwayError where the tier can't take it now."""
+        if self._outdated:
+            self._fetch()
+        self.drain()
+        self._report()
+        for key in self.ledger.unsent():
+            self._send(key)
+            if self._outdated:
+                self._fetch()
+            self.drain()
+        if self._timing:
+            with self._lock:
+                self.ledger.forget(self._time.at(self.clock()) - self._timing.lateness - KEEP)
+
+    def _crowded(self) -> bool:
+        """Whether typed rows that wait for the timing take all the room that they may."""
+        return self._typed_rows >= self.buffer.most_rows or self._typed_bytes >= self._max_bytes * 3 // 4
+
+    def _count(self) -> None:
+        if not (self._intake and self._timing and self._time.offset is not None):
+            return
+        digest, length = self._intake.digest, self._timing.pane
+        now = self._time.at(self.clock())
+        while self._typed:
+            batch = self._typed[0]
+            for start, summary in self._intake.count(batch, self._timing, self._time.offset, now):
+                if start is None:
+                    self.ledger.drop("future", summary.rows)
+                else:
+                    self.ledger.add(Key(start, length, digest), summary)
+            self._typed.popleft()
+            self._typed_rows -= len(batch.rows)
+            self._typed_bytes -= batch.bytes
+
+    def _book_drops(self) -> None:
+        """Take over what `observe` had to drop."""
+        for reason, tally in (("buffer_full", self.buffer.full), ("invalid", self.buffer.invalid)):
+            value = tally.value()
+            if value > self._seen[reason]:
+                self.ledger.drop(reason, value - self._seen[reason])
+                self._seen[reason] = value
+
+    def _report(self) -> None:
+        """See to it that losses are reported even where no row was counted."""
+        if self._intake and self._timing:
+            now = self._time.at(self.clock())
+            with self._lock:
+                key = Key(self._timing.pane_start(now), self._timing.pane, self._intake.digest)
+                self.ledger.report(key, self._intake.profile.bins)
+
+    def _send(self, key: Key) -> None:
+        """Send one pane; the ledger knows what became of it."""
+        with self._lock:
+            pane = self.ledger.pane(key)
+        if pane is None:  # it made room for a newer one meanwhile
+            return
+        body = encode_pane(pane)
+        path = model_path(self.model, "panes", str(pane.start), pane.source)
+        answer = self._request("PUT", path, body, PANE_TYPE)
+        if answer.status == 404:
+            if not answer.problem:
+                raise AwayError(f"no metric server there: {answer.describe()}")
+            if self._register(pane.digest):
+                answer = self._request("PUT", path, body, PANE_TYPE)
+        if answer.ok:
+            content = answer.json()
+            late = content.get("late")
+            with self._lock:
+                self.ledger.acknowledge(pane, late if isinstance(late, int) else 0)
+            self._learn(content, answer)
+            return
+        if not 400 <= answer.status < 500 or answer.status in _LATER:
+            raise answer.away()
+        with self._lock:
+            lost = self.ledger.refuse(key)
+        self._outdated = True  # perhaps the timing is not what we think
+        self.faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
+
+    def _fetch(self) -> None:
+        """Learn the model's profile and timing, or register our own profile; raises AwayError without either."""
+        answer = self._request("GET", model_path(self.model, "profile"), None, "")
+        if answer.status == 404 and answer.problem:
+            if self._own is None:
+                raise AwayError(f"model {self.model!r} has no profile yet: register one, or give one to Monitor")
+            if not self._register(self._own.digest):
+                raise AwayError("the metric server refused the profile")
+            return
+        if not answer.ok:
+            raise answer.away()
+        headers = answer.headers
+        content: JSON = {
+            "digest": headers.get("driftmeter-digest"),
+            "time_ms": headers.get("driftmeter-time"),
+            "pane_ms": headers.get("driftmeter-pane"),
+            "lateness_ms": headers.get("driftmeter-lateness"),
+        }
+        self._learn(content, answer)
+        if self._own is None and (self._intake is None or self._intake.digest != content["digest"]):
+            try:
+                with COMPILING:
+                    intake = Intake(Profile.loads(answer.body))
+            except ProfileFormatError as error:
+                raise AwayError(f"the metric server's profile can't be read: {error}") from error
+            with self._lock:
+                self._count()
+                self._intake = intake
+        self._outdated = False
+
+    def _register(self, digest: str) -> bool:
+        """Register our own profile if it is the one meant; say whether it is there now.
+
+        Many sources may do so at once: the same profile again changes nothing.
+        """
+        if self._own is None or self._own.digest != digest:
+            self._outdated = True
+            return False
+        answer = self._request("PUT", model_path(self.model, "profile"), self._own.dumps(), JSON_TYPE)
+        if answer.ok:
+            self._learn(answer.json(), answer)
+            self._outdated = False
+            return True
+        if not 400 <= answer.status < 500 or answer.status in _LATER:
+            raise answer.away()
+        self.faults.warn("refused", f"the metric server refused the profile: {answer.describe()}")
+        return False
+
+    def _learn(self, content: JSON, answer: Answer) -> None:
+        """Take timing, time and active digest from an answer."""
+        try:
+            server = int(content["time_ms"])
+            timing = Timing(int(content["pane_ms"]), int(content["lateness_ms"]))
+            digest = str(content["digest"])
+        except (KeyError, TypeError, ValueError, InputError) as error:
+            raise AwayError(f"no answer of a metric server: {type(error).__name__}: {error}") from error
+        with self._lock:
+            self._time.sample(answer.sent, answer.received, server)
+            self._timing = timing
+        if self._own is None and self._intake and digest != self._intake.digest:
+            self._outdated = True
+
+    def _request(self, method: str, path: str, body: bytes | None, content_type: str) -> Answer:
+        timeout = self._timeout
+        if self.deadline is not None:
+            timeout = min(timeout, self.deadline - self.clock())
+            if timeout <= 0:
+                raise AwayError("out of time")
+        self.requests += 1
+        return self.transport(method, path, body, content_type, timeout)

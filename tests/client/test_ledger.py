@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from driftmeter.client.ledger import LEAST_PANES, REASONS, Key, Ledger
+from driftmeter.panes import Pane, Totals
+from driftmeter.summary import Summary
+
+BINS = 4
+PANE = 1_000
+
+
+def key(number: int, digest: str = "d") -> Key:
+    return Key(number * PANE, PANE, digest)
+
+
+def rows(count: int) -> Summary:
+    return Summary(count, np.array([count, 0, 0, count], dtype=np.int64))
+
+
+class Books(RuleBasedStateMachine):
+    """A ledger, and a server that keeps the highest sequence: whatever is lost, reordered or sent twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger("s", budget=8_000)
+        self.given = self.seen = 0
+        self.sent: list[Pane] = []
+        self.server: dict[Key, Pane] = {}
+
+    @rule(number=st.integers(1, 12), count=st.integers(0, 5), digest=st.sampled_from("de"))
+    def add(self, number: int, count: int, digest: str) -> None:
+        self.ledger.add(key(number, digest), rows(count))
+        self.given += count
+
+    @rule(reason=st.sampled_from(REASONS), count=st.integers(1, 3))
+    def drop(self, reason: str, count: int) -> None:
+        self.ledger.drop(reason, count)
+        self.given += count
+
+    @rule()
+    def report(self) -> None:
+        self.ledger.report(key(12), BINS)
+
+    @precondition(lambda self: self.ledger.unsent())
+    @rule(data=st.data(), lost=st.booleans(), answered=st.booleans())
+    def send(self, data: st.DataObject, lost: bool, answered: bool) -> None:
+        pane = self.ledger.pane(data.draw(st.sampled_from(self.ledger.unsent())))
+        assert pane is not None
+        if not lost:
+            self.receive(pane)
+            if answered:
+                self.ledger.acknowledge(pane)
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        pane = data.draw(st.sampled_from(self.sent))
+        self.receive(pane)
+        self.ledger.acknowledge(pane)
+
+    @precondition(lambda self: self.ledger.unsent())
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        self.ledger.refuse(data.draw(st.sampled_from(self.ledger.unsent())))
+
+    @rule(before=st.integers(1, 14))
+    def forget(self, before: int) -> None:
+        self.ledger.forget(before * PANE)
+
+    def receive(self, pane: Pane) -> None:
+        self.sent.append(pane)
+        at = Key(pane.start, pane.length, pane.digest)
+        if at not in self.server or self.server[at].sequence < pane.sequence:
+            if at in self.server:
+                assert pane.summary.rows >= self.server[at].summary.rows, "a pane began again from zero"
+            self.server[at] = pane
+
+    @invariant()
+    def every_row_is_counted_or_dropped(self) -> None:
+        totals = self.ledger.totals
+        assert totals.observed == self.given
+        assert totals.observed == totals.counted + sum(totals.dropped.values())
+
+    @invariant()
+    def what_is_acknowledged_only_grows_and_the_server_has_it(self) -> None:
+        held = sum(pane.summary.rows for pane in self.server.values())
+        assert self.seen <= self.ledger.acknowledged <= min(held, self.ledger.counted)
+        self.seen = self.ledger.acknowledged
+
+    @invariant()
+    def the_server_never_has_more_than_was_given(self) -> None:
+        assert sum(pane.summary.rows for pane in self.server.values()) <= self.given
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        assert len(self.ledger) <= max(LEAST_PANES, 8_000 // (8 * BINS + 1_000))
+        assert self.ledger.bytes >= 0
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9)), max_size=30))
+def test_acknowledged_panes_hold_what_was_added_in_whatever_pieces(pieces: list[tuple[int, int]]) -> None:
+    ledger, server = Ledger("s", 100_000), {}
+    for number, count in pieces:
+        ledger.add(key(number), rows(count))
+        for at in ledger.unsent():
+            pane = ledger.pane(at)
+            assert pane is not None
+            server[at] = pane
+            ledger.acknowledge(pane)
+    for number in range(1, 5):
+        expected = sum(count for at, count in pieces if at == number)
+        assert (server[key(number)].summary if key(number) in server else rows(0)) == rows(expected)
+
+
+def test_a_loss_without_rows_travels_with_the_newest_pane() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(5), rows(2))
+    first = ledger.pane(key(5))
+    assert first is not None
+    ledger.acknowledge(first)
+    ledger.drop("invalid", 3)
+    assert ledger.unsent() == []
+    ledger.report(key(6), BINS)
+    assert ledger.unsent() == [key(5)]
+    pane = ledger.pane(key(5))
+    assert pane is not None
+    assert pane.totals == Totals(5, 2, {"invalid": 3})
+    assert pane.sequence > first.sequence
+    assert pane.summary == first.summary
+
+
+def test_a_loss_before_any_pane_travels_with_an_empty_one() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.drop("future", 1)
+    ledger.report(key(6), BINS)
+    pane = ledger.pane(key(6))
+    assert pane is not None
+    assert pane.summary == Summary.zero(BINS)
+    assert pane.totals.dropped == {"future": 1}
+    ledger.acknowledge(pane)
+    ledger.report(key(7), BINS)
+    assert ledger.unsent() == []
+
+
+def test_a_refused_pane_is_not_tried_again_and_its_later_rows_are_lost() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    assert ledger.refuse(key(1)) == 4
+    ledger.add(key(1), rows(2))
+    ledger.report(key(1), BINS)
+    assert ledger.unsent() == []
+    assert ledger.totals == Totals(6, 0, {"refused": 6})
+
+
+def test_the_oldest_pane_makes_room_for_a_newer_one() -> None:
+    ledger = Ledger("s", budget=LEAST_PANES * 1_032)
+    for number in range(1, LEAST_PANES + 3):
+        ledger.add(key(number), rows(1))
+    assert [at.start // PANE for at in ledger.unsent()] == list(range(3, LEAST_PANES + 3))
+    assert ledger.totals.dropped == {"panes_full": 2}
+
+
+def test_a_pane_that_was_let_go_does_not_begin_again_from_zero() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    pane = ledger.pane(key(1))
+    assert pane is not None
+    ledger.acknowledge(pane)
+    ledger.forget(10 * PANE)
+    assert len(ledger) == 0
+    ledger.add(key(1), rows(1))
+    assert ledger.totals.dropped == {"late": 1}
+
+
+def test_late_rows_are_counted_once_however_often_the_server_repeats_them() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    pane = ledger.pane(key(1))
+    assert pane is not None
+    for late in (1, 1, 3, 2):
+        ledger.acknowledge(pane, late)
+    assert ledger.late == 3

@@ -1,0 +1,211 @@
+"""Forks, and the ends of processes: each in a real one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from client.conftest import ROW
+from client.tier import Tier
+from driftmeter.profile import Profile
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@pytest.fixture
+def profile_path(profile: Profile, tmp_path: Path) -> Path:
+    profile.dump(tmp_path / "profile.json")
+    return tmp_path / "profile.json"
+
+
+def run(script: str, url: str, profile: Path, timeout: float = 30.0) -> tuple[str, float]:
+    """Run a script that finds `monitor`, `ROW` and the usual modules; return its output and the seconds it took."""
+    head = f"""
+        import os, sys, time, threading
+        from driftmeter.client import Monitor
+        ROW = {ROW!r}
+        monitor = Monitor({url!r}, profile={str(profile)!r}, interval=60.0, source="test")
+        started = time.monotonic()
+    """
+    code = textwrap.dedent(head) + textwrap.dedent(script)
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, time.monotonic() - begun
+
+
+def test_a_child_counts_from_zero_and_the_parents_rows_stay_the_parents(
+    tier: Tier, profile: Profile, profile_path: Path
+) -> None:
+    output, _ = run(
+        """
+        monitor.observe_many([ROW] * 10)
+        monitor.flush()
+        monitor.observe_many([ROW] * 5)
+        child = os.fork()
+        if not child:
+            assert set(monitor.stats().values()) == {0}
+            assert threading.active_count() == 1
+            monitor.observe_many([ROW] * 3)
+            print(monitor.source, monitor.flush(), flush=True)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print(monitor.source, monitor.flush(), flush=True)
+        """,
+        tier.url,
+        profile_path,
+    )
+    (child, child_sent), (parent, parent_sent) = (line.split() for line in output.splitlines())
+    assert (child_sent, parent_sent) == ("True", "True")
+    assert child != parent
+    assert tier.summary(profile, child).rows == 3
+    assert tier.summary(profile, parent).rows == 15
+
+
+def test_a_monitor_made_before_the_fork_starts_no_thread_before_it_either(
+    tier: Tier, profile: Profile, profile_path: Path
+) -> None:
+    run(
+        """
+        assert threading.active_count() == 1
+        for _ in range(4):
+            if not os.fork():
+                monitor.observe(ROW)
+                assert monitor.close()
+                os._exit(0)
+        for _ in range(4):
+            assert os.wait()[1] == 0
+        """,
+        tier.url,
+        profile_path,
+    )
+    assert tier.summary(profile).rows == 4
+    assert len({pane.source for pane in tier.panes.values()}) == 4
+
+
+def test_a_fork_in_the_midst_of_threads_that_observe_blocks_nobody(
+    tier: Tier, profile: Profile, profile_path: Path
+) -> None:
+    run(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what this is about
+        def work():
+            while True:
+                monitor.observe(ROW)
+                monitor.stats()
+                time.sleep(0.0001)
+        for _ in range(4):
+            threading.Thread(target=work, daemon=True).start()
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                monitor.observe(ROW)
+                monitor.stats()
+                os._exit(0 if monitor.close(10) else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        os._exit(0)
+        """,
+        tier.url,
+        profile_path,
+    )
+    assert len({pane.source for pane in tier.panes.values()}) == 21
+
+
+def test_the_background_thread_imports_nothing(tier: Tier, profile_path: Path) -> None:
+    # a fork during an import leaves the child with a lock that nobody gives back
+    run(
+        """
+        before = set(sys.modules)
+        monitor.observe(ROW)
+        monitor.observe({"age": "old"})
+        monitor.observe(ROW, prediction=0.5, timestamp="2023-01-01")
+        assert monitor.flush()
+        assert set(sys.modules) == before, set(sys.modules) - before
+        """,
+        tier.url.replace("127.0.0.1", "localhost"),
+        profile_path,
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_of_multiprocessing_sends_its_last_rows(
+    tier: Tier, profile: Profile, profile_path: Path, tmp_path: Path, method: str
+) -> None:
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import multiprocessing
+        from driftmeter.client import Monitor
+
+        def work(url, profile):
+            monitor = Monitor(url, profile=profile, interval=60.0)
+            monitor.observe_many([{ROW!r}] * 7)
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context({method!r})
+            process = context.Process(target=work, args=({tier.url!r}, {str(profile_path)!r}))
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+        """)
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tier.summary(profile).rows == 7
+
+
+def test_the_end_of_the_interpreter_sends_the_last_rows(tier: Tier, profile: Profile, profile_path: Path) -> None:
+    run("monitor.observe_many([ROW] * 7)", tier.url, profile_path)
+    assert tier.summary(profile).rows == 7
+
+
+def test_the_end_of_the_interpreter_does_not_wait_long_for_a_server_that_hangs(profile_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silence:
+        script = """
+            import atexit
+            monitor.observe(ROW)
+            time.sleep(0.3)
+            others = [Monitor(monitor.url, profile=monitor._profile) for _ in range(3)]
+            for other in others:
+                other.observe(ROW)
+            atexit.register(lambda: print(time.monotonic()))
+            print(time.monotonic())
+        """
+        output, _ = run(
+            script.replace("monitor._profile", repr(str(profile_path))),
+            f"http://127.0.0.1:{silence.getsockname()[1]}",
+            profile_path,
+        )
+    assert len(output.splitlines()) == 2
+
+
+def test_an_exit_with_the_tier_away_takes_at_most_two_seconds(profile_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silence:
+        url = f"http://127.0.0.1:{silence.getsockname()[1]}"
+        _, idle = run("", url, profile_path)
+        _, away = run("monitor.observe(ROW)", url, profile_path)
+    assert away - idle < 3.5
+
+
+def test_importing_the_client_loads_neither_scipy_nor_pyarrow_nor_a_server() -> None:
+    code = """
+        import sys, threading
+        import driftmeter.client
+        heavy = {"scipy", "pyarrow", "pandas", "polars", "fastapi", "starlette", "msgspec", "prometheus_client"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        assert threading.active_count() == 1
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr

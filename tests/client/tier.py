@@ -1,0 +1,199 @@
+"""A metric tier of one small HTTP server that keeps to the contract, and that can be told to misbehave."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from driftmeter.codec import decode_pane
+from driftmeter.panes import Pane, Timing, Totals
+from driftmeter.profile import Profile
+from driftmeter.summary import Summary
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer instead of the contract's."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    problem: bool = True
+
+
+class Tier:
+    """The server's state, to be looked at and changed by tests; `refuse` decides on each (method, path)."""
+
+    def __init__(self, timing: Timing, ahead: float = 0.0) -> None:
+        self.timing, self.ahead = timing, ahead
+        self.profiles: dict[str, Profile] = {}
+        self.active: str | None = None
+        self.panes: dict[tuple[str, int, int, str], Pane] = {}
+        self.frozen: dict[tuple[str, int, int, str], Pane] = {}
+        self.totals: dict[str, tuple[int, Totals]] = {}
+        self.log: list[tuple[str, str, int]] = []
+        self.headers: list[dict[str, str]] = []
+        self.refuse: Callable[[str, str], Refusal | None] = lambda method, path: None
+        self.delay = 0.0
+        self.lock = threading.Lock()
+        self._server: ThreadingHTTPServer | None = None
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen, on the port of last time if there was one."""
+        self._server = _Server(("127.0.0.1", self.port), _handler_of(self))
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Go away: close the port and every connection."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.drop_connections()
+            self._server = None
+
+    def now(self) -> int:
+        return int((time.time() + self.ahead) * 1000)
+
+    def register(self, profile: Profile) -> None:
+        with self.lock:
+            self.profiles[profile.digest] = profile
+            self.active = profile.digest
+
+    def summary(self, profile: Profile, source: str | None = None) -> Summary:
+        """Add up what the tier has."""
+        with self.lock:
+            chosen = [p for p in self.panes.values() if p.digest == profile.digest and source in (None, p.source)]
+        return Summary.sum((pane.summary for pane in chosen), profile.bins)
+
+    def by_start(self, profile: Profile) -> dict[int, Summary]:
+        with self.lock:
+            starts = {p.start for p in self.panes.values()}
+            return {
+                s: Summary.sum([p.summary for p in self.panes.values() if p.start == s], profile.bins) for s in starts
+            }
+
+    def asked(self, method: str, part: str) -> int:
+        """Count requests of a method whose path holds `part`."""
+        return sum(m == method and part in path for m, path, _ in list(self.log))
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        refusal = self.refuse(method, path)
+        if refusal:
+            kind = "application/problem+json" if refusal.problem else "text/html"
+            text = json.dumps({"title": "No", "detail": "as the test asked", "status": refusal.status}).encode()
+            return refusal.status, [("Content-Type", kind), *refusal.headers], text
+        parts = path.strip("/").split("/")
+        if parts[3] == "profile":
+            return self._get_profile() if method == "GET" else self._put_profile(body)
+        return self._put_pane(int(parts[4]), parts[5], body)
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "digest": self.active,
+            "pane_ms": self.timing.pane,
+            "lateness_ms": self.timing.lateness,
+            "time_ms": self.now(),
+        }
+
+    def _get_profile(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        if self.active is None:
+            return _problem("unknown model")
+        info = self._info()
+        names = {"digest": "Digest", "pane_ms": "Pane", "lateness_ms": "Lateness", "time_ms": "Time"}
+        headers = [(f"Driftmeter-{name}", str(info[key])) for key, name in names.items()]
+        return 200, headers, self.profiles[self.active].dumps()
+
+    def _put_profile(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        self.register(Profile.loads(body))
+        return 201, [], json.dumps({"model": "m", **self._info()}).encode()
+
+    def _put_pane(self, start: int, source: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        pane = decode_pane(body)
+        profile = self.profiles.get(pane.digest)
+        if profile is None:
+            return _problem("unknown profile")
+        assert (pane.start, pane.source) == (start, source)
+        assert pane.summary.check(profile) is None
+        key = (pane.digest, pane.start, pane.length, pane.source)
+        with self.lock:
+            if pane.sequence > self.totals.get(source, (-1, None))[0]:
+                self.totals[source] = pane.sequence, pane.totals
+            late = 0
+            if key in self.frozen:
+                late = pane.summary.rows - self.frozen[key].summary.rows
+            elif key not in self.panes or self.panes[key].sequence < pane.sequence:
+                self.panes[key] = pane
+        return 200, [], json.dumps({"late": late, **self._info()}).encode()
+
+
+def _problem(detail: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    body = json.dumps({"title": "Not found", "detail": detail, "status": 404}).encode()
+    return 404, [("Content-Type", "application/problem+json")], body
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, *args: Any) -> None:
+        self.open: set[Any] = set()
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):  # else a connection that the test cut
+            super().handle_error(request, client_address)
+
+    def drop_connections(self) -> None:
+        for request in list(self.open):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+
+def _handler_of(tier: Tier) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if tier.delay:
+                time.sleep(tier.delay)
+            status, headers, answer = tier.answer(self.command, self.path, body)
+            tier.log.append((self.command, self.path, status))
+            tier.headers.append(dict(self.headers.items()))
+            self.send_response(status)
+            for name, value in [*headers, ("Content-Length", str(len(answer)))]:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_PUT = _serve  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
