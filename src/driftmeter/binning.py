@@ -67,8 +67,8 @@ class Binner:
         first = np.arange(len(grids)) * float(CELLS)
         self._first_cell, self._last_cell = first, first + (CELLS - 1)
         self._base = np.zeros((len(grids), CELLS), dtype=np.intp)
-        # the cut behind each bin; no finite value reaches the one behind the last
-        self._cuts = np.full(profile.bins + 1, np.inf)
+        # the cut behind each bin; nothing passes the one behind the last, which +inf would if it were inf
+        self._cuts = np.full(profile.bins + 1, np.nan)
         passes = np.zeros(len(grids), dtype=int)
         for position, (grid, offset) in enumerate(numeric):
             passes[position] = self._compile(position, grid, offset)
@@ -130,14 +130,12 @@ class Binner:
         if _all_finite(block):
             return
         # the sweep put NaN and -inf into the first bin and +inf into the last: put them right
-        for odd, source, target in (
-            (np.isnan(block), self._offsets, self._missing),
-            (block == -np.inf, self._offsets, self._not_finite),
-            (block == np.inf, self._last, self._not_finite),
-        ):
-            found = odd.sum(axis=0)
-            counts[source] -= found
-            counts[target] += found
+        row, column = np.divmod(np.flatnonzero(~np.isfinite(block)), block.shape[1])
+        odd = block[row, column]
+        source = np.where(odd == np.inf, self._last[column], self._offsets[column])
+        target = np.where(np.isnan(odd), self._missing[column], self._not_finite[column])
+        counts -= np.bincount(source, minlength=counts.size)
+        counts += np.bincount(target, minlength=counts.size)
 
     def _sweep(self, block: Floats) -> Codes:
         """Return bins, shape of `block`, in this thread's scratch. NaN falls in the feature's first bin."""

@@ -1,7 +1,7 @@
 """The wire format of panes and counts: versioned, compressed, and checked before it is believed.
 
-A pane is `DMP`, a version byte, the length of a JSON header as 32 bits little-endian, the header, and the
-counts: zlib over the bytes of little-endian 64-bit integers, all lowest bytes first. Small counts leave all
+A pane is `DMP`, a version byte, the length of a JSON header and the CRC-32 of all that follows, each as 32 bits
+little-endian, the header, and the counts: zlib over the bytes of little-endian 64-bit integers, all lowest bytes first. Small counts leave all
 but one or two of these planes zero, so that 30 features take two to four kilobytes.
 """
 
@@ -14,14 +14,15 @@ import zlib
 import numpy as np
 
 from driftmeter.errors import CodecError
-from driftmeter.panes import Pane, Totals
+from driftmeter.panes import DAY, LATEST, Pane, Totals
 from driftmeter.summary import Summary
-from driftmeter.types import Counts
+from driftmeter.types import JSON, Counts
 
 MAGIC = b"DMP"
 VERSION = 1
-_HEAD = struct.Struct("<3sBI")
+_HEAD = struct.Struct("<3sBII")
 _MOST_BINS = 4_000_000
+_LARGEST = 2**63 - 1
 
 
 def encode_counts(counts: Counts) -> bytes:
@@ -63,38 +64,54 @@ def encode_pane(pane: Pane) -> bytes:
         "watermark": pane.watermark,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
-    return _HEAD.pack(MAGIC, VERSION, len(text)) + text + encode_counts(pane.summary.counts)
+    content = text + encode_counts(pane.summary.counts)
+    return _HEAD.pack(MAGIC, VERSION, len(text), zlib.crc32(content)) + content
 
 
 def decode_pane(data: bytes) -> Pane:
     """Read a pane; raises CodecError saying what is wrong with the bytes."""
     if len(data) < _HEAD.size or data[:3] != MAGIC:
         raise CodecError("pane", "a driftmeter pane", f"{len(data)} bytes starting {data[:8]!r}")
-    _, version, length = _HEAD.unpack_from(data)
+    _, version, length, checksum = _HEAD.unpack_from(data)
     if version != VERSION:
         raise CodecError("pane", f"version {VERSION} of the format", f"version {version}")
-    text = data[_HEAD.size : _HEAD.size + length]
-    if len(text) < length:
-        raise CodecError("pane", f"a header of {length} bytes", f"{len(text)}")
+    content = data[_HEAD.size :]
+    if zlib.crc32(content) != checksum:
+        raise CodecError("pane", f"content of the checksum {checksum}", f"{len(content)} bytes of another")
+    text, body = content[:length], content[length:]
     try:
         header = json.loads(text)
         watermark = header["watermark"]
+        counts = decode_counts(body, _integer(header, "bins", _MOST_BINS))
         pane = Pane(
-            str(header["digest"]),
-            int(header["start"]),
-            int(header["length"]),
-            str(header["source"]),
-            int(header["sequence"]),
-            Summary(int(header["rows"]), decode_counts(data[_HEAD.size + length :], int(header["bins"]))),
+            _text(header, "digest"),
+            _integer(header, "start", LATEST),
+            _integer(header, "length", DAY),
+            _text(header, "source"),
+            _integer(header, "sequence", _LARGEST),
+            Summary(_integer(header, "rows", _LARGEST), counts),
             Totals.from_json(header["totals"]),
-            None if watermark is None else int(watermark),
+            None if watermark is None else _integer(header, "watermark", LATEST),
         )
     except CodecError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CodecError("pane", "a complete header", f"{type(error).__name__}: {error}") from error
-    if pane.length <= 0 or pane.start < 0 or pane.start % pane.length:
+    if pane.length == 0 or pane.start % pane.length:
         raise CodecError("pane", "a start that is a multiple of the length", f"{pane.start} / {pane.length}")
-    if pane.sequence < 0 or pane.summary.rows < 0 or not pane.source:
-        raise CodecError("pane", "a source, and a sequence and rows of at least 0", text[:80].decode(errors="replace"))
     return pane
+
+
+def _integer(header: JSON, name: str, most: int) -> int:
+    value = header[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise CodecError(f"pane.{name}", f"an integer from 0 to {most}", repr(value)[:40])
+    return value
+
+
+def _text(header: JSON, name: str) -> str:
+    value = header[name]
+    if not isinstance(value, str) or not value:
+        raise CodecError(f"pane.{name}", "a text", repr(value)[:40])
+    value.encode()  # half a surrogate pair can't be stored
+    return value

@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.binning import Binner
-from driftmeter.errors import ProfileError
+from driftmeter.errors import InputError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of
 from driftmeter.grid import CategoryGrid, CategoryType, NumericGrid, canonical
 from driftmeter.profile import Feature, Part, Profile
@@ -38,11 +38,17 @@ def fit_profile(
     bins: int,
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
-    data = as_frame(frame)
+    try:
+        data = as_frame(frame)
+    except InputError as error:
+        raise ProfileError(str(error)) from error
     if len(data) == 0:
         raise ProfileError("the reference has no rows")
     if not 2 <= bins <= 1024:
         raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
+    for name, kind in kinds.items():
+        if kind not in KINDS:
+            raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {kind!r}")
     wanted, left_out = _choose(
         data.columns, include, exclude, not_features={"label": label, "time": time}, mentioned=(prediction, *kinds)
     )
@@ -127,7 +133,7 @@ def _as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
     if kind in ("hour", "weekday"):
         if not isinstance(series.dtype, nw.Datetime | nw.Date):
             raise ProfileError(f"column {name!r}: its {kind} needs a date-time column, got {series.dtype}")
-    elif kind == "numeric" and not series.dtype.is_numeric():
+    elif kind == "numeric" and series.dtype not in (nw.Float32, nw.Float64):
         try:
             series = series.cast(nw.Float64)
         except Exception as error:  # each backend raises its own

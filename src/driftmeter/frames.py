@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 
 from driftmeter.errors import InputError, MissingExtraError
 from driftmeter.types import Codes
@@ -16,6 +17,8 @@ from driftmeter.types import Codes
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_EXACT = 2**53
+"""Larger integers than this are not all float64, and may be somebody's identifiers."""
 _SUFFIXES = (".parquet", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
 
 
@@ -34,11 +37,20 @@ class Dictionary:
     def encode(cls, values: Iterable[object]) -> Dictionary:
         """Code any values; 1, 1.0, True and "1" stay four different values."""
         table: dict[tuple[type, object], int] = {}
-        indices = np.fromiter(
-            (-1 if value is None else table.setdefault((type(value), value), len(table)) for value in values),
-            dtype=np.intp,
-        )
-        return cls(indices, tuple(value for _, value in table))
+        distinct: list[object] = []
+        indices: list[int] = []
+        for value in values:
+            if value is None:
+                indices.append(-1)
+                continue
+            try:
+                index = table.setdefault((type(value), value), len(distinct))
+            except TypeError:  # not hashable: no category, but that is for the reader to say
+                index = len(distinct)
+            if index == len(distinct):
+                distinct.append(value)
+            indices.append(index)
+        return cls(np.array(indices, dtype=np.intp), tuple(distinct))
 
 
 Column = np.ndarray[Any, np.dtype[Any]] | Dictionary | list[Any]
@@ -46,21 +58,35 @@ Column = np.ndarray[Any, np.dtype[Any]] | Dictionary | list[Any]
 
 
 def as_frame(frame: Any) -> nw.DataFrame[Any]:
-    """Wrap a pandas, polars or pyarrow frame; collect a lazy one. Raises TypeError on anything else."""
-    wrapped = nw.from_native(frame)
-    return wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
+    """Wrap a pandas, polars or pyarrow frame; collect a lazy one.
+
+    Raises InputError where two columns have one name, TypeError on what is no frame.
+    """
+    try:
+        wrapped = nw.from_native(frame)
+        data = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
+        data.columns  # noqa: B018 - some backends look at the names only now
+    except DuplicateError as error:
+        raise InputError("columns", "one column of each name", str(error)) from error
+    return data
 
 
 def column_of(series: nw.Series[Any]) -> Column:
-    """Return a series as an array where it holds numbers or whole booleans, else as a dictionary."""
+    """Return a series as an array where it holds numbers, as a list where times, else as a dictionary."""
     dtype = series.dtype
+    missing = series.null_count() > 0
+    if dtype.is_integer():
+        if not missing and (whole := np.asarray(series.to_numpy())).dtype.kind in "iu":
+            return whole
+        if missing and max(abs(int(series.min() or 0)), abs(int(series.max() or 0))) > _EXACT:
+            return Dictionary.encode(_values(series))
     if dtype.is_numeric():
         single = dtype == nw.Float32
         cast = series.cast(nw.Float32 if single else nw.Float64)
         return np.asarray(cast.to_numpy(), dtype=np.float32 if single else np.float64)
     if isinstance(dtype, nw.Datetime | nw.Date):
-        return list(series.to_list())
-    return Dictionary.encode(_without_nan(series.to_list()))
+        return list(_values(series))
+    return Dictionary.encode(_values(series))
 
 
 def columns_of(frame: nw.DataFrame[Any], names: Iterable[str]) -> dict[str, Column]:
@@ -69,9 +95,11 @@ def columns_of(frame: nw.DataFrame[Any], names: Iterable[str]) -> dict[str, Colu
     return {name: column_of(frame[name]) for name in names if name in present}
 
 
-def _without_nan(values: Iterable[object]) -> Iterator[object]:
-    for value in values:
-        yield None if isinstance(value, float) and value != value else value
+def _values(series: nw.Series[Any]) -> Iterator[object]:
+    """Yield a series' values, None for whatever its library calls missing, and for NaN."""
+    missing = series.is_null().to_list()
+    for value, absent in zip(series.to_list(), missing, strict=True):
+        yield None if absent or (isinstance(value, float) and value != value) else value
 
 
 def read_table(path: str | Path) -> pa.Table:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class NumericGrid:
         At most `bins` distinct values get a bin each; else the bins hold equal shares, but a value that
         alone fills more than a bin is a bin by itself. Depends on the values, never on their order.
         """
-        ordered = np.sort(values)
+        ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: which of them came first must not show
         if ordered.size == 0:
             ordered = np.zeros(1)
         starts = np.unique(ordered)
@@ -127,7 +127,8 @@ class NumericGrid:
         low, high = float(ordered[0]), float(ordered[-1])
         median = float(ordered[(len(ordered) - 1) // 2])
         far_low, far_high = low - (median - low) / 2, high + (high - median) / 2
-        outer = [np.nextafter(high, np.inf), np.nextafter(far_high, np.inf)]
+        with np.errstate(over="ignore"):  # beyond the largest number is clipped below
+            outer = [np.nextafter(high, np.inf), np.nextafter(far_high, np.inf)]
         cuts = np.clip([far_low, *starts, *outer], -_LARGEST, _LARGEST)
         return cls(tuple(float(cut) for cut in cuts), single)
 
@@ -195,10 +196,12 @@ class CategoryGrid:
 
     @classmethod
     def from_json(cls, data: JSON) -> CategoryGrid:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
         others = data["others"]
         if others is not None:
             others = tuple(np.frombuffer(base64.b64decode(others), dtype="<u8").tolist())
+        if data["dtype"] not in get_args(CategoryType) or not all(isinstance(each, str) for each in data["categories"]):
+            raise ValueError(f"expected texts as categories, of type {get_args(CategoryType)}, got {data['dtype']!r}")
         return cls(tuple(data["categories"]), others, int(data["once"]), data["dtype"])
 
     @classmethod
@@ -220,7 +223,9 @@ class CategoryGrid:
 
 def hash64(text: str) -> int:
     """Hash a category to 64 bits, the same on every machine and in every version."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    # JSON may carry half a surrogate pair, which is no UTF-8
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def canonical(value: object, dtype: CategoryType) -> str | None:

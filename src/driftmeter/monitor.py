@@ -179,6 +179,12 @@ class DriftMonitor:
         names = ", ".join(each.name for each in compiled.profile.features)
         raise InputError("feature", f"one of {names}", repr(feature))
 
+    def counts(self, model: str, digest: str | None = None) -> dict[str, list[int]]:
+        """Return the judging window's counts by feature, over the feature's bins."""
+        compiled = self.compiled(model, digest)
+        window = next(self._windows(compiled, compiled.profile.digest))[1]
+        return {feature.name: window.summary.counts[part].tolist() for feature, part in compiled.profile.slices()}
+
     def _windows(self, compiled: Compiled, digest: str) -> Iterator[tuple[str, Window]]:
         judging = self.settings.window
         settings = {"judging": judging}

@@ -16,6 +16,9 @@ MAX_AHEAD: Milliseconds = 60_000
 SOURCE_IDLE: Milliseconds = 600_000
 """A source silent for so long no longer holds the watermark back."""
 
+LATEST: Milliseconds = 253_402_300_799_000
+"""The end of the year 9999: no calendar goes further."""
+
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 # (older than, merged into slices of): what a window or a chart of that age can still resolve
 LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DAY, HOUR))
@@ -137,7 +140,8 @@ class WindowSetting:
         end = slices[-1].end if slices else 0
         first, rows = len(slices), 0
         for position in range(len(slices) - 1, -1, -1):
-            if rows >= self.rows and slices[position].start < end - self.length:
+            enough = rows >= self.rows and slices[position].start < end - self.length
+            if enough and first < len(slices):  # the newest slice always counts, however long it is
                 break
             first, rows = position, rows + slices[position].summary.rows
         chosen = slices[first:]
@@ -184,12 +188,12 @@ def next_watermark(
 
     `live` says that a source without a watermark of its own was heard of lately, `logs` are the watermarks of
     the sources that read a log. Live time stands still until `halted_until`: after the store was away,
-    sources first catch up.
+    sources first catch up. No log can close what is further ahead than a row may be.
     """
     candidates = list(logs)
     if live:
         candidates.append(now - timing.lateness if now >= halted_until else frozen)
-    return max(frozen, min(candidates, default=frozen))
+    return max(frozen, min(min(candidates, default=frozen), now + MAX_AHEAD))
 
 
 def iso(time: Milliseconds) -> str:
@@ -205,7 +209,7 @@ def iso(time: Milliseconds) -> str:
 def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
     """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone) or a datetime.
 
-    Raises InputError naming `field`.
+    Raises InputError naming `field` on anything else, and on times before 1970 or after the year 9999.
 
     >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
     (1700000000500, 1700000000500)
@@ -213,13 +217,15 @@ def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
     try:
         if isinstance(value, str):
             value = dt.datetime.fromisoformat(value)
+        time = -1
         if isinstance(value, dt.datetime):
             moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-            return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            time = int(value * 1000)
-            if 0 <= time <= 253_402_300_799_000:
-                return time
+            time = (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            # by way of whole microseconds: 1.001 * 1000 is a little less than 1001
+            time = round(value * 1_000_000) // 1000
+        if 0 <= time <= LATEST:
+            return time
     except (ValueError, OverflowError):
         pass
     raise InputError(field, "seconds since the epoch or ISO 8601", repr(value)[:60])

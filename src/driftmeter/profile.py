@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -65,12 +65,18 @@ class Feature:
 
     @classmethod
     def from_json(cls, data: JSON) -> Feature:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        for key, expected in (("kind", get_args(Kind)), ("role", get_args(Role)), ("part", (None, *get_args(Part)))):
+            if data[key] not in expected:
+                raise ValueError(f"{key}: expected one of {expected}, got {data[key]!r}")
+        for key in ("name", "column"):
+            if not isinstance(data[key], str):
+                raise TypeError(f"{key}: expected a text, got {data[key]!r}")
         grid = (NumericGrid if data["kind"] == "numeric" else CategoryGrid).from_json(data["grid"])
         counts = tuple(int(count) for count in data["counts"])
         if len(counts) != grid.size:
             raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
-        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data.get("part"))
+        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"])
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         """Refuse what could never be judged."""
-        if not self.model or "/" in self.model:
+        if not isinstance(self.model, str) or not self.model or "/" in self.model:
             raise ProfileError(f"model: expected a name without '/', got {self.model!r}")
         names = [feature.name for feature in self.features]
         twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
@@ -155,7 +161,7 @@ class Profile:
         """Read a profile; raises ProfileFormatError on anything else, another version, or altered content."""
         try:
             content = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProfileFormatError(f"expected a profile as JSON, got text that is not JSON: {error}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             got = content.get("format") if isinstance(content, dict) else type(content).__name__
@@ -172,13 +178,17 @@ class Profile:
                 int(content["rows"]),
                 tuple(Feature.from_json(feature) for feature in content["features"]),
                 dict(content["left_out"]),
-                bool(content["independent"]),
+                content["independent"] is True,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            wrong = [f.name for f in profile.features if min(f.counts) < 0 or sum(f.counts) != profile.rows]
+            if wrong:
+                raise ValueError(f"feature {wrong[0]!r}: expected counts of {profile.rows} rows")
+            true_digest = profile.digest
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ProfileFormatError(f"the profile is damaged: {type(error).__name__}: {error}") from error
-        if digest != profile.digest:
+        if digest != true_digest:
             raise ProfileFormatError(
-                f"the profile was altered: its content has the digest {profile.digest}, it says {digest!r}"
+                f"the profile was altered: its content has the digest {true_digest}, it says {digest!r}"
             )
         return profile
 

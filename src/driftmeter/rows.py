@@ -99,7 +99,10 @@ class Reader:
         return self._finish(columns, len(plain), bad, sum(map(self._ignored, plain)))
 
     def read_columns(self, columns: Mapping[str, Column]) -> tuple[Rows, list[Rejected], int]:
-        """Read rows given as columns of equal length; raises InputError where the lengths differ."""
+        """Read rows given as columns of equal length; raises InputError where the lengths differ, or where
+        something is no column."""
+        for name, column in columns.items():
+            _check_column(name, column)
         lengths = {name: len(column) for name, column in columns.items()}
         rows = next(iter(lengths.values()), 0)
         for name, length in lengths.items():
@@ -142,12 +145,18 @@ class Reader:
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
         """Return the local bins, shape (rows,), of a column that is not a number."""
         if isinstance(column, Dictionary):
-            table = np.array([*(self._bin(feature, value) for value in column.values), self._bin(feature, None)])
-            codes = table[column.indices]
-            for row in np.flatnonzero(codes < 0):
-                _reject_category(feature, int(row), column.values[column.indices[row]], bad)
+            table = self._bins(feature, column.values)
+            try:
+                codes: Codes = np.array([*table, self._bin(feature, None)])[column.indices]
+            except IndexError as error:
+                raise InputError(f"columns.{feature.column}", "indices within the dictionary", str(error)) from error
+            if table and min(table) < 0:
+                for row in np.flatnonzero(codes < 0):
+                    _reject_category(feature, int(row), column.values[column.indices[row]], bad)
             return codes
         if isinstance(column, np.ndarray):
+            if column.dtype.kind == "M":
+                column = column.astype("datetime64[us]")  # finer ones become bare integers
             if column.dtype.kind in "fiub" and len(column):
                 distinct, inverse = np.unique(column, return_inverse=True)
                 return self._codes(feature, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
@@ -156,6 +165,16 @@ class Reader:
         for row in np.flatnonzero(codes < 0):
             _reject_category(feature, int(row), values[row], bad)
         return codes
+
+    def _bins(self, feature: Feature, values: tuple[object, ...]) -> list[int]:
+        """Return the local bin of each of some distinct values, -1 for one that is no category."""
+        try:
+            # texts, which are nearly all there is, are their own keys, and mostly known
+            found = list(map(self._cached[feature.name].get, values))
+        except TypeError:
+            found = [None]
+        known = [index for index in found if index is not None]
+        return known if len(known) == len(values) else [self._bin(feature, value) for value in values]
 
     def _bin(self, feature: Feature, value: object) -> int:
         """Return the local bin of one value, -1 where it is no category."""
@@ -171,7 +190,7 @@ class Reader:
             assert isinstance(grid, CategoryGrid)
             try:
                 text = _part(value, feature.part) if feature.part else canonical(value, grid.dtype)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
                 found = -1
             else:
                 found = grid.bin_of(text)
@@ -181,6 +200,16 @@ class Reader:
         return found
 
 
+def _check_column(name: str, column: Column) -> None:
+    if isinstance(column, Dictionary):
+        return
+    if isinstance(column, np.ndarray):
+        if column.ndim != 1:
+            raise InputError(f"columns.{name}", "one value a row", f"an array of {column.ndim} dimensions")
+    elif isinstance(column, str | bytes | Mapping) or not isinstance(column, Sequence):
+        raise InputError(f"columns.{name}", "a list of values", describe(column))
+
+
 def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
     """Return one column as float64, NaN where missing; what is no number is reported in `bad`."""
     if isinstance(column, np.ndarray):
@@ -188,7 +217,10 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
             return column.astype(np.float64, copy=False)
         values: list[Any] = column.tolist()
     elif isinstance(column, Dictionary):
-        values = [None if index < 0 else column.values[index] for index in column.indices]
+        try:
+            values = [None if index < 0 else column.values[index] for index in column.indices]
+        except IndexError as error:
+            raise InputError(f"columns.{name}", "indices within the dictionary", str(error)) from error
     else:
         values = column
     types = set(map(type, values))
@@ -224,14 +256,21 @@ def describe(value: object) -> str:
     """Say what came, in few words, for an error message."""
     names = {str: "text", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
     kind = names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
-    return kind if value is None or isinstance(value, dict | list) else f"{kind} ({str(value)[:40]!r})"
+    if value is None or isinstance(value, dict | list):
+        return kind
+    try:
+        return f"{kind} ({str(value)[:40]!r})"
+    except ValueError:  # an integer of more digits than Python cares to print
+        return kind
 
 
 def _part(value: object, part: Part) -> str | None:
-    if value is None:
-        return None
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
+    elif isinstance(value, np.number):
+        value = value.item()
+    if value is None or value != value:  # NaN, and pandas' NaT
+        return None
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if isinstance(value, str):

@@ -55,11 +55,15 @@ class Receipt:
 
     `late` rows came after their pane was frozen and are in no window. `duplicate` says that this very write
     had been counted before, `conflict` that the key was used for another batch: then nothing was written.
+    `added` and `added_late` are the rows, and the late ones among them, that no earlier write had brought: over
+    all replicas they add up to what came, however often it was sent.
     """
 
     late: int = 0
     duplicate: bool = False
     conflict: bool = False
+    added: int = 0
+    added_late: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""A SQLite database that several threads and processes write in turn.
+
+Writers queue for a file lock, since SQLite's own busy handler sleeps and guesses, and under load lets the same
+process win again and again. Readers never wait for writers.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from driftmeter.errors import StoreError, StoreUnavailableError
+from driftmeter.store.schema import SCHEMA, VERSION
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there SQLite's busy timeout alone decides who writes
+    fcntl = None  # type: ignore[assignment]
+
+
+class Database:
+    """A file, or memory where `path` is None, with the tables of schema.py."""
+
+    def __init__(self, path: str | Path | None) -> None:
+        """Open or create it; raises StoreUnavailableError where that fails, StoreError where it is not ours."""
+        self._lock = threading.RLock()
+        self._path = None if path is None else str(path)
+        self._queue = None
+        self._owner = 0
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._closed = False
+        try:
+            if path is not None:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                if fcntl is not None:
+                    self._queue = Path(f"{path}-lock").open("w")  # noqa: SIM115 - held until close
+            self._writer = self._connect()
+            self._prepare()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.OperationalError | OSError):
+                raise StoreUnavailableError(f"cannot open the store {path}: {error}") from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise StoreError(f"{path} is no driftmeter store: {error}") from error
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        name = ":memory:" if self._path is None else self._path
+        connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=10.0)
+        self._connections.append(connection)
+        return connection
+
+    def _prepare(self) -> None:
+        with self._queued():  # several processes may start on one new file at once
+            self._is_new()  # so that another program's file stays as it was
+            self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = FULL")
+        with self.writing():
+            if self._is_new():
+                for statement in SCHEMA:
+                    self._writer.execute(statement)
+                self._writer.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _is_new(self) -> bool:
+        """Say whether the file is empty; raises StoreError where it is not ours, or of another version."""
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version not in (0, VERSION):
+            raise StoreError(f"{self._path}: expected a store of version {VERSION}, got version {version}")
+        empty = self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+        if version == 0 and not empty:
+            raise StoreError(f"{self._path}: expected a driftmeter store, got a database of something else")
+        return empty
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        """Hold the file lock that the writers of all processes queue for."""
+        if self._queue is None:
+            yield
+            return
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock of all processes for one transaction."""
+        with self._lock, self._reachable("written"), self._queued():
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._owner = threading.get_ident()
+            try:
+                yield
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            finally:
+                self._owner = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection to read with: within a transaction its own, else one that never waits for writers."""
+        if self._path is None or self._owner == threading.get_ident():
+            with self._lock, self._reachable("read"):
+                yield self._writer
+            return
+        with self._reachable("read"):
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = self._connect()
+            yield connection
+
+    @contextmanager
+    def _reachable(self, what: str) -> Iterator[None]:
+        """Turn what SQLite and the file system raise into the store's own errors."""
+        if self._closed:
+            raise StoreUnavailableError("the store is closed")
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            raise StoreUnavailableError(f"the store cannot be {what} now: {error}") from error
+        except sqlite3.ProgrammingError as error:
+            raise StoreUnavailableError("the store is closed") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"the store cannot be {what}: {error}") from error
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return all rows of a query; within a transaction it sees what that wrote."""
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement on the writing connection: for use within `writing`."""
+        return self._writer.execute(statement, values)
+
+    def close(self) -> None:
+        """Close all connections; what is asked afterwards raises StoreUnavailableError."""
+        with self._lock:
+            self._closed = True
+            for connection in self._connections:
+                connection.close()
+            if self._queue is not None:
+                self._queue.close()

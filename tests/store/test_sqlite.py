@@ -1,0 +1,255 @@
+"""What is the SQLite store's own: its file, and the processes that share it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
+from driftmeter.store import open_store
+from driftmeter.store.protocol import Receipt
+from driftmeter.store.schema import VERSION
+from driftmeter.store.sqlite import SQLiteStore, host_clock
+from store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+
+TESTS = Path(__file__).parent.parent
+Writer = Callable[[str, float], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def file_store(path: Path, clock: SetClock) -> Iterator[SQLiteStore]:
+    with closing(SQLiteStore(path, clock=clock)) as store:
+        store.register("m", "d", b"{}", TIMING)
+        yield store
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[Writer]:
+    """Start a process that writes to the file once told to, and end it at last."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(name: str, seconds: float) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, str(TESTS / "store" / "writer.py"), str(path), name, str(seconds)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def begin(*processes: subprocess.Popen[str]) -> None:
+    """Let the processes go at the same moment."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+def acknowledged(process: subprocess.Popen[str]) -> int:
+    """Return how many batches the process has said to be committed by its end."""
+    output, _ = process.communicate(timeout=60)
+    return sum(line.strip().isdigit() for line in output.splitlines(keepends=True) if line.endswith("\n"))
+
+
+def totals(path: Path) -> dict[str, int]:
+    with closing(SQLiteStore(path)) as store:
+        return {each.source: each.totals.observed for each in store.sources("m")}
+
+
+def test_processes_that_start_on_one_new_file_all_find_it_ready(writer: Writer, path: Path) -> None:
+    processes = [writer(f"p{number}", 0.0) for number in range(4)]
+    begin(*processes)
+    assert [process.wait(timeout=60) for process in processes] == [0] * 4
+    with closing(SQLiteStore(path)) as store:
+        assert store.model("m").digest == "d"
+
+
+def test_processes_share_the_file_fairly_and_lose_nothing(writer: Writer, path: Path) -> None:
+    processes = {name: writer(name, 1.5) for name in "abc"}
+    begin(*processes.values())
+    done = {name: acknowledged(process) for name, process in processes.items()}
+    assert totals(path) == done
+    assert min(done.values()) > 0.3 * max(done.values()), done
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.15, 0.3])
+def test_what_was_acknowledged_survives_kill_nine_and_others_go_on(writer: Writer, path: Path, delay: float) -> None:
+    victim, survivor = writer("victim", 60), writer("survivor", 1.0)
+    begin(victim, survivor)
+    time.sleep(delay)
+    victim.kill()
+    told = acknowledged(victim)
+    finished = acknowledged(survivor)
+    found = totals(path)
+    assert found["victim"] - told in (0, 1)  # the last commit may not have been told yet
+    assert found["survivor"] == finished > 0
+    with closing(SQLiteStore(path)) as store:
+        again = [put(store, batch(1, key=f"victim {number}", source="victim"))[0] for number in range(told)]
+    assert again == [Receipt(duplicate=True)] * told
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert file.execute("SELECT sum(rows) FROM panes").fetchone()[0] == found["victim"] + found["survivor"]
+
+
+def test_everything_is_there_after_a_restart(path: Path, clock: SetClock) -> None:
+    with closing(SQLiteStore(path, clock=clock)) as store:
+        store.register("m", "d", b"profile", TIMING)
+        put(store, pane(1), pane(2, at=1000), batch(4, at=2000, key="k"))
+        freeze_at(store, clock, 1000)
+        fold_all(store)
+        freeze_at(store, clock, 2000)
+        store.acknowledge("m", "1", START, "seen")
+    with closing(SQLiteStore(path, clock=clock)) as store:
+        assert store.profile("m", "d") == b"profile"
+        assert store.progress("m", "d").folded == START + 1000
+        assert store.verdict("m", "d") == b"verdict %d" % (START + 1000)
+        assert store.unfolded("m", "d") == [closed(2, 1000)]
+        assert put(store, batch(4, at=2000, key="k")) == [Receipt(duplicate=True)]
+        assert store.acknowledged("m") == {"1": (START, "seen")}
+        freeze_at(store, clock, 3000)
+        assert store.unfolded("m", "d") == [closed(2, 1000), closed(4, 2000)]
+
+
+def test_every_commit_is_synced_to_disk(file_store: SQLiteStore) -> None:
+    assert file_store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert file_store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_commit_that_fails_midway_leaves_nothing(file_store: SQLiteStore, clock: SetClock) -> None:
+    put(file_store, pane(1))
+    broken = batch(1, key="broken", fingerprint=None)
+    object.__setattr__(broken, "watermark", "not a number")
+    with pytest.raises(TypeError):
+        file_store.commit([pane(9, sequence=1), batch(1, key="k", watermark=5), broken])
+    assert put(file_store, batch(2, key="k")) == [Receipt()]
+    freeze_at(file_store, clock, 1000)
+    assert file_store.unfolded("m", "d") == [closed(3)]
+
+
+def test_a_file_that_another_program_holds_is_unavailable_to_write_and_can_be_read(
+    file_store: SQLiteStore, path: Path
+) -> None:
+    put(file_store, pane(1))
+    file_store._db.execute("PRAGMA busy_timeout = 50")
+    with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="cannot be written now: database is locked"):
+            file_store.commit([pane(2, at=1000)])
+        assert file_store.model("m").model == "m"
+        intruder.execute("ROLLBACK")
+    assert put(file_store, pane(2, at=1000)) == [Receipt()]
+
+
+def test_a_reader_does_not_wait_for_a_writer(file_store: SQLiteStore, path: Path, clock: SetClock) -> None:
+    with closing(SQLiteStore(path, clock=clock)) as other, other._db.writing():
+        began = time.monotonic()
+        assert [each.model for each in file_store.models()] == ["m"]
+        assert time.monotonic() - began < 1
+
+
+def test_a_full_disk_is_unavailable_and_what_was_written_stays(file_store: SQLiteStore, clock: SetClock) -> None:
+    put(file_store, pane(1))
+    (pages,) = file_store._db.execute("PRAGMA page_count").fetchone()
+    file_store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailableError, match="full"):
+        file_store.commit([pane(1, at=at, source=f"source {at}") for at in range(0, 500_000, 1000)])
+    file_store._db.execute("PRAGMA max_page_count = 1000000")
+    freeze_at(file_store, clock, 1000)
+    assert file_store.unfolded("m", "d") == [closed(1)]
+
+
+def test_a_file_of_another_version_is_refused_with_both(path: Path) -> None:
+    SQLiteStore(path).close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(StoreError, match=f"expected a store of version {VERSION}, got version {VERSION + 1}"):
+        SQLiteStore(path)
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE recipes (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="a database of something else"):
+        SQLiteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_by_name(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match=r"store\.sqlite is no driftmeter store"):
+        SQLiteStore(path)
+
+
+def test_a_damaged_file_is_a_store_error(path: Path) -> None:
+    with closing(SQLiteStore(path)) as store:
+        store.register("m", "d", os.urandom(100_000), TIMING)
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\xff" * (len(data) - 8192)
+    path.write_bytes(data)
+    with closing(SQLiteStore(path)) as store:
+        for call in (store.models, lambda: store.profile("m", "d"), lambda: store.commit([pane(1)])):
+            with suppress(UnknownModelError), pytest.raises(StoreError):
+                call()
+
+
+def test_a_place_where_no_file_can_be_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "store.sqlite", tmp_path):
+        with pytest.raises(StoreUnavailableError, match="cannot open the store"):
+            SQLiteStore(place)
+
+
+def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
+    SQLiteStore(tmp_path / "a" / "b" / "store.sqlite").close()
+    assert (tmp_path / "a" / "b" / "store.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "memory", "memory://x", "sqlite://", "sqlite:///", "sqlite://x", "redis://x", "/a"]
+)
+def test_a_url_of_no_store_is_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="expected memory:// or sqlite:///PATH"):
+        open_store(url)
+
+
+def test_a_store_is_opened_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("memory://", "sqlite:///here.sqlite", f"sqlite:///{tmp_path}/there.sqlite"):
+        with closing(open_store(url)) as store:
+            assert store.models() == []
+    assert {each.name for each in tmp_path.iterdir() if each.suffix == ".sqlite"} == {"here.sqlite", "there.sqlite"}
+
+
+def test_memory_is_not_shared_between_stores() -> None:
+    with closing(SQLiteStore(None)) as one, closing(SQLiteStore(None)) as other:
+        one.register("m", "d", b"", TIMING)
+        assert other.models() == []
+
+
+def test_the_clock_is_the_hosts_in_milliseconds() -> None:
+    assert abs(host_clock() - time.time() * 1000) < 1000

@@ -1,0 +1,30 @@
+"""Write batches of one row to a store until told to stop: `python writer.py PATH NAME SECONDS`.
+
+Prints the number of each batch once it is committed, so that who reads it knows what was acknowledged.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from driftmeter.store.sqlite import SQLiteStore
+from store.samples import TIMING, batch, put
+
+
+def main(path: str, name: str, seconds: float) -> None:
+    store = SQLiteStore(path)
+    store.register("m", "d", b"{}", TIMING)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        put(store, batch(1, key=f"{name} {number}", source=name))
+        print(number, flush=True)
+        number += 1
+    store.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
