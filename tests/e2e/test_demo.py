@@ -1,0 +1,97 @@
+"""The demo as people type it, with drift and without, and from the wheel alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftmeter.demo.traffic import INJECTED
+from e2e.system import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def start(*options: str, python: str = sys.executable, cwd: Path | None = None) -> subprocess.Popen[str]:
+    command = [python, "-m", "driftmeter", "demo", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
+
+
+def verdict_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the one JSON object that stdout must hold."""
+    output, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    verdict: dict[str, Any] = json.loads(output)
+    return verdict
+
+
+def drifting(verdict: dict[str, Any]) -> dict[str, str]:
+    return {each["feature"]: each["severity"] for each in verdict["features"] if each["drifting"]}
+
+
+def test_nothing_drifts_without_drift_and_exactly_what_was_injected_with_it() -> None:
+    quiet, drifted = (
+        start("--drift", "false", "--for", "60", "--json"),
+        start("--drift", "true", "--for", "50", "--json"),
+    )
+    without, injected = verdict_of(quiet), verdict_of(drifted)
+    assert without["rows"] >= 60 * 100 * 0.8
+    assert drifting(without) == {}
+    assert without["state"] == "ok"
+    roles = {each["feature"]: each["role"] for each in injected["features"]}
+    found = {name: severity for name, severity in drifting(injected).items() if roles[name] == "feature"}
+    assert set(found) == set(INJECTED)
+    assert "none" not in found.values()
+
+
+def test_ctrl_c_ends_it_and_leaves_no_process_behind() -> None:
+    process = start()
+    assert process.stdout is not None
+    shown = ""
+    while "metrics" not in shown:  # the box that says where to look
+        line = process.stdout.readline()
+        assert line, process.stderr and process.stderr.read()
+        shown += line
+    time.sleep(2.0)
+    children = children_of(process.pid)
+    assert len(children) >= 2
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def test_it_runs_from_the_wheel_alone(tmp_path: Path) -> None:
+    uv = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".tools/bin"))
+    if uv is None:
+        pytest.skip("uv is not on PATH")
+
+    def run(*command: str | Path) -> None:
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+
+    run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "dist", ROOT)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    run(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
+    python = tmp_path / "venv/bin/python"
+    constraints = tmp_path / "constraints.txt"
+    pins = [line.removesuffix(" \\") for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line]
+    constraints.write_text("\n".join(pins))
+    run(uv, "pip", "install", "--quiet", "--python", python, "--constraint", constraints, f"{wheel}[demo]")
+    verdict = verdict_of(start("--for", "12", "--json", python=str(python), cwd=tmp_path))
+    assert verdict["rows"] > 200

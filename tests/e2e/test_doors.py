@@ -1,0 +1,236 @@
+"""The same rows through every door, whole or in a thousand pieces: one verdict, byte for byte."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+import urllib3
+
+from driftmeter import Monitor, Profile
+from driftmeter.binning import Binner
+from driftmeter.codec import encode_pane
+from driftmeter.demo.processes import free_port
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import Pane, Timing, Totals
+from driftmeter.rows import Reader
+from driftmeter.server.run import Server, make_server
+from driftmeter.server.settings import Settings
+from driftmeter.store.sqlite import SQLiteStore
+from e2e.system import eventually
+
+START = 1_700_000_000_000
+TIMING = Timing(pane=10_000, lateness=60_000)
+ROWS = 3_000
+HTTP = urllib3.PoolManager(retries=False, timeout=30.0, maxsize=16)
+
+
+class Clock:
+    now = START + 45_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class Tier:
+    """Two metric servers, with real HTTP and one SQLite file, on a clock that the test sets."""
+
+    urls: list[str]
+    monitors: list[DriftMonitor]
+    clock: Clock
+
+    def post(self, body: bytes, content_type: str, *, server: int = 0, key: str | None = None) -> dict[str, Any]:
+        headers = {"Content-Type": content_type, **({"Idempotency-Key": key} if key else {})}
+        answer = HTTP.request("POST", f"{self.urls[server]}/v1/models/m/rows", body=body, headers=headers)
+        assert answer.status == 200, answer.data
+        found: dict[str, Any] = answer.json()
+        assert found["rejected_rows"] == 0, found
+        assert found["late"] == 0, found
+        return found
+
+    def settle(self) -> bytes:
+        """Let time pass until all is closed; return the verdict, which both servers must give."""
+        for _ in range(20):
+            self.clock.now += 10_000
+            for monitor in random.sample(self.monitors, 2):
+                monitor.advance("m")
+        first, second = (HTTP.request("GET", f"{url}/v1/models/m/verdict").data for url in self.urls)
+        assert first == second
+        return first
+
+
+@pytest.fixture
+def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
+    running: list[tuple[Server, threading.Thread, DriftMonitor]] = []
+
+    def make() -> Tier:
+        clock = Clock()
+        path = tmp_path / f"store-{len(running)}.sqlite"
+        tier = Tier([], [], clock)
+        for _ in range(2):
+            monitor = DriftMonitor(SQLiteStore(path, clock=clock), timing=TIMING)
+            monitor.register(profile)
+            port = free_port()
+            server = make_server(monitor, Settings(port=port))
+            thread = threading.Thread(target=server.run, daemon=True)
+            thread.start()
+            running.append((server, thread, monitor))
+            tier.urls.append(f"http://127.0.0.1:{port}")
+            tier.monitors.append(monitor)
+            eventually(lambda server=server: server.started, "the server")
+        return tier
+
+    yield make
+    for server, thread, monitor in running:
+        server.should_exit = True
+        thread.join(20.0)
+        monitor.store.close()
+
+
+def make_rows(seed: int, count: int, shift: float = 0.0) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "income": None if rng.random() < 0.05 else round(float(rng.lognormal(8, 1)), 2),
+            "age": int(rng.integers(18, 90)),
+            "ratio": float(np.float32(rng.normal() + shift)),
+            "city": rng.choice(["Ulm", "Bonn", "Köln", "Trier"]).item() if rng.random() > 0.02 else None,
+            "member": bool(rng.random() < 0.3),
+            "branch": int(rng.integers(1, 5)),
+        }
+        for _ in range(count)
+    ]
+
+
+def table_of(rows: list[dict[str, Any]], times: list[int] | None = None) -> pa.Table:
+    schema = pa.schema(
+        {
+            "income": pa.float64(),
+            "age": pa.int64(),
+            "ratio": pa.float32(),
+            "city": pa.dictionary(pa.int32(), pa.string()),
+            "member": pa.bool_(),
+            "branch": pa.int64(),
+        }
+    )
+    table = pa.Table.from_pylist(rows, schema=schema)
+    if times is not None:
+        table = table.append_column("timestamp", pa.array(times, pa.timestamp("ms", tz="UTC")))
+    return table
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return Profile.fit(table_of(make_rows(0, 10_000)), model="m", kinds={"branch": "categorical"})
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return make_rows(1, ROWS, shift=0.3)
+
+
+@pytest.fixture(scope="module")
+def times() -> list[int]:
+    return [START + int(each) for each in np.random.default_rng(2).integers(0, 40_000, ROWS)]
+
+
+def stamped(rows: list[dict[str, Any]], times: list[int]) -> list[dict[str, Any]]:
+    return [
+        {**row, "timestamp": dt.datetime.fromtimestamp(time / 1000, dt.UTC).isoformat()}
+        for row, time in zip(rows, times, strict=True)
+    ]
+
+
+def as_json(rows: list[dict[str, Any]], times: list[int]) -> bytes:
+    return json.dumps({"rows": stamped(rows, times)}).encode()
+
+
+@pytest.fixture
+def expected(tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int]) -> bytes:
+    """Return the verdict on one batch of JSON."""
+    tier = tier_of()
+    tier.post(as_json(rows, times), "application/json")
+    verdict = tier.settle()
+    said = json.loads(verdict)
+    assert said["rows"] == ROWS
+    assert [each["feature"] for each in said["features"] if each["drifting"]] == ["ratio"]
+    return verdict
+
+
+@pytest.mark.timeout(180)
+def test_a_thousand_shuffled_batches_over_two_servers_each_sent_twice(
+    expected: bytes, tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    tier = tier_of()
+    order = np.random.default_rng(3).permutation(ROWS)
+    batches = [[int(row) for row in part] for part in np.array_split(order, 1_000)]
+    deliveries = [(number, batch) for number, batch in enumerate(batches) for _ in range(2)]
+    random.Random(4).shuffle(deliveries)
+
+    def deliver(delivery: tuple[int, list[int]]) -> bool:
+        number, batch = delivery
+        body = as_json([rows[row] for row in batch], [times[row] for row in batch])
+        server = random.randrange(2)
+        return bool(tier.post(body, "application/json", server=server, key=f"batch-{number}")["duplicate"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(deliver, deliveries)) == 1_000
+    assert tier.settle() == expected
+
+
+def test_arrow_msgpack_and_columns_of_json(
+    expected: bytes, tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    arrow = tier_of()
+    sink = pa.BufferOutputStream()
+    table = table_of(rows, times)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=700)
+    arrow.post(sink.getvalue().to_pybytes(), "application/vnd.apache.arrow.stream")
+    assert arrow.settle() == expected
+
+    columns = {name: [row[name] for row in stamped(rows, times)] for name in (*rows[0], "timestamp")}
+    plain = tier_of()
+    plain.post(json.dumps({"columns": columns}).encode(), "application/json", server=1)
+    assert plain.settle() == expected
+
+    packed = tier_of()
+    packed.post(msgspec.msgpack.encode({"rows": stamped(rows, times)}), "application/msgpack")
+    assert packed.settle() == expected
+
+
+def test_panes_from_three_sdks_and_one_that_comes_after_the_freeze(
+    expected: bytes, tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int], profile: Profile
+) -> None:
+    tier = tier_of()
+    monitors = [Monitor(tier.urls[number % 2], model="m", profile=profile) for number in range(3)]
+    for number, (row, time) in enumerate(zip(rows, times, strict=True)):
+        monitors[number % 3].observe(row, timestamp=time / 1000)
+    for monitor in monitors:
+        assert monitor.flush(timeout=20.0)
+        monitor.close()
+    assert tier.settle() == expected
+
+    typed, _, _ = Reader(profile).read_records(rows[:250])
+    summary = Binner(profile).observe(typed)
+    pane = Pane(profile.digest, START, 10_000, "straggler", 1, summary, Totals(250, 250))
+    url = f"{tier.urls[0]}/v1/models/m/panes/{START}/straggler"
+    for _ in range(2):
+        answer = HTTP.request("PUT", url, body=encode_pane(pane))
+        assert answer.status == 200, answer.data
+        assert answer.json()["late"] == 250
+    assert tier.settle() == expected
+    (straggler,) = [each for each in tier.monitors[0].store.sources("m") if each.source == "straggler"]
+    assert straggler.late == 250

@@ -1,0 +1,109 @@
+"""Real nginx, two model servers, two metric servers on one SQLite file, Prometheus, Alertmanager, a webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import ModuleType
+
+import pytest
+
+from deploy.conftest import ROOT, load
+from driftmeter.demo import traffic
+from e2e.system import System, eventually, get, start
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+INJECT_AFTER = 12.0
+
+
+class Traffic(threading.Thread):
+    """Traffic that drifts after INJECT_AFTER seconds, until it is stopped."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url, self.over = url, threading.Event()
+        self.progress = traffic.Progress()
+
+    def run(self) -> None:
+        self.progress = asyncio.run(
+            traffic.run(self.url, drift=True, inject_after=INJECT_AFTER, rate=150, stop=self.over)
+        )
+
+
+@pytest.fixture(scope="module")
+def queries() -> ModuleType:
+    return load(ROOT / "deploy/grafana/queries.py")
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, tools: dict[str, str]) -> Iterator[System]:
+    with ExitStack() as stack:
+        yield start(stack, tmp_path_factory.mktemp("system"), tools)
+
+
+@pytest.fixture(scope="module")
+def drifted(system: System) -> Iterator[System]:
+    """The system after drift was injected and found, traffic still running."""
+    sender = Traffic(system.gateway.prediction_url)
+    sender.start()
+    # nothing drifts before the injection; afterwards all that was injected must within 30 s
+    eventually(lambda: system.verdict()["rows"] >= 1000, "1,000 rows in the window")
+    assert drifting(system.verdict()) == set()
+    eventually(lambda: drifting(system.verdict()) == set(traffic.INJECTED), "the injected features", 42.0)
+    yield system
+    sender.over.set()
+    sender.join(10.0)
+    assert sender.progress.failed == 0
+
+
+def drifting(verdict: dict) -> set[str]:
+    return {each["feature"] for each in verdict["features"] if each["drifting"] and each["role"] == "feature"}
+
+
+def test_exactly_the_injected_features_drift_with_a_severity(drifted: System) -> None:
+    verdict = eventually(
+        lambda: (v := drifted.verdict()) and all(f["severity"] != "none" for f in v["features"] if f["drifting"]) and v,
+        "a severity for each",
+    )
+    assert drifting(verdict) == set(traffic.INJECTED)
+    assert verdict["state"] == "drifting"
+
+
+def test_both_replicas_give_the_same_bytes(drifted: System) -> None:
+    def both_agree() -> bool:
+        first, second = (get(f"{server}/v1/models/flights/verdict") for server in drifted.metric_servers)
+        return bool(first == second)
+
+    eventually(both_agree, "equal verdicts")
+
+
+def test_both_model_servers_answer_and_both_metric_servers_take_panes(drifted: System) -> None:
+    def answered(expression: str) -> bool:
+        return len([each for each in drifted.query(expression) if float(each["value"][1]) > 0]) == 2
+
+    eventually(lambda: answered("model_server_predictions_total"), "predictions from both model servers")
+    eventually(lambda: answered("driftmeter_rows_total"), "rows at both metric servers")
+
+
+def test_prometheus_scrapes_every_server(drifted: System) -> None:
+    up = eventually(lambda: drifted.query("up == 1"), "targets that are up")
+    assert sorted(each["metric"]["job"] for each in up) == ["metric-server"] * 2 + ["model-server"] * 2
+
+
+def test_an_alert_reaches_the_webhook_through_alertmanager(drifted: System) -> None:
+    (alert, *_) = eventually(lambda: drifted.webhook.alerts("DriftModelDrifting"), "the page", 60.0)
+    assert alert["labels"]["model"] == "flights"
+    assert alert["labels"]["severity"] == "critical"
+
+
+def test_every_query_of_every_panel_returns_series(drifted: System, queries: ModuleType) -> None:
+    asked = queries.queries("flights", "temp", rate_interval="15s")
+    assert len(asked) > 20
+
+    def empty() -> list[str]:
+        return [f"{each.dashboard} / {each.panel}: {each.expr}" for each in asked if not drifted.query(each.expr)]
+
+    eventually(lambda: not empty() or None, f"series for each: {empty()}", 60.0)

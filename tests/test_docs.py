@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from driftmeter.drift import DRIFT_TESTS
+from driftmeter.monitor import DriftMonitor
+from driftmeter.server.app import create_app
+from driftmeter.server.exposition import FAMILIES, PREFIX
+from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.store import open_store
+
+ROOT = Path(__file__).parents[1]
+HTTP = (ROOT / "docs/http.md").read_text()
+METRICS = (ROOT / "docs/metrics.md").read_text()
+
+
+def routes() -> set[str]:
+    store = open_store("memory://")
+    paths = create_app(DriftMonitor(store)).openapi()["paths"]
+    store.close()
+    return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+
+
+def test_every_route_is_documented_and_no_other() -> None:
+    documented = {
+        f"{method} {path.split('?')[0]}" for method, path in re.findall(r"`(GET|PUT|POST|DELETE) (/[^`]*)`", HTTP)
+    }
+    assert documented == routes()
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    metrics = ProcessMetrics()
+    metrics.count_rows("m", 1, 1, {"invalid": 1})
+    metrics.reject("x")
+    metrics.observe("/", "GET", 0.1)
+    shown = set(re.findall(r"^# TYPE (driftmeter_\S+)", metrics.render(), re.MULTILINE))
+    known = {PREFIX + family for family in FAMILIES} | {name for name in shown if not name.endswith("_created")}
+    documented = set(re.findall(r"^\| `(driftmeter_\w+)`", METRICS, re.MULTILINE))
+    assert documented == known
+
+
+@pytest.mark.parametrize("test", [test.name for test in DRIFT_TESTS])
+def test_every_drift_test_is_documented(test: str) -> None:
+    assert f"`{test}`" in METRICS
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("examples/*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
