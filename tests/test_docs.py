@@ -11,6 +11,7 @@ from driftmeter.server.app import create_app
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.store import open_store
+from driftmeter.store.protocol import Receipt
 
 ROOT = Path(__file__).parents[1]
 HTTP = (ROOT / "docs/http.md").read_text()
@@ -33,7 +34,7 @@ def test_every_route_is_documented_and_no_other() -> None:
 
 def test_every_metric_is_documented_and_no_other() -> None:
     metrics = ProcessMetrics()
-    metrics.count_rows("m", 1, 1, {"invalid": 1})
+    metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
     metrics.reject("x")
     metrics.observe("/", "GET", 0.1)
     shown = set(re.findall(r"^# TYPE (driftmeter_\S+)", metrics.render(), re.MULTILINE))

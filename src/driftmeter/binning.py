@@ -108,7 +108,7 @@ class Binner:
         for start in range(0, len(rows), BLOCK):
             self._count_numbers(rows.numbers[start : start + BLOCK], counts)
         if self._others.size:
-            counts += np.bincount((rows.codes + self._others).ravel(), minlength=self.profile.bins)
+            counts += np.bincount((rows.codes + self._others).ravel("K"), minlength=self.profile.bins)
         return Summary(len(rows), counts)
 
     def bins_of(self, rows: Rows) -> tuple[Codes, Codes]:

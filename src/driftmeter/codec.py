@@ -1,8 +1,8 @@
 """The wire format of panes and counts: versioned, compressed, and checked before it is believed.
 
 A pane is `DMP`, a version byte, the length of a JSON header and the CRC-32 of all that follows, each as 32 bits
-little-endian, the header, and the counts: zlib over the bytes of little-endian 64-bit integers, all lowest bytes first. Small counts leave all
-but one or two of these planes zero, so that 30 features take two to four kilobytes.
+little-endian, the header, and the counts: zlib over the bytes of little-endian 64-bit integers, all lowest bytes
+first. Small counts leave all but one or two of these planes zero, so that 30 features take two to four kilobytes.
 """
 
 from __future__ import annotations

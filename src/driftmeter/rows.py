@@ -131,7 +131,7 @@ class Reader:
         if self._single.any():
             with np.errstate(over="ignore"):  # beyond float32 is infinite there too
                 numbers[:, self._single] = numbers[:, self._single].astype(np.float32)
-        codes = np.empty((rows, len(self.others)), dtype=np.intp)
+        codes = np.empty((len(self.others), rows), dtype=np.intp).T  # so that a column is written in one run
         for position, feature in enumerate(self.others):
             column = columns.get(feature.column)
             missing = feature.grid.special["missing"]
@@ -145,12 +145,12 @@ class Reader:
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
         """Return the local bins, shape (rows,), of a column that is not a number."""
         if isinstance(column, Dictionary):
-            table = self._bins(feature, column.values)
+            table = [*self._bins(feature, column.values), self._bin(feature, None)]
             try:
-                codes: Codes = np.array([*table, self._bin(feature, None)])[column.indices]
+                codes: Codes = np.fromiter(table, np.intp, len(table))[column.indices]
             except IndexError as error:
                 raise InputError(f"columns.{feature.column}", "indices within the dictionary", str(error)) from error
-            if table and min(table) < 0:
+            if -1 in table:
                 for row in np.flatnonzero(codes < 0):
                     _reject_category(feature, int(row), column.values[column.indices[row]], bad)
             return codes

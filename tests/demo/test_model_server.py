@@ -97,7 +97,7 @@ def test_the_metrics_count_rows_requests_and_what_the_monitor_counts(client: App
     assert answer.headers["content-type"].startswith("text/plain")
     assert "model_server_predictions_total 5.0" in lines
     assert "model_server_request_duration_seconds_count 3.0" in lines
-    assert 'driftmeter_sdk_rows_observed_total 5.0' in lines
+    assert "driftmeter_sdk_rows_observed_total 5.0" in lines
 
 
 def test_two_apps_count_apart(client: AppClient, predictor: Predictor, rows: list[Row]) -> None:

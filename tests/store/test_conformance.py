@@ -205,8 +205,6 @@ def test_the_rows_that_writes_add_sum_up_to_what_came_however_often_and_wherever
     frozen(store, clock)
     repeated = [(other, pane(11, sequence=4)), (store, pane(11, sequence=4))]
     again = [each.commit([write])[0] for each, write in repeated]
-        store.commit([write])[0] for store, write in ((other, pane(11, sequence=4)), (store, pane(11, sequence=4)))
-    ]
     assert [(each.added, each.added_late) for each in again if isinstance(each, Receipt)] == [(2, 2), (0, 0)]
 
 

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
+from driftmeter.demo.processes import end
 from driftmeter.errors import DriftmeterError
 
 HEALTH = "/nginx-health"
@@ -185,12 +186,7 @@ class Gateway:
         """End nginx, by force after `timeout` seconds, and remove its directory."""
         process, self._process = self._process, None
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, timeout)
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

@@ -64,14 +64,8 @@ class Process:
     def stop(self, timeout: float = 8.0) -> None:
         """End it; after `timeout` seconds by force."""
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process, timeout)
 
     def __enter__(self) -> Process:
         """Start."""
@@ -83,6 +77,16 @@ class Process:
     ) -> None:
         """End."""
         self.stop()
+
+
+def end(process: subprocess.Popen[bytes], timeout: float) -> None:
+    """Ask a process to end, and after `timeout` seconds make it."""
+    process.terminate()
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:

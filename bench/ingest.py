@@ -1,0 +1,276 @@
+"""How many rows a second does one core of a metric server take, in each form, beside the original design?
+
+Batches of 1,000 rows of 30 float features over loopback HTTP. Each case is a fresh server process pinned to one
+core; the client has the others. A row counts when its answer says that it was accepted: with SQLite that is after
+fsync. The original design, with the same framework: one POST a row into a buffer, and when it holds 1,000 rows
+`scipy.stats.ks_2samp` per feature against the reference.
+
+    python bench/ingest.py [--seconds 5] [--only memory]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from fastapi import FastAPI, Request
+
+ROWS, FEATURES, REFERENCE_ROWS, WARM_UP = 1_000, 30, 10_000, 1.0
+NAMES = [f"feature_{number}" for number in range(FEATURES)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A store, a form of the rows, connections, and what was promised, in rows a second."""
+
+    name: str
+    store: str
+    form: str
+    connections: int
+    target: int = 0
+
+
+CASES = (
+    Case("original design, a POST a row", "original", "row", 16),
+    Case("memory, msgpack of raw float64 columns", "memory", "msgpack", 8, 1_000_000),
+    Case("memory, Arrow stream", "memory", "arrow", 8),
+    Case("memory, JSON columns", "memory", "json columns", 8, 100_000),
+    Case("memory, JSON rows", "memory", "json rows", 8, 100_000),
+    Case("SQLite with fsync, msgpack", "sqlite", "msgpack", 16, 400_000),
+    Case("SQLite with fsync, Arrow stream", "sqlite", "arrow", 16),
+    Case("SQLite with fsync, JSON rows", "sqlite", "json rows", 16),
+)
+
+
+def reference() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(REFERENCE_ROWS, FEATURES)) * 100
+
+
+def body(form: str) -> tuple[str, bytes]:
+    values = np.random.default_rng(2).normal(size=(ROWS, FEATURES)) * 100
+    columns = dict(zip(NAMES, np.ascontiguousarray(values.T), strict=True))
+    if form == "msgpack":
+        raw = {name: column.tobytes() for name, column in columns.items()}
+        return "application/msgpack", msgspec.msgpack.encode({"columns": raw})
+    if form == "arrow":
+        table = pa.table(columns)
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return "application/vnd.apache.arrow.stream", sink.getvalue()
+    if form == "json columns":
+        lists = {name: column.tolist() for name, column in columns.items()}
+        return "application/json", msgspec.json.encode({"columns": lists})
+    rows = [dict(zip(NAMES, row, strict=True)) for row in values.tolist()]
+    return "application/json", msgspec.json.encode({"rows": rows} if form == "json rows" else rows[0])
+
+
+# --- the servers
+
+
+def serve_driftmeter(store: str, port: int, folder: Path) -> None:
+    import polars
+
+    from driftmeter.profile import Profile
+    from driftmeter.server.run import serve
+    from driftmeter.server.settings import Settings
+
+    Profile.fit(polars.DataFrame(reference(), schema=NAMES), model="bench").dump(folder / "profile.json")
+    url = "memory://" if store == "memory" else f"sqlite:///{folder / 'bench.db'}"
+    serve(Settings(port=port, store=url, profiles=(folder / "profile.json",)))
+
+
+def serve_original(port: int) -> None:
+    import uvicorn
+    from scipy.stats import ks_2samp
+
+    app = FastAPI()
+    known = reference()
+    buffer: list[list[float]] = []
+    p_values: dict[str, float] = {}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ready"}
+
+    @app.post("/v1/models/bench/rows")
+    async def add(request: Request) -> dict[str, int]:
+        row = await request.json()
+        buffer.append([row[name] for name in NAMES])
+        if len(buffer) == ROWS:
+            window = np.array(buffer)
+            buffer.clear()
+            for position, name in enumerate(NAMES):
+                p_values[name] = float(ks_2samp(known[:, position], window[:, position], method="asymp").pvalue)
+        return {"accepted": 1}
+
+    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+
+
+# --- the client
+
+
+class Connection:
+    """One keep-alive connection: the client must cost next to nothing."""
+
+    def __init__(self, port: int) -> None:
+        """Connect."""
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def exchange(self, request: bytes) -> bytes:
+        """Send a request, and return the body of its answer, which must be a 200."""
+        self._socket.sendall(request)
+        answer = self._socket.recv(65_536)
+        while b"\r\n\r\n" not in answer:
+            answer += self._socket.recv(65_536)
+        head, _, content = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(answer.decode())
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while len(content) < length:
+            content += self._socket.recv(65_536)
+        return content
+
+
+def request_of(content_type: str, content: bytes) -> bytes:
+    head = (
+        "POST /v1/models/bench/rows HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+def drive(case: Case, port: int, pid: int, seconds: float) -> tuple[float, float, float, float]:
+    """Return rows a second on the whole, in the best second, and per second of the server's CPU; and the median
+    latency in milliseconds."""
+    request = request_of(*body(case.form))
+    begin = time.perf_counter() + WARM_UP
+    end = begin + seconds
+    accepted: list[tuple[float, int]] = []
+    latencies: list[float] = []
+
+    failures: list[Exception] = []
+
+    def work() -> None:
+        connection = Connection(port)
+        while (sent := time.perf_counter()) < end and not failures:
+            try:
+                answer = connection.exchange(request)
+            except (OSError, RuntimeError) as error:
+                failures.append(error)
+                return
+            done = time.perf_counter()
+            if begin <= done < end:
+                accepted.append((done, json.loads(answer)["accepted"]))
+                latencies.append(done - sent)
+
+    threads = [threading.Thread(target=work) for _ in range(case.connections)]
+    for thread in threads:
+        thread.start()
+    time.sleep(max(0.0, begin - time.perf_counter()))
+    spent = -cpu_seconds(pid)
+    time.sleep(max(0.0, end - time.perf_counter()))
+    spent += cpu_seconds(pid)
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    rows = sum(count for _, count in accepted)
+    by_second = np.zeros(int(seconds) + 1)
+    for done, count in accepted:
+        by_second[int(done - begin)] += count
+    return rows / seconds, float(by_second.max()), rows / spent, float(np.median(latencies)) * 1e3
+
+
+def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            raise RuntimeError("the server ended")
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                if b" 200 " in connection.recv(4096):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError("the server never was ready")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process: on a machine that others use too, it tells more than the clock."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid: int) -> float:
+    """Return the most memory that a process held, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1e3
+
+
+def measure(case: Case, seconds: float, server_core: int) -> tuple[float, float, float, float, float]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--serve", case.store, "--port", str(port), "--folder", folder]
+        command += ["--core", str(server_core)]
+        server = subprocess.Popen(command)
+        try:
+            wait_until_ready(port, server)
+            return *drive(case, port, server.pid, seconds), peak_memory(server.pid)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--only", default="", help="part of the cases' names")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        os.sched_setaffinity(0, {options.core})
+        if options.serve == "original":
+            serve_original(options.port)
+        else:
+            serve_driftmeter(options.serve, options.port, options.folder)
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores[1:])
+    head = ("rows/s", "best second", "rows/CPU s", "target", "× original", "latency ms", "MB")
+    print(f"{'':40}" + "".join(f" {each:>11}" for each in head))
+    original = None
+    for case in CASES:
+        if options.only not in case.name:
+            continue
+        rate, best, per_cpu, latency, memory = measure(case, options.seconds, cores[0])
+        original = rate if case.store == "original" else original
+        ratio = f"{rate / original:,.0f}" if original else ""
+        target = f"{case.target:,}" if case.target else ""
+        figures = (f"{rate:,.0f}", f"{best:,.0f}", f"{per_cpu:,.0f}", target, ratio, f"{latency:.1f}", f"{memory:.0f}")
+        print(f"{case.name:40}" + "".join(f" {each:>11}" for each in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()

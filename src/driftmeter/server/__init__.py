@@ -1,0 +1,1 @@
+"""The metric server: HTTP in, counts to the store, verdicts out."""

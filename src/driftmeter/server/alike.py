@@ -1,0 +1,53 @@
+"""Rows that are all alike, from JSON or msgpack straight into columns: no dictionary is made for any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A batch of rows as columns, in the order of the names asked for; an absent value is None."""
+
+    columns: list[list[Any]]
+    rows: int
+    timestamp: Any
+    watermark: Any
+
+
+def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | None:
+    """Decode a batch `{"rows": [...]}` whose rows have no keys but `names`; None on anything else, right or wrong.
+
+    >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
+    [[1, None], [None, None]]
+    """
+    try:
+        batch = _decoder(msgpack, names).decode(body)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return None
+    rows = batch.rows
+    columns = list(map(list, zip(*map(msgspec.structs.astuple, rows), strict=True))) if rows else [[] for _ in names]
+    return Alike(columns, len(rows), batch.timestamp, batch.watermark)
+
+
+@lru_cache(maxsize=64)
+def _decoder(msgpack: bool, names: tuple[str, ...]) -> msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]:
+    # the fields' own names are numbers, since a column may be called anything
+    fields = [f"column_{position}" for position in range(len(names))]
+    row = msgspec.defstruct(
+        "Row",
+        [(field, Any, None) for field in fields],
+        rename=dict(zip(fields, names, strict=True)),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    batch = msgspec.defstruct(
+        "Batch",
+        [("rows", list[row]), ("timestamp", Any, None), ("watermark", Any, None)],  # type: ignore[valid-type]
+        forbid_unknown_fields=True,
+    )
+    return msgspec.msgpack.Decoder(batch) if msgpack else msgspec.json.Decoder(batch)

@@ -1,0 +1,163 @@
+"""The application: routes, problems, metrics, and the life of the parts behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from driftmeter import __version__
+from driftmeter.errors import DriftmeterError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.server import exposition, read_routes, write_routes
+from driftmeter.server.committer import Committer
+from driftmeter.server.context import Context
+from driftmeter.server.docs import add_docs
+from driftmeter.server.evaluate import Evaluator
+from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.server.problems import INTERNAL, OF_STATUS, Kind, kind_of, problem, problem_of
+from driftmeter.server.settings import Settings
+
+_STORE_SECONDS = 2.0
+_STREAMS = frozenset(["/v1/events"])
+"""Routes that end when the client leaves: how long they took says nothing."""
+
+
+def create_app(monitor: DriftMonitor, settings: Settings | None = None) -> FastAPI:
+    """Make the application around a monitor, whose store stays the caller's to close."""
+    settings = settings or Settings()
+    context = Context(
+        monitor, settings, Committer(monitor.store, most_waiting=settings.max_waiting), Evaluator(monitor)
+    )
+    app = FastAPI(
+        title="driftmeter",
+        version=__version__,
+        summary="Real-time data drift monitoring.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.context = context
+    app.add_middleware(_Timed, metrics=context.metrics)
+    app.add_exception_handler(DriftmeterError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+    app.add_exception_handler(HTTPException, _on_status)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_error)
+    app.include_router(write_routes.router)
+    app.include_router(read_routes.router)
+    _add_operations(app)
+    add_docs(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    context.evaluator.start()
+    yield
+    await context.committer.drain()
+    await context.evaluator.stop()
+    context.threads.shutdown()
+
+
+def _add_operations(app: FastAPI) -> None:
+    """Add the routes for those who run the server."""
+    context: Context = app.state.context
+
+    @app.get("/metrics", tags=["operate"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    def metrics() -> Response:
+        """Return the verdicts, and what this process counts of itself, for Prometheus."""
+        verdicts = context.exposition.render(context.evaluator.views.values(), time.monotonic())
+        return Response(verdicts + context.metrics.render(), media_type=exposition.CONTENT_TYPE)
+
+    @app.get("/healthz", tags=["operate"])
+    async def healthz() -> dict[str, str]:
+        """Say that the process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operate"], responses={503: {"description": "Not ready, and why"}})
+    async def readyz() -> Response:
+        """Say whether the store can be read and written, and verdicts are kept up."""
+        checks = {"store": await _store_answers(context), "evaluation": context.evaluator.healthy}
+        ready = all(checks.values())
+        content = {"status": "ready" if ready else "not ready", "checks": checks}
+        return Response(msgspec.json.encode(content), 200 if ready else 503, media_type="application/json")
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("docs")
+
+
+async def _store_answers(context: Context) -> bool:
+    # an empty commit takes the write lock and reaches the disk, and changes nothing
+    answers = asyncio.to_thread(context.monitor.store.commit, [])
+    try:
+        await asyncio.wait_for(answers, _STORE_SECONDS)
+    except Exception:
+        return False
+    return True
+
+
+# --- problems
+
+
+def _refuse(request: Request, kind: Kind, response: Response) -> Response:
+    Context.of(request).metrics.reject(kind.slug)
+    return response
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    return _refuse(request, kind_of(error), problem_of(error))
+
+
+async def _on_bad_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = " ".join(map(str, first["loc"]))
+    detail = f"{where}: {first['msg']}"
+    got = repr(first.get("input"))[:60]
+    return _refuse(request, OF_STATUS[422], problem(OF_STATUS[422], detail, where=where, got=got))
+
+
+async def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = OF_STATUS.get(error.status_code, INTERNAL)
+    if kind is INTERNAL:
+        kind = Kind(error.status_code, "http", str(error.detail))
+    response = problem(kind, f"{request.method} {request.url.path}: {error.detail}")
+    response.headers.update(error.headers or {})
+    return _refuse(request, kind, response)
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    return _refuse(request, Kind(400, "disconnected", "The client left"), Response(status_code=400))
+
+
+class _Timed:
+    """Measures requests by the route that took them, never by what was typed."""
+
+    def __init__(self, app: ASGIApp, metrics: ProcessMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            if route not in _STREAMS:
+                self._metrics.observe(route, scope["method"], time.perf_counter() - start)

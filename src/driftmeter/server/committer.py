@@ -1,0 +1,88 @@
+"""Group commit: while one transaction is being written, the next one gathers.
+
+A write waits for nothing when the store is idle, and under load for the transaction before its own, or for two
+milliseconds where that was quicker: the number of transactions follows the disk, not the requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from driftmeter.errors import StoreUnavailableError
+from driftmeter.server.problems import OverloadedError
+from driftmeter.store import Store
+from driftmeter.store.protocol import Receipt, Write
+
+_MOST_IN_ONE = 1_000
+"""Writes of one transaction: more would keep the first of them waiting, and other processes out."""
+
+_GATHER = 0.002
+"""Least seconds from one transaction to the next: each costs two changes of thread, whatever it holds."""
+
+_log = logging.getLogger(__name__)
+
+
+class Committer:
+    """Commits writes of any number of requests on one thread. Belongs to one event loop."""
+
+    def __init__(self, store: Store, *, most_waiting: int = 10_000) -> None:
+        """Write to `store`; at most `most_waiting` writes may wait."""
+        self._store = store
+        self._most_waiting = most_waiting
+        self._waiting: list[tuple[Write, asyncio.Future[Receipt]]] = []
+        self._thread = ThreadPoolExecutor(1, "driftmeter-commit")
+        self._run: asyncio.Task[None] | None = None
+        self._closed = False
+        self._began = float("-inf")
+
+    async def commit(self, write: Write) -> Receipt:
+        """Return once the write is durable. Raises what the store says of it, StoreUnavailableError where
+        nothing can be written now, OverloadedError where too many wait already."""
+        if self._closed or len(self._waiting) >= self._most_waiting:
+            got = "a server that is shutting down" if self._closed else str(len(self._waiting))
+            raise OverloadedError("store", f"fewer than {self._most_waiting} waiting writes", got)
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((write, receipt))
+        if self._run is None:
+            self._run = asyncio.create_task(self._write_all())
+        return await receipt
+
+    async def drain(self) -> None:
+        """Take no more writes, and return when all that were taken are settled."""
+        self._closed = True
+        if self._run is not None:
+            await self._run
+        self._thread.shutdown()
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            pause = self._began + _GATHER - loop.time()
+            if pause > 0 and not self._closed:
+                await asyncio.sleep(pause)
+            self._began = loop.time()
+            taken, self._waiting = self._waiting[:_MOST_IN_ONE], self._waiting[_MOST_IN_ONE:]
+            writes = [write for write, _ in taken]
+            receipts = await loop.run_in_executor(self._thread, self._settle, writes)
+            for (_, future), receipt in zip(taken, receipts, strict=True):
+                if future.done():  # its request was given up
+                    continue
+                if isinstance(receipt, Exception):
+                    future.set_exception(receipt)
+                else:
+                    future.set_result(receipt)
+        self._run = None
+
+    def _settle(self, writes: list[Write]) -> list[Receipt | Exception]:
+        """Commit the writes together; if one of them breaks that, each by itself, so that only that one fails."""
+        try:
+            return self._store.commit(writes)
+        except StoreUnavailableError as error:
+            return [error] * len(writes)
+        except Exception as error:
+            if len(writes) > 1:
+                return [self._settle([write])[0] for write in writes]
+            _log.exception("a write failed")
+            return [error]

@@ -1,0 +1,204 @@
+"""The evaluation loop: closes what is due, and keeps the latest verdict of each model for those who ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from driftmeter.errors import UnknownModelError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.store.protocol import ModelRecord
+from driftmeter.types import JSON, Milliseconds
+
+_LONGEST, _SHORTEST = 1.0, 0.025
+_LOG_EVERY = 60.0
+_STALE = 10.0
+"""Seconds without a round that went well after which the loop counts as stuck."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class View:
+    """A model as this process last saw it; `refreshed` is by the monotonic clock, in seconds."""
+
+    model: str
+    digest: str
+    pane: Milliseconds
+    body: bytes
+    verdict: JSON
+    coverage: float | None
+    refreshed: float
+
+    def current(self, now: float) -> bool:
+        """Say whether the view is younger than two panes (and never judge that by less than two seconds)."""
+        return now - self.refreshed <= max(2 * self.pane / 1000, 2 * _LONGEST)
+
+
+class Evaluator:
+    """Advances all models about every quarter of a pane, on a thread of its own. Outlives a store that is away."""
+
+    def __init__(self, monitor: DriftMonitor, *, stopwatch: Callable[[], float] = time.monotonic) -> None:
+        """Evaluate what `monitor` holds."""
+        self._monitor = monitor
+        self._stopwatch = stopwatch
+        self._views: dict[str, View] = {}
+        self._due: dict[str, float] = {}
+        self._thread = ThreadPoolExecutor(1, "driftmeter-evaluate")
+        self._listeners: set[Listener] = set()
+        self._stopping = asyncio.Event()
+        self._run: asyncio.Task[None] | None = None
+        self._logged = float("-inf")
+        self.succeeded = float("-inf")
+        """When a round last went well, by the monotonic clock."""
+
+    @property
+    def views(self) -> Mapping[str, View]:
+        """The latest view of each model; replaced, never changed."""
+        return self._views
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the loop runs and its latest rounds went well."""
+        return self._run is not None and not self._run.done() and self._stopwatch() - self.succeeded < _STALE
+
+    def start(self) -> None:
+        """Start the loop; needs a running event loop."""
+        self._run = asyncio.create_task(self._loop())
+
+    async def stop(self) -> None:
+        """End the loop after the round that is under way, and with it all listeners."""
+        self.end_streams()
+        if self._run is not None:
+            await self._run
+        self._thread.shutdown()
+
+    def end_streams(self) -> None:
+        """Tell the loop and all listeners to end."""
+        self._stopping.set()
+        for listener in self._listeners:
+            listener.wake()
+
+    def listen(self) -> Listener:
+        """Return a listener to new verdicts, to be used as a context manager."""
+        return Listener(self._listeners, self._stopping)
+
+    async def _loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            fresh, period = await loop.run_in_executor(self._thread, self.round)
+            for view in fresh:
+                for listener in self._listeners:
+                    listener.offer(view)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), period)
+
+    def round(self) -> tuple[list[View], float]:
+        """Advance every model that is due; return the views with a new verdict, and the seconds until the next."""
+        try:
+            records = self._monitor.store.models()
+        except Exception as error:
+            self._complain("the models cannot be listed", error)
+            return [], _LONGEST
+        fresh: list[View] = []
+        went_well = True
+        for record in records:
+            now = self._stopwatch()
+            if now < self._due.get(record.model, now):
+                continue
+            self._due[record.model] = now + _period(record)
+            try:
+                view = self._look(record)
+            except UnknownModelError:
+                continue  # deleted just now
+            except Exception as error:
+                went_well = False
+                self._complain(f"model {record.model!r} cannot be evaluated", error)
+                continue
+            before = self._views.get(record.model)
+            self._views = {**self._views, record.model: view}
+            if before is None or before.body != view.body:
+                fresh.append(view)
+        self._keep(records)
+        if went_well:
+            self.succeeded = self._stopwatch()
+        wait = min((due - self._stopwatch() for due in self._due.values()), default=_LONGEST)
+        return fresh, min(max(wait, _SHORTEST), _LONGEST)
+
+    def _look(self, record: ModelRecord) -> View:
+        model = record.model
+        self._monitor.advance(model)
+        body = self._monitor.verdict(model, record.digest)
+        coverage = self._monitor.coverage(model)
+        before = self._views.get(model)
+        if before is not None and (before.digest, before.body, before.pane) == (
+            record.digest,
+            body,
+            record.timing.pane,
+        ):
+            return replace(before, coverage=coverage, refreshed=self._stopwatch())
+        verdict: Any = msgspec.json.decode(body)
+        return View(model, record.digest, record.timing.pane, body, verdict, coverage, self._stopwatch())
+
+    def _keep(self, records: list[ModelRecord]) -> None:
+        known = {record.model for record in records}
+        if not known.issuperset(self._due):
+            self._views = {model: view for model, view in self._views.items() if model in known}
+            self._due = {model: due for model, due in self._due.items() if model in known}
+
+    def _complain(self, what: str, error: Exception) -> None:
+        if self._stopwatch() - self._logged >= _LOG_EVERY:
+            self._logged = self._stopwatch()
+            _log.warning("%s: %s: %s", what, type(error).__name__, error)
+
+
+class Listener:
+    """Hands on the newest verdict of each model; one that is slow misses the ones in between, and costs nothing."""
+
+    def __init__(self, listeners: set[Listener], stopping: asyncio.Event) -> None:
+        """Join `listeners` while in use."""
+        self._listeners = listeners
+        self._stopping = stopping
+        self._views: dict[str, View] = {}
+        self._woken = asyncio.Event()
+
+    def __enter__(self) -> Listener:
+        """Start to listen."""
+        self._listeners.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening."""
+        self._listeners.discard(self)
+
+    def offer(self, view: View) -> None:
+        """Keep a view until it is asked for."""
+        self._views[view.model] = view
+        self._woken.set()
+
+    def wake(self) -> None:
+        """End the waiting."""
+        self._woken.set()
+
+    async def next(self, timeout: float) -> list[View] | None:
+        """Return new views, none of them after `timeout` seconds, or None when the server stops."""
+        with suppress(TimeoutError):
+            if not self._stopping.is_set():
+                await asyncio.wait_for(self._woken.wait(), timeout)
+        if self._stopping.is_set():
+            return None
+        self._woken.clear()
+        views, self._views = list(self._views.values()), {}
+        return views
+
+
+def _period(record: ModelRecord) -> float:
+    return min(max(record.timing.pane / 4000, _SHORTEST), _LONGEST)

@@ -1,0 +1,178 @@
+"""Routes that answer from the store. Plain functions: FastAPI runs them on threads, as the store may block."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from driftmeter.errors import InputError
+from driftmeter.panes import HOUR, iso
+from driftmeter.report import render_html
+from driftmeter.server import openapi
+from driftmeter.server.bodies import read_body
+from driftmeter.server.context import Context
+from driftmeter.server.ingest import time_of_text
+from driftmeter.server.problems import NotFoundError
+
+router = APIRouter(tags=["read"])
+
+_HEARTBEAT = 15.0
+_LONGEST_NOTE = 10_000
+
+Digest = Annotated[str | None, Query(alias="profile", description="Digest of a profile; the active one by default.")]
+Time = Annotated[str | None, Query(description="Seconds since the epoch or ISO 8601.")]
+
+
+@router.get("/v1/models", responses=openapi.answers(503))
+def list_models(request: Request) -> Response:
+    """List the models: active profile, timing, state, coverage, and until when event time is closed."""
+    context = Context.of(request)
+    models = []
+    for record in context.monitor.store.models():
+        verdict = msgspec.json.decode(context.monitor.verdict(record.model, record.digest))
+        models.append(
+            {
+                "model": record.model,
+                "digest": record.digest,
+                "pane_ms": record.timing.pane,
+                "lateness_ms": record.timing.lateness,
+                "state": verdict["state"],
+                "rows": verdict["rows"],
+                "coverage": context.monitor.coverage(record.model),
+                "frozen": iso(record.frozen) if record.frozen else None,
+            }
+        )
+    return _json({"models": models})
+
+
+@router.delete("/v1/models/{model}", status_code=204, tags=["write"], responses=openapi.answers(404, 503, status=204))
+def delete_model(request: Request, model: str) -> Response:
+    """Forget a model and all that belongs to it."""
+    context = Context.of(request)
+    context.monitor.delete(model)
+    context.metrics.forget(model)
+    return Response(status_code=204)
+
+
+@router.get("/v1/models/{model}/profile", responses=openapi.answers(404, 503))
+def get_profile(request: Request, model: str, profile: Digest = None) -> Response:
+    """Return a profile; the headers say its digest, the model's timing, and the store's time, in milliseconds."""
+    monitor = Context.of(request).monitor
+    record = monitor.store.model(model)
+    digest = profile or record.digest
+    headers = {
+        "Driftmeter-Digest": digest,
+        "Driftmeter-Time": str(monitor.store.now()),
+        "Driftmeter-Pane": str(record.timing.pane),
+        "Driftmeter-Lateness": str(record.timing.lateness),
+        "Cache-Control": "no-store",
+    }
+    return Response(monitor.store.profile(model, digest), headers=headers, media_type="application/json")
+
+
+@router.get("/v1/models/{model}/verdict", responses=openapi.answers(404, 503))
+def get_verdict(request: Request, model: str, profile: Digest = None) -> Response:
+    """Return the newest verdict: event times only, byte for byte the same from every replica."""
+    return Response(Context.of(request).monitor.verdict(model, profile), media_type="application/json")
+
+
+@router.get("/v1/models/{model}/features/{feature:path}", responses=openapi.answers(404, 503))
+def get_feature(request: Request, model: str, feature: str, profile: Digest = None) -> Response:
+    """Return a feature's verdict, its scores in each window, and its bins with their counts."""
+    monitor = Context.of(request).monitor
+    compiled = monitor.compiled(model, profile)
+    if feature not in {each.name for each in compiled.profile.features}:
+        names = ", ".join(each.name for each in compiled.profile.features[:20])
+        raise NotFoundError("feature", f"one of {names}", repr(feature))
+    return _json(monitor.feature(model, feature, profile))
+
+
+@router.get("/v1/models/{model}/history", responses=openapi.answers(400, 404, 503))
+def get_history(
+    request: Request,
+    model: str,
+    start: Annotated[Time, Query(alias="from")] = None,
+    end: Annotated[Time, Query(alias="to")] = None,
+    profile: Digest = None,
+) -> Response:
+    """Return the verdicts kept between two event times; by default of the last hour that is closed."""
+    monitor = Context.of(request).monitor
+    record = monitor.store.model(model)
+    last = record.frozen if end is None else time_of_text(end, "to")
+    first = last - HOUR if start is None else time_of_text(start, "from")
+    verdicts = monitor.history(model, first, last, profile)
+    return _json({"model": model, "from": iso(max(0, first)), "to": iso(last), "verdicts": verdicts})
+
+
+@router.get("/v1/models/{model}/incidents", responses=openapi.answers(404, 503))
+def get_incidents(request: Request, model: str, profile: Digest = None) -> Response:
+    """Return the incidents, newest first."""
+    return _json({"model": model, "incidents": Context.of(request).monitor.incidents(model, profile)})
+
+
+@router.post(
+    "/v1/models/{model}/incidents/{incident}/acknowledge",
+    tags=["write"],
+    responses=openapi.answers(400, 404, 503),
+    openapi_extra=openapi.NOTE_BODY,
+)
+async def acknowledge(request: Request, model: str, incident: str) -> Response:
+    """Remember that somebody has seen an incident, with a note."""
+    context = Context.of(request)
+    note = _note(await read_body(request, _LONGEST_NOTE, context.threads))
+    monitor = context.monitor
+
+    def remember() -> dict[str, Any]:
+        known = [each["id"] for each in monitor.incidents(model)]
+        if incident not in known:
+            raise NotFoundError("incident", f"one of {', '.join(known[:20]) or 'none yet'}", repr(incident))
+        return monitor.acknowledge(model, incident, note)
+
+    return _json(await context.in_thread(remember))
+
+
+def _note(body: bytes) -> str:
+    if not body:
+        return ""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InputError("body", "JSON", str(error)) from error
+    note = content.get("note", "") if isinstance(content, dict) else None
+    if not isinstance(note, str):
+        raise InputError("note", "text", type(note).__name__)
+    return note
+
+
+@router.get("/v1/events", responses={200: {"content": {"text/event-stream": {}}}})
+async def get_events(request: Request) -> StreamingResponse:
+    """Send an event `verdict` for each new verdict of any model, as server-sent events."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(Context.of(request)), headers=headers, media_type="text/event-stream")
+
+
+async def _events(context: Context) -> AsyncIterator[bytes]:
+    with context.evaluator.listen() as listener:
+        yield b": listening\n\n"
+        while (views := await listener.next(_HEARTBEAT)) is not None:
+            for view in views:
+                yield b"event: verdict\ndata: " + view.body + b"\n\n"
+            if not views:
+                yield b": heartbeat\n\n"
+
+
+@router.get("/v1/models/{model}/report", response_class=HTMLResponse, responses=openapi.answers(404, 503))
+def get_report(request: Request, model: str, profile: Digest = None) -> HTMLResponse:
+    """Return the newest verdict as one HTML page that needs nothing else."""
+    monitor = Context.of(request).monitor
+    reference = monitor.compiled(model, profile).profile
+    verdict = msgspec.json.decode(monitor.verdict(model, reference.digest))
+    return HTMLResponse(render_html(reference, verdict, monitor.counts(model, reference.digest)))
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import pytest
+
+from driftmeter.errors import StoreUnavailableError, UnknownModelError
+from driftmeter.panes import Totals
+from driftmeter.server.committer import Committer
+from driftmeter.server.problems import OverloadedError
+from driftmeter.store import Store
+from driftmeter.store.protocol import AddRows, Receipt, Write
+
+
+class Commits:
+    """A store's `commit`: keeps the sizes of the transactions, and may be held up or fail."""
+
+    def __init__(self, answer: Callable[[Write], Receipt | Exception] = lambda write: Receipt()) -> None:
+        self.sizes: list[int] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.answer = answer
+
+    def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
+        assert self.go.wait(10)
+        self.sizes.append(len(writes))
+        return [self.answer(write) for write in writes]
+
+
+def write(name: str = "w") -> AddRows:
+    return AddRows(name, "digest", "source", (), Totals())
+
+
+def committer_of(commits: Commits, **options: int) -> Committer:
+    return Committer(cast(Store, commits), **options)
+
+
+def test_writes_gather_while_a_transaction_is_being_written() -> None:
+    async def scenario() -> list[int]:
+        commits = Commits()
+        commits.go.clear()
+        committer = committer_of(commits)
+        first = asyncio.create_task(committer.commit(write()))
+        await asyncio.sleep(0.05)
+        rest = [asyncio.create_task(committer.commit(write())) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        assert not first.done()
+        commits.go.set()
+        await asyncio.gather(first, *rest)
+        await committer.drain()
+        return commits.sizes
+
+    assert asyncio.run(scenario()) == [1, 20]
+
+
+def test_a_write_that_the_store_refuses_fails_alone() -> None:
+    def answer(each: Write) -> Receipt | Exception:
+        return UnknownModelError("x") if each.model == "bad" else Receipt(late=3)
+
+    async def scenario() -> list[Receipt | BaseException]:
+        committer = committer_of(Commits(answer))
+        found = await asyncio.gather(
+            *(committer.commit(write(name)) for name in ("good", "bad", "good")), return_exceptions=True
+        )
+        await committer.drain()
+        return found
+
+    first, second, third = asyncio.run(scenario())
+    assert isinstance(second, UnknownModelError)
+    assert first == third == Receipt(late=3)
+
+
+def test_a_write_that_breaks_its_transaction_fails_alone() -> None:
+    def answer(each: Write) -> Receipt:
+        if each.model == "bad":
+            raise OverflowError("too large for the store")
+        return Receipt()
+
+    async def scenario() -> tuple[list[Receipt | BaseException], list[int]]:
+        commits = Commits(answer)
+        committer = committer_of(commits)
+        found = await asyncio.gather(
+            *(committer.commit(write(name)) for name in ("good", "bad", "good")), return_exceptions=True
+        )
+        await committer.drain()
+        return found, commits.sizes
+
+    found, sizes = asyncio.run(scenario())
+    assert [type(each) for each in found] == [Receipt, OverflowError, Receipt]
+    assert sizes == [3, 1, 1, 1]
+
+
+def test_all_who_wait_hear_that_the_store_is_away() -> None:
+    def away(each: Write) -> Receipt:
+        raise StoreUnavailableError("away")
+
+    async def scenario() -> tuple[list[Receipt | BaseException], list[int]]:
+        commits = Commits(away)
+        committer = committer_of(commits)
+        found = await asyncio.gather(*(committer.commit(write()) for _ in range(3)), return_exceptions=True)
+        await committer.drain()
+        return found, commits.sizes
+
+    found, sizes = asyncio.run(scenario())
+    assert [type(each) for each in found] == [StoreUnavailableError] * 3
+    assert sizes == [3]
+
+
+def test_more_writes_than_may_wait_are_refused_at_once() -> None:
+    async def scenario() -> None:
+        commits = Commits()
+        commits.go.clear()
+        committer = committer_of(commits, most_waiting=2)
+        first = asyncio.create_task(committer.commit(write()))
+        await asyncio.sleep(0.05)
+        waiting = [asyncio.create_task(committer.commit(write())) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await committer.commit(write())
+        commits.go.set()
+        await asyncio.gather(first, *waiting)
+        await committer.drain()
+
+    asyncio.run(scenario())
+
+
+def test_draining_settles_what_was_taken_and_takes_no_more() -> None:
+    async def scenario() -> None:
+        commits = Commits()
+        committer = committer_of(commits)
+        taken = [asyncio.create_task(committer.commit(write())) for _ in range(5)]
+        await asyncio.sleep(0)
+        await committer.drain()
+        assert all(each.done() and each.result() == Receipt() for each in taken)
+        with pytest.raises(OverloadedError, match="shutting down"):
+            await committer.commit(write())
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_is_given_up_harms_no_other() -> None:
+    async def scenario() -> Receipt:
+        commits = Commits()
+        commits.go.clear()
+        committer = committer_of(commits)
+        first = asyncio.create_task(committer.commit(write()))
+        second = asyncio.create_task(committer.commit(write()))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        commits.go.set()
+        receipt = await second
+        await committer.drain()
+        return receipt
+
+    assert asyncio.run(scenario()) == Receipt()

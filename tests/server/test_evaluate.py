@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from driftmeter.errors import StoreUnavailableError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.server.evaluate import Evaluator
+from driftmeter.store.protocol import ModelRecord
+
+
+class Stopwatch:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: DriftMonitor) -> None:
+    stopwatch = Stopwatch()
+    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    fresh, wait = evaluator.round()
+    assert [view.model for view in fresh] == ["shop"]
+    assert wait == 0.25
+    assert evaluator.views["shop"].verdict["state"] == "insufficient"
+    stopwatch.now += 0.25
+    assert evaluator.round()[0] == []
+    assert evaluator.views["shop"].refreshed == stopwatch.now
+
+
+def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: DriftMonitor) -> None:
+    stopwatch = Stopwatch()
+    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator.round()
+    stopwatch.now += 0.1
+    _, wait = evaluator.round()
+    assert wait == pytest.approx(0.15)
+    assert evaluator.views["shop"].refreshed == 100.0
+
+
+def test_a_deleted_model_has_no_view(monitor: DriftMonitor) -> None:
+    stopwatch = Stopwatch()
+    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator.round()
+    monitor.delete("shop")
+    evaluator.round()
+    assert evaluator.views == {}
+
+
+def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
+    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopwatch = Stopwatch()
+    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator.round()
+    before = evaluator.views["shop"]
+
+    def away() -> list[ModelRecord]:
+        raise StoreUnavailableError("away")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(monitor.store, "models", away)
+        for _ in range(30):
+            stopwatch.now += 1.0
+            evaluator.round()
+        assert len(caplog.records) == 1
+        stopwatch.now += 40.0
+        evaluator.round()
+        assert len(caplog.records) == 2
+    assert evaluator.views["shop"] is before
+    assert not before.current(stopwatch.now)
+    evaluator.round()
+    assert evaluator.views["shop"].current(stopwatch.now)
+
+
+def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: DriftMonitor) -> None:
+    async def scenario() -> None:
+        evaluator = Evaluator(monitor)
+        (view,), _ = evaluator.round()
+        with evaluator.listen() as listener:
+            assert await listener.next(0.01) == []
+            listener.offer(view)
+            listener.offer(view)
+            assert await listener.next(5.0) == [view]
+            assert await listener.next(0.01) == []
+            evaluator.end_streams()
+            assert await listener.next(5.0) is None
+        await evaluator.stop()
+
+    asyncio.run(scenario())

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.store.protocol import Receipt
+
+
+def value(metrics: ProcessMetrics, name: str, **labels: str) -> float | None:
+    samples = [sample for family in text_string_to_metric_families(metrics.render()) for sample in family.samples]
+    return next((each.value for each in samples if each.name == name and each.labels == labels), None)
+
+
+def test_rows_are_counted_by_model_and_what_was_dropped_by_reason() -> None:
+    metrics = ProcessMetrics()
+    metrics.count("m", Receipt(late=4, added=10, added_late=2), {"future": 3})
+    metrics.count("m", Receipt(added=5))
+    assert value(metrics, "driftmeter_rows_total", model="m") == 15
+    assert value(metrics, "driftmeter_rows_late_total", model="m") == 2
+    assert value(metrics, "driftmeter_rows_dropped_total", model="m", reason="future") == 3
+
+
+def test_latencies_are_by_route_and_method_and_an_odd_method_is_other() -> None:
+    metrics = ProcessMetrics()
+    metrics.observe("/v1/models", "GET", 0.01)
+    metrics.observe("/v1/models", "BREW", 0.01)
+    for method in ("GET", "other"):
+        name = "driftmeter_request_duration_seconds_count"
+        assert value(metrics, name, route="/v1/models", method=method) == 1
+
+
+def test_a_deleted_model_has_no_series_left() -> None:
+    metrics = ProcessMetrics()
+    metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
+    metrics.count("n", Receipt(added=1))
+    metrics.forget("m")
+    assert 'model="m"' not in metrics.render()
+    assert value(metrics, "driftmeter_rows_total", model="n") == 1
+
+
+def test_there_are_no_created_series() -> None:
+    metrics = ProcessMetrics()
+    metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
+    metrics.observe("/", "GET", 0.1)
+    assert "_created" not in metrics.render()

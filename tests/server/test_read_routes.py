@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from driftmeter.monitor import DriftMonitor
+from driftmeter.profile import Profile
+from driftmeter.server.ingest import time_of_text
+from server.harness import NOW, Client, Clock
+from server.test_write_routes import ROWS, problem_of
+
+
+def drift(client: Client, clock: Clock) -> None:
+    """Send five panes in which every amount is far from the reference."""
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        batch = {"columns": {"amount": (rng.lognormal(3, 1, 400) + 1_000).tolist()}}
+        assert client.rows(batch).status_code == 200
+        client.pass_time(clock, 1_000)
+    client.pass_time(clock, 2_000)
+
+
+def test_models_are_listed_with_their_timing_and_state(client: Client, clock: Clock, profile: Profile) -> None:
+    (found,) = client.get("/v1/models").json()["models"]
+    assert found == {
+        "model": "shop",
+        "digest": profile.digest,
+        "pane_ms": 1_000,
+        "lateness_ms": 0,
+        "state": "insufficient",
+        "rows": 0,
+        "coverage": None,
+        "frozen": None,
+    }
+    client.rows(ROWS)
+    client.pass_time(clock, 2_000)
+    (found,) = client.get("/v1/models").json()["models"]
+    assert (found["rows"], found["coverage"], found["frozen"]) == (2, 1.0, "2023-11-14T22:13:22.000Z")
+
+
+def test_before_the_first_pane_the_verdict_is_insufficient(client: Client) -> None:
+    found = client.get("/v1/models/shop/verdict").json()
+    assert (found["state"], found["rows"], found["features_drifting"]) == ("insufficient", 0, 0)
+    assert {feature["state"] for feature in found["features"]} == {"insufficient"}
+
+
+def test_drift_is_seen_by_every_door_of_reading(client: Client, clock: Clock) -> None:
+    drift(client, clock)
+    verdict = client.get("/v1/models/shop/verdict").json()
+    assert verdict["state"] == "drifting"
+    assert "amount" in {each["feature"] for each in verdict["features"] if each["drifting"]}
+    detail = client.get("/v1/models/shop/features/amount").json()
+    assert (detail["state"], len(detail["bins"])) == ("drifting", len(detail["reference"]))
+    assert sum(detail["windows"]["judging"]["counts"]) == verdict["rows"]
+    history = client.get("/v1/models/shop/history").json()
+    assert history["verdicts"][-1]["state"] == "drifting"
+    (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
+    assert (incident["state"], incident["acknowledged"]) == ("open", None)
+
+
+def test_an_incident_is_acknowledged_with_a_note(client: Client, clock: Clock) -> None:
+    drift(client, clock)
+    (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
+    path = f"/v1/models/shop/incidents/{incident['id']}/acknowledge"
+    assert client.post(path, json={"note": "the sensor was swapped"}).json()["acknowledged"]["note"]
+    (found,) = client.get("/v1/models/shop/incidents").json()["incidents"]
+    assert found["acknowledged"]["note"] == "the sensor was swapped"
+    problem_of(client.post(path, content=b"{"), 400, "unreadable")
+    problem_of(client.post(path, json={"note": 5}), 400, "unreadable")
+    problem_of(client.post(path, json={"note": "x" * 20_000}), 413, "too_large")
+    problem_of(client.post("/v1/models/shop/incidents/1/acknowledge"), 404, "not_found")
+
+
+def test_an_acknowledgement_needs_no_body(client: Client, clock: Clock) -> None:
+    drift(client, clock)
+    (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
+    assert client.post(f"/v1/models/shop/incidents/{incident['id']}/acknowledge").status_code == 200
+
+
+def test_the_metrics_say_what_the_verdict_says(client: Client, clock: Clock) -> None:
+    drift(client, clock)
+    evaluator = client.app.state.context.evaluator
+    evaluator._due.clear()
+    evaluator.round()
+    verdict = client.get("/v1/models/shop/verdict").json()
+    assert client.metric("driftmeter_window_rows") == {'{model="shop"}': verdict["rows"]}
+    assert client.metric("driftmeter_incident_open") == {'{model="shop"}': 1}
+    drifting = client.metric("driftmeter_feature_drifting")
+    effects = client.metric("driftmeter_feature_effect")
+    for feature in verdict["features"]:
+        label = f'{{model="shop",feature="{feature["feature"]}"}}'
+        assert drifting[label] == feature["drifting"]
+        assert effects[label] == feature["effect"]
+
+
+@pytest.mark.parametrize("path", ["verdict", "features/amount", "history", "incidents", "profile", "report"])
+def test_an_unknown_model_or_profile_is_404_everywhere(client: Client, path: str) -> None:
+    problem_of(client.get(f"/v1/models/nope/{path}"), 404, "unknown_model")
+    if path in ("verdict", "features/amount", "profile"):
+        answer = client.get(f"/v1/models/shop/{path}", params={"profile": "0" * 32})
+        problem_of(answer, 404, "unknown_profile")
+
+
+def test_an_unknown_feature_is_404_with_the_known_ones(client: Client) -> None:
+    assert "amount" in problem_of(client.get("/v1/models/shop/features/nope"), 404, "not_found")["expected"]
+
+
+def test_history_is_between_two_times_however_they_are_written(client: Client, clock: Clock) -> None:
+    drift(client, clock)
+    whole = client.get("/v1/models/shop/history", params={"from": 0, "to": "2100-01-01"}).json()["verdicts"]
+    assert len(whole) >= 1
+    one = whole[0]["at"]
+    assert client.get("/v1/models/shop/history", params={"from": one, "to": one}).json()["verdicts"] == whole[:1]
+    problem_of(client.get("/v1/models/shop/history", params={"from": "yesterday"}), 400, "unreadable")
+
+
+def test_a_plus_that_came_as_a_space_is_understood() -> None:
+    assert time_of_text("2023-11-14T23:13:20 01:00", "from") == NOW
+
+
+def test_the_report_is_a_page(client: Client, monitor: DriftMonitor) -> None:
+    answer = client.get("/v1/models/shop/report")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_json_answers_are_json(client: Client) -> None:
+    for path in ("/v1/models", "/v1/models/shop/verdict", "/v1/models/shop/profile", "/healthz", "/readyz"):
+        answer = client.get(path)
+        assert answer.headers["content-type"] == "application/json"
+        json.loads(answer.content)

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import datetime as dt
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from driftmeter.errors import ProfileError
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature, Profile
+
+MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+MOMENTS = [dt.datetime(2024, 1, 1, hour) for hour in (5, 5, 23)]
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest) -> Any:
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def small() -> pl.DataFrame:
+    return pl.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"], "c": [True, False], "when": MOMENTS[:2]})
+
+
+def fit(frame: Any, **options: Any) -> Profile:
+    return Profile.fit(frame, model="m", **options)
+
+
+def only(values: Any, **options: Any) -> Feature:
+    """Return the one feature of a frame of one column."""
+    frame = values if isinstance(values, pl.DataFrame | pd.DataFrame | pa.Table) else pl.DataFrame({"x": values})
+    kind = options.pop("kind", None)
+    (feature,) = fit(frame, kinds={"x": kind} if kind else None, **options).features
+    return feature
+
+
+def shares(feature: Feature) -> dict[str, int]:
+    """Return the reference's count by name of bin, where there is any."""
+    return {label: count for label, count in zip(feature.grid.labels, feature.counts, strict=True) if count}
+
+
+def names(profile: Profile) -> list[str]:
+    return [feature.name for feature in profile.features]
+
+
+def test_the_kind_of_a_column_is_recognised(make: Any) -> None:
+    profile = fit(make({"f": [1.5, 2.5], "i": [1, 2], "s": ["a", "b"], "b": [True, False], "t": MOMENTS[:2]}))
+    assert [(feature.name, feature.kind) for feature in profile.features] == [
+        ("f", "numeric"),
+        ("i", "numeric"),
+        ("s", "categorical"),
+        ("b", "boolean"),
+    ]
+    assert profile.left_out == {"t": "a date-time; ask for its hour or weekday"}
+
+
+@pytest.mark.parametrize(
+    ("series", "kind"),
+    [
+        (pd.Series([1, 2], dtype="Int64"), "numeric"),
+        (pd.Series([1.5, None], dtype="Float32"), "numeric"),
+        (pd.Series([True, None], dtype="boolean"), "boolean"),
+        (pd.Series(["a", None], dtype="string"), "categorical"),
+        (pd.Series(["a", "b"], dtype="category"), "categorical"),
+        (pd.Series(["a", 1, None], dtype=object), "categorical"),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), "categorical"),
+        (pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])), "categorical"),
+        (pl.Series([1, 2], dtype=pl.UInt8), "numeric"),
+        (pl.Series([1, 2], dtype=pl.Decimal(10, 2)), "numeric"),
+        (pa.array(["a", "b"]).dictionary_encode(), "categorical"),
+        (pa.array(["a", "b"], pa.large_string()), "categorical"),
+    ],
+    ids=str,
+)
+def test_the_kind_is_recognised_by_any_type_of_each_library(series: Any, kind: str) -> None:
+    make = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}[type(series).__module__.split(".")[0]]
+    assert only(make({"x": series})).kind == kind
+
+
+@pytest.mark.parametrize("dtype", [pl.List(pl.Int64), pl.Duration, pl.Time, pl.Struct({"a": pl.Int64}), pl.Binary])
+def test_a_column_of_another_type_is_left_out_with_the_reason(dtype: Any) -> None:
+    frame = pl.DataFrame({"x": [1.0], "odd": pl.Series([None], dtype=dtype)})
+    assert "which is not monitored" in fit(frame).left_out["odd"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([1, 2, 2], "categorical", {"other": 3}),
+        ([1.5] * 30, "categorical", {"1.5": 30}),
+        ([1, 0, None], "boolean", {"true": 1, "false": 1, "missing": 1}),
+        (["true", "0"], "boolean", {"true": 1, "false": 1}),
+        (["1.5", "2", None], "numeric", {"[1.5, 2)": 1, "[2, 2)": 1, "missing": 1}),
+        ([True, False], "categorical", {"other": 2}),
+        (MOMENTS, "hour", {"5": 2, "23": 1}),
+        (MOMENTS, "weekday", {"0": 3}),
+        ([dt.date(2024, 1, 7), None], "weekday", {"6": 1, "missing": 1}),
+    ],
+)
+def test_the_kind_can_be_said_otherwise(values: list[Any], kind: str, expected: dict[str, int]) -> None:
+    feature = only(values, kind=kind)
+    assert shares(feature) == expected
+    assert feature.kind == ("categorical" if kind in ("hour", "weekday") else kind)
+
+
+def test_an_hour_is_a_feature_of_its_own_name_that_reads_the_column() -> None:
+    feature = only(MOMENTS, kind="hour")
+    assert (feature.name, feature.column, feature.part) == ("x hour", "x", "hour")
+    assert feature.grid.labels[:24] == tuple(map(str, range(24)))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        (["a"], "numeric", "'x': expected numbers"),
+        (["a"], "hour", "'x': its hour needs a date-time column"),
+        ([2], "boolean", "'x', row 0: expected true or false, got a number"),
+        (["yes"], "boolean", "'x', row 0: expected true or false, got text"),
+        ([[1]], "categorical", "'x': expected categories .* got a list"),
+        (MOMENTS, "categorical", "'x': expected categories .* got a datetime"),
+    ],
+)
+def test_a_kind_that_the_values_are_not_of_is_refused_by_column(values: list[Any], kind: str, message: str) -> None:
+    with pytest.raises(ProfileError, match=message):
+        only(values, kind=kind)
+
+
+def test_a_constant_has_one_bin(make: Any) -> None:
+    assert list(shares(only(make({"x": [4.0] * 50}))).values()) == [50]
+
+
+@pytest.mark.parametrize("values", [[None, None], [float("nan")] * 2])
+def test_a_column_of_nothing_but_missing_values_has_all_rows_in_missing(make: Any, values: list[Any]) -> None:
+    assert shares(only(make({"x": values}))) == {"missing": 2}
+
+
+def test_a_column_of_infinities_has_no_range() -> None:
+    feature = only([float("inf"), float("-inf"), None])
+    assert shares(feature) == {"not finite": 2, "missing": 1}
+
+
+def test_the_infinities_do_not_stretch_the_range() -> None:
+    assert shares(only([1.0, 2.0, float("inf")])) == {"[1, 2)": 1, "[2, 2)": 1, "not finite": 1}
+
+
+def test_many_values_have_sixty_four_bins_by_default_and_as_many_as_asked() -> None:
+    values = np.arange(1000.0)
+    for bins in (2, 64, 1024):
+        grid = only(values, bins=bins).grid
+        assert isinstance(grid, NumericGrid)
+        assert grid.core.stop - grid.core.start == min(bins, 1000)
+    assert only(values).grid == only(values, bins=64).grid
+
+
+@pytest.mark.parametrize("bins", [1, 0, -1, 1025])
+def test_a_number_of_bins_that_makes_no_sense_is_refused(small: pl.DataFrame, bins: int) -> None:
+    with pytest.raises(ProfileError, match="bins: expected 2 to 1024"):
+        fit(small, bins=bins)
+
+
+def test_a_heavy_tie_is_a_bin_by_itself() -> None:
+    values = [0.0] * 600 + [float(value) for value in range(1, 401)]
+    assert shares(only(values))["[0, 4.94066e-324)"] == 600
+
+
+def test_float32_is_remembered() -> None:
+    for dtype, single in ((pl.Float32, True), (pl.Float64, False), (pl.Int32, False)):
+        grid = only(pl.Series([1, 2], dtype=dtype)).grid
+        assert isinstance(grid, NumericGrid)
+        assert grid.single is single
+
+
+def test_a_category_has_its_own_bin_from_thirty_rows_on() -> None:
+    feature = only(["a"] * 30 + ["b"] * 29 + ["c", None])
+    assert shares(feature) == {"a": 30, "other": 30, "missing": 1}
+    assert isinstance(feature.grid, CategoryGrid)
+    assert feature.grid.once == 1
+
+
+def test_at_most_a_hundred_and_twenty_eight_categories_have_bins() -> None:
+    feature = only([f"{number:03}" for number in range(140)] * 30)
+    assert feature.size == 128 + 3
+    assert shares(feature)["other"] == 12 * 30
+
+
+@pytest.mark.parametrize(("categories", "known"), [(10_000, True), (10_001, False)])
+def test_beyond_ten_thousand_categories_the_profile_says_that_unseen_is_off(categories: int, known: bool) -> None:
+    profile = fit(pl.DataFrame({"x": [f"c{number}" for number in range(categories)]}))
+    grid = profile.features[0].to_json()["grid"]
+    assert (grid["others"] is not None) == known
+    assert grid["once"] == categories
+    assert len(profile.dumps()) < 120_000
+
+
+def test_the_type_of_the_categories_is_remembered() -> None:
+    for values, dtype in (([1], "integer"), ([1.5], "float"), (["1"], "string"), ([True], "boolean")):
+        grid = only(values, kind="categorical").grid
+        assert isinstance(grid, CategoryGrid)
+        assert grid.dtype == dtype
+
+
+def test_the_label_and_the_time_are_never_features(small: pl.DataFrame) -> None:
+    profile = fit(small, label="c", time="when")
+    assert names(profile) == ["a", "b"]
+    assert profile.left_out == {"c": "the label", "when": "the time"}
+
+
+def test_the_hour_of_the_time_can_be_a_feature(small: pl.DataFrame) -> None:
+    assert "when hour" in names(fit(small, time="when", kinds={"when": "hour"}))
+
+
+def test_the_prediction_has_a_role_of_its_own(small: pl.DataFrame) -> None:
+    roles = {feature.name: feature.role for feature in fit(small, prediction="b").features}
+    assert roles == {"a": "feature", "b": "prediction", "c": "feature"}
+
+
+def test_only_the_included_columns_and_the_prediction_are_monitored(small: pl.DataFrame) -> None:
+    profile = fit(small, include=["a"], prediction="b")
+    assert names(profile) == ["a", "b"]
+    assert profile.left_out == {"c": "not included", "when": "not included"}
+
+
+def test_excluded_columns_are_left_out(small: pl.DataFrame) -> None:
+    profile = fit(small, exclude=iter(["a", "when"]))
+    assert names(profile) == ["b", "c"]
+    assert profile.left_out == {"a": "excluded", "when": "excluded"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label": "z"},
+        {"time": "z"},
+        {"prediction": "z"},
+        {"include": ["z"]},
+        {"exclude": ["z"]},
+        {"kinds": {"z": "hour"}},
+    ],
+    ids=str,
+)
+def test_a_column_that_is_not_there_is_named_with_those_that_are(small: pl.DataFrame, options: Any) -> None:
+    with pytest.raises(ProfileError, match="no column 'z'; there are: a, b, c, when"):
+        fit(small, **options)
+
+
+@pytest.mark.parametrize("frame", [pl.DataFrame(), pl.DataFrame({"x": []}), pd.DataFrame({"x": []})], ids=str)
+def test_a_reference_without_rows_is_refused(frame: Any) -> None:
+    with pytest.raises(ProfileError, match="no rows"):
+        fit(frame)
+
+
+def test_a_reference_without_a_column_to_monitor_is_refused_with_the_reasons() -> None:
+    with pytest.raises(ProfileError, match=r"no column can be monitored.*date-time"):
+        fit(pl.DataFrame({"when": MOMENTS}))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [pd.DataFrame([[1, 2]], columns=["a", "a"]), pa.table([[1], [2]], names=["a", "a"])],
+    ids=["pandas", "arrow"],
+)
+def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
+    with pytest.raises(ProfileError, match="one column of each name"):
+        fit(frame)
+
+
+def test_two_features_cannot_have_one_name() -> None:
+    frame = pl.DataFrame({"when": MOMENTS, "when hour": [1, 2, 3]})
+    with pytest.raises(ProfileError, match="two features have the name 'when hour'"):
+        fit(frame, kinds={"when": "hour"})
+
+
+def test_an_unknown_kind_is_refused(small: pl.DataFrame) -> None:
+    with pytest.raises(ProfileError, match=r"'a': expected a kind out of numeric, .*, got 'numerical'"):
+        fit(small, kinds={"a": "numerical"})
+
+
+def test_a_missing_moment_is_missing(make: Any) -> None:
+    assert shares(only(make({"x": [MOMENTS[0], None]}), kind="hour")) == {"5": 1, "missing": 1}
+
+
+def test_a_moment_of_another_zone_counts_by_its_hour_in_utc() -> None:
+    there = pl.Series([dt.datetime(2024, 1, 1, 5)]).dt.replace_time_zone("America/New_York")
+    assert shares(only(there, kind="hour")) == {"10": 1}
+
+
+def test_identifiers_beyond_two_to_the_53_stay_apart() -> None:
+    values = [2**53] * 40 + [2**53 + 1] * 30
+    random.Random(1).shuffle(values)
+    assert shares(only(values, kind="categorical")) == {str(2**53): 40, str(2**53 + 1): 30}
+    assert shares(only([*values, None], kind="categorical"))[str(2**53 + 1)] == 30
+
+
+def test_every_feature_counts_every_row(profile: Profile) -> None:
+    assert {sum(feature.counts) for feature in profile.features} == {profile.rows}

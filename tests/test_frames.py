@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import csv, feather, parquet
+
+from driftmeter.errors import InputError
+from driftmeter.frames import Dictionary, as_frame, column_of, columns_of, read_table
+
+MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest) -> Any:
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def table() -> pa.Table:
+    return pa.table({"x": [1.5, None, 3.0], "c": ["a", None, "ü"], "b": [True, None, False]})
+
+
+def column(frame: Any) -> Any:
+    return column_of(as_frame(frame)["x"])
+
+
+def plain(column: Any) -> list[Any]:
+    if isinstance(column, Dictionary):
+        return [None if index < 0 else column.values[index] for index in column.indices]
+    return list(column.tolist() if isinstance(column, np.ndarray) else column)
+
+
+def test_a_dictionary_tells_one_from_true_and_from_its_text() -> None:
+    coded = Dictionary.encode([1, 1.0, True, "1", 1, None])
+    assert coded.indices.tolist() == [0, 1, 2, 3, 0, -1]
+    assert list(map(type, coded.values)) == [int, float, bool, str]
+    assert len(coded) == 6
+
+
+def test_a_dictionary_holds_what_cannot_be_hashed() -> None:
+    coded = Dictionary.encode([[1], "a", [1]])
+    assert plain(coded) == [[1], "a", [1]]
+
+
+def test_an_empty_dictionary_has_no_values() -> None:
+    assert (len(Dictionary.encode([])), Dictionary.encode([]).values) == (0, ())
+
+
+@pytest.mark.parametrize("values", [[1.5, None, -2.0], [1.5, float("nan"), -2.0]])
+def test_floats_are_an_array_where_missing_is_nan(make: Any, values: list[Any]) -> None:
+    found = column(make({"x": values}))
+    assert found.dtype == np.float64
+    assert np.isnan(found[1])
+
+
+def test_float32_stays_float32(make: Any) -> None:
+    assert column(make({"x": np.array([1.5, 2.5], np.float32)})).dtype == np.float32
+
+
+def test_integers_stay_exact(make: Any) -> None:
+    values = [2**53 + 1, -(2**63)]
+    assert plain(column(make({"x": values}))) == values
+
+
+@pytest.mark.parametrize("series", [pl.Series([2**53 + 1, None]), pd.array([2**53 + 1, None], dtype="Int64")])
+def test_large_integers_stay_exact_beside_a_missing_one(series: Any) -> None:
+    frame = pl.DataFrame({"x": series}) if isinstance(series, pl.Series) else pd.DataFrame({"x": series})
+    assert plain(column(frame)) == [2**53 + 1, None]
+
+
+def test_small_integers_beside_a_missing_one_are_floats() -> None:
+    found = column(pl.DataFrame({"x": [1, None]}))
+    assert found.dtype == np.float64
+    assert np.isnan(found[1])
+
+
+def test_texts_and_booleans_are_coded(make: Any) -> None:
+    assert plain(column(make({"x": ["b", None, "a", "b"]}))) == ["b", None, "a", "b"]
+    assert plain(column(make({"x": [True, False]}))) == [True, False]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pd.array(["a", None], dtype="string"),
+        pd.Categorical(["a", None]),
+        pd.Series(["a", pd.NA], dtype=object),
+        pd.Series(["a", float("nan")], dtype=object),
+        pd.Series(["a", None], dtype=object),
+    ],
+    ids=["string", "categorical", "NA", "NaN", "None"],
+)
+def test_whatever_pandas_calls_missing_is_missing(array: Any) -> None:
+    assert plain(column(pd.DataFrame({"x": array}))) == ["a", None]
+
+
+def test_nullable_numbers_and_booleans_of_pandas_are_read() -> None:
+    assert np.isnan(column(pd.DataFrame({"x": pd.array([1, None], dtype="Int64")}))[1])
+    assert np.isnan(column(pd.DataFrame({"x": pd.array([1.5, None], dtype="Float64")}))[1])
+    assert plain(column(pd.DataFrame({"x": pd.array([True, None], dtype="boolean")}))) == [True, None]
+
+
+def test_moments_are_listed_and_a_missing_one_is_none(make: Any) -> None:
+    moment = dt.datetime(2024, 1, 1, 5)
+    assert plain(column(make({"x": [moment, None]}))) == [moment, None]
+
+
+def test_decimals_are_numbers() -> None:
+    values = pa.array([1, None], pa.decimal128(10, 2))
+    assert column(pa.table({"x": values}))[0] == 1.0
+
+
+def test_only_the_columns_that_are_there_are_returned(table: pa.Table) -> None:
+    assert list(columns_of(as_frame(table), ["c", "z", "x"])) == ["c", "x"]
+
+
+def test_a_lazy_frame_is_collected() -> None:
+    assert as_frame(pl.LazyFrame({"x": [1]})).columns == ["x"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [pd.DataFrame([[1, 2]], columns=["a", "a"]), pa.table([[1], [2]], names=["a", "a"])],
+    ids=["pandas", "arrow"],
+)
+def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
+    with pytest.raises(InputError, match="one column of each name"):
+        as_frame(frame)
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(TypeError):
+        as_frame([{"x": 1}])
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a table in the format that the name of the file says."""
+    name = path.name
+    if name.endswith(".parquet"):
+        parquet.write_table(table, path)
+    elif name.endswith((".arrow", ".feather")):
+        feather.write_feather(table, path)
+    elif name.endswith(".gz"):
+        with pa.CompressedOutputStream(path, "gzip") as stream:
+            csv.write_csv(table, stream)
+    else:
+        csv.write_csv(table, path, csv.WriteOptions(delimiter="\t" if name.endswith(".tsv") else ","))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.PARQUET", "a.csv", "a.csv.gz", "a.tsv", "a.arrow", "a.feather"])
+def test_a_file_gives_back_what_was_written(table: pa.Table, tmp_path: Path, name: str) -> None:
+    write(table, tmp_path / name.lower())
+    (tmp_path / name.lower()).rename(tmp_path / name)
+    assert read_table(tmp_path / name).to_pydict() == table.to_pydict()
+
+
+def test_a_file_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.xlsx: expected a file ending in \.parquet"):
+        read_table(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.feather"])
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="nothing there"):
+        read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.csv.gz"])
+@pytest.mark.parametrize("content", [b"", b"not at all", b"PAR1" * 10])
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n3\n"])
+def test_a_damaged_csv_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.csv"):
+        read_table(tmp_path / "a.csv")

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from driftmeter.binning import Binner
+from driftmeter.errors import InputError
+from driftmeter.frames import Dictionary, as_frame, column_of
+from driftmeter.profile import Profile
+from driftmeter.rows import Reader, Rejected
+
+ZONE = dt.timezone(dt.timedelta(hours=-5))
+
+
+def reader_of(kind: str | None = None, **columns: Any) -> Reader:
+    kinds = dict.fromkeys(columns, kind) if kind else None
+    return Reader(Profile.fit(pl.DataFrame(columns), model="m", kinds=kinds))
+
+
+@pytest.fixture
+def numbers() -> Reader:
+    return reader_of(x=[0.0, 1.0, 2.0])
+
+
+@pytest.fixture
+def cities() -> Reader:
+    return reader_of(c=["Ulm"] * 40 + ["Bonn"] * 30 + ["1"])
+
+
+@pytest.fixture
+def codes() -> Reader:
+    return reader_of("categorical", c=[1] * 40 + [2] * 30 + [7])
+
+
+@pytest.fixture
+def flags() -> Reader:
+    return reader_of(c=[True] * 40 + [False] * 3)
+
+
+@pytest.fixture
+def hours() -> Reader:
+    return reader_of("hour", c=[dt.datetime(2024, 1, 1, 5)])
+
+
+@pytest.fixture
+def weekdays() -> Reader:
+    return reader_of("weekday", c=[dt.datetime(2024, 1, 1, 5)])
+
+
+def bins(reader: Reader, values: list[Any]) -> list[str]:
+    """Return the names of the bins of the one feature's values, by way of records."""
+    rows, rejected, _ = reader.read_records([{reader.names[0]: value} for value in values])
+    assert not rejected
+    feature = reader.profile.features[0]
+    found = Binner(reader.profile).bins_of(rows)[0 if feature.kind == "numeric" else 1]
+    return [feature.grid.labels[index] for index in found.ravel()]
+
+
+def got(reader: Reader, value: Any) -> str:
+    """Return what the report of a bad value says came, the same by every door."""
+    name = reader.names[0]
+    fine, rejected, _ = reader.read_records([{}, {name: value}])
+    assert fine.index.tolist() == [0]
+    (bad,) = rejected
+    assert (bad.row, bad.field) == (1, name)
+    for column in ([None, value], Dictionary(np.array([-1, 0]), (value,))):
+        assert reader.read_columns({name: column})[1] == rejected
+    return bad.got
+
+
+@pytest.mark.parametrize("record", [{}, {"x": None}, {"x": math.nan}, {"x": np.float32("nan")}])
+def test_an_absent_value_and_null_and_nan_are_missing(numbers: Reader, record: Mapping[str, Any]) -> None:
+    rows, rejected, _ = numbers.read_records([record])
+    assert np.isnan(rows.numbers[0, 0])
+    assert not rejected
+
+
+def test_an_infinite_number_is_not_finite(numbers: Reader) -> None:
+    assert bins(numbers, [math.inf, -math.inf]) == ["not finite", "not finite"]
+
+
+@pytest.mark.parametrize("value", [1, 1.0, np.int64(1), np.float32(1), np.uint8(1)])
+def test_a_number_is_a_number_of_whatever_type(numbers: Reader, value: object) -> None:
+    assert bins(numbers, [value]) == ["[1, 2)"]
+
+
+@pytest.mark.parametrize(
+    ("value", "description"),
+    [
+        ("1.5", "text ('1.5')"),
+        (True, "a boolean ('True')"),
+        ([1.0], "a list"),
+        ({"a": 1}, "an object"),
+        (10**400, f"a number ('1{'0' * 39}')"),
+        pytest.param(10**5000, "a number", id="an integer too long to print"),
+        ("x" * 100, f"text ('{'x' * 40}')"),
+        (dt.date(2024, 1, 1), "date ('2024-01-01')"),
+    ],
+)
+def test_what_is_no_number_is_rejected_with_what_came(numbers: Reader, value: object, description: str) -> None:
+    assert got(numbers, value) == description
+
+
+def test_a_bad_value_costs_its_row_alone(frame: pl.DataFrame, reader: Reader, binner: Binner) -> None:
+    rows = frame.head(5).to_dicts()
+    rows[1]["count"] = "many"
+    rows[3]["member"] = "perhaps"
+    rows[3]["amount"] = []
+    kept, rejected, _ = reader.read_records(rows)
+    assert kept.index.tolist() == [0, 2, 4]
+    assert {(each.row, each.field) for each in rejected} == {(1, "count"), (3, "amount"), (3, "member")}
+    assert binner.observe(kept) == binner.observe(reader.read_records([rows[0], rows[2], rows[4]])[0])
+
+
+def test_a_rejection_says_row_field_expected_and_got(numbers: Reader) -> None:
+    (rejected,) = numbers.read_records([{"x": "1"}])[1]
+    assert rejected == Rejected(0, "x", "a number", "text ('1')")
+    assert rejected.to_json() == {"row": 0, "field": "x", "expected": "a number", "got": "text ('1')"}
+
+
+@pytest.mark.parametrize(
+    ("record", "description"), [(None, "null"), ([1], "a list"), ("x", "text ('x')"), (3, "a number ('3')")]
+)
+def test_a_row_that_is_no_object_is_rejected(numbers: Reader, record: Any, description: str) -> None:
+    rows, rejected, _ = numbers.read_records([{"x": 1.0}, record])
+    assert rows.index.tolist() == [0]
+    assert rejected == [Rejected(1, "", "an object of features", description)]
+
+
+def test_values_of_unknown_columns_are_counted(numbers: Reader) -> None:
+    assert numbers.read_records([{"x": 1, "y": 2, "z": 3}, {"y": 1}, {}])[2] == 3
+    assert numbers.read_columns({"x": [1, 2], "y": [1, 2], "z": [1, 2]})[2] == 4
+
+
+def test_more_shapes_of_records_than_are_remembered_are_still_counted_right(numbers: Reader) -> None:
+    records = [{"x": 1, f"extra {number}": 1} for number in range(3000)] * 2
+    assert numbers.read_records(records)[2] == 6000
+
+
+def test_no_rows_are_no_error(reader: Reader) -> None:
+    for rows, rejected, ignored in (reader.read_records([]), reader.read_columns({})):
+        assert (len(rows), rejected, ignored) == (0, [], 0)
+
+
+def test_an_absent_column_is_missing_in_all_rows(reader: Reader) -> None:
+    rows, rejected, _ = reader.read_columns({"amount": [1.0, 2.0]})
+    assert len(rows) == 2
+    assert np.isnan(rows.numbers[:, 1:]).all()
+    assert not rejected
+
+
+def test_columns_of_unequal_length_are_refused_by_name(reader: Reader) -> None:
+    with pytest.raises(InputError, match=r"columns.count: expected 2 values, as in the other columns, got 3"):
+        reader.read_columns({"amount": [1.0, 2.0], "count": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    "column", ["abc", b"abc", {"a": 1}, 5, None, np.zeros((2, 2)), np.float64(3), Dictionary(np.array([2]), ("a",))]
+)
+def test_what_is_no_column_is_refused_by_name(reader: Reader, column: Any) -> None:
+    with pytest.raises(InputError, match=r"columns\.city"):
+        reader.read_columns({"city": column})
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([1, 1.0, 2, None, 2.25], ["[1, 2)", "[1, 2)", "[2, 2)", "missing", "above"]),
+        (np.array([0, 1], np.int32), ["[0, 1)", "[1, 2)"]),
+        (np.array([0, 1], np.uint64), ["[0, 1)", "[1, 2)"]),
+        (np.array([0.5, np.nan], np.float32), ["[0, 1)", "missing"]),
+        (np.array([0.5, None], object), ["[0, 1)", "missing"]),
+        (Dictionary(np.array([1, 0, -1]), (0, 1.0)), ["[1, 2)", "[0, 1)", "missing"]),
+        ((0, 1), ["[0, 1)", "[1, 2)"]),
+    ],
+)
+def test_a_column_of_numbers_may_come_in_many_forms(numbers: Reader, column: Any, expected: list[str]) -> None:
+    rows, rejected, _ = numbers.read_columns({"x": column})
+    found = Binner(numbers.profile).bins_of(rows)[0].ravel()
+    assert [numbers.profile.features[0].grid.labels[index] for index in found] == expected
+    assert not rejected
+
+
+def test_an_array_of_booleans_is_no_column_of_numbers(numbers: Reader) -> None:
+    assert len(numbers.read_columns({"x": np.array([True, False])})[1]) == 2
+
+
+def test_a_float32_from_arrow_and_its_text_fall_in_the_same_bin() -> None:
+    values = np.random.default_rng(5).lognormal(0, 1, 3000).astype(np.float32)
+    profile = Profile.fit(pa.table({"x": pa.array(values)}), model="m")
+    reader, binner = Reader(profile), Binner(profile)
+    cuts = np.array(profile.features[0].grid.cuts, np.float32)
+    probes = np.concatenate([values, cuts, np.nextafter(cuts, np.float32(np.inf)), np.nextafter(cuts, np.float32(0))])
+    as_text = [{"x": float(str(value))} for value in probes]  # the shortest text that gives this float32
+    from_arrow = {"x": column_of(as_frame(pa.table({"x": probes}))["x"])}
+    expected, _ = binner.bins_of(reader.read_columns(from_arrow)[0])
+    assert np.array_equal(binner.bins_of(reader.read_records(as_text)[0])[0], expected)
+    as_floats = {"x": probes.astype(np.float64)}
+    assert np.array_equal(binner.bins_of(reader.read_columns(as_floats)[0])[0], expected)
+
+
+def test_a_number_beyond_float32_is_not_finite_where_the_reference_was_float32() -> None:
+    reader = reader_of(x=pl.Series([1.0, 2.0], dtype=pl.Float32))
+    assert bins(reader, [1e300, -1e300]) == ["not finite", "not finite"]
+
+
+def test_categories_of_text_take_numbers_by_their_text(cities: Reader) -> None:
+    values = ["Ulm", "Bonn", "1", 1, 1.0, "1.0", True, "", None, math.nan, "Köln"]
+    expected = ["Ulm", "Bonn", "other", "other", "other", *["unseen"] * 3, "missing", "missing", "unseen"]
+    assert bins(cities, values) == expected
+
+
+def test_categories_of_integers_take_their_texts_too(codes: Reader) -> None:
+    values = [1, 1.0, "1", "1.0", np.int8(2), 7, 8, 1.5, "x", None]
+    assert bins(codes, values) == ["1", "1", "1", "1", "2", "other", "unseen", "unseen", "unseen", "missing"]
+
+
+def test_a_boolean_is_no_category_of_integers(codes: Reader) -> None:
+    assert bins(codes, [1]) == ["1"]  # now in the cache, where True would find it
+    assert got(codes, True) == "a boolean ('True')"
+
+
+def test_booleans_take_zero_and_one_and_their_texts(flags: Reader) -> None:
+    values = [True, 1, 1.0, "true", "True", "1", False, 0, "FALSE", "0", None, np.False_]
+    assert bins(flags, values) == ["true"] * 6 + ["false"] * 4 + ["missing", "false"]
+
+
+@pytest.mark.parametrize(("value", "description"), [(2, "a number ('2')"), ("yes", "text ('yes')"), ([], "a list")])
+def test_what_is_no_boolean_is_rejected(flags: Reader, value: object, description: str) -> None:
+    assert got(flags, value) == description
+
+
+@pytest.mark.parametrize("value", [["Ulm"], {"name": "Ulm"}, ("Ulm",), b"Ulm"])
+def test_what_is_no_category_is_rejected(cities: Reader, value: object) -> None:
+    assert got(cities, value)
+
+
+def test_an_integer_too_long_to_print_is_rejected_and_not_raised(cities: Reader) -> None:
+    assert got(cities, 10**5000) == "a number"
+
+
+def test_half_a_surrogate_pair_is_unseen(cities: Reader) -> None:
+    assert bins(cities, ["\ud800"]) == ["unseen"]
+
+
+def test_identifiers_beyond_two_to_the_53_stay_apart() -> None:
+    reader = reader_of("categorical", c=[2**53] * 40 + [2**53 + 1] * 50)
+    assert bins(reader, [2**53, 2**53 + 1, str(2**53 + 1), 2**53 + 2]) == [
+        str(2**53),
+        str(2**53 + 1),
+        str(2**53 + 1),
+        "unseen",
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([1, 2]),
+        np.array([1.0, np.nan]),
+        np.array([True, False]),
+        np.array([1, "2", None], object),
+        np.array(["1", "x"]),
+        np.array([], np.float64),
+    ],
+    ids=str,
+)
+def test_a_category_falls_in_the_same_bin_from_an_array_as_from_a_list(
+    cities: Reader, codes: Reader, column: np.ndarray
+) -> None:
+    for reader in (cities, codes):
+        by_array, by_list = reader.read_columns({"c": column}), reader.read_columns({"c": column.tolist()})
+        assert np.array_equal(by_array[0].codes, by_list[0].codes)
+        assert by_array[1] == by_list[1]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2024-01-01T05:30:00",
+        "2024-01-01T05:30:00Z",
+        "2024-01-01 05:30",
+        "2024-01-01T00:30:00-05:00",
+        dt.datetime(2024, 1, 1, 5, 59, 59, 999_999),
+        dt.datetime(2024, 1, 1, 0, 30, tzinfo=ZONE),
+        dt.datetime(2024, 1, 1, 5, 30, tzinfo=dt.UTC),
+        np.datetime64("2024-01-01T05:30"),
+        np.datetime64("2024-01-01T05:30:00.123456789"),
+        1_704_087_000,
+        1_704_087_000.25,
+        np.int64(1_704_087_000),
+    ],
+    ids=repr,
+)
+def test_a_moment_has_its_hour_and_weekday_in_utc_however_it_is_told(
+    hours: Reader, weekdays: Reader, moment: object
+) -> None:
+    assert bins(hours, [moment]) == ["5"]
+    assert bins(weekdays, [moment]) == ["0"]
+
+
+def test_a_date_is_its_midnight(hours: Reader, weekdays: Reader) -> None:
+    for date in (dt.date(2024, 1, 7), "2024-01-07", np.datetime64("2024-01-07")):
+        assert bins(hours, [date]) == ["0"]
+        assert bins(weekdays, [date]) == ["6"]
+
+
+@pytest.mark.parametrize("value", [None, math.nan, np.datetime64("NaT")])
+def test_a_missing_moment_is_missing(hours: Reader, value: object) -> None:
+    assert bins(hours, [value]) == ["missing"]
+
+
+@pytest.mark.parametrize("value", ["yesterday", True, 1e300, math.inf, -math.inf, [1], "5", dt.time(5), "9" * 400])
+def test_what_is_no_moment_is_rejected(hours: Reader, value: object) -> None:
+    assert got(hours, value)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_an_array_of_moments_is_read_in_any_unit(hours: Reader, unit: str) -> None:
+    column = np.array(["2024-01-01T05:30", "NaT"], f"datetime64[{unit}]")
+    assert hours.read_columns({"c": column})[0].codes.ravel().tolist() == [5, 26]
+
+
+def test_more_categories_than_are_remembered_are_still_read_right(cities: Reader) -> None:
+    many = [{"c": f"new {number}"} for number in range(70_000)] + [{"c": "Ulm"}]
+    rows, _, _ = cities.read_records(many)
+    grid = cities.profile.features[0].grid
+    counts = np.bincount(rows.codes.ravel(), minlength=grid.size)
+    assert counts[grid.special["unseen"]] == 70_000
+    assert counts[0] == 1
+
+
+def test_some_of_the_rows_keep_where_they_stood(numbers: Reader) -> None:
+    rows, _, _ = numbers.read_records([{"x": 0}, {"x": "bad"}, {"x": 2}])
+    taken = rows.take(np.array([1]))
+    assert (taken.index.tolist(), taken.numbers.tolist()) == ([2], [[2.0]])
