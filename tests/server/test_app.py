@@ -97,9 +97,11 @@ def test_latencies_are_by_route_and_never_by_what_was_typed(client: Client) -> N
     client.get("/v1/models/some-model/verdict")
     client.get("/no/such/page")
     client.request("BREW", "/coffee")
+    client.rows(ROWS)
     labels = "".join(client.metric("driftmeter_request_duration_seconds_count"))
     assert 'route="/v1/models/{model}/verdict"' in labels
     assert 'method="other",route="other"' in labels
+    assert 'method="POST",route="/v1/models/{model}/rows"' in labels
     assert "some-model" not in labels
     assert "coffee" not in labels
 

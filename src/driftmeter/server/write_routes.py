@@ -38,8 +38,12 @@ _MOST_ROWS = 1 << 40
 """Rows of one pane: so many that sums of panes stay far from the end of the integers."""
 
 
+_ROWS = "/v1/models/{model}/rows"
+_PANES = "/v1/models/{model}/panes/{start_ms}/{source:path}"
+
+
 @router.post(
-    "/v1/models/{model}/rows",
+    _ROWS,
     summary="Count rows",
     tags=["write"],
     responses=openapi.answers(400, 404, 413, 415, 422, 503, properties=openapi.ROWS_ANSWER),
@@ -151,7 +155,7 @@ def _rows_answer(batch: Batch, receipt: Receipt) -> JSON:
 
 
 @router.put(
-    "/v1/models/{model}/panes/{start_ms}/{source:path}",
+    _PANES,
     summary="Put a pane",
     tags=["write"],
     responses=openapi.answers(400, 404, 413, 422, 503, properties=openapi.PANE_ANSWER),
@@ -224,6 +228,10 @@ async def put_profile(request: Request, model: str) -> Response:
 
     known, compiled, now = await context.in_thread(register)
     return _json({"model": model, **_timing(compiled, now)}, 200 if known else 201)
+
+
+HOT = (("POST", _ROWS, post_rows), ("PUT", _PANES, put_pane))
+"""Method, path and function of the routes that take most of the traffic."""
 
 
 def _timing(compiled: Compiled, now: Milliseconds) -> JSON:
