@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
     VariableSort,
 )
+
 from panels import SOURCE, query
 
 MODELS = '{model=~"$model"}'

@@ -10,9 +10,10 @@ import json
 import sys
 from pathlib import Path
 
-from feature import feature
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from feature import feature
 from ingest import ingest
 from overview import overview
 

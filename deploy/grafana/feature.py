@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from board import LEAST_P_VALUE, board, models_variable, variable
 from grafana_foundation_sdk.builders import dashboard
+
+from board import LEAST_P_VALUE, board, models_variable, variable
 from panels import GREEN, RED, SEVERITY, number, query, states, trend
 
 MODEL = '{model="$model"}'

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from board import MODELS, board, latencies, models_variable, rate, servers_up
 from grafana_foundation_sdk.builders import dashboard
+
+from board import MODELS, board, latencies, models_variable, rate, servers_up
 from panels import GREEN, RED, number, query, trend
 
 

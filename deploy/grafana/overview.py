@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from board import LEAST_P_VALUE, MODELS, board, models_variable
 from grafana_foundation_sdk.builders import dashboard
+
+from board import LEAST_P_VALUE, MODELS, board, models_variable
 from panels import GREEN, RED, SEVERITY, YELLOW, feature_table, number, query, states, trend
 
 
