@@ -14,7 +14,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import Dictionary, as_frame, column_of
 from driftmeter.profile import Profile
-from driftmeter.rows import Reader, Rejected
+from driftmeter.rows import MOST_REPORTED, Reader, Rejected
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))
 
@@ -341,3 +341,10 @@ def test_some_of_the_rows_keep_where_they_stood(numbers: Reader) -> None:
     rows, _, _ = numbers.read_records([{"x": 0}, {"x": "bad"}, {"x": 2}])
     taken = rows.take(np.array([1]))
     assert (taken.index.tolist(), taken.numbers.tolist()) == ([2], [[2.0]])
+
+
+def test_a_batch_of_nothing_but_bad_values_is_left_out_whole_and_described_in_part() -> None:
+    profile = Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="m")
+    rows, rejected, _ = Reader(profile).read_records([{"x": "no"}] * (MOST_REPORTED + 5) + [{"x": 1}])
+    assert len(rejected) == MOST_REPORTED
+    assert rows.index.tolist() == [MOST_REPORTED + 5]

@@ -21,6 +21,8 @@ from driftmeter.types import JSON, Codes, Floats
 
 _MOST_CACHED = 65_536
 _MOST_SHAPES = 1_024
+MOST_REPORTED = 1_000
+"""How many unreadable values of a batch are described; the rows of all of them are left out."""
 _NUMBER_TYPES = frozenset([float, int, type(None)])
 
 
@@ -58,12 +60,16 @@ class Rows:
 
 @dataclass
 class _Bad:
-    """The values of one batch that could not be read."""
+    """The rows of one batch that could not be read, and the first values that were the reason."""
 
-    rejected: list[Rejected] = field(default_factory=list)
+    rows: set[int] = field(default_factory=set)
+    first: list[Rejected] = field(default_factory=list)
 
-    def add(self, row: int, name: str, expected: str, got: str) -> None:
-        self.rejected.append(Rejected(row, name, expected, got))
+    def add(self, row: int, name: str, expected: str, value: object) -> None:
+        self.rows.add(row)
+        # a batch of nothing but bad values must not become a larger list of complaints
+        if len(self.first) < MOST_REPORTED:
+            self.first.append(Rejected(row, name, expected, describe(value)))
 
 
 class Reader:
@@ -84,7 +90,7 @@ class Reader:
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as mappings.
 
-        Returns the rows that could be read, the values that could not, and the number of values under
+        Returns the rows that could be read, the first values that could not, and the number of values under
         columns that the profile does not know. A record that is no mapping is rejected like a bad value.
         """
         bad = _Bad()
@@ -93,7 +99,7 @@ class Reader:
             if isinstance(record, Mapping):
                 plain.append(record)
             else:
-                bad.add(row, "", "an object of features", describe(record))
+                bad.add(row, "", "an object of features", record)
                 plain.append({})
         columns: dict[str, Column] = {name: [record.get(name) for record in plain] for name in self.names}
         return self._finish(columns, len(plain), bad, sum(map(self._ignored, plain)))
@@ -137,9 +143,9 @@ class Reader:
             missing = feature.grid.special["missing"]
             codes[:, position] = missing if column is None else self._codes(feature, column, bad)
         index = np.arange(rows)
-        if bad.rejected:
-            index = np.delete(index, list({rejected.row for rejected in bad.rejected}))
-            return Rows(numbers[index], codes[index], index), bad.rejected, ignored
+        if bad.rows:
+            index = np.delete(index, list(bad.rows))
+            return Rows(numbers[index], codes[index], index), bad.first, ignored
         return Rows(numbers, codes, index), [], ignored
 
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
@@ -235,12 +241,12 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
         if value is None:
             continue
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-            bad.add(row, name, "a number", describe(value))
+            bad.add(row, name, "a number", value)
             continue
         try:
             numbers[row] = value
         except (OverflowError, TypeError):
-            bad.add(row, name, "a number within float64", describe(value))
+            bad.add(row, name, "a number within float64", value)
     return numbers
 
 
@@ -249,7 +255,7 @@ def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> No
         "boolean": "true or false",
         "categorical": f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)",
     }
-    bad.add(row, feature.column, expected[feature.kind], describe(value))
+    bad.add(row, feature.column, expected[feature.kind], value)
 
 
 def describe(value: object) -> str:

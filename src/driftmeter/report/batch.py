@@ -29,15 +29,14 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What could not be read: the number of values, of rows (which count nowhere), and the first values."""
+    """What could not be read: the number of rows, which count nowhere, and the first values."""
 
-    values: int = 0
     rows: int = 0
     first: tuple[Rejected, ...] = ()
 
     def to_json(self) -> JSON:
         """Plain JSON."""
-        return {"values": self.values, "rows": self.rows, "first": [each.to_json() for each in self.first]}
+        return {"rows": self.rows, "first": [each.to_json() for each in self.first]}
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,7 @@ class Report:
         """Sentences on what was not as the profile expects."""
         notes = [f"Column {name!r} is not in the data: all its values count as missing." for name in self.absent]
         if self.rejected.rows:
-            notes.append(
-                f"{self.rejected.rows:,} rows could not be read and are not counted: "
-                f"{self.rejected.values:,} values were wrong."
-            )
+            notes.append(f"{self.rejected.rows:,} rows could not be read and are not counted.")
             notes += [
                 f"Row {each.row}, {each.field}: expected {each.expected}, got {each.got}."
                 for each in self.rejected.first[:3]
@@ -127,7 +123,7 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: JudgeSettings | Non
         block = data[start : start + _BLOCK]
         rows, bad, _ = reader.read_columns(with_numbers(columns_of(block, reader.names), profile))
         summary += binner.observe(rows)
-        rejected = _and(rejected, bad, start)
+        rejected = _and(rejected, len(block) - len(rows), bad, start)
     ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
     return Report(profile, _verdict(profile, summary, settings or JudgeSettings()), rejected, absent, ignored)
 
@@ -141,14 +137,11 @@ def _verdict(profile: Profile, summary: Summary, settings: JudgeSettings) -> Ver
     return replace(verdict, features=timeless, last_drift=None, incident=None)
 
 
-def _and(before: Unreadable, bad: Sequence[Rejected], start: int) -> Unreadable:
-    if not bad:
-        return before
+def _and(before: Unreadable, rows: int, bad: Sequence[Rejected], start: int) -> Unreadable:
     room = MOST_NAMED - len(before.first)
     ordered = sorted(bad, key=lambda each: each.row)[: max(room, 0)]
     moved = tuple(replace(each, row=each.row + start) for each in ordered)
-    rows = len({each.row for each in bad})
-    return Unreadable(before.values + len(bad), before.rows + rows, before.first + moved)
+    return Unreadable(before.rows + rows, before.first + moved)
 
 
 def _some(names: Sequence[Any]) -> str:
