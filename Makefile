@@ -16,6 +16,7 @@ help: ## show this help
 setup: .venv/.ready ## make the virtual environment from requirements.lock
 
 .venv/.ready: requirements.lock pyproject.toml
+	@echo 'setting up .venv (about 100 packages, once)' >&2
 	@command -v $(UV) >/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv
 	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
 	@$(UV) pip sync --quiet --require-hashes requirements.lock
@@ -39,6 +40,11 @@ lint: setup ## check style and types
 .PHONY: debian
 debian: ## install what the tests run for real: nginx, prometheus, alertmanager, dnsmasq
 	@sh scripts/debian.sh
+
+.PHONY: build
+build: setup ## make the wheel: dist/*.whl
+	@$(UV) build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
 
 .PHONY: format
 format: setup ## put the code in the project's style

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 import click
 import urllib3
 
 from driftmeter.demo import traffic
+
+STARTING = (502, 503, 504)
+PATIENCE = 30.0  # seconds for model servers to come up behind a gateway that answers
+LOG_EVERY = 10.0  # seconds between two lines where stdout is no terminal
 
 
 @click.command()
@@ -28,25 +33,57 @@ def main(drift: bool, url: str, rate: float, seconds: float | None, inject_after
         click.echo(f"Nothing answers at {url}: starting the demo.", err=True)
         sys.exit(stack.run(stack.Options(drift=drift, seconds=seconds, rate=rate, inject_after=inject_after)))
 
-    def show(progress: traffic.Progress) -> None:
-        drifting = " · drift injected" if progress.injecting else ""
-        click.echo(
-            f"\r{progress.elapsed:6.0f} s  {progress.sent:,} rows sent, {progress.failed:,} failed{drifting}", nl=False
-        )
-
+    counter = _Counter()
+    run = traffic.run(url, drift=drift, rate=rate, seconds=seconds, inject_after=inject_after, on_progress=counter)
     try:
-        run = traffic.run(url, drift=drift, rate=rate, seconds=seconds, inject_after=inject_after, on_progress=show)
-        show(asyncio.run(run))
+        counter.show(asyncio.run(run))
     except KeyboardInterrupt:
-        pass
-    click.echo()
+        counter.show(counter.last)
+    if counter.live:
+        click.echo()
 
 
-def _answers(url: str) -> bool:
+class _Counter:
+    """One line that is written over on a terminal; elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self.live = sys.stdout.isatty()
+        self.last = traffic.Progress()
+        self._shown = 0.0
+
+    def __call__(self, progress: traffic.Progress) -> None:
+        self.last = progress
+        if self.live or progress.elapsed - self._shown >= LOG_EVERY:
+            self.show(progress)
+
+    def show(self, progress: traffic.Progress) -> None:
+        self._shown = progress.elapsed
+        drifting = " · drift injected" if progress.injecting else ""
+        line = f"{progress.elapsed:6.0f} s  {progress.sent:,} rows sent, {progress.failed:,} failed{drifting}"
+        click.echo(f"\r{line}" if self.live else line, nl=not self.live)
+
+
+def _answers(url: str, patience: float = PATIENCE) -> bool:
+    """Say whether somebody is there; a gateway whose servers are still starting is waited for."""
+    deadline = time.monotonic() + patience
+    told = False
+    while (status := _status(url)) in STARTING:
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"{url} has answered {status} for {patience:g} s: are its model servers up?")
+        if not told:
+            click.echo(
+                f"{url} answers {status}, its model servers are starting: waiting up to {patience:g} s", err=True
+            )
+            told = True
+        time.sleep(0.5)
+    return status is not None
+
+
+def _status(url: str) -> int | None:
     try:
-        return urllib3.request("GET", f"{url}/healthz", retries=False, timeout=2.0).status < 500
+        return urllib3.request("GET", f"{url}/healthz", retries=False, timeout=2.0).status
     except urllib3.exceptions.HTTPError:
-        return False
+        return None
 
 
 if __name__ == "__main__":

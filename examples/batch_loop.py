@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 from driftmeter import Monitor
 
 BATCH = 2_000
+PATIENCE = 5.0
+"""Seconds to wait for a metric server that is away, in all: scoring goes on without it."""
 
 
 def score(applicant: dict[str, Any]) -> float:
@@ -33,17 +36,26 @@ def batches(lines: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
 
 def main(path: str, url: str) -> int:
     """Return 0 where every row was counted."""
-    with Monitor(url, model="credit") as monitor, Path(path).open() as lines:
+    patience = PATIENCE
+    with Path(path).open() as lines, Monitor(url, model="credit") as monitor:
         for batch in batches(lines):
             for applicant in batch:
                 at = applicant.pop("at", None)
                 monitor.observe(applicant, prediction=score(applicant), timestamp=at)
-            if not monitor.flush(timeout=30):
-                print("the metric server does not answer: rows wait, as many as fit", file=sys.stderr)
+            begun = time.monotonic()
+            if monitor.flush(timeout=max(patience, 0.05)):
+                patience = PATIENCE
+            elif patience > 0:
+                patience -= time.monotonic() - begun
+                if patience <= 0:
+                    print("the metric server does not answer: rows wait, as many as fit", file=sys.stderr)
     stats = monitor.stats()
     print(f"{stats['counted']} rows counted, {stats['late']} of them late, {stats['dropped']} dropped")
     return 0 if stats["counted"] == stats["observed"] else 1
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
+        print("usage: python batch_loop.py FILE.jsonl   (a file of JSON lines, which must be there)", file=sys.stderr)
+        sys.exit(2)
     sys.exit(main(sys.argv[1], os.environ.get("DRIFTMETER_URL", "http://localhost:8001")))

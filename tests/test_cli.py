@@ -60,6 +60,26 @@ def test_version_and_help() -> None:
     assert "profile" in run("--help").output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nope"], "No such option"),
+        (["chekc"], "No such command 'chekc'."),
+        (["check", "p.json"], "Missing argument 'DATA'. See driftmeter check --help."),
+        (["demo", "--drift", "perhaps"], "Invalid value for '--drift'"),
+    ],
+)
+def test_an_error_of_usage_is_one_line(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_command_there_is_help() -> None:
+    assert "Commands:" in run().output
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(shell: str) -> None:
     result = run("completion", shell)

@@ -92,6 +92,7 @@ def test_notes_say_what_deserves_a_second_look(values: list[Any], note: str, tmp
     result = run(file, "-o", tmp_path / "p.json", "--model", "m")
     line = next(line for line in result.stdout.splitlines() if line.startswith("x "))
     assert note in line
+    assert ("constant" in line) == (note == "constant")
     if not note:
         assert line.rstrip().endswith("%")
 
@@ -146,6 +147,8 @@ def test_options_that_make_no_sense_together_are_refused(csv_file: Path, argumen
     result = run(csv_file, *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+    assert result.stderr.startswith("driftmeter: ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

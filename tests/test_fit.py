@@ -191,7 +191,7 @@ def test_at_most_a_hundred_and_twenty_eight_categories_have_bins() -> None:
 
 @pytest.mark.parametrize(("categories", "known"), [(10_000, True), (10_001, False)])
 def test_beyond_ten_thousand_categories_the_profile_says_that_unseen_is_off(categories: int, known: bool) -> None:
-    profile = fit(pl.DataFrame({"x": [f"c{number}" for number in range(categories)]}))
+    profile = fit(pl.DataFrame({"x": [f"c{number}" for number in range(categories)]}), kinds={"x": "categorical"})
     grid = profile.features[0].to_json()["grid"]
     assert (grid["others"] is not None) == known
     assert grid["once"] == categories
@@ -299,3 +299,31 @@ def test_identifiers_beyond_two_to_the_53_stay_apart() -> None:
 
 def test_every_feature_counts_every_row(profile: Profile) -> None:
     assert {sum(feature.counts) for feature in profile.features} == {profile.rows}
+
+
+REASON = "looks like an identifier: hardly a value comes twice"
+
+
+@pytest.mark.parametrize(
+    ("rows", "distinct", "out"), [(1_000, 1_000, True), (1_000, 951, True), (1_000, 950, False), (999, 999, False)]
+)
+def test_a_text_that_hardly_ever_comes_twice_is_left_out(rows: int, distinct: int, out: bool) -> None:
+    profile = fit(pl.DataFrame({"x": [1.0] * rows, "id": [f"u{row % distinct}" for row in range(rows)]}))
+    assert profile.left_out == ({"id": REASON} if out else {})
+
+
+@pytest.mark.parametrize("asked", [{"include": ["x", "id"]}, {"kinds": {"id": "categorical"}}, {"prediction": "id"}])
+def test_an_identifier_that_is_asked_for_is_monitored(asked: Any) -> None:
+    profile = fit(pl.DataFrame({"x": [1.0] * 1_000, "id": [f"u{row}" for row in range(1_000)]}), **asked)
+    assert names(profile) == ["x", "id"]
+
+
+def test_half_a_surrogate_pair_is_a_category_without_a_bin_of_its_own() -> None:
+    profile = fit(pd.DataFrame({"x": pd.Series(["a"] * 40 + ["\ud800"] * 50, dtype=object)}))
+    assert shares(profile.features[0]) == {"a": 40, "other": 50}
+    assert Profile.loads(profile.dumps()) == profile
+
+
+def test_a_name_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(ProfileError, match="UTF-8"):
+        Profile.fit(pl.DataFrame({"x": [1.0]}), model="\ud800")

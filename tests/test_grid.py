@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from driftmeter.grid import CategoryGrid, NumericGrid, canonical, hash64
@@ -202,7 +203,31 @@ def test_the_numbers_of_numpy_are_numbers(value: object) -> None:
     assert canonical(value, "integer") == "1"
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, (1,), b"1", date(2024, 1, 1), Decimal(1), 1j])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, (1,), b"1", date(2024, 1, 1), np.timedelta64(1, "s"), 1j])
 def test_what_is_neither_text_nor_number_is_no_category(value: object) -> None:
     with pytest.raises(TypeError):
         canonical(value, "string")
+
+
+@pytest.mark.parametrize(
+    "value", [None, math.nan, np.float32("nan"), np.datetime64("NaT"), pd.NaT, pd.NA, Decimal("NaN")]
+)
+def test_what_frames_put_where_there_is_nothing_is_missing(value: object) -> None:
+    for dtype in ("string", "integer", "float", "boolean"):
+        assert canonical(value, dtype) is None
+
+
+def test_a_decimal_is_a_number() -> None:
+    values = [Decimal("1.00"), Decimal("0.1"), Decimal(2**53 + 1), Decimal("1e400")]
+    assert [canonical(value, "float") for value in values] == ["1", "0.1", str(2**53 + 1), "inf"]
+
+
+@pytest.mark.parametrize("value", [0.1, np.float32(0.1), float(np.float32(0.1)), "0.1", "0.10000000149011612"])
+def test_single_numbers_have_one_text_whatever_carried_them(value: object) -> None:
+    assert canonical(value, "float", single=True) == "0.1"
+
+
+def test_single_numbers_are_rounded_as_float32_are() -> None:
+    values = [2**24 + 1, 1e39, 3.0, "7.0", "n/a"]
+    texts = [canonical(value, "float", single=True) for value in values]
+    assert texts == [str(2**24), "inf", "3", "7", "n/a"]

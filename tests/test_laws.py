@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.binning import Binner
-from driftmeter.codec import decode_counts, decode_pane, encode_counts, encode_pane
+from driftmeter.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
 from driftmeter.frames import Dictionary
 from driftmeter.panes import LATEST, Pane, Slice, Timing, Totals, Window, WindowSetting, merge
 from driftmeter.profile import Profile
@@ -105,11 +105,14 @@ panes = st.builds(
     st.integers(0, 10**6),
     st.integers(1, 86_400_000),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
-    st.integers(0, 2**63 - 1),
+    st.integers(0, MOST_SEQUENCE),
     st.integers(0, 2**63 - 1),
     counts,
     st.builds(
-        Totals, st.integers(0, 2**63), st.integers(0, 2**63), st.dictionaries(st.text(max_size=5), st.integers(0, 9))
+        lambda counted, more, dropped: Totals(counted + more, counted, dropped),
+        st.integers(0, 2**52),
+        st.integers(0, 2**52),
+        st.dictionaries(st.text(max_size=5), st.integers(0, 9)),
     ),
     st.none() | st.integers(0, LATEST),
 )

@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+import driftmeter.monitor as monitor_module
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing, Totals, WindowSetting
+from driftmeter.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile import Profile
-from driftmeter.store.protocol import AddRows
+from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.summary import Summary
 from driftmeter.verdict import JudgeSettings
 
 START = 1_700_000_000_000
@@ -229,6 +231,61 @@ def test_a_deleted_model_is_forgotten(tier: Tier) -> None:
     tier.monitor.delete("m")
     with pytest.raises(UnknownModelError):
         tier.monitor.verdict("m")
+
+
+def test_a_model_that_another_replica_deleted_is_forgotten_too(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = (tier_of(tmp_path / "store.sqlite", clock) for _ in range(2))
+    two.monitor.compiled("m")
+    two.monitor._records.clear()  # half a second later
+    one.monitor.delete("m")
+    with pytest.raises(UnknownModelError):
+        two.monitor.compiled("m")
+    assert not two.monitor._compiled
+
+
+def test_the_tables_of_so_many_profiles_are_kept_at_once_and_no_more(
+    tier: Tier, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_module, "_MOST_COMPILED", 2)
+    for model in "abc":
+        tier.monitor.register(replace(profile, model=model))
+    first = tier.monitor.compiled("a")
+    tier.monitor.compiled("b")
+    assert tier.monitor.compiled("a") is first
+    tier.monitor.compiled("c")
+    assert {model for model, _ in tier.monitor._compiled} == {"a", "c"}
+    assert tier.monitor.compiled("a") is first
+
+
+def test_a_server_that_starts_with_a_profile_that_was_replaced_does_not_put_it_back(
+    tier: Tier, profile: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = Profile.fit(rows_of(5_000, seed=98), model="m")
+    assert tier.monitor.introduce(second).digest == second.digest
+    assert tier.monitor.introduce(second).digest == second.digest
+    assert not caplog.records
+    assert tier.monitor.introduce(profile).digest == second.digest
+    assert [record.getMessage() for record in caplog.records] == [
+        f"model m: profile {profile.digest} was replaced by {second.digest}, which stays the active one"
+    ]
+    assert tier.monitor.register(profile).digest == profile.digest
+
+
+def test_a_round_without_anything_to_fold_reads_no_profile(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    tier.send(rows_of(500), START)
+    tier.pass_time(35)
+    for name in ("unfolded", "profile", "progress"):
+        monkeypatch.delattr(SQLiteStore, name)
+    tier.pass_time(5)
+
+
+def test_coverage_is_a_share_whatever_sources_say(tier: Tier, profile: Profile) -> None:
+    summary = Summary.zero(profile.bins)
+    for number, totals in enumerate([Totals(2**53, 2**53), Totals(2**53, 0), Totals(5, 9)]):
+        pane = Pane(profile.digest, START, 10_000, f"s{number}", 0, summary, totals)
+        tier.monitor.store.commit([PutPane("m", pane)])
+    assert tier.monitor.coverage("m") == pytest.approx(0.5)
 
 
 def test_the_larger_of_the_two_windows_judges(tier_of: Callable[..., Tier]) -> None:

@@ -14,7 +14,6 @@ from driftmeter.panes import (
     DAY,
     HOUR,
     LATEST,
-    MAX_AHEAD,
     MINUTE,
     Pane,
     Slice,
@@ -74,6 +73,29 @@ def test_totals_add_up_by_reason() -> None:
 def test_negative_totals_are_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
         Totals.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({"observed": 2**53 + 1, "counted": 0, "dropped": {}}, "at most 2"),
+        ({"observed": 10**400, "counted": 0, "dropped": {}}, "at most 2"),
+        ({"observed": 5, "counted": 0, "dropped": {"x": 2**53 + 1}}, "at most 2"),
+        ({"observed": 5, "counted": 6, "dropped": {}}, "counted than observed"),
+        ({"observed": 5, "counted": 0, "dropped": {str(n): 1 for n in range(33)}}, "reasons"),
+        ({"observed": 5, "counted": 0, "dropped": {"x" * 65: 1}}, "reasons"),
+    ],
+)
+def test_totals_that_no_source_can_have_seen_are_refused(data: dict[str, object], wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        Totals.from_json(data)
+
+
+def test_sums_of_totals_can_be_brought_within_bounds() -> None:
+    largest = Totals(2**53, 2**53, {str(n): 2**53 for n in range(32)})
+    total = (largest + largest + Totals(1, 1, {"x" * 100: 1, "y": 2})).bounded()
+    assert Totals.from_json(total.to_json()) == total
+    assert Totals(9, 5, {"full": 4}).bounded() == Totals(9, 5, {"full": 4})
 
 
 def test_a_window_of_time_holds_the_slices_that_start_within_it() -> None:
@@ -194,8 +216,16 @@ def test_live_time_stands_still_while_halted() -> None:
     assert next_watermark(NOW, TIMING, 77, False, [500], halted_until=NOW + 1) == 500
 
 
-def test_a_log_from_the_far_future_closes_nothing_that_may_still_come() -> None:
-    assert next_watermark(NOW, TIMING, 0, False, [LATEST]) == NOW + MAX_AHEAD
+def test_a_log_from_the_far_future_does_not_close_the_present() -> None:
+    assert next_watermark(NOW, TIMING, 0, False, [LATEST]) == NOW
+    assert next_watermark(NOW, TIMING, 0, True, [LATEST]) == NOW - TIMING.lateness
+
+
+def test_a_log_that_is_behind_the_watermark_holds_other_logs_back_and_live_time_not() -> None:
+    assert next_watermark(NOW, TIMING, 500, True, [499]) == NOW - TIMING.lateness
+    assert next_watermark(NOW, TIMING, 500, False, [499, 700]) == 500
+    assert next_watermark(NOW, TIMING, 500, False, [499]) == 500
+    assert next_watermark(NOW, TIMING, 500, True, [500]) == 500
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,62 @@ def test_the_same_data_gives_the_same_profile_from_any_file(plain_frame: pl.Data
     csv.write_csv(table, tmp_path / "a.csv")
     expected = fit(plain_frame).digest
     assert [fit(read_table(tmp_path / name)).digest for name in ("a.parquet", "a.csv")] == [expected, expected]
+
+
+def _bad_profiles() -> dict[str, Any]:
+    def category(content: dict[str, Any]) -> dict[str, Any]:
+        return next(f for f in content["features"] if f["name"] == "city")
+
+    def scale(content: dict[str, Any], factor: int) -> None:
+        content["rows"] *= factor
+        for feature in content["features"]:
+            feature["counts"] = [count * factor for count in feature["counts"]]
+
+    def grow(content: dict[str, Any]) -> None:
+        for number, feature in enumerate(content["features"]):
+            feature.update(json.loads(json.dumps(content["features"][0])), name=f"n{number}")
+            feature["grid"]["cuts"] += [feature["grid"]["cuts"][-1]] * 900_000
+            feature["counts"] += [0] * 900_000
+
+    return {
+        "rows beyond 2**53": lambda content: scale(content, 2**50),
+        "rows as a float": lambda content: content.update(rows=128.0),
+        "rows as text": lambda content: content.update(rows="128"),
+        "once beyond the rows": lambda content: category(content)["grid"].update(once=129),
+        "once below 0": lambda content: category(content)["grid"].update(once=-1),
+        "too many bins": grow,
+        "model": lambda content: content.update(model="\ud800"),
+        "name": lambda content: content["features"][0].update(name="\ud800"),
+        "column": lambda content: content["features"][0].update(column="\ud800"),
+        "category": lambda content: category(content)["grid"]["categories"].__setitem__(0, "\udfff"),
+        "left out": lambda content: content.update(left_out={"\ud800": "excluded"}),
+        "why left out": lambda content: content.update(left_out={"x": "\ud800"}),
+        "why left out is no text": lambda content: content.update(left_out={"x": 3}),
+    }
+
+
+@pytest.mark.parametrize("name", _bad_profiles())
+def test_what_could_not_be_judged_or_stored_is_no_profile_whatever_its_digest(golden: Profile, name: str) -> None:
+    content = golden.to_json()
+    content = json.loads(json.dumps(content))
+    _bad_profiles()[name](content)
+    with pytest.raises(ProfileFormatError):
+        Profile.loads(signed(content))
+
+
+def test_codes_with_leading_zeros_are_text_from_csv_as_from_parquet(tmp_path: Path) -> None:
+    rows = 2_000
+    table = pa.table(
+        {
+            "zip": pa.array([f"{row % 7:05}" for row in range(rows)]),
+            "share": pa.array([0.5 * (row % 3) for row in range(rows)]),
+            "rooms": pa.array([row % 5 if row % 11 else None for row in range(rows)]),
+        }
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    csv.write_csv(table, tmp_path / "quoted.csv")
+    csv.write_csv(table, tmp_path / "bare.csv", csv.WriteOptions(quoting_style="none"))
+    expected = Profile.fit(table, model="m")
+    assert [feature.kind for feature in expected.features] == ["categorical", "numeric", "numeric"]
+    for name in ("a.parquet", "quoted.csv", "bare.csv"):
+        assert Profile.fit(read_table(tmp_path / name), model="m").digest == expected.digest

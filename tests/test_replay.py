@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,12 +54,13 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 def test_a_trace_is_in_order_of_time_and_knows_where_each_row_stood(
     profile: Profile, tmp_path: Path, name: str
 ) -> None:
-    rows = orders.orders(50, seed=2)
-    trace = load_trace(write(tmp_path / name, rows[::-1]), profile, limit=40)
+    rows = orders.orders(40, seed=2)
+    file = write(tmp_path / name, [*rows[::-1], *orders.orders(10, seed=3)])
+    trace = load_trace(file, profile, limit=40)
     assert len(trace) == 40
     assert trace.times is not None
     assert trace.times.tolist() == [parse_time(row["bestellt"]) for row in rows[:40]]
-    assert trace.places.tolist() == list(range(49, 9, -1))
+    assert trace.places.tolist() == list(range(39, -1, -1))
     assert set(trace.rows.column_names) == {"größe", "ville", "plz", "aktiv", "anzahl", "score"}
     assert trace.rows["größe"].to_pylist() == [row["größe"] for row in rows[:40]]
     assert trace.rows["plz"].to_pylist() == [row["plz"] for row in rows[:40]]
@@ -78,6 +80,22 @@ def test_times_may_be_numbers_text_or_date_times(profile: Profile, tmp_path: Pat
     trace = load_trace(file, profile, time="am")
     assert trace.times is not None
     assert trace.times.tolist() == [1714521600000, 1714521600500, 1714521601000]
+
+
+@pytest.mark.parametrize("when", [[1, 2, 3], [1714521600000, 1714521600500, 1714521601000], [20240501.0] * 3])
+def test_numbers_that_are_no_seconds_are_refused(profile: Profile, tmp_path: Path, when: list[Any]) -> None:
+    file = tmp_path / "o.parquet"
+    pl.DataFrame({"größe": [1.0, 2.0, 3.0], "am": when}).write_parquet(file)
+    with pytest.raises(InputError, match="time 'am': expected seconds since the epoch, of 1990 to 2100, got"):
+        load_trace(file, profile, time="am")
+
+
+def test_a_number_among_seconds_that_is_none_costs_its_row(profile: Profile, tmp_path: Path) -> None:
+    file = tmp_path / "o.parquet"
+    pl.DataFrame({"größe": [1.0, 2.0, 3.0, 4.0], "am": [1714521600, 0, None, 1714521601]}).write_parquet(file)
+    trace = load_trace(file, profile, time="am")
+    assert trace.places.tolist() == [0, 3]
+    assert [each.row for each in trace.rejected] == [1, 2]
 
 
 def test_dates_are_midnights(profile: Profile, tmp_path: Path) -> None:
@@ -345,7 +363,7 @@ def test_a_file_replayed_with_its_time_gets_the_verdict_of_a_check(
     rows = orders.orders(900, seed=5, taller=15)
     result = run(write(tmp_path / name, rows), "--url", url, "--model", model, "--keep-time", "--batch", 70)
     assert result.exit_code == 0, result.output
-    assert result.stdout == "900 rows sent, 900 accepted, 0 rejected, 0 late\n"
+    assert result.stdout == "900 rows: 900 accepted (0 of them late), 0 rejected, 0 not sent\n"
     expected = compare(profile, pa.Table.from_pylist(rows)).to_json()
     deadline = time.monotonic() + 10
     while True:
@@ -360,6 +378,23 @@ def test_a_file_replayed_with_its_time_gets_the_verdict_of_a_check(
         assert {**now, "since": None} == {**then, "since": None}
 
 
+def test_a_file_that_came_late_altogether_is_told_so(
+    server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path
+) -> None:
+    url, monitor = server
+    file = write(tmp_path / "o.csv", orders.orders(120, seed=5))
+    to = ("--url", url, "--model", model_of(monitor, profile, "twice"), "--keep-time")
+    assert run(file, *to).exit_code == 0
+    deadline = time.monotonic() + 10
+    while json.loads(monitor.verdict(to[3]))["rows"] < 120 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    again = run(file, *to, "--limit", 100)
+    assert again.exit_code == 0
+    first, hint = again.stdout.splitlines()
+    assert first == "100 rows: 100 accepted (100 of them late), 0 rejected, 0 not sent"
+    assert hint.startswith("  all rows that were accepted came late and are in no verdict: their panes are closed")
+
+
 def test_rows_moved_to_now_arrive_in_time_and_bad_ones_are_told(
     server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path
 ) -> None:
@@ -370,9 +405,10 @@ def test_rows_moved_to_now_arrive_in_time_and_bad_ones_are_told(
     result = run(write(tmp_path / "größe.csv", rows), "--url", url, "--model", model)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
-        "298 of 300 rows sent, 297 accepted, 3 rejected, 0 late",
+        "300 rows: 297 accepted (0 of them late), 3 rejected, 0 not sent",
         "  2 × größe: expected a number, got text ('n.v.') in row 5",
         "  1 × aktiv: expected true or false, got text ('perhaps') in row 7",
+        "  (the first row of the file is row 0)",
     ]
     totals = [source.totals for source in monitor.store.sources(model)]
     assert sum(each.counted for each in totals) == 297
@@ -385,7 +421,10 @@ def test_an_unknown_model_a_wrong_address_and_a_missing_file_are_one_line(
     file = write(tmp_path / "o.csv", orders.orders(3, seed=1))
     for arguments, message in (
         ((file, "--url", url, "--model", "shpo"), "unknown model 'shpo'; known: "),
-        ((file, "--url", "http://127.0.0.1:9", "--model", "shop"), "http://127.0.0.1:9 cannot be reached"),
+        (
+            (file, "--url", "http://127.0.0.1:9", "--model", "shop"),
+            "driftmeter: cannot reach http://127.0.0.1:9: connection refused",
+        ),
         ((file, "--url", "localhost:8001", "--model", "shop"), "url: expected http://host"),
         ((tmp_path / "no.csv", "--url", url, "--model", "shop"), "no.csv: expected a file, got nothing there"),
         ((file, "--url", url, "--model", "shop", "--time", "when"), "expected a column 'when'"),
@@ -411,8 +450,11 @@ def test_an_interrupt_stops_cleanly_with_a_summary(
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, "")
-    assert stdout.startswith("stopped: ")
-    assert " of 600 rows sent, " in stdout
+    found = re.fullmatch(
+        r"stopped: 600 rows: (\d+) accepted \(0 of them late\), 0 rejected, (\d+) not sent(; .*)?\n", stdout
+    )
+    assert found, stdout
+    assert int(found[1]) + int(found[2]) == 600
 
 
 def test_due_times_ascend(profile: Profile, tmp_path: Path) -> None:

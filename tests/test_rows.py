@@ -3,9 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -95,10 +97,10 @@ def test_a_number_is_a_number_of_whatever_type(numbers: Reader, value: object) -
     ("value", "description"),
     [
         ("1.5", "text ('1.5')"),
-        (True, "a boolean ('True')"),
+        (True, "a boolean (true)"),
         ([1.0], "a list"),
         ({"a": 1}, "an object"),
-        (10**400, f"a number ('1{'0' * 39}')"),
+        (10**400, f"a number (1{'0' * 39})"),
         pytest.param(10**5000, "a number", id="an integer too long to print"),
         ("x" * 100, f"text ('{'x' * 40}')"),
         (dt.date(2024, 1, 1), "date ('2024-01-01')"),
@@ -126,7 +128,7 @@ def test_a_rejection_says_row_field_expected_and_got(numbers: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "description"), [(None, "null"), ([1], "a list"), ("x", "text ('x')"), (3, "a number ('3')")]
+    ("record", "description"), [(None, "null"), ([1], "a list"), ("x", "text ('x')"), (3, "a number (3)")]
 )
 def test_a_row_that_is_no_object_is_rejected(numbers: Reader, record: Any, description: str) -> None:
     rows, rejected, _ = numbers.read_records([{"x": 1.0}, record])
@@ -224,7 +226,7 @@ def test_categories_of_integers_take_their_texts_too(codes: Reader) -> None:
 
 def test_a_boolean_is_no_category_of_integers(codes: Reader) -> None:
     assert bins(codes, [1]) == ["1"]  # now in the cache, where True would find it
-    assert got(codes, True) == "a boolean ('True')"
+    assert got(codes, True) == "a boolean (true)"
 
 
 def test_booleans_take_zero_and_one_and_their_texts(flags: Reader) -> None:
@@ -232,7 +234,7 @@ def test_booleans_take_zero_and_one_and_their_texts(flags: Reader) -> None:
     assert bins(flags, values) == ["true"] * 6 + ["false"] * 4 + ["missing", "false"]
 
 
-@pytest.mark.parametrize(("value", "description"), [(2, "a number ('2')"), ("yes", "text ('yes')"), ([], "a list")])
+@pytest.mark.parametrize(("value", "description"), [(2, "a number (2)"), ("yes", "text ('yes')"), ([], "a list")])
 def test_what_is_no_boolean_is_rejected(flags: Reader, value: object, description: str) -> None:
     assert got(flags, value) == description
 
@@ -348,3 +350,33 @@ def test_a_batch_of_nothing_but_bad_values_is_left_out_whole_and_described_in_pa
     rows, rejected, _ = Reader(profile).read_records([{"x": "no"}] * (MOST_REPORTED + 5) + [{"x": 1}])
     assert len(rejected) == MOST_REPORTED
     assert rows.index.tolist() == [MOST_REPORTED + 5]
+
+
+@pytest.mark.parametrize("value", [np.datetime64("NaT"), pd.NaT, pd.NA, Decimal("NaN"), None, math.nan])
+def test_what_frames_call_missing_is_missing(
+    numbers: Reader, cities: Reader, codes: Reader, flags: Reader, hours: Reader, value: object
+) -> None:
+    for reader in (numbers, cities, codes, flags, hours):
+        assert bins(reader, [value]) == ["missing"]
+
+
+def test_a_decimal_is_a_number_and_a_category(numbers: Reader, codes: Reader) -> None:
+    assert bins(numbers, [Decimal("1.5")]) == ["[1, 2)"]
+    assert bins(codes, [Decimal("2.0")]) == ["2"]
+
+
+def test_what_is_kept_of_texts_is_bounded(cities: Reader) -> None:
+    (cache,) = cities._cached.values()
+    bins(cities, [f"{number:02000}" for number in range(100)])
+    assert not cache
+    bins(cities, [f"c{number}" for number in range(25_000)])
+    assert 0 < len(cache) <= 10_000
+    wide = reader_of(**{f"c{number}": ["a"] for number in range(100)})
+    wide.read_records([{f"c{column}": f"v{row}" for column in range(100)} for row in range(1_500)])
+    assert sum(map(len, wide._cached.values())) <= 100_000
+
+
+def test_what_is_kept_of_shapes_is_bounded(numbers: Reader) -> None:
+    strange = [{"x": 1.0, **dict.fromkeys(map(str, range(1_000)))}, {"x": 1.0, "y" * 65: 0}, {"x": 1.0, "y": 0}]
+    assert [numbers.read_records([record])[2] for record in strange] == [1_000, 1, 1]
+    assert list(numbers._shapes) == [("x", "y")]

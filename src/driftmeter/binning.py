@@ -1,4 +1,4 @@
-"""Binning: values to bins, exactly as `searchsorted` on the cuts, several times faster.
+"""Binning: values to bins, exactly as `searchsorted` on the cuts, and faster: bench/binning.py compares the two.
 
 Each numeric feature's range is laid over with 1,024 equal cells. A value's cell is one multiplication and one
 addition; a table says how many cuts lie below that cell; what remains are the cuts within the cell, and one
@@ -157,15 +157,19 @@ class Binner:
             self._cuts.take(bins, out=cuts, mode="clip")
             np.greater_equal(block, cuts, out=above)
             np.add(bins, above, out=bins)
-        for position in self._steep:
-            column = block[:, position]
-            found = np.searchsorted(self._grids[position].edges, column, side="right")
-            found[np.isnan(column)] = 0
-            bins[:, position] = found + self._offsets[position]
+        if self._steep.size:
+            # one by one they would be read and written across the whole block
+            columns = np.ascontiguousarray(block[:, self._steep].T)
+            found = np.empty(columns.shape, dtype=np.intp)
+            for place, position in enumerate(self._steep):
+                found[place] = np.searchsorted(self._grids[position].edges, columns[place], side="right")
+            found[np.isnan(columns)] = 0
+            found += self._offsets[self._steep, np.newaxis]
+            bins[:, self._steep] = found.T
         return bins
 
 
 def _all_finite(block: Floats) -> bool:
-    # one sum is several times faster than testing each value, and never misses a NaN or an infinity
+    # one sum is faster than testing each value, and never misses a NaN or an infinity
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(block.sum()))

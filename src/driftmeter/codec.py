@@ -15,14 +15,16 @@ import numpy as np
 
 from driftmeter.errors import CodecError
 from driftmeter.panes import DAY, LATEST, Pane, Totals
+from driftmeter.profile import MOST_BINS
 from driftmeter.summary import Summary
 from driftmeter.types import JSON, Counts
 
 MAGIC = b"DMP"
 VERSION = 1
 _HEAD = struct.Struct("<3sBII")
-_MOST_BINS = 4_000_000
 _LARGEST = 2**63 - 1
+MOST_SEQUENCE = 2**62 - 1
+"""Above this a store could not count on."""
 
 
 def encode_counts(counts: Counts) -> bytes:
@@ -33,8 +35,8 @@ def encode_counts(counts: Counts) -> bytes:
 
 def decode_counts(data: bytes, bins: int) -> Counts:
     """Decompress exactly `bins` counts; raises CodecError on anything else, and never inflates more."""
-    if not 0 <= bins <= _MOST_BINS:
-        raise CodecError("counts", f"at most {_MOST_BINS} bins", str(bins))
+    if not 0 <= bins <= MOST_BINS:
+        raise CodecError("counts", f"at most {MOST_BINS} bins", str(bins))
     inflate = zlib.decompressobj()
     try:
         planes = inflate.decompress(data, 8 * bins + 1)
@@ -82,13 +84,13 @@ def decode_pane(data: bytes) -> Pane:
     try:
         header = json.loads(text)
         watermark = header["watermark"]
-        counts = decode_counts(body, _integer(header, "bins", _MOST_BINS))
+        counts = decode_counts(body, _integer(header, "bins", MOST_BINS))
         pane = Pane(
             _text(header, "digest"),
             _integer(header, "start", LATEST),
             _integer(header, "length", DAY),
             _text(header, "source"),
-            _integer(header, "sequence", _LARGEST),
+            _integer(header, "sequence", MOST_SEQUENCE),
             Summary(_integer(header, "rows", _LARGEST), counts),
             Totals.from_json(header["totals"]),
             None if watermark is None else _integer(header, "watermark", LATEST),

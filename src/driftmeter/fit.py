@@ -21,6 +21,11 @@ MIN_CATEGORY_ROWS = 30
 MOST_CATEGORIES = 128
 MOST_KNOWN = 10_000
 
+IDENTIFIER = "looks like an identifier: hardly a value comes twice"
+IDENTIFIER_ROWS = 1_000
+"""With fewer rows, categories that all differ may as well be chance."""
+IDENTIFIER_SHARE = 0.95
+
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
 
@@ -49,9 +54,11 @@ def fit_profile(
     for name, kind in kinds.items():
         if kind not in KINDS:
             raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {kind!r}")
+    include = None if include is None else list(include)
     wanted, left_out = _choose(
         data.columns, include, exclude, not_features={"label": label, "time": time}, mentioned=(prediction, *kinds)
     )
+    asked = {prediction, *kinds, *(include or ())}
     grids: list[tuple[str, Kind, Part | None, NumericGrid | CategoryGrid]] = []
     columns: dict[str, Column] = {}
     for name in wanted:
@@ -61,6 +68,10 @@ def fit_profile(
             left_out[name] = kind
             continue
         columns[name] = _as_kind(name, series, kind)
+        if kind == "categorical" and name not in asked and _is_identifier(columns[name], len(data)):
+            left_out[name] = IDENTIFIER
+            del columns[name]
+            continue
         grids.append(_grid(name, kind, series.dtype, columns[name], bins))
     drafts = tuple(
         Feature(
@@ -153,14 +164,21 @@ def _grid(
     if kind in ("hour", "weekday"):
         texts = tuple(str(value) for value in range(24 if kind == "hour" else 7))
         return name, "categorical", cast(Part, kind), CategoryGrid(texts, (), 0, "integer")
+    single = dtype == nw.Float32
     grid = CategoryGrid.fit(
-        _category_counts(name, column, _category_type(dtype)),
+        _category_counts(name, column, _category_type(dtype), single=single),
         dtype=_category_type(dtype),
         min_rows=MIN_CATEGORY_ROWS,
         most_bins=MOST_CATEGORIES,
         most_known=MOST_KNOWN,
+        single=single,
     )
     return name, "categorical", None, grid
+
+
+def _is_identifier(column: Column, rows: int) -> bool:
+    """Say whether nearly every row has a category of its own: nothing could ever drift there."""
+    return rows >= IDENTIFIER_ROWS and isinstance(column, Dictionary) and len(column.values) > IDENTIFIER_SHARE * rows
 
 
 def _category_type(dtype: nw.dtypes.DType) -> CategoryType:
@@ -169,7 +187,7 @@ def _category_type(dtype: nw.dtypes.DType) -> CategoryType:
     return "float" if dtype.is_numeric() else "boolean" if dtype == nw.Boolean else "string"
 
 
-def _category_counts(name: str, column: Column, dtype: CategoryType) -> dict[str, int]:
+def _category_counts(name: str, column: Column, dtype: CategoryType, *, single: bool) -> dict[str, int]:
     if isinstance(column, np.ndarray):
         distinct, inverse = np.unique(column, return_inverse=True)
         column = Dictionary(inverse.reshape(-1), tuple(distinct.tolist()))
@@ -179,8 +197,8 @@ def _category_counts(name: str, column: Column, dtype: CategoryType) -> dict[str
     counts: dict[str, int] = {}
     for value, count in zip(column.values, rows.tolist(), strict=True):
         try:
-            text = canonical(value, dtype)
-        except TypeError as error:
+            text = canonical(value, dtype, single=single)
+        except (TypeError, OverflowError) as error:
             raise ProfileError(f"column {name!r}: expected categories (texts or numbers), got {error}") from error
         if text is not None:
             counts[text] = counts.get(text, 0) + count

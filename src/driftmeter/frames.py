@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _EXACT = 2**53
 """Larger integers than this are not all float64, and may be somebody's identifiers."""
+_CODE = r"^\s*0[0-9]+\s*$"
 _SUFFIXES = (".parquet", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
 
 
@@ -105,6 +106,7 @@ def _values(series: nw.Series[Any]) -> Iterator[object]:
 def read_table(path: str | Path) -> pa.Table:
     """Read a CSV, TSV, Parquet or Arrow file, told by its ending; empty CSV cells are missing.
 
+    A CSV column with a cell such as 02556 is text: read as numbers, such codes would lose their zeros.
     Raises InputError naming the file where it cannot be read.
     """
     try:
@@ -122,8 +124,37 @@ def read_table(path: str | Path) -> pa.Table:
         if name.endswith((".arrow", ".feather")):
             return feather.read_table(path)
         parse = csv.ParseOptions(delimiter="\t" if name.endswith(".tsv") else ",")
-        return csv.read_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+        return _with_codes(
+            csv.read_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(strings_can_be_null=True)),
+            lambda texts: csv.read_csv(
+                path,
+                parse_options=parse,
+                convert_options=csv.ConvertOptions(
+                    strings_can_be_null=True, include_columns=texts, column_types=dict.fromkeys(texts, pa.string())
+                ),
+            ),
+        )
     except FileNotFoundError as error:
         raise InputError(str(path), "a file", "nothing there") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise InputError(str(path), f"a readable {path.suffix} file", str(error)) from error
+
+
+def _with_codes(table: pa.Table, read_texts: Callable[[list[str]], pa.Table]) -> pa.Table:
+    """Put back the text of those columns that were taken for numbers and have a cell with a leading zero."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    numbers = [
+        field.name
+        for field in table.schema
+        if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
+        and table.column_names.count(field.name) == 1
+    ]
+    if not numbers:
+        return table
+    texts = read_texts(numbers)
+    for name in numbers:
+        if compute.any(compute.match_substring_regex(texts[name], _CODE)).as_py():
+            table = table.set_column(table.schema.get_field_index(name), name, texts[name])
+    return table

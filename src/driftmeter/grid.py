@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from typing import Literal, Protocol, get_args
@@ -139,13 +140,15 @@ class CategoryGrid:
 
     `others` are the 64-bit hashes of the known categories without a bin of their own, ascending; None means
     that there were too many to keep, and then nothing is ever `unseen`. `once` is the number of categories
-    that the reference held exactly once: by Good–Turing, what `unseen` may expect.
+    that the reference held exactly once: by Good–Turing, what `unseen` may expect. `single` says that numbers
+    are rounded to float32 first, as the reference's were: 0.1 is not the same number as float32 and as float64.
     """
 
     categories: tuple[str, ...]
     others: tuple[int, ...] | None
     once: int = 0
     dtype: CategoryType = "string"
+    single: bool = False
 
     @property
     def size(self) -> int:
@@ -192,7 +195,13 @@ class CategoryGrid:
         packed = None
         if self.others is not None:
             packed = base64.b64encode(np.array(self.others, dtype="<u8").tobytes()).decode()
-        return {"categories": list(self.categories), "others": packed, "once": self.once, "dtype": self.dtype}
+        return {
+            "categories": list(self.categories),
+            "others": packed,
+            "once": self.once,
+            "dtype": self.dtype,
+            "single": self.single,
+        }
 
     @classmethod
     def from_json(cls, data: JSON) -> CategoryGrid:
@@ -202,18 +211,26 @@ class CategoryGrid:
             others = tuple(np.frombuffer(base64.b64decode(others), dtype="<u8").tolist())
         if data["dtype"] not in get_args(CategoryType) or not all(isinstance(each, str) for each in data["categories"]):
             raise ValueError(f"expected texts as categories, of type {get_args(CategoryType)}, got {data['dtype']!r}")
-        return cls(tuple(data["categories"]), others, int(data["once"]), data["dtype"])
+        return cls(tuple(data["categories"]), others, integer_of(data["once"]), data["dtype"], bool(data["single"]))
 
     @classmethod
     def fit(
-        cls, counts: dict[str, int], *, dtype: CategoryType, min_rows: int, most_bins: int, most_known: int
+        cls,
+        counts: dict[str, int],
+        *,
+        dtype: CategoryType,
+        min_rows: int,
+        most_bins: int,
+        most_known: int,
+        single: bool = False,
     ) -> CategoryGrid:
         """Give the most frequent categories bins of their own; `counts` maps canonical text to rows."""
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        own = tuple(text for text, rows in ranked[:most_bins] if rows >= min_rows)
-        rest = [text for text, _ in ranked[len(own) :]]
+        own = tuple(text for text, rows in ranked[:most_bins] if rows >= min_rows and is_utf8(text))
+        taken = set(own)
+        rest = [text for text in counts if text not in taken] if len(counts) <= most_known else []
         others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
-        return cls(own, others, sum(rows == 1 for rows in counts.values()), dtype)
+        return cls(own, others, sum(rows == 1 for rows in counts.values()), dtype, single)
 
     @classmethod
     def boolean(cls) -> CategoryGrid:
@@ -228,7 +245,37 @@ def hash64(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
-def canonical(value: object, dtype: CategoryType) -> str | None:
+def is_utf8(text: str) -> bool:
+    """Say whether a text can be written: JSON and pandas may hold half a surrogate pair, which can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def integer_of(value: object) -> int:
+    """Return a number of rows as JSON had it; raises ValueError where it is none that a float could carry too."""
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise ValueError(f"expected an integer from 0 to 2**53 - 1, got {str(value)[:40]}")
+    return value
+
+
+def is_missing(value: object) -> bool:
+    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA."""
+    if value is None:
+        return True
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    # told by name: pandas need not be there, and its NA is not even unequal to itself
+    return type(value).__name__ in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
+
+
+def canonical(value: object, dtype: CategoryType, *, single: bool = False) -> str | None:
     """Return the one text form of a category, or None where it is missing.
 
     Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and
@@ -245,17 +292,18 @@ def canonical(value: object, dtype: CategoryType) -> str | None:
             raise TypeError("a boolean")
         return "true" if value else "false"
     if isinstance(value, str):
-        return _canonical_text(value, dtype)
-    if isinstance(value, int | np.integer):
+        return _canonical_text(value, dtype, single=single)
+    if is_missing(value):
+        return None
+    if isinstance(value, int | np.integer) and not isinstance(value, np.timedelta64):
         value = int(value)
-    elif isinstance(value, float | np.floating):
-        value = float(value)
-        if math.isnan(value):
-            return None
-        if value.is_integer():
-            value = int(value)
+    elif isinstance(value, float | np.floating | Decimal):
+        # through Decimal's own integer: beyond 2**53 a float would merge neighbours
+        value = int(value) if float(value).is_integer() else float(value)
     else:
         raise TypeError(f"a {type(value).__name__}")
+    if single:
+        return _single_text(float(value))
     if dtype == "boolean":
         if value not in (0, 1):
             raise TypeError(f"the number {value}")
@@ -263,7 +311,13 @@ def canonical(value: object, dtype: CategoryType) -> str | None:
     return str(value)
 
 
-def _canonical_text(text: str, dtype: CategoryType) -> str:
+def _single_text(number: float) -> str:
+    with np.errstate(over="ignore"):  # beyond float32 is infinite there too
+        rounded = np.float32(number)
+    return str(int(rounded)) if float(rounded).is_integer() else str(rounded)
+
+
+def _canonical_text(text: str, dtype: CategoryType, *, single: bool) -> str:
     if dtype == "string":
         return text
     if dtype == "boolean":
@@ -277,6 +331,8 @@ def _canonical_text(text: str, dtype: CategoryType) -> str:
         number = float(text)
     except ValueError:
         return text
+    if single:
+        return _single_text(number)
     if math.isfinite(number) and number.is_integer():
         # through int where the text is one: beyond 2**53 a float would merge neighbours
         return str(int(text)) if text.strip().lstrip("+-").isdecimal() else str(int(number))

@@ -6,6 +6,7 @@ Knows nothing of HTTP, and of time only what the store says.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from driftmeter.binning import Binner
 from driftmeter.drift import FeatureScores, Scorer
-from driftmeter.errors import InputError
+from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.panes import Slice, Timing, Window, WindowSetting, iso
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
@@ -28,6 +29,10 @@ from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
+_MOST_COMPILED = 64
+"""Profiles whose tables are kept at once: those used last."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,27 @@ class DriftMonitor:
         self._stopwatch = stopwatch
         self._records: dict[str, tuple[float, ModelRecord]] = {}
         self._compiled: dict[tuple[str, str], Compiled] = {}
+        self._keeping = threading.Lock()
         self._folding = threading.Lock()
 
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:
         """Keep a profile and make it its model's active one."""
-        self.store.register(profile.model, profile.digest, profile.dumps(), self.timing)
+        return self._register(profile, again=True)
+
+    def introduce(self, profile: Profile) -> ModelRecord:
+        """Register a profile unless its model had it before and has another one now: that one stays."""
+        record = self._register(profile, again=False)
+        if record.digest != profile.digest:
+            _log.warning(
+                "model %s: profile %s was replaced by %s, which stays the active one",
+                *(profile.model, profile.digest, record.digest),
+            )
+        return record
+
+    def _register(self, profile: Profile, *, again: bool) -> ModelRecord:
+        self.store.register(profile.model, profile.digest, profile.dumps(), self.timing, again=again)
         self._records.pop(profile.model, None)
         return self.store.model(profile.model)
 
@@ -73,27 +92,40 @@ class DriftMonitor:
         """Return a model as the store knew it at most half a second ago; raises UnknownModelError."""
         found = self._records.get(model)
         if found is None or self._stopwatch() - found[0] > _RECORD_SECONDS:
-            self._records.pop(model, None)
-            found = self._records[model] = (self._stopwatch(), self.store.model(model))
+            try:
+                found = self._records[model] = (self._stopwatch(), self.store.model(model))
+            except UnknownModelError:  # deleted, maybe through another replica
+                self._forget(model)
+                raise
         return found[1]
 
     def delete(self, model: str) -> None:
         """Forget a model; raises UnknownModelError."""
         self.store.delete(model)
+        self._forget(model)
+
+    def _forget(self, model: str) -> None:
         self._records.pop(model, None)
-        for key in [key for key in self._compiled if key[0] == model]:
-            self._compiled.pop(key, None)
+        with self._keeping:
+            for key in [key for key in self._compiled if key[0] == model]:
+                del self._compiled[key]
 
     def compiled(self, model: str, digest: str | None = None) -> Compiled:
         """Return the tables of a profile, by default the active one's; raises UnknownModelError,
         UnknownProfileError."""
         record = self.record(model)
         digest = digest or record.digest
-        found = self._compiled.get((model, digest))
-        if found is None or found.timing != record.timing:
-            profile = Profile.loads(self.store.profile(model, digest))
-            found = Compiled(profile, Reader(profile), Binner(profile), Scorer(profile.features), record.timing)
+        with self._keeping:
+            found = self._compiled.pop((model, digest), None)
+            if found is not None and found.timing == record.timing:
+                self._compiled[model, digest] = found  # now the last to be dropped
+                return found
+        profile = Profile.loads(self.store.profile(model, digest))
+        found = Compiled(profile, Reader(profile), Binner(profile), Scorer(profile.features), record.timing)
+        with self._keeping:
             self._compiled[model, digest] = found
+            while len(self._compiled) > _MOST_COMPILED:
+                del self._compiled[next(iter(self._compiled))]
         return found
 
     # --- rows
@@ -121,7 +153,7 @@ class DriftMonitor:
         """Close what is due and fold it; return whether there is a newer verdict. Raises StoreError."""
         self.store.freeze(model)
         with self._folding:  # two threads of one process would only do the same work twice
-            folded = [self._fold_all(model, digest) for digest in self.store.digests(model)]
+            folded = [self._fold_all(model, digest) for digest in self.store.pending(model)]
         return any(folded)
 
     def _fold_all(self, model: str, digest: str) -> bool:
@@ -233,11 +265,12 @@ class DriftMonitor:
 
     def acknowledge(self, model: str, incident: str, note: str = "") -> JSON:
         """Remember that somebody has seen an incident; raises InputError where there is no such one."""
-        known = [each["id"] for each in self.incidents(model)]
+        known = {each["id"]: each for each in self.incidents(model)}
         if incident not in known:
             raise InputError("incident", f"one of {', '.join(known) or 'none yet'}", repr(incident))
         self.store.acknowledge(model, incident, self.store.now(), note)
-        return next(each for each in self.incidents(model) if each["id"] == incident)
+        at, first = self.store.acknowledged(model)[incident]
+        return {**known[incident], "acknowledged": {"at": iso(at), "note": first}}
 
     def coverage(self, model: str) -> float | None:
         """Return the share of the rows that sources observed which is in the verdicts; None before any row."""

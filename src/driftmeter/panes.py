@@ -24,6 +24,11 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DAY, HOUR))
 RETENTION: Milliseconds = 90 * DAY
 
+MOST_ROWS = 2**53
+"""Totals stay within what every JSON reader can tell apart."""
+MOST_REASONS = 32
+LONGEST_REASON = 64
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -59,17 +64,37 @@ class Totals:
             dropped[reason] = dropped.get(reason, 0) + rows
         return Totals(self.observed + other.observed, self.counted + other.counted, dropped)
 
+    def bounded(self) -> Totals:
+        """Return totals that `from_json` takes: sums of some that it took may be larger, or have more reasons."""
+        dropped: dict[str, int] = {}
+        for place, (reason, rows) in enumerate(sorted(self.dropped.items())):
+            fits = len(self.dropped) <= MOST_REASONS or place < MOST_REASONS - 1
+            name = reason[:LONGEST_REASON] if fits else "other"
+            dropped[name] = min(MOST_ROWS, dropped.get(name, 0) + rows)
+        observed = min(MOST_ROWS, self.observed)
+        return Totals(observed, min(observed, self.counted), dropped)
+
+    def dropped_since(self, earlier: Totals) -> dict[str, int]:
+        """Return by how much each reason has grown since an earlier state of the same source."""
+        growth = {reason: rows - earlier.dropped.get(reason, 0) for reason, rows in self.dropped.items()}
+        return {reason: rows for reason, rows in growth.items() if rows > 0}
+
     def to_json(self) -> JSON:
         """Plain JSON."""
         return {"observed": self.observed, "counted": self.counted, "dropped": dict(sorted(self.dropped.items()))}
 
     @classmethod
     def from_json(cls, data: JSON) -> Totals:
-        """Read what `to_json` wrote; raises ValueError on negative or missing numbers."""
+        """Read what `to_json` wrote; raises ValueError on what no source can have seen."""
+        if len(data["dropped"]) > MOST_REASONS or any(len(reason) > LONGEST_REASON for reason in data["dropped"]):
+            raise ValueError(f"expected at most {MOST_REASONS} reasons of at most {LONGEST_REASON} characters")
         dropped = {str(reason): int(rows) for reason, rows in data["dropped"].items()}
         totals = cls(int(data["observed"]), int(data["counted"]), dropped)
-        if min(totals.observed, totals.counted, *dropped.values(), 0) < 0:
-            raise ValueError("expected totals of at least 0")
+        every = (totals.observed, totals.counted, *dropped.values())
+        if min(every) < 0 or max(every) > MOST_ROWS:
+            raise ValueError("expected totals of at least 0 and at most 2**53")
+        if totals.counted > totals.observed:
+            raise ValueError("expected no more rows counted than observed")
         return totals
 
 
@@ -140,7 +165,7 @@ class WindowSetting:
         end = slices[-1].end if slices else 0
         first, rows = len(slices), 0
         for position in range(len(slices) - 1, -1, -1):
-            enough = rows >= self.rows and slices[position].start < end - self.length
+            enough = self.reached(rows, slices[position].start, end)
             if enough and first < len(slices):  # the newest slice always counts, however long it is
                 break
             first, rows = position, rows + slices[position].summary.rows
@@ -188,12 +213,13 @@ def next_watermark(
 
     `live` says that a source without a watermark of its own was heard of lately, `logs` are the watermarks of
     the sources that read a log. Live time stands still until `halted_until`: after the store was away,
-    sources first catch up. No log can close what is further ahead than a row may be.
+    sources first catch up. A log that is behind the watermark does not hold live time back, since all its rows
+    are late anyway; other logs wait for it. And no log can close what is still ahead.
     """
-    candidates = list(logs)
+    candidates = [mark for mark in logs if mark >= frozen or not live]
     if live:
         candidates.append(now - timing.lateness if now >= halted_until else frozen)
-    return max(frozen, min(min(candidates, default=frozen), now + MAX_AHEAD))
+    return max(frozen, min(min(candidates, default=frozen), now))
 
 
 def iso(time: Milliseconds) -> str:

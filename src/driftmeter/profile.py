@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from driftmeter.errors import ProfileError, ProfileFormatError
-from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
 from driftmeter.types import JSON, Counts, Kind, Role
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = "driftmeter-profile"
 VERSION = 1
+MOST_BINS = 4_000_000
+"""Of all features together: larger panes are not read either."""
 
 Part = Literal["hour", "weekday"]
 
@@ -73,7 +75,7 @@ class Feature:
             if not isinstance(data[key], str):
                 raise TypeError(f"{key}: expected a text, got {data[key]!r}")
         grid = (NumericGrid if data["kind"] == "numeric" else CategoryGrid).from_json(data["grid"])
-        counts = tuple(int(count) for count in data["counts"])
+        counts = tuple(map(integer_of, data["counts"]))
         if len(counts) != grid.size:
             raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
         return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"])
@@ -110,6 +112,20 @@ class Profile:
             raise ProfileError(f"no column can be monitored; left out: {dict(self.left_out)}")
         if self.rows < 1:
             raise ProfileError("the reference has no rows")
+        if self.bins > MOST_BINS:
+            raise ProfileError(f"expected at most {MOST_BINS:,} bins in all features, got {self.bins:,}")
+        for text in self._texts():
+            if not is_utf8(text):
+                raise ProfileError(f"expected texts that can be written as UTF-8, got {text[:40]!r}")
+
+    def _texts(self) -> Iterator[str]:
+        yield self.model
+        for column, reason in self.left_out.items():
+            yield from (column, reason)
+        for feature in self.features:
+            yield from (feature.name, feature.column)
+            if isinstance(feature.grid, CategoryGrid):
+                yield from feature.grid.categories
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -175,14 +191,17 @@ class Profile:
         try:
             profile = cls(
                 content["model"],
-                int(content["rows"]),
+                integer_of(content["rows"]),
                 tuple(Feature.from_json(feature) for feature in content["features"]),
                 dict(content["left_out"]),
                 content["independent"] is True,
             )
-            wrong = [f.name for f in profile.features if min(f.counts) < 0 or sum(f.counts) != profile.rows]
+            wrong = [f.name for f in profile.features if sum(f.counts) != profile.rows]
             if wrong:
                 raise ValueError(f"feature {wrong[0]!r}: expected counts of {profile.rows} rows")
+            for feature in profile.features:
+                if isinstance(feature.grid, CategoryGrid) and feature.grid.once > profile.rows:
+                    raise ValueError(f"feature {feature.name!r}: more categories that came once than rows")
             true_digest = profile.digest
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ProfileFormatError(f"the profile is damaged: {type(error).__name__}: {error}") from error

@@ -9,18 +9,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.grid import CategoryGrid, NumericGrid, canonical
+from driftmeter.grid import CategoryGrid, NumericGrid, canonical, is_missing
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.types import JSON, Codes, Floats
 
-_MOST_CACHED = 65_536
-_MOST_SHAPES = 1_024
+_MOST_CACHED = 10_000
+_MOST_CACHED_IN_ALL = 100_000
+_LONGEST_CACHED = 64
+"""Longer texts are looked up anew each time: what is kept of strangers' data must be bounded in bytes."""
+_MOST_SHAPES = 64
 MOST_REPORTED = 1_000
 """How many unreadable values of a batch are described; the rows of all of them are left out."""
 _NUMBER_TYPES = frozenset([float, int, type(None)])
@@ -85,7 +89,9 @@ class Reader:
         self._single = np.array([f.grid.single for f in self.numeric if isinstance(f.grid, NumericGrid)], bool)
         # most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
+        self._longest_shape = 2 * len(self.names) + 64
         self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.others}
+        self._most_cached = min(_MOST_CACHED, _MOST_CACHED_IN_ALL // max(1, len(self.others)))
 
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as mappings.
@@ -122,9 +128,12 @@ class Reader:
         shape = tuple(record)
         found = self._shapes.get(shape)
         if found is None:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            found = self._shapes[shape] = sum(name not in self._known for name in shape)
+            strange = [name for name in shape if name not in self._known]
+            found = len(strange)
+            if len(shape) <= self._longest_shape and all(map(_is_short, strange)):
+                if len(self._shapes) >= _MOST_SHAPES:
+                    self._shapes.clear()
+                self._shapes[shape] = found
         return found
 
     def _finish(
@@ -195,15 +204,25 @@ class Reader:
             grid = feature.grid
             assert isinstance(grid, CategoryGrid)
             try:
-                text = _part(value, feature.part) if feature.part else canonical(value, grid.dtype)
+                text = _part(value, feature.part) if feature.part else canonical(value, grid.dtype, single=grid.single)
             except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
                 found = -1
             else:
                 found = grid.bin_of(text)
-            if len(cache) >= _MOST_CACHED:
-                cache.clear()
-            cache[key] = found
+            if _is_short(value):
+                if len(cache) >= self._most_cached:
+                    cache.clear()
+                cache[key] = found
         return found
+
+
+def _is_short(value: object) -> bool:
+    """Say whether a value is small enough to be kept."""
+    if type(value) is str:
+        return len(value) <= _LONGEST_CACHED
+    if type(value) is int:
+        return value.bit_length() <= 64
+    return isinstance(value, bool | float | np.number | np.bool_)
 
 
 def _check_column(name: str, column: Column) -> None:
@@ -238,9 +257,11 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
             pass  # an integer beyond float64: found below
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
-        if value is None:
+        if is_missing(value):
             continue
-        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+        if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(
+            value, int | float | np.number | Decimal
+        ):
             bad.add(row, name, "a number", value)
             continue
         try:
@@ -260,23 +281,26 @@ def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> No
 
 def describe(value: object) -> str:
     """Say what came, in few words, for an error message."""
-    names = {str: "text", bool: "a boolean", dict: "an object", list: "a list", type(None): "null"}
+    names = {str: "text", dict: "an object", list: "a list", type(None): "null"}
     kind = names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
     if value is None or isinstance(value, dict | list):
         return kind
+    if isinstance(value, bool):
+        return "a boolean (true)" if value else "a boolean (false)"
     try:
-        return f"{kind} ({str(value)[:40]!r})"
+        text = str(value)[:40]
+        return f"{kind} ({text if kind == 'a number' else repr(text)})"
     except ValueError:  # an integer of more digits than Python cares to print
         return kind
 
 
 def _part(value: object, part: Part) -> str | None:
+    if is_missing(value):
+        return None
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
     elif isinstance(value, np.number):
         value = value.item()
-    if value is None or value != value:  # NaN, and pandas' NaT
-        return None
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if isinstance(value, str):

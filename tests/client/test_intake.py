@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ UNREADABLE = {
     "before 1970": -5,
     "boolean": True,
     "date": dt.date(2023, 1, 1),
+    "numpy beyond the calendar": np.datetime64(10**6, "Y"),
 }
 
 
@@ -84,6 +86,10 @@ def test_a_timestamp_that_cannot_be_read_makes_the_row_invalid(profile: Profile,
         np.int64(NOW // 1000),
         "2023-11-14T22:13:20Z",
         dt.datetime(2023, 11, 14, 22, 13, 20, tzinfo=dt.UTC),
+        np.datetime64("2023-11-14T22:13:20"),
+        np.datetime64("2023-11-14T22:13:20", "ns"),
+        pandas.Timestamp("2023-11-14T22:13:20Z"),
+        pandas.Timestamp("2023-11-14T22:13:20"),
     ],
 )
 def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: Any) -> None:
@@ -93,7 +99,9 @@ def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: A
     assert (start, summary.rows) == (NOW, 1)
 
 
-@pytest.mark.parametrize("timestamp", [None, float("nan"), np.float64("nan"), pandas.NaT])
+@pytest.mark.parametrize(
+    "timestamp", [None, float("nan"), np.float64("nan"), pandas.NaT, pandas.NA, np.datetime64("NaT")]
+)
 def test_a_missing_timestamp_is_now(profile: Profile, timestamp: Any) -> None:
     batch = Intake(profile).read([(dict(ROW), None, timestamp, 5.0)])
     assert (batch.times.tolist(), batch.stamped.tolist(), batch.invalid) == ([5_000.0], [True], 0)
@@ -156,3 +164,15 @@ def test_panes_partition_the_rows(stamps: list[float]) -> None:
         inside = [s for s in stamps if start is not None and start <= int(s * 1000) < start + TIMING.pane]
         assert summary.rows == len(inside)
         assert summary.check(PROFILE) is None
+
+
+def test_texts_that_never_come_again_are_not_kept(profile: Profile) -> None:
+    intake = Intake(profile)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for start in range(0, 20_000, 250):
+            intake.read([({**ROW, "city": f"{start + row:02000}"}, None, None, 0.0) for row in range(250)])
+        assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
+    finally:
+        tracemalloc.stop()

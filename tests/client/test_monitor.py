@@ -18,6 +18,8 @@ from client.test_intake import GARBAGE
 from client.tier import Refusal, Tier
 from driftmeter.binning import Binner
 from driftmeter.client import Monitor
+from driftmeter.client.intake import Intake
+from driftmeter.client.transport import AwayError, Http
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
@@ -607,3 +609,88 @@ def test_proxies_of_the_environment_are_not_for_the_tier(
     monitor = monitor_of(profile)
     monitor.observe(ROW)
     assert monitor.flush()
+
+
+# --- what is lost for good
+
+
+def test_what_is_not_acknowledged_at_the_end_is_dropped(tier: Tier, profile: Profile) -> None:
+    tier.stop()
+    monitor = Monitor(tier.url, profile=profile)
+    monitor.observe_many([ROW] * 10)
+    assert monitor.stats()["waiting"] == 10
+    assert not monitor.close(0.3)
+    monitor.observe(ROW)
+    stats = monitor.stats()
+    assert {name: stats[name] for name in ("observed", "counted", "waiting", "dropped", "dropped_closed")} == {
+        "observed": 11, "counted": 0, "waiting": 0, "dropped": 11, "dropped_closed": 11,
+    }  # fmt: skip
+
+
+def test_counted_panes_that_are_not_acknowledged_at_the_end_are_dropped(tier: Tier, profile: Profile) -> None:
+    monitor = Monitor(tier.url, profile=profile, interval=60.0)
+    monitor.observe_many([ROW] * 4)
+    assert monitor.flush()
+    tier.stop()
+    monitor.observe_many([ROW] * 3)
+    assert not monitor.close(0.5)
+    stats = monitor.stats()
+    assert (stats["counted"], stats["waiting"], stats["dropped_closed"], stats["observed"]) == (4, 0, 3, 7)
+
+
+def test_where_the_tier_hangs_the_end_is_the_end_too(silence: str, profile: Profile) -> None:
+    monitor = Monitor(silence, profile=profile, timeout=30.0)
+    monitor.observe(ROW)
+    assert not monitor.close(0.3)
+    assert (monitor.stats()["waiting"], monitor.stats()["dropped_closed"]) == (0, 1)
+
+
+def test_a_batch_that_cannot_be_counted_is_booked_once(
+    tier: Tier, profile: Profile, monitor_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = monitor_of(profile)
+    count, failures = Intake.count, iter([True, True])
+
+    def failing(*args: Any) -> Any:
+        parts = list(count(*args))
+        yield parts[0]
+        if next(failures, False):
+            raise RuntimeError("in the middle")
+        yield from parts[1:]
+
+    monkeypatch.setattr(Intake, "count", failing)
+    now = time.time()
+    for _ in range(3):
+        for back in (0, 20):
+            monitor.observe(ROW, timestamp=now - back)
+        monitor.flush()
+    wait_for(lambda: monitor.flush())
+    stats = monitor.stats()
+    assert (stats["observed"], stats["counted"], stats["dropped_invalid"]) == (6, 2, 4)
+    assert tier.summary(profile).rows == 2
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_server_that_is_not_there_is_said_in_plain_words(
+    profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    monitor_of(profile, url=url).observe(ROW)
+    wait_for(lambda: bool(caplog.records))
+    expected = f"model 'm': no report gets through, trying on: cannot reach {url}: connection refused"
+    assert caplog.records[0].getMessage() == expected
+
+
+def test_every_way_of_not_answering_has_its_words(silence: str) -> None:
+    def said(url: str) -> str:
+        with pytest.raises(AwayError) as caught:
+            Http(url, None)("GET", "/", None, "", 0.2)
+        return str(caught.value)
+
+    assert said(silence) == f"cannot reach {silence}: no answer in time"
+    assert said("http://nowhere.invalid") == "cannot reach http://nowhere.invalid: unknown host"
+    assert "<" not in said(silence.replace("http:", "https:"))

@@ -21,6 +21,7 @@ class Seen:
 class Answer:
     status: int
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -107,6 +108,7 @@ def ask(url: str, method: str = "GET", body: bytes | None = None, headers: dict[
     try:
         connection.request(method, url.partition(parts.netloc)[2], body, headers or {})
         response: HTTPResponse = connection.getresponse()
-        return Answer(response.status, response.read())
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, response.read(), headers)
     finally:
         connection.close()

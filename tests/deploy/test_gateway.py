@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import time
@@ -63,6 +64,7 @@ def test_target_and_body_arrive_as_they_were_sent(gateway: Gateway, one: Replica
         ("GET", "/v1/models", {}),
         ("PUT", PANE, {}),
         ("POST", ROWS, {"Idempotency-Key": "k"}),
+        ("POST", ROWS, {"Idempotency-Key": "0"}),
     ],
 )
 def test_what_may_be_sent_twice_survives_a_server_that_hangs_up(
@@ -111,6 +113,37 @@ def test_an_answer_of_the_server_itself_is_passed_on(gateway: Gateway, one: Repl
             answer = ask(gateway.metric_url + ROWS, "POST", b"{}", headers)
             assert answer.status == status
             assert answer.text in {"one", "two"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_servers_that_all_cannot_say_so_themselves(
+    gateway: Gateway, one: Replica, two: Replica, status: int, headers: dict[str, str]
+) -> None:
+    one.does.status = two.does.status = status
+    answer = ask(gateway.metric_url + ROWS, "POST", b"{}", headers)
+    assert answer.status == status
+    assert answer.text in {"one", "two"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+def test_what_the_gateway_itself_refuses_is_a_problem(
+    gateway: Gateway, one: Replica, two: Replica, headers: dict[str, str]
+) -> None:
+    large = bytes((50 << 20) + 1)
+    for url, limit in ((f"{gateway.prediction_url}/get-prediction", "1 MB"), (gateway.metric_url + ROWS, "50 MB")):
+        answer = ask(url, "POST", large, headers)
+        assert (answer.status, answer.headers["content-type"]) == (413, "application/problem+json")
+        detail = f"body: expected at most {limit}, got more"
+        assert json.loads(answer.body) == {"title": "Content Too Large", "status": 413, "detail": detail}
+    one.close()
+    two.close()
+    for url, tier in ((f"{gateway.prediction_url}/get-prediction", "model"), (gateway.metric_url + ROWS, "metric")):
+        answer = ask(url, "POST", b"{}", headers)
+        assert (answer.status, answer.headers["content-type"]) == (502, "application/problem+json")
+        assert answer.headers["retry-after"] == "1"
+        detail = f"gateway: expected an answer of a {tier} server, got none that can be reached"
+        assert json.loads(answer.body) == {"title": "Bad Gateway", "status": 502, "detail": detail}
 
 
 def test_bodies_over_the_limit_are_refused_and_reach_nobody(gateway: Gateway, one: Replica, two: Replica) -> None:

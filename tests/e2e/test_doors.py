@@ -109,6 +109,7 @@ def make_rows(seed: int, count: int, shift: float = 0.0) -> list[dict[str, Any]]
             "city": rng.choice(["Ulm", "Bonn", "Köln", "Trier"]).item() if rng.random() > 0.02 else None,
             "member": bool(rng.random() < 0.3),
             "branch": int(rng.integers(1, 5)),
+            "rate": rng.choice([0.1, 0.2, 0.7]).item(),
         }
         for _ in range(count)
     ]
@@ -123,6 +124,7 @@ def table_of(rows: list[dict[str, Any]], times: list[int] | None = None) -> pa.T
             "city": pa.dictionary(pa.int32(), pa.string()),
             "member": pa.bool_(),
             "branch": pa.int64(),
+            "rate": pa.float32(),
         }
     )
     table = pa.Table.from_pylist(rows, schema=schema)
@@ -133,7 +135,9 @@ def table_of(rows: list[dict[str, Any]], times: list[int] | None = None) -> pa.T
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return Profile.fit(table_of(make_rows(0, 10_000)), model="m", kinds={"branch": "categorical"})
+    return Profile.fit(
+        table_of(make_rows(0, 10_000)), model="m", kinds={"branch": "categorical", "rate": "categorical"}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -99,3 +99,33 @@ def test_every_example_is_in_the_readme_and_has_a_test_here() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert f"({path.name})" in readme
         assert path.stem in tests
+
+
+def run_batch_loop(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / "batch_loop.py"), *arguments],
+        env={"DRIFTMETER_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("nowhere.jsonl",)])
+def test_the_batch_loop_says_how_it_is_called(tier: Tier, arguments: tuple[str, ...]) -> None:
+    done = run_batch_loop(tier.url, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: python batch_loop.py")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_batch_loop_gives_up_in_time_and_says_what_was_lost(tier: Tier, tmp_path: Path) -> None:
+    path = tmp_path / "applicants.jsonl"
+    path.write_text((json.dumps(APPLICANTS[0]) + "\n") * 5_000)
+    tier.stop()
+    begun = time.monotonic()
+    done = run_batch_loop(tier.url, str(path))
+    assert time.monotonic() - begun < 14
+    assert (done.returncode, done.stdout) == (1, "0 rows counted, 0 of them late, 5000 dropped\n")
+    assert done.stderr.count("does not answer") == 1

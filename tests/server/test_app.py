@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from pathlib import Path
 
 import httpx
@@ -9,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from driftmeter.monitor import DriftMonitor
 from driftmeter.server import docs
 from driftmeter.server.exposition import FAMILIES, PREFIX
+from driftmeter.server.probe import Probe
 from server.harness import Client
 from server.test_write_routes import ROWS, problem_of
 
@@ -120,3 +123,28 @@ def test_a_server_is_ready_when_the_store_answers_and_verdicts_are_kept_up(clien
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]) == (503, {"store": True, "evaluation": False})
     del client.monitor.store.models
+
+
+def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(
+    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, asked = threading.Event(), list[str]()
+
+    def stuck() -> None:
+        asked.append(threading.current_thread().name)
+        assert go.wait(10)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(monitor.store, "ping", stuck)
+        probe = Probe(monitor.store, seconds=0.02)
+        assert [await probe.answers() for _ in range(5)] == [False] * 5
+        assert not any(await asyncio.gather(probe.answers(), probe.answers()))
+        assert [name.rpartition("_")[0] for name in asked] == ["driftmeter-probe"]
+        go.set()
+        await asyncio.sleep(0.05)
+        assert await probe.answers()
+        monkeypatch.setattr(monitor.store, "ping", lambda: 1 / 0)
+        assert not await probe.answers()
+        probe.close()
+
+    asyncio.run(scenario())

@@ -13,6 +13,7 @@ from driftmeter.server.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
 from driftmeter.store.protocol import AddRows, Receipt, Write
+from driftmeter.summary import Summary
 
 
 class Commits:
@@ -122,6 +123,28 @@ def test_more_writes_than_may_wait_are_refused_at_once() -> None:
             await committer.commit(write())
         commits.go.set()
         await asyncio.gather(first, *waiting)
+        await committer.drain()
+
+    asyncio.run(scenario())
+
+
+def test_waiting_writes_are_bounded_by_the_bytes_of_their_counts() -> None:
+    counts = Summary.zero(1_000)
+    heavy = AddRows("w", "digest", "source", ((0, counts), (1, counts)), Totals())
+
+    async def scenario() -> None:
+        commits = Commits()
+        commits.go.clear()
+        committer = committer_of(commits, most_bytes=40_000)
+        first = asyncio.create_task(committer.commit(heavy))
+        await asyncio.sleep(0.05)
+        waiting = [asyncio.create_task(committer.commit(heavy)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="bytes"):
+            await committer.commit(heavy)
+        commits.go.set()
+        await asyncio.gather(first, *waiting)
+        await committer.commit(heavy)
         await committer.drain()
 
     asyncio.run(scenario())

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import polars as pl
 import pytest
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
+from driftmeter.profile import Profile
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.store.protocol import ModelRecord
 
@@ -90,3 +92,30 @@ def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: Drif
         await evaluator.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_others_nor_the_server(
+    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor.register(Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="broken"))
+    advance = monitor.advance
+
+    def break_one(model: str) -> bool:
+        if model == "broken":
+            raise ZeroDivisionError("its profile")
+        return advance(model)
+
+    monkeypatch.setattr(monitor, "advance", break_one)
+    stopwatch, failed = Stopwatch(), list[str]()
+    evaluator = Evaluator(monitor, stopwatch=stopwatch, on_failure=failed.append)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(30):
+            stopwatch.now += 1.0
+            evaluator.round()
+    assert failed == ["broken"] * 30
+    assert evaluator.succeeded == stopwatch.now
+    assert evaluator.views["shop"].refreshed == stopwatch.now
+    assert "broken" not in evaluator.views
+    assert [record.getMessage() for record in caplog.records] == [
+        "model 'broken' cannot be evaluated: ZeroDivisionError: its profile"
+    ]

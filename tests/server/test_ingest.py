@@ -17,6 +17,7 @@ from driftmeter.errors import InputError
 from driftmeter.panes import parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from driftmeter.server import alike
 from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.summary import Summary
@@ -136,6 +137,20 @@ def test_times_by_each_door_are_the_same(reader: Reader, times: list[float | Non
         assert within or batch.rejected
 
 
+def test_where_there_are_decoders_enough_rows_are_read_the_general_way(
+    reader: Reader, binner: Binner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = msgspec.json.encode({"rows": [{"amount": 1.5, "city": "Ulm"}, {"amount": None}]})
+    fast = binner.observe(read(reader, body).rows)
+    monkeypatch.setattr(alike, "_decoders", {})
+    monkeypatch.setattr(alike, "_MOST_DECODERS", 1)
+    assert alike.decode_alike(False, body, ("amount", "city")) is not None
+    assert alike.decode_alike(False, body, ("amount", "city", "more")) is None
+    assert alike.decode_alike(False, body, ("amount", "city")) is not None
+    assert len(alike._decoders) == 1
+    assert binner.observe(read(reader, body).rows) == fast
+
+
 # --- times
 
 
@@ -197,7 +212,7 @@ def test_a_bad_value_rejects_its_row_and_the_rest_counts(reader: Reader) -> None
     assert batch.rows.index.tolist() == [0, 4]
     assert said(batch) == [
         (1, "amount", "a number", "text ('much')"),
-        (2, "", "an object of features", "a number ('7')"),
+        (2, "", "an object of features", "a number (7)"),
         (3, "member", "true or false", "a list"),
     ]
 

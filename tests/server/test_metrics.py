@@ -20,6 +20,12 @@ def test_rows_are_counted_by_model_and_what_was_dropped_by_reason() -> None:
     assert value(metrics, "driftmeter_rows_dropped_total", model="m", reason="future") == 3
 
 
+def test_evaluations_that_failed_are_counted_by_model() -> None:
+    metrics = ProcessMetrics()
+    metrics.fail("m")
+    assert value(metrics, "driftmeter_evaluation_errors_total", model="m") == 1
+
+
 def test_latencies_are_by_route_and_method_and_an_odd_method_is_other() -> None:
     metrics = ProcessMetrics()
     metrics.observe("/v1/models", "GET", 0.01)
@@ -33,6 +39,7 @@ def test_a_deleted_model_has_no_series_left() -> None:
     metrics = ProcessMetrics()
     metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
     metrics.count("n", Receipt(added=1))
+    metrics.fail("m")
     metrics.forget("m")
     assert 'model="m"' not in metrics.render()
     assert value(metrics, "driftmeter_rows_total", model="n") == 1
@@ -43,3 +50,12 @@ def test_there_are_no_created_series() -> None:
     metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
     metrics.observe("/", "GET", 0.1)
     assert "_created" not in metrics.render()
+
+
+def test_reasons_that_only_a_source_knows_share_one_label() -> None:
+    metrics = ProcessMetrics()
+    metrics.count("m", Receipt(), {"buffer_full": 2, "weather": 3, "moon": 4})
+    text = metrics.render()
+    assert 'driftmeter_rows_dropped_total{model="m",reason="buffer_full"} 2.0' in text
+    assert 'driftmeter_rows_dropped_total{model="m",reason="other"} 7.0' in text
+    assert "weather" not in text

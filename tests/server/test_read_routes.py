@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import iso
 from driftmeter.profile import Profile
 from driftmeter.server.ingest import time_of_text
 from server.harness import NOW, Client, Clock
@@ -68,6 +69,7 @@ def test_an_incident_is_acknowledged_with_a_note(client: Client, clock: Clock) -
     (found,) = client.get("/v1/models/shop/incidents").json()["incidents"]
     assert found["acknowledged"]["note"] == "the sensor was swapped"
     problem_of(client.post(path, content=b"{"), 400, "unreadable")
+    problem_of(client.post(path, content=b"[" * 9_000), 400, "unreadable")
     problem_of(client.post(path, json={"note": 5}), 400, "unreadable")
     problem_of(client.post(path, json={"note": "x" * 20_000}), 413, "too_large")
     problem_of(client.post("/v1/models/shop/incidents/1/acknowledge"), 404, "not_found")
@@ -114,6 +116,35 @@ def test_history_is_between_two_times_however_they_are_written(client: Client, c
     one = whole[0]["at"]
     assert client.get("/v1/models/shop/history", params={"from": one, "to": one}).json()["verdicts"] == whole[:1]
     problem_of(client.get("/v1/models/shop/history", params={"from": "yesterday"}), 400, "unreadable")
+
+
+def test_history_is_the_stored_verdicts_and_no_more_of_them_than_asked_for(client: Client, clock: Clock) -> None:
+    store = client.monitor.store
+    kept = [(NOW + step * 10_000, b'{"state":"ok","rows":%d}' % step) for step in range(4_000)]
+    store.history = lambda model, digest, start, end: [each for each in kept if start <= each[0] <= end]
+    drift(client, clock)
+    path, all_of_it = "/v1/models/shop/history", {"from": 0, "to": "2100-01-01"}
+    found = client.get(path, params=all_of_it).json()
+    assert (len(found["verdicts"]), found["truncated"]) == (500, True)
+    assert found["verdicts"][-1] == {"at": iso(kept[-1][0]), "state": "ok", "rows": 3_999}
+    assert len(client.get(path, params={**all_of_it, "limit": 3_000}).json()["verdicts"]) == 3_000
+    one = client.get(path, params={"from": iso(NOW), "to": iso(NOW)}).json()
+    assert (len(one["verdicts"]), one["truncated"]) == (1, False)
+    for limit in ("0", "3001", "abc"):
+        problem = problem_of(client.get(path, params={"limit": limit}), 422, "bad_parameter")
+        assert (problem["where"], problem["got"]) == ("query limit", limit)
+    del store.history
+
+
+def test_history_before_any_verdict_is_empty_and_makes_up_no_dates(client: Client) -> None:
+    expected = {"model": "shop", "from": None, "to": None, "truncated": False, "verdicts": []}
+    assert client.get("/v1/models/shop/history").json() == expected
+
+
+def test_problems_quote_what_came_once(client: Client) -> None:
+    problem = problem_of(client.post("/v1/models/shop/incidents/abc/acknowledge"), 404, "not_found")
+    assert (problem["expected"], problem["got"]) == ("an incident of this model; it has none yet", "abc")
+    assert problem_of(client.get("/v1/models/shop/features/nope"), 404, "not_found")["got"] == "nope"
 
 
 def test_a_plus_that_came_as_a_space_is_understood() -> None:

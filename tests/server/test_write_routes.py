@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import struct
+import threading
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from driftmeter import codec
 from driftmeter.binning import Binner
 from driftmeter.codec import encode_pane
 from driftmeter.errors import StoreUnavailableError
@@ -17,6 +23,7 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Totals, WindowSetting
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from driftmeter.server import usable
 from driftmeter.server.settings import Settings
 from driftmeter.summary import Summary
 from server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
@@ -230,6 +237,7 @@ def test_a_store_that_is_away_is_503_with_retry_after_and_nothing_is_lost(
     client.rows(ROWS)
     with monkeypatch.context() as patch:
         patch.setattr(client.monitor.store, "commit", away)
+        patch.setattr(client.monitor.store, "ping", lambda: away(()))
         answer = client.rows(ROWS)
         assert problem_of(answer, 503, "unavailable")["detail"] == "the disk is gone"
         assert answer.headers["retry-after"] == "1"
@@ -345,6 +353,63 @@ def test_rows_and_panes_of_a_retired_profile_stay_apart(client: Client, clock: C
     assert (old["profile"], old["rows"]) == (profile.digest, 6)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"source": "log:topic"}, {"length": 50, "start": NOW - 50}, {"length": 99, "start": 99}],
+)
+def test_a_pane_that_would_get_in_the_way_of_others_is_refused(
+    client: Client, profile: Profile, changes: dict[str, Any]
+) -> None:
+    pane = pane_of(profile, 5, **changes)
+    problem_of(put(client, pane, source=pane.source), 422, "bad_pane")
+    assert put(client, pane_of(profile, 5, length=100)).status_code == 200
+
+
+def test_a_sequence_that_a_store_could_not_count_on_from_is_refused(client: Client, profile: Profile) -> None:
+    pane = pane_of(profile, 5, sequence=2**62)
+    assert problem_of(put(client, pane), 400, "unreadable")["where"] == "pane.sequence"
+
+
+def test_a_pane_of_more_bins_than_its_profile_is_refused_before_it_inflates(
+    client: Client, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = encode_pane(pane_of(profile, 5, summary=Summary(5, np.zeros(3_000_000, np.int64))))
+    monkeypatch.setattr(codec, "decode_counts", lambda *_: pytest.fail("inflated"))
+    problem = problem_of(client.put(f"/v1/models/shop/panes/{NOW}/sdk%2F1", content=body), 400, "unreadable")
+    assert (problem["where"], problem["got"]) == ("counts", "3000000")
+    for change in ({"digest": 5}, {"bins": "many"}):
+        text = json.dumps({"digest": profile.digest, "bins": 3_000_000, **change}).encode()
+        rest = text + zlib.compress(b"")
+        body = struct.pack("<3sBII", b"DMP", 1, len(text), zlib.crc32(rest)) + rest
+        problem_of(client.put(f"/v1/models/shop/panes/{NOW}/sdk%2F1", content=body), 400, "unreadable")
+
+
+def test_bodies_in_flight_are_bounded_by_their_bytes(monitor: DriftMonitor) -> None:
+    with running(monitor, Settings(max_in_flight=1_000)) as client:
+        assert client.rows(ROWS).status_code == 200
+        answer = client.rows({"rows": [{"amount": 1.0}] * 100})
+        assert problem_of(answer, 503, "overloaded")["where"] == "bodies"
+        zipped = gzip.compress(msgspec.json.encode({"rows": [{"amount": 1.0}] * 100}))
+        problem_of(client.rows(zipped, headers={"Content-Encoding": "gzip"}), 503, "overloaded")
+        assert client.rows(ROWS).status_code == 200
+        assert client.app.state.context.in_flight.held == 0
+
+
+def test_tables_of_a_profile_are_compiled_on_a_thread(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    compiled = client.monitor.compiled
+
+    def watched(*of: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return compiled(*of)
+
+    monkeypatch.setattr(client.monitor, "compiled", watched)
+    client.app.state.context.warm.clear()
+    client.rows(ROWS)
+    client.rows(ROWS)
+    assert [name.startswith("driftmeter-parse") for name in threads] == [True]
+
+
 # --- profiles
 
 
@@ -375,6 +440,31 @@ def test_a_profile_of_another_model_version_or_content_is_refused(client: Client
     problem_of(client.put("/v1/models/cafe/profile", content=profile.dumps()), 422, "mismatch")
     problem_of(client.get("/v1/models/cafe/profile"), 404, "unknown_model")
     assert client.get("/v1/models/shop/profile").headers["Driftmeter-Digest"] == profile.digest
+
+
+def altered(profile: Profile, **changes: Any) -> bytes:
+    """Return a profile whose first feature is another, under a digest of its own."""
+    content = profile.to_json()
+    del content["digest"]
+    first, *rest = content["features"]
+    content["features"] = [{**first, **changes}, *rest]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**content, "digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}).encode()
+
+
+def test_a_profile_that_could_not_be_judged_is_refused_and_the_active_one_stays(
+    client: Client, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surrogate = altered(profile, name="half \ud800")
+    problem_of(client.put("/v1/models/shop/profile", content=surrogate), 422, "bad_profile")
+    for name in ("Reader", "Binner", "Scorer", "judge"):
+        with monkeypatch.context() as patch:
+            patch.setattr(usable, name, lambda *_: 1 / 0)
+            other = Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="shop")
+            found = problem_of(client.put("/v1/models/shop/profile", content=other.dumps()), 422, "bad_profile")
+            assert "ZeroDivisionError" in found["detail"]
+    assert client.get("/v1/models/shop/profile").headers["Driftmeter-Digest"] == profile.digest
+    assert client.monitor.store.digests("shop") == [profile.digest]
 
 
 def test_a_deleted_model_is_gone_with_its_metrics(client: Client) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
-from driftmeter.panes import DAY, HOUR, MAX_AHEAD, MINUTE, SOURCE_IDLE, Timing, Totals, WindowSetting
+from driftmeter.panes import DAY, HOUR, MINUTE, SOURCE_IDLE, Timing, Totals, WindowSetting
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, SourceRecord, Store
 from driftmeter.summary import Summary
 from store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
@@ -52,6 +52,67 @@ def test_an_old_profile_can_be_made_active_again(store: Store, clock: SetClock) 
     store.register("m", "b", b"second", TIMING)
     store.register("m", "d", b"first", TIMING)
     assert store.model("m").digest == "d"
+
+
+def test_a_profile_that_was_replaced_comes_back_only_where_it_may(store: Store, other: Store) -> None:
+    store.register("n", "d", b"new", TIMING, again=False)
+    assert store.model("n").digest == "d"
+    store.register("m", "e", b"second", TIMING, again=False)
+    assert store.model("m").digest == "e"
+    other.register("m", "d", b"first", Timing(5000, 0), again=False)
+    assert store.model("m") == ModelRecord("m", "e", TIMING, 0)
+    other.register("m", "e", b"second", Timing(5000, 0), again=False)
+    assert store.model("m") == ModelRecord("m", "e", Timing(5000, 0), 0)
+    store.register("m", "d", b"first", TIMING)
+    assert store.model("m").digest == "d"
+
+
+def test_a_retired_profile_is_dropped_when_nothing_was_left_of_it_for_ninety_days(
+    store: Store, clock: SetClock
+) -> None:
+    put(store, pane(5))
+    freeze_at(store, clock, 1000)
+    fold_all(store)
+    store.register("m", "idle", b"never used", TIMING)
+    store.register("m", "e", b"second", TIMING)
+    for day in range(1, 93):
+        clock.time = START + day * DAY
+        put(store, pane(1, digest="e", at=day * DAY, source="log", watermark=clock.time))
+        store.freeze("m")
+        fold_all(store, "e")
+        if day == 89:
+            assert set(store.digests("m")) == {"d", "idle", "e"}
+            assert store.verdict("m", "d") is not None
+    assert store.digests("m") == ["e"]
+    assert store.progress("m", "d") == Progress()
+    assert store.verdict("m", "d") is None
+    store.register("m", "d", b"again", TIMING)
+    assert store.recent("m", "d", clock.time, EVERYTHING) == []
+
+
+def test_a_profile_that_was_replaced_today_stays_however_old_it_is(store: Store, clock: SetClock) -> None:
+    clock.time += 200 * DAY
+    store.register("m", "e", b"second", TIMING)
+    put(store, pane(1, digest="e", at=200 * DAY, source="log", watermark=clock.time))
+    assert store.digests("m") == ["d", "e"]
+
+
+def test_profiles_with_something_to_fold_are_named(store: Store, other: Store, clock: SetClock) -> None:
+    store.register("m", "b", b"second", TIMING)
+    store.register("m", "c", b"third", TIMING)
+    put(store, pane(1), pane(2, digest="b"))
+    assert store.pending("m") == []
+    freeze_at(store, clock, 1000)
+    assert sorted(other.pending("m")) == ["b", "d"]
+    fold_all(store, "b")
+    assert other.pending("m") == ["d"]
+    assert other.pending("unknown") == []
+
+
+def test_a_ping_leaves_nothing_behind(store: Store) -> None:
+    for _ in range(3):
+        store.ping()
+    test_nothing_is_known_of_a_model_that_nobody_wrote_to(store)
 
 
 def test_registering_a_profile_keeps_the_watermark(store: Store, clock: SetClock) -> None:
@@ -208,6 +269,23 @@ def test_the_rows_that_writes_add_sum_up_to_what_came_however_often_and_wherever
     assert [(each.added, each.added_late) for each in again if isinstance(each, Receipt)] == [(2, 2), (0, 0)]
 
 
+def test_what_a_source_dropped_itself_is_told_once_whichever_store_it_was_told(store: Store, other: Store) -> None:
+    def dropped(to: Store, sequence: int, rows: int) -> dict[str, int]:
+        said = Totals(rows, 0, {"buffer_full": rows})
+        (receipt,) = to.commit([pane(1, sequence=sequence, totals=said)])
+        assert isinstance(receipt, Receipt)
+        return dict(receipt.dropped)
+
+    told = [
+        dropped(store, 0, 5),
+        dropped(other, 0, 5),
+        dropped(other, 1, 8),
+        dropped(store, 0, 5),
+        dropped(store, 2, 8),
+    ]
+    assert told == [{"buffer_full": 5}, {}, {"buffer_full": 3}, {}, {}]
+
+
 def test_keys_are_kept_apart_by_model(store: Store, clock: SetClock) -> None:
     store.register("n", "d", b"other", TIMING)
     put(store, batch(5, key="k"))
@@ -220,6 +298,14 @@ def test_a_key_is_kept_for_a_day(store: Store, clock: SetClock) -> None:
     assert put(store, batch(1, at=DAY), batch(5, key="k"))[1].duplicate
     clock.time += 2 * MINUTE
     assert not put(store, batch(1, at=DAY), batch(5, key="k"))[1].duplicate
+
+
+def test_rows_stay_in_the_panes_they_were_cut_into_when_the_timing_changes(store: Store, clock: SetClock) -> None:
+    cut = AddRows("m", "d", "s", ((START + 1000, rows(3)),), Totals(3, 3), length=1000)
+    store.register("m", "d", b"", Timing(5000, 2000))
+    put(store, cut)
+    assert frozen(store, clock, 10_000) == [closed(3, 1000)]
+    assert put(store, cut) == [Receipt(late=3)]
 
 
 def test_panes_and_rows_of_one_source_in_one_commit_add_up(store: Store, clock: SetClock) -> None:
@@ -344,6 +430,7 @@ def beat(store: Store, clock: SetClock) -> int:
 
 
 def test_logs_close_panes_by_their_own_watermark(store: Store, clock: SetClock) -> None:
+    clock.time += 1000
     put(store, pane(5, source="log", watermark=START + 999))
     assert beat(store, clock) == 999
     assert store.unfolded("m", "d") == []
@@ -352,12 +439,14 @@ def test_logs_close_panes_by_their_own_watermark(store: Store, clock: SetClock) 
     assert store.unfolded("m", "d") == [closed(5)]
 
 
-def test_a_batch_may_carry_the_watermark_of_a_log(store: Store) -> None:
+def test_a_batch_may_carry_the_watermark_of_a_log(store: Store, clock: SetClock) -> None:
+    clock.time += 1000
     put(store, batch(5, watermark=START + 1000))
     assert store.freeze("m") == START + 1000
 
 
-def test_the_watermark_of_a_log_never_goes_back(store: Store) -> None:
+def test_the_watermark_of_a_log_never_goes_back(store: Store, clock: SetClock) -> None:
+    clock.time += 1000
     put(store, pane(5, source="log", watermark=START + 1000), pane(6, source="log", at=1000, watermark=START))
     assert store.freeze("m") == START + 1000
 
@@ -385,8 +474,22 @@ def test_live_sources_wait_for_a_log_and_a_log_for_live_sources(store: Store, cl
 
 
 def test_a_log_from_the_far_future_does_not_close_the_present(store: Store, clock: SetClock) -> None:
-    put(store, pane(5, source="log", watermark=START + 1000 * DAY))
-    assert store.freeze("m") == START + MAX_AHEAD
+    put(store, pane(5), pane(5, source="log", watermark=START + 1000 * DAY))
+    assert freeze_at(store, clock, 500) == 500  # live rows have their lateness all the same
+    assert store.unfolded("m", "d") == []
+    clock.time += SOURCE_IDLE + MINUTE
+    put(store, pane(1, at=SOURCE_IDLE + MINUTE, source="log", sequence=1, watermark=START + 1000 * DAY))
+    store.freeze("m")
+    assert beat(store, clock) <= clock.time - START
+    put(store, batch(3, at=SOURCE_IDLE + 2 * MINUTE))
+    assert late(store) == {}
+
+
+def test_a_log_that_starts_behind_the_watermark_does_not_hold_live_time_back(store: Store, clock: SetClock) -> None:
+    put(store, pane(5))
+    freeze_at(store, clock, 5000)
+    put(store, pane(5, source="log", watermark=START + 500))
+    assert freeze_at(store, clock, 9000) == 9000
 
 
 def test_a_pane_longer_than_its_source_lives_closes_all_the_same(store: Store, clock: SetClock) -> None:
@@ -409,6 +512,39 @@ def test_time_stands_still_for_one_lateness_after_nobody_closed_panes(store: Sto
     clock.time += 1
     assert store.freeze("m") == clock.time - TIMING.lateness
     assert store.unfolded("m", "d") == [closed(9, 2000)]
+
+
+@pytest.mark.parametrize("lateness", [0, 500, 1000, 2000, 20_000])
+@pytest.mark.parametrize("period", [None, 3000])
+def test_slow_rounds_are_no_absence(store: Store, clock: SetClock, lateness: int, period: int | None) -> None:
+    store.register("m", "d", b"", Timing(1000, lateness))
+    put(store, pane(5))
+    for _ in range(30):
+        clock.time += period or lateness + 100
+        store.freeze("m")
+    assert store.model("m").frozen >= clock.time - lateness - 1000 - lateness // 4
+
+
+def test_a_halt_is_not_extended_by_ordinary_rounds(store: Store, other: Store, clock: SetClock) -> None:
+    put(store, pane(5))
+    clock.time += 60_000
+    store.freeze("m")
+    for _ in range(20):
+        clock.time += TIMING.lateness // 20
+        for each in (store, other):
+            each.freeze("m")
+    assert store.freeze("m") == clock.time - TIMING.lateness
+
+
+def test_what_was_said_before_the_clock_was_put_back_halts_nothing(store: Store, clock: SetClock) -> None:
+    clock.time += 10 * DAY
+    store.freeze("m")
+    clock.time -= 10 * DAY  # halted, and beating, in ten days from now
+    put(store, pane(5))
+    assert freeze_at(store, clock, 1000) == 1000
+    assert store.unfolded("m", "d") == [closed(5)]
+    clock.time += 60_000
+    assert store.freeze("m") == START + 1000  # and an absence is one again
 
 
 def test_an_absence_halts_time_for_all_store_objects(store: Store, other: Store, clock: SetClock) -> None:
@@ -455,6 +591,44 @@ def test_a_source_is_forgotten_a_day_after_it_was_last_heard_of(store: Store, cl
 
 
 # --- folding
+
+
+def test_totals_stay_readable_whatever_sources_say(store: Store, clock: SetClock) -> None:
+    largest = Totals(2**53, 2**53, {f"reason {number}": 2**53 for number in range(32)})
+    put(store, pane(5, totals=largest), pane(5, source="log", totals=largest, watermark=START))
+    more = AddRows("m", "d", "s", ((START, rows(3)),), Totals(3, 1, {"one more": 2}))
+    put(store, more, more)
+    (log, live) = store.sources("m")
+    assert log.totals == largest
+    assert Totals.from_json(live.totals.to_json()).observed == 2**53
+
+
+def test_very_many_panes_close_bit_by_bit_and_none_is_lost(store: Store, other: Store, clock: SetClock) -> None:
+    number = 1300
+    step = 1000
+    store.commit([pane(1 + at % 3, at=at * step, source=f"s{at % 2}") for at in range(number)])
+    store.commit([pane(1, at=0, source=f"many {source}") for source in range(700)])
+    seen: list[int] = []
+    watching = threading.Event()
+
+    def watch() -> None:
+        while not watching.is_set():
+            seen.append(other.model("m").frozen)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    clock.time = START + number * step
+    put(store, pane(1, at=number * step))
+    store.freeze("m")
+    clock.time += TIMING.lateness
+    assert store.freeze("m") == START + number * step
+    watching.set()
+    thread.join()
+    assert seen == sorted(seen)
+    found = store.unfolded("m", "d", 10_000)
+    assert [each.start for each in found] == [START + at * step for at in range(number)]
+    assert sum(each.summary.rows for each in found) == 700 + sum(1 + at % 3 for at in range(number))
+    assert store.unfolded("m", "d", 7) == found[:7]
 
 
 def test_slices_wait_in_order_until_they_are_folded(store: Store, clock: SetClock) -> None:
@@ -637,6 +811,8 @@ def test_the_stores_time_is_its_clocks(store: Store, clock: SetClock) -> None:
 
 CALLS: dict[str, Callable[[Store], Any]] = {
     "register": lambda store: store.register("m", "d", b"", TIMING),
+    "ping": lambda store: store.ping(),
+    "pending": lambda store: store.pending("m"),
     "models": lambda store: store.models(),
     "model": lambda store: store.model("m"),
     "digests": lambda store: store.digests("m"),

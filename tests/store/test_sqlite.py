@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
-from driftmeter.store import open_store
+from driftmeter.store import database, open_store
+from driftmeter.store.database import MOST_READERS
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.schema import VERSION
 from driftmeter.store.sqlite import SQLiteStore, host_clock
@@ -171,13 +173,67 @@ def test_a_reader_does_not_wait_for_a_writer(file_store: SQLiteStore, path: Path
         assert time.monotonic() - began < 1
 
 
+def test_threads_that_come_and_go_leave_no_connections_open(file_store: SQLiteStore, path: Path) -> None:
+    def open_files() -> int:
+        found = 0
+        for each in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # the handle of the listing itself
+                found += str(each.readlink()).startswith(str(path))
+        return found
+
+    before = open_files()
+    for _ in range(100):
+        thread = threading.Thread(target=file_store.models)
+        thread.start()
+        thread.join()
+    assert open_files() <= before + 4
+    threads = [threading.Thread(target=file_store.models) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert open_files() <= before + 2 * MOST_READERS + 2
+
+
+def test_a_process_that_stops_while_it_writes_stops_the_others_only_for_a_while(
+    file_store: SQLiteStore, path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.2)
+    with closing(SQLiteStore(path, clock=clock)) as other:
+        with other._db.writing():
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError, match="another process has been writing for"):
+                    put(file_store, pane(1))
+            assert file_store.model("m").model == "m"
+        monkeypatch.undo()
+        assert put(file_store, pane(1)) == [Receipt()]
+        assert put(other, pane(2, at=1000)) == [Receipt()]
+
+
+def test_a_store_that_waits_for_another_process_can_be_closed(
+    path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    with closing(SQLiteStore(path, clock=clock)) as other, closing(SQLiteStore(path, clock=clock)) as store:
+        other.register("m", "d", b"", TIMING)
+        with other._db.writing():
+            with pytest.raises(StoreUnavailableError):
+                put(store, pane(1))
+            store.close()
+        monkeypatch.undo()
+        assert put(other, pane(1)) == [Receipt()]
+
+
 def test_a_full_disk_is_unavailable_and_what_was_written_stays(file_store: SQLiteStore, clock: SetClock) -> None:
     put(file_store, pane(1))
     (pages,) = file_store._db.execute("PRAGMA page_count").fetchone()
     file_store._db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreUnavailableError, match="full"):
         file_store.commit([pane(1, at=at, source=f"source {at}") for at in range(0, 500_000, 1000)])
+    with pytest.raises(StoreUnavailableError, match="full"):
+        file_store.ping()
     file_store._db.execute("PRAGMA max_page_count = 1000000")
+    file_store.ping()
     freeze_at(file_store, clock, 1000)
     assert file_store.unfolded("m", "d") == [closed(1)]
 

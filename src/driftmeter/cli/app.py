@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -19,15 +19,35 @@ from driftmeter.version import __version__
 _LONGEST_MESSAGE = 600
 
 
+class _UsageError(click.ClickException):
+    """A command that was not called as it can be, said in one line."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"driftmeter: {self.message}", file=file, err=file is None)
+
+
 class App(click.Group):
     """A group whose commands end with 2 on every error: 1 is for drift alone."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments before the command; print an error as one line."""
+        try:
+            return super().make_context(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.ClickException as error:
+            raise _usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print an error as one line, with --debug its traceback too."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except click.exceptions.Exit:
             raise
+        except click.ClickException as error:
+            raise _usage(error) from error
         except (KeyboardInterrupt, click.Abort):
             click.echo("stopped", err=True)
             ctx.exit(130)
@@ -38,6 +58,13 @@ class App(click.Group):
                 traceback.print_exc()
             click.echo(f"driftmeter: {_one_line(error)}", err=True)
             ctx.exit(2)
+
+
+def _usage(error: click.ClickException) -> _UsageError:
+    """Say what click says, in one line with where to look."""
+    text = " ".join(error.format_message().split())
+    ctx = getattr(error, "ctx", None)
+    return _UsageError(text if ctx is None else f"{text} See {ctx.command_path} --help.")
 
 
 def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:

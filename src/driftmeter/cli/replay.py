@@ -35,7 +35,7 @@ _MOST_REASONS = 5
               "row is now.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True, metavar="N",
               help="Most rows of one request.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Send only the first N rows.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N rows of the file.")
 @click.option("--retry-for", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
               help="How long the server may be away before it is given up.")  # fmt: skip
 def replay(
@@ -70,7 +70,7 @@ def replay(
             with _stopping(stop):
                 _play(player)
         finally:
-            _summarize(player.totals, link.retries, stopped=stop.is_set())
+            _summarize(player.totals, link.retries, stopped=stop.is_set(), keep_time=keep_time)
     finally:
         link.close()
 
@@ -122,15 +122,25 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _summarize(totals: Totals, retries: int, *, stopped: bool) -> None:
+def _summarize(totals: Totals, retries: int, *, stopped: bool, keep_time: bool) -> None:
     from driftmeter.report.chart import printable
 
-    left = f" of {totals.rows:,}" if stopped or totals.sent < totals.rows else ""
+    waiting = totals.rows - totals.unread - totals.sent
     click.echo(
-        f"{'stopped: ' if stopped else ''}{totals.sent:,}{left} rows sent, {totals.accepted:,} accepted, "
-        f"{totals.rejected:,} rejected, {totals.late:,} late" + (f", {retries:,} retries" if retries else "")
+        f"{'stopped: ' if stopped else ''}{totals.rows:,} rows: {totals.accepted:,} accepted ({totals.late:,} of them "
+        f"late), {totals.rejected:,} rejected, {waiting:,} not sent" + (f"; {retries:,} retries" if retries else "")
     )
     for reason, values in totals.reasons.most_common(_MOST_REASONS):
         click.echo(f"  {values:,} × {printable(reason)}")
     if len(totals.reasons) > _MOST_REASONS:
         click.echo(f"  … and {len(totals.reasons) - _MOST_REASONS} more reasons")
+    if totals.reasons:
+        click.echo("  (the first row of the file is row 0)")
+    if totals.late and totals.late == totals.accepted:
+        hint = (
+            "their panes are closed already. Send history to a model that has seen nothing later yet, or leave out "
+            "--keep-time"
+            if keep_time
+            else "they took longer than the server's --lateness: try a lower --speed or --rate"
+        )
+        click.echo(f"  all rows that were accepted came late and are in no verdict: {hint}")

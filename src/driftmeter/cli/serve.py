@@ -56,11 +56,15 @@ def serve(
     from pathlib import Path
 
     from driftmeter.panes import Timing, WindowSetting
+    from driftmeter.profile import Profile
     from driftmeter.server.run import serve as run
     from driftmeter.server.settings import Settings
     from driftmeter.verdict import JudgeSettings
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _check_store(store)
+    for path in profiles:
+        Profile.load(path)
     settings = Settings(
         host=host,
         port=port,
@@ -69,11 +73,49 @@ def serve(
         timing=Timing(pane, lateness),
         judge=JudgeSettings(window=WindowSetting(window, window_rows)),
     )
-    click.echo(
-        f"driftmeter: metric server at http://{host}:{port}, its documentation at /docs, store {store}", err=True
-    )
+    _check_address(host, port)
+    place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    click.echo(f"driftmeter: starting a metric server at {place}, its documentation at /docs, store {store}", err=True)
     try:
         run(settings)
     except SystemExit as error:
         # uvicorn's own way to say that it could not start; it has logged why
         raise SystemExit(2 if error.code else 0) from error
+
+
+def _check_store(url: str) -> None:
+    """Refuse what is no store, and a file in a directory that is not there: a mistyped path would be a new store."""
+    from pathlib import Path
+
+    from driftmeter.errors import InputError
+
+    path = url.removeprefix("sqlite:///")
+    if url != "memory://" and path in ("", url):
+        raise InputError("store", "memory:// or sqlite:///PATH", repr(url))
+    if path != url and not Path(path).parent.is_dir():
+        raise InputError("store", f"a directory that is there, for {path}", f"no directory {Path(path).parent}")
+
+
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened at, before anything is said of it."""
+    import errno
+    import os
+    import socket
+
+    from driftmeter.errors import DriftmeterError, InputError
+
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # as the server itself does it; elsewhere this would allow two
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise DriftmeterError(f"port {port} is taken; choose another with --port") from error
+        if error.errno == errno.EACCES:
+            raise DriftmeterError(f"port {port} is not for this user; choose another with --port") from error
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise InputError("host", "an address of this machine", repr(host)) from error
+        raise

@@ -101,7 +101,7 @@ def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
 
 
 def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Feature) -> Iterable[str]:
-    if int(np.count_nonzero(present)) == 1 and not grid.others and feature.part is None:
+    if len(grid.categories) == 1 and int(np.count_nonzero(present)) == 1 and not grid.others and feature.part is None:
         yield "constant"
     if grid.once >= 0.9 * total and total > 1:
         yield "looks like an identifier: hardly a value comes twice"

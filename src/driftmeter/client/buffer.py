@@ -1,4 +1,4 @@
-"""Where `observe` leaves rows: a bounded buffer that costs a prediction a microsecond and never makes it wait."""
+"""Where `observe` leaves rows: a bounded buffer that never makes a prediction wait (bench/observe.py)."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ from driftmeter.profile import Profile
 
 TICK = 0.1
 """Seconds between two looks at the buffer."""
+GRACE = 5 * TICK
+"""Seconds that the thread may take to notice that its time is over."""
 EXIT_TIMEOUT = 2.0
 """Seconds that an exiting interpreter waits for the last panes of all its monitors."""
 
@@ -34,7 +36,7 @@ _monitors: weakref.WeakSet[Monitor] = weakref.WeakSet()
 
 
 class Monitor:
-    """Reports what a model sees to the metric tier, at a microsecond per row.
+    """Reports what a model sees to the metric tier; what a row costs, bench/observe.py measures.
 
     `url` is the tier, or the gateway before it. Without `profile` the monitor counts by the profile that the
     server has for `model`, and follows it when it changes; with one (a Profile, or the path of one) it registers
@@ -148,12 +150,15 @@ class Monitor:
     def close(self, timeout: float = 5.0) -> bool:
         """Send what is left within `timeout` seconds and stop; say whether all of it was acknowledged or given up.
 
-        Rows that are observed later are dropped and counted. Closing again only waits.
+        Rows that are not acknowledged by then, and those observed later, are `dropped_closed`. Closing again only
+        waits.
         """
         self._stop(timeout)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+            thread.join(timeout + GRACE)
+        if not self._alive():  # nor will there be a thread again, where none could start
+            self._worker.over = True
         return not self._alive() and self._worker.settled
 
     def stats(self) -> dict[str, int]:
@@ -273,6 +278,7 @@ class Monitor:
                 break
         if not worker.settled:
             worker.faults.warn("closed", "closed before everything was sent; some rows are not reported")
+        worker.over = True
         worker.transport.close()
 
     def _exchange(self, worker: Worker, backoff: Backoff) -> float:
@@ -284,7 +290,8 @@ class Monitor:
             pause = backoff.failed(error.retry_after)
             # a connection that was closed while idle fails once and means nothing
             if backoff.failures > 1:
-                worker.faults.warn("away", f"no report reaches {self.url}, trying on: {error}")
+                why = str(error) if self.url.rstrip("/") in str(error) else f"{self.url}: {error}"
+                worker.faults.warn("away", f"no report gets through, trying on: {why}")
             return pause
         backoff.succeeded()
         worker.faults.over("away", f"reports reach {self.url} again")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import http.client
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -121,7 +123,7 @@ class Http:
                 method, self._base + path, body=body, headers=headers, timeout=limits, retries=False, redirect=False
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise AwayError(f"{type(error).__name__}: {error}") from error
+            raise AwayError(f"cannot reach {self._base}: {_plainly(error)}") from error
         received = self._clock()
         found = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, found, answer.data, sent, received)
@@ -129,6 +131,26 @@ class Http:
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
+
+
+def _plainly(error: BaseException) -> str:
+    """Say in plain words why a request got no answer: urllib3's own name its connection objects."""
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "unknown host"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return f"no secure connection: {cause.verify_message if hasattr(cause, 'verify_message') else cause.reason}"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        if isinstance(cause, http.client.RemoteDisconnected):
+            return "connection closed without an answer"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    return f"{type(error).__name__}: {error}"
 
 
 def model_path(model: str, *rest: str) -> str:

@@ -55,6 +55,8 @@ class Worker:
         self.faults = Faults(model, clock)
         self.deadline: float | None = None
         """Local time by which all requests must end, where the monitor is closing."""
+        self.over = False
+        """Whether nothing will ever be sent again: what waits is lost."""
         self.requests = self.failures = self.ignored_values = self.ignored_predictions = 0
         self._own = profile
         self._intake: Intake | None = None
@@ -85,9 +87,10 @@ class Worker:
             self._book_drops()
             ledger = self.ledger
             dropped = {f"dropped_{reason}": rows for reason, rows in ledger.dropped.items()}
-            # no pane will ever carry these
-            dropped["dropped_closed"] = self.buffer.closed.value()
             waiting = self.waiting + ledger.counted - ledger.acknowledged
+            # no pane will ever carry these
+            dropped["dropped_closed"] = self.buffer.closed.value() + (waiting if self.over else 0)
+            waiting = 0 if self.over else waiting
             return {
                 "observed": ledger.acknowledged + sum(dropped.values()) + waiting,
                 "counted": ledger.acknowledged,
@@ -156,15 +159,20 @@ class Worker:
         digest, length = self._intake.digest, self._timing.pane
         now = self._time.at(self.clock())
         while self._typed:
-            batch = self._typed[0]
-            for start, summary in self._intake.count(batch, self._timing, self._time.offset, now):
+            batch = self._typed.popleft()
+            self._typed_rows -= len(batch.rows)
+            self._typed_bytes -= batch.bytes
+            try:
+                counted = list(self._intake.count(batch, self._timing, self._time.offset, now))
+            except Exception:
+                # whatever is wrong with it, it must neither be counted in part nor stop all that follow
+                self.ledger.drop("invalid", len(batch.rows))
+                raise
+            for start, summary in counted:
                 if start is None:
                     self.ledger.drop("future", summary.rows)
                 else:
                     self.ledger.add(Key(start, length, digest), summary)
-            self._typed.popleft()
-            self._typed_rows -= len(batch.rows)
-            self._typed_bytes -= batch.bytes
 
     def _book_drops(self) -> None:
         """Take over what `observe` had to drop."""

@@ -244,6 +244,8 @@ class Gateway:
                 if time.monotonic() > deadline:
                     raise GatewayError(f"nginx does not answer on {self.host}:{port}: {self.log().strip()}")
                 time.sleep(0.02)
+        if "bind() to" in self.log():  # it was somebody else who answered
+            raise GatewayError(f"nginx cannot listen: {self.log().strip()}")
 
 
 def _check(field: str, addresses: list[str]) -> None:

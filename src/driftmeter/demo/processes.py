@@ -61,6 +61,11 @@ class Process:
         text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def terminate(self) -> None:
+        """Ask it to end, without waiting for that: `stop` does."""
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self, timeout: float = 8.0) -> None:
         """End it; after `timeout` seconds by force."""
         process, self._process = self._process, None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +65,11 @@ class Addresses:
 def run(options: Options) -> int:
     """Run the demo; return the exit code. With `as_json` stdout gets the final verdict and nothing else."""
     console = Console(stderr=options.as_json)
-    with _interruptible(), ExitStack() as stack:
+    with _interruptible() as leave, ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftmeter-demo-")))
         try:
             with console.status("starting metric server, model server and gateway …"):
-                addresses, processes = _start(stack, directory, options)
+                addresses, processes = _start(stack, directory, options, console)
             verdict = _watch(console, addresses, processes, options)
         except ProcessError as error:
             console.print(f"[bold red]error[/] {error}", highlight=False)
@@ -76,19 +77,23 @@ def run(options: Options) -> int:
         except KeyboardInterrupt:
             console.print("stopping …")
             return 0
+        finally:
+            leave()
     if options.as_json:
         json.dump(verdict, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
     return 0
 
 
-def _start(stack: ExitStack, directory: Path, options: Options) -> tuple[Addresses, list[Process]]:
-    """Start all processes and wait until they answer; they end with `stack`."""
+def _start(stack: ExitStack, directory: Path, options: Options, console: Console) -> tuple[Addresses, list[Process]]:
+    """Start all processes and wait until they answer, the gateway last; they end with `stack`."""
     profile = directory / "profile.json"
     reference_profile(MODEL).dump(profile)
-    prediction_port = free_port(options.prediction_port)
-    metric_port = free_port(options.metric_port)
+    prediction_port, metric_port = (_port(wanted, console) for wanted in (options.prediction_port, options.metric_port))
     gateway = find_nginx()
+    # nginx comes last: until then its ports are held, lest another demo takes them too
+    ports = (prediction_port, metric_port) if gateway else ()
+    held = [stack.enter_context(socket.create_server(("127.0.0.1", port))) for port in ports]
     behind = (free_port(), free_port()) if gateway else (prediction_port, metric_port)
     prediction, metric = f"http://127.0.0.1:{prediction_port}", f"http://127.0.0.1:{metric_port}"
     python = [sys.executable, "-m"]
@@ -101,8 +106,12 @@ def _start(stack: ExitStack, directory: Path, options: Options) -> tuple[Address
     ]
     for process in processes:
         stack.enter_context(process)
+    for process in processes:
+        process.wait()
     through = "none: nginx is not installed, clients and model server connect directly"
     if gateway:
+        for each in held:
+            each.close()
         through = f"nginx on :{prediction_port} and :{metric_port}"
         stack.enter_context(
             Gateway(
@@ -113,9 +122,18 @@ def _start(stack: ExitStack, directory: Path, options: Options) -> tuple[Address
                 nginx=gateway,
             )
         )
-    for process in processes:
-        process.wait()
+    # The model server ends first, with whom it sends its last counts to still there; the others together.
+    stack.callback(processes[0].terminate)
+    stack.callback(processes[1].stop)
     return Addresses(prediction, metric, through), processes
+
+
+def _port(wanted: int, console: Console) -> int:
+    """Return a free port, and say so where it is another one than was wanted."""
+    port = free_port(wanted)
+    if port != wanted:
+        console.print(f"port {wanted} is taken, using {port}", highlight=False)
+    return port
 
 
 def _watch(console: Console, addresses: Addresses, processes: list[Process], options: Options) -> JSON | None:
@@ -205,14 +223,25 @@ class _Sender(threading.Thread):
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that it takes its children along."""
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Let the first SIGTERM or Ctrl-C end the demo with its children; what comes while it leaves is ignored.
+
+    Yields what says that it leaves.
+    """
+    left = False
+
+    def leave() -> None:
+        nonlocal left
+        left = True
 
     def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        if not left:
+            leave()
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield leave
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

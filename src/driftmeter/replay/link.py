@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -52,7 +54,7 @@ class Link:
         try:
             answer = self._once("GET", "profile", None, {})
         except AwayError as error:
-            raise DriftmeterError(f"{self._base} cannot be reached: {error}") from error
+            raise DriftmeterError(f"cannot reach {self._base}: {error}") from error
         if not answer.ok:
             raise DriftmeterError(f"{self._base}: {answer.describe()}")
         local = time.time_ns() // 1_000_000
@@ -106,6 +108,22 @@ class Link:
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise AwayError(f"{type(error).__name__}: {error}") from error
+            raise AwayError(_plain(error)) from error
         found = {name.lower(): value for name, value in got.headers.items()}
         return Answer(got.status, found, got.data, sent, time.monotonic())
+
+
+def _plain(error: BaseException) -> str:
+    """Say in plain words why there is no answer."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, socket.gaierror):
+            return "unknown host"
+        if isinstance(below, ssl.SSLError):
+            return f"TLS: {below.reason or below}"
+        if isinstance(below, TimeoutError):
+            return "no answer in time"
+        if isinstance(below, OSError) and below.strerror:
+            return below.strerror[0].lower() + below.strerror[1:]
+        below = below.__cause__ or below.__context__
+    return " ".join(str(error).split())

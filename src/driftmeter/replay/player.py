@@ -53,9 +53,14 @@ class Pace:
 
 @dataclass
 class Totals:
-    """What became of the rows so far. `reasons` counts rejected values by what was wrong, each with an example."""
+    """What became of the rows so far: `rows` in all, of which `unread` never go; each that was `sent` was `accepted`,
+    or rejected by the server. `late` ones were accepted and are in no window.
+
+    `reasons` counts rejected values by what was wrong, each with an example.
+    """
 
     rows: int
+    unread: int = 0
     sent: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -96,7 +101,7 @@ class Player:
         if pace.keep_time and not reserved:
             raise InputError("time", f"no feature of the name {TIMESTAMP!r}, to keep the time", "one")
         unread = len({each.row for each in trace.rejected})
-        self.totals = Totals(len(trace) + unread, rejected=unread)
+        self.totals = Totals(len(trace) + unread, unread, rejected=unread)
         self.totals.reject(trace.rejected)
         self._trace, self._link, self._model, self._pace = trace, link, model, pace
         self._stamped = reserved

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 TIMESTAMP = "timestamp"
 
+_SINCE, _UNTIL = 631_152_000, 4_102_444_800
+"""1990 and 2100, in seconds: numbers beyond are taken for something else than a time."""
+
 Times = npt.NDArray[np.int64]
 """Milliseconds since the epoch, shape (rows,)."""
 
@@ -43,13 +46,15 @@ class Trace:
 
 
 def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, limit: int | None = None) -> Trace:
-    """Read a file in the order of its column `time`, and at most `limit` rows.
+    """Read a file, or its first `limit` rows, in the order of its column `time`.
 
     By default `time` is the first of these that the file has: the column that the profile was told holds the
     time, one whose hour or weekday is a feature, `timestamp`. Rows whose time or numbers cannot be read are left
-    out. Raises InputError where the file cannot be read at all, or has none of the columns.
+    out. Raises InputError where the file cannot be read at all, has none of the columns, or where the numbers in
+    `time` are no seconds since the epoch.
     """
     table = read_data(path, profile)
+    table = table if limit is None else table.slice(0, limit)
     names = tuple(dict.fromkeys(feature.column for feature in profile.features))
     if not set(names) & set(table.column_names):
         raise InputError(str(path), f"columns of the profile ({', '.join(names[:8])})", ", ".join(table.column_names))
@@ -71,7 +76,6 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     places = np.flatnonzero(keep)
     if times is not None:
         places = places[np.argsort(times[places], kind="stable")]
-    places = places[:limit]
     return Trace(table.take(places), None if times is None else times[places], places, tuple(bad))
 
 
@@ -96,6 +100,8 @@ def _times(column: Any, name: str, bad: list[Rejected]) -> Times:
     import pyarrow as pa
 
     kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _seconds(column.to_pylist(), name, bad)
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         return _parsed(column.to_pylist(), name, bad)
     zone = kind.tz if pa.types.is_timestamp(kind) else None
@@ -104,6 +110,23 @@ def _times(column: Any, name: str, bad: list[Rejected]) -> Times:
     times: Times = moments.fill_null(0).to_numpy().astype(np.int64)
     for row in np.flatnonzero(missing | (times < 0)):
         bad.append(_no_time(int(row), name, "null" if missing[row] else iso(int(times[row]))))
+    return times
+
+
+def _seconds(cells: list[Any], name: str, bad: list[Rejected]) -> Times:
+    """Read seconds since the epoch; numbers of which most mean something else are refused, not read as 1970."""
+    given = [cell for cell in cells if cell is not None and cell == cell]
+    likely = [cell for cell in given if _SINCE <= cell < _UNTIL]
+    if given and 2 * len(likely) <= len(given):
+        odd = next(cell for cell in given if not _SINCE <= cell < _UNTIL)
+        hint = "; these look like milliseconds" if _SINCE <= odd / 1000 < _UNTIL else ""
+        raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", f"{odd}{hint}")
+    times = np.zeros(len(cells), dtype=np.int64)
+    for row, cell in enumerate(cells):
+        if cell is None or not _SINCE <= cell < _UNTIL:
+            bad.append(_no_time(row, name, describe(cell)))
+        else:
+            times[row] = parse_time(cell, name)
     return times
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import msgspec
+
+_MOST_DECODERS = 256
+_Decoder = msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]
+_decoders: dict[tuple[bool, tuple[str, ...]], _Decoder] = {}
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,14 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
     >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
     [[1, None], [None, None]]
     """
+    decoder = _decoders.get((msgpack, names))
+    if decoder is None:
+        # making one takes longer than reading a batch without it: none is ever thrown out for another
+        if len(_decoders) >= _MOST_DECODERS:
+            return None
+        decoder = _decoders[msgpack, names] = _decoder_of(msgpack, names)
     try:
-        batch = _decoder(msgpack, names).decode(body)
+        batch = decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return None
     rows = batch.rows
@@ -34,8 +43,7 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
     return Alike(columns, len(rows), batch.timestamp, batch.watermark)
 
 
-@lru_cache(maxsize=64)
-def _decoder(msgpack: bool, names: tuple[str, ...]) -> msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]:
+def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder:
     # the fields' own names are numbers, since a column may be called anything
     fields = [f"column_{position}" for position in range(len(names))]
     row = msgspec.defstruct(

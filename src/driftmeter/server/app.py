@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,10 +24,10 @@ from driftmeter.server.context import Context
 from driftmeter.server.docs import add_docs
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.server.probe import Probe
 from driftmeter.server.problems import INTERNAL, OF_STATUS, Kind, kind_of, problem, problem_of
 from driftmeter.server.settings import Settings
 
-_STORE_SECONDS = 2.0
 _HOT_PATHS: dict[object, str] = {route: path for _, path, route in write_routes.HOT}
 _STREAMS = frozenset(["/v1/events"])
 """Routes that end when the client leaves: how long they took says nothing."""
@@ -37,9 +36,10 @@ _STREAMS = frozenset(["/v1/events"])
 def create_app(monitor: DriftMonitor, settings: Settings | None = None) -> FastAPI:
     """Make the application around a monitor, whose store stays the caller's to close."""
     settings = settings or Settings()
-    context = Context(
-        monitor, settings, Committer(monitor.store, most_waiting=settings.max_waiting), Evaluator(monitor)
-    )
+    metrics = ProcessMetrics()
+    committer = Committer(monitor.store, most_waiting=settings.max_waiting)
+    evaluator = Evaluator(monitor, on_failure=metrics.fail)
+    context = Context(monitor, settings, committer, evaluator, Probe(monitor.store), metrics)
     app = FastAPI(
         title="driftmeter",
         version=__version__,
@@ -71,6 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await context.committer.drain()
     await context.evaluator.stop()
+    context.probe.close()
     context.threads.shutdown()
 
 
@@ -92,7 +93,7 @@ def _add_operations(app: FastAPI) -> None:
     @app.get("/readyz", tags=["operate"], responses={503: {"description": "Not ready, and why"}})
     async def readyz() -> Response:
         """Say whether the store can be read and written, and verdicts are kept up."""
-        checks = {"store": await _store_answers(context), "evaluation": context.evaluator.healthy}
+        checks = {"store": await context.probe.answers(), "evaluation": context.evaluator.healthy}
         ready = all(checks.values())
         content = {"status": "ready" if ready else "not ready", "checks": checks}
         return Response(msgspec.json.encode(content), 200 if ready else 503, media_type="application/json")
@@ -100,16 +101,6 @@ def _add_operations(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:
         return RedirectResponse("docs")
-
-
-async def _store_answers(context: Context) -> bool:
-    # an empty commit takes the write lock and reaches the disk, and changes nothing
-    answers = asyncio.to_thread(context.monitor.store.commit, [])
-    try:
-        await asyncio.wait_for(answers, _STORE_SECONDS)
-    except Exception:
-        return False
-    return True
 
 
 # --- problems
@@ -129,7 +120,7 @@ async def _on_bad_parameter(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = " ".join(map(str, first["loc"]))
     detail = f"{where}: {first['msg']}"
-    got = repr(first.get("input"))[:60]
+    got = str(first.get("input"))[:60]
     return _refuse(request, OF_STATUS[422], problem(OF_STATUS[422], detail, where=where, got=got))
 
 

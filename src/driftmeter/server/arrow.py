@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -131,29 +131,43 @@ def _values(values: Any) -> tuple[object, ...]:
 
 def _guard(body: bytes, framing: Framing, most: int, most_rows: int) -> None:
     """Add up what the batches say of their rows and of their compressed buffers, before anything is inflated."""
+    rows = inflated = 0
+    for _, kind, length, more in _messages(body, framing):
+        inflated += more
+        if kind == _RECORD_BATCH:
+            rows += length
+            if rows > most_rows or rows < 0:
+                raise TooLargeError("body", f"at most {most_rows} rows", str(rows))
+        if inflated > most:
+            raise TooLargeError("body", f"at most {most} bytes after decompression", str(inflated))
+
+
+def batches(body: bytes, framing: Framing) -> Iterator[tuple[int, int, int]]:
+    """Yield of each message the bytes of its metadata, and what it says of its length (rows, or values of a
+    dictionary) and of the bytes that it inflates to. Raises what Arrow and struct raise on what is unsound."""
+    for metadata, _, length, inflated in _messages(body, framing):
+        yield metadata, length, inflated
+
+
+def _messages(body: bytes, framing: Framing) -> Iterator[tuple[int, int, int, int]]:
     start = len(_FILE_MAGIC) if framing == "file" else 0
     messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(body).slice(start))
-    rows = inflated = 0
     while True:
         try:
             message = messages.read_next_message()
         except StopIteration:
             return
-        kind, batch = _batch(message.metadata.to_pybytes())
-        if batch is None:
-            continue
-        if kind == _RECORD_BATCH:
-            rows += batch.int64(0)
-            if rows > most_rows or rows < 0:
-                raise TooLargeError("body", f"at most {most_rows} rows", str(rows))
-        if not batch.has(3):
-            continue
-        data = memoryview(message.body)
-        for offset, length in batch.pairs(2):
-            if length >= 8:
-                inflated += max(0, struct.unpack_from("<q", data, offset)[0])
-        if inflated > most:
-            raise TooLargeError("body", f"at most {most} bytes after decompression", str(inflated))
+        metadata = message.metadata.to_pybytes()
+        kind, batch = _batch(metadata)
+        length = inflated = 0
+        if batch is not None:
+            length = batch.int64(0)
+            if batch.has(3):
+                data = memoryview(message.body)
+                for offset, size in batch.pairs(2):
+                    if size >= 8:
+                        inflated += max(0, struct.unpack_from("<q", data, offset)[0])
+        yield len(metadata), kind, length, inflated
 
 
 class _Flat:

@@ -1,26 +1,67 @@
-"""Request bodies: bounded while they arrive and while they inflate."""
+"""Request bodies: bounded while they arrive and while they inflate, each by itself and all together."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 
 from starlette.requests import Request
 
 from driftmeter.errors import InputError
-from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
+from driftmeter.server.problems import OverloadedError, TooLargeError, UnsupportedMediaError
 
 _GZIP = 31
 """zlib's number for a gzip header around a window of 32 kB."""
 _PIECE = 4 << 20
+_INPUT = 64 << 10
+_MOST_MEMBERS = 1_000
+_ZEROS = re.compile(rb"\0*")
 
 
-async def read_body(request: Request, most: int, threads: Executor) -> bytes:
+class Budget:
+    """The bytes of all bodies that are held at once. Belongs to one event loop."""
+
+    def __init__(self, most: int) -> None:
+        """Let bodies hold at most `most` bytes together."""
+        self.most = most
+        self.held = 0
+
+    @contextmanager
+    def hold(self) -> Iterator[Share]:
+        """Return a share that is given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.held -= share.held
+
+
+class Share:
+    """What one request holds of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Hold nothing yet."""
+        self._budget = budget
+        self.held = 0
+
+    def grow(self, size: int) -> None:
+        """Hold `size` bytes more; raises OverloadedError where all together would be too many."""
+        budget = self._budget
+        if budget.held + size > budget.most:
+            raise OverloadedError("bodies", f"at most {budget.most} bytes of all requests", f"{budget.held + size}")
+        budget.held += size
+        self.held += size
+
+
+async def read_body(request: Request, most: int, threads: Executor, share: Share) -> bytes:
     """Read at most `most` bytes, inflating gzip on one of `threads`.
 
-    Raises TooLargeError at once where Content-Length says more, else as soon as more has come, and
-    UnsupportedMediaError on another encoding.
+    Raises TooLargeError at once where Content-Length says more, else as soon as more has come, OverloadedError
+    where the bodies of all requests are too many, and UnsupportedMediaError on another encoding.
     """
     zipped = _is_gzip(request.headers.get("content-encoding"))
     announced = request.headers.get("content-length", "")
@@ -32,37 +73,45 @@ async def read_body(request: Request, most: int, threads: Executor) -> bytes:
         size += len(chunk)
         if size > most:
             raise TooLargeError("body", f"at most {most} bytes", "more")
+        share.grow(len(chunk))
         chunks.append(chunk)
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if zipped:
-        return await asyncio.get_running_loop().run_in_executor(threads, gunzip, body, most)
+        body = await asyncio.get_running_loop().run_in_executor(threads, gunzip, body, most)
+        share.grow(len(body))
     return body
 
 
 def _is_gzip(encoding: str | None) -> bool:
     encoding = (encoding or "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
-        raise UnsupportedMediaError("Content-Encoding", "gzip or none", repr(encoding)[:40])
+        raise UnsupportedMediaError("Content-Encoding", "gzip or none", encoding[:40])
     return encoding == "gzip"
 
 
 def gunzip(body: bytes, most: int) -> bytes:
     """Inflate one or more gzip members to at most `most` bytes; raises TooLargeError, InputError."""
+    view = memoryview(body)
     pieces = []
-    size = 0
-    while body:
+    size = at = members = 0
+    while at < len(body):
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise InputError("body", f"gzip of at most {_MOST_MEMBERS} members", "more")
         member = zlib.decompressobj(_GZIP)
         while not member.eof:
+            taken = view[at : at + _INPUT]
             try:
-                piece = member.decompress(body, min(_PIECE, most - size + 1))
+                piece = member.decompress(taken, min(_PIECE, most - size + 1))
             except zlib.error as error:
                 raise InputError("body", "gzip", str(error)) from error
-            body = member.unconsumed_tail
+            at += len(taken) - len(member.unconsumed_tail) - len(member.unused_data)
             size += len(piece)
             if size > most:
                 raise TooLargeError("body", f"at most {most} bytes after decompression", "more")
-            if not piece and not body and not member.eof:
+            if not piece and at == len(body) and not member.eof:
                 raise InputError("body", "gzip", "truncated data")
             pieces.append(piece)
-        body = member.unused_data.lstrip(b"\0")
+        padding = _ZEROS.match(body, at)
+        at = padding.end() if padding else at
     return b"".join(pieces)

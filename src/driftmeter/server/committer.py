@@ -1,6 +1,6 @@
 """Group commit: while one transaction is being written, the next one gathers.
 
-A write waits for nothing when the store is idle, and under load for the transaction before its own, or for two
+A write waits for nothing when the store is idle, and under load for the transaction before its own, or for five
 milliseconds where that was quicker: the number of transactions follows the disk, not the requests.
 """
 
@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
-from driftmeter.store.protocol import Receipt, Write
+from driftmeter.store.protocol import PutPane, Receipt, Write
 
 _MOST_IN_ONE = 1_000
 """Writes of one transaction: more would keep the first of them waiting, and other processes out."""
 
-_GATHER = 0.002
+_GATHER = 0.005
 """Least seconds from one transaction to the next: each costs two changes of thread, whatever it holds."""
 
 _log = logging.getLogger(__name__)
@@ -27,10 +27,12 @@ _log = logging.getLogger(__name__)
 class Committer:
     """Commits writes of any number of requests on one thread. Belongs to one event loop."""
 
-    def __init__(self, store: Store, *, most_waiting: int = 10_000) -> None:
-        """Write to `store`; at most `most_waiting` writes may wait."""
+    def __init__(self, store: Store, *, most_waiting: int = 10_000, most_bytes: int = 256_000_000) -> None:
+        """Write to `store`; at most `most_waiting` writes may wait, and counts of `most_bytes`."""
         self._store = store
         self._most_waiting = most_waiting
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._waiting: list[tuple[Write, asyncio.Future[Receipt]]] = []
         self._thread = ThreadPoolExecutor(1, "driftmeter-commit")
         self._run: asyncio.Task[None] | None = None
@@ -43,6 +45,10 @@ class Committer:
         if self._closed or len(self._waiting) >= self._most_waiting:
             got = "a server that is shutting down" if self._closed else str(len(self._waiting))
             raise OverloadedError("store", f"fewer than {self._most_waiting} waiting writes", got)
+        size = _bytes(write)
+        if self._waiting and self._bytes + size > self._most_bytes:
+            raise OverloadedError("store", f"waiting writes of at most {self._most_bytes} bytes", str(self._bytes))
+        self._bytes += size
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append((write, receipt))
         if self._run is None:
@@ -65,6 +71,7 @@ class Committer:
             self._began = loop.time()
             taken, self._waiting = self._waiting[:_MOST_IN_ONE], self._waiting[_MOST_IN_ONE:]
             writes = [write for write, _ in taken]
+            self._bytes -= sum(map(_bytes, writes))
             receipts = await loop.run_in_executor(self._thread, self._settle, writes)
             for (_, future), receipt in zip(taken, receipts, strict=True):
                 if future.done():  # its request was given up
@@ -86,3 +93,10 @@ class Committer:
                 return [self._settle([write])[0] for write in writes]
             _log.exception("a write failed")
             return [error]
+
+
+def _bytes(write: Write) -> int:
+    """Return the bytes of a write's counts."""
+    if isinstance(write, PutPane):
+        return write.pane.summary.counts.nbytes
+    return sum(summary.counts.nbytes for _, summary in write.parts)

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.monitor import Compiled, DriftMonitor
+from driftmeter.server.bodies import Budget
 from driftmeter.server.committer import Committer
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
 from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.server.probe import Probe
 from driftmeter.server.settings import Settings
 
 T = TypeVar("T")
@@ -34,10 +37,17 @@ class Context:
     settings: Settings
     committer: Committer
     evaluator: Evaluator
+    probe: Probe
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     exposition: Exposition = field(default_factory=Exposition)
+    in_flight: Budget = field(init=False)
+    warm: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
     source: str = field(default_factory=_incarnation)
+
+    def __post_init__(self) -> None:
+        """Bound the bodies."""
+        object.__setattr__(self, "in_flight", Budget(self.settings.max_in_flight))
 
     @classmethod
     def of(cls, request: Request) -> Context:
@@ -45,6 +55,15 @@ class Context:
         context = request.app.state.context
         assert isinstance(context, cls)
         return context
+
+    async def compiled(self, model: str, digest: str | None = None) -> Compiled:
+        """Return the tables of a profile as the monitor does; where they must be made first, on a thread."""
+        record = self.monitor.record(model)
+        key = model, digest or record.digest
+        found = self.warm.get(key)
+        if found is None or found.timing != record.timing:
+            found = self.warm[key] = await self.in_thread(lambda: self.monitor.compiled(*key))
+        return found
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run what may block, or takes long, off the event loop."""

@@ -21,7 +21,7 @@ from driftmeter.types import JSON, Milliseconds
 _LONGEST, _SHORTEST = 1.0, 0.025
 _LOG_EVERY = 60.0
 _STALE = 10.0
-"""Seconds without a round that went well after which the loop counts as stuck."""
+"""Seconds without a complete round after which the loop counts as stuck."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +46,16 @@ class View:
 class Evaluator:
     """Advances all models about every quarter of a pane, on a thread of its own. Outlives a store that is away."""
 
-    def __init__(self, monitor: DriftMonitor, *, stopwatch: Callable[[], float] = time.monotonic) -> None:
-        """Evaluate what `monitor` holds."""
+    def __init__(
+        self,
+        monitor: DriftMonitor,
+        *,
+        stopwatch: Callable[[], float] = time.monotonic,
+        on_failure: Callable[[str], None] = lambda model: None,
+    ) -> None:
+        """Evaluate what `monitor` holds; `on_failure` hears of each model that could not be."""
         self._monitor = monitor
+        self._on_failure = on_failure
         self._stopwatch = stopwatch
         self._views: dict[str, View] = {}
         self._due: dict[str, float] = {}
@@ -56,9 +63,9 @@ class Evaluator:
         self._listeners: set[Listener] = set()
         self._stopping = asyncio.Event()
         self._run: asyncio.Task[None] | None = None
-        self._logged = float("-inf")
+        self._logged: dict[str, float] = {}
         self.succeeded = float("-inf")
-        """When a round last went well, by the monotonic clock."""
+        """When a round was last complete, by the monotonic clock: all models listed, and each one tried."""
 
     @property
     def views(self) -> Mapping[str, View]:
@@ -67,7 +74,7 @@ class Evaluator:
 
     @property
     def healthy(self) -> bool:
-        """Whether the loop runs and its latest rounds went well."""
+        """Whether the loop runs: one model that cannot be evaluated is that model's matter alone."""
         return self._run is not None and not self._run.done() and self._stopwatch() - self.succeeded < _STALE
 
     def start(self) -> None:
@@ -106,10 +113,9 @@ class Evaluator:
         try:
             records = self._monitor.store.models()
         except Exception as error:
-            self._complain("the models cannot be listed", error)
+            self._complain("", "the models cannot be listed", error)
             return [], _LONGEST
         fresh: list[View] = []
-        went_well = True
         for record in records:
             now = self._stopwatch()
             if now < self._due.get(record.model, now):
@@ -120,16 +126,15 @@ class Evaluator:
             except UnknownModelError:
                 continue  # deleted just now
             except Exception as error:
-                went_well = False
-                self._complain(f"model {record.model!r} cannot be evaluated", error)
+                self._on_failure(record.model)
+                self._complain(record.model, f"model {record.model!r} cannot be evaluated", error)
                 continue
             before = self._views.get(record.model)
             self._views = {**self._views, record.model: view}
             if before is None or before.body != view.body:
                 fresh.append(view)
         self._keep(records)
-        if went_well:
-            self.succeeded = self._stopwatch()
+        self.succeeded = self._stopwatch()
         wait = min((due - self._stopwatch() for due in self._due.values()), default=_LONGEST)
         return fresh, min(max(wait, _SHORTEST), _LONGEST)
 
@@ -153,10 +158,13 @@ class Evaluator:
         if not known.issuperset(self._due):
             self._views = {model: view for model, view in self._views.items() if model in known}
             self._due = {model: due for model, due in self._due.items() if model in known}
+            self._logged = {model: at for model, at in self._logged.items() if not model or model in known}
 
-    def _complain(self, what: str, error: Exception) -> None:
-        if self._stopwatch() - self._logged >= _LOG_EVERY:
-            self._logged = self._stopwatch()
+    def _complain(self, model: str, what: str, error: Exception) -> None:
+        """Log what went wrong, of each model once a minute."""
+        now = self._stopwatch()
+        if now - self._logged.get(model, float("-inf")) >= _LOG_EVERY:
+            self._logged[model] = now
             _log.warning("%s: %s: %s", what, type(error).__name__, error)
 
 

@@ -16,7 +16,7 @@ FAMILIES: dict[str, str] = {
     "feature_statistic": "Statistic of a drift test on the judging window.",
     "feature_p_value": "P-value of a drift test on the judging window.",
     "feature_effect": "Size of the drift: null-corrected population stability index.",
-    "feature_evidence": "Log2 of how far past the alarm threshold the sequential evidence is.",
+    "feature_evidence": "Log10 of how far past the alarm threshold the sequential evidence is.",
     "feature_drifting": "1 while the feature drifts.",
     "features_drifting": "Features that drift.",
     "features_monitored": "Features that are judged.",

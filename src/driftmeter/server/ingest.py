@@ -83,7 +83,7 @@ def media_of(content_type: str | None) -> Media:
     """Name what a Content-Type stands for; raises UnsupportedMediaError."""
     media = MEDIA.get((content_type or "").partition(";")[0].strip().lower())
     if media is None:
-        raise UnsupportedMediaError("Content-Type", " or ".join(MEDIA), repr(content_type)[:100])
+        raise UnsupportedMediaError("Content-Type", " or ".join(MEDIA), (content_type or "none")[:100])
     return media
 
 

@@ -14,6 +14,10 @@ _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE"])
 
 
+REASONS = frozenset(["invalid", "future", "buffer_full", "panes_full", "late", "refused", "closed"])
+"""Why rows are dropped: the first two by a server too, the rest by an SDK."""
+
+
 class ProcessMetrics:
     """Counters and latencies in a registry of their own. Labels hold known models, routes and reasons only."""
 
@@ -21,17 +25,26 @@ class ProcessMetrics:
         """Create the families."""
         registry = self._registry = CollectorRegistry()
         self._rows = Counter(
-            "driftmeter_rows", "Rows that came in here and were counted.", ["model"], registry=registry
+            "driftmeter_rows",
+            "Rows that came in here and were counted, late ones included.",
+            ["model"],
+            registry=registry,
         )
         self._dropped = Counter(
             "driftmeter_rows_dropped",
-            "Raw rows that came in here and could not be counted.",
+            "Rows that could not be counted, here or, as it says itself, by an SDK.",
             ["model", "reason"],
             registry=registry,
         )
         self._late = Counter(
             "driftmeter_rows_late",
             "Rows that came in here after their pane was frozen: they are in no window.",
+            ["model"],
+            registry=registry,
+        )
+        self._failed = Counter(
+            "driftmeter_evaluation_errors",
+            "Times that a model could not be evaluated here; the log says why.",
             ["model"],
             registry=registry,
         )
@@ -53,7 +66,12 @@ class ProcessMetrics:
         if receipt.added_late:
             self._late.labels(model).inc(receipt.added_late)
         for reason, count in (dropped or {}).items():
-            self._dropped.labels(model, reason).inc(count)
+            # an SDK names its own reasons, and labels must stay few
+            self._dropped.labels(model, reason if reason in REASONS else "other").inc(count)
+
+    def fail(self, model: str) -> None:
+        """Count a model that could not be evaluated."""
+        self._failed.labels(model).inc()
 
     def reject(self, reason: str) -> None:
         """Count a request answered by a problem."""
@@ -65,7 +83,7 @@ class ProcessMetrics:
 
     def forget(self, model: str) -> None:
         """Drop the series of a model that was deleted."""
-        for family in (self._rows, self._late, self._dropped):
+        for family in (self._rows, self._late, self._dropped, self._failed):
             family.remove_by_labels({"model": model})
 
     def render(self) -> str:

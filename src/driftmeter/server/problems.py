@@ -5,9 +5,10 @@ RequestError
 ├── UnsupportedMediaError  a content type or encoding that is not read here
 ├── MismatchError          the address says one thing, the content another
 ├── FutureError            a pane from a clock that is far ahead
+├── BadPaneError           a pane that would get in the way of others
 ├── KeyConflictError       an idempotency key that stood for another batch
 ├── NotFoundError          the model has no such feature or incident
-└── OverloadedError        too many writes wait for the store
+└── OverloadedError        too many writes wait for the store, or too many bodies are held
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class FutureError(RequestError):
     """A pane starts further ahead than any working clock would say."""
 
 
+class BadPaneError(RequestError):
+    """The pane is readable, and would be mistaken for another, or could not be replaced, or is too short."""
+
+
 class KeyConflictError(RequestError):
     """The idempotency key was used for another batch."""
 
@@ -59,7 +64,7 @@ class NotFoundError(RequestError):
 
 
 class OverloadedError(RequestError):
-    """More writes wait for the store than the server holds."""
+    """More writes wait for the store, or more bodies come at once, than the server holds."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,10 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (UnsupportedMediaError, Kind(415, "unsupported_type", "This content type is not read here")),
     (MismatchError, Kind(422, "mismatch", "The address and the content disagree")),
     (FutureError, Kind(422, "future", "The pane is ahead of the server's clock")),
+    (BadPaneError, Kind(422, "bad_pane", "The pane cannot be used")),
     (KeyConflictError, Kind(422, "key_conflict", "The idempotency key stood for another batch")),
     (NotFoundError, Kind(404, "not_found", "Not found")),
-    (OverloadedError, Kind(503, "overloaded", "Too many writes are waiting")),
+    (OverloadedError, Kind(503, "overloaded", "Too much is waiting")),
     (UnknownModelError, Kind(404, "unknown_model", "Unknown model")),
     (UnknownProfileError, Kind(404, "unknown_profile", "Unknown profile")),
     (ProfileError, Kind(422, "bad_profile", "The profile cannot be used")),

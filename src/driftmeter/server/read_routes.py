@@ -87,7 +87,7 @@ def get_feature(request: Request, model: str, feature: str, profile: Digest = No
     compiled = monitor.compiled(model, profile)
     if feature not in {each.name for each in compiled.profile.features}:
         names = ", ".join(each.name for each in compiled.profile.features[:20])
-        raise NotFoundError("feature", f"one of {names}", repr(feature))
+        raise NotFoundError("feature", f"one of {names}", feature[:100])
     return _json(monitor.feature(model, feature, profile))
 
 
@@ -98,14 +98,28 @@ def get_history(
     start: Annotated[Time, Query(alias="from")] = None,
     end: Annotated[Time, Query(alias="to")] = None,
     profile: Digest = None,
+    limit: Annotated[int, Query(ge=1, le=3_000, description="Most verdicts to return: the newest.")] = 500,
 ) -> Response:
-    """Return the verdicts kept between two event times; by default of the last hour that is closed."""
-    monitor = Context.of(request).monitor
-    record = monitor.store.model(model)
+    """Return the verdicts kept between two event times, oldest first; by default of the last hour that is closed.
+
+    `truncated` says that there are older ones than `limit` let through. Where nothing is closed yet, a time that
+    was not asked for is null.
+    """
+    store = Context.of(request).monitor.store
+    record = store.model(model)
     last = record.frozen if end is None else time_of_text(end, "to")
-    first = last - HOUR if start is None else time_of_text(start, "from")
-    verdicts = monitor.history(model, first, last, profile)
-    return _json({"model": model, "from": iso(max(0, first)), "to": iso(last), "verdicts": verdicts})
+    first = max(0, last - HOUR) if start is None else time_of_text(start, "from")
+    found = store.history(model, profile or record.digest, first, last) if record.frozen else []
+    head = {
+        "model": model,
+        "from": None if start is None and not record.frozen else iso(first),
+        "to": None if end is None and not record.frozen else iso(last),
+        "truncated": len(found) > limit,
+    }
+    # thousands of verdicts are megabytes: they go out as they were kept, with their time in front
+    verdicts = b",".join(b'{"at":"%b",%b' % (iso(at).encode(), verdict[1:]) for at, verdict in found[-limit:])
+    content = b'%b,"verdicts":[%b]}' % (msgspec.json.encode(head)[:-1], verdicts)
+    return Response(content, media_type="application/json")
 
 
 @router.get("/v1/models/{model}/incidents", responses=openapi.answers(404, 503))
@@ -123,13 +137,15 @@ def get_incidents(request: Request, model: str, profile: Digest = None) -> Respo
 async def acknowledge(request: Request, model: str, incident: str) -> Response:
     """Remember that somebody has seen an incident, with a note."""
     context = Context.of(request)
-    note = _note(await read_body(request, _LONGEST_NOTE, context.threads))
+    with context.in_flight.hold() as share:
+        note = _note(await read_body(request, _LONGEST_NOTE, context.threads, share))
     monitor = context.monitor
 
     def remember() -> dict[str, Any]:
         known = [each["id"] for each in monitor.incidents(model)]
         if incident not in known:
-            raise NotFoundError("incident", f"one of {', '.join(known[:20]) or 'none yet'}", repr(incident))
+            ids = f"one of {', '.join(known[:20])}" if known else "an incident of this model; it has none yet"
+            raise NotFoundError("incident", ids, incident[:100])
         return monitor.acknowledge(model, incident, note)
 
     return _json(await context.in_thread(remember))
@@ -140,7 +156,7 @@ def _note(body: bytes) -> str:
         return ""
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError("body", "JSON", str(error)) from error
     note = content.get("note", "") if isinstance(content, dict) else None
     if not isinstance(note, str):

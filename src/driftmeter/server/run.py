@@ -67,7 +67,7 @@ def serve(settings: Settings) -> None:
     try:
         monitor = DriftMonitor(store, timing=settings.timing, settings=settings.judge)
         for path in settings.profiles:
-            monitor.register(Profile.load(path))
+            monitor.introduce(Profile.load(path))
         server = make_server(monitor, settings)
         if threading.current_thread() is threading.main_thread():
             # uvicorn raises the signal again when all is done: that must not cut short the closing

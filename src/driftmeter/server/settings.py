@@ -15,8 +15,8 @@ class Settings:
     """Where to listen, where to keep things, and how much to take at once.
 
     `max_body` bounds a request in bytes, also after gzip; `max_waiting` the writes that may wait for the
-    store before further ones are told to come again. `drain` is how many seconds a shutdown waits for
-    requests that are under way.
+    store before further ones are told to come again, `max_in_flight` the bytes of all bodies held at once.
+    `drain` is how many seconds a shutdown waits for requests that are under way.
     """
 
     host: str = "127.0.0.1"
@@ -27,14 +27,15 @@ class Settings:
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     max_body: int = 50_000_000
     max_waiting: int = 10_000
+    max_in_flight: int = 512_000_000
     drain: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if not 0 <= self.port <= 65_535:
             raise InputError("port", "0 to 65535", str(self.port))
-        for name, value in (("max_body", self.max_body), ("max_waiting", self.max_waiting)):
-            if value < 1:
-                raise InputError(name, "at least 1", str(value))
+        for name in ("max_body", "max_waiting", "max_in_flight"):
+            if getattr(self, name) < 1:
+                raise InputError(name, "at least 1", str(getattr(self, name)))
         if self.drain < 0:
             raise InputError("drain", "at least 0 s", str(self.drain))

@@ -7,6 +7,7 @@ than reading a batch.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,24 +15,32 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from driftmeter.codec import decode_pane
-from driftmeter.errors import InputError, UnknownModelError
+from driftmeter.codec import MAGIC, VERSION, decode_pane
+from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.monitor import Compiled
-from driftmeter.panes import MAX_AHEAD, Pane, iso
+from driftmeter.panes import MAX_AHEAD, Pane, Timing, iso
 from driftmeter.profile import Profile
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
 from driftmeter.server.ingest import Batch, Media, media_of, read_batch, time_of_text
-from driftmeter.server.problems import FutureError, KeyConflictError, MismatchError, TooLargeError
+from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
+from driftmeter.server.size import is_small
+from driftmeter.server.usable import check_usable
 from driftmeter.store.protocol import AddRows, PutPane, Receipt
 from driftmeter.types import JSON, Milliseconds
 
 router = APIRouter()
 
-_INLINE = 1_000_000
-"""Bodies up to so many bytes are read right here: handing them to a thread would take longer."""
+_SMALL_PANE = 64_000
+"""Panes up to so many bytes, by a profile of at most `_FEW_BINS`, are read right here: handing them to a thread
+would take longer."""
+_FEW_BINS = 200_000
 _LONGEST_NAME = 200
+_LOG = "log:"
+"""How the sources of rows that were read from a log are called: no pane may come under such a name."""
+_SHORTEST: Milliseconds = 100
+_PANE_HEAD = struct.Struct("<3sBII")
 _MOST_COUNTS = 16_000_000
 """Panes times bins of one batch: rows a second apart over years would make a pane each."""
 _MOST_ROWS = 1 << 40
@@ -57,18 +66,20 @@ async def post_rows(request: Request) -> Response:
     """
     context = Context.of(request)
     model: str = request.path_params["model"]
-    compiled = context.monitor.compiled(model)
+    compiled = await context.compiled(model)
     headers = request.headers
     media = media_of(headers.get("content-type"))
     key = _name(headers, "Idempotency-Key")
     options = _Options.of(request.query_params) if request.scope["query_string"] else _Options()
-    body = await read_body(request, context.settings.max_body, context.threads)
+    with context.in_flight.hold() as share:
+        body = await read_body(request, context.settings.max_body, context.threads, share)
 
-    def read() -> tuple[Batch, AddRows]:
-        return _read(context, compiled, media, body, options, key)
+        def read() -> tuple[Batch, AddRows]:
+            return _read(context, compiled, media, body, options, key)
 
-    batch, write = read() if len(body) <= _INLINE else await context.in_thread(read)
-    receipt = await context.committer.commit(write)
+        small = is_small(media, body, len(compiled.reader.names))
+        batch, write = read() if small else await context.in_thread(read)
+        receipt = await context.committer.commit(write)
     if receipt.conflict:
         raise KeyConflictError("Idempotency-Key", "the batch that it first came with", "another batch")
     if not receipt.duplicate:
@@ -88,7 +99,7 @@ class _Options:
     def of(cls, query: QueryParams) -> _Options:
         nan, watermark = query.get("nan"), query.get("watermark")
         if nan not in (None, "null"):
-            raise InputError("nan", "null", repr(nan)[:40])
+            raise InputError("nan", "null", str(nan)[:40])
         time = None if watermark is None else time_of_text(watermark, "watermark")
         return cls(nan is not None, time, _name(query, "source"))
 
@@ -120,7 +131,7 @@ def _read(
     profile = compiled.profile
     # a log's rows may come through any of the servers: they count together, under the log's own name
     watermark = options.watermark if batch.watermark is None else batch.watermark
-    source = context.source if watermark is None and options.source is None else f"log:{options.source or ''}"
+    source = context.source if watermark is None and options.source is None else f"{_LOG}{options.source or ''}"
     return batch, AddRows(
         profile.model,
         profile.digest,
@@ -130,6 +141,7 @@ def _read(
         key,
         hashlib.blake2b(body, digest_size=16).digest() if key is not None else b"",
         watermark,
+        compiled.timing.pane,
     )
 
 
@@ -169,20 +181,54 @@ async def put_pane(request: Request) -> Response:
     context = Context.of(request)
     path = request.path_params
     model, start, source = path["model"], path["start_ms"], path["source"]
-    active = context.monitor.compiled(model)
-    body = await read_body(request, context.settings.max_body, context.threads)
-    pane = decode_pane(body) if len(body) <= _INLINE else await context.in_thread(lambda: decode_pane(body))
+    active = await context.compiled(model)
+    with context.in_flight.hold() as share:
+        body = await read_body(request, context.settings.max_body, context.threads, share)
+        small = len(body) <= _SMALL_PANE
+        head = _head(body) if small else await context.in_thread(lambda: _head(body))
+        profile = active.profile
+        if head is not None:
+            digest, bins = head
+            profile = (await context.compiled(model, digest)).profile
+            if bins != profile.bins:
+                raise InputError("counts", f"counts over {profile.bins} bins", str(bins))
+        small = small and profile.bins <= _FEW_BINS
+        pane = decode_pane(body) if small else await context.in_thread(lambda: decode_pane(body))
     if (str(pane.start), pane.source) != (start, source):
         raise MismatchError("pane", f"the pane {start} of {source!r}"[:300], f"{pane.start} of {pane.source!r}")
     now = context.monitor.store.now()
-    _check(pane, context.monitor.compiled(model, pane.digest).profile, now)
+    _check(pane, profile, active.timing, now)
     receipt = await context.committer.commit(PutPane(model, pane))
-    context.metrics.count(model, receipt)
+    context.metrics.count(model, receipt, receipt.dropped)
     return _json({"late": receipt.late, **_timing(active, now)})
 
 
-def _check(pane: Pane, profile: Profile, now: Milliseconds) -> None:
-    """Refuse a pane that could not be added to others, or never close."""
+def _head(body: bytes) -> tuple[str, int] | None:
+    """Read the digest and the number of bins that a pane says, before its counts inflate; None where `decode_pane`
+    will not come as far as that."""
+    try:
+        magic, version, length, _ = _PANE_HEAD.unpack_from(body)
+        if (magic, version) != (MAGIC, VERSION):
+            return None
+        head = msgspec.json.decode(body[_PANE_HEAD.size : _PANE_HEAD.size + length], type=_Head)
+    except (struct.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if isinstance(error, struct.error | msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            return None
+        raise CodecError("pane", "a complete header", str(error)[:200]) from error
+    return head.digest, head.bins
+
+
+class _Head(msgspec.Struct):
+    digest: str
+    bins: int
+
+
+def _check(pane: Pane, profile: Profile, timing: Timing, now: Milliseconds) -> None:
+    """Refuse a pane that could not be added to others, or never be replaced, or never close."""
+    if pane.source.startswith(_LOG):
+        raise BadPaneError("source", f"a name that does not start with {_LOG}", pane.source[:100])
+    if pane.length != timing.pane and pane.length < _SHORTEST:
+        raise BadPaneError("length", f"at least {_SHORTEST} ms", str(pane.length))
     if pane.start > now + MAX_AHEAD:
         raise FutureError("start", f"at most {MAX_AHEAD // 1000} s ahead of {iso(now)}", f"{pane.start} ms")
     if pane.summary.rows > _MOST_ROWS:
@@ -212,21 +258,23 @@ def _check(pane: Pane, profile: Profile, now: Milliseconds) -> None:
 async def put_profile(request: Request, model: str) -> Response:
     """Register a profile, and make it the one that rows are counted by from now on."""
     context = Context.of(request)
-    body = await read_body(request, context.settings.max_body, context.threads)
 
-    def register() -> tuple[bool, Compiled, Milliseconds]:
+    def register(body: bytes) -> tuple[bool, Compiled, Milliseconds]:
         monitor = context.monitor
         profile = Profile.loads(body)
         if profile.model != model:
-            raise MismatchError("model", f"a profile of {model!r}, as in the address", repr(profile.model))
+            raise MismatchError("model", f"a profile of {model!r}, as in the address", profile.model[:100])
         try:
             known = profile.digest in monitor.store.digests(model)
         except UnknownModelError:
             known = False
+        check_usable(profile, monitor.settings)
         monitor.register(profile)
         return known, monitor.compiled(model), monitor.store.now()
 
-    known, compiled, now = await context.in_thread(register)
+    with context.in_flight.hold() as share:
+        body = await read_body(request, context.settings.max_body, context.threads, share)
+        known, compiled, now = await context.in_thread(lambda: register(body))
     return _json({"model": model, **_timing(compiled, now)}, 200 if known else 201)
 
 

@@ -75,8 +75,11 @@ class Batch:
                 )
         totals, late_before, mark = self._source(model, pane.source)
         newer = pane.totals if pane.totals.observed >= totals.observed else totals
+        dropped = newer.dropped_since(totals)
         self._sources[model, pane.source] = (newer, late_before + new_late, _later(mark, pane.watermark))
-        return Receipt(late, duplicate, added=0 if duplicate else max(0, rows - before), added_late=new_late)
+        return Receipt(
+            late, duplicate, added=0 if duplicate else max(0, rows - before), added_late=new_late, dropped=dropped
+        )
 
     def _add(self, write: AddRows) -> Receipt:
         model = write.model
@@ -88,7 +91,7 @@ class Batch:
             if found is not None:
                 same = found[0] == write.fingerprint
                 return Receipt(found[1] if same else 0, duplicate=same, conflict=not same)
-        length = self._timings[model]
+        length = self._timings[model] if write.length is None else write.length
         for start, summary in write.parts:
             if start + length <= self._frozen[model]:
                 late += summary.rows
@@ -131,7 +134,7 @@ class Batch:
         for (model, source), (totals, late, mark) in self._sources.items():
             self._db.execute(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)",
-                (model, source, json.dumps(totals.to_json()), late, mark, self._now),
+                (model, source, json.dumps(totals.bounded().to_json()), late, mark, self._now),
             )
 
 

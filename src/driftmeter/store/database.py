@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,75 @@ try:
 except ImportError:  # not on Windows: there SQLite's busy timeout alone decides who writes
     fcntl = None  # type: ignore[assignment]
 
+PATIENCE = 10.0
+"""Seconds to wait for other writers: whoever takes longer has been stopped, or its disk has."""
+MOST_READERS = 8
+"""Connections to read with that stay open, and so many reads at once."""
+
+
+class _FileLock:
+    """The file lock that the writers of all processes queue for.
+
+    A thread does the waiting where there is any: a lock that is waited for comes in turn, one that is tried for
+    again and again comes by luck, and waiting itself has no timeout. One that nobody waits for any more is let go.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("w")  # noqa: SIM115 - held until close
+        self._mutex = threading.Lock()
+        self._coming: threading.Event | None = None
+        self._wanted = self._closed = False
+        self._failed: OSError | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, by one thread at a time; raises TimeoutError where another process keeps it too long."""
+        with self._mutex:
+            if self._closed:
+                raise OSError("the store is closed")
+            if self._coming is None:
+                try:
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    coming = threading.Event()
+                    self._failed = None
+                    threading.Thread(target=self._wait, args=(coming,), daemon=True).start()
+                    self._coming = coming
+                else:
+                    return
+            coming = self._coming
+            self._wanted = True
+        coming.wait(PATIENCE)
+        with self._mutex:
+            self._wanted = False
+            failed, self._failed = self._failed, None
+            if failed is not None:
+                raise failed
+            if not coming.is_set():
+                raise TimeoutError(f"another process has been writing for {PATIENCE:g} s")
+
+    def _wait(self, coming: threading.Event) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            self._failed = error
+        with self._mutex:
+            self._coming = None
+            if self._wanted:
+                coming.set()
+            else:
+                self.release()
+                if self._closed:
+                    self._file.close()
+
+    def release(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        with self._mutex:
+            self._closed = True
+            if self._coming is None:
+                self._file.close()
+
 
 class Database:
     """A file, or memory where `path` is None, with the tables of schema.py."""
@@ -29,16 +98,16 @@ class Database:
         """Open or create it; raises StoreUnavailableError where that fails, StoreError where it is not ours."""
         self._lock = threading.RLock()
         self._path = None if path is None else str(path)
-        self._queue = None
+        self._queue: _FileLock | None = None
         self._owner = 0
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._readers: list[sqlite3.Connection] = []  # those that nobody reads with at the moment
+        self._reading = threading.BoundedSemaphore(MOST_READERS)
         self._closed = False
         try:
             if path is not None:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 if fcntl is not None:
-                    self._queue = Path(f"{path}-lock").open("w")  # noqa: SIM115 - held until close
+                    self._queue = _FileLock(f"{path}-lock")
             self._writer = self._connect()
             self._prepare()
         except BaseException as error:
@@ -51,9 +120,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         name = ":memory:" if self._path is None else self._path
-        connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=10.0)
-        self._connections.append(connection)
-        return connection
+        return sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
 
     def _prepare(self) -> None:
         with self._queued():  # several processes may start on one new file at once
@@ -82,16 +149,26 @@ class Database:
         if self._queue is None:
             yield
             return
-        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        self._queue.acquire()
         try:
             yield
         finally:
-            fcntl.flock(self._queue, fcntl.LOCK_UN)
+            self._queue.release()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the lock of this process's threads."""
+        if not self._lock.acquire(timeout=PATIENCE):
+            raise TimeoutError(f"another thread has been writing for {PATIENCE:g} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the write lock of all processes for one transaction."""
-        with self._lock, self._reachable("written"), self._queued():
+        with self._reachable("written"), self._turn(), self._queued():
             self._writer.execute("BEGIN IMMEDIATE")
             self._owner = threading.get_ident()
             try:
@@ -111,11 +188,19 @@ class Database:
             with self._lock, self._reachable("read"):
                 yield self._writer
             return
-        with self._reachable("read"):
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = self._connect()
-            yield connection
+        with self._reading, self._reachable("read"):
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()  # it may be in the middle of a read
+                raise
+            self._readers.append(connection)
+            if self._closed:
+                self._close_readers()
 
     @contextmanager
     def _reachable(self, what: str) -> Iterator[None]:
@@ -144,7 +229,13 @@ class Database:
         """Close all connections; what is asked afterwards raises StoreUnavailableError."""
         with self._lock:
             self._closed = True
-            for connection in self._connections:
-                connection.close()
+            self._close_readers()
+            with suppress(AttributeError):  # it was never opened
+                self._writer.close()
             if self._queue is not None:
                 self._queue.close()
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            with suppress(IndexError):  # another thread may have taken the last
+                self._readers.pop().close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +34,7 @@ class AddRows:
     """Add rows to the panes of `source`, all or none, once for each `key`.
 
     `parts` are the rows by start of pane; `fingerprint` tells a retry from another batch under the same key.
+    `length` is that of the panes they were cut into; where it is None they were cut by the model's timing.
     """
 
     model: str
@@ -44,6 +45,7 @@ class AddRows:
     key: str | None = None
     fingerprint: bytes = b""
     watermark: Milliseconds | None = None
+    length: Milliseconds | None = None
 
 
 Write = PutPane | AddRows
@@ -56,7 +58,8 @@ class Receipt:
     `late` rows came after their pane was frozen and are in no window. `duplicate` says that this very write
     had been counted before, `conflict` that the key was used for another batch: then nothing was written.
     `added` and `added_late` are the rows, and the late ones among them, that no earlier write had brought: over
-    all replicas they add up to what came, however often it was sent.
+    all replicas they add up to what came, however often it was sent. So do the rows that a source says it `dropped`
+    itself, by reason.
     """
 
     late: int = 0
@@ -64,6 +67,7 @@ class Receipt:
     conflict: bool = False
     added: int = 0
     added_late: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,15 @@ class Store(Protocol):
         """Return the store's time: the one clock that all replicas share."""
         ...
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing) -> None:
-        """Keep a profile and make it the model's active one; the same one again changes only the timing."""
+    def ping(self) -> None:
+        """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
+        ...
+
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+        """Keep a profile and make it the model's active one; the same one again changes only the timing.
+
+        Without `again` a profile that the model had before, and has no more, stays as it is.
+        """
         ...
 
     def models(self) -> list[ModelRecord]:
@@ -134,6 +145,10 @@ class Store(Protocol):
 
     def freeze(self, model: str) -> Milliseconds:
         """Advance the model's watermark, close what ends by then, and return it."""
+        ...
+
+    def pending(self, model: str) -> list[str]:
+        """Return the digests of the profiles that have frozen slices which are not folded yet."""
         ...
 
     def progress(self, model: str, digest: str) -> Progress:

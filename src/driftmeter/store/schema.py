@@ -8,7 +8,8 @@ HISTORY_STEP = 10_000
 SCHEMA = (
     "CREATE TABLE models (model TEXT PRIMARY KEY, digest TEXT, pane INTEGER, lateness INTEGER,"
     " frozen INTEGER, beat INTEGER, halted INTEGER)",
-    "CREATE TABLE profiles (model TEXT, digest TEXT, body BLOB, at INTEGER, PRIMARY KEY (model, digest))",
+    # `used` is when it was last made the active one, or ceased to be
+    "CREATE TABLE profiles (model TEXT, digest TEXT, body BLOB, at INTEGER, used INTEGER, PRIMARY KEY (model, digest))",
     # open panes, one row a source
     "CREATE TABLE panes (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
     " sequence INTEGER, rows INTEGER, counts BLOB, PRIMARY KEY (model, digest, start, length, source))",
@@ -26,6 +27,9 @@ SCHEMA = (
     " PRIMARY KEY (model, source))",
     "CREATE TABLE keys (model TEXT, key TEXT, fingerprint BLOB, late INTEGER, at INTEGER, PRIMARY KEY (model, key))",
     "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
+    # what `ping` writes, and takes away again, to see whether that can be done
+    "CREATE TABLE pings (model TEXT PRIMARY KEY, ballast BLOB)",
+    "CREATE INDEX panes_end ON panes (model, start + length)",
     "CREATE INDEX sealed_at ON sealed (at)",
     "CREATE INDEX keys_at ON keys (at)",
 )

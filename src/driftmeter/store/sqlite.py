@@ -9,6 +9,7 @@ import json
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
@@ -41,7 +42,13 @@ from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
 _EXPIRE_EVERY: Milliseconds = 60_000
-_SHORTEST_ABSENCE: Milliseconds = 1_000
+_SWEEP_EVERY: Milliseconds = 3_600_000
+_SHORTEST_ABSENCE: Milliseconds = 5_000
+"""Servers close panes once a second: a gap above this is no slow round."""
+_CHUNK = 500
+"""About so many open panes are closed in one transaction, so that no writer waits long."""
+_BALLAST = 16_384
+"""Bytes that a ping takes: more than a page, so that it fails where a file cannot grow."""
 
 
 def host_clock() -> Milliseconds:
@@ -55,23 +62,38 @@ class SQLiteStore:
     def __init__(self, path: str | Path | None, *, clock: Clock = host_clock) -> None:
         """Open or create the file; raises StoreUnavailableError where that fails, StoreError on another version."""
         self._clock = clock
-        self._expired = 0
+        self._expired = self._swept = 0
         self._db = Database(path)
 
     def now(self) -> Milliseconds:
         """Return the host's time, which all processes that share the file share."""
         return self._clock()
 
+    def ping(self) -> None:
+        """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
+        with self._db.writing():
+            self._db.execute("INSERT OR REPLACE INTO pings VALUES ('', zeroblob(?))", (_BALLAST,))
+            self._db.execute("DELETE FROM pings")
+
     # --- models and profiles
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing) -> None:
-        """Keep a profile and make it the model's active one; the same one again changes only the timing."""
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+        """Keep a profile and make it the model's active one; the same one again changes only the timing.
+
+        Without `again` a profile that the model had before, and has no more, stays as it is.
+        """
         now = self.now()
         with self._db.writing():
+            active = self._db.rows("SELECT digest FROM models WHERE model = ?", model)
+            retired = active != [(digest,)] and digest in self.digests(model)
+            if retired and not again:
+                return
             self._db.execute(
-                "INSERT INTO profiles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO profiles VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
                 (model, digest, zlib.compress(profile), now),
             )
+            for each in {digest, *(old for (old,) in active)}:
+                self._db.execute("UPDATE profiles SET used = ? WHERE model = ? AND digest = ?", (now, model, each))
             self._db.execute(
                 "INSERT INTO models VALUES (?, ?, ?, ?, 0, ?, 0) ON CONFLICT (model) DO UPDATE"
                 " SET digest = excluded.digest, pane = excluded.pane, lateness = excluded.lateness",
@@ -125,11 +147,38 @@ class SQLiteStore:
 
     def _expire(self) -> None:
         now = self.now()
-        if now - self._expired < _EXPIRE_EVERY:
+        if 0 <= now - self._expired < _EXPIRE_EVERY:
             return
         self._expired = now
         for table in ("sealed", "keys", "sources"):
             self._db.execute(f"DELETE FROM {table} WHERE at < ?", (now - DAY,))
+        if not 0 <= now - self._swept < _SWEEP_EVERY:
+            self._swept = now
+            self._sweep(now - RETENTION)
+
+    def _sweep(self, unused: Milliseconds) -> None:
+        """Drop what is too old of profiles that are no longer active, and at last the profiles themselves.
+
+        What belongs to an active profile is dropped as it is folded, by event time alone.
+        """
+        retired = self._db.rows(
+            "SELECT model, profiles.digest, frozen, used FROM profiles JOIN models USING (model)"
+            " WHERE profiles.digest != models.digest"
+        )
+        for model, digest, frozen, used in retired:
+            key = (model, digest)
+            folded = self.progress(model, digest).folded
+            oldest = frozen - RETENTION
+            self._db.execute(
+                "DELETE FROM slices WHERE model = ? AND digest = ? AND end < ?", (*key, min(oldest, folded + 1))
+            )
+            self._db.execute("DELETE FROM verdicts WHERE model = ? AND digest = ? AND at < ?", (*key, oldest))
+            if used < unused and not any(
+                self._db.rows(f"SELECT 1 FROM {table} WHERE model = ? AND digest = ? LIMIT 1", *key)
+                for table in ("panes", "sealed", "slices", "verdicts")
+            ):
+                for table in ("progress", "profiles"):
+                    self._db.execute(f"DELETE FROM {table} WHERE model = ? AND digest = ?", key)
 
     # --- closing and folding
 
@@ -137,17 +186,32 @@ class SQLiteStore:
         """Advance the model's watermark, close what ends by then, and return it."""
         record = self.model(model)
         now = self.now()
-        ((beat, halted),) = self._db.rows("SELECT beat, halted FROM models WHERE model = ?", model) or ((now, 0),)
-        # silence for longer than the lateness: nobody could write, so the sources have catching up to do
-        if now - beat > max(record.timing.lateness, _SHORTEST_ABSENCE):
-            halted = now + record.timing.lateness
-        elif now - beat < record.timing.lateness // 4 and not self._closable(record, now, halted):
+        beat, halted = self._pulse(record, now)
+        # close to the last beat with nothing to close there is nothing to write
+        if 0 <= now - beat < record.timing.lateness // 4 and not self._closable(record, now, halted):
             return record.frozen
-        with self._db.writing():
-            self._db.execute(
-                "UPDATE models SET beat = ?, halted = max(halted, ?) WHERE model = ?", (now, halted, model)
-            )
-            return self._close(record, now)
+        while True:
+            with self._db.writing():
+                record = self.model(model)
+                _, halted = self._pulse(record, now)
+                self._db.execute("UPDATE models SET beat = ?, halted = ? WHERE model = ?", (now, halted, model))
+                mark = self._watermark(record, now, halted)
+                end = self._close(record, mark, now)
+            if end == mark:
+                return mark
+
+    def _pulse(self, record: ModelRecord, now: Milliseconds) -> tuple[Milliseconds, Milliseconds]:
+        """Return when somebody last closed panes, and until when live time stands still after an absence.
+
+        Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times
+        that lie too far ahead are from before the clock was put back.
+        """
+        rows = self._db.rows("SELECT beat, halted FROM models WHERE model = ?", record.model)
+        ((beat, halted),) = rows or ((now, 0),)
+        lateness = record.timing.lateness
+        if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
+            return beat, now + lateness
+        return beat, halted if halted <= now + lateness else 0
 
     def _watermark(self, record: ModelRecord, now: Milliseconds, halted: Milliseconds) -> Milliseconds:
         rows = self._db.rows("SELECT watermark, max(at) FROM sources WHERE model = ? GROUP BY watermark", record.model)
@@ -164,13 +228,19 @@ class SQLiteStore:
             self._db.rows("SELECT 1 FROM panes WHERE model = ? AND start + length <= ? LIMIT 1", record.model, mark)
         )
 
-    def _close(self, stale: ModelRecord, now: Milliseconds) -> Milliseconds:
-        """Freeze within the open transaction: sum the panes that end by the watermark over their sources."""
-        record = self.model(stale.model)
-        ((halted,),) = self._db.rows("SELECT halted FROM models WHERE model = ?", record.model)
-        mark = self._watermark(record, now, halted)
-        self._db.execute("UPDATE models SET frozen = ? WHERE model = ?", (mark, record.model))
-        ending = (record.model, mark)
+    def _close(self, record: ModelRecord, mark: Milliseconds, now: Milliseconds) -> Milliseconds:
+        """Freeze within the open transaction: sum the panes that end by the watermark over their sources.
+
+        Where there are very many it closes the first of them, and returns by when they end.
+        """
+        rows = self._db.rows(
+            "SELECT start + length FROM panes WHERE model = ? AND start + length <= ?"
+            " ORDER BY start + length LIMIT 1 OFFSET ?",
+            *(record.model, mark, _CHUNK - 1),
+        )
+        end: Milliseconds = max(record.frozen, rows[0][0]) if rows else mark
+        self._db.execute("UPDATE models SET frozen = ? WHERE model = ?", (end, record.model))
+        ending = (record.model, end)
         rows = self._db.rows(
             "SELECT digest, start, length, rows, counts FROM panes WHERE model = ? AND start + length <= ?"
             " ORDER BY digest, start, length",
@@ -187,7 +257,7 @@ class SQLiteStore:
             (now, *ending),
         )
         self._db.execute("DELETE FROM panes WHERE model = ? AND start + length <= ?", ending)
-        return mark
+        return end
 
     def _insert_slice(self, model: str, digest: str, each: Slice) -> None:
         summary = each.summary
@@ -204,6 +274,17 @@ class SQLiteStore:
             (model, digest, each.end, each.start, summary.rows, summary.counts.size, encode_counts(summary.counts)),
         )
 
+    def pending(self, model: str) -> list[str]:
+        """Return the digests of the profiles that have frozen slices which are not folded yet."""
+        rows = self._db.rows(
+            "SELECT digest FROM profiles AS p WHERE model = ? AND EXISTS"
+            " (SELECT 1 FROM slices AS s WHERE s.model = p.model AND s.digest = p.digest AND s.end > coalesce("
+            "(SELECT folded FROM progress AS f WHERE f.model = p.model AND f.digest = p.digest), 0))"
+            " ORDER BY at, digest",
+            model,
+        )
+        return [digest for (digest,) in rows]
+
     def progress(self, model: str, digest: str) -> Progress:
         """Return how far the fold is."""
         rows = self._db.rows("SELECT folded, state FROM progress WHERE model = ? AND digest = ?", model, digest)
@@ -211,38 +292,46 @@ class SQLiteStore:
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
         """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
-        rows = self._db.rows(
-            "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end >"
-            " coalesce((SELECT folded FROM progress WHERE model = ? AND digest = ?), 0) ORDER BY end, start",
-            *(model, digest, model, digest),
-        )
-        slices = []
-        for end, group in groupby(rows, key=lambda row: row[0]):
-            parts = list(map(_slice, group))
-            start = min(part.start for part in parts)
-            total = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
-            slices.append(Slice(start, end - start, total))
-            if len(slices) == limit:
-                break
+        slices: list[Slice] = []
+        with (
+            self._db.reading() as connection,
+            closing(
+                connection.execute(
+                    "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end >"
+                    " coalesce((SELECT folded FROM progress WHERE model = ? AND digest = ?), 0) ORDER BY end, start",
+                    (model, digest, model, digest),
+                )
+            ) as cursor,
+        ):
+            for end, group in groupby(cursor, key=lambda row: row[0]):
+                parts = list(map(_slice, group))
+                start = min(part.start for part in parts)
+                total = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
+                slices.append(Slice(start, end - start, total))
+                if len(slices) == limit:
+                    break
         return slices
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
         slices: list[Slice] = []
         rows = 0
-        with self._db.reading() as connection:
-            cursor = connection.execute(
-                "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end <= ?"
-                " ORDER BY end DESC, start DESC",
-                (model, digest, end),
-            )
+        with (
+            self._db.reading() as connection,
+            closing(
+                connection.execute(
+                    "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end <= ?"
+                    " ORDER BY end DESC, start DESC",
+                    (model, digest, end),
+                )
+            ) as cursor,
+        ):
             for row in cursor:
                 each = _slice(row)
                 slices.append(each)
                 rows += each.summary.rows
                 if window.reached(rows, each.start, end):
                     break
-            cursor.close()
         return slices[::-1]
 
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:

@@ -1,0 +1,81 @@
+"""run.py, and what the demo says of ports; that the demo runs is in tests/e2e."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+from rich.console import Console
+
+from deploy.conftest import load
+from driftmeter.demo import stack, traffic
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load(Path(__file__).parents[2] / "run.py")
+
+
+@pytest.fixture
+def starting() -> Iterator[str]:
+    """A gateway whose model servers come up after a second."""
+    began = time.monotonic()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if time.monotonic() - began > 1.0 else 502)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_gateway_whose_servers_are_starting_is_waited_for(script: ModuleType, starting: str) -> None:
+    with pytest.raises(click.ClickException, match="has answered 502 for 0 s"):
+        script._answers(starting, patience=0)
+    assert script._answers(starting, patience=20)
+
+
+def test_nobody_there_is_no_answer(script: ModuleType) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert not script._answers(f"http://127.0.0.1:{port}")
+
+
+def test_into_a_log_a_line_goes_every_ten_seconds(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = script._Counter()
+    assert not counter.live
+    for second in range(1, 26):
+        counter(traffic.Progress(elapsed=float(second), sent=100 * second))
+    assert capsys.readouterr().out.splitlines() == [
+        "    10 s  1,000 rows sent, 0 failed",
+        "    20 s  2,000 rows sent, 0 failed",
+    ]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    counter = script._Counter()
+    counter(traffic.Progress(elapsed=1.0, sent=7))
+    assert capsys.readouterr().out == "\r     1 s  7 rows sent, 0 failed"
+
+
+def test_a_port_that_is_taken_is_named_with_the_one_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = taken.getsockname()[1]
+        got = stack._port(wanted, Console())
+    assert capsys.readouterr().out == f"port {wanted} is taken, using {got}\n"
+    assert stack._port(got, Console()) == got
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+from driftmeter.errors import InputError
+from driftmeter.server.bodies import Budget, gunzip
+from driftmeter.server.problems import OverloadedError, TooLargeError
+
+
+def test_members_are_joined_and_zeros_between_them_skipped() -> None:
+    body = gzip.compress(b"a" * 100_000) + b"\0" * 7 + gzip.compress(b"") + gzip.compress(b"b")
+    assert gunzip(body, 1_000_000) == b"a" * 100_000 + b"b"
+    with pytest.raises(TooLargeError):
+        gunzip(body, 100_000)
+
+
+def test_so_many_members_as_no_honest_sender_makes_are_refused_soon() -> None:
+    body = gzip.compress(b"") * 500_000
+    start = time.perf_counter()
+    with pytest.raises(InputError, match="1000 members"):
+        gunzip(body, 1_000_000)
+    assert time.perf_counter() - start < 1.0
+
+
+def test_a_thousand_large_members_take_no_time_to_speak_of() -> None:
+    member = gzip.compress(bytes(range(256)) * 100, 0)
+    start = time.perf_counter()
+    assert len(gunzip(member * 1_000, 100_000_000)) == 25_600_000
+    assert time.perf_counter() - start < 2.0
+
+
+@pytest.mark.parametrize("cut", [1, 9, 15, 40, -9, -1])
+def test_a_truncated_member_is_unreadable(cut: int) -> None:
+    whole = gzip.compress(bytes(range(256)))
+    with pytest.raises(InputError):
+        gunzip(whole[:cut], 1_000)
+
+
+def test_a_budget_is_given_back() -> None:
+    budget = Budget(100)
+    with budget.hold() as one, budget.hold() as other:
+        one.grow(60)
+        with pytest.raises(OverloadedError):
+            other.grow(50)
+        other.grow(40)
+    assert budget.held == 0
