@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,30 +18,6 @@ from driftmeter.types import JSON, Floats
 CategoryType = Literal["string", "integer", "float", "boolean"]
 
 _LARGEST = float(np.finfo(np.float64).max)
-
-
-class Grid(Protocol):
-    """What drift tests and views need to know of a grid: its bins in order, by name."""
-
-    @property
-    def size(self) -> int:
-        """Number of bins."""
-        ...
-
-    @property
-    def present(self) -> slice:
-        """The bins of values that are there and finite."""
-        ...
-
-    @property
-    def special(self) -> dict[str, int]:
-        """Index of each bin that has a name of its own, such as `missing`."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """A readable name for each bin."""
-        ...
 
 
 @dataclass(frozen=True)

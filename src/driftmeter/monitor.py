@@ -25,7 +25,7 @@ from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.summary import Summary
 from driftmeter.types import JSON, Milliseconds
-from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge, tidy
+from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge, tests_json, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
@@ -237,10 +237,7 @@ class DriftMonitor:
             "rows": window.summary.rows,
             "effect": tidy(scores.effect),
             "p_value": tidy(scores.p_value),
-            "tests": {
-                name: {"statistic": tidy(score.statistic), "p_value": tidy(score.p_value)}
-                for name, score in scores.tests.items()
-            },
+            "tests": tests_json(scores),
             "counts": window.summary.counts[part].tolist(),
         }
 

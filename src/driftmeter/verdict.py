@@ -152,10 +152,7 @@ class FeatureVerdict:
             "effect": tidy(scores.effect),
             "p_value": tidy(scores.p_value),
             "evidence": None,
-            "tests": {
-                name: {"statistic": tidy(score.statistic), "p_value": tidy(score.p_value)}
-                for name, score in scores.tests.items()
-            },
+            "tests": tests_json(scores),
             "rates": {
                 name: {"reference": tidy(reference), "window": tidy(now)}
                 for name, (reference, now) in scores.rates.items()
@@ -300,6 +297,14 @@ def _advance(
     else:
         return incidents
     return (*incidents[:-1], extended)
+
+
+def tests_json(scores: FeatureScores) -> JSON:
+    """Return each test's statistic and p-value, in the public words."""
+    return {
+        name: {"statistic": tidy(score.statistic), "p_value": tidy(score.p_value)}
+        for name, score in scores.tests.items()
+    }
 
 
 def tidy(value: float | None) -> float | None:
