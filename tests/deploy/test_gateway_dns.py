@@ -23,15 +23,26 @@ NAME = "metric-server"
 VALID = 2.0  # seconds: what gateway.conf.template says
 
 
+def _free_port() -> int:
+    """Return a loopback port that is free for both protocols: dnsmasq takes both, or ends."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 class Dns:
     """A dnsmasq on a free loopback port, whose only names are those of `set`."""
 
     def __init__(self, dnsmasq: str, directory: Path) -> None:
         self._hosts = directory / "hosts"
         self._hosts.write_text("")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = _free_port()
         command = [
             *(dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--log-facility=-"),
             *(f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces"),
@@ -41,9 +52,10 @@ class Dns:
             command.append("--user=root")  # the directory is this user's alone
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def wait(self) -> None:
-        """Wait until it answers: a signal before would end it."""
-        until(lambda: self._count() == 0)
+    def wait(self) -> bool:
+        """Wait until it answers, as a signal before would end it; False where it ended, its port being taken."""
+        until(lambda: self._count() == 0 or self._process.poll() is not None, 60)
+        return self._process.poll() is None
 
     def set(self, *addresses: str) -> None:
         """Let NAME have these addresses from the gateway's next look-up on."""
@@ -73,7 +85,8 @@ class Dns:
 def dns(tool: Tool, tmp_path: Path) -> Iterator[Dns]:
     dns = Dns(tool("dnsmasq"), tmp_path)
     try:
-        dns.wait()
+        while not dns.wait():
+            dns = Dns(tool("dnsmasq"), tmp_path)
         yield dns
     finally:
         dns.close()
