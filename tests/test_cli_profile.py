@@ -170,3 +170,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content:
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "derived"), [((), ["x given the rest", "y given the rest"]), (("--no-residuals",), [])]
+)
+def test_residuals_are_monitored_unless_left_out(tmp_path: Path, options: tuple[str, ...], derived: list[str]) -> None:
+    file, made = tmp_path / "x.csv", tmp_path / "p.json"
+    file.write_text("x,y\n" + "".join(f"{row},{row + row % 7}\n" for row in range(100)))
+    result = run(file, "-o", made, "--model", "m", *options)
+    assert result.exit_code == 0
+    assert [each.name for each in Profile.load(made).features] == ["x", "y", *derived]
+    assert all(name in result.stdout for name in derived)

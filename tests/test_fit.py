@@ -327,3 +327,79 @@ def test_half_a_surrogate_pair_is_a_category_without_a_bin_of_its_own() -> None:
 def test_a_name_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(ProfileError, match="UTF-8"):
         Profile.fit(pl.DataFrame({"x": [1.0]}), model="\ud800")
+
+
+@pytest.fixture(scope="module")
+def houses() -> pl.DataFrame:
+    """400 rows of numbers of which `area` and `rooms` explain each other, and all of them the prediction."""
+    chance = random.Random(2)
+    rooms = [chance.randrange(1, 9) for _ in range(400)]
+    area = [25.0 * each + chance.gauss(0, 10) for each in rooms]
+    return pl.DataFrame(
+        {
+            "area": pl.Series(area, dtype=pl.Float32),
+            "city": [chance.choice("ab") for _ in rooms],
+            "price": [3_000 * each for each in area],
+            "rooms": [None if chance.random() < 0.05 else each for each in rooms],
+            "luck": [chance.random() for _ in rooms],
+        }
+    )
+
+
+def test_numbers_that_explain_each_other_are_also_monitored_given_the_rest(houses: pl.DataFrame) -> None:
+    profile = fit(houses, prediction="price")
+    assert [(each.name, each.kind, each.role, each.column) for each in profile.features] == [
+        ("area", "numeric", "feature", "area"),
+        ("city", "categorical", "feature", "city"),
+        ("price", "numeric", "prediction", "price"),
+        ("rooms", "numeric", "feature", "rooms"),
+        ("luck", "numeric", "feature", "luck"),
+        ("area given the rest", "numeric", "derived", "area"),
+        ("rooms given the rest", "numeric", "derived", "rooms"),
+    ]
+    assert profile.residuals is not None
+    assert profile.residuals.columns == ("area", "rooms", "luck")
+
+
+def test_a_derived_feature_has_quantiles_of_its_own_and_misses_what_its_column_misses(houses: pl.DataFrame) -> None:
+    *_, rooms, _, _, given = fit(houses, prediction="price", bins=16).features
+    assert isinstance(given.grid, NumericGrid)
+    assert not given.grid.single
+    present = given.reference[given.grid.core]
+    assert len(present) == 16
+    assert max(present) - min(present) <= 1
+    missing = given.reference[given.grid.special["missing"]]
+    assert missing == rooms.reference[rooms.grid.special["missing"]] == houses["rooms"].null_count()
+
+
+@pytest.mark.parametrize("options", [{"residuals": False}, {"exclude": ["area", "price"]}], ids=str)
+def test_residuals_can_be_left_out_and_need_what_explains(houses: pl.DataFrame, options: Any) -> None:
+    profile = fit(houses, **options)
+    assert profile.residuals is None
+    assert {each.role for each in profile.features} == {"feature"}
+
+
+def test_the_order_of_the_rows_does_not_show_in_the_residuals(houses: pl.DataFrame) -> None:
+    for seed in range(3):
+        assert fit(houses.sample(fraction=1, shuffle=True, seed=seed)).digest == fit(houses).digest
+
+
+def test_too_many_numbers_are_not_regressed_and_the_profile_says_so() -> None:
+    rows = {f"x{column}": [float(row) for row in range(4)] * 510 for column in range(101)}
+    profile = fit(pl.DataFrame(rows))
+    assert profile.residuals is None
+    assert profile.left_out == {
+        "each number given the rest": "there are 101 numeric features, and at most 100 are regressed"
+    }
+    fewer = fit(pl.DataFrame(rows), exclude=["x0"])
+    assert (fewer.residuals is not None, fewer.left_out) == (True, {"x0": "excluded"})
+
+
+def test_a_derived_feature_cannot_have_the_name_of_a_column(houses: pl.DataFrame) -> None:
+    with pytest.raises(ProfileError, match="two features have the name 'area given the rest'"):
+        fit(houses.rename({"luck": "area given the rest"}))
+
+
+def test_the_profile_knows_the_column_of_times(small: pl.DataFrame) -> None:
+    assert fit(small, time="when").time == "when"
+    assert fit(small).time is None

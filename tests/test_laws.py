@@ -68,6 +68,22 @@ def test_any_split_of_the_rows_equals_the_whole(reader, binner, rows, places) ->
     assert Summary.sum(parts, binner.profile.bins) == count(reader, binner, rows)
 
 
+RELATED = Profile.fit(
+    pl.DataFrame({"a": [(7 * row) % 50 for row in range(200)], "b": [(7 * row) % 50 + row % 9 for row in range(200)]}),
+    model="m",
+)
+related = st.lists(st.fixed_dictionaries({}, optional={"a": numbers, "b": numbers}), max_size=40)
+
+
+@given(related, st.lists(st.integers(0, 40), max_size=4))
+def test_any_split_of_the_rows_gives_the_same_bins_of_residuals(rows, places) -> None:
+    assert [feature.name for feature in RELATED.features[2:]] == ["a given the rest", "b given the rest"]
+    reader, binner = Reader(RELATED), Binner(RELATED)
+    edges = [0, *sorted(min(place, len(rows)) for place in places), len(rows)]
+    parts = [binner.bins_of(reader.read_records(rows[low:high])[0])[0] for low, high in itertools.pairwise(edges)]
+    assert np.array_equal(np.concatenate(parts), binner.bins_of(reader.read_records(rows)[0])[0])
+
+
 @given(batches, st.randoms(use_true_random=False))
 def test_any_order_of_the_rows_gives_the_same_counts(reader, binner, rows, chance) -> None:
     shuffled = chance.sample(rows, len(rows))

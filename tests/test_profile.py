@@ -33,6 +33,7 @@ def golden_frame() -> pl.DataFrame:
             "city": ["Ulm"] * 60 + ["Köln"] * 40 + ["Bonn"] * 27 + [None],
             "member": [True, False, True, True] * 32,
             "score": [value / 128 for value in range(128)],
+            "price": [float(value + value % 16) for value in range(128)],
             "bought": [True] * 128,
         }
     )
@@ -63,14 +64,16 @@ def test_a_profile_holds_no_rows_and_stays_small(profile: Profile) -> None:
     assert len(profile.dumps()) < 12_000
 
 
-@pytest.mark.parametrize("change", ["model", "independent", "left_out", "features"])
+@pytest.mark.parametrize("change", ["model", "independent", "left_out", "features", "time", "residuals"])
 def test_the_digest_shows_every_change(golden: Profile, change: str) -> None:
     content = golden.to_json()
     content[change] = {
         "model": "house",
         "independent": False,
         "left_out": {},
-        "features": content["features"][:-1],
+        "features": content["features"][1:2] + content["features"][:1] + content["features"][2:],
+        "time": "when",
+        "residuals": {**content["residuals"], "means": [0.0, 0.0, 0.0, 0.0]},
     }[change]
     with pytest.raises(ProfileFormatError, match="was altered"):
         Profile.loads(json.dumps(content))
@@ -134,7 +137,10 @@ def wrong(*keys: str, but: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    wrong("model", "rows", "features", "left_out", but=[("model", "x"), ("left_out", {}), ("left_out", [])]),
+    wrong(
+        *("model", "rows", "features", "left_out", "time", "residuals"),
+        but=[("model", "x"), ("left_out", {}), ("left_out", []), ("time", "x"), ("time", None)],
+    ),
 )
 def test_a_profile_with_a_value_of_another_type_is_refused(golden: Profile, key: str, value: Any) -> None:
     with pytest.raises(ProfileFormatError):
@@ -282,7 +288,22 @@ def _bad_profiles() -> dict[str, Any]:
         "left out": lambda content: content.update(left_out={"\ud800": "excluded"}),
         "why left out": lambda content: content.update(left_out={"x": "\ud800"}),
         "why left out is no text": lambda content: content.update(left_out={"x": 3}),
+        "time": lambda content: content.update(time="\ud800"),
+        "a residual of a category": lambda content: content["residuals"]["columns"].__setitem__(1, "city"),
+        "a residual of the prediction": lambda content: content["residuals"]["columns"].__setitem__(1, "score"),
+        "a residual of no column": lambda content: content["residuals"]["columns"].__setitem__(1, "x"),
+        "residuals in another order": lambda content: content["features"].append(content["features"].pop(-2)),
+        "one residual fewer": lambda content: content["features"].pop(),
+        "residuals before the rest": lambda content: content["features"].insert(0, content["features"].pop()),
+        "a derived feature by another role": lambda content: content["features"][-1].update(role="feature"),
+        "no residuals": lambda content: content["residuals"].update(targets=[], coefficients=[]),
+        "more residuals than features": lambda content: content.update(features=content["features"][-1:]),
     }
+
+
+def test_a_profile_without_residuals_has_no_derived_features(golden: Profile) -> None:
+    with pytest.raises(ProfileFormatError, match="expected residuals, from which the derived features follow"):
+        Profile.loads(signed({**golden.to_json(), "residuals": None}))
 
 
 @pytest.mark.parametrize("name", _bad_profiles())

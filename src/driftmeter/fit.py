@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
 
 from driftmeter.binning import Binner
-from driftmeter.errors import InputError, ProfileError
+from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of
 from driftmeter.grid import CategoryGrid, CategoryType, NumericGrid, canonical
 from driftmeter.profile import Feature, Part, Profile
-from driftmeter.rows import Reader
+from driftmeter.residuals import MOST_REGRESSED, Residuals
+from driftmeter.rows import Reader, Rows
 from driftmeter.types import Floats, Kind
 
 MIN_CATEGORY_ROWS = 30
@@ -25,6 +27,8 @@ IDENTIFIER = "looks like an identifier: hardly a value comes twice"
 IDENTIFIER_ROWS = 1_000
 """With fewer rows, categories that all differ may as well be chance."""
 IDENTIFIER_SHARE = 0.95
+
+GIVEN_THE_REST = "given the rest"
 
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
@@ -41,6 +45,7 @@ def fit_profile(
     exclude: Iterable[str],
     kinds: Mapping[str, str],
     bins: int,
+    residuals: bool,
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
     try:
@@ -85,21 +90,68 @@ def fit_profile(
         )
         for name, kind, part, grid in grids
     )
-    return _counted(Profile(model, len(data), drafts, left_out, independent), columns)
+    draft = Profile(model, len(data), drafts, left_out, independent, time)
+    rows = _read(draft, columns)
+    if residuals:
+        draft = _regressed(draft, rows)
+    if draft.residuals is not None:
+        rows = _read(draft, columns)
+        draft = _gridded(draft, rows, bins)
+    profile = _counted(draft, rows)
+    if time is None or independent:
+        return profile
+    try:
+        from driftmeter.calibrating import calibrated
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
+        ) from error
+    return replace(profile, calibration=calibrated(profile, rows, columns, data[time]))
 
 
-def _counted(draft: Profile, columns: Mapping[str, Column]) -> Profile:
-    """Fill in the reference's counts by the very code that will count live rows."""
+def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
+    """Type the reference's rows by the very code that will type live ones."""
     rows, rejected, _ = Reader(draft).read_columns(columns)
     if rejected:
         first = rejected[0]
         raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
+    return rows
+
+
+def _regressed(draft: Profile, rows: Rows) -> Profile:
+    """Append those residuals that tell something, still without grids; or say in `left_out` why there are none."""
+    numeric = [feature for feature in draft.features if feature.kind == "numeric"]
+    places = [place for place, feature in enumerate(numeric) if feature.role == "feature"]
+    if len(places) > MOST_REGRESSED:
+        why = f"there are {len(places)} numeric features, and at most {MOST_REGRESSED} are regressed"
+        return replace(draft, left_out={f"each number {GIVEN_THE_REST}": why, **draft.left_out})
+    residuals = Residuals.fit([numeric[place].column for place in places], rows.numbers[:, places])
+    if residuals is None:
+        return draft
+    grid = NumericGrid.fit(np.zeros(0), bins=2, single=False)
+    derived = [
+        Feature(f"{target} {GIVEN_THE_REST}", "numeric", "derived", grid, (0,) * grid.size, target)
+        for target in residuals.targets
+    ]
+    return replace(draft, features=(*draft.features, *derived), residuals=residuals)
+
+
+def _gridded(draft: Profile, rows: Rows, bins: int) -> Profile:
+    """Give the derived features, the last, the grids of their own values."""
+    assert draft.residuals is not None
+    last = len(draft.residuals.targets)
+    derived = []
+    for feature, values in zip(draft.features[-last:], rows.numbers.T[-last:], strict=True):
+        grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, single=False)
+        derived.append(replace(feature, grid=grid, counts=(0,) * grid.size))
+    return replace(draft, features=(*draft.features[:-last], *derived))
+
+
+def _counted(draft: Profile, rows: Rows) -> Profile:
+    """Fill in the reference's counts by the very code that will count live rows."""
     counts = Binner(draft).observe(rows).counts
-    features = tuple(
-        Feature(f.name, f.kind, f.role, f.grid, tuple(counts[part].tolist()), f.column, f.part)
-        for f, part in draft.slices()
-    )
-    return Profile(draft.model, draft.rows, features, draft.left_out, draft.independent)
+    features = tuple(replace(f, counts=tuple(counts[part].tolist())) for f, part in draft.slices())
+    return replace(draft, features=features)
 
 
 def _choose(

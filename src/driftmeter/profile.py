@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from driftmeter.calibration import Calibration
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
+from driftmeter.residuals import Residuals
 from driftmeter.types import JSON, Counts, Kind, Role
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ Part = Literal["hour", "weekday"]
 class Feature:
     """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
 
-    `column` is where a row carries the value; `part` is set where the feature is the hour or the weekday
-    (in UTC) of a date-time column.
+    `column` is where a row carries the value, or for a derived feature the value whose residual it is; `part` is
+    set where the feature is the hour or the weekday (in UTC) of a date-time column.
     """
 
     name: str
@@ -99,6 +101,12 @@ class Profile:
     """Columns that are not monitored, and why."""
     independent: bool = False
     """True where the rows were drawn independently of each other, as its maker said."""
+    time: str | None = None
+    """The column that says when each row was."""
+    residuals: Residuals | None = None
+    """How the derived features, the last of `features`, follow from numeric ones."""
+    calibration: Calibration | None = None
+    """How much the reference varies by itself in the course of time."""
 
     def __post_init__(self) -> None:
         """Refuse what could never be judged."""
@@ -114,12 +122,26 @@ class Profile:
             raise ProfileError("the reference has no rows")
         if self.bins > MOST_BINS:
             raise ProfileError(f"expected at most {MOST_BINS:,} bins in all features, got {self.bins:,}")
+        if self.residuals is not None:
+            self._check_derived(self.residuals)
         for text in self._texts():
             if not is_utf8(text):
                 raise ProfileError(f"expected texts that can be written as UTF-8, got {text[:40]!r}")
 
+    def _check_derived(self, residuals: Residuals) -> None:
+        """Refuse residuals that are not, in their order, the last features, or not of numeric features."""
+        first = len(self.features) - len(residuals.targets)
+        numeric = {f.column for f in self.features[: max(first, 0)] if f.kind == "numeric" and f.role == "feature"}
+        last = [(f.column, f.kind, f.role) for f in self.features[max(first, 0) :]]
+        if last != [(target, "numeric", "derived") for target in residuals.targets]:
+            raise ProfileError(f"expected the residuals of {list(residuals.targets)} as the last features, got {last}")
+        strange = [column for column in residuals.columns if column not in numeric]
+        if strange:
+            raise ProfileError(f"residuals: expected columns of numeric features, got {strange[0]!r}")
+
     def _texts(self) -> Iterator[str]:
         yield self.model
+        yield self.time or ""
         for column, reason in self.left_out.items():
             yield from (column, reason)
         for feature in self.features:
@@ -151,6 +173,9 @@ class Profile:
             "model": self.model,
             "rows": self.rows,
             "independent": self.independent,
+            "time": self.time,
+            "residuals": None if self.residuals is None else self.residuals.to_json(),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
             "left_out": dict(sorted(self.left_out.items())),
             "features": [feature.to_json() for feature in self.features],
         }
@@ -189,13 +214,21 @@ class Profile:
             )
         digest = content.pop("digest", None)
         try:
+            residuals, calibration = content["residuals"], content["calibration"]
+            if not isinstance(content["time"], str | None):
+                raise TypeError(f"time: expected a text, got {content['time']!r}")
             profile = cls(
                 content["model"],
                 integer_of(content["rows"]),
                 tuple(Feature.from_json(feature) for feature in content["features"]),
                 dict(content["left_out"]),
                 content["independent"] is True,
+                content["time"],
+                None if residuals is None else Residuals.from_json(residuals),
+                None if calibration is None else Calibration.from_json(calibration),
             )
+            if residuals is None and any(feature.role == "derived" for feature in profile.features):
+                raise ValueError("expected residuals, from which the derived features follow, got none")
             wrong = [f.name for f in profile.features if sum(f.counts) != profile.rows]
             if wrong:
                 raise ValueError(f"feature {wrong[0]!r}: expected counts of {profile.rows} rows")
@@ -233,12 +266,15 @@ class Profile:
         exclude: Iterable[str] = (),
         kinds: Mapping[str, str] | None = None,
         bins: int = 64,
+        residuals: bool = True,
     ) -> Profile:
         """Make a profile of a pandas, polars or pyarrow frame.
 
         `kinds` overrides what a column is: "numeric", "categorical", "boolean", or "hour" or "weekday" for a
         date-time column, which is left out otherwise. `label` and `time` are never features. `include` and
-        `exclude` name columns. The order of the rows does not matter. Raises ProfileError, naming the column.
+        `exclude` name columns. With `residuals`, what the others leave unexplained of each numeric feature that they
+        explain at all becomes a feature, named such as "age given the rest". The order of the rows does not matter.
+        Raises ProfileError, naming the column.
         """
         from driftmeter.fit import fit_profile
 
@@ -253,6 +289,7 @@ class Profile:
             exclude=exclude,
             kinds=kinds or {},
             bins=bins,
+            residuals=residuals,
         )
 
 

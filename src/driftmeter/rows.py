@@ -18,6 +18,7 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.grid import CategoryGrid, NumericGrid, canonical, is_missing
 from driftmeter.profile import Feature, Part, Profile
+from driftmeter.residuals import Regressor
 from driftmeter.types import JSON, Codes, Floats
 
 _MOST_CACHED = 10_000
@@ -46,8 +47,8 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Rows:
-    """Typed rows: `numbers` (rows, numeric features) float64 with NaN for missing; `codes` (rows, other
-    features) local bins; `index` (rows,) where each stood in what was sent."""
+    """Typed rows: `numbers` (rows, numeric features, derived ones last) float64 with NaN for missing; `codes` (rows,
+    other features) local bins; `index` (rows,) where each stood in what was sent."""
 
     numbers: Floats
     codes: Codes
@@ -80,13 +81,24 @@ class Reader:
     """Types rows by a profile. Keeps a bounded cache of category texts; otherwise without state."""
 
     def __init__(self, profile: Profile) -> None:
-        """Sort the features by how they are read."""
+        """Sort the features by how they are read: those that are derived from others, the last, are not."""
         self.profile = profile
-        self.numeric = [f for f in profile.features if isinstance(f.grid, NumericGrid)]
+        derived = 0 if profile.residuals is None else len(profile.residuals.targets)
+        read = profile.features[: len(profile.features) - derived]
+        self.numeric = [f for f in read if isinstance(f.grid, NumericGrid)]
+        self._numbers = len(self.numeric) + derived
         self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
         self._known = frozenset(self.names)
-        self._single = np.array([f.grid.single for f in self.numeric if isinstance(f.grid, NumericGrid)], bool)
+        self._single = np.array(
+            [place for place, f in enumerate(self.numeric) if isinstance(f.grid, NumericGrid) and f.grid.single],
+            np.intp,
+        )
+        self._regressor, self._regressed = None, np.empty(0, np.intp)
+        if profile.residuals is not None:
+            self._regressor = Regressor(profile.residuals)
+            place = {f.column: place for place, f in enumerate(self.numeric) if f.role == "feature"}
+            self._regressed = np.array([place[column] for column in profile.residuals.columns], np.intp)
         # most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
         self._longest_shape = 2 * len(self.names) + 64
@@ -139,13 +151,15 @@ class Reader:
     def _finish(
         self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int
     ) -> tuple[Rows, list[Rejected], int]:
-        numbers = np.empty((rows, len(self.numeric)))
+        numbers = np.empty((rows, self._numbers))
         for position, feature in enumerate(self.numeric):
             column = columns.get(feature.column)
             numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
-        if self._single.any():
+        if self._single.size:
             with np.errstate(over="ignore"):  # beyond float32 is infinite there too
                 numbers[:, self._single] = numbers[:, self._single].astype(np.float32)
+        if self._regressor is not None:
+            numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
         codes = np.empty((len(self.others), rows), dtype=np.intp).T  # so that a column is written in one run
         for position, feature in enumerate(self.others):
             column = columns.get(feature.column)

@@ -31,6 +31,7 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--label", metavar="COLUMN", help="The truth; not a feature.")
 @click.option("--bins", type=click.IntRange(2, 1024), default=64, show_default=True, metavar="N",
               help="Bins of a number.")  # fmt: skip
+@click.option("--no-residuals", is_flag=True, help="Leave out what the other numbers do not explain of each.")
 @click.pass_context
 def profile(
     ctx: click.Context,
@@ -43,6 +44,7 @@ def profile(
     prediction: str | None,
     label: str | None,
     bins: int,
+    no_residuals: bool,
     include: Sequence[str],
     exclude: Sequence[str],
     **columns: Sequence[str],
@@ -75,6 +77,7 @@ def profile(
         exclude=exclude,
         kinds=kinds,
         bins=bins,
+        residuals=not no_residuals,
     )
     made.dump(output)
     tables.show_profile(made, table, Path(output))

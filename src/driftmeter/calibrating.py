@@ -1,0 +1,55 @@
+"""Calibrating: from a reference's rows in order of time to what a profile knows of their own variation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from driftmeter.binning import Binner
+from driftmeter.calibration import Calibration
+from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers, days_of, runs
+from driftmeter.errors import ProfileError
+from driftmeter.frames import Column, Dictionary
+from driftmeter.profile import Profile
+from driftmeter.rows import Rows
+from driftmeter.times import read_times
+from driftmeter.types import Codes
+
+
+def calibrated(
+    profile: Profile, rows: Rows, columns: Mapping[str, Column], column: nw.Series[Any]
+) -> Calibration | None:
+    """Learn from the rows in order of time how much they vary by themselves; None where they cover too little."""
+    assert profile.time is not None
+    times, unreadable = read_times(column, profile.time)
+    if 2 * len(unreadable) > len(times):
+        first = unreadable[0]
+        raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
+    order = np.argsort(times, kind="stable")[len(unreadable) :]
+    ordered, binner = times[order], Binner(profile)
+    panes, begun = [], 0
+    for run in runs(ordered):
+        panes.append((binner.observe(rows.take(order[begun : run.end])).counts, run.length))
+        begun = run.end
+    days, known = days_of(ordered), rows.take(order)
+    clusters: dict[tuple[int, str], tuple[float, float]] = {}
+    numbers = 0
+    for index, feature in enumerate(profile.features):
+        found: dict[str, tuple[float, float]] = {}
+        if feature.kind == "numeric":
+            found = clusters_of_numbers(known.numbers[:, numbers], days)
+            numbers += 1
+        elif feature.part is None:
+            found = clusters_of_categories(_codes_of(columns[feature.column])[order], days)
+        clusters |= {(index, name): cluster for name, cluster in found.items()}
+    return calibrate(profile.features, panes, clusters)
+
+
+def _codes_of(column: Column) -> Codes:
+    """Return a number for each row's category, -1 where it is missing."""
+    if isinstance(column, np.ndarray):
+        return np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    return (column if isinstance(column, Dictionary) else Dictionary.encode(column)).indices

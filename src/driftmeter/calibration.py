@@ -1,0 +1,100 @@
+"""Calibration: how much a reference varies by itself from one stretch of time to the next. Data only."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from driftmeter.grid import integer_of
+from driftmeter.types import JSON, Floats, Milliseconds
+
+ARRAYS = {
+    "scores": "additive variance of each score, (levels, features, scores)",
+    "tails": "excess kurtosis of its window means, (levels, features, scores)",
+    "rare": "additive variance of each rare bin, (levels, rare bins)",
+    "groups": "additive variance of each pooled group, (levels, groups)",
+    "cores": "mean additive variance of the ordinary bins, (levels, features)",
+    "stuck": "the most frequent bin, in log-odds: mean, deviation, kurtosis, largest, (levels, features, 4)",
+    "clusters": "reference rows and mean cluster size of each rare bin; 0 where not known, (rare bins, 2)",
+}
+"""What a calibration holds; `tables.py` of the detectors says which bins are rare and how groups are pooled."""
+_MOST = 50_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Additive variances by length of window: Var(window mean) = σ² (1/n + τ²), τ² learnt in the reference's own order.
+
+    `lengths` ascend: how long the windows of each level were, in ms of time that held rows; `windows` how many there
+    were; `rows` how many rows the windows of the last level held on average.
+    """
+
+    lengths: tuple[Milliseconds, ...]
+    windows: tuple[int, ...]
+    rows: float
+    scores: Floats
+    tails: Floats
+    rare: Floats
+    groups: Floats
+    cores: Floats
+    stuck: Floats
+    clusters: Floats
+
+    def to_json(self) -> JSON:
+        """Plain JSON; the arrays as base64 of compressed numbers of three digits."""
+        return {
+            "lengths": list(self.lengths),
+            "windows": list(self.windows),
+            "rows": self.rows,
+            "arrays": {name: _pack(getattr(self, name)) for name in ARRAYS},
+        }
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Calibration:
+        """Read what `to_json` wrote; raises ValueError, TypeError or KeyError where something else stands there."""
+        lengths = tuple(map(integer_of, data["lengths"]))
+        if not lengths or list(lengths) != sorted(lengths) or len(data["windows"]) != len(lengths):
+            raise ValueError(f"expected ascending lengths of windows, got {lengths[:5]}")
+        arrays = {name: _unpack(data["arrays"][name]) for name in ARRAYS}
+        for name, array in arrays.items():
+            if name != "clusters" and len(array) != len(lengths):
+                raise ValueError(f"calibration {name}: expected {len(lengths)} levels, got {len(array)}")
+        return cls(lengths, tuple(map(integer_of, data["windows"])), float(data["rows"]), **arrays)
+
+    def rounded(self) -> Calibration:
+        """Return it as it will be read back: three digits of each number."""
+        return Calibration.from_json(self.to_json())
+
+    def __eq__(self, other: object) -> bool:
+        """Compare every number."""
+        return isinstance(other, Calibration) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays
+
+
+def _pack(array: Floats) -> JSON:
+    # the upper half of a float32 has three digits, which is more than a variance is known to
+    halves = (np.ascontiguousarray(array, dtype="<f4").view("<u4") >> 16).astype("<u2")
+    return {"shape": list(array.shape), "data": base64.b64encode(zlib.compress(halves.tobytes(), 9)).decode()}
+
+
+def _unpack(data: JSON) -> Floats:
+    shape = tuple(map(integer_of, data["shape"]))
+    size = 2 * prod(shape)
+    if size > _MOST:
+        raise ValueError(f"expected at most {_MOST:,} bytes of calibration, got {size:,}")
+    inflate = zlib.decompressobj()
+    try:
+        raw = inflate.decompress(base64.b64decode(data["data"], validate=True), size + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if len(raw) != size:
+        raise ValueError(f"expected {size} bytes of calibration, got {len(raw)}")
+    floats = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").astype(np.float64).reshape(shape)
+    if not np.isfinite(floats).all():
+        raise ValueError("expected finite numbers in the calibration")
+    return floats

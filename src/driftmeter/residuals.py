@@ -1,0 +1,212 @@
+"""Residuals: what of a number the other numbers of its row do not explain, exact however rows are split in batches.
+
+A column in another unit, or of another day, may look as it always did; what the rest of the row says of it does not.
+Numbers are standardised, clipped, and rounded to whole multiples of 1/4,096; the coefficients of the regressions are
+rounded to whole multiples of 2**-20. Products and sums of such integers stay below 2**53, so that float64 holds them
+exactly, and no order in which a matrix product adds them up can show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftmeter.types import JSON, Codes, Floats
+
+MOST_REGRESSED = 100
+"""With more columns, none is regressed: the work grows with their square."""
+MIN_ROWS = 20
+"""Rows per column, below which none is regressed: chance alone would explain a share."""
+MIN_EXPLAINED = 0.2
+"""R² from which on a residual tells more than its column."""
+CLIP = 6.0
+"""Standard deviations beyond which a number counts no further."""
+RIDGE = 0.003
+"""Added to each variance: a column that others determine would have no inverse."""
+
+STEPS = 2**12
+"""Of a standard deviation."""
+UNIT = 2**20
+"""The coefficient 1 as an integer. A coefficient is at most √(1/RIDGE), so that sums stay below 2**46 at fit."""
+_LIMIT = CLIP * STEPS
+_EXACT = 2**53
+_BLOCK = 1024
+"""Rows at once: larger than that, the scratch arrays leave the cache."""
+_GRAM_BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Regressions of some columns on all the others, as a profile keeps them.
+
+    `means` and `sds` standardise the `columns`. The residual of `targets[i]`, in standard deviations, is the sum of
+    the standardised columns times `coefficients[i]`, over `UNIT`; its own coefficient is `UNIT`.
+    """
+
+    columns: tuple[str, ...]
+    means: tuple[float, ...]
+    sds: tuple[float, ...]
+    targets: tuple[str, ...]
+    coefficients: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be computed exactly; raises ValueError."""
+        width = len(self.columns)
+        if not (len(self.means) == len(self.sds) == width == len(set(self.columns)) <= MOST_REGRESSED):
+            raise ValueError(f"expected a mean and an sd for each of at most {MOST_REGRESSED} columns, got {width}")
+        if not all(map(math.isfinite, self.means)) or not all(map(_is_scale, self.sds)):
+            raise ValueError(f"expected finite means and positive sds, got {self.means} and {self.sds}")
+        if not self.targets or len(set(self.targets)) < len(self.targets) or not set(self.targets) <= {*self.columns}:
+            raise ValueError(f"expected targets among the columns, got {self.targets}")
+        if len(self.coefficients) != len(self.targets) or any(len(row) != width for row in self.coefficients):
+            raise ValueError(f"expected {len(self.targets)} times {width} coefficients")
+        for target, row in zip(self.targets, self.coefficients, strict=True):
+            if row[self.columns.index(target)] != UNIT or sum(map(abs, row)) * int(_LIMIT) >= _EXACT:
+                raise ValueError(f"target {target!r}: expected coefficients whose sums are exact, got {row[:5]}…")
+
+    def to_json(self) -> JSON:
+        """Plain JSON; floats round-trip."""
+        return {
+            "columns": list(self.columns),
+            "means": list(self.means),
+            "sds": list(self.sds),
+            "targets": list(self.targets),
+            "coefficients": [list(row) for row in self.coefficients],
+        }
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Residuals:
+        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        for key in ("columns", "targets"):
+            if not isinstance(data[key], list) or not all(isinstance(name, str) for name in data[key]):
+                raise TypeError(f"{key}: expected texts, got {data[key]!r}")
+        return cls(
+            tuple(data["columns"]),
+            tuple(map(float, data["means"])),
+            tuple(map(float, data["sds"])),
+            tuple(data["targets"]),
+            tuple(tuple(map(_coefficient, row)) for row in data["coefficients"]),
+        )
+
+    @classmethod
+    def fit(cls, columns: Sequence[str], numbers: Floats) -> Residuals | None:
+        """Regress each column of a reference, shape (rows, columns), NaN where missing, on the others.
+
+        Kept are the residuals of those that the others explain to `MIN_EXPLAINED` at least; None where there are
+        none, or too many columns, or too few rows. Depends on the rows, never on their order: the covariances are
+        quotients of integers, and their inverse is made without a library that sums in an order of its own.
+        """
+        if len(columns) > MOST_REGRESSED:
+            return None
+        standards = {place: found for place in range(len(columns)) if (found := _standard(numbers[:, place]))}
+        chosen = list(standards)
+        if len(chosen) < 2 or len(numbers) < MIN_ROWS * len(chosen):
+            return None
+        names = tuple(columns[place] for place in chosen)
+        means, sds = zip(*standards.values(), strict=True)
+        covariance = _covariance(numbers, np.array(chosen), np.array(means), np.array(sds))
+        precision = _inverse(covariance + RIDGE * np.eye(len(chosen)))
+        own = precision.diagonal()
+        # 1 / own is the variance that the others leave unexplained
+        kept = np.flatnonzero(own * covariance.diagonal() * (1 - MIN_EXPLAINED) >= 1)
+        if not kept.size:
+            return None
+        coefficients = np.rint(precision[kept] / own[kept, np.newaxis] * UNIT).astype(np.int64)
+        return cls(names, means, sds, tuple(names[place] for place in kept), tuple(map(tuple, coefficients.tolist())))
+
+
+class Regressor:
+    """The arrays of some residuals. May be shared between threads."""
+
+    def __init__(self, residuals: Residuals) -> None:
+        """Compile the arrays."""
+        self._means, self._scale = np.array(residuals.means), STEPS / np.array(residuals.sds)
+        self._weights = np.array(residuals.coefficients, dtype=np.float64).T.copy()
+        self._targets = np.array([residuals.columns.index(name) for name in residuals.targets], dtype=np.intp)
+
+    def residuals_of(self, numbers: Floats) -> Floats:
+        """Return the residuals, shape (rows, targets), of numbers, shape (rows, columns).
+
+        The residual of a missing number is missing; that of an infinite one is as of a number at the clip. In the
+        residuals of the others either counts as the mean.
+        """
+        found = np.empty((len(numbers), len(self._targets)))
+        for start in range(0, len(numbers), _BLOCK):
+            block, sums = numbers[start : start + _BLOCK], found[start : start + _BLOCK]
+            steps = _steps(block, self._means, self._scale)
+            np.matmul(steps, self._weights, out=sums)
+            if not _all_finite(block):
+                own = block[:, self._targets]
+                infinite = np.isinf(own)
+                sums[infinite] += np.copysign(_LIMIT * UNIT, own[infinite])
+                sums[np.isnan(own)] = np.nan
+            sums /= STEPS * UNIT
+        return found
+
+
+def _steps(numbers: Floats, means: Floats, scale: Floats) -> Floats:
+    """Standardise and clip to whole steps; what is not finite becomes 0."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = numbers - means
+        steps *= scale
+    np.clip(steps, -_LIMIT, _LIMIT, out=steps)
+    np.rint(steps, out=steps)
+    if not _all_finite(numbers):
+        steps[~np.isfinite(numbers)] = 0.0
+    return steps
+
+
+def _all_finite(block: Floats) -> bool:
+    # one sum is faster than testing each value, and never misses a NaN or an infinity
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(block.sum()))
+
+
+def _standard(values: Floats) -> tuple[float, float] | None:
+    """Return the mean and the standard deviation of a column's finite values, None where they standardise nothing."""
+    ordered = np.sort(values[np.isfinite(values)])  # a sum depends on the order of what it adds up
+    if not ordered.size or ordered[0] == ordered[-1]:
+        return None
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        mean = float(ordered.sum() / ordered.size) + 0.0  # -0.0 and 0.0 are equal, their digests are not
+        sd = math.sqrt(float(((ordered - mean) ** 2).sum()) / ordered.size)
+    return (mean, sd) if math.isfinite(mean) and _is_scale(sd) else None
+
+
+def _coefficient(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"expected an integer as a coefficient, got {str(value)[:40]}")
+    return value
+
+
+def _is_scale(sd: float) -> bool:
+    return 0 < sd < math.inf and math.isfinite(STEPS / sd)
+
+
+def _covariance(numbers: Floats, chosen: Codes, means: Floats, sds: Floats) -> Floats:
+    """Return the covariances of the chosen columns, standardised: integers up to the one division."""
+    rows, width = len(numbers), len(chosen)
+    products, sums = np.zeros((width, width), np.int64), np.zeros(width, np.int64)
+    for start in range(0, rows, _GRAM_BLOCK):
+        steps = _steps(numbers[start : start + _GRAM_BLOCK, chosen], means, STEPS / sds)
+        products += (steps.T @ steps).astype(np.int64)
+        sums += steps.sum(axis=0).astype(np.int64)
+    # beyond int64, where Python's integers go on
+    exact = rows * products.astype(object) - np.multiply.outer(sums.astype(object), sums.astype(object))
+    covariance: Floats = (exact / (rows * STEPS) ** 2).astype(np.float64)
+    return covariance
+
+
+def _inverse(matrix: Floats) -> Floats:
+    """Invert a positive definite matrix by Gauss and Jordan, step by step: the same on every machine."""
+    inverse = matrix.copy()
+    for place in range(len(inverse)):
+        pivot = inverse[place, place]
+        row, column = inverse[place] / pivot, inverse[:, place].copy()
+        inverse -= np.multiply.outer(column, row)
+        inverse[place], inverse[:, place] = row, -column / pivot
+        inverse[place, place] = 1 / pivot
+    return inverse
