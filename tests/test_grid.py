@@ -127,9 +127,48 @@ def test_equally_frequent_categories_stand_in_alphabetical_order() -> None:
 
 
 def test_the_rest_beyond_the_most_bins_is_other() -> None:
-    grid = categories({f"{number:03}": 100 for number in range(130)})
-    assert len(grid.categories) == 128
-    assert grid.labels[grid.bin_of("129")] == "other"
+    grid = categories({f"{number:03}": 100 + number for number in range(130)})
+    assert (len(grid.categories), grid.fewest) == (128, 102)
+    assert grid.labels[grid.bin_of("001")] == "other"
+
+
+def test_of_equally_frequent_categories_either_all_have_a_bin_or_none() -> None:
+    grid = categories({"a": 90, "b": 50, "c": 50, "d": 40}, most_bins=2)
+    assert (grid.categories, grid.fewest) == (("a",), 51)
+    assert categories({"a": 90, "b": 50, "c": 50, "d": 40}, most_bins=3).categories == ("a", "b", "c")
+
+
+def test_what_chance_gave_is_the_rows_of_the_categories_at_the_boundary_read_off_a_smooth_curve() -> None:
+    flat = {f"{rows} {copy}": rows for rows in range(20, 41) for copy in range(4)}
+    assert categories(flat).boundary == 4 * 30
+    falling = {f"{rows} {copy}": rows for rows in range(20, 41) for copy in range(2 ** max(0, 35 - rows))}
+    assert categories(falling).boundary == pytest.approx(2**5 * 30, rel=0.15)
+
+
+def test_chance_gave_no_rows_where_all_categories_are_far_from_the_boundary() -> None:
+    assert categories({"a": 90, "b": 50, "c": 7}).boundary == 0
+
+
+def test_chance_gave_no_rows_where_nothing_fell_just_short() -> None:
+    assert categories({str(number): 30 for number in range(100)}).boundary == 0
+
+
+def test_a_handful_just_below_takes_at_most_half_of_the_one_just_above() -> None:
+    assert categories({"a": 31, **{str(number): 29 for number in range(50)}}).boundary == 15
+
+
+def test_a_category_that_cannot_be_written_takes_nothing_from_the_others() -> None:
+    grid = categories({"\ud800": 31, "a": 28})
+    assert (grid.categories, grid.boundary) == ((), 0)
+
+
+def test_the_order_of_the_categories_depends_on_their_names_alone() -> None:
+    names = [f"{number:03}" for number in range(40)]
+    up = categories({name: 40 + rank for rank, name in enumerate(names)})
+    down = categories({name: 90 - rank for rank, name in enumerate(names)})
+    ordered = [[grid.categories[bin_] for bin_ in grid.order] for grid in (up, down)]
+    assert ordered[0] == ordered[1] != names
+    assert CategoryGrid(tuple(names), ()).order == tuple(range(40))
 
 
 def test_beyond_ten_thousand_categories_nothing_is_unseen() -> None:
@@ -145,10 +184,23 @@ def test_the_categories_seen_once_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "grid", [categories({"a": 40, "b": 3, "ü": 1}), CategoryGrid(("a",), None), CategoryGrid((), ())]
+    "grid",
+    [
+        categories({"a": 40, "b": 3, "ü": 1}),
+        CategoryGrid(("a",), None, fewest=30, boundary=7),
+        CategoryGrid((), ()),
+    ],
 )
 def test_a_category_grid_survives_json(grid: CategoryGrid) -> None:
     assert CategoryGrid.from_json(grid.to_json()) == grid
+
+
+@pytest.mark.parametrize("wrong", [{"fewest": -1}, {"fewest": 1.5}, {"boundary": -1}, {"boundary": 61}])
+def test_a_category_grid_with_an_impossible_boundary_is_refused(wrong: dict[str, float]) -> None:
+    right = CategoryGrid(("a", "b"), (), fewest=30, boundary=60).to_json()
+    assert CategoryGrid.from_json(right).boundary == 60
+    with pytest.raises(ValueError, match="expected"):
+        CategoryGrid.from_json({**right, **wrong})
 
 
 def test_the_hash_of_a_category_is_the_same_for_ever() -> None:

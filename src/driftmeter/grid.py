@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -118,6 +119,9 @@ class CategoryGrid:
     that there were too many to keep, and then nothing is ever `unseen`. `once` is the number of categories
     that the reference held exactly once: by Good–Turing, what `unseen` may expect. `single` says that numbers
     are rounded to float32 first, as the reference's were: 0.1 is not the same number as float32 and as float64.
+
+    A category has a bin from `fewest` rows on; 0 where the bins were fixed without a look at the counts. So
+    chance chose some of them, by rows that the same category will not have again: `boundary` is how many.
     """
 
     categories: tuple[str, ...]
@@ -125,6 +129,8 @@ class CategoryGrid:
     once: int = 0
     dtype: CategoryType = "string"
     single: bool = False
+    fewest: int = 0
+    boundary: int = 0
 
     @property
     def size(self) -> int:
@@ -146,6 +152,12 @@ class CategoryGrid:
     def labels(self) -> tuple[str, ...]:
         """The categories themselves, then the names of the rest."""
         return (*self.categories, "other", "unseen", "missing")
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The bins of the categories in an order that no count decided: by hash, or as they were fixed."""
+        bins = range(len(self.categories))
+        return tuple(sorted(bins, key=lambda index: hash64(self.categories[index])) if self.fewest else bins)
 
     @cached_property
     def _bins(self) -> dict[str, int]:
@@ -177,6 +189,8 @@ class CategoryGrid:
             "once": self.once,
             "dtype": self.dtype,
             "single": self.single,
+            "fewest": self.fewest,
+            "boundary": self.boundary,
         }
 
     @classmethod
@@ -187,7 +201,11 @@ class CategoryGrid:
             others = tuple(np.frombuffer(base64.b64decode(others), dtype="<u8").tolist())
         if data["dtype"] not in get_args(CategoryType) or not all(isinstance(each, str) for each in data["categories"]):
             raise ValueError(f"expected texts as categories, of type {get_args(CategoryType)}, got {data['dtype']!r}")
-        return cls(tuple(data["categories"]), others, integer_of(data["once"]), data["dtype"], bool(data["single"]))
+        own, fewest, boundary = tuple(data["categories"]), integer_of(data["fewest"]), integer_of(data["boundary"])
+        if boundary > len(own) * fewest:
+            raise ValueError(f"expected a boundary of at most {len(own) * fewest} rows, got {boundary}")
+        once = integer_of(data["once"])
+        return cls(own, others, once, data["dtype"], bool(data["single"]), fewest, boundary)
 
     @classmethod
     def fit(
@@ -200,18 +218,53 @@ class CategoryGrid:
         most_known: int,
         single: bool = False,
     ) -> CategoryGrid:
-        """Give the most frequent categories bins of their own; `counts` maps canonical text to rows."""
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        own = tuple(text for text, rows in ranked[:most_bins] if rows >= min_rows and is_utf8(text))
+        """Give the most frequent categories bins of their own; `counts` maps canonical text to rows.
+
+        They are those with `min_rows` rows, or with as many more as leave at most `most_bins` of them: of
+        equally frequent categories either all have a bin or none. Only where all are equally frequent their
+        hash decides, which no count has a say in.
+        """
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], hash64(item[0])))
+        fewest = max(min_rows, ranked[most_bins][1] + 1) if len(ranked) > most_bins else min_rows
+        if ranked and min_rows <= ranked[0][1] < fewest:
+            fewest = ranked[0][1]
+        chosen = [(-rows, text) for text, rows in ranked[:most_bins] if rows >= fewest and is_utf8(text)]
+        own = tuple(text for _, text in sorted(chosen))
         taken = set(own)
         rest = [text for text in counts if text not in taken] if len(counts) <= most_known else []
         others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
-        return cls(own, others, sum(rows == 1 for rows in counts.values()), dtype, single)
+        once = sum(rows == 1 for rows in counts.values())
+        near = sum(near_boundary(counts[text], fewest) for text in own)
+        return cls(own, others, once, dtype, single, fewest, _boundary(counts.values(), fewest, near))
 
     @classmethod
     def boolean(cls) -> CategoryGrid:
         """The grid of every boolean feature."""
         return cls(("false", "true"), (), 0, "boolean")
+
+
+def near_boundary(rows: int, fewest: int) -> bool:
+    """Say whether a category of so many rows may owe its bin to chance: it is within two standard deviations."""
+    return 0 < fewest <= rows <= fewest + 2 * math.sqrt(fewest)
+
+
+def _boundary(counts: Collection[int], fewest: int, near: int) -> int:
+    """Return how many rows chance gave to the categories that it lifted to `fewest` rows or more.
+
+    Leave one out: those of the categories with exactly `fewest` rows, each of which is in a bin of its own
+    only because it was itself counted. The number of such categories is read off a geometric curve through
+    the counts within half a standard deviation, since it alone is too noisy for large windows. They are at
+    most half of the `near` ones: a handful just below says little of the one just above. Where none fell just
+    short there are none: a reference with as many rows of each category was so made, not drawn.
+    Source: Good (1953), eq. 2; smoothing: Gale & Sampson (1995).
+    """
+    reach = max(1, round(math.sqrt(fewest) / 2))
+    gaps = [rows - fewest for rows in counts if abs(rows - fewest) <= reach]
+    if not near or min(gaps, default=0) >= 0:
+        return 0
+    slope = 3 * math.fsum(gaps) / (len(gaps) * reach * (reach + 1))
+    expected = len(gaps) / math.fsum(math.exp(slope * gap) for gap in range(-reach, reach + 1))
+    return round(fewest * min(expected, near / 2))
 
 
 def hash64(text: str) -> int:

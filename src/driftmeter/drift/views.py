@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from driftmeter.drift.categories import groups_of, leave_one_out, order_of
 from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import reference_groups
 from driftmeter.drift.wasserstein import positions
@@ -57,11 +58,7 @@ def cells_of(view: View, feature: Feature) -> Codes:
     grid = feature.grid
     special = grid.special
     if view in ("present", "groups"):
-        cells = np.full(grid.size, -1, dtype=np.intp)
-        cells[grid.present] = np.arange(grid.size)[grid.present]
-        if "unseen" in special:
-            cells[special["unseen"]] = cells[special["other"]]
-        return cells if view == "present" else _groups(feature, cells)
+        return _present(feature) if view == "present" else _groups(feature)
     cells = np.ones(grid.size, dtype=np.intp)
     if view == "missing":
         cells[special["missing"]] = 0
@@ -71,9 +68,26 @@ def cells_of(view: View, feature: Feature) -> Codes:
     return cells
 
 
-def _groups(feature: Feature, present: Codes) -> Codes:
+def _present(feature: Feature) -> Codes:
+    grid = feature.grid
+    cells = np.full(grid.size, -1, dtype=np.intp)
+    if isinstance(grid, NumericGrid):
+        cells[grid.present] = np.arange(grid.size)[grid.present]
+        return cells
+    # not by rank: tests add up neighbours
+    order = order_of(feature)
+    cells[order] = np.arange(len(order))
+    cells[grid.special["unseen"]] = cells[grid.special["other"]]
+    return cells
+
+
+def _groups(feature: Feature) -> Codes:
     special = feature.grid.special
-    groups = np.where(present < 0, -1, reference_groups(_added(present, feature.reference))[present])
+    if isinstance(feature.grid, NumericGrid):
+        present = _present(feature)
+        groups = np.where(present < 0, -1, reference_groups(_added(present, feature.reference))[present])
+    else:
+        groups = groups_of(feature)
     for name in ("unseen", "not finite", "missing"):
         if name in special:
             groups[special[name]] = groups.max() + 1
@@ -82,10 +96,13 @@ def _groups(feature: Feature, present: Codes) -> Codes:
 
 def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
     """Return what the reference has in each cell. What is unseen it has by Good–Turing: as many rows as it held
-    categories once, which in the reference itself are counted with `other`, or have a bin of their own."""
-    counts = _added(cells, feature.reference)
+    categories once, which in the reference itself are counted with `other`, or have a bin of their own. In
+    `other` it has besides the rows by which chance gave categories their bins: see `leave_one_out`."""
     grid = feature.grid
-    if isinstance(grid, NumericGrid) or grid.others is None or view not in ("unseen", "groups"):
+    if isinstance(grid, NumericGrid) or view in ("missing", "out_of_range"):
+        return _added(cells, feature.reference)
+    counts = _added(cells, leave_one_out(feature))
+    if grid.others is None or view == "present":
         return counts
     if view == "unseen":
         once = min(grid.once, int(counts.sum()))
