@@ -1,0 +1,10 @@
+"""Notices to people, without an Alertmanager: Slack, mail, webhooks, PagerDuty and all else that apprise reaches.
+
+The extra `notify` brings apprise, which is imported where the first URL is read.
+"""
+
+from driftmeter.notify.destination import Destination, destinations
+from driftmeter.notify.notice import Drifting, Notice, notices
+from driftmeter.notify.notifier import Notifier, Outcome
+
+__all__ = ["Destination", "Drifting", "Notice", "Notifier", "Outcome", "destinations", "notices"]

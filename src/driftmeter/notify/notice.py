@@ -1,0 +1,152 @@
+"""What to tell people of an incident. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from driftmeter.types import JSON
+
+Event = Literal["opened", "closed"]
+
+_MOST_LISTED = 10
+_LONGEST_WHY, _LONGEST_NAME = 300, 80
+_SEVERITIES = ("none", "minor", "major")
+
+
+@dataclass(frozen=True)
+class Drifting:
+    """A feature of an incident; `why` is a sentence, empty where nobody has written one."""
+
+    name: str
+    role: str
+    severity: str
+    since: str
+    evidence: float | None
+    why: str
+
+    @classmethod
+    def of(cls, feature: JSON) -> Drifting:
+        """Read an incident's feature as JSON; all but its name may be missing."""
+        name, why = _one_line(feature["feature"], _LONGEST_NAME), _one_line(feature.get("why") or "", _LONGEST_WHY)
+        role, severity = feature.get("role") or "feature", feature.get("severity") or "none"
+        return cls(name, role, severity, feature.get("since") or "", feature.get("evidence"), why)
+
+    @property
+    def order(self) -> tuple[bool, int, float, str, str]:
+        """Worst first, derived features after the others."""
+        evidence = float("-inf") if self.evidence is None else self.evidence
+        severity = _SEVERITIES.index(self.severity) if self.severity in _SEVERITIES else 0
+        return self.role == "derived", -severity, -evidence, self.since, self.name
+
+    @property
+    def line(self) -> str:
+        """One line on the feature."""
+        role = "" if self.role == "feature" else f" ({self.role})"
+        return f"- {self.name}{role}, {_grade(self.severity)}: {self.why or f'drifts since {_when(self.since)}'}"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An incident that opened or closed; times in ISO 8601, features worst first, `url` that of the server."""
+
+    model: str
+    incident: str
+    event: Event
+    at: str
+    since: str
+    features: tuple[Drifting, ...]
+    url: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Unique within the model, the same on every replica."""
+        return f"{self.incident}:{self.event}"
+
+    @property
+    def kind(self) -> str:
+        """How grave it is, in apprise's words."""
+        if self.event == "closed":
+            return "success"
+        return "failure" if any(each.severity == "major" for each in self.features) else "warning"
+
+    @property
+    def title(self) -> str:
+        """One line that says which model and which features."""
+        names = [each.name for each in self.features]
+        if len(names) > 3:
+            names = [*names[:2], f"{len(names) - 2} more"]
+        listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        what = "drifts" if self.event == "opened" else "no longer drifts"
+        return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {what}" + (f": {listed}" if listed else "")
+
+    @property
+    def body(self) -> str:
+        """What somebody needs who has just been woken: what, since when, how bad, why, what to do."""
+        return "\n".join([*(self._opened() if self.event == "opened" else self._closed()), "", *self._next_steps()])
+
+    def _opened(self) -> list[str]:
+        severities = {each.severity for each in self.features}
+        worst = next((severity for severity in reversed(_SEVERITIES) if severity in severities), "none")
+        hidden = len(self.features) - _MOST_LISTED
+        return [
+            f"What model {self.model} is asked to predict on no longer looks like its reference data.",
+            "",
+            f"Since: {_when(self.since)} (sure of it at {_when(self.at)})",
+            f"How bad: {_grade(worst)}",
+            f"Features: {len(self.features)}, worst first",
+            *(each.line for each in self.features[:_MOST_LISTED]),
+            *([f"- and {hidden} more"] if hidden > 0 else []),
+        ]
+
+    def _closed(self) -> list[str]:
+        names = [each.name for each in self.features]
+        more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+        return [
+            f"What model {self.model} is asked to predict on looks like its reference data again.",
+            "",
+            f"Since: {_when(self.since)}",
+            f"Over at: {_when(self.at)}",
+            f"Features: {', '.join(names[:_MOST_LISTED])}{more}",
+        ]
+
+    def _next_steps(self) -> list[str]:
+        path = f"/v1/models/{quote(self.model, safe='')}/report"
+        report = f"{self.url.rstrip('/')}{path}" if self.url else f"{path} on the metric server"
+        if self.event == "closed":
+            return [f"Nothing is left to do. The report: {report}"]
+        return [
+            f"What to do: see in the report what changed, {report}",
+            "and look for what was deployed, or what delivers these features, shortly before it began.",
+            f"To say that you are on it: driftmeter acknowledge {shlex.quote(self.model)} {shlex.quote(self.incident)}",
+        ]
+
+
+def notices(model: str, before: Iterable[JSON], after: Iterable[JSON], url: str | None = None) -> list[Notice]:
+    """Say which incidents opened and which closed between two lists of incidents as JSON, in the order of time."""
+    known = {each["id"]: each["state"] for each in before}
+    found = []
+    for each in after:
+        features = tuple(sorted(map(Drifting.of, each["features"]), key=lambda drifting: drifting.order))
+        if each["id"] not in known:
+            found.append(Notice(model, each["id"], "opened", each["opened"], each["since"], features, url))
+        if each["state"] == "closed" and known.get(each["id"]) != "closed":
+            found.append(Notice(model, each["id"], "closed", each["closed"], each["since"], features, url))
+    return sorted(found, key=lambda notice: notice.at)
+
+
+def _one_line(text: str, longest: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _grade(severity: str) -> str:
+    return "small" if severity == "none" else severity
+
+
+def _when(time: str) -> str:
+    """Write a time as people read it: `2026-11-23 08:12:30 UTC`."""
+    return f"{time[:10]} {time[11:19]} UTC"

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from driftmeter.notify import Notice, notices
+from driftmeter.types import JSON
+
+SINCE = "2023-11-14T22:13:20.500Z"
+
+
+def feature(name: str, **more: Any) -> JSON:
+    return {"feature": name, "since": SINCE, **more}
+
+
+def incident(number: int, *features: JSON, closed: str | None = None) -> JSON:
+    opened = f"2023-11-14T22:{number:02d}:00.000Z"
+    state = "closed" if closed else "open"
+    return {
+        "id": f"{number}",
+        "state": state,
+        "opened": opened,
+        "since": SINCE,
+        "closed": closed,
+        "features": list(features) or [feature("temp")],
+    }
+
+
+def only(*features: JSON, url: str | None = None, model: str = "flights") -> Notice:
+    """The notice of an incident of some features that has opened."""
+    (notice,) = notices(model, [], [incident(14, *features)], url)
+    return notice
+
+
+END = "2023-11-14T22:30:00.000Z"
+OPEN, OTHER, CLOSED = incident(14), incident(16), incident(14, closed=END)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "keys"),
+    [
+        ([], [], []),
+        ([], [OPEN], ["14:opened"]),
+        ([OPEN], [OPEN], []),
+        ([OPEN], [incident(14, feature("temp"), feature("wind"))], []),
+        ([OPEN], [CLOSED], ["14:closed"]),
+        ([CLOSED], [CLOSED], []),
+        ([], [CLOSED], ["14:opened", "14:closed"]),
+        ([], [OTHER, OPEN], ["14:opened", "16:opened"]),
+        ([OPEN], [incident(40), CLOSED], ["14:closed", "40:opened"]),
+        ([OPEN], [], []),
+    ],
+)
+def test_incidents_that_opened_or_closed_between_two_lists_are_noticed_in_the_order_of_time(
+    before: list[JSON], after: list[JSON], keys: list[str]
+) -> None:
+    assert [notice.key for notice in notices("flights", before, after)] == keys
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        ("a", "driftmeter: flights drifts: a"),
+        ("a b", "driftmeter: flights drifts: a and b"),
+        ("a b c", "driftmeter: flights drifts: a, b and c"),
+        ("a b c d", "driftmeter: flights drifts: a, b and 2 more"),
+    ],
+)
+def test_the_title_names_the_model_and_the_first_features(names: str, title: str) -> None:
+    assert only(*map(feature, names.split())).title == title
+
+
+def test_a_title_is_one_line_whatever_the_names_hold() -> None:
+    title = only(feature("two\nlines"), feature("x" * 500), model="a\nb").title
+    assert title.startswith("driftmeter: a b drifts: two lines and xxx")
+    assert len(title) < 200
+
+
+def test_the_worst_feature_comes_first_and_derived_ones_last() -> None:
+    notice = only(
+        feature("product", role="derived", severity="major", evidence=9.0),
+        feature("unsure", severity="minor"),
+        feature("sure", severity="minor", evidence=2.0),
+        feature("surer", severity="minor", evidence=3.0),
+        feature("delay", role="prediction", severity="major", evidence=0.1),
+    )
+    assert [each.name for each in notice.features] == ["delay", "surer", "sure", "unsure", "product"]
+
+
+def test_the_body_says_what_since_when_how_bad_why_and_what_to_do() -> None:
+    why = "41 % of its rows are above 35, 3 % of the reference are."
+    notice = only(
+        feature("temp", role="feature", severity="major", evidence=4.0, why=why),
+        feature("wind"),
+        feature("heat", role="derived", severity="minor"),
+        url="https://drift.example.com/",
+        model="my flights",
+    )
+    assert notice.body == "\n".join(
+        [
+            "What model my flights is asked to predict on no longer looks like its reference data.",
+            "",
+            "Since: 2023-11-14 22:13:20 UTC (sure of it at 2023-11-14 22:14:00 UTC)",
+            "How bad: major",
+            "Features: 3, worst first",
+            f"- temp, major: {why}",
+            "- wind, small: drifts since 2023-11-14 22:13:20 UTC",
+            "- heat (derived), minor: drifts since 2023-11-14 22:13:20 UTC",
+            "",
+            "What to do: see in the report what changed, https://drift.example.com/v1/models/my%20flights/report",
+            "and look for what was deployed, or what delivers these features, shortly before it began.",
+            "To say that you are on it: driftmeter acknowledge 'my flights' 14",
+        ]
+    )
+
+
+def test_the_body_lists_ten_features_and_counts_the_rest() -> None:
+    notice = only(*(feature(f"f{number:02d}", why="x" * 1000) for number in range(13)))
+    lines = [line for line in notice.body.splitlines() if line.startswith("- ")]
+    assert len(lines) == 11
+    assert lines[9].startswith("- f09")
+    assert lines[10] == "- and 3 more"
+    assert max(map(len, lines)) < 330
+
+
+def test_a_notice_of_the_end_says_that_nothing_is_left_to_do() -> None:
+    (notice,) = notices("flights", [OPEN], [CLOSED])
+    assert notice.title == "driftmeter: flights no longer drifts: temp"
+    assert notice.body == "\n".join(
+        [
+            "What model flights is asked to predict on looks like its reference data again.",
+            "",
+            "Since: 2023-11-14 22:13:20 UTC",
+            "Over at: 2023-11-14 22:30:00 UTC",
+            "Features: temp",
+            "",
+            "Nothing is left to do. The report: /v1/models/flights/report on the metric server",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("severities", "kind"), [(["minor", "none"], "warning"), (["minor", "major"], "failure"), ([], "warning")]
+)
+def test_a_major_feature_makes_it_grave(severities: list[str], kind: str) -> None:
+    features = [feature(f"f{place}", severity=severity) for place, severity in enumerate(severities)]
+    assert only(*features).kind == kind
+
+
+def test_the_end_is_good_news() -> None:
+    assert notices("flights", [OPEN], [CLOSED])[0].kind == "success"

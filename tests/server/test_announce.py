@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from driftmeter.errors import StoreUnavailableError, UnknownModelError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.notify import Notice, Notifier
+from driftmeter.panes import HOUR, MINUTE, iso
+from driftmeter.server.announce import Announcer, announcing
+from driftmeter.server.evaluate import Evaluator, View
+from driftmeter.store.protocol import Fold, ModelRecord, Progress
+from driftmeter.types import JSON, Milliseconds
+from notify.receiver import Webhook, serving
+from server.harness import NOW, Client, Clock
+from server.test_read_routes import drift
+
+
+def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:
+    """An incident that opened, and perhaps closed, so long after NOW."""
+    return {
+        "id": str(opened),
+        "state": "open" if closed is None else "closed",
+        "opened": iso(NOW + opened),
+        "since": iso(NOW + opened),
+        "closed": None if closed is None else iso(NOW + closed),
+        "features": [{"feature": "amount", "since": iso(NOW + opened)}],
+        "acknowledged": None,
+    }
+
+
+class Past:
+    """A model's incidents as the test sets them, and how far it is folded."""
+
+    def __init__(self, monitor: DriftMonitor) -> None:
+        self.monitor = monitor
+        self.digest = monitor.record("shop").digest
+        self.incidents: list[JSON] = []
+        self.folded = 0
+        self.announcer = Announcer(monitor, lambda notice: self.offered.append(notice.key))
+        self.offered: list[str] = []
+
+    def fold(self, at: Milliseconds, *incidents: JSON) -> None:
+        """Have these incidents be all that there are, `at` ms after NOW."""
+        step = Fold(Progress(NOW + at, b""), b"{}", NOW + at)
+        assert self.monitor.store.fold("shop", self.digest, self.folded, step)
+        self.folded = NOW + at
+        self.incidents = list(incidents)
+
+    def look(self) -> list[str]:
+        """Look at the newest verdict; return what was offered."""
+        verdict = {"window": {"end": iso(self.folded) if self.folded else None}}
+        self.announcer.look(View("shop", self.digest, 1_000, b"", verdict, None, 0.0))
+        offered, self.offered = self.offered, []
+        return offered
+
+
+@pytest.fixture
+def past(monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> Past:
+    past = Past(monitor)
+    monkeypatch.setattr(monitor, "incidents", lambda model, digest=None: past.incidents)
+    return past
+
+
+def test_what_opens_and_closes_after_the_start_is_offered_once(past: Past) -> None:
+    past.announcer.remember()
+    assert past.look() == []
+    past.fold(1_000, incident(1_000))
+    assert past.look() == ["1000:opened"]
+    past.fold(2_000, incident(1_000))
+    assert past.look() == []
+    past.fold(3_000, incident(1_000, 3_000))
+    assert past.look() == ["1000:closed"]
+    past.fold(4_000, incident(1_000, 3_000))
+    assert past.look() == []
+
+
+def test_what_happened_more_than_an_hour_before_the_start_is_not_offered(past: Past) -> None:
+    past.fold(3 * HOUR, incident(2 * HOUR - 1), incident(0, HOUR))
+    past.announcer.remember()
+    assert past.look() == []
+
+
+def test_what_happened_in_the_hour_before_the_start_is_offered(past: Past) -> None:
+    past.fold(3 * HOUR, incident(2 * HOUR + MINUTE), incident(0, 2 * HOUR + 1))
+    past.announcer.remember()
+    assert past.look() == ["0:closed", f"{2 * HOUR + MINUTE}:opened"]
+
+
+def test_what_catching_up_after_the_start_finds_open_is_offered_however_long_ago_it_was(past: Past) -> None:
+    past.fold(0)
+    past.announcer.remember()
+    past.fold(9 * HOUR, incident(2 * HOUR), incident(1 * HOUR, 1 * HOUR + MINUTE))
+    assert past.look() == [f"{2 * HOUR}:opened"]  # and of the other, that came and went in between, nothing
+
+
+def test_a_profile_that_came_after_the_start_has_no_past(past: Past) -> None:
+    past.announcer.remember()
+    past.fold(9 * HOUR, incident(0))
+    past.digest = "another"
+    assert past.look() == ["0:opened"]
+
+
+def test_the_end_of_what_was_seen_open_is_offered_however_long_ago_it_was(past: Past) -> None:
+    past.announcer.remember()
+    past.fold(0, incident(0))
+    assert past.look() == ["0:opened"]
+    past.fold(9 * HOUR, incident(0, HOUR))
+    assert past.look() == ["0:closed"]
+
+
+def test_a_store_that_was_away_at_the_start_makes_the_first_look_tell_what_is_from_before(
+    past: Past, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    past.fold(3 * HOUR, incident(0), incident(3 * HOUR))
+
+    def away() -> list[ModelRecord]:
+        raise StoreUnavailableError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(past.monitor.store, "models", away)
+        past.announcer.remember()
+    assert caplog.messages == ["what had drifted before the start cannot be read: StoreUnavailableError: away"]
+    assert past.look() == [f"{3 * HOUR}:opened"]
+
+
+def test_a_profile_that_is_active_again_does_not_bring_its_past_with_it(past: Past) -> None:
+    past.announcer.remember()
+    past.fold(0, incident(0))
+    assert past.look() == ["0:opened"]
+    first, past.digest, past.incidents = past.digest, "another", []
+    assert past.look() == []
+    past.digest, past.incidents = first, [incident(0)]
+    assert past.look() == []
+
+
+def test_a_restart_does_not_page_again(monitor: DriftMonitor, past: Past, client: Client) -> None:
+    past.fold(0, incident(0))
+    view = View("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
+    with serving(Webhook()) as webhook:
+        for _ in range(2):
+            notifier = Notifier([webhook.url()], claim=monitor.store.notified)
+            announcer = Announcer(monitor, notifier.offer, url="http://drift.example.com")
+            announcer.remember()
+            announcer.look(view)
+            notifier.close(10.0)
+    (got,) = webhook.got
+    assert "http://drift.example.com/v1/models/shop/report" in got["message"]
+
+
+def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, monitor: DriftMonitor) -> None:
+    offered: list[Notice] = []
+
+    async def scenario() -> None:
+        evaluator, announcer = Evaluator(monitor), Announcer(monitor, offered.append)
+        await announcer.start(evaluator)
+        evaluator.start()
+        await asyncio.to_thread(drift, client, clock)
+        async with asyncio.timeout(10):
+            while not offered:
+                await asyncio.sleep(0.01)
+        await evaluator.stop()
+        await announcer.stop(evaluator)
+
+    asyncio.run(scenario())
+    (notice,) = offered
+    assert (notice.model, notice.event) == ("shop", "opened")
+    assert "amount" in {each.name for each in notice.features}
+
+
+def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
+    client: Client, clock: Clock, monitor: DriftMonitor
+) -> None:
+    outcomes: list[str] = []
+
+    async def scenario() -> None:
+        evaluator = Evaluator(monitor)
+        async with announcing(monitor, evaluator, [webhook.url()], on_outcome=outcomes.append):
+            evaluator.start()
+            await asyncio.to_thread(drift, client, clock)
+            await evaluator.stop()
+
+    with serving(Webhook()) as webhook:
+        asyncio.run(scenario())
+    (got,) = webhook.got
+    assert got["title"].startswith("driftmeter: shop drifts: ")
+    assert outcomes == ["sent"]
+
+
+def test_without_urls_nobody_is_notified(monitor: DriftMonitor) -> None:
+    async def scenario() -> None:
+        evaluator = Evaluator(monitor)
+        async with announcing(monitor, evaluator, []):
+            assert not evaluator._listeners
+        await evaluator.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_model_that_was_deleted_is_passed_over(past: Past, caplog: pytest.LogCaptureFixture) -> None:
+    past.announcer.remember()
+
+    def incidents(model: str, digest: str | None = None) -> list[JSON]:
+        raise UnknownModelError(model)
+
+    past.monitor.incidents = incidents  # type: ignore[method-assign]
+    view = View("shop", past.digest, 1_000, b"", {"window": {"end": None}}, None, 0.0)
+    assert past.announcer._look_at([view]) == set()
+    assert caplog.messages == []
+
+
+def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, monitor: DriftMonitor) -> None:
+    offered: list[Notice] = []
+
+    async def scenario() -> None:
+        evaluator, announcer = Evaluator(monitor), Announcer(monitor, offered.append)
+        await announcer.start(evaluator)
+        await asyncio.to_thread(drift, client, clock)
+        await asyncio.to_thread(evaluator.round)
+        assert offered == []
+        await evaluator.stop()
+        await announcer.stop(evaluator)
+
+    asyncio.run(scenario())
+    assert [notice.event for notice in offered] == ["opened"]
+
+
+def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
+    past: Past, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    past.announcer.remember()
+    past.fold(0, incident(0))
+    errors = [StoreUnavailableError("away"), StoreUnavailableError("away")]
+    monkeypatch.setattr("driftmeter.server.announce._RETRY", 0.01)
+
+    def incidents(model: str, digest: str | None = None) -> list[JSON]:
+        if errors:
+            raise errors.pop(0)
+        return past.incidents
+
+    monkeypatch.setattr(past.monitor, "incidents", incidents)
+    view = View("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
+
+    async def scenario() -> None:
+        evaluator = Evaluator(past.monitor)
+        monkeypatch.setattr(past.announcer, "remember", lambda: None)
+        await past.announcer.start(evaluator)
+        await asyncio.sleep(0)
+        for listener in evaluator._listeners:
+            listener.offer(view)
+        async with asyncio.timeout(10):
+            while not past.offered:
+                await asyncio.sleep(0.01)
+        await evaluator.stop()
+        await past.announcer.stop(evaluator)
+
+    with caplog.at_level(logging.WARNING, "driftmeter"):
+        asyncio.run(scenario())
+    assert past.offered == ["0:opened"]
+    assert caplog.messages == ["model shop: its incidents cannot be announced: StoreUnavailableError: away"]
