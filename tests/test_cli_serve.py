@@ -22,6 +22,7 @@ from driftmeter.demo import stack
 from driftmeter.panes import Timing, WindowSetting
 from driftmeter.profile import Profile
 from driftmeter.server.settings import Settings
+from driftmeter.settings import FeatureSettings, ModelSettings
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_options_become_settings(served: list[Settings]) -> None:
     assert settings.profiles == (Path("a.json"), Path("b.json"))
     assert (settings.store, settings.host, settings.port) == ("memory://", "0.0.0.0", 0)
     assert settings.timing == Timing(2_000, 500)
-    assert settings.judge.window == WindowSetting(3_600_000, 0)
+    assert settings.model == ModelSettings(window=WindowSetting(3_600_000, 0))
 
 
 @pytest.mark.usefixtures("profiles")
@@ -86,7 +87,53 @@ def test_variables_stand_in_for_options_and_options_win(served: list[Settings]) 
     assert settings.profiles == (Path("a.json"), Path("b.json"))
     assert (settings.store, settings.host, settings.port) == ("memory://", "::1", 9002)
     assert settings.timing == Timing(60_000, 120_000)
-    assert settings.judge.window == WindowSetting(180_000, 7)
+    assert settings.model == ModelSettings(window=WindowSetting(180_000, 7))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Settings of all models and of `shop`."""
+    path = tmp_path / "drift.toml"
+    path.write_text("""
+        ["*"]
+        tolerance = 0.5
+        window = "1h"
+        window_rows = 7
+        [shop]
+        window_rows = 8
+        [shop.features.city]
+        pages = false
+        """)
+    return path
+
+
+def test_a_file_says_what_counts_as_drift_for_all_models_and_for_one(served: list[Settings], file: Path) -> None:
+    assert run("serve", "--settings", str(file)).exit_code == 0
+    assert run("serve", DRIFTMETER_SETTINGS=str(file)).exit_code == 0
+    settings, same = served
+    assert settings == same
+    assert settings.model == ModelSettings(tolerance=0.5, window=WindowSetting(3_600_000, 7))
+    assert settings.models == {
+        "shop": ModelSettings(
+            tolerance=0.5, window=WindowSetting(3_600_000, 8), features={"city": FeatureSettings(pages=False)}
+        )
+    }
+
+
+def test_the_windows_options_go_before_what_a_file_says_of_all_models(served: list[Settings], file: Path) -> None:
+    assert run("serve", "--settings", str(file), "--window", "2m", "--window-rows", "9").exit_code == 0
+    (settings,) = served
+    assert settings.model.window == WindowSetting(120_000, 9)
+    assert settings.models["shop"].window == WindowSetting(120_000, 8)
+
+
+def test_a_file_of_settings_that_cannot_be_is_said(file: Path) -> None:
+    file.write_text('[shop]\nbudgt = "1d"')
+    result = run("serve", "--settings", str(file))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("driftmeter: shop.budgt: expected one of budget, ")
+    assert result.stderr.endswith("got 'budgt' (did you mean 'budget'?)\n")
+    assert "nothing.toml: No such file" in run("serve", "--settings", "nothing.toml").stderr
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
 from driftmeter.server.run import Server, make_server, serve
 from driftmeter.server.settings import Settings
+from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
 from server.test_write_routes import problem_of
 
@@ -160,6 +162,15 @@ def test_a_signal_lets_requests_finish_and_keeps_all_that_was_acknowledged(
     store = open_store(f"sqlite:///{database}")
     assert sum(source.totals.counted for source in store.sources("shop")) >= acknowledged
     store.close()
+
+
+def test_settings_of_a_feature_that_there_is_not_stop_the_server_before_it_serves(
+    profile: Profile, tmp_path: Path
+) -> None:
+    profile.dump(tmp_path / "profile.json")
+    wrong = ModelSettings(features={"amuont": FeatureSettings()})
+    with pytest.raises(InputError, match=r"shop\.features\.amuont: expected .* \(did you mean 'amount'\?\)"):
+        serve(Settings(profiles=(tmp_path / "profile.json",), models={"shop": wrong}))
 
 
 def test_a_profile_that_cannot_be_read_stops_the_server_before_it_serves(tmp_path: Path) -> None:

@@ -8,11 +8,16 @@ from typing import IO, Any
 
 import click
 
+from driftmeter.cli.backtest import backtest
 from driftmeter.cli.check import check
 from driftmeter.cli.demo import demo
+from driftmeter.cli.expect import expect
+from driftmeter.cli.incidents import acknowledge, incidents
+from driftmeter.cli.notify_test import notify_test
 from driftmeter.cli.profile import profile
 from driftmeter.cli.replay import replay
 from driftmeter.cli.serve import serve
+from driftmeter.cli.settings import settings
 from driftmeter.errors import DriftmeterError, MissingExtraError
 from driftmeter.version import __version__
 
@@ -71,7 +76,7 @@ def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
     """Say which extra brings a package that is not installed."""
     if isinstance(error, DriftmeterError) or (error.name or "").startswith("driftmeter"):
         return error
-    extra = {"serve": "server", "demo": "demo"}.get(command or "", "cli")
+    extra = {"serve": "server", "demo": "demo", "notify-test": "notify"}.get(command or "", "cli")
     return MissingExtraError(f"{command} needs {error.name}: pip install 'driftmeter[{extra}]'")
 
 
@@ -118,5 +123,9 @@ def completion(shell: str) -> None:
     sys.stdout.write(found(app, {}, "driftmeter", "_DRIFTMETER_COMPLETE").source() + "\n")
 
 
-for command in (profile, check, serve, replay, demo, completion):
+COMMANDS = (
+    *(profile, check, backtest, serve, replay, demo),
+    *(settings, incidents, acknowledge, expect, notify_test, completion),
+)
+for command in COMMANDS:
     app.add_command(command)

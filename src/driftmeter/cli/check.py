@@ -46,10 +46,10 @@ def check(
     from driftmeter.profile import Profile
     from driftmeter.reading import read_data
     from driftmeter.report import compare
-    from driftmeter.verdict import JudgeSettings
+    from driftmeter.settings import ModelSettings
 
     reference = Profile.load(profile)
-    settings = JudgeSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
+    settings = ModelSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
     report = compare(reference, read_data(data, reference), settings=settings)
     if not report.rows:
         first = report.rejected.first[0]

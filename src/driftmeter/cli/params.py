@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 
 import click
 
-_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+from driftmeter.durations import parse_duration
+from driftmeter.errors import InputError
 
 
 class Duration(click.ParamType[int]):
@@ -20,10 +19,10 @@ class Duration(click.ParamType[int]):
         """Read a number with a unit; a default is given in milliseconds already."""
         if isinstance(value, int):
             return value
-        found = _DURATION.fullmatch(value.strip().lower())
-        if found is None:
-            self.fail(f"expected a number with ms, s, m, h or d, such as 500ms, 10s or 1h, got {value!r}", param, ctx)
-        return round(float(found[1]) * _UNITS[found[2]])
+        try:
+            return parse_duration(value, "")
+        except InputError as error:
+            self.fail(f"expected {error.expected}, got {error.got}", param, ctx)
 
 
 class Speed(click.ParamType[float]):

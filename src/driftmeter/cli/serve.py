@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from driftmeter.cli.params import DURATION
+
+if TYPE_CHECKING:
+    from driftmeter.settings import ModelSettings
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -26,11 +30,18 @@ LEVELS = ("debug", "info", "warning", "error")
               help="Slice of event time: how often there is a verdict.")  # fmt: skip
 @click.option("--lateness", type=DURATION, default="10s", show_default=True, envvar="DRIFTMETER_LATENESS",
               show_envvar=True, help="How long a pane waits for rows that come late.")  # fmt: skip
-@click.option("--window", type=DURATION, default="5m", show_default=True, envvar="DRIFTMETER_WINDOW", show_envvar=True,
+@click.option("--settings", "path", type=click.Path(), envvar="DRIFTMETER_SETTINGS", show_envvar=True, metavar="FILE",
+              help='What counts as drift: TOML with a table for each model, and ["*"] for all.')  # fmt: skip
+@click.option("--window", type=DURATION, show_default="5m", envvar="DRIFTMETER_WINDOW", show_envvar=True,
               help="The window that judges reaches back so far …")  # fmt: skip
-@click.option("--window-rows", type=click.IntRange(0), default=1000, show_default=True,
+@click.option("--window-rows", type=click.IntRange(0), show_default="1000",
               envvar="DRIFTMETER_WINDOW_ROWS", show_envvar=True, metavar="N",
               help="… and further, until it holds so many rows.")  # fmt: skip
+@click.option("--notify", "urls", multiple=True, envvar="DRIFTMETER_NOTIFY", show_envvar=True, metavar="URL",
+              help="Tell people of incidents, through an apprise URL. Repeatable; in the variable, spaces between.",
+              )  # fmt: skip
+@click.option("--url", envvar="DRIFTMETER_PUBLIC_URL", show_envvar=True, metavar="URL",
+              help="Where people reach this server: for the links in notices.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True,
               envvar="DRIFTMETER_LOG_LEVEL", show_envvar=True, help="What to log to stderr.")  # fmt: skip
 def serve(
@@ -40,8 +51,11 @@ def serve(
     port: int,
     pane: int,
     lateness: int,
-    window: int,
-    window_rows: int,
+    path: str | None,
+    window: int | None,
+    window_rows: int | None,
+    urls: Sequence[str],
+    url: str | None,
     log_level: str,
 ) -> None:
     """Run a metric server until it is told to stop.
@@ -49,29 +63,39 @@ def serve(
     Servers on one host may share a SQLite store: any of them takes any request.
 
     \b
-    driftmeter serve --profile profile.json
+    driftmeter serve --profile profile.json --settings drift.toml
     driftmeter serve --store sqlite:////var/lib/driftmeter/store.sqlite --host 0.0.0.0 --pane 2s --lateness 2s
     """
     import logging
     from pathlib import Path
 
-    from driftmeter.panes import Timing, WindowSetting
+    from driftmeter.panes import Timing
     from driftmeter.profile import Profile
     from driftmeter.server.run import serve as run
     from driftmeter.server.settings import Settings
-    from driftmeter.verdict import JudgeSettings
+    from driftmeter.settings import ModelSettings
+    from driftmeter.settings_file import SettingsFile
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _check_store(store)
-    for path in profiles:
-        Profile.load(path)
+    if urls:
+        from driftmeter.notify import destinations
+
+        destinations(urls)  # a wrong one is told before anything is started
+    for each in profiles:
+        Profile.load(each)
+    file = SettingsFile() if path is None else SettingsFile.load(path)
+    model = _with_window(file.default(ModelSettings()), window, window_rows)
     settings = Settings(
         host=host,
         port=port,
         store=store,
         profiles=tuple(map(Path, profiles)),
         timing=Timing(pane, lateness),
-        judge=JudgeSettings(window=WindowSetting(window, window_rows)),
+        model=model,
+        models=file.models(model),
+        notify=tuple(urls),
+        url=url,
     )
     _check_address(host, port)
     place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -81,6 +105,17 @@ def serve(
     except SystemExit as error:
         # uvicorn's own way to say that it could not start; it has logged why
         raise SystemExit(2 if error.code else 0) from error
+
+
+def _with_window(settings: ModelSettings, length: int | None, rows: int | None) -> ModelSettings:
+    """Put the window's options before what a file says of all models."""
+    from dataclasses import replace
+
+    from driftmeter.panes import WindowSetting
+
+    before = settings.window
+    window = WindowSetting(before.length if length is None else length, before.rows if rows is None else rows)
+    return replace(settings, window=window)
 
 
 def _check_store(url: str) -> None:

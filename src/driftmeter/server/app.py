@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from driftmeter import __version__
 from driftmeter.errors import DriftmeterError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.server import exposition, read_routes, write_routes
+from driftmeter.server import exposition, read_routes, settings_routes, write_routes
+from driftmeter.server.announce import announcing
 from driftmeter.server.committer import Committer
 from driftmeter.server.context import Context
 from driftmeter.server.docs import add_docs
@@ -59,6 +60,7 @@ def create_app(monitor: DriftMonitor, settings: Settings | None = None) -> FastA
     app.router.routes.extend(Route(path, route, methods=[method]) for method, path, route in write_routes.HOT)
     app.include_router(write_routes.router)
     app.include_router(read_routes.router)
+    app.include_router(settings_routes.router)
     _add_operations(app)
     add_docs(app)
     return app
@@ -67,10 +69,14 @@ def create_app(monitor: DriftMonitor, settings: Settings | None = None) -> FastA
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    context.evaluator.start()
-    yield
-    await context.committer.drain()
-    await context.evaluator.stop()
+    settings, count = context.settings, context.metrics.notify
+    async with announcing(
+        context.monitor, context.evaluator, settings.notify, url=settings.url, on_outcome=count, drain=settings.drain
+    ):
+        context.evaluator.start()
+        yield
+        await context.committer.drain()
+        await context.evaluator.stop()
     context.probe.close()
     context.threads.shutdown()
 

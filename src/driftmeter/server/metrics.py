@@ -48,6 +48,12 @@ class ProcessMetrics:
             ["model"],
             registry=registry,
         )
+        self._notices = Counter(
+            "driftmeter_notices",
+            "Notices of incidents from here, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
         self._rejected = Counter(
             "driftmeter_rejected_requests", "Requests answered by a problem.", ["reason"], registry=registry
         )
@@ -72,6 +78,10 @@ class ProcessMetrics:
     def fail(self, model: str) -> None:
         """Count a model that could not be evaluated."""
         self._failed.labels(model).inc()
+
+    def notify(self, outcome: str) -> None:
+        """Count a notice that was sent, failed or was dropped."""
+        self._notices.labels(outcome).inc()
 
     def reject(self, reason: str) -> None:
         """Count a request answered by a problem."""

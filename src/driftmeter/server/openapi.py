@@ -102,6 +102,81 @@ NOTE_BODY: JSON = {
     },
 }
 
+_LENGTH: JSON = {"type": "string", "description": "A number with ms, s, m, h or d.", "example": "30d"}
+_TESTS: JSON = {
+    "type": ["array", "null"],
+    "items": {"type": "string"},
+    "description": "Names of the tests that are shown; null: all.",
+}
+_TOLERANCE: JSON = {
+    "type": "number",
+    "description": "Population stability index below which a shift is no drift, however sure it is.",
+}
+SETTINGS: JSON = {
+    "budget": {**_LENGTH, "description": "Time in which at most one false page is expected. " + _LENGTH["description"]},
+    "tolerance": _TOLERANCE,
+    "guarantee": {"type": "string", "enum": ["measured", "strict"]},
+    "window": {**_LENGTH, "description": "Length of the window that is shown.", "example": "5m"},
+    "window_rows": {"type": "integer", "description": "The window reaches further back, until it has so many rows."},
+    "tests": _TESTS,
+    "ladder": {
+        "type": "object",
+        "description": "The detector's panes hold so many rows or last so long; its windows reach back so far.",
+        "properties": {"pane_rows": {"type": "integer"}, "pane_length": _LENGTH, "reach": _LENGTH},
+    },
+    "false_discovery_rate": {"type": "number", "description": "Where no detector runs."},
+    "min_rows": {"type": "integer", "description": "Where no detector runs: fewer rows are not judged."},
+    "features": {
+        "type": "object",
+        "description": "What features have otherwise, by name. `pages` false: it opens and joins no incident.",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {"tolerance": _TOLERANCE, "tests": _TESTS, "pages": {"type": "boolean"}},
+        },
+    },
+}
+SETTINGS_BODY: JSON = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "properties": SETTINGS}}},
+    },
+}
+EXPECTED_BODY: JSON = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "description": "With either `until` or `for`.",
+                    "properties": {
+                        "feature": {"type": ["string", "null"], "description": "Null: the whole model."},
+                        "until": _TIME,
+                        "for": {**_LENGTH, "example": "6h"},
+                        "note": {"type": "string"},
+                    },
+                    "example": {"feature": "temp", "for": "6h", "note": "the sensor is being replaced"},
+                }
+            }
+        },
+    },
+}
+EXPECTED: JSON = {
+    "model": {"type": "string"},
+    "expected": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "feature": {"type": ["string", "null"], "description": "Null: the whole model."},
+                "since": {"type": "string", "format": "date-time"},
+                "until": {"type": "string", "format": "date-time"},
+                "note": {"type": "string"},
+            },
+        },
+    },
+}
+
 _TIMING: JSON = {
     "digest": {"type": "string", "description": "Of the model's active profile."},
     "pane_ms": {"type": "integer"},

@@ -15,6 +15,7 @@ import uvicorn
 from driftmeter.monitor import DriftMonitor
 from driftmeter.profile import Profile
 from driftmeter.server.app import create_app
+from driftmeter.server.configure import configure_known
 from driftmeter.server.context import Context
 from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
@@ -61,13 +62,15 @@ def make_server(monitor: DriftMonitor, settings: Settings) -> Server:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then finish requests, settle writes, close the store.
 
-    Raises ProfileFormatError and OSError on the profiles, StoreError on the store, before anything is served.
+    Raises ProfileFormatError and OSError on the profiles, InputError on settings of features that these do not
+    have, StoreError on the store, before anything is served.
     """
     store = open_store(settings.store)
     try:
-        monitor = DriftMonitor(store, timing=settings.timing, settings=settings.judge)
+        monitor = DriftMonitor(store, timing=settings.timing, settings=settings.model)
         for path in settings.profiles:
             monitor.introduce(Profile.load(path))
+        configure_known(monitor, settings.models)
         server = make_server(monitor, settings)
         if threading.current_thread() is threading.main_thread():
             # uvicorn raises the signal again when all is done: that must not cut short the closing

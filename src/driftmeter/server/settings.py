@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftmeter.errors import InputError
 from driftmeter.panes import Timing
-from driftmeter.verdict import JudgeSettings
+from driftmeter.settings import ModelSettings
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where to listen, where to keep things, and how much to take at once.
 
+    `model` are the settings of models that have none of their own; `models` are given to those that they name.
     `max_body` bounds a request in bytes, also after gzip; `max_waiting` the writes that may wait for the
     store before further ones are told to come again, `max_in_flight` the bytes of all bodies held at once.
-    `drain` is how many seconds a shutdown waits for requests that are under way.
+    `drain` is how many seconds a shutdown waits for requests that are under way. `notify` are apprise URLs that hear
+    of incidents, `url` is where people reach the server, for the links in what they are told.
     """
 
     host: str = "127.0.0.1"
@@ -24,11 +27,14 @@ class Settings:
     store: str = "memory://"
     profiles: tuple[Path, ...] = ()
     timing: Timing = field(default_factory=Timing)
-    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    models: Mapping[str, ModelSettings] = field(default_factory=dict)
     max_body: int = 50_000_000
     max_waiting: int = 10_000
     max_in_flight: int = 512_000_000
     drain: float = 10.0
+    notify: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
+    url: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

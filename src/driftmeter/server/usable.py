@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from driftmeter.binning import Binner
-from driftmeter.drift import Scorer
 from driftmeter.errors import ProfileError
-from driftmeter.panes import Window
+from driftmeter.judging import Judge
+from driftmeter.panes import HOUR, Slice, Window
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
-from driftmeter.verdict import JudgeSettings, JudgeState, judge
 
 
-def check_usable(profile: Profile, settings: JudgeSettings) -> None:
+def check_usable(profile: Profile, settings: ModelSettings) -> None:
     """Compile a profile and judge windows by it: one of no rows, of the reference's, and of nothing it knew.
 
     Raises ProfileError where any of that fails.
@@ -27,19 +25,17 @@ def check_usable(profile: Profile, settings: JudgeSettings) -> None:
         raise ProfileError(f"the profile cannot be judged: {type(error).__name__}: {error}"[:300]) from error
 
 
-def _rehearse(profile: Profile, settings: JudgeSettings) -> None:
+def _rehearse(profile: Profile, settings: ModelSettings) -> None:
     profile.dumps()  # as it is kept: half a surrogate pair cannot be
     rows = Reader(profile).read_records([{}])[0]
     missing = Binner(profile).observe(rows)
     reference = Summary(profile.rows, np.concatenate([feature.reference for feature in profile.features]))
     ends = np.zeros(profile.bins, np.int64)
     ends[np.array(profile.offsets[1:]) - 1] = profile.rows
-    scorer = Scorer(profile.features)
-    settings = replace(settings, min_rows=1)
-    state = JudgeState()
+    judge = Judge(profile, settings)
+    state = judge.start()
     windows = (Summary.zero(profile.bins), missing, reference, Summary(profile.rows, ends))
     for pane, summary in enumerate(windows):
-        window = Window(1_000 * pane, 1_000 * (pane + 1), 1, summary)
-        verdict, state = judge(profile, scorer.scores(summary.counts), window, window.start, state, settings)
-        verdict.dumps()
-        state = JudgeState.loads(state.dumps())
+        state, _ = judge.step(state, Slice(HOUR * pane, HOUR, summary))
+        judge.verdict(state, Window(HOUR * pane, HOUR * (pane + 1), 1, summary)).dumps()
+        state = judge.loads(judge.dumps(state))

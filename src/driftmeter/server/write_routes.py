@@ -22,6 +22,7 @@ from driftmeter.panes import MAX_AHEAD, Pane, Timing, iso
 from driftmeter.profile import Profile
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
+from driftmeter.server.configure import configure_new
 from driftmeter.server.context import Context
 from driftmeter.server.ingest import Batch, Media, media_of, read_batch, time_of_text
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
@@ -265,12 +266,14 @@ async def put_profile(request: Request, model: str) -> Response:
         if profile.model != model:
             raise MismatchError("model", f"a profile of {model!r}, as in the address", profile.model[:100])
         try:
-            known = profile.digest in monitor.store.digests(model)
+            digests = monitor.store.digests(model)
         except UnknownModelError:
-            known = False
+            digests = []
         check_usable(profile, monitor.settings)
         monitor.register(profile)
-        return known, monitor.compiled(model), monitor.store.now()
+        if not digests:
+            configure_new(monitor, profile, context.settings.models)
+        return profile.digest in digests, monitor.compiled(model), monitor.store.now()
 
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.schema import SCHEMA, VERSION
+from driftmeter.store.schema import MIGRATIONS, SCHEMA, VERSION
 
 try:
     import fcntl
@@ -124,24 +124,32 @@ class Database:
 
     def _prepare(self) -> None:
         with self._queued():  # several processes may start on one new file at once
-            self._is_new()  # so that another program's file stays as it was
+            self._found()  # so that another program's file stays as it was
             self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = FULL")
         with self.writing():
-            if self._is_new():
-                for statement in SCHEMA:
-                    self._writer.execute(statement)
+            version = self._found()
+            for step in range(version, VERSION) if version else ():
+                self._run(MIGRATIONS[step])
+            if version == 0:
+                self._run(SCHEMA)
+            if version != VERSION:
                 self._writer.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _is_new(self) -> bool:
-        """Say whether the file is empty; raises StoreError where it is not ours, or of another version."""
+    def _run(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            self._writer.execute(statement)
+
+    def _found(self) -> int:
+        """Return the version of the file, 0 where it is empty; raises StoreError where it is not ours, or newer."""
+        version: int
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
-        if version not in (0, VERSION):
+        if not 0 <= version <= VERSION:
             raise StoreError(f"{self._path}: expected a store of version {VERSION}, got version {version}")
         empty = self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is None
         if version == 0 and not empty:
             raise StoreError(f"{self._path}: expected a driftmeter store, got a database of something else")
-        return empty
+        return version
 
     @contextmanager
     def _queued(self) -> Iterator[None]:

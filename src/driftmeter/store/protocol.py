@@ -13,12 +13,16 @@ from driftmeter.types import Milliseconds
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model as the store knows it. `frozen` is its watermark: all panes that end by then are closed."""
+    """A model as the store knows it. `frozen` is its watermark: all panes that end by then are closed.
+
+    `settings` are what it was configured with, which only the monitor can read; None where it never was.
+    """
 
     model: str
     digest: str
     timing: Timing
     frozen: Milliseconds
+    settings: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,16 @@ class SourceRecord:
     seen: Milliseconds = 0
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """Somebody expects a feature, or where it is None the whole model, to drift from `since` to `until`."""
+
+    feature: str | None
+    since: Milliseconds
+    until: Milliseconds
+    note: str = ""
+
+
 class Store(Protocol):
     """Profiles, panes, fold state, verdicts.
 
@@ -117,6 +131,10 @@ class Store(Protocol):
 
         Without `again` a profile that the model had before, and has no more, stays as it is.
         """
+        ...
+
+    def configure(self, model: str, settings: bytes | None) -> None:
+        """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
         ...
 
     def models(self) -> list[ModelRecord]:
@@ -191,6 +209,21 @@ class Store(Protocol):
 
     def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
         """Return when each incident was acknowledged, and with which note."""
+        ...
+
+    def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
+        """Mark that a feature, or the whole model, is expected to drift; replaces the mark it had.
+
+        An `until` that is not after `since` takes the mark away.
+        """
+        ...
+
+    def expected(self, model: str) -> list[Expectation]:
+        """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
+        ...
+
+    def notified(self, model: str, key: str) -> bool:
+        """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
         ...
 
     def close(self) -> None:

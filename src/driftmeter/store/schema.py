@@ -1,9 +1,17 @@
 """The tables of the SQLite store. Times are milliseconds since the epoch; `at` is the store's time of a write."""
 
-VERSION = 1
+VERSION = 2
 
 HISTORY_STEP = 10_000
 """Finest step, in milliseconds, at which verdicts are kept."""
+
+_MARKS = (
+    "CREATE TABLE settings (model TEXT PRIMARY KEY, body BLOB)",
+    # `feature` is null for the whole model
+    "CREATE TABLE expected (model TEXT, feature TEXT, since INTEGER, until INTEGER, note TEXT)",
+    "CREATE TABLE notified (model TEXT, key TEXT, at INTEGER, PRIMARY KEY (model, key))",
+    "CREATE INDEX expected_model ON expected (model)",
+)
 
 SCHEMA = (
     "CREATE TABLE models (model TEXT PRIMARY KEY, digest TEXT, pane INTEGER, lateness INTEGER,"
@@ -27,9 +35,13 @@ SCHEMA = (
     " PRIMARY KEY (model, source))",
     "CREATE TABLE keys (model TEXT, key TEXT, fingerprint BLOB, late INTEGER, at INTEGER, PRIMARY KEY (model, key))",
     "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
+    *_MARKS,
     # what `ping` writes, and takes away again, to see whether that can be done
     "CREATE TABLE pings (model TEXT PRIMARY KEY, ballast BLOB)",
     "CREATE INDEX panes_end ON panes (model, start + length)",
     "CREATE INDEX sealed_at ON sealed (at)",
     "CREATE INDEX keys_at ON keys (at)",
 )
+
+MIGRATIONS = {1: _MARKS}
+"""What makes a store of a version one of the next. New tables only: servers of the version before go on with it."""

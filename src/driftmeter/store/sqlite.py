@@ -30,6 +30,7 @@ from driftmeter.panes import (
 from driftmeter.store.batch import Batch, unpack
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import (
+    Expectation,
     Fold,
     ModelRecord,
     Progress,
@@ -41,6 +42,7 @@ from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
+_MODELS = "SELECT model, digest, pane, lateness, frozen, body FROM models LEFT JOIN settings USING (model)"
 _EXPIRE_EVERY: Milliseconds = 60_000
 _SWEEP_EVERY: Milliseconds = 3_600_000
 _SHORTEST_ABSENCE: Milliseconds = 5_000
@@ -100,18 +102,25 @@ class SQLiteStore:
                 (model, digest, timing.pane, timing.lateness, now),
             )
 
+    def configure(self, model: str, settings: bytes | None) -> None:
+        """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
+        with self._db.writing():
+            self.model(model)
+            if settings is None:
+                self._db.execute("DELETE FROM settings WHERE model = ?", (model,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (model, settings))
+
     def models(self) -> list[ModelRecord]:
         """Return all models, by name."""
-        rows = self._db.rows("SELECT model, digest, pane, lateness, frozen FROM models ORDER BY model")
-        return [ModelRecord(model, digest, Timing(pane, late), frozen) for model, digest, pane, late, frozen in rows]
+        return list(map(_record, self._db.rows(f"{_MODELS} ORDER BY model")))
 
     def model(self, model: str) -> ModelRecord:
         """Return one model."""
-        rows = self._db.rows("SELECT digest, pane, lateness, frozen FROM models WHERE model = ?", model)
+        rows = self._db.rows(f"{_MODELS} WHERE model = ?", model)
         if not rows:
             raise UnknownModelError(model, tuple(record.model for record in self.models()))
-        digest, pane, lateness, frozen = rows[0]
-        return ModelRecord(model, digest, Timing(pane, lateness), frozen)
+        return _record(rows[0])
 
     def digests(self, model: str) -> list[str]:
         """Return the digests of the model's profiles, oldest first."""
@@ -406,9 +415,47 @@ class SQLiteStore:
         rows = self._db.rows("SELECT incident, at, note FROM acknowledged WHERE model = ?", model)
         return {incident: (at, note) for incident, at, note in rows}
 
+    def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
+        """Mark that a feature, or the whole model, is expected to drift; replaces the mark it had.
+
+        An `until` that is not after `since` takes the mark away.
+        """
+        with self._db.writing():
+            self.model(model)
+            self._db.execute(
+                "DELETE FROM expected WHERE model = ? AND (feature IS ? OR until < ?)",
+                (model, feature, self.now() - RETENTION),
+            )
+            if until > since:
+                self._db.execute("INSERT INTO expected VALUES (?, ?, ?, ?, ?)", (model, feature, since, until, note))
+
+    def expected(self, model: str) -> list[Expectation]:
+        """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
+        rows = self._db.rows(
+            "SELECT feature, since, until, note FROM expected WHERE model = ? AND until >= ? ORDER BY feature",
+            *(model, self.now() - RETENTION),
+        )
+        return [Expectation(*row) for row in rows]
+
+    def notified(self, model: str, key: str) -> bool:
+        """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
+        oldest = self.now() - RETENTION
+        if self._db.rows("SELECT 1 FROM notified WHERE model = ? AND key = ? AND at >= ?", model, key, oldest):
+            return False  # most come late: they need not wait for writers
+        with self._db.writing():
+            self.model(model)
+            self._db.execute("DELETE FROM notified WHERE model = ? AND at < ?", (model, oldest))
+            made = self._db.execute("INSERT OR IGNORE INTO notified VALUES (?, ?, ?)", (model, key, self.now()))
+        return made.rowcount == 1
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _record(row: tuple[str, str, Milliseconds, Milliseconds, Milliseconds, bytes | None]) -> ModelRecord:
+    model, digest, pane, lateness, frozen, settings = row
+    return ModelRecord(model, digest, Timing(pane, lateness), frozen, settings)
 
 
 def _slice(row: tuple[int, int, int, int, bytes]) -> Slice:

@@ -1,0 +1,53 @@
+"""One request to a metric server, and the options of the commands that make one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import click
+
+from driftmeter.errors import DriftmeterError
+from driftmeter.types import JSON
+
+_TIMEOUT = 30.0  # seconds
+
+url_option = click.option(
+    "--url", default="http://localhost:8001", show_default=True, envvar="DRIFTMETER_URL", show_envvar=True,
+    metavar="URL", help="The metric server, or the gateway before it.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON and nothing else.")
+
+
+def ask(
+    url: str,
+    method: str,
+    model: str,
+    *path: str,
+    content: JSON | None = None,
+    query: Mapping[str, str] | None = None,
+) -> JSON:
+    """Send one request about a model and return its answer, `{}` where that is empty.
+
+    Raises DriftmeterError with the server's words where it refuses, and where it cannot be reached.
+    """
+    from driftmeter.client.transport import JSON_TYPE, AwayError, Http, model_path
+
+    body = None if content is None else json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    address = model_path(model, *path) + (f"?{urlencode(query)}" if query else "")
+    http = Http(url, None)
+    try:
+        answer = http(method, address, body, JSON_TYPE, _TIMEOUT)
+        if not answer.ok:
+            raise DriftmeterError(f"{url}: {answer.describe()}")
+        return answer.json() if answer.body else {}
+    except AwayError as error:
+        raise DriftmeterError(str(error)) from error
+    finally:
+        http.close()
+
+
+def print_json(content: JSON) -> None:
+    """Print JSON for a program, or a person, to read."""
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2))

@@ -1,0 +1,40 @@
+"""Settings that a server was started with, for the models that they name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from driftmeter.errors import InputError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.profile import Profile
+from driftmeter.settings import ModelSettings, check_features
+
+_log = logging.getLogger(__name__)
+
+
+def configure_known(monitor: DriftMonitor, models: Mapping[str, ModelSettings]) -> None:
+    """Configure the models that are in the store; raises InputError on features that their profiles do not have."""
+    known = {record.model for record in monitor.store.models()}
+    for model, settings in models.items():
+        if model in known:
+            check_features(settings, _names(monitor.compiled(model).profile), model)
+            monitor.configure(model, settings)
+        else:
+            _log.info("model %s has settings, and no profile yet: it is configured when its first one comes", model)
+
+
+def configure_new(monitor: DriftMonitor, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
+    """Configure a model whose first profile has just come, where it is named."""
+    settings = models.get(profile.model)
+    if settings is None:
+        return
+    try:
+        check_features(settings, _names(profile), profile.model)
+    except InputError as error:  # not the fault of who sent the profile
+        _log.warning("the settings of model %s: %s", profile.model, error)
+    monitor.configure(profile.model, settings)
+
+
+def _names(profile: Profile) -> list[str]:
+    return [feature.name for feature in profile.features]

@@ -1,0 +1,29 @@
+"""A metric server on a free port of this host, in a thread, for what talks to it over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from driftmeter.monitor import DriftMonitor
+from driftmeter.server.run import make_server
+from driftmeter.server.settings import Settings
+
+
+@contextmanager
+def metric_server(monitor: DriftMonitor) -> Iterator[str]:
+    """Serve a monitor, and give the address."""
+    server = make_server(monitor, Settings(port=0, drain=1.0))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

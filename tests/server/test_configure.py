@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from driftmeter.errors import InputError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import DAY
+from driftmeter.server.configure import configure_known
+from driftmeter.settings import FeatureSettings, ModelSettings
+
+
+def test_models_that_are_known_get_the_settings_they_are_named_with(monitor: DriftMonitor) -> None:
+    own = ModelSettings(budget=7 * DAY, features={"amount": FeatureSettings(pages=False)})
+    configure_known(monitor, {"shop": own, "later": ModelSettings()})
+    assert monitor.settings_of("shop") == own
+    configure_known(monitor, {})
+    assert monitor.settings_of("shop") == own
+    configure_known(monitor, {"shop": ModelSettings()})
+    assert monitor.settings_of("shop") == ModelSettings()
+
+
+def test_a_feature_that_there_is_not_is_refused_with_its_model(monitor: DriftMonitor) -> None:
+    own = ModelSettings(features={"amuont": FeatureSettings()})
+    with pytest.raises(InputError, match=r"shop\.features\.amuont: expected .* \(did you mean 'amount'\?\)"):
+        configure_known(monitor, {"shop": own})
+    assert monitor.settings_of("shop") == ModelSettings()

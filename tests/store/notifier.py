@@ -1,0 +1,21 @@
+"""Notify under many keys once told to: `python notifier.py PATH KEYS`. Prints the keys that it was the first for."""
+
+from __future__ import annotations
+
+import sys
+
+from driftmeter.store.sqlite import SQLiteStore
+
+
+def main(path: str, keys: int) -> None:
+    store = SQLiteStore(path)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for key in map(str, range(keys)):
+        if store.notified("m", key):
+            print(key)
+    store.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from driftmeter.cli.app import app
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import DAY
+from driftmeter.profile import Profile
+from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.store import open_store
+from metric_server import metric_server
+
+OWN = ModelSettings(budget=7 * DAY, pane_rows=10, features={"amount": FeatureSettings(tests=("ks",), pages=False)})
+
+
+@pytest.fixture(scope="module")
+def served(profile: Profile) -> Iterator[tuple[DriftMonitor, str]]:
+    store = open_store("memory://")
+    monitor = DriftMonitor(store)
+    monitor.register(profile)
+    with metric_server(monitor) as url:
+        yield monitor, url
+    store.close()
+
+
+@pytest.fixture
+def monitor(served: tuple[DriftMonitor, str]) -> DriftMonitor:
+    served[0].configure("shop", None)
+    return served[0]
+
+
+@pytest.fixture
+def url(served: tuple[DriftMonitor, str], monitor: DriftMonitor) -> str:
+    return served[1]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "drift.toml"
+    path.write_text(
+        '["*"]\nladder.pane_rows = 10\n[shop]\nbudget = "7d"\n[shop.features.amount]\ntests = ["ks"]\npages = false\n'
+    )
+    return path
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["settings", *map(str, arguments)])
+
+
+def test_settings_are_shown_as_a_table(url: str, monitor: DriftMonitor) -> None:
+    monitor.configure("shop", OWN)
+    result = run("shop", "--url", url)
+    assert result.exit_code == 0
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert rows["budget"].strip() == '"7d"'
+    assert rows["tests"].strip() == "all"
+    assert rows["ladder.pane_rows"].strip() == "10"
+    assert rows["features.amount.pages"].strip() == "false"
+    assert rows["features.amount.tests"].strip() == '["ks"]'
+
+
+def test_settings_are_shown_as_json_that_can_be_set(url: str, monitor: DriftMonitor, tmp_path: Path) -> None:
+    monitor.configure("shop", OWN)
+    shown = run("shop", "--url", url, "--json").stdout
+    assert json.loads(shown) == OWN.to_json()
+    monitor.configure("shop", None)
+    (tmp_path / "own.json").write_text(shown)
+    assert run("shop", "--url", url, "--set", tmp_path / "own.json").exit_code == 0
+    assert monitor.settings_of("shop") == OWN
+
+
+def test_settings_are_set_from_the_models_table_of_a_file_and_reset(
+    url: str, monitor: DriftMonitor, path: Path
+) -> None:
+    result = run("shop", "--url", url, "--set", path, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, OWN.to_json())
+    assert monitor.settings_of("shop") == OWN
+    assert '"30d"' in run("shop", "--url", url, "--reset").stdout
+    assert monitor.settings_of("shop") == ModelSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.toml", '[shop]\nbudgt = "1d"', "shop.budgt: expected one of budget, "),
+        ("a.toml", "[other]", 'settings: expected a table [shop] or ["*"], got [other]'),
+        ("a.toml", "[shop", "a.toml: expected a TOML file"),
+        ("a.json", "{", "a.json: expected JSON"),
+        ("a.json", '{"tolerance": "high"}', "shop.tolerance: expected a number, got 'high'"),
+        ("a.yaml", "", "set: expected a .toml or .json file"),
+        ("a.toml", "[shop.features.amuont]", "shop.features.amuont: expected one of amount"),
+    ],
+)
+def test_a_file_that_cannot_be_set_is_said_and_changes_nothing(
+    url: str, monitor: DriftMonitor, tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    monitor.configure("shop", OWN)
+    (tmp_path / name).write_text(text)
+    result = run("shop", "--url", url, "--set", tmp_path / name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert monitor.settings_of("shop") == OWN
+
+
+def test_what_cannot_be_asked_is_said(url: str, path: Path) -> None:
+    result = run("shpo", "--url", url)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"driftmeter: {url}: status 404: unknown model 'shpo'; known: shop\n",
+    )
+    assert "exclude each other" in run("shop", "--url", url, "--set", path, "--reset").stderr
+    away = run("shop", "--url", "http://127.0.0.1:9")
+    assert (away.exit_code, away.stderr) == (2, "driftmeter: cannot reach http://127.0.0.1:9: connection refused\n")
+    assert "url: expected http://host" in run("shop", "--url", "localhost:8001").stderr
+    assert "nothing.toml: No such file" in run("shop", "--url", url, "--set", "nothing.toml").stderr
