@@ -18,22 +18,29 @@ SOURCE = Path(driftmeter.__file__).parent
 MAP = (
     "errors version",
     "types",
+    "durations",
     "grid",
+    "residuals calibration",
     "profile",
     "frames summary",
     "rows",
     "binning",
     "fit",
     "panes",
-    "codec",
+    "codec times",
     "client",  # what a model server imports ends here
     "reading",
     "drift",
+    "settings",
+    "settings_file detectors",
+    "calibrating",
+    "incidents why",
     "verdict",
     "store",
+    "judging",
     "monitor",
     "report",
-    "replay",
+    "replay backtest notify",
     "server",
     "integrations",
     "demo",
@@ -46,6 +53,7 @@ CORE_MAY_IMPORT = {"numpy", "narwhals", "urllib3", "driftmeter"} | sys.stdlib_mo
 # within a function, where the arrow is for the caller's convenience
 UPWARD = {
     ("profile", "fit"),  # Profile.fit
+    ("fit", "calibrating"),  # only for who asks for it: it needs scipy
 }
 FACE = {"__version__": "version", "Report": "report", "compare": "report"}
 FILES = sorted(SOURCE.rglob("*.py"))

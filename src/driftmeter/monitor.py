@@ -10,22 +10,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from driftmeter.binning import Binner
-from driftmeter.drift import FeatureScores, Scorer
+from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
-from driftmeter.panes import Slice, Timing, Window, WindowSetting, iso
+from driftmeter.judging import Judge, JudgeState, incidents_in
+from driftmeter.panes import Timing, Window, WindowSetting, iso
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
+from driftmeter.settings import ModelSettings
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.summary import Summary
 from driftmeter.types import JSON, Milliseconds
-from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge, tests_json, tidy
+from driftmeter.verdict import tests_json, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
@@ -37,13 +39,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Compiled:
-    """A profile with the tables made from it, and the model's timing."""
+    """A profile with the tables made from it, and the model's timing and settings."""
 
     profile: Profile
     reader: Reader
     binner: Binner
-    scorer: Scorer
+    judge: Judge
     timing: Timing
+
+    @property
+    def settings(self) -> ModelSettings:
+        """What counts as drift for the model."""
+        return self.judge.settings
 
 
 class DriftMonitor:
@@ -54,16 +61,17 @@ class DriftMonitor:
         store: Store,
         *,
         timing: Timing | None = None,
-        settings: JudgeSettings | None = None,
+        settings: ModelSettings | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Judge what is in `store`; `timing` is for the models registered here."""
+        """Judge what is in `store`; `timing` is for the models registered here, `settings` for those without."""
         self.store = store
         self.timing = timing or Timing()
-        self.settings = settings or JudgeSettings()
+        self.settings = settings or ModelSettings()
         self._stopwatch = stopwatch
         self._records: dict[str, tuple[float, ModelRecord]] = {}
         self._compiled: dict[tuple[str, str], Compiled] = {}
+        self._states: dict[tuple[str, str], tuple[bytes, Judge, JudgeState]] = {}
         self._keeping = threading.Lock()
         self._folding = threading.Lock()
 
@@ -107,8 +115,9 @@ class DriftMonitor:
     def _forget(self, model: str) -> None:
         self._records.pop(model, None)
         with self._keeping:
-            for key in [key for key in self._compiled if key[0] == model]:
-                del self._compiled[key]
+            for kept in (self._compiled, self._states):
+                for key in [key for key in kept if key[0] == model]:
+                    del kept[key]
 
     def compiled(self, model: str, digest: str | None = None) -> Compiled:
         """Return the tables of a profile, by default the active one's; raises UnknownModelError,
@@ -117,11 +126,12 @@ class DriftMonitor:
         digest = digest or record.digest
         with self._keeping:
             found = self._compiled.pop((model, digest), None)
-            if found is not None and found.timing == record.timing:
+            if found is not None and found.timing == record.timing and found.settings == self._settings(record):
                 self._compiled[model, digest] = found  # now the last to be dropped
                 return found
         profile = Profile.loads(self.store.profile(model, digest))
-        found = Compiled(profile, Reader(profile), Binner(profile), Scorer(profile.features), record.timing)
+        judge = Judge(profile, self._settings(record))
+        found = Compiled(profile, Reader(profile), Binner(profile), judge, record.timing)
         with self._keeping:
             self._compiled[model, digest] = found
             while len(self._compiled) > _MOST_COMPILED:
@@ -162,22 +172,31 @@ class DriftMonitor:
             return False
         progress = self.store.progress(model, digest)
         compiled = self.compiled(model, digest)
+        judge, expected = compiled.judge, self.store.expected(model)
+        state = self._state(judge, model, digest, progress)
         for each in pending:
             if each.end <= progress.folded:
                 continue
-            verdict, state = self._judge(compiled, digest, each, JudgeState.loads(progress.state))
-            after = Progress(each.end, state.dumps())
+            state, _ = judge.step(state, each, expected)
+            verdict = judge.verdict(state, self._window(compiled, digest, each.end))
+            after = Progress(each.end, judge.dumps(state))
             if not self.store.fold(model, digest, progress.folded, Fold(after, verdict.dumps(), each.end)):
                 return True  # another replica was first: its fold is the same
             progress = after
+            self._states[model, digest] = (progress.state, judge, state)
         return True
 
-    def _judge(self, compiled: Compiled, digest: str, newest: Slice, state: JudgeState) -> tuple[Verdict, JudgeState]:
-        profile = compiled.profile
-        recent = self.store.recent(profile.model, digest, newest.end, self.settings.window)
-        window = self.settings.window.select(recent, profile.bins)
-        scores = compiled.scorer.scores(window.summary.counts)
-        return judge(profile, scores, window, newest.start, state, self.settings)
+    def _state(self, judge: Judge, model: str, digest: str, progress: Progress) -> JudgeState:
+        """Return the state that the store has; mostly it is the one that this very process put there."""
+        kept = self._states.pop((model, digest), None)
+        if kept is not None and kept[0] == progress.state and kept[1] is judge:
+            return kept[2]
+        return judge.loads(progress.state)
+
+    def _window(self, compiled: Compiled, digest: str, end: Milliseconds) -> Window:
+        profile, setting = compiled.profile, compiled.settings.window
+        recent = self.store.recent(profile.model, digest, end, setting)
+        return setting.select(recent, profile.bins)
 
     # --- answers
 
@@ -185,15 +204,7 @@ class DriftMonitor:
         """Return the newest verdict as JSON; before the first pane closed, one that says `insufficient`."""
         digest = digest or self.record(model).digest
         found = self.store.verdict(model, digest)
-        return found if found is not None else self._before_first(self.compiled(model, digest)).dumps()
-
-    def _before_first(self, compiled: Compiled) -> Verdict:
-        profile = compiled.profile
-        window = Window(0, 0, 0, Summary.zero(profile.bins))
-        scores = compiled.scorer.scores(window.summary.counts)
-        # no row can be enough
-        settings = replace(self.settings, min_rows=max(1, self.settings.min_rows))
-        return judge(profile, scores, window, 0, JudgeState(), settings)[0]
+        return found if found is not None else self.compiled(model, digest).judge.before_first().dumps()
 
     def feature(self, model: str, feature: str, digest: str | None = None) -> JSON:
         """Return a feature's verdict, its scores in each window, and its bins; raises InputError where the
@@ -218,7 +229,7 @@ class DriftMonitor:
         return {feature.name: window.summary.counts[part].tolist() for feature, part in compiled.profile.slices()}
 
     def _windows(self, compiled: Compiled, digest: str) -> Iterator[tuple[str, Window]]:
-        judging = self.settings.window
+        judging = compiled.settings.window
         settings = {"judging": judging}
         if judging.rows:
             settings["rows"] = WindowSetting(0, judging.rows)
@@ -230,7 +241,7 @@ class DriftMonitor:
             yield name, setting.select(recent, compiled.profile.bins)
 
     def _in_window(self, compiled: Compiled, window: Window, position: int, part: slice) -> JSON:
-        scores: FeatureScores = compiled.scorer.scores(window.summary.counts)[position]
+        scores: FeatureScores = compiled.judge.scorer.scores(window.summary.counts)[position]
         return {
             "start": iso(window.start),
             "end": iso(window.end),
@@ -250,14 +261,14 @@ class DriftMonitor:
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
         """Return the incidents, newest first, with who has acknowledged them."""
         digest = digest or self.record(model).digest
-        state = JudgeState.loads(self.store.progress(model, digest).state)
+        found = incidents_in(self.store.progress(model, digest).state)
         seen = self.store.acknowledged(model)
         return [
             {
                 **each.to_json(),
                 "acknowledged": {"at": iso(seen[each.id][0]), "note": seen[each.id][1]} if each.id in seen else None,
             }
-            for each in reversed(state.incidents)
+            for each in reversed(found)
         ]
 
     def acknowledge(self, model: str, incident: str, note: str = "") -> JSON:
@@ -275,6 +286,32 @@ class DriftMonitor:
         observed = sum(each.totals.observed for each in sources)
         counted = sum(each.totals.counted - each.late for each in sources)
         return max(0.0, min(1.0, counted / observed)) if observed else None
+
+    # --- settings and marks
+
+    def configure(self, model: str, settings: ModelSettings | None) -> None:
+        """Give a model settings of its own, or have it go by the default again; raises UnknownModelError."""
+        self.store.configure(model, None if settings is None else settings.dumps())
+        self._records.pop(model, None)
+
+    def settings_of(self, model: str) -> ModelSettings:
+        """Return what holds for a model; raises UnknownModelError."""
+        return self._settings(self.record(model))
+
+    def _settings(self, record: ModelRecord) -> ModelSettings:
+        return self.settings if record.settings is None else ModelSettings.loads(record.settings)
+
+    def expect(self, model: str, feature: str | None, until: Milliseconds, note: str = "") -> None:
+        """Mark that a feature, or the whole model, is expected to drift from now on; a time that has passed takes
+        the mark away."""
+        self.store.expect(model, feature, self.store.now(), until, note)
+
+    def expected(self, model: str) -> list[JSON]:
+        """Return the marks, that of the model first, then by feature."""
+        return [
+            {"feature": each.feature, "since": iso(each.since), "until": iso(each.until), "note": each.note}
+            for each in self.store.expected(model)
+        ]
 
 
 def _bins(feature: Feature) -> JSON:

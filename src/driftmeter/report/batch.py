@@ -15,9 +15,10 @@ from driftmeter.profile import Profile
 from driftmeter.reading import with_numbers
 from driftmeter.report.page import render_html
 from driftmeter.rows import Reader, Rejected
+from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.types import JSON
-from driftmeter.verdict import JudgeSettings, JudgeState, Verdict, judge
+from driftmeter.verdict import Verdict, judge_window
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -98,11 +99,11 @@ class Report:
         return render_html(self.profile, self.verdict.to_json(), self.counts(), notes=self.notes)
 
 
-def compare(profile: Profile, frame: IntoFrame, *, settings: JudgeSettings | None = None) -> Report:
+def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
 
     Text in a numeric feature's column is read cell by cell; what holds no number is rejected with its row.
-    Of `settings`, `window` and `confirmations` mean nothing here: there is one window, and nothing to wait for.
+    Of `settings` only tolerances, `false_discovery_rate` and `min_rows` mean anything here: there is one window.
     Raises InputError where the frame has no rows or none of the profile's columns, TypeError where it is no frame.
 
     >>> import polars
@@ -125,16 +126,13 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: JudgeSettings | Non
         summary += binner.observe(rows)
         rejected = _and(rejected, len(block) - len(rows), bad, start)
     ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
-    return Report(profile, _verdict(profile, summary, settings or JudgeSettings()), rejected, absent, ignored)
+    return Report(profile, _verdict(profile, summary, settings or ModelSettings()), rejected, absent, ignored)
 
 
-def _verdict(profile: Profile, summary: Summary, settings: JudgeSettings) -> Verdict:
+def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Verdict:
     """Judge one window that has no place in time."""
-    settings = replace(settings, confirmations=1, min_rows=max(1, settings.min_rows))
     window = Window(0, 0, 0, summary)
-    verdict, _ = judge(profile, Scorer(profile.features).scores(summary.counts), window, 0, JudgeState(), settings)
-    timeless = tuple(replace(each, since=None) for each in verdict.features)
-    return replace(verdict, features=timeless, last_drift=None, incident=None)
+    return judge_window(profile, Scorer(profile.features).scores(summary.counts), window, settings)
 
 
 def _and(before: Unreadable, rows: int, bad: Sequence[Rejected], start: int) -> Unreadable:

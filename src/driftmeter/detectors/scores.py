@@ -1,0 +1,94 @@
+"""Smooth rank scores: what a number's bins are worth to a test of the mean, the spread, the skew and the tails."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtri
+
+from driftmeter.grid import NumericGrid
+from driftmeter.profile import Feature
+from driftmeter.types import Codes, Floats
+
+NAMES = ("mean", "spread", "skew", "tails")
+LEAST_ROWS = 50
+"""With fewer reference rows in range, ranks say nothing."""
+LEAST_SHARE = 0.01
+"""Bins of less are merged before they are scored: a tie has no ranks within."""
+
+
+def rank_scores(feature: Feature) -> Floats:
+    """Return four scores of each bin, shape (4, bins), with mean 0 and variance 1 under the reference.
+
+    With u the mid-rank of a bin under the reference: 2u-1, the square of the normal quantile of u, the cube and the
+    fourth power of 2u-1, made orthonormal in this order. What is missing or not finite scores as the reference's mean;
+    what is out of range scores as the nearest bin that the reference populated. A row of zeros is a score that
+    the reference leaves undefined: of a category, a constant, or too few rows.
+    Source: Neyman's smooth test on ranks; see Rayner & Best, Smooth Tests of Goodness of Fit (1989), ch. 4.
+    """
+    scores = np.zeros((len(NAMES), feature.size))
+    grid = feature.grid
+    if not isinstance(grid, NumericGrid):
+        return scores
+    reference = feature.reference
+    core = reference[grid.core].astype(np.float64)
+    if core.sum() <= LEAST_ROWS:
+        return scores
+    share = core / core.sum()
+    middle = _mid_ranks(share)
+    centred = 2 * middle - 1
+    normal = ndtri(np.clip(middle, 1e-6, 1 - 1e-6))
+    smooth = _orthonormal((centred, normal**2, centred**3, centred**4), share)
+    nearest = _nearest_populated(share)
+    special = grid.special
+    scores[:, grid.core] = smooth[:, nearest]
+    scores[:, [special["far below"], special["below"]]] = smooth[:, nearest[:1]]
+    scores[:, [special["above"], special["far above"]]] = smooth[:, nearest[-1:]]
+    return _standardised(scores, reference / reference.sum())
+
+
+def _mid_ranks(share: Floats) -> Floats:
+    """Return the mid-rank of each bin, small bins merged with those after them."""
+    if share.min() >= 0.8 * LEAST_SHARE:
+        ranks: Floats = np.cumsum(share) - share / 2
+        return ranks
+    group = np.zeros(len(share), dtype=np.intp)
+    held, code = 0.0, 0
+    for index, each in enumerate(share.tolist()):
+        group[index] = code
+        held += each
+        if held >= LEAST_SHARE:
+            code, held = code + 1, 0.0
+    if held and code:
+        group[group == code] = code - 1
+    merged = np.bincount(group, share)
+    merged_ranks: Floats = np.cumsum(merged) - merged / 2
+    return merged_ranks[group]
+
+
+def _orthonormal(columns: tuple[Floats, ...], share: Floats) -> Floats:
+    """Return the columns made orthonormal by Gram–Schmidt; one that adds nothing becomes zero."""
+    done: list[Floats] = []
+    for column in columns:
+        rest = column - (share * column).sum()
+        for other in done:
+            rest = rest - (share * rest * other).sum() * other
+        variance = (share * rest**2).sum()
+        done.append(rest / np.sqrt(variance) if variance > 1e-9 else np.zeros_like(rest))
+    return np.stack(done)
+
+
+def _nearest_populated(share: Floats) -> Codes:
+    populated = np.flatnonzero(share > 0)
+    place = np.searchsorted(populated, np.arange(len(share)), side="right") - 1
+    nearest: Codes = populated[np.clip(place, 0, len(populated) - 1)]
+    return nearest
+
+
+def _standardised(scores: Floats, share: Floats) -> Floats:
+    """Centre and scale over all rows, those without a value included: they are the reference too."""
+    mean = scores @ share
+    spread = np.sqrt(np.maximum(np.square(scores) @ share - mean**2, 0.0))
+    standardised: Floats = np.where(
+        spread[:, None] > 1e-6, (scores - mean[:, None]) / np.maximum(spread, 1e-6)[:, None], 0.0
+    )
+    return standardised

@@ -1,0 +1,15 @@
+"""The table of all detectors: a new one is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from driftmeter.detectors.dws import DWS
+from driftmeter.detectors.esr import ESR
+from driftmeter.detectors.protocol import Detector
+from driftmeter.profile import Profile
+from driftmeter.settings import ModelSettings
+
+DETECTORS: Mapping[str, Callable[[Profile, ModelSettings], Detector[Any]]] = {"measured": DWS, "strict": ESR}
+"""Detectors by what they guarantee."""

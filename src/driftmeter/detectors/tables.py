@@ -1,0 +1,186 @@
+"""What every detector looks at in a vector of counts: scores, rare bins, pooled groups, stuck values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from driftmeter.detectors.scores import NAMES, rank_scores
+from driftmeter.drift.categories import leave_one_out, order_of
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature
+from driftmeter.types import Codes, Counts, Floats
+
+MOST_GROUPS = 16
+LEAST_GROUP_SHARE = 0.05
+"""So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
+_RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unseen")
+_MOST_KNOWN = 10_000
+
+
+class Tables:
+    """The tables of some features, in the order of their counts; made once per profile.
+
+    Arrays over bins have shape (bins,), over rare bins (rare,), over groups (groups,), over features (features,).
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        """Compile the tables."""
+        self.features = tuple(features)
+        sizes = [feature.size for feature in features]
+        self.starts: Codes = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        self.owner: Codes = np.repeat(np.arange(len(sizes)), sizes)
+        self.reference: Floats = np.concatenate([reference_of(feature) for feature in features])
+        self.rows: Floats = np.add.reduceat(self.reference, self.starts[:-1])
+        self.share: Floats = self.reference / self.rows[self.owner]
+        self.scores: Floats = np.concatenate([rank_scores(feature) for feature in features], axis=1)
+        """Shape (scores, bins)."""
+        self.scored = np.stack([self.scores[:, part].any(axis=1) for part in self._parts()])
+        """Shape (features, scores): whether a feature has that score."""
+        self.core = np.zeros(self.starts[-1], dtype=bool)
+        for feature, part in zip(features, self._parts(), strict=True):
+            self.core[part] = _core(feature)
+        self.inner = self.core.copy()
+        """The ordinary bins but the outermost ones of numbers, which a record may fill for days."""
+        for feature, part in zip(features, self._parts(), strict=True):
+            if isinstance(feature.grid, NumericGrid):
+                self.inner[[part.start + feature.grid.core.start, part.start + feature.grid.core.stop - 1]] = False
+        self._pad()
+        self._rare()
+        self._groups()
+
+    def _parts(self) -> list[slice]:
+        return [slice(int(a), int(b)) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+    def _pad(self) -> None:
+        """Keep shares and scores by feature too, padded to one width: the tail sums need them side by side."""
+        width = int(np.diff(self.starts).max())
+        self.padded_share = np.zeros((len(self.features), width))
+        self.padded_scores = np.zeros((len(self.features), len(NAMES), width))
+        for index, part in enumerate(self._parts()):
+            self.padded_share[index, : part.stop - part.start] = self.share[part]
+            self.padded_scores[index, :, : part.stop - part.start] = self.scores[:, part]
+
+    def _rare(self) -> None:
+        """List the bins that are judged one by one."""
+        bins: list[int] = []
+        names: list[str] = []
+        own: list[bool] = []
+        expected: list[float] = []
+        tests = np.zeros(len(self.features))
+        for index, (feature, part) in enumerate(zip(self.features, self._parts(), strict=True)):
+            special = feature.grid.special
+            chosen = [special[name] for name in _RARE if name in special]
+            grid = feature.grid
+            if isinstance(grid, CategoryGrid):
+                if grid.others is None:
+                    chosen.remove(special["unseen"])  # nothing ever is
+                categories = range(special["other"] + 1 if self.reference[part][special["other"]] else special["other"])
+                chosen = [*categories, *chosen]
+                known = len(grid.categories) + (_MOST_KNOWN if grid.others is None else len(grid.others))
+                # which categories have a bin was chosen by their counts: the budget is for all that might have had one
+                tests[index] = 2 * max(len(chosen), known)
+            else:
+                tests[index] = len(chosen)
+            reference = _expected(feature)
+            for each in chosen:
+                bins.append(part.start + each)
+                names.append(feature.grid.labels[each])
+                own.append(isinstance(grid, CategoryGrid) and each <= special["other"])
+                expected.append(float(reference[each]))
+        self.rare: Codes = np.array(bins, dtype=np.intp)
+        self.rare_names = tuple(names)
+        self.rare_owner: Codes = self.owner[self.rare]
+        self.rare_starts: Codes = np.flatnonzero(np.diff(self.rare_owner, prepend=-1)).astype(np.intp)
+        self.rare_reference: Floats = np.array(expected)
+        self.two_sided = np.array(own, dtype=bool)
+        self.rare_tests: Floats = tests
+
+    def _groups(self) -> None:
+        """Pool each feature's bins into at most 16 groups that the counts to be judged had no say in."""
+        self.group: Codes = np.zeros(self.starts[-1], dtype=np.intp)
+        owner: list[int] = []
+        start = 0
+        for index, (feature, part) in enumerate(zip(self.features, self._parts(), strict=True)):
+            codes = pooled(feature)
+            self.group[part] = codes + start
+            number = int(codes.max()) + 1
+            owner += [index] * number
+            start += number
+        self.group_owner: Codes = np.array(owner, dtype=np.intp)
+        self.group_reference: Floats = np.bincount(self.group, self.reference, start).astype(np.float64)
+        self.group_share: Floats = self.group_reference / self.rows[self.group_owner]
+        self.degrees: Floats = np.bincount(self.group_owner, minlength=len(self.features)).astype(np.float64) - 1
+
+    # --- what a window says
+
+    def means(self, counts: Counts | Floats, rows: float) -> Floats:
+        """Return the mean of each score, shape (features, scores)."""
+        means: Floats = np.add.reduceat(self.scores * counts, self.starts[:-1], axis=1).T / rows
+        return means
+
+    def grouped(self, counts: Counts | Floats) -> Floats:
+        """Return the counts by group."""
+        return np.bincount(self.group, counts, len(self.group_owner)).astype(np.float64)
+
+    def modal(self, counts: Counts, rows: float) -> Floats:
+        """Return the share of all rows that each feature's most frequent inner bin has."""
+        inner = np.where(self.inner, counts, 0)
+        modal: Floats = np.maximum.reduceat(inner, self.starts[:-1]) / rows
+        return modal
+
+
+def reference_of(feature: Feature) -> Floats:
+    """Return what the reference lets one expect in each bin, in rows; of categories without the winner's curse."""
+    expected = leave_one_out(feature) if isinstance(feature.grid, CategoryGrid) else feature.reference
+    return expected.astype(np.float64)
+
+
+def _core(feature: Feature) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    grid = feature.grid
+    core = np.zeros(feature.size, dtype=bool)
+    core[grid.core if isinstance(grid, NumericGrid) else slice(0, len(grid.categories))] = True
+    return core
+
+
+def _expected(feature: Feature) -> Floats:
+    """Return the reference's counts, those of `unseen` by Good–Turing: as many as it held categories once."""
+    reference = reference_of(feature)
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid) and grid.others is not None:
+        other, unseen = grid.special["other"], grid.special["unseen"]
+        once = min(float(grid.once), reference[other])
+        reference[unseen] = grid.once
+        reference[other] -= once
+    return reference
+
+
+def pooled(feature: Feature) -> Codes:
+    """Return the group of each bin, shape (bins,): neighbours together, each of a sixteenth of the rows or more.
+
+    Categories stand in an order that their counts have no say in: by rank, the most frequent ones would be
+    those whose counts chance had raised. What is out of range goes to the outermost group, what is missing
+    to the middle one, where it moves least; of a category it goes to the last, with `other` and `unseen`.
+    """
+    reference = reference_of(feature)
+    grid = feature.grid
+    least = max(LEAST_GROUP_SHARE * reference.sum(), reference[_core(feature)].sum() / MOST_GROUPS)
+    codes = np.zeros(feature.size, dtype=np.intp)
+    order = list(range(feature.size))[grid.core] if isinstance(grid, NumericGrid) else order_of(feature).tolist()
+    code, held = 0, 0.0
+    for index in order:
+        if held >= least:
+            code, held = code + 1, 0.0
+        codes[index] = code
+        held += float(reference[index])
+    if held < least / 2 and code:
+        codes[codes == code] = code - 1
+        code -= 1
+    special = grid.special
+    if isinstance(grid, NumericGrid):
+        codes[[special["above"], special["far above"]]] = code
+        codes[[special["missing"], special["not finite"]]] = code // 2
+    else:
+        codes[[special["unseen"], special["missing"]]] = codes[special["other"]]
+    return codes

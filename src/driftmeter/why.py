@@ -1,0 +1,113 @@
+"""Why a feature is in its state: one plain sentence, for people who are woken by it."""
+
+from __future__ import annotations
+
+from driftmeter.detectors import Cause
+from driftmeter.drift import FeatureScores
+from driftmeter.settings import ModelSettings
+from driftmeter.types import Milliseconds
+
+UNCALIBRATED = (
+    "The profile has no order of time, so nothing says how much is normal: scores are shown, nothing pages. "
+    "Make it with --time COLUMN, or --independent where rows really are drawn independently."
+)
+CALIBRATING = (
+    "The reference covers too little time to know a normal day (12 days are needed): evidence is shown, nothing pages."
+)
+_SHAPES = {
+    "mean": ("lower", "higher"),
+    "spread": ("less spread out", "more spread out"),
+    "skew": ("skewed to lower values", "skewed to higher values"),
+    "tails": ("of lighter tails", "of heavier tails"),
+}
+
+
+def span(length: Milliseconds) -> str:
+    """Write a length of time in one or two words.
+
+    >>> span(90_000), span(7_200_000), span(864_000_000)
+    ('90 s', '2 h', '10 days')
+    """
+    for unit, name in ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min")):
+        if length >= 2 * unit:
+            return f"{length / unit:.3g} {name}"
+    return f"{length / 1000:.3g} s"
+
+
+def finding(cause: Cause) -> str:
+    """Say what a detector found, without a verdict on it."""
+    over = f"over {cause.rows:,} rows in {span(cause.window)}"
+    if cause.what in _SHAPES:
+        word = _SHAPES[cause.what][cause.value > 0]
+        if cause.what == "mean":
+            return f"values are {abs(cause.value):.2f} standard deviations {word} than the reference, {over}"
+        return f"values are {word} than the reference's (by {abs(cause.value):.2f} standard deviations of that), {over}"
+    if cause.what == "bins":
+        return f"the distribution has another shape ({cause.value:.1f} times what chance gives), {over}"
+    if cause.what == "stuck":
+        return (
+            f"one value has {cause.value:.0%} of the rows, {over}; in no such window of the reference had one more "
+            f"than {cause.reference:.0%}"
+        )
+    shares = f"{_percent(cause.value)} of the rows against {_percent(cause.reference)} in the reference"
+    if cause.what in ("missing", "not finite", "unseen", "below", "above", "far below", "far above"):
+        names = {
+            "unseen": "in a category never seen before",
+            "below": "below the reference's range",
+            "above": "above the reference's range",
+            "far below": "far below the reference's range",
+            "far above": "far above the reference's range",
+        }
+        return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
+    return f"category {cause.what!r} has {shares}, {over}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.1f} %"
+
+
+def drifting(cause: Cause | None) -> str:
+    """Say why a feature drifts."""
+    return "It drifts." if cause is None else _sentence(finding(cause))
+
+
+def pending(cause: Cause | None) -> str:
+    """Say what is suspicious."""
+    return _sentence(f"not sure enough yet: {finding(cause)}") if cause else "Not sure enough yet."
+
+
+def ok(inside: bool, cause: Cause | None) -> str:
+    """Say that nothing is wrong, or only so little that it does not matter."""
+    if inside:
+        found = f": {finding(cause)}" if cause is not None and cause.what in _SHAPES else ""
+        return _sentence(f"it has moved for sure, by less than the tolerance{found}")
+    return "Nothing beyond chance and tolerance."
+
+
+def latched() -> str:
+    """Say that a feature is quiet again while its incident is open."""
+    return "Quiet again; its incident stays open until it has been so for a day."
+
+
+def insufficient(smallest: float | None) -> str:
+    """Say what is too little to judge, and what could be seen by now."""
+    if smallest is None:
+        return "Too few rows so far to judge anything."
+    return (
+        f"Too little to judge by so far: only a shift of more than {smallest:.2g} standard deviations would stand out "
+        "from what is normal."
+    )
+
+
+def of_window(state: str, scores: FeatureScores, rows: int, settings: ModelSettings) -> str:
+    """Say why a window that is judged by itself has its state."""
+    if state == "insufficient":
+        return f"{rows:,} rows are too few to judge; {settings.min_rows:,} are needed."
+    size = f"effect {scores.effect:.2g}, p-value {scores.p_value:.2g}"
+    if state == "drifting":
+        return f"The window differs beyond chance and tolerance: {size}."
+    return f"Nothing beyond chance and tolerance: {size}."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
