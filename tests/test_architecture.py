@@ -33,7 +33,7 @@ MAP = (
     "drift",
     "settings",
     "settings_file detectors",
-    "calibrating",
+    "calibrating from_live",
     "incidents why",
     "verdict",
     "store",

@@ -33,7 +33,10 @@ class Flag:
 
 @dataclass(frozen=True)
 class Member:
-    """A feature's part in an incident, as when it joined; `flagged` is its latest flag, `evidence` its strongest."""
+    """A feature's part in an incident, as when it joined; `evidence` is its strongest.
+
+    `flagged` is when its latest flag was, by a clock that hardly advances where there are no rows.
+    """
 
     role: Role
     since: Milliseconds
@@ -46,9 +49,9 @@ class Member:
     why: str
 
     @classmethod
-    def of(cls, flag: Flag, now: Milliseconds) -> Member:
+    def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
         """Return the part of a feature that is flagged now."""
-        return cls(flag.role, flag.since, now, flag.level, flag.window, now, flag.evidence, flag.severity, flag.why)
+        return cls(flag.role, flag.since, now, flag.level, flag.window, clock, flag.evidence, flag.severity, flag.why)
 
     def to_json(self, name: str) -> JSON:
         """JSON for people."""
@@ -84,7 +87,7 @@ class Incident:
 
     @property
     def quiet_from(self) -> Milliseconds:
-        """The time from which on it may close, if no further flag comes."""
+        """When, by the clock of its flags, it closes if no further one comes."""
         return max(each.flagged + max(QUIET, each.window) for each in self.members.values())
 
     def to_json(self) -> JSON:
@@ -129,14 +132,17 @@ def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
     return None
 
 
-def turn(incidents: Sequence[Incident], flags: Sequence[Flag], now: Milliseconds) -> Turn:
-    """Open, extend and close incidents at a pane that ends `now`.
+def turn(
+    incidents: Sequence[Incident], flags: Sequence[Flag], now: Milliseconds, clock: Milliseconds | None = None
+) -> Turn:
+    """Open, extend and close incidents at a pane that ends `now`, which is `clock` by the clock of flags.
 
     A feature that is flagged joins the open incident in which the last feature joined at most a day ago; a
     derived one joins any that is open, since it explains. What joins none opens one, together.
     """
+    clock = now if clock is None else clock
     known = {name for each in incidents if each.closed is None for name in each.members}
-    after = [_extended(each, flags, now) for each in incidents]
+    after = [_extended(each, flags, clock) for each in incidents]
     fresh = [flag for flag in flags if flag.feature not in known]
     alone: list[Flag] = []
     for flag in fresh:
@@ -144,18 +150,18 @@ def turn(incidents: Sequence[Incident], flags: Sequence[Flag], now: Milliseconds
         if place is None:
             alone.append(flag)
         else:
-            after[place] = _with(after[place], flag, now)
+            after[place] = _with(after[place], flag, now, clock)
     opened: tuple[Incident, ...] = ()
     if alone:
-        opened = (Incident(now, {flag.feature: Member.of(flag, now) for flag in alone}),)
+        opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in alone}),)
         after += opened
-    done = [place for place, each in enumerate(after) if each.closed is None and now >= each.quiet_from]
+    done = [place for place, each in enumerate(after) if each.closed is None and clock >= each.quiet_from]
     for place in done:
         after[place] = replace(after[place], closed=now)
     return Turn(_bounded(after), opened, tuple(fresh), tuple(after[place] for place in done))
 
 
-def _extended(incident: Incident, flags: Sequence[Flag], now: Milliseconds) -> Incident:
+def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) -> Incident:
     if incident.closed is not None:
         return incident
     members = dict(incident.members)
@@ -165,7 +171,7 @@ def _extended(incident: Incident, flags: Sequence[Flag], now: Milliseconds) -> I
             stronger = flag.evidence > member.evidence
             members[flag.feature] = replace(
                 member,
-                flagged=now,
+                flagged=clock,
                 evidence=max(member.evidence, flag.evidence),
                 severity=flag.severity if stronger else member.severity,
                 why=flag.why if stronger else member.why,
@@ -184,8 +190,8 @@ def _place(incidents: Sequence[Incident], flag: Flag, now: Milliseconds) -> int 
     return None
 
 
-def _with(incident: Incident, flag: Flag, now: Milliseconds) -> Incident:
-    return replace(incident, members={**incident.members, flag.feature: Member.of(flag, now)})
+def _with(incident: Incident, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Incident:
+    return replace(incident, members={**incident.members, flag.feature: Member.of(flag, now, clock)})
 
 
 def _bounded(incidents: Sequence[Incident]) -> tuple[Incident, ...]:

@@ -13,8 +13,8 @@ import numpy as np
 from driftmeter import why
 from driftmeter.calibration import Calibration
 from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
-from driftmeter.detectors.protocol import Mask
-from driftmeter.drift import FeatureScores, Scorer
+from driftmeter.detectors.protocol import Mask, strongest
+from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
 from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
 from driftmeter.panes import DAY, Slice, Window
@@ -22,10 +22,11 @@ from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.summary import Summary
-from driftmeter.types import Floats, Milliseconds, Role
-from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade
+from driftmeter.types import JSON, Floats, Milliseconds, Role
+from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade, scorer_of
 
 CALIBRATED_DAYS = 12
+LONGEST_GAP = DAY // 2
 LARGEST_BLIND = 1.0
 """Where only a larger shift than this, in standard deviations, could be seen, there are too few rows to judge."""
 NEARLY = -1.0
@@ -62,13 +63,16 @@ class Step:
 class JudgeState:
     """What one slice hands to the next: the detector's state, since when each feature is flagged, the incidents.
 
-    `expected` are the features whose drift is expected now, and until when.
+    `expected` are the features whose drift is expected now, and until when. `clock` is event time in which a gap of any
+    length counts as half a day at most: no rows are no sign that a fault is over. `last` is when the last pane ended.
     """
 
     detector: Any = None
     flagged: Mapping[str, Milliseconds] = field(default_factory=dict)
     last_drift: Milliseconds | None = None
     incidents: tuple[Incident, ...] = ()
+    last: Milliseconds = 0
+    clock: Milliseconds = 0
     expected: Mapping[str, Milliseconds] = field(default_factory=dict)
 
     @property
@@ -80,16 +84,26 @@ class JudgeState:
 class Judge:
     """Judges the slices of one profile's rows. Compiled once; keeps no state of its own."""
 
-    def __init__(self, profile: Profile, settings: ModelSettings | None = None) -> None:
-        """Compile the tables of scorer and detector."""
+    def __init__(
+        self, profile: Profile, settings: ModelSettings | None = None, warm: Calibration | None = None
+    ) -> None:
+        """Compile the tables of scorer and detector.
+
+        `warm` is a calibration by live traffic, for a profile that has none and whose rows are not independent:
+        with it evidence is shown, and nothing pages.
+        """
         self.profile = profile
         self.settings = settings or ModelSettings()
-        self.scorer = Scorer(profile.features)
+        self.scorer = scorer_of(profile, self.settings)
         self.detector: Detector[Any] | None = None
         self._pages = [True] * len(profile.features)
         self.calibrated = profile.independent or _covers_days(profile.calibration)
-        if profile.independent or profile.calibration is not None:
+        self.needs_warmth = not profile.independent and profile.calibration is None
+        self.warm = warm if self.needs_warmth else None
+        if not self.needs_warmth:
             self.detector = DETECTORS[self.settings.guarantee](profile, self.settings)
+        elif warm is not None:
+            self.detector = DETECTORS[self.settings.guarantee](replace(profile, calibration=warm), self.settings)
         for index, feature in enumerate(profile.features):
             own = self.settings.features.get(feature.name)
             self._pages[index] = own is None or own.pages
@@ -110,7 +124,9 @@ class Judge:
         if reading is None:
             return state, Step()
         flags = self._flags(state, reading) if self.calibrated else []
-        done = turn(state.incidents, flags, reading.end)
+        passed = min(reading.end - state.last, LONGEST_GAP) if state.last else 0
+        state = replace(state, last=reading.end, clock=state.clock + passed)
+        done = turn(state.incidents, flags, reading.end, state.clock)
         state = self._remember(state, reading, done.incidents)
         for incident in done.closed:
             state = replace(state, detector=self.detector.restart(state.detector, self._mask(incident.members)))
@@ -160,7 +176,7 @@ class Judge:
         return flags
 
     def _cause(self, state: JudgeState, index: int) -> Cause | None:
-        return None if self.detector is None else self.detector.cause(state.detector, index)
+        return None if self.detector is None else strongest(self.detector.causes(state.detector, index))
 
     def _remember(self, state: JudgeState, reading: Reading, incidents: tuple[Incident, ...]) -> JudgeState:
         state = replace(state, incidents=incidents)
@@ -235,7 +251,7 @@ class Judge:
         self, state: JudgeState, reading: Reading | None, index: int, evidence: float, smallest: float
     ) -> tuple[State, str]:
         if not self.calibrated:
-            return "calibrating", why.CALIBRATING
+            return "calibrating", why.CALIBRATING if self.warm is None else why.WARMING
         if evidence >= 0:
             return "drifting", why.drifting(self._cause(state, index))
         if reading is None or smallest > LARGEST_BLIND:
@@ -247,6 +263,21 @@ class Judge:
             return "ok", why.latched()
         return "ok", why.ok(bool(reading.inside[index]), cause)
 
+    def findings(self, state: JudgeState, feature: str) -> list[JSON]:
+        """Return what the detector found in each of its windows, the shortest first."""
+        if self.detector is None:
+            return []
+        index = [each.name for each in self.profile.features].index(feature)
+        return [
+            {
+                "window_seconds": cause.window / 1000,
+                "rows": cause.rows,
+                "evidence": round(evidence, 3),
+                "found": why.finding(cause),
+            }
+            for evidence, cause in self.detector.causes(state.detector, index)
+        ]
+
     # --- bytes
 
     def dumps(self, state: JudgeState) -> bytes:
@@ -256,6 +287,9 @@ class Judge:
             "flagged": dict(sorted(state.flagged.items())),
             "last_drift": state.last_drift,
             "incidents": [each.dump() for each in state.incidents],
+            "warm": None if self.warm is None else self.warm.to_json(),
+            "last": state.last,
+            "clock": state.clock,
             "expected": dict(sorted(state.expected.items())),
         }
         text = json.dumps(head, separators=(",", ":")).encode()
@@ -274,7 +308,9 @@ class Judge:
                 same = head["detector"] == self.detector.name
                 detector = self.detector.loads(body) if same else self.detector.start()
             incidents = tuple(map(Incident.load, head["incidents"]))
-            return JudgeState(detector, head["flagged"], head["last_drift"], incidents, head["expected"])
+            return JudgeState(
+                detector, head["flagged"], head["last_drift"], incidents, head["last"], head["clock"], head["expected"]
+            )
         except (struct.error, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"the judge's state cannot be read: {error}") from error
 
@@ -283,6 +319,12 @@ def read_head(data: bytes) -> tuple[dict[str, Any], bytes]:
     """Return the first part of a state, which is JSON, and the detector's."""
     (length,) = _HEAD.unpack_from(data)
     return json.loads(data[_HEAD.size : _HEAD.size + length]), data[_HEAD.size + length :]
+
+
+def warm_in(data: bytes) -> Calibration | None:
+    """Return the calibration by live traffic that a state was made with."""
+    found = read_head(data)[0]["warm"] if data else None
+    return None if found is None else Calibration.from_json(found)
 
 
 def incidents_in(data: bytes) -> tuple[Incident, ...]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ import numpy.typing as npt
 from driftmeter.binning import Binner
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
-from driftmeter.judging import Judge, JudgeState, incidents_in
-from driftmeter.panes import Timing, Window, WindowSetting, iso
+from driftmeter.from_live import calibration_of, profile_from_live
+from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
+from driftmeter.panes import DAY, Timing, Window, WindowSetting, iso
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
 from driftmeter.settings import ModelSettings
@@ -33,6 +35,9 @@ _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
 _MOST_COMPILED = 64
 """Profiles whose tables are kept at once: those used last."""
+
+WARM: Milliseconds = 28 * DAY
+"""How far back a profile without times looks at live traffic to learn what is normal."""
 
 _log = logging.getLogger(__name__)
 
@@ -172,12 +177,15 @@ class DriftMonitor:
             return False
         progress = self.store.progress(model, digest)
         compiled = self.compiled(model, digest)
-        judge, expected = compiled.judge, self.store.expected(model)
-        state = self._state(judge, model, digest, progress)
+        judge, state = self._state(compiled, digest, progress)
+        expected = self.store.expected(model)
         for each in pending:
             if each.end <= progress.folded:
                 continue
-            state, _ = judge.step(state, each, expected)
+            if judge.needs_warmth and each.end // DAY > progress.folded // DAY > 0:
+                judge, state = self._warmed(compiled, digest, judge, state, progress.folded)
+            state, step = judge.step(state, each, expected)
+            _tell(model, step)
             verdict = judge.verdict(state, self._window(compiled, digest, each.end))
             after = Progress(each.end, judge.dumps(state))
             if not self.store.fold(model, digest, progress.folded, Fold(after, verdict.dumps(), each.end)):
@@ -186,12 +194,26 @@ class DriftMonitor:
             self._states[model, digest] = (progress.state, judge, state)
         return True
 
-    def _state(self, judge: Judge, model: str, digest: str, progress: Progress) -> JudgeState:
-        """Return the state that the store has; mostly it is the one that this very process put there."""
-        kept = self._states.pop((model, digest), None)
-        if kept is not None and kept[0] == progress.state and kept[1] is judge:
-            return kept[2]
-        return judge.loads(progress.state)
+    def _state(self, compiled: Compiled, digest: str, progress: Progress) -> tuple[Judge, JudgeState]:
+        """Return the state that the store has, and who can read it; mostly this very process put it there."""
+        kept = self._states.get((compiled.profile.model, digest))
+        if kept is not None and kept[0] == progress.state and kept[1].settings is compiled.settings:
+            return kept[1], kept[2]
+        warm = warm_in(progress.state) if compiled.judge.needs_warmth else None
+        judge = compiled.judge if warm is None else Judge(compiled.profile, compiled.settings, warm)
+        return judge, judge.loads(progress.state)
+
+    def _warmed(
+        self, compiled: Compiled, digest: str, judge: Judge, state: JudgeState, end: Milliseconds
+    ) -> tuple[Judge, JudgeState]:
+        """Learn anew, once a day of event time, how much live traffic varies: second best to a reference with times."""
+        profile, settings = compiled.profile, compiled.settings
+        slices = self.store.recent(profile.model, digest, end, WindowSetting(WARM, 0))
+        warm = calibration_of(profile.features, slices, settings)
+        if warm is None:
+            return judge, state
+        warmer = Judge(profile, settings, warm)
+        return warmer, warmer.loads(judge.dumps(state))
 
     def _window(self, compiled: Compiled, digest: str, end: Milliseconds) -> Window:
         profile, setting = compiled.profile, compiled.settings.window
@@ -218,7 +240,10 @@ class DriftMonitor:
                     name: self._in_window(compiled, window, position, part)
                     for name, window in self._windows(compiled, digest)
                 }
-                return {**verdict["features"][position], **_bins(each), "windows": windows}
+                progress = self.store.progress(model, digest)
+                judge, state = self._state(compiled, digest, progress)
+                found = judge.findings(state, feature)
+                return {**verdict["features"][position], **_bins(each), "windows": windows, "findings": found}
         names = ", ".join(each.name for each in compiled.profile.features)
         raise InputError("feature", f"one of {names}", repr(feature))
 
@@ -287,6 +312,18 @@ class DriftMonitor:
         counted = sum(each.totals.counted - each.late for each in sources)
         return max(0.0, min(1.0, counted / observed)) if observed else None
 
+    def from_live(
+        self, model: str, since: Milliseconds, until: Milliseconds | None = None, digest: str | None = None
+    ) -> Profile:
+        """Return the next profile: the rows of the frozen slices from `since` to `until` as its reference, calibrated
+        by them. It is not registered. Raises UnknownModelError, and InputError where there are too few rows."""
+        digest = digest or self.record(model).digest
+        compiled = self.compiled(model, digest)
+        end = self.store.progress(model, digest).folded if until is None else until
+        reach = WindowSetting(max(end - since, 1), 0)
+        slices = [each for each in self.store.recent(model, digest, end, reach) if each.start >= since]
+        return profile_from_live(compiled.profile, slices, compiled.settings)
+
     # --- settings and marks
 
     def configure(self, model: str, settings: ModelSettings | None) -> None:
@@ -299,7 +336,7 @@ class DriftMonitor:
         return self._settings(self.record(model))
 
     def _settings(self, record: ModelRecord) -> ModelSettings:
-        return self.settings if record.settings is None else ModelSettings.loads(record.settings)
+        return self.settings if record.settings is None else _settings_of(record.settings)
 
     def expect(self, model: str, feature: str | None, until: Milliseconds, note: str = "") -> None:
         """Mark that a feature, or the whole model, is expected to drift from now on; a time that has passed takes
@@ -320,3 +357,16 @@ def _bins(feature: Feature) -> JSON:
         "bins": list(feature.grid.labels),
         "reference": list(feature.counts),
     }
+
+
+# asked for with every batch of rows
+_settings_of = lru_cache(maxsize=256)(ModelSettings.loads)
+
+
+def _tell(model: str, step: Step) -> None:
+    """Log what opened and what closed, for those who read logs."""
+    for incident in step.opened:
+        names = ", ".join(incident.members)
+        _log.warning("model %s: incident %s opened at %s: %s", model, incident.id, iso(incident.opened), names)
+    for incident in step.closed:
+        _log.info("model %s: incident %s closed at %s", model, incident.id, iso(incident.closed or 0))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from driftmeter.drift import FeatureScores
+from driftmeter.drift import FeatureScores, Scorer
 from driftmeter.incidents import Incident
 from driftmeter.panes import Window, iso
 from driftmeter.profile import Profile
@@ -124,6 +124,12 @@ class Verdict:
 def worst(states: Iterable[State]) -> State:
     """Return the worst of some states; `ok` of none."""
     return max(states, key=_WORST_LAST.index, default="ok")
+
+
+def scorer_of(profile: Profile, settings: ModelSettings) -> Scorer:
+    """Return the scorer of a profile; it shows the tests that the settings name for the model or for a feature."""
+    own = {name: each.tests for name, each in settings.features.items() if each.tests is not None}
+    return Scorer(profile.features, [own.get(feature.name, settings.tests) for feature in profile.features])
 
 
 def judge_window(profile: Profile, scores: Sequence[FeatureScores], window: Window, settings: ModelSettings) -> Verdict:

@@ -14,11 +14,16 @@ UNCALIBRATED = (
 CALIBRATING = (
     "The reference covers too little time to know a normal day (12 days are needed): evidence is shown, nothing pages."
 )
+WARMING = (
+    "The profile has no order of time; what is normal is being learnt from live traffic, drift included: evidence is "
+    "shown, nothing pages. Make a profile with --time COLUMN, or from live traffic with --from-live."
+)
 _SHAPES = {
     "mean": ("lower", "higher"),
     "spread": ("less spread out", "more spread out"),
-    "skew": ("skewed to lower values", "skewed to higher values"),
-    "tails": ("of lighter tails", "of heavier tails"),
+    # of the third and the fourth order; which way they point nobody can picture
+    "skew": ("skewed otherwise", "skewed otherwise"),
+    "tails": ("of another shape", "of another shape"),
 }
 
 

@@ -34,7 +34,7 @@ class _UsageError(click.ClickException):
 
 
 class App(click.Group):
-    """A group whose commands end with 2 on every error: 1 is for drift alone."""
+    """A group whose commands end with 2 on every error: 1 is for drift and alarms alone."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the arguments before the command; print an error as one line."""
@@ -93,7 +93,7 @@ def _one_line(error: Exception) -> str:
 @click.group(
     cls=App,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done (check: no drift), 1 drift, 2 an error. See docs/cli.md.",
+    epilog="Exit codes: 0 done (check: no drift; backtest: no alarm), 1 drift or alarm, 2 an error. See docs/cli.md.",
 )
 @click.version_option(__version__, message="driftmeter %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

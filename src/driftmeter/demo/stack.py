@@ -156,6 +156,8 @@ def _watch(console: Console, addresses: Addresses, processes: list[Process], opt
                     screen.update(view.screen(where, verdict, sender.progress, _scenario(options, sender.progress)))
                 sender.join(0.5)
         sender.result()
+        sent = sender.progress
+        console.print(f"{sent.sent:,} rows answered in {sent.elapsed:.0f} s, {sent.failed:,} failed", highlight=False)
         if not screen and not options.as_json:
             console.print(view.features(verdict))
         return _verdict(pool, addresses.metric) or verdict

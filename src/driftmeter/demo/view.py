@@ -13,7 +13,11 @@ from driftmeter.demo.traffic import Progress
 from driftmeter.types import JSON
 
 _STYLES = {"drifting": "bold red", "pending": "yellow", "insufficient": "dim", "ok": "green"}
-_WORST_FIRST = ("drifting", "pending", "insufficient", "ok")
+_WORST_FIRST = ("drifting", "pending", "uncalibrated", "calibrating", "insufficient", "ok")
+_BAR = 7
+"""Characters: with it the demo's table fits a terminal of 80."""
+_NAMED = 6
+"""Features of an incident that are named; the others are counted."""
 
 
 def places(places: dict[str, str]) -> RenderableType:
@@ -26,7 +30,10 @@ def places(places: dict[str, str]) -> RenderableType:
 
 def screen(where: dict[str, str], verdict: JSON | None, progress: Progress, scenario: str) -> RenderableType:
     """Render the whole screen: where to look, how far the traffic is, and the table of features."""
-    return Group(places(where), _status(verdict, progress, scenario), features(verdict))
+    shown = [places(where), _status(verdict, progress, scenario)]
+    if verdict and verdict["incident"]:
+        shown.append(_incident(verdict["incident"]))
+    return Group(*shown, features(verdict))
 
 
 def _status(verdict: JSON | None, progress: Progress, scenario: str) -> Text:
@@ -43,49 +50,60 @@ def _status(verdict: JSON | None, progress: Progress, scenario: str) -> Text:
     return text
 
 
+def _incident(incident: JSON) -> Text:
+    """Say what somebody would have been paged for."""
+    names = [each["feature"] for each in incident["features"] if each["role"] != "derived"]
+    derived = len(incident["features"]) - len(names)
+    more = [f"{len(names) - _NAMED} more"] * (len(names) > _NAMED) + [f"{derived} derived"] * (derived > 0)
+    text = Text(f"incident since {incident['since'][11:19]} UTC: ", style="red")
+    return text.append(", ".join([*names[:_NAMED], *more]))
+
+
 def features(verdict: JSON | None) -> RenderableType:
-    """Render the features, the worst first."""
+    """Render the features, the worst first and derived ones, which explain, after the others."""
     table = Table(box=None, header_style="dim", pad_edge=False, expand=False)
     for name, justify in (
         ("feature", "left"),
         ("state", "left"),
         ("severity", "left"),
         ("effect", "right"),
-        ("p-value", "right"),
+        ("evidence", "right"),
         ("since", "left"),
     ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's words
     for each in sorted(verdict["features"] if verdict else [], key=_order):
-        style = _STYLES[each["state"]]
+        style = _STYLES.get(each["state"], "dim")
         table.add_row(
             _name(each),
             Text(each["state"], style=style),
             Text(each["severity"] if each["drifting"] else ""),
             _bar(each["effect"]),
-            _p_value(each["p_value"]),
+            _evidence(each["evidence"]),
             each["since"][11:19] if each["since"] else "",
         )
     return table
 
 
 def _name(each: dict[str, Any]) -> Text:
+    if each["role"] == "derived":
+        return Text(each["feature"], style="dim")
     named = Text(each["feature"])
     if each["role"] not in ("feature", each["feature"]):
         named.append(f" {each['role']}", style="dim")
     return named
 
 
-def _p_value(p: float) -> str:
-    # what underflows is not impossible, only smaller than floats go
-    return f"{p:.2g}" if p > 0 else "< 1e-300"
+def _evidence(evidence: float | None) -> Text:
+    """Write how far the evidence is past the alarm threshold, in powers of ten."""
+    return Text("") if evidence is None else Text(f"{evidence:+.1f}", style="bold" if evidence >= 0 else "dim")
 
 
 def _bar(effect: float) -> Text:
     """Draw the effect on a scale on which a major one fills the bar."""
-    filled = min(10, round(effect / 0.25 * 10))
+    filled = min(_BAR, round(effect / 0.25 * _BAR))
     style = "red" if effect >= 0.25 else "yellow" if effect >= 0.1 else "green"
-    return Text.assemble((f"{effect:6.3f} ", ""), ("█" * filled, style), ("·" * (10 - filled), "dim"))
+    return Text.assemble((f"{effect:6.3f} ", ""), ("█" * filled, style), ("·" * (_BAR - filled), "dim"))
 
 
-def _order(each: dict[str, Any]) -> tuple[int, float, str]:
-    return _WORST_FIRST.index(each["state"]), -each["effect"], each["feature"]
+def _order(each: dict[str, Any]) -> tuple[bool, int, float, str]:
+    return each["role"] == "derived", _WORST_FIRST.index(each["state"]), -each["effect"], each["feature"]

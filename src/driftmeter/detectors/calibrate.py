@@ -38,15 +38,26 @@ class Run:
 
 def runs(times: npt.NDArray[np.int64]) -> Iterator[Run]:
     """Cut ascending times (rows,) into a detector's panes, by the rule that live panes are merged by."""
-    starts, first = np.unique(times // PANE * PANE, return_index=True)
+    pane = resolution(times)
+    starts, first = np.unique(times // pane * pane, return_index=True)
     ends = np.append(first[1:], len(times))
     begun, done = None, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         begun = start if begun is None else begun
-        lasted = start + PANE - begun
+        lasted = start + pane - begun
         if end - done >= PANE_ROWS or lasted >= HOUR:
             yield Run(end, min(lasted, HOUR))
             begun, done = None, end
+
+
+def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
+    """Return how long the slices are that times are cut into: the server's default, or as long as their own grid.
+
+    >>> resolution(np.array([3_600_000, 10_800_000])), resolution(np.array([1, 3_600_000]))
+    (3600000, 10000)
+    """
+    grid = int(np.gcd.reduce(times)) if len(times) else 0
+    return HOUR if grid % HOUR == 0 else grid if grid % PANE == 0 and HOUR % grid == 0 else PANE
 
 
 def most_panes(bins: int) -> int:

@@ -51,7 +51,8 @@ _CERTAIN = 38.0
 """Beyond so many the chance is less than floats hold."""
 _LEAST = -300.0
 """log10 of the least chance told apart from none."""
-_FORMAT = struct.Struct("<4sI")
+_FORMAT = struct.Struct("<4sII")
+"""Magic, checksum of the rest, length of the head, which is JSON; the parts it announces follow."""
 _MAGIC = b"DWS1"
 
 
@@ -78,7 +79,7 @@ class Block:
 class Found:
     """What the latest window of each level said, each (levels, features).
 
-    `cause` is an index into `DWS.causes`, -1 where there is none; `value` and `reference` are as in `Cause`.
+    `cause` is a number of what was found, -1 where there is none; `value` and `reference` are as in `Cause`.
     """
 
     evidence: Floats
@@ -163,7 +164,7 @@ class DWS:
         averaged = self._averaged(self.variance.group_rows)
         self._group_rows: Floats = np.where(tables.degrees > 0, np.maximum(averaged, 1e-12), tables.rows)
         self._score_tests: Floats = np.maximum(2.0 * tables.scored.sum(axis=1), 1.0)
-        self.causes = (*NAMES, "bins", "stuck", *tables.rare_names)
+        self._names = (*NAMES, "bins", "stuck", *tables.rare_names)
 
     # --- the state
 
@@ -240,19 +241,22 @@ class DWS:
         since = np.where(features, state.panes, state.since)
         return replace(state, since=since, found=state.found.without(features))
 
-    def cause(self, state: State, feature: int) -> Cause | None:
-        """Say what the strongest evidence of a feature rests on, None before any."""
+    def causes(self, state: State, feature: int) -> list[tuple[float, Cause]]:
+        """Return a feature's evidence in the latest window of each level, and what it rests on, shortest first."""
         found = state.found
-        level = int(found.evidence[:, feature].argmax())
-        if found.cause[level, feature] < 0:
-            return None
-        return Cause(
-            self.causes[found.cause[level, feature]],
-            float(found.value[level, feature]),
-            float(found.reference[level, feature]),
-            int(found.lengths[level, feature]),
-            int(found.rows[level, feature]),
-        )
+        return [
+            (
+                float(found.evidence[level, feature]),
+                Cause(
+                    self._names[found.cause[level, feature]],
+                    float(found.value[level, feature]),
+                    float(found.reference[level, feature]),
+                    int(found.lengths[level, feature]),
+                    int(found.rows[level, feature]),
+                ),
+            )
+            for level in np.flatnonzero(found.cause[:, feature] >= 0).tolist()
+        ]
 
     # --- one window
 
@@ -439,21 +443,24 @@ class DWS:
         parts.append(state.since.astype("<i8").tobytes())
         parts += [_bytes(getattr(state.found, name)) for name in Found.__annotations__]
         text = json.dumps({**head, "parts": [len(part) for part in parts]}, separators=(",", ":")).encode()
-        return _FORMAT.pack(_MAGIC, len(text)) + text + b"".join(parts)
+        rest = text + b"".join(parts)
+        return _FORMAT.pack(_MAGIC, zlib.crc32(rest), len(text)) + rest
 
     def loads(self, data: bytes) -> State:
         """Read what `dumps` wrote; raises StoreError on anything else."""
         try:
-            magic, length = _FORMAT.unpack_from(data)
+            magic, checksum, length = _FORMAT.unpack_from(data)
             if magic != _MAGIC:
                 raise ValueError(f"expected {_MAGIC!r}, got {magic!r}")
+            if zlib.crc32(data[_FORMAT.size :]) != checksum:
+                raise ValueError("the checksum is wrong")
             head = json.loads(data[_FORMAT.size : _FORMAT.size + length])
             place, parts = _FORMAT.size + length, []
             for size in head["parts"]:
                 parts.append(data[place : place + size])
                 place += size
             return self._state(head, parts)
-        except (struct.error, KeyError, TypeError, ValueError, IndexError, zlib.error, CodecError) as error:
+        except (struct.error, KeyError, TypeError, ValueError, StopIteration, zlib.error, CodecError) as error:
             raise StoreError(f"the detector's state cannot be read: {error}") from error
 
     def _state(self, head: dict[str, Any], parts: list[bytes]) -> State:

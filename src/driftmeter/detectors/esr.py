@@ -38,7 +38,8 @@ RAISED = (1.5, 3.0, 10.0)
 """Stakes on a rare bin are the best ones for its share being so many times the bound."""
 LOWERED = (1 / 3, 1 / 1.5)
 LEAST_LOWERED = 1e-3
-_FORMAT = struct.Struct("<4sI")
+_FORMAT = struct.Struct("<4sII")
+"""Magic, checksum of the rest, length of the head, which is JSON; the parts it announces follow."""
 _MAGIC = b"ESR1"
 _LEVELS = 2
 """What is found now, and what was found last and still stands."""
@@ -83,7 +84,6 @@ class ESR:
         self._bound = -float(ndtri(risk / (2 * len(NAMES) * len(profile.features))))
         self._place_smooth()
         self._place_rare(risk)
-        self.causes = (*NAMES, *self.tables.rare_names)
 
     def _place_smooth(self) -> None:
         """Bet on each score, up and down, at five stakes: log of what a row in each bin pays."""
@@ -265,11 +265,12 @@ class ESR:
             rows=np.where(features, 0, state.rows),
         )
 
-    def cause(self, state: State, feature: int) -> Cause | None:
-        """Say which bet of a feature has won most, None before any."""
+    def causes(self, state: State, feature: int) -> list[tuple[float, Cause]]:
+        """Return a feature's evidence, and which of its bets has won most; nothing before any."""
         rows = int(state.rows[feature])
-        if not rows:
-            return None
+        return [(float(state.evidence[feature]), self._cause(state, feature, rows))] if rows else []
+
+    def _cause(self, state: State, feature: int, rows: int) -> Cause:
         tables = self.tables
         smooth = self._smooth_log[feature] + state.smooth[feature]
         own = np.flatnonzero(self._rare_owner == feature)
@@ -300,14 +301,17 @@ class ESR:
             "parts": [len(part) for part in parts],
         }
         text = json.dumps(head, separators=(",", ":")).encode()
-        return _FORMAT.pack(_MAGIC, len(text)) + text + b"".join(parts)
+        rest = text + b"".join(parts)
+        return _FORMAT.pack(_MAGIC, zlib.crc32(rest), len(text)) + rest
 
     def loads(self, data: bytes) -> State:
         """Read what `dumps` wrote; raises StoreError on anything else."""
         try:
-            magic, length = _FORMAT.unpack_from(data)
+            magic, checksum, length = _FORMAT.unpack_from(data)
             if magic != _MAGIC:
                 raise ValueError(f"expected {_MAGIC!r}, got {magic!r}")
+            if zlib.crc32(data[_FORMAT.size :]) != checksum:
+                raise ValueError("the checksum is wrong")
             head = json.loads(data[_FORMAT.size : _FORMAT.size + length])
             place, parts = _FORMAT.size + length, []
             for size in head["parts"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from driftmeter.panes import Slice
 from driftmeter.types import Floats, Milliseconds
 
 Mask = npt.NDArray[np.bool_]
+
 
 S = TypeVar("S")
 """A detector's state."""
@@ -67,6 +69,11 @@ class Reading:
         return found
 
 
+def strongest(causes: Sequence[tuple[float, Cause]]) -> Cause | None:
+    """Return what the strongest evidence rests on; None of none."""
+    return max(causes, key=lambda each: each[0], default=(0.0, None))[1]
+
+
 class Detector(Protocol[S]):
     """A sequential detector, compiled for one profile and its settings. A new one is a file and a line in table.py.
 
@@ -95,8 +102,8 @@ class Detector(Protocol[S]):
         """Forget what these features' windows hold, as after an incident that is closed."""
         ...
 
-    def cause(self, state: S, feature: int) -> Cause | None:
-        """Say what the strongest evidence of a feature rests on, None before any."""
+    def causes(self, state: S, feature: int) -> list[tuple[float, Cause]]:
+        """Return a feature's evidence in the latest window of each level, and what it rests on, shortest first."""
         ...
 
     def dumps(self, state: S) -> bytes:

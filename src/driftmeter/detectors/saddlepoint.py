@@ -52,6 +52,7 @@ def _solve(share: Floats, scores: Floats, n: Floats, m: Floats, target: Floats) 
     """Return the tilt at which the tilted mean is `target`, by Newton's method kept within a bracket."""
     low, high = np.zeros_like(target), np.full_like(target, 1000.0)
     tilt = np.minimum(target / (1 + n / m), 30.0)
+    done = np.zeros(target.shape, dtype=bool)
     for _ in range(_STEPS):
         _, first, second = _cumulants(share, scores, tilt)
         gap = first + n / m * tilt - target
@@ -59,9 +60,12 @@ def _solve(share: Floats, scores: Floats, n: Floats, m: Floats, target: Floats) 
         low = np.where(gap > 0, low, tilt)
         step = tilt - gap / np.maximum(second + n / m, 1e-12)
         after = np.where((step > low) & (step < high), step, (low + high) / 2)
-        if bool((np.abs(after - tilt) <= 1e-6 * (1 + tilt)).all()):
-            return after
-        tilt = after
+        near = np.abs(after - tilt) <= 1e-6 * (1 + tilt)
+        # what is found stays: a case must not depend, not even in its last bits, on how long the others take
+        tilt = np.where(done, tilt, after)
+        done |= near
+        if bool(done.all()):
+            break
     return tilt
 
 

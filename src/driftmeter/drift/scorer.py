@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -20,15 +20,17 @@ from driftmeter.types import Counts, Floats
 
 RATES: tuple[View, ...] = ("missing", "unseen", "out_of_range")
 """The tests that are rates; they have the names of their views."""
+_BEHIND_P_VALUE = ("ks", "chi_square", *RATES)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureScores:
     """All that the tests say of one feature in one window.
 
-    `p_value` is Bonferroni over the test of the present values and the rates that apply, at most 1; `effect`
-    and `effect_low` are those of psi.py; `rates` maps a rate's name to the reference's and the window's;
-    `present` counts the window's rows with a finite number or a category.
+    `tests` are those that are shown; `p_value`, whatever is shown, is Bonferroni over the test of the present
+    values and the rates that apply, at most 1; `effect` and `effect_low` are those of psi.py; `rates` maps a
+    rate's name to the reference's and the window's; `present` counts the window's rows with a finite number or a
+    category.
     """
 
     tests: dict[str, Score]
@@ -51,16 +53,20 @@ class Scorer:
     (90, 0.033, (0.0, 0.1))
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
-        """Compile the tables; `features` in the order of the counts, as `profile.features` is."""
+    def __init__(self, features: Sequence[Feature], shown: Sequence[Collection[str] | None] | None = None) -> None:
+        """Compile the tables; `features` in the order of the counts, as `profile.features` is.
+
+        `shown` names, for each feature, the tests to show of it, None for all that apply; by default all of all.
+        """
         starts = [0, *accumulate(feature.size for feature in features)]
         self._bins = starts[-1]
-        members: dict[tuple[DriftTest, ...], list[int]] = {}
-        for index, feature in enumerate(features):
-            members.setdefault(tests_of(feature), []).append(index)
+        members: dict[tuple[tuple[DriftTest, ...], tuple[str, ...]], list[int]] = {}
+        named = [None] * len(features) if shown is None else shown
+        for index, (feature, names) in enumerate(zip(features, named, strict=True)):
+            members.setdefault(_chosen(feature, names), []).append(index)
         self._blocks = [
-            _Block(tests, indices, [features[i] for i in indices], [starts[i] for i in indices], self._bins)
-            for tests, indices in members.items()
+            _Block(tests, names, indices, [features[i] for i in indices], [starts[i] for i in indices], self._bins)
+            for (tests, names), indices in members.items()
         ]
 
     def scores(self, counts: Counts) -> list[FeatureScores]:
@@ -85,12 +91,20 @@ def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
     return tuple(test for test in DRIFT_TESTS if feature.kind in test.kinds and not (unknown and test.view == "unseen"))
 
 
+def _chosen(feature: Feature, names: Collection[str] | None) -> tuple[tuple[DriftTest, ...], tuple[str, ...]]:
+    """Return the tests to compute of a feature, and the names of those to show."""
+    tests = tests_of(feature)
+    shown = tuple(test.name for test in tests if names is None or test.name in names)
+    return tuple(test for test in tests if test.name in shown or test.name in _BEHIND_P_VALUE), shown
+
+
 class _Block:
-    """Features that the same tests apply to, scored together as arrays of shape (features, bins)."""
+    """Features of which the same tests are computed and shown, together as arrays of shape (features, bins)."""
 
     def __init__(
         self,
         tests: tuple[DriftTest, ...],
+        shown: tuple[str, ...],
         indices: Sequence[int],
         features: Sequence[Feature],
         starts: Sequence[int],
@@ -98,7 +112,8 @@ class _Block:
     ) -> None:
         self.indices = indices
         self._tests = tests
-        views = dict.fromkeys(test.view for test in tests)
+        self._shown = shown
+        views: dict[View, None] = dict.fromkeys(["present", "groups", *(test.view for test in tests)])
         self._tables = {view: Table(view, features, starts, bins) for view in views}
         self._resolves = resolves(self._tables["present"].reference)
 
@@ -107,8 +122,8 @@ class _Block:
         scores = {test.name: test.score(pairs[test.view]) for test in self._tests}
         rates = {name: _rates(pairs[name]) for name in RATES if name in pairs}
         size = effect(pairs["groups"])
+        shown = {name: _each(scores[name]) for name in self._shown}
         rows = zip(
-            zip(*map(_each, scores.values()), strict=True),
             self._p_values(scores).tolist(),
             size.estimate.tolist(),
             size.low.tolist(),
@@ -118,9 +133,14 @@ class _Block:
         )
         return [
             FeatureScores(
-                dict(zip(scores, tests, strict=True)), p, estimate, low, dict(zip(rates, rate, strict=True)), int(n)
+                {name: tests[place] for name, tests in shown.items()},
+                p,
+                estimate,
+                low,
+                dict(zip(rates, rate, strict=True)),
+                int(n),
             )
-            for tests, p, estimate, low, rate, n in rows
+            for place, (p, estimate, low, rate, n) in enumerate(rows)
         ]
 
     def _p_values(self, scores: dict[str, Scores]) -> Floats:

@@ -53,8 +53,8 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     if not set(names) & set(table.column_names):
         raise InputError(str(path), f"columns of the profile ({', '.join(names[:8])})", ", ".join(table.column_names))
     if time is None:
-        guesses = [name for name, why in profile.left_out.items() if why == "the time"]
-        guesses += [feature.column for feature in profile.features if feature.part] + [TIMESTAMP]
+        parts = [feature.column for feature in profile.features if feature.part]
+        guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP]
         time = next((name for name in guesses if name in table.column_names), None)
     elif time not in table.column_names:
         raise InputError(str(path), f"a column {time!r}", ", ".join(table.column_names))

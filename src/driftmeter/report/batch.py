@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from driftmeter.binning import Binner
-from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Window
@@ -18,7 +17,7 @@ from driftmeter.rows import Reader, Rejected
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.types import JSON
-from driftmeter.verdict import Verdict, judge_window
+from driftmeter.verdict import Verdict, judge_window, scorer_of
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -103,7 +102,8 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
 
     Text in a numeric feature's column is read cell by cell; what holds no number is rejected with its row.
-    Of `settings` only tolerances, `false_discovery_rate` and `min_rows` mean anything here: there is one window.
+    Of `settings` only tolerances, `tests`, `false_discovery_rate` and `min_rows` mean anything here: there is one
+    window.
     Raises InputError where the frame has no rows or none of the profile's columns, TypeError where it is no frame.
 
     >>> import polars
@@ -132,7 +132,7 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
 def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Verdict:
     """Judge one window that has no place in time."""
     window = Window(0, 0, 0, summary)
-    return judge_window(profile, Scorer(profile.features).scores(summary.counts), window, settings)
+    return judge_window(profile, scorer_of(profile, settings).scores(summary.counts), window, settings)
 
 
 def _and(before: Unreadable, rows: int, bad: Sequence[Rejected], start: int) -> Unreadable:

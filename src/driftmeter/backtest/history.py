@@ -1,0 +1,183 @@
+"""A history: rows in order of time, with the faults injected into them, counted into panes by the live code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+
+from driftmeter.backtest.inject import Fault, apply, unknown_column
+from driftmeter.binning import Binner
+from driftmeter.errors import InputError
+from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
+from driftmeter.panes import HOUR, Slice, Timing
+from driftmeter.profile import Profile
+from driftmeter.reading import with_numbers
+from driftmeter.rows import Reader, Rejected, Rows
+from driftmeter.summary import Summary
+from driftmeter.times import Times
+from driftmeter.types import Milliseconds
+
+BLOCK = 50_000
+"""Rows typed at once, so that a history of any length needs little memory besides its own."""
+MOST_PANES = 200_000
+"""With more panes than that, `auto` takes longer ones: each costs a step of the detector."""
+_MOST_NAMED = 10
+_STEPS: tuple[Milliseconds, ...] = tuple(
+    seconds * 1000 for seconds in (10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, HOUR // 1000)
+)
+
+PaneChoice = Milliseconds | Literal["auto"]
+
+
+def choose_pane(times: Times, choice: PaneChoice = "auto") -> Milliseconds:
+    """Return a length of panes, in ms: the live default of 10 s, or what is left of it.
+
+    `auto` takes longer ones, up to an hour, where all times are stamped to a coarser grid than that (hourly
+    data need no panes of 10 s), and where more than MOST_PANES would have rows. Times ascend.
+
+    >>> hourly, any_time = np.arange(0, 7_200_000, 3_600_000), np.array([0, 1_234])
+    >>> choose_pane(hourly), choose_pane(any_time), choose_pane(any_time, 60_000)
+    (3600000, 10000, 60000)
+    """
+    if choice != "auto":
+        return Timing(choice).pane
+    grid = int(np.gcd.reduce(times)) if len(times) else 0
+    stamped = [step for step in _STEPS if grid % step == 0] if grid else []
+    smallest = stamped[-1] if stamped else _STEPS[0]
+    for step in _STEPS:
+        if step >= smallest and _panes(times, step) <= MOST_PANES:
+            return step
+    return _STEPS[-1]
+
+
+def _panes(times: Times, length: Milliseconds) -> int:
+    return int(np.count_nonzero(np.diff(times // length))) + 1
+
+
+@dataclass
+class Unreadable:
+    """Rows that the reader could not take, and the first values that were the reason."""
+
+    rows: int = 0
+    first: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class History:
+    """Rows of a frame, `times` (rows,) of each, ascending, cut into panes of `pane` ms.
+
+    `faulty` are columns that replace the frame's. `unreadable` fills up as the rows are counted, anew each time.
+    """
+
+    profile: Profile
+    frame: nw.DataFrame[Any]
+    times: Times
+    pane: Milliseconds
+    faults: tuple[Fault, ...] = ()
+    faulty: Mapping[str, Column] = field(default_factory=dict)
+    unreadable: Unreadable = field(default_factory=Unreadable)
+
+    @classmethod
+    def of(
+        cls,
+        profile: Profile,
+        frame: Any,
+        times: Times,
+        *,
+        pane: PaneChoice = "auto",
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
+    ) -> History:
+        """Inject the faults, and choose the panes.
+
+        Raises InputError where there are no rows, where times go back, or where a fault does not fit.
+        """
+        data = as_frame(frame)
+        if not len(times) or len(data) != len(times):
+            raise InputError("data", "rows, each with a time", f"{len(data):,} rows and {len(times):,} times")
+        if (np.diff(times) < 0).any():
+            raise InputError("times", "rows in order of time", "some that go back")
+        names = [name for name in Reader(profile).names if name in data.columns]
+        for fault in faults:
+            if fault.column not in names:
+                raise unknown_column(fault, names)
+        touched = with_numbers({fault.column: column_of(data[fault.column]) for fault in faults}, profile)
+        faulty = apply(touched, times, faults, np.random.default_rng(seed))
+        return cls(profile, data, times, choose_pane(times, pane), tuple(faults), faulty)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.times)
+
+    @property
+    def panes(self) -> int:
+        """How many panes hold rows."""
+        return _panes(self.times, self.pane)
+
+    @property
+    def start(self) -> Milliseconds:
+        """The first moment of the first pane."""
+        return Timing(self.pane).pane_start(int(self.times[0]))
+
+    @property
+    def end(self) -> Milliseconds:
+        """The first moment after the last pane."""
+        return Timing(self.pane).pane_start(int(self.times[-1])) + self.pane
+
+    @property
+    def clean_until(self) -> Milliseconds:
+        """The moment up to which there is no fault."""
+        return min((self.starts(fault) for fault in self.faults), default=self.end)
+
+    def starts(self, fault: Fault) -> Milliseconds:
+        """Return the time of the first row that a fault falls on."""
+        return int(self.times[fault.rows(self.times).start])
+
+    def rows_between(self, start: Milliseconds, end: Milliseconds) -> int:
+        """Return how many rows are of `start` or later, and before `end`."""
+        first, last = np.searchsorted(self.times, [start, end])
+        return int(last - first)
+
+    def slices(self) -> Iterator[Slice]:
+        """Yield the panes that hold rows, in order, counted as a metric server counts them."""
+        reader, binner = Reader(self.profile), Binner(self.profile)
+        self.unreadable.rows, self.unreadable.first = 0, []
+        open_start, open_summary = -1, Summary.zero(self.profile.bins)
+        for begin in range(0, len(self), BLOCK):
+            rows = self._read(reader, begin, min(begin + BLOCK, len(self)))
+            starts = self.times[begin + rows.index] // self.pane * self.pane
+            edges = [0, *(np.flatnonzero(np.diff(starts)) + 1).tolist(), len(rows)]
+            for first, last in pairwise(edges):
+                if first == last:
+                    continue
+                start = int(starts[first])
+                if start != open_start and open_summary.rows:
+                    yield Slice(open_start, self.pane, open_summary)
+                    open_summary = Summary.zero(self.profile.bins)
+                open_start = start
+                part = Rows(rows.numbers[first:last], rows.codes[first:last], rows.index[first:last])
+                open_summary += binner.observe(part)
+        if open_summary.rows:
+            yield Slice(open_start, self.pane, open_summary)
+
+    def _read(self, reader: Reader, begin: int, end: int) -> Rows:
+        names = [name for name in reader.names if name not in self.faulty]
+        columns = with_numbers(columns_of(self.frame[begin:end], names), self.profile)
+        columns |= {name: _part(column, begin, end) for name, column in self.faulty.items()}
+        rows, bad, _ = reader.read_columns(columns)
+        self.unreadable.rows += end - begin - len(rows)
+        self.unreadable.first += [
+            replace(each, row=begin + each.row) for each in bad[: 10 - len(self.unreadable.first)]
+        ]
+        return rows
+
+
+def _part(column: Column, begin: int, end: int) -> Column:
+    if isinstance(column, Dictionary):
+        return Dictionary(column.indices[begin:end], column.values)
+    return column[begin:end]

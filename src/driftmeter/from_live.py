@@ -1,0 +1,111 @@
+"""What is normal now: the next profile, and a calibration, from the closed slices of live traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import chdtri
+
+from driftmeter.calibration import Calibration
+from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
+from driftmeter.errors import InputError
+from driftmeter.grid import CategoryGrid
+from driftmeter.panes import Slice, iso, merge
+from driftmeter.profile import Feature, Profile
+from driftmeter.settings import ModelSettings
+from driftmeter.summary import Summary
+from driftmeter.types import Counts, Milliseconds
+
+LEAST_ROWS = 1000
+
+_Panes = list[tuple[Counts, Milliseconds]]
+
+
+def profile_from_live(profile: Profile, slices: Sequence[Slice], settings: ModelSettings) -> Profile:
+    """Return a profile on the same grid whose reference are the rows of some closed slices, ascending.
+
+    It is calibrated by them where they allow it, and else uncalibrated; where the rows of the old one were
+    independent, the new ones are taken to be. Raises InputError where there are too few rows.
+    """
+    summary = Summary.sum((each.summary for each in slices), profile.bins)
+    if summary.rows < LEAST_ROWS:
+        span = f" from {iso(slices[0].start)} to {iso(slices[-1].end)}" if slices else " that are closed"
+        raise InputError("since", f"a time since which there are {LEAST_ROWS:,} rows", f"{summary.rows:,} rows{span}")
+    features = tuple(_feature(feature, summary.counts[part], summary.rows) for feature, part in profile.slices())
+    found = replace(profile, rows=summary.rows, features=features, calibration=None)
+    if profile.independent:
+        return found
+    return replace(found, calibration=calibration_of(features, slices, settings))
+
+
+def _feature(feature: Feature, counts: Counts, rows: int) -> Feature:
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid):
+        # what came unseen is what may come so again; and no count had a say in which categories have a bin
+        once = int(counts[grid.special["unseen"]])
+        grid = replace(grid, once=min(once, rows), boundary=0)
+    return replace(feature, grid=grid, counts=tuple(_known(feature, counts).tolist()))
+
+
+def _known(feature: Feature, counts: Counts) -> Counts:
+    """Count what is unseen with `other`, counts (…, bins): a grid's `once` says how much of that is to be expected."""
+    grid = feature.grid
+    if not isinstance(grid, CategoryGrid):
+        return counts
+    known = counts.copy()
+    known[..., grid.special["other"]] += known[..., grid.special["unseen"]]
+    known[..., grid.special["unseen"]] = 0
+    return known
+
+
+def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], settings: ModelSettings) -> Calibration | None:
+    """Calibrate by closed slices, ascending; None where there are too few. The older ones were merged into longer ones:
+    all are taken as long as the longest."""
+    longest = max((each.length for each in slices), default=0)
+    even = merge(slices, longest) if longest else []
+    panes = list(_runs(even, settings))
+    if len(panes) < LEAST_WINDOWS:
+        return None
+    edges = np.cumsum([feature.size for feature in features])[:-1]
+    known = [
+        (np.concatenate([*map(_known, features, np.split(counts, edges))]), length)  # as the reference is counted
+        for counts, length in panes
+    ]
+    return calibrate(features, known, _clusters(features, panes))
+
+
+def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str], tuple[float, float]]:
+    """Return the rows of unseen categories, and in clusters of how many they came: Pearson's dispersion over twelve
+    stretches, at the upper end of its 90 % interval."""
+    counts = np.stack([each for each, _ in panes])
+    stretches = np.stack([part.sum(axis=0) for part in np.array_split(counts, LEAST_WINDOWS)]).astype(np.float64)
+    freedom = LEAST_WINDOWS - 1
+    clusters = {}
+    start = 0
+    for index, feature in enumerate(features):
+        part = stretches[:, start : start + feature.size]
+        start += feature.size
+        unseen = part[:, feature.grid.special["unseen"]] if isinstance(feature.grid, CategoryGrid) else np.zeros(0)
+        if unseen.sum():
+            rows = part.sum(axis=1)
+            expected = rows * (unseen.sum() / rows.sum())
+            dispersion = float((np.square(unseen - expected) / expected).sum()) / float(chdtri(freedom, 1 - CONFIDENCE))
+            clusters[index, "unseen"] = (float(unseen.sum()), max(1.0, dispersion))
+    return clusters
+
+
+def _runs(slices: Sequence[Slice], settings: ModelSettings) -> Iterator[tuple[Counts, Milliseconds]]:
+    """Merge slices into a detector's panes, by the rule that live ones are merged by."""
+    run: Slice | None = None
+    for each in slices:
+        if not each.summary.rows:
+            continue
+        if run is not None:
+            each = Slice(run.start, each.end - run.start, run.summary + each.summary)
+        if each.summary.rows >= settings.pane_rows or each.length >= settings.pane_length:
+            yield each.summary.counts, min(each.length, settings.pane_length)
+            run = None
+        else:
+            run = each

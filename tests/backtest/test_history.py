@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from backtest import streams
+from driftmeter.backtest import history as module
+from driftmeter.backtest.history import History, choose_pane
+from driftmeter.backtest.inject import parse
+from driftmeter.binning import Binner
+from driftmeter.errors import InputError
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.panes import DAY, HOUR, MINUTE, Slice
+from driftmeter.profile import Profile
+from driftmeter.rows import Reader
+from driftmeter.summary import Summary
+
+START, STEP = streams.START, streams.STEP
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return streams.profile()
+
+
+def counted(profile: Profile, frame: pl.DataFrame) -> Summary:
+    rows, _, _ = Reader(profile).read_columns(columns_of(as_frame(frame), frame.columns))
+    return Binner(profile).observe(rows)
+
+
+def total(slices: list[Slice], profile: Profile) -> Summary:
+    return Summary.sum((each.summary for each in slices), profile.bins)
+
+
+def missing(slices: list[Slice], profile: Profile, name: str) -> int:
+    feature, part = next(pair for pair in profile.slices() if pair[0].name == name)
+    return int(total(slices, profile).counts[part][feature.grid.special["missing"]])
+
+
+def test_each_pane_holds_the_rows_of_its_time(profile: Profile) -> None:
+    frame, times = streams.frame(1000, seed=2), streams.times(1000)
+    slices = list(History.of(profile, frame, times, pane=10 * MINUTE).slices())
+    assert [each.start for each in slices] == [START + 10 * MINUTE * place for place in range(50)]
+    assert all(each.length == 10 * MINUTE for each in slices)
+    assert all(slices[place].summary == counted(profile, frame[20 * place : 20 * place + 20]) for place in range(50))
+
+
+def test_time_without_rows_makes_no_pane(profile: Profile) -> None:
+    times = np.array([START, START + 5 * DAY])
+    slices = list(History.of(profile, streams.frame(2, seed=2), times, pane=HOUR).slices())
+    assert [(each.start, each.summary.rows) for each in slices] == [(START, 1), (START + 5 * DAY, 1)]
+
+
+@pytest.mark.parametrize("block", [1, 7, 20, 999])
+def test_the_blocks_in_which_rows_are_read_do_not_matter(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    def slices() -> list[Slice]:
+        faults = [parse("temp: shift 5 from 2024-06-01T02:00"), parse("city: category XX 10%")]
+        times = streams.times(1000)
+        return list(
+            History.of(profile, streams.frame(1000, seed=2), times, pane=10 * MINUTE, faults=faults, seed=3).slices()
+        )
+
+    whole = slices()
+    monkeypatch.setattr(module, "BLOCK", block)
+    parts = slices()
+    assert [each.start for each in parts] == [each.start for each in whole]
+    assert all(one.summary == other.summary for one, other in zip(parts, whole, strict=True))
+
+
+def test_a_fault_is_in_the_counts(profile: Profile) -> None:
+    faults = [parse("temp: missing 25%"), parse("city: missing from 2024-06-01T04:00")]
+    history = History.of(profile, streams.frame(1000, seed=2), streams.times(1000), faults=faults)
+    slices = list(history.slices())
+    assert missing(slices, profile, "temp") == 250
+    assert missing(slices, profile, "city") == 1000 - 4 * 120
+    assert missing(slices, profile, "seats") == 0
+    assert history.clean_until == START
+    assert history.starts(faults[1]) == START + 4 * HOUR
+
+
+def test_rows_that_cannot_be_read_count_nowhere_and_are_told(profile: Profile) -> None:
+    frame = streams.frame(100, seed=2).with_columns(member=pl.Series(["true"] * 98 + ["perhaps", "false"]))
+    history = History.of(profile, frame, streams.times(100), pane=HOUR)
+    for _ in range(2):
+        assert total(list(history.slices()), profile).rows == 99
+    assert history.unreadable.rows == 1
+    assert (history.unreadable.first[0].row, history.unreadable.first[0].field) == (98, "member")
+
+
+@pytest.mark.parametrize(
+    ("step", "pane"),
+    [
+        (1_234, 10_000),
+        (10_000, 10_000),
+        (30_000, 30_000),
+        (MINUTE, MINUTE),
+        (25 * MINUTE, 5 * MINUTE),
+        (HOUR, HOUR),
+        (DAY, HOUR),
+    ],
+)
+def test_panes_are_no_shorter_than_the_times_are_fine(step: int, pane: int) -> None:
+    assert choose_pane(START + np.arange(100) * step) == pane
+
+
+def test_panes_grow_until_there_are_few_enough() -> None:
+    def every(step: int) -> int:
+        return choose_pane(START + 1 + np.arange(500_000, dtype=np.int64) * step)
+
+    assert (every(100), every(10_001), every(100_000), every(DAY)) == (10_000, 30_000, 300_000, HOUR)
+
+
+def test_a_pane_of_ones_own_is_kept_or_refused() -> None:
+    assert choose_pane(streams.times(10), 17_000) == 17_000
+    with pytest.raises(InputError, match="pane"):
+        choose_pane(streams.times(10), 10)
+
+
+def test_rows_that_are_no_history_are_refused(profile: Profile) -> None:
+    frame = streams.frame(3, seed=2)
+    with pytest.raises(InputError, match="in order of time"):
+        History.of(profile, frame, streams.times(3)[::-1])
+    with pytest.raises(InputError, match="3 rows and 2 times"):
+        History.of(profile, frame, streams.times(2))
+    with pytest.raises(InputError, match="0 rows"):
+        History.of(profile, frame[:0], streams.times(0))
+
+
+def test_a_fault_in_a_column_that_is_not_monitored_is_refused(profile: Profile) -> None:
+    frame = streams.frame(3, seed=2).with_columns(extra=1)
+    for name in ("extra", "tmep"):
+        with pytest.raises(InputError, match="in the data and in the profile"):
+            History.of(profile, frame, streams.times(3), faults=[parse(f"{name}: missing")])

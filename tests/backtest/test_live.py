@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from backtest import streams
+from driftmeter.backtest import backtest
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import DAY, MINUTE, Pane, Timing, iso, parse_time
+from driftmeter.store.protocol import PutPane
+from driftmeter.store.sqlite import SQLiteStore
+
+ROWS = 8 * streams.DAY_ROWS
+LENGTH = 30 * MINUTE
+
+
+def test_a_backtest_says_what_the_live_system_says() -> None:
+    profile, times = streams.profile(), streams.times(ROWS)
+    day = (times - streams.START) // DAY
+    frame = streams.frame(ROWS, seed=2).with_columns(
+        temp=pl.col("temp") + np.where((day == 2) | (day == 6), 15.0, 0.0),
+        city=pl.when(pl.Series(day == 6)).then(pl.lit("Ulm")).otherwise(pl.col("city")),
+    )
+    store = SQLiteStore(None, clock=lambda: parse_time("2025-01-01"))
+    monitor = DriftMonitor(store, timing=Timing(pane=LENGTH))
+    monitor.register(profile)
+    compiled = monitor.compiled("shop")
+    rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
+    for sequence, (start, summary) in enumerate(monitor.sort_rows(compiled, rows, times), start=1):
+        pane = Pane(profile.digest, start, LENGTH, "log", sequence, summary, watermark=start + LENGTH)
+        (receipt,) = store.commit([PutPane("shop", pane)])
+        assert not isinstance(receipt, Exception), receipt
+        monitor.advance("shop")
+    incidents = monitor.incidents("shop")
+    store.close()
+
+    live = {
+        (event, feature["feature"], time, feature["since"])
+        for incident in incidents
+        for feature in incident["features"]
+        for event, time in (("alarm", feature["joined"]), ("closed", incident["closed"]))
+        if time is not None
+    }
+    said = list(backtest(profile, frame, times, pane=LENGTH))
+    assert {(each.event, each.feature, iso(each.at), iso(each.since)) for each in said} == live
+    assert {"alarm", "closed"} <= {each.event for each in said}
+    assert [iso(each.at) for each in said if each.pages] == sorted(each["opened"] for each in incidents)
+    assert len(incidents) == 2
