@@ -10,19 +10,26 @@ import numpy as np
 
 from driftmeter.binning import Binner
 from driftmeter.calibration import Calibration
-from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers, days_of, runs
+from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers, cut, days_of
 from driftmeter.errors import ProfileError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.profile import Profile
 from driftmeter.rows import Rows
 from driftmeter.times import read_times
-from driftmeter.types import Codes
+from driftmeter.types import Codes, Milliseconds
 
 
 def calibrated(
-    profile: Profile, rows: Rows, columns: Mapping[str, Column], column: nw.Series[Any]
+    profile: Profile,
+    rows: Rows,
+    columns: Mapping[str, Column],
+    column: nw.Series[Any],
+    pane: tuple[int, Milliseconds],
 ) -> Calibration | None:
-    """Learn from the rows in order of time how much they vary by themselves; None where they cover too little."""
+    """Learn from the rows in order of time how much they vary by themselves; None where they cover too little.
+
+    `pane` says how many rows, or milliseconds, make a pane of the detector.
+    """
     assert profile.time is not None
     times, unreadable = read_times(column, profile.time)
     if 2 * len(unreadable) > len(times):
@@ -31,9 +38,9 @@ def calibrated(
     order = np.argsort(times, kind="stable")[len(unreadable) :]
     ordered, binner = times[order], Binner(profile)
     panes, begun = [], 0
-    for run in runs(ordered):
-        panes.append((binner.observe(rows.take(order[begun : run.end])).counts, run.length))
-        begun = run.end
+    for end, length in cut(ordered, *pane):
+        panes.append((binner.observe(rows.take(order[begun:end])).counts, length))
+        begun = end
     days, known = days_of(ordered), rows.take(order)
     clusters: dict[tuple[int, str], tuple[float, float]] = {}
     numbers = 0

@@ -16,7 +16,7 @@ from driftmeter.grid import CategoryGrid, CategoryType, NumericGrid, canonical
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
 from driftmeter.rows import Reader, Rows
-from driftmeter.types import Floats, Kind
+from driftmeter.types import Floats, Kind, Milliseconds
 
 MIN_CATEGORY_ROWS = 30
 """A category has a bin of its own from this many reference rows on: below, its rate is too uncertain."""
@@ -46,6 +46,7 @@ def fit_profile(
     kinds: Mapping[str, str],
     bins: int,
     residuals: bool,
+    pane: tuple[int, Milliseconds],
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
     try:
@@ -106,7 +107,7 @@ def fit_profile(
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
         ) from error
-    return replace(profile, calibration=calibrated(profile, rows, columns, data[time]))
+    return replace(profile, calibration=calibrated(profile, rows, columns, data[time], pane))
 
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
+from driftmeter.detectors.run import runs
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice, iso, merge
@@ -65,7 +66,10 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     all are taken as long as the longest."""
     longest = max((each.length for each in slices), default=0)
     even = merge(slices, longest) if longest else []
-    panes = list(_runs(even, settings))
+    panes = [
+        (run.counts, min(run.length, settings.pane_length))
+        for run in runs(even, settings.pane_rows, settings.pane_length)
+    ]
     if len(panes) < LEAST_WINDOWS:
         return None
     edges = np.cumsum([feature.size for feature in features])[:-1]
@@ -94,18 +98,3 @@ def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str
             dispersion = float((np.square(unseen - expected) / expected).sum()) / float(chdtri(freedom, 1 - CONFIDENCE))
             clusters[index, "unseen"] = (float(unseen.sum()), max(1.0, dispersion))
     return clusters
-
-
-def _runs(slices: Sequence[Slice], settings: ModelSettings) -> Iterator[tuple[Counts, Milliseconds]]:
-    """Merge slices into a detector's panes, by the rule that live ones are merged by."""
-    run: Slice | None = None
-    for each in slices:
-        if not each.summary.rows:
-            continue
-        if run is not None:
-            each = Slice(run.start, each.end - run.start, run.summary + each.summary)
-        if each.summary.rows >= settings.pane_rows or each.length >= settings.pane_length:
-            yield each.summary.counts, min(each.length, settings.pane_length)
-            run = None
-        else:
-            run = each

@@ -16,7 +16,7 @@ from driftmeter.calibration import Calibration
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
 from driftmeter.residuals import Residuals
-from driftmeter.types import JSON, Counts, Kind, Role
+from driftmeter.types import JSON, Counts, Kind, Milliseconds, Role
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -267,13 +267,16 @@ class Profile:
         kinds: Mapping[str, str] | None = None,
         bins: int = 64,
         residuals: bool = True,
+        pane_rows: int = 100,
+        pane_length: Milliseconds = 3_600_000,
     ) -> Profile:
         """Make a profile of a pandas, polars or pyarrow frame.
 
         `kinds` overrides what a column is: "numeric", "categorical", "boolean", or "hour" or "weekday" for a
         date-time column, which is left out otherwise. `label` and `time` are never features. `include` and
         `exclude` name columns. With `residuals`, what the others leave unexplained of each numeric feature that they
-        explain at all becomes a feature, named such as "age given the rest". The order of the rows does not matter.
+        explain at all becomes a feature, named such as "age given the rest". `pane_rows` and
+        `pane_length` are for calibration, as the model's settings have them. The order of the rows does not matter.
         Raises ProfileError, naming the column.
         """
         from driftmeter.fit import fit_profile
@@ -290,6 +293,7 @@ class Profile:
             kinds=kinds or {},
             bins=bins,
             residuals=residuals,
+            pane=(pane_rows, pane_length),
         )
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
+from driftmeter.detectors.run import LENGTH, ROWS, lasted
 from driftmeter.detectors.tables import Tables
 from driftmeter.panes import DAY, HOUR
 from driftmeter.profile import Feature
@@ -17,7 +18,6 @@ from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
 PANE: Milliseconds = 10_000
 """Event time is cut as the server does by default, before panes are merged."""
-PANE_ROWS = 100
 LEAST_WINDOWS = 12
 """Fewer windows say too little of a variance: the last one that is known is carried on."""
 CONFIDENCE = 0.1
@@ -28,26 +28,21 @@ _MOST_CELLS = 50_000_000
 _LEAST_PANES = 256
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Consecutive rows that make one pane of a detector: where they end, and how long they lasted, in ms."""
-
-    end: int
-    length: Milliseconds
-
-
-def runs(times: npt.NDArray[np.int64]) -> Iterator[Run]:
-    """Cut ascending times (rows,) into a detector's panes, by the rule that live panes are merged by."""
+def cut(
+    times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = LENGTH
+) -> Iterator[tuple[int, Milliseconds]]:
+    """Cut ascending times (rows,) into a detector's panes, by the rule that live ones are cut by: yield the number of
+    rows up to the end of each, and how long it counts."""
     pane = resolution(times)
     starts, first = np.unique(times // pane * pane, return_index=True)
     ends = np.append(first[1:], len(times))
-    begun, done = None, 0
+    begun, before, held, done = -1, 0, 0, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        begun = start if begun is None else begun
-        lasted = start + pane - begun
-        if end - done >= PANE_ROWS or lasted >= HOUR:
-            yield Run(end, min(lasted, HOUR))
-            begun, done = None, end
+        begun, held = (start, pane) if begun < 0 else (begun, lasted(held, start + pane - before))
+        before = start + pane
+        if end - done >= rows or before - begun >= length:
+            yield end, min(held, length)
+            begun, done = -1, end
 
 
 def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:

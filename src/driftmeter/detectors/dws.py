@@ -22,6 +22,7 @@ from scipy.stats import ncx2
 
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.protocol import Cause, Mask, Reading
+from driftmeter.detectors.run import Run
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
@@ -126,7 +127,7 @@ class State:
     panes: int
     held: Milliseconds
     last: Milliseconds
-    run: tuple[Milliseconds, Milliseconds, int, Counts] | None
+    run: Run | None
     blocks: tuple[Block | None, ...]
     since: npt.NDArray[np.int64]
     found: Found
@@ -175,18 +176,14 @@ class DWS:
 
     def update(self, state: State, pane: Slice) -> tuple[State, Reading | None]:
         """Take one frozen pane; there is a reading once the run holds enough rows, or has lasted long enough."""
-        start, rows, counts = pane.start, pane.summary.rows, pane.summary.counts
-        if state.run is not None:
-            start, _, before, had = state.run
-            rows, counts = before + rows, had + counts
-        if rows == 0:
+        if state.run is None and pane.summary.rows == 0:
             return state, None
-        end = max(pane.end, start + 1)
-        if rows < self.settings.pane_rows and end - start < self.settings.pane_length:
-            return replace(state, run=(start, end, rows, counts)), None
-        length = min(end - start, self.settings.pane_length)
-        elapsed = min(end - state.last, DAY) if state.panes else length
-        return self._take(state, Block(counts, rows, length, elapsed), start, end)
+        run = Run.of(pane) if state.run is None else state.run + pane
+        if not run.complete(self.settings.pane_rows, self.settings.pane_length):
+            return replace(state, run=run), None
+        length = min(run.length, self.settings.pane_length)
+        elapsed = min(run.end - state.last, DAY) if state.panes else length
+        return self._take(state, Block(run.counts, run.rows, length, elapsed), run.start, run.end)
 
     def _take(self, state: State, pane: Block, start: Milliseconds, end: Milliseconds) -> tuple[State, Reading]:
         panes, held = state.panes + 1, state.held + pane.length
@@ -361,7 +358,8 @@ class DWS:
         shrink = np.where(known, cluster, shrink)
         expected = np.where(known, clusters / np.maximum(cluster, 1), expected)
         q = np.where(known, rows / (rows + total), q)
-        mass = np.where(known, total, m)
+        # the tolerance is a share of what the reference is worth, which is its clusters at most
+        mass = np.where(known, np.minimum(m, total / cluster), m)
         more = np.maximum(seen / shrink, 1e-9)
         found: Floats = _log10(betainc(more[chosen], (expected + self._rare_tolerance * mass + 1)[chosen], q[chosen]))
         return found
@@ -435,10 +433,10 @@ class DWS:
             "last": state.last,
             "levels": len(state.found.evidence),
             "features": len(state.since),
-            "run": None if state.run is None else state.run[:3],
+            "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
             "blocks": [None if each is None else [each.rows, each.length, each.elapsed] for each in state.blocks],
         }
-        parts = [] if state.run is None else [encode_counts(state.run[3])]
+        parts = [] if state.run is None else [encode_counts(state.run.counts)]
         parts += [encode_counts(each.counts) for each in state.blocks if each is not None]
         parts.append(state.since.astype("<i8").tobytes())
         parts += [_bytes(getattr(state.found, name)) for name in Found.__annotations__]
@@ -468,9 +466,10 @@ class DWS:
         if head["features"] != features:
             raise ValueError(f"expected {features} features, got {head['features']}")
         waiting = iter(parts)
-        run = head["run"]
-        if run is not None:
-            run = (*run, decode_counts(next(waiting), bins))
+        run: Run | None = None
+        if head["run"] is not None:
+            start, end, length, rows = head["run"]
+            run = Run(start, end, length, rows, decode_counts(next(waiting), bins))
         blocks = tuple(
             None if each is None else Block(decode_counts(next(waiting), bins), *each) for each in head["blocks"]
         )

@@ -19,6 +19,7 @@ from scipy.special import betaincinv, ndtri
 
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.protocol import Cause, Mask, Reading
+from driftmeter.detectors.run import Run
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
@@ -55,7 +56,7 @@ class State:
 
     panes: int
     last: Milliseconds
-    run: tuple[Milliseconds, Milliseconds, int, Counts] | None
+    run: Run | None
     smooth: Floats
     rare: Floats
     counts: Counts
@@ -171,19 +172,15 @@ class ESR:
 
     def update(self, state: State, pane: Slice) -> tuple[State, Reading | None]:
         """Take one frozen pane; there is a reading once the run holds enough rows, or has lasted long enough."""
-        start, rows, counts = pane.start, pane.summary.rows, pane.summary.counts
-        if state.run is not None:
-            start, _, before, had = state.run
-            rows, counts = before + rows, had + counts
-        if rows == 0:
+        if state.run is None and pane.summary.rows == 0:
             return state, None
-        end = max(pane.end, start + 1)
-        if rows < self.settings.pane_rows and end - start < self.settings.pane_length:
-            return replace(state, run=(start, end, rows, counts)), None
-        length = min(end - start, self.settings.pane_length)
-        elapsed = min(end - state.last, DAY) if state.panes else length
-        after = self._bet_on(state, counts, rows, length, elapsed, end)
-        return after, self._reading(after, start, fresh=True)
+        run = Run.of(pane) if state.run is None else state.run + pane
+        if not run.complete(self.settings.pane_rows, self.settings.pane_length):
+            return replace(state, run=run), None
+        length = min(run.length, self.settings.pane_length)
+        elapsed = min(run.end - state.last, DAY) if state.panes else length
+        after = self._bet_on(state, run.counts, run.rows, length, elapsed, run.end)
+        return after, self._reading(after, run.start, fresh=True)
 
     def _bet_on(
         self, state: State, counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, end: Milliseconds
@@ -290,14 +287,14 @@ class ESR:
 
     def dumps(self, state: State) -> bytes:
         """Serialise; equal states give equal bytes."""
-        parts = [] if state.run is None else [encode_counts(state.run[3])]
+        parts = [] if state.run is None else [encode_counts(state.run.counts)]
         parts.append(encode_counts(state.counts))
         parts += [zlib.compress(getattr(state, name).astype("<f8").tobytes(), 1) for name in _FLOATS]
         parts += [getattr(state, name).astype("<i8").tobytes() for name in _INTEGERS]
         head = {
             "panes": state.panes,
             "last": state.last,
-            "run": None if state.run is None else state.run[:3],
+            "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
             "parts": [len(part) for part in parts],
         }
         text = json.dumps(head, separators=(",", ":")).encode()
@@ -318,9 +315,10 @@ class ESR:
                 parts.append(data[place : place + size])
                 place += size
             waiting = iter(parts)
-            run = head["run"]
-            if run is not None:
-                run = (*run, decode_counts(next(waiting), self.profile.bins))
+            run: Run | None = None
+            if head["run"] is not None:
+                start, end, length, rows = head["run"]
+                run = Run(start, end, length, rows, decode_counts(next(waiting), self.profile.bins))
             counts = decode_counts(next(waiting), self.profile.bins)
             empty = self.start()
             floats = {

@@ -1,0 +1,62 @@
+"""A detector's own pane: a run of closed slices with enough rows in it, or enough time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from driftmeter.panes import HOUR, Slice
+from driftmeter.types import Counts, Milliseconds
+
+ROWS = 100
+LENGTH: Milliseconds = HOUR
+"""A run is complete once it holds so many rows or has lasted so long, unless settings say otherwise."""
+LONGEST_GAP: Milliseconds = HOUR
+"""A longer stretch without rows adds no more to how long a run counts: nothing is known of what it would have held."""
+
+
+def lasted(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
+    """Return how long a run counts once `gap` more of event time has passed."""
+    return length + min(gap, LONGEST_GAP)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Consecutive slices added up: from `start` to `end`, of which `length` counts as time that held rows."""
+
+    start: Milliseconds
+    end: Milliseconds
+    length: Milliseconds
+    rows: int
+    counts: Counts
+
+    @classmethod
+    def of(cls, slice_: Slice) -> Run:
+        """Begin with one slice."""
+        return cls(slice_.start, slice_.end, slice_.length, slice_.summary.rows, slice_.summary.counts)
+
+    def __add__(self, slice_: Slice) -> Run:
+        """Go on with the next slice."""
+        return Run(
+            self.start,
+            slice_.end,
+            lasted(self.length, slice_.end - self.end),
+            self.rows + slice_.summary.rows,
+            self.counts + slice_.summary.counts,
+        )
+
+    def complete(self, rows: int, length: Milliseconds) -> bool:
+        """Say whether it has that many rows, or has lasted that long."""
+        return self.rows >= rows or self.end - self.start >= length
+
+
+def runs(slices: Iterable[Slice], rows: int, length: Milliseconds) -> Iterator[Run]:
+    """Yield the complete runs of some slices, ascending; an unfinished one at the end is left out."""
+    run: Run | None = None
+    for each in slices:
+        if not each.summary.rows:
+            continue
+        run = Run.of(each) if run is None else run + each
+        if run.complete(rows, length):
+            yield run
+            run = None
