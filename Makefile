@@ -27,6 +27,10 @@ setup: .venv/.ready ## make the virtual environment from requirements.lock
 demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 ends after 60 s
 	@$(BIN)/driftmeter demo --drift $(or $(DRIFT),false) $(if $(FOR),--for $(FOR))
 
+.PHONY: demo-quiet
+demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fails if anything drifts
+	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
+
 .PHONY: test
 test: setup debian lint ## pass every test
 	$(BIN)/python -m pytest

@@ -38,7 +38,7 @@ def frame() -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def profile(frame: pl.DataFrame) -> Profile:
-    return Profile.fit(frame, model="shop", kinds={"code": "categorical", "seen": "hour"})
+    return Profile.fit(frame, model="shop", kinds={"code": "categorical", "seen": "hour"}, independent=True)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from driftmeter.reading import number_of, read_data
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
 from driftmeter.rows import Reader
-from driftmeter.verdict import JudgeSettings
+from driftmeter.settings import FeatureSettings, ModelSettings
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 
@@ -110,10 +110,20 @@ def test_json_has_the_words_of_a_verdict_and_no_times(shop: Profile, taller: pl.
     assert content["rejected"] == {"rows": 0, "first": []}
 
 
-def test_one_window_needs_no_confirmation_and_settings_hold(shop: Profile, taller: pl.DataFrame) -> None:
-    assert compare(shop, taller, settings=JudgeSettings(confirmations=5)).drifting
-    assert compare(shop, taller, settings=JudgeSettings(tolerance=10)).verdict.state == "ok"
-    assert compare(shop, taller, settings=JudgeSettings(min_rows=3000)).verdict.state == "insufficient"
+def test_tolerances_and_the_least_rows_hold(shop: Profile, taller: pl.DataFrame) -> None:
+    assert compare(shop, taller, settings=ModelSettings(tolerance=10)).verdict.state == "ok"
+    assert compare(shop, taller, settings=ModelSettings(min_rows=3000)).verdict.state == "insufficient"
+    patient = ModelSettings(features={"größe": FeatureSettings(tolerance=10)})
+    assert compare(shop, taller, settings=patient).verdict.state == "ok"
+
+
+def test_only_the_tests_that_are_named_are_in_a_report(shop: Profile, taller: pl.DataFrame) -> None:
+    chosen = ModelSettings(tests=("psi",), features={"größe": FeatureSettings(tests=("ks", "wasserstein"))})
+    everything, report = compare(shop, taller).to_json(), compare(shop, taller, settings=chosen).to_json()
+    assert {each["feature"]: list(each["tests"]) for each in report["features"]} == {
+        feature.name: ["ks", "wasserstein"] if feature.name == "größe" else ["psi"] for feature in shop.features
+    }
+    assert [each["p_value"] for each in report["features"]] == [each["p_value"] for each in everything["features"]]
 
 
 def test_text_cells_are_read_one_by_one_and_bad_ones_rejected_with_their_rows(

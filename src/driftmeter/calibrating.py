@@ -25,10 +25,12 @@ def calibrated(
     columns: Mapping[str, Column],
     column: nw.Series[Any],
     pane: tuple[int, Milliseconds],
+    by_hour: bool,
 ) -> Calibration | None:
     """Learn from the rows in order of time how much they vary by themselves; None where they cover too little.
 
-    `pane` says how many rows, or milliseconds, make a pane of the detector.
+    `pane` says how many rows, or milliseconds, make a pane of the detector; `by_hour`, that each hour of the day is
+    compared with itself.
     """
     assert profile.time is not None
     times, unreadable = read_times(column, profile.time)
@@ -37,9 +39,10 @@ def calibrated(
         raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
     order = np.argsort(times, kind="stable")[len(unreadable) :]
     ordered, binner = times[order], Binner(profile)
-    panes, begun = [], 0
+    panes, starts, begun = [], [], 0
     for end, length in cut(ordered, *pane):
         panes.append((binner.observe(rows.take(order[begun:end])).counts, length))
+        starts.append(int(ordered[begun]))
         begun = end
     days, known = days_of(ordered), rows.take(order)
     clusters: dict[tuple[int, str], tuple[float, float]] = {}
@@ -52,7 +55,7 @@ def calibrated(
         elif feature.part is None:
             found = clusters_of_categories(_codes_of(columns[feature.column])[order], days)
         clusters |= {(index, name): cluster for name, cluster in found.items()}
-    return calibrate(profile.features, panes, clusters)
+    return calibrate(profile.features, panes, clusters, np.array(starts) if by_hour else None)
 
 
 def _codes_of(column: Column) -> Codes:

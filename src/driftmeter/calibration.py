@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -20,8 +20,10 @@ ARRAYS = {
     "cores": "mean additive variance of the ordinary bins, (levels, features)",
     "stuck": "the most frequent bin, in log-odds: mean, deviation, kurtosis, largest, (levels, features, 4)",
     "clusters": "reference rows and mean cluster size of each rare bin; 0 where not known, (rare bins, 2)",
+    "hours": "mean of each score in each hour of the day (UTC), (24, features, scores), or none: (0, …)",
 }
 """What a calibration holds; `tables.py` of the detectors says which bins are rare and how groups are pooled."""
+_POSITIVE = ("scores", "tails", "rare", "groups", "cores", "clusters")
 _MOST = 50_000_000
 
 
@@ -43,6 +45,7 @@ class Calibration:
     cores: Floats
     stuck: Floats
     clusters: Floats
+    hours: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def to_json(self) -> JSON:
         """Plain JSON; the arrays as base64 of compressed numbers of three digits."""
@@ -57,13 +60,20 @@ class Calibration:
     def from_json(cls, data: JSON) -> Calibration:
         """Read what `to_json` wrote; raises ValueError, TypeError or KeyError where something else stands there."""
         lengths = tuple(map(integer_of, data["lengths"]))
-        if not lengths or list(lengths) != sorted(lengths) or len(data["windows"]) != len(lengths):
-            raise ValueError(f"expected ascending lengths of windows, got {lengths[:5]}")
+        if not lengths or lengths[0] < 1 or list(lengths) != sorted(set(lengths)):
+            raise ValueError(f"expected ascending lengths of windows above 0, got {lengths[:5]}")
+        if len(data["windows"]) != len(lengths):
+            raise ValueError(f"expected numbers of windows for {len(lengths)} lengths, got {len(data['windows'])}")
+        rows = float(data["rows"])
+        if not 0 < rows < float("inf"):
+            raise ValueError(f"expected rows above 0, got {data['rows']}")
         arrays = {name: _unpack(data["arrays"][name]) for name in ARRAYS}
         for name, array in arrays.items():
-            if name != "clusters" and len(array) != len(lengths):
+            if name not in ("clusters", "hours") and len(array) != len(lengths):
                 raise ValueError(f"calibration {name}: expected {len(lengths)} levels, got {len(array)}")
-        return cls(lengths, tuple(map(integer_of, data["windows"])), float(data["rows"]), **arrays)
+            if name in _POSITIVE and (array < 0).any():
+                raise ValueError(f"calibration {name}: expected numbers of at least 0, got {array.min()}")
+        return cls(lengths, tuple(map(integer_of, data["windows"])), rows, **arrays)
 
     def rounded(self) -> Calibration:
         """Return it as it will be read back: three digits of each number."""

@@ -47,6 +47,7 @@ def fit_profile(
     bins: int,
     residuals: bool,
     pane: tuple[int, Milliseconds],
+    by_hour: bool,
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
     try:
@@ -107,7 +108,7 @@ def fit_profile(
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
         ) from error
-    return replace(profile, calibration=calibrated(profile, rows, columns, data[time], pane))
+    return replace(profile, calibration=calibrated(profile, rows, columns, data[time], pane, by_hour))
 
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:

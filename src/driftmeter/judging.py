@@ -97,7 +97,7 @@ class Judge:
         self.scorer = scorer_of(profile, self.settings)
         self.detector: Detector[Any] | None = None
         self._pages = [True] * len(profile.features)
-        self.calibrated = profile.independent or _covers_days(profile.calibration)
+        self.calibrated = profile.independent or covers_days(profile.calibration)
         self.needs_warmth = not profile.independent and profile.calibration is None
         self.warm = warm if self.needs_warmth else None
         if not self.needs_warmth:
@@ -332,7 +332,7 @@ def incidents_in(data: bytes) -> tuple[Incident, ...]:
     return tuple(map(Incident.load, read_head(data)[0]["incidents"])) if data else ()
 
 
-def _covers_days(calibration: Calibration | None) -> bool:
+def covers_days(calibration: Calibration | None) -> bool:
     """Say whether a calibration knows how days differ: windows of half a day or more that cover twelve of them."""
     if calibration is None:
         return False

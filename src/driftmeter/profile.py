@@ -269,14 +269,16 @@ class Profile:
         residuals: bool = True,
         pane_rows: int = 100,
         pane_length: Milliseconds = 3_600_000,
+        by_hour: bool = False,
     ) -> Profile:
         """Make a profile of a pandas, polars or pyarrow frame.
 
         `kinds` overrides what a column is: "numeric", "categorical", "boolean", or "hour" or "weekday" for a
         date-time column, which is left out otherwise. `label` and `time` are never features. `include` and
         `exclude` name columns. With `residuals`, what the others leave unexplained of each numeric feature that they
-        explain at all becomes a feature, named such as "age given the rest". `pane_rows` and
-        `pane_length` are for calibration, as the model's settings have them. The order of the rows does not matter.
+        explain at all becomes a feature, named such as "age given the rest". With `time` the profile is calibrated:
+        `pane_rows` and `pane_length` (ms) are as the model's settings have them, `by_hour` compares each hour of the
+        day (UTC) with itself. The order of the rows does not matter.
         Raises ProfileError, naming the column.
         """
         from driftmeter.fit import fit_profile
@@ -294,6 +296,7 @@ class Profile:
             bins=bins,
             residuals=residuals,
             pane=(pane_rows, pane_length),
+            by_hour=by_hour,
         )
 
 

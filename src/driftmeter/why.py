@@ -14,6 +14,9 @@ UNCALIBRATED = (
 CALIBRATING = (
     "The reference covers too little time to know a normal day (12 days are needed): evidence is shown, nothing pages."
 )
+TOO_SHORT = (
+    "The reference has too few panes of a hundred rows or an hour to learn from: scores are shown, nothing pages."
+)
 WARMING = (
     "The profile has no order of time; what is normal is being learnt from live traffic, drift included: evidence is "
     "shown, nothing pages. Make a profile with --time COLUMN, or from live traffic with --from-live."

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import threading
-from itertools import islice
+from itertools import islice, pairwise
 
 import httpx
 import pytest
@@ -125,8 +125,11 @@ def test_a_run_keeps_its_rate_and_tells_how_far_it_is(rows: list[Row]) -> None:
     assert end.sent == len(sink.rows)
     assert end.failed == 0
     assert 400 <= end.sent <= 460
-    assert [round(progress.elapsed) for progress in told] == [1, 2]
-    assert told[0].sent < told[1].sent <= end.sent
+    # about once a second: on a busy machine a second may be skipped, and none comes twice
+    assert 1 <= len(told) <= 2
+    assert all(later.elapsed - earlier.elapsed >= 1.0 for earlier, later in pairwise([Progress(), *told]))
+    assert all(earlier.sent < later.sent for earlier, later in pairwise([Progress(), *told]))
+    assert told[-1].sent <= end.sent
 
 
 def test_a_run_injects_from_its_moment_on(rows: list[Row]) -> None:

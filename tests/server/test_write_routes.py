@@ -457,7 +457,7 @@ def test_a_profile_that_could_not_be_judged_is_refused_and_the_active_one_stays(
 ) -> None:
     surrogate = altered(profile, name="half \ud800")
     problem_of(client.put("/v1/models/shop/profile", content=surrogate), 422, "bad_profile")
-    for name in ("Reader", "Binner", "Scorer", "judge"):
+    for name in ("Reader", "Binner", "Judge"):
         with monkeypatch.context() as patch:
             patch.setattr(usable, name, lambda *_: 1 / 0)
             other = Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="shop")

@@ -12,6 +12,7 @@ from driftmeter.cli.backtest import backtest
 from driftmeter.cli.check import check
 from driftmeter.cli.demo import demo
 from driftmeter.cli.expect import expect
+from driftmeter.cli.explain import explain
 from driftmeter.cli.incidents import acknowledge, incidents
 from driftmeter.cli.notify_test import notify_test
 from driftmeter.cli.profile import profile
@@ -125,7 +126,7 @@ def completion(shell: str) -> None:
 
 COMMANDS = (
     *(profile, check, backtest, serve, replay, demo),
-    *(settings, incidents, acknowledge, expect, notify_test, completion),
+    *(explain, settings, incidents, acknowledge, expect, notify_test, completion),
 )
 for command in COMMANDS:
     app.add_command(command)

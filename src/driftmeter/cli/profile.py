@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from driftmeter.cli.remote import ask, url_option
+
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
 _WHAT = {
     "categorical": "Treat COLUMN as categories.",
@@ -21,10 +23,10 @@ def _columns(flag: str, text: str) -> click.Option:
 
 
 @click.command(short_help="Make a profile of a file.")
-@click.argument("data", type=click.Path())
+@click.argument("data", type=click.Path(), required=False)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), default="profile.json", show_default=True,
               metavar="FILE", help="Where to write the profile.")  # fmt: skip
-@click.option("--model", required=True, metavar="NAME", help="The model that the profile is of.")
+@click.option("--model", metavar="NAME", help="The model that the profile is of; needed with DATA.")
 @click.option("--time", metavar="COLUMN", help="When each row was; not a feature.")
 @click.option("--independent", is_flag=True, help="The rows were drawn independently; there is no time in them.")
 @click.option("--prediction", metavar="COLUMN", help="What the model answered; monitored under that role.")
@@ -32,19 +34,31 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--bins", type=click.IntRange(2, 1024), default=64, show_default=True, metavar="N",
               help="Bins of a number.")  # fmt: skip
 @click.option("--no-residuals", is_flag=True, help="Leave out what the other numbers do not explain of each.")
+@click.option("--by-hour", is_flag=True, help="With --time: compare each hour of the day (UTC) with itself.")
+@click.option("--from-live", metavar="MODEL", help="Instead of DATA: what MODEL sees live is normal from now on.")
+@click.option("--since", metavar="TIME|DURATION", help="With --from-live: from then on, or for so long until now.")
+@click.option("--until", metavar="TIME", help="With --from-live: until then.  [default: now]")
+@click.option("--apply", is_flag=True, help="With --from-live: have the server judge by it at once.")
+@url_option
 @click.pass_context
 def profile(
     ctx: click.Context,
     /,
-    data: str,
+    data: str | None,
     output: str,
-    model: str,
+    model: str | None,
     time: str | None,
     independent: bool,
     prediction: str | None,
     label: str | None,
     bins: int,
     no_residuals: bool,
+    by_hour: bool,
+    from_live: str | None,
+    since: str | None,
+    until: str | None,
+    apply: bool,
+    url: str,
     include: Sequence[str],
     exclude: Sequence[str],
     **columns: Sequence[str],
@@ -54,7 +68,18 @@ def profile(
     \b
     driftmeter profile train.parquet -o profile.json --model credit --label paid_back
     driftmeter profile train.csv --model credit --time applied_at --weekday applied_at --categorical zip
+    driftmeter profile --from-live credit --since 28d -o next.json
     """
+    if from_live is not None:
+        _refuse_fitting(ctx)
+        _from_live(from_live, since, until, url, output, apply=apply)
+        return
+    if data is None or model is None:
+        raise click.UsageError("Give DATA and --model, or --from-live MODEL.", ctx)
+    if since or until or apply:
+        raise click.UsageError("--since, --until and --apply are for --from-live.", ctx)
+    if by_hour and not time:
+        raise click.UsageError("--by-hour needs --time COLUMN.", ctx)
     if time and independent:
         raise click.UsageError("--time and --independent exclude each other", ctx)
     kinds = _kinds(columns, ctx)
@@ -78,6 +103,7 @@ def profile(
         kinds=kinds,
         bins=bins,
         residuals=not no_residuals,
+        by_hour=by_hour,
     )
     made.dump(output)
     tables.show_profile(made, table, Path(output))
@@ -88,6 +114,50 @@ profile.params += [
     _columns("exclude", "Leave COLUMN out."),
     *(_columns(kind, text) for kind, text in _WHAT.items()),
 ]
+
+
+def _refuse_fitting(ctx: click.Context) -> None:
+    """Refuse what is for DATA: the grid of the model's profile stays as it is."""
+    mine = {"output", "from_live", "since", "until", "apply", "url"}
+    for param in ctx.command.params:
+        name = param.name or ""
+        if name not in mine and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[0]} is for DATA, not for --from-live.", ctx)
+
+
+def _from_live(model: str, since: str | None, until: str | None, url: str, output: str, *, apply: bool) -> None:
+    """Fetch the next profile from a metric server, and keep it."""
+    import json
+    from pathlib import Path
+
+    from driftmeter.cli import tables
+    from driftmeter.profile import Profile
+
+    if since is None:
+        raise click.UsageError("--from-live needs --since TIME or DURATION.")
+    query = {"since": _moment(since), **({} if until is None else {"until": until})}
+    answer = ask(url, "GET", model, "profile", "from-live", query=query)
+    made = Profile.loads(json.dumps(answer))
+    made.dump(output)
+    tables.show_profile(made, None, Path(output))
+    if apply:
+        ask(url, "PUT", model, "profile", content=made.to_json())
+        click.echo(f"{url} judges {model} by it now.", err=True)
+    else:
+        click.echo(f"To have it judge: the same with --apply, or driftmeter serve --profile {output}", err=True)
+
+
+def _moment(text: str) -> str:
+    """Return a time as it stands, and a length of time as so long before now."""
+    import time
+
+    from driftmeter.durations import parse_duration
+    from driftmeter.errors import InputError
+
+    try:
+        return str(time.time() - parse_duration(text, "since") / 1000)
+    except InputError:
+        return text
 
 
 def _kinds(columns: dict[str, Sequence[str]], ctx: click.Context) -> dict[str, str]:

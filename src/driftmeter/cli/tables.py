@@ -13,14 +13,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from driftmeter import why
 from driftmeter.frames import as_frame
 from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.judging import covers_days
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text
 
-_COLOURS = {"drifting": "bold red", "pending": "magenta", "insufficient": "yellow", "ok": "green"}
+COLOURS = {
+    "drifting": "bold red",
+    "pending": "magenta",
+    "insufficient": "yellow",
+    "ok": "green",
+    "uncalibrated": "yellow",
+    "calibrating": "yellow",
+}
 _HEAVY = 0.5
 """Share of the values in one bin from which on it is worth a word."""
 _MOST_NOTES = 8
@@ -41,9 +50,12 @@ def console() -> Console:
 
 
 def show_profile(profile: Profile, frame: Any, path: Path) -> None:
-    """Print what is monitored, what is left out and why, and the digest."""
+    """Print what is monitored, what is left out and why, what it knows of time, and the digest.
+
+    `frame` is None where the reference is not at hand: then there are no notes on its columns.
+    """
     out = console()
-    data = as_frame(frame)
+    data = None if frame is None else as_frame(frame)
     table = Table("feature", "kind", "role", box=None, header_style="bold", pad_edge=False)
     table.add_column("bins", justify="right")
     table.add_column("missing", justify="right")
@@ -55,7 +67,7 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
             feature.role,
             str(_own_bins(feature)),
             percent(feature.counts[feature.grid.special["missing"]] / profile.rows),
-            _text("; ".join(notes_on(feature, data[feature.column]))),
+            _text("" if data is None else "; ".join(notes_on(feature, data[feature.column]))),
         )
     out.print(table)
     if profile.left_out:
@@ -66,6 +78,7 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
         out.print(left)
     size = path.stat().st_size / 1000
     out.print()
+    out.print(_text(told_of_time(profile)), soft_wrap=True)
     out.print(
         _text(
             f"{path}: {len(profile.features)} features of {profile.model} from {profile.rows:,} rows, {size:,.0f} kB, "
@@ -73,6 +86,18 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def told_of_time(profile: Profile) -> str:
+    """Say what a profile knows of how much is normal, and what that means for alarms."""
+    if profile.independent:
+        return "Its rows count as independent of each other: alarms rest on that."
+    calibration = profile.calibration
+    if calibration is None:
+        return f"Not calibrated. {why.UNCALIBRATED}" if profile.time is None else f"Not calibrated. {why.TOO_SHORT}"
+    first, last = calibration.lengths[0], calibration.lengths[-1]
+    told = f"Calibrated by windows of {why.span(first)} to {why.span(last)}."
+    return told if covers_days(calibration) else f"{told} {why.CALIBRATING}"
 
 
 def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
@@ -94,7 +119,7 @@ def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
                 if _single(grid, heaviest)
                 else (f"{share:.0%} in {grid.labels[heaviest]}")
             )
-        if _all_differ(series, total):
+        if feature.role != "derived" and _all_differ(series, total):
             yield "looks like an identifier: every row has another value"
         return
     yield from _category_notes(grid, present, total, feature)
@@ -139,7 +164,7 @@ def show_report(report: Report) -> None:
         table.add_row(
             _text(each["feature"]),
             each["role"],
-            Text(each["state"], _COLOURS.get(each["state"], "")),
+            Text(each["state"], COLOURS.get(each["state"], "")),
             each["severity"],
             effect_text(each["effect"]),
             p_text(each["p_value"]),
@@ -158,7 +183,7 @@ def show_report(report: Report) -> None:
     )
     out.print(
         Text.assemble(
-            printable(report.verdict.model), ": ", (state, _COLOURS[state]), f", {report.rows:,} rows, {summary}"
+            printable(report.verdict.model), ": ", (state, COLOURS[state]), f", {report.rows:,} rows, {summary}"
         ),
         soft_wrap=True,
     )

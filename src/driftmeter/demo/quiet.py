@@ -33,7 +33,8 @@ def summary(verdict: JSON) -> str:
     nearest = max(features, key=lambda each: -float("inf") if each["evidence"] is None else each["evidence"])
     largest = max(features, key=lambda each: each["effect"])
     return (
-        f"{len(features)} features, {verdict['features_drifting']} drifting now, incidents {verdict['incidents_open']}; "
+        f"{len(features)} features, {verdict['features_drifting']} drifting now, "
+        f"incidents {verdict['incidents_open']}; "
         f"in the end strongest evidence {nearest['evidence']} ({nearest['feature']}), "
         f"largest effect {largest['effect']:.4f} ({largest['feature']})"
     )

@@ -22,6 +22,11 @@ LEAST_WINDOWS = 12
 """Fewer windows say too little of a variance: the last one that is known is carried on."""
 CONFIDENCE = 0.1
 """Variances are taken at the upper end of their 90 % interval."""
+HOURS = 24
+LEAST_HOURLY = 100
+"""Hours of the day with fewer reference rows are compared with the whole reference."""
+MOST_EXPLAINED = 0.5
+"""A score of which the hour explains a larger share is compared with the whole reference."""
 _FEW_WINDOWS = 100
 _MOST_PANES = 8192
 _MOST_CELLS = 50_000_000
@@ -64,26 +69,34 @@ def calibrate(
     features: Sequence[Feature],
     panes: Sequence[tuple[Counts, Milliseconds]],
     clusters: Mapping[tuple[int, str], tuple[float, float]],
+    starts: npt.NDArray[np.int64] | None = None,
 ) -> Calibration | None:
     """Make a calibration from consecutive panes, each counts (bins,) and a length in ms; None of too few panes.
 
     Per score, rare bin and pooled group, and per length of window: τ² = max(0, F·Var(window mean)/σ² − mean(1/n)),
     with F the upper 90 % bound of a variance known from k windows; the excess kurtosis of the window means where it is
     more than chance, and over fewer than 100 windows at least half of that of the next shorter ones. `clusters` maps
-    (feature, rare bin) to reference rows and the mean size of the clusters they came in.
+    (feature, rare bin) to reference rows and the mean size of the clusters they came in. With `starts`, when each pane
+    began, each hour of the day is compared with itself, and what varies is what is left.
     """
     tables = Tables(features)
     counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
     lengths = np.array([length for _, length in panes], dtype=np.int64)
+    by_hour = np.zeros((len(panes), 0 if starts is None else HOURS), dtype=np.int64)
+    if starts is not None:
+        by_hour[np.arange(len(panes)), starts // HOUR % HOURS] = counts[:, : tables.starts[1]].sum(axis=1)
+    hours = hourly_means(tables, counts, by_hour)
     while len(counts) > most_panes(counts.shape[1]):
-        counts, lengths = _paired(counts), _paired(lengths)
+        counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
     levels: list[_Level] = []
     kurtosis: Floats | None = None
     while len(counts) >= LEAST_WINDOWS:
-        level = _level(tables, counts, lengths, kurtosis)
+        rows = counts[:, : tables.starts[1]].sum(axis=1).astype(np.float64)
+        expected = np.tensordot(by_hour / rows[:, None], hours, axes=1)
+        level = _level(tables, counts, rows, expected, lengths, kurtosis)
         kurtosis = level.tails
         levels.append(level)
-        counts, lengths = _paired(counts), _paired(lengths)
+        counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
     if not levels:
         return None
     sizes = np.array(
@@ -102,7 +115,26 @@ def calibrate(
         levels[-1].rows,
         **arrays,
         clusters=sizes,
+        hours=hours,
     ).rounded()
+
+
+def hourly_means(tables: Tables, counts: Counts, by_hour: Counts) -> Floats:
+    """Return the mean of each score in each hour of the day, shape (24, features, scores), or (0, …) of none.
+
+    0, which is the mean of all, where an hour has few rows, and for a score that the hour itself explains: within an
+    hour it would hardly vary, and any odd row would be news.
+    """
+    number = by_hour.shape[1]
+    means = np.zeros((number, len(tables.features), len(tables.scores)))
+    if not number:
+        return means
+    rows = by_hour.sum(axis=0)
+    for hour in np.flatnonzero(rows >= LEAST_HOURLY).tolist():
+        means[hour] = tables.means(counts[by_hour[:, hour] > 0].sum(axis=0), float(rows[hour]))
+    explained = np.tensordot(rows / rows.sum(), np.square(means), axes=1)
+    found: Floats = np.where(explained < MOST_EXPLAINED, means, 0.0)
+    return found
 
 
 def _paired(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -124,9 +156,16 @@ class _Level:
     stuck: Floats
 
 
-def _level(tables: Tables, counts: Counts, lengths: npt.NDArray[np.int64], before: Floats | None) -> _Level:
+def _level(
+    tables: Tables,
+    counts: Counts,
+    rows: Floats,
+    expected: Floats,
+    lengths: npt.NDArray[np.int64],
+    before: Floats | None,
+) -> _Level:
+    """Describe windows: counts (windows, bins), rows (windows,), `expected` means of scores (windows, features, 4)."""
     number, features = len(counts), len(tables.features)
-    rows = np.add.reduce(counts[:, : tables.starts[1]], axis=1).astype(np.float64)
     upper = (number - 1) / float(chdtri(number - 1, 1 - CONFIDENCE))
     once = float((1 / rows).mean())
     scores, tails = np.zeros((features, len(tables.scores))), np.zeros((features, len(tables.scores)))
@@ -136,7 +175,7 @@ def _level(tables: Tables, counts: Counts, lengths: npt.NDArray[np.int64], befor
     for index in range(features):
         part = slice(tables.starts[index], tables.starts[index + 1])
         shares = counts[:, part] / rows[:, None]
-        means = shares @ tables.scores[:, part].T
+        means = shares @ tables.scores[:, part].T - expected[:, index]
         scores[index] = np.maximum(0, upper * means.var(axis=0, ddof=1) - once)
         tails[index] = _kurtosis(means)
         share = np.clip(tables.share[part], 0.5 / tables.rows[index], 1 - 0.5 / tables.rows[index])

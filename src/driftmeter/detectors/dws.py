@@ -59,12 +59,16 @@ _MAGIC = b"DWS1"
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive panes added up: counts, rows, `length` in ms that held rows, `elapsed` in ms of event time."""
+    """Consecutive panes added up: counts, rows, `length` in ms that held rows, `elapsed` in ms of event time.
+
+    `hours` are the rows by hour of the day (UTC) in which their pane began, (24,), or none where that does not matter.
+    """
 
     counts: Counts
     rows: int
     length: Milliseconds
     elapsed: Milliseconds
+    hours: Counts
 
     def __add__(self, other: Block) -> Block:
         """Add the panes of both."""
@@ -73,6 +77,7 @@ class Block:
             self.rows + other.rows,
             self.length + other.length,
             self.elapsed + other.elapsed,
+            self.hours + other.hours,
         )
 
 
@@ -183,7 +188,7 @@ class DWS:
             return replace(state, run=run), None
         length = min(run.length, self.settings.pane_length)
         elapsed = min(run.end - state.last, DAY) if state.panes else length
-        return self._take(state, Block(run.counts, run.rows, length, elapsed), run.start, run.end)
+        return self._take(state, Block(run.counts, run.rows, length, elapsed, self._hours(run)), run.start, run.end)
 
     def _take(self, state: State, pane: Block, start: Milliseconds, end: Milliseconds) -> tuple[State, Reading]:
         panes, held = state.panes + 1, state.held + pane.length
@@ -206,6 +211,12 @@ class DWS:
             current = window
         after = State(panes, held, end, None, tuple(blocks), state.since, found)
         return after, self._reading(found, fresh, start, end)
+
+    def _hours(self, run: Run) -> Counts:
+        hours = np.zeros(len(self.variance.hours), dtype=np.int64)
+        if len(hours):
+            hours[run.start // HOUR % len(hours)] = run.rows
+        return hours
 
     def _levels(self, pane_length: float) -> int:
         """Return how many levels reach back as far as the settings say, panes being so long on average."""
@@ -265,16 +276,17 @@ class DWS:
         excess = self.variance.at(window.length)
         counts = window.counts.astype(np.float64)
         best = _Best(features, window.rows, window.length)
-        self._scores(best, counts, window.rows, excess, alpha)
+        expected = np.tensordot(window.hours / window.rows, self.variance.hours, axes=1)
+        self._scores(best, counts, window.rows, expected, excess, alpha)
         self._rare_bins(best, counts, window.rows, excess, alpha)
         dependent = self._pooled(best, counts, window.rows, excess, alpha)
         if window.length >= STUCK_LENGTH:
             self._stuck(best, window, excess, alpha, dependent)
         return best
 
-    def _scores(self, best: _Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> None:
+    def _scores(self, best: _Best, counts: Floats, rows: int, expected: Floats, excess: Excess, alpha: float) -> None:
         tables = self.tables
-        mean = tables.means(counts, rows)
+        mean = tables.means(counts, rows) - expected
         n = 1 / (1 / rows + excess.scores)
         m = self.variance.score_rows
         deviation = np.sqrt(1 / n + 1 / m)
@@ -399,7 +411,8 @@ class DWS:
                 ncx2.sf(statistic[notable], freedom[notable], np.maximum(noncentral[notable], 1e-9))
             )
         evidence = np.where(chosen, np.log10(SPLIT["x"] * alpha) - np.maximum(log_p, _LEAST), -np.inf)
-        best.offer(evidence, np.full(len(evidence), len(NAMES)), statistic / freedom, np.ones(len(evidence)))
+        bins = np.full(len(evidence), len(NAMES))
+        best.offer(evidence, bins, statistic / freedom, np.ones(len(evidence)), dim=True)
         return dependent
 
     def _averaged(self, of_groups: Floats) -> Floats:
@@ -434,7 +447,10 @@ class DWS:
             "levels": len(state.found.evidence),
             "features": len(state.since),
             "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
-            "blocks": [None if each is None else [each.rows, each.length, each.elapsed] for each in state.blocks],
+            "blocks": [
+                None if each is None else [each.rows, each.length, each.elapsed, each.hours.tolist()]
+                for each in state.blocks
+            ],
         }
         parts = [] if state.run is None else [encode_counts(state.run.counts)]
         parts += [encode_counts(each.counts) for each in state.blocks if each is not None]
@@ -471,7 +487,7 @@ class DWS:
             start, end, length, rows = head["run"]
             run = Run(start, end, length, rows, decode_counts(next(waiting), bins))
         blocks = tuple(
-            None if each is None else Block(decode_counts(next(waiting), bins), *each) for each in head["blocks"]
+            None if each is None else _block(decode_counts(next(waiting), bins), *each) for each in head["blocks"]
         )
         since = np.frombuffer(next(waiting), "<i8").astype(np.int64)
         arrays = {
@@ -481,6 +497,10 @@ class DWS:
             for name in Found.__annotations__
         }
         return State(head["panes"], head["held"], head["last"], run, blocks, since, Found(**arrays))
+
+
+def _block(counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, hours: list[int]) -> Block:
+    return Block(counts, rows, length, elapsed, np.array(hours, dtype=np.int64))
 
 
 class _Best:
@@ -502,10 +522,12 @@ class _Best:
             getattr(found, name)[level, chosen] = getattr(self, name)[chosen]
         found.rows[level, chosen], found.lengths[level, chosen] = self._rows, self._length
 
-    def offer(self, evidence: Floats, cause: Codes, value: Floats, reference: Floats) -> None:
-        """Take what is stronger than what there is."""
+    def offer(self, evidence: Floats, cause: Codes, value: Floats, reference: Floats, *, dim: bool = False) -> None:
+        """Take what is stronger than what there is; `dim` causes only where nothing clearer alarms already."""
         better = evidence > self.evidence
+        clear = self.evidence >= 0
         self.evidence = np.where(better, evidence, self.evidence)
+        better = better & ~clear if dim else better
         self.cause = np.where(better, cause, self.cause)
         self.value = np.where(better, value, self.value)
         self.reference = np.where(better, reference, self.reference)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftmeter.detectors.scores import NAMES, rank_scores
+from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.drift.categories import leave_one_out, order_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
@@ -16,6 +16,7 @@ MOST_GROUPS = 16
 LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
 _RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unseen")
+_OUTSIDE = ("below", "above", "far below", "far above")
 _MOST_KNOWN = 10_000
 
 
@@ -81,14 +82,15 @@ class Tables:
                 known = len(grid.categories) + (_MOST_KNOWN if grid.others is None else len(grid.others))
                 # which categories have a bin was chosen by their counts: the budget is for all that might have had one
                 tests[index] = 2 * max(len(chosen), known)
-            else:
-                tests[index] = len(chosen)
             reference = _expected(feature)
+            both = [_may_leave(feature, each) for each in chosen]
+            if isinstance(grid, NumericGrid):
+                tests[index] = len(chosen) + sum(both)
             for each in chosen:
                 bins.append(part.start + each)
                 names.append(feature.grid.labels[each])
-                own.append(isinstance(grid, CategoryGrid) and each <= special["other"])
                 expected.append(float(reference[each]))
+            own += both
         self.rare: Codes = np.array(bins, dtype=np.intp)
         self.rare_names = tuple(names)
         self.rare_owner: Codes = self.owner[self.rare]
@@ -142,6 +144,18 @@ def _core(feature: Feature) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     core = np.zeros(feature.size, dtype=bool)
     core[grid.core if isinstance(grid, NumericGrid) else slice(0, len(grid.categories))] = True
     return core
+
+
+def _may_leave(feature: Feature, bin_: int) -> bool:
+    """Say whether fewer rows in a rare bin are news: of a category, and where a number's reference is out of its grid.
+
+    One that was made from live traffic may be.
+    """
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid):
+        return bin_ <= grid.special["other"]
+    outside = [grid.special[name] for name in _RARE if name in _OUTSIDE]
+    return bin_ in outside and bool(feature.reference[bin_] >= LEAST_SHARE * feature.reference.sum())
 
 
 def _expected(feature: Feature) -> Floats:

@@ -38,12 +38,26 @@ class Variance:
         features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
         self._tables = tables
         if calibration is not None:
-            found = tuple(array.shape[1:] for array in (calibration.scores, calibration.rare, calibration.groups))
-            expected = ((features, len(NAMES)), (rare,), (groups,))
-            if found != expected or calibration.clusters.shape != (rare, 2):
-                raise ValueError(f"expected a calibration of the shape {expected}, got {found}")
+            per_score, levels = (features, len(NAMES)), len(calibration.lengths)
+            shapes = {
+                **dict.fromkeys(("scores", "tails"), (levels, *per_score)),
+                "rare": (levels, rare),
+                "groups": (levels, groups),
+                "cores": (levels, features),
+                "stuck": (levels, features, 4),
+                "clusters": (rare, 2),
+                **({"hours": (24, *per_score)} if len(calibration.hours) else {}),
+            }
+            for name, shape in shapes.items():
+                found = getattr(calibration, name).shape
+                if found != shape:
+                    raise ValueError(f"{name}: expected a calibration of the shape {shape}, got {found}")
         self._calibration = calibration
         self.clusters: Floats = np.zeros((rare, 2)) if calibration is None else calibration.clusters
+        self.hours: Floats = np.zeros((0, features, len(NAMES)))
+        if calibration is not None and len(calibration.hours):
+            self.hours = calibration.hours
+        """Mean of each score in each hour of the day, (24, features, scores), or none."""
         self._at = lru_cache(maxsize=64)(self._read)
         self._set_reference()
 

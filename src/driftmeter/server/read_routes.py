@@ -74,6 +74,21 @@ def get_profile(request: Request, model: str, profile: Digest = None) -> Respons
     return Response(monitor.store.profile(model, digest), headers=headers, media_type="application/json")
 
 
+@router.get("/v1/models/{model}/profile/from-live", responses=openapi.answers(400, 404, 503))
+def get_profile_from_live(
+    request: Request,
+    model: str,
+    since: Annotated[str, Query(description="Seconds since the epoch or ISO 8601.")],
+    until: Time = None,
+    profile: Digest = None,
+) -> Response:
+    """Make the next profile: its reference are the rows of the closed panes from `since` to `until`, by default to the
+    last, and they calibrate it. It is only returned; PUT it to the profile to have it judge."""
+    first, last = time_of_text(since, "since"), None if until is None else time_of_text(until, "until")
+    made = Context.of(request).monitor.from_live(model, first, last, profile)
+    return Response(made.dumps(), media_type="application/json", headers={"Driftmeter-Digest": made.digest})
+
+
 @router.get("/v1/models/{model}/verdict", responses=openapi.answers(404, 503))
 def get_verdict(request: Request, model: str, profile: Digest = None) -> Response:
     """Return the newest verdict: event times only, byte for byte the same from every replica."""

@@ -1,0 +1,264 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detectors.samples import (
+    PANE_MS,
+    ROWS,
+    Draws,
+    categories,
+    delays_of,
+    moved,
+    normal_shares,
+    numbers_profile,
+    of_features,
+    pane,
+    reference_shares,
+    run,
+)
+from driftmeter.calibration import ARRAYS, Calibration
+from driftmeter.detectors import DWS
+from driftmeter.detectors.protocol import strongest
+from driftmeter.drift.categories import order_of
+from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.profile import Profile
+from driftmeter.settings import ModelSettings
+from driftmeter.summary import Summary
+
+STREAMS = 60
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Profile:
+    return numbers_profile(STREAMS, seed=21)
+
+
+@pytest.fixture(scope="module")
+def one() -> Profile:
+    return numbers_profile(1, seed=22)
+
+
+def table_settings(streams: int) -> ModelSettings:
+    """Return the settings of the published table: a budget of 10⁶ rows for 30 features, 10 levels, no tolerance.
+
+    A row lasts 100 ms. DWS takes twice the budget by itself, the table does not.
+    """
+    budget = 1_000_000 * 100 // 2 * 30 // streams
+    return ModelSettings(budget=budget, tolerance=0.0, pane_length=PANE_MS, reach=2**9 * PANE_MS)
+
+
+# median and 90 % quantile of the rows until the alarm, from docs/detection.md
+@pytest.mark.parametrize(
+    ("change", "median", "late"),
+    [({"mean": 0.5}, 194, 350), ({"sd": 1.25}, 412, 527), ({"missing": 0.02}, 373, 633)],
+    ids=["mean +.5σ", "sd ×1.25", "missing 0→2 %"],
+)
+def test_drift_is_found_as_soon_as_the_published_table_says(numbers, change, median, late):
+    detector = DWS(numbers, table_settings(STREAMS))
+    changes = 16_000 + np.random.default_rng(23).integers(0, 16_000, STREAMS)
+    before = [normal_shares(feature) for feature in numbers.features]
+    after = [normal_shares(feature, **change) for feature in numbers.features]
+    delays = delays_of(detector, before, after, changes, seed=24, horizon=3_000)
+    assert 0.75 * median < np.median(delays) < 1.25 * median
+    assert np.quantile(delays, 0.9) < 1.4 * late  # of a hundred streams it has an error of a fifth
+
+
+def test_over_a_null_as_many_windows_alarm_as_the_budget_allows(numbers):
+    panes, expected = 1_500, 400
+    # run at twice the budget: that many windows are expected to alarm in the whole stream
+    settings = ModelSettings(
+        budget=panes * PANE_MS // (2 * expected), tolerance=0.0, pane_length=PANE_MS, reach=2**9 * PANE_MS
+    )
+    detector, chance = DWS(numbers, settings), np.random.default_rng(25)
+    draws = Draws([normal_shares(feature) for feature in numbers.features])
+    state, alarms, by_feature = detector.start(), 0, np.zeros(STREAMS)
+    for first in range(0, panes, 100):
+        state, readings = run(detector, draws.panes(chance, 100), state=state, first=first)
+        hits = np.array([(reading.alarms() >= 0).sum(axis=0) for reading in readings])
+        alarms, by_feature = alarms + int(hits.sum()), by_feature + hits.sum(axis=0)
+    assert 0.3 * expected < alarms < 1.5 * expected
+    assert (by_feature > 0).sum() > STREAMS / 2
+
+
+def test_windows_are_powers_of_two_panes_half_overlapping_and_reach_back_as_far_as_settings_say(one):
+    detector = DWS(one, ModelSettings(pane_length=PANE_MS, reach=8 * PANE_MS))
+    _, readings = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(26), 24))
+    judged = {level: [number for number, each in enumerate(readings, 1) if each.fresh[level]] for level in range(4)}
+    assert judged[0] == list(range(1, 25))
+    assert judged[1] == list(range(2, 25))
+    assert judged[2] == list(range(4, 25, 2))
+    assert judged[3] == list(range(8, 25, 4))
+    assert len(readings[-1].evidence) == 4
+    assert readings[-1].lengths.tolist() == [PANE_MS * 2**level for level in range(4)]
+
+
+def test_a_window_is_judged_as_one_pane_of_its_rows_would_be(one):
+    counts = Draws(reference_shares(one)).panes(np.random.default_rng(27), 8)
+    settings = ModelSettings(pane_length=PANE_MS, reach=8 * PANE_MS, tolerance=0.0)
+    detector = DWS(one, settings)
+    state, _ = run(detector, counts)
+    window = state.blocks[3]
+    assert np.array_equal(window.counts, counts[4:].sum(axis=0))
+    assert (window.rows, window.length, window.elapsed) == (400, 4 * PANE_MS, 4 * PANE_MS)
+    assert state.found.rows[:, 0].tolist() == [100, 200, 400, 800]
+
+
+def test_longer_panes_need_fewer_levels(one):
+    counts = Draws(reference_shares(one)).panes(np.random.default_rng(28), 3)
+    settings = ModelSettings(reach=DAY)
+    for length, levels in ((HOUR, 5), (10 * 60_000, 8), (PANE_MS, 14)):
+        _, readings = run(DWS(one, settings), counts, length=length)
+        assert len(readings[-1].evidence) == levels
+
+
+def test_a_window_that_spans_a_restart_does_not_count(one):
+    detector = DWS(one, ModelSettings(pane_length=PANE_MS, reach=8 * PANE_MS))
+    counts = Draws(reference_shares(one)).panes(np.random.default_rng(29), 24)
+    state, _ = run(detector, counts[:13])
+    state = detector.restart(state, np.array([True]))
+    _, readings = run(detector, counts[13:], state=state, first=13)
+    first = [
+        next(n for n, each in enumerate(readings, 14) if np.isfinite(each.evidence[level, 0])) for level in range(4)
+    ]
+    # panes 14, 14-15, 15-18 and 17-24: the first of each length that begins after the 13th
+    assert first == [14, 15, 18, 24]
+
+
+def test_what_is_significant_and_inside_the_tolerance_is_said_to_be():
+    profile = numbers_profile(1, rows=100_000)
+    feature = profile.features[0]
+    detector = DWS(profile, ModelSettings(tolerance=0.01))
+    _, readings = run(detector, Draws([normal_shares(feature, mean=0.08)]).panes(np.random.default_rng(30), 200))
+    assert readings[-1].inside.tolist() == [True]
+    assert all(each.strongest[0] < 0 for each in readings)
+    _, readings = run(detector, Draws([normal_shares(feature)]).panes(np.random.default_rng(30), 200))
+    assert readings[-1].inside.tolist() == [False]
+
+
+def test_the_evidence_is_how_far_past_the_threshold_it_is(one):
+    counts = Draws([normal_shares(one.features[0], mean=1.0)]).panes(np.random.default_rng(31), 3)
+    settings = ModelSettings(reach=DAY)
+    longer = replace(settings, budget=10 * settings.budget)
+    readings = [run(DWS(one, each), counts)[1][-1] for each in (settings, longer)]
+    assert readings[0].evidence[0, 0] - readings[1].evidence[0, 0] == pytest.approx(1)
+
+
+def test_the_smallest_shift_that_could_be_seen_shrinks_as_windows_grow(one):
+    detector = DWS(one, ModelSettings(reach=DAY))
+    _, readings = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(32), 64))
+    smallest = [each.smallest[0] for each in readings]
+    assert (np.diff(smallest) <= 0).all()
+    assert smallest[0] > 0.4
+    # the tolerance of .1 is always needed
+    assert 0.1 < smallest[-1] < 0.25
+
+
+def test_severity_is_graded_by_what_a_shift_surely_is(one):
+    shares = normal_shares(one.features[0], mean=0.5)
+    detector = DWS(one, ModelSettings(reach=DAY))
+    _, readings = run(detector, Draws([shares]).panes(np.random.default_rng(33), 100))
+    # a shift of half a standard deviation is a PSI of a quarter
+    assert 0.15 < readings[-1].effect_low[0] < 0.25
+    _, still = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(33), 100))
+    assert still[-1].effect_low[0] < 0.02
+
+
+def test_many_small_shifts_of_categories_are_seen_together():
+    feature = categories([500] * 20)
+    profile = of_features(feature)
+    shares = np.zeros(23)
+    # neighbours in the order of pooling move together, else they would make up for each other
+    shares[order_of(feature)[:20]] = np.repeat([0.06, 0.04], 10)
+    detector = DWS(profile, ModelSettings(reach=DAY))
+    state, readings = run(detector, Draws([shares]).panes(np.random.default_rng(34), 20, 1_000), rows=1_000)
+    assert readings[-1].strongest[0] >= 0
+    assert strongest(detector.causes(state, 0)).what == "bins"
+
+
+def test_a_category_that_has_the_name_of_a_bin_is_judged_as_a_category():
+    feature = categories([700, 200, 100])
+    feature = replace(feature, grid=replace(feature.grid, categories=("missing", "unseen", "above")))
+    profile = of_features(feature)
+    shares = moved(feature, 0.4, "above")
+    _, readings = run(DWS(profile, ModelSettings(reach=DAY)), Draws([shares]).panes(np.random.default_rng(35), 10))
+    assert readings[-1].strongest[0] >= 0
+
+
+def calibration_of(profile: Profile, tau: float, *, stuck: tuple[float, float, float, float] = (0, 0, 0, 0)):
+    """Return a calibration with the same additive variance everywhere, known from days."""
+    tables = DWS(replace(profile, independent=True), ModelSettings()).tables
+    features, rare, groups = len(profile.features), len(tables.rare), len(tables.group_owner)
+    shapes = {
+        "scores": (features, 4), "tails": (features, 4), "rare": (rare,), "groups": (groups,), "cores": (features,),
+    }  # fmt: skip
+    arrays = {name: np.full((2, *shape), tau if name != "tails" else 0.0) for name, shape in shapes.items()}
+    arrays["stuck"] = np.tile(np.array(stuck, dtype=float), (2, features, 1))
+    arrays["clusters"] = np.zeros((rare, 2))
+    assert set(arrays) == set(ARRAYS) - {"hours"}
+    return Calibration((HOUR, DAY), (480, 20), 24_000.0, **arrays)
+
+
+def test_a_shift_as_large_as_days_differ_anyway_is_no_alarm(one):
+    calibrated = replace(one, independent=False, calibration=calibration_of(one, 0.04))
+    counts = Draws([normal_shares(one.features[0], mean=0.3)]).panes(np.random.default_rng(36), 48, 1_000)
+    for profile, alarms in ((one, True), (calibrated, False)):
+        _, readings = run(DWS(profile, ModelSettings()), counts, rows=1_000, length=HOUR)
+        assert (readings[-1].strongest[0] >= 0) == alarms
+    _, readings = run(DWS(calibrated, ModelSettings()), counts, rows=1_000, length=HOUR)
+    assert readings[-1].smallest[0] > 0.5
+
+
+def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one):
+    # the most frequent bin has about 5 % of the rows of a day, and never had more than 12 %
+    calibrated = replace(one, independent=False, calibration=calibration_of(one, 0.5, stuck=(-2.9, 0.2, 0.0, -2.0)))
+    detector = DWS(calibrated, ModelSettings())
+    still = Draws(reference_shares(one)).panes(np.random.default_rng(37), 40, 1_000)
+    state, readings = run(detector, still, rows=1_000, length=HOUR)
+    assert all(each.strongest[0] < 0 for each in readings)
+    held = np.zeros((40, one.bins), dtype=np.int64)
+    held[:, one.features[0].grid.core.start + 30] = 1_000
+    state, readings = run(detector, held, rows=1_000, length=HOUR, state=state, first=40)
+    assert readings[-1].strongest[0] >= 0
+    assert strongest(detector.causes(state, 0)).what == "stuck"
+
+
+def test_a_calibration_of_other_features_is_refused(one):
+    other = calibration_of(numbers_profile(2), 0.1)
+    with pytest.raises(ValueError, match="expected a calibration of the shape"):
+        DWS(replace(one, independent=False, calibration=other), ModelSettings())
+
+
+def test_a_gap_in_time_pays_for_a_day_at_most(one):
+    counts = Draws(reference_shares(one)).panes(np.random.default_rng(38), 2)
+    evidence = []
+    for gap in (DAY, 100 * DAY):
+        detector = DWS(one, ModelSettings())
+        state, _ = detector.update(detector.start(), pane(0, counts[0]))
+        late = Slice(pane(0, counts[0]).end + gap - PANE_MS, PANE_MS, Summary(ROWS, counts[1]))
+        evidence.append(detector.update(state, late)[1].evidence[0, 0])
+    assert evidence[0] == evidence[1]
+
+
+def test_the_state_of_500_features_is_small():
+    feature = numbers_profile(1, seed=39).features[0]
+    profile = of_features(*(replace(feature, name=f"f{index}") for index in range(500)))
+    detector = DWS(profile, ModelSettings())
+    draws, chance, state = Draws(reference_shares(profile)), np.random.default_rng(40), detector.start()
+    sizes = []
+    for first in range(0, 260, 20):
+        state, _ = run(detector, draws.panes(chance, 20), state=state, first=first)
+        sizes.append(len(detector.dumps(state)))
+    # all levels that ever hold something, at their worst
+    assert len(state.found.evidence) == 18
+    worst = sizes[-1] / sum(each is not None for each in state.blocks) * len(state.blocks)
+    assert worst < 10_000_000
+
+
+def test_what_is_kept_does_not_grow_with_the_panes(one):
+    detector = DWS(one, ModelSettings(reach=16 * PANE_MS, pane_length=PANE_MS))
+    counts = Draws(reference_shares(one)).panes(np.random.default_rng(41), 400)
+    early, _ = run(detector, counts[:48])
+    late, _ = run(detector, counts)
+    assert len(late.blocks) == len(early.blocks) == 5
+    assert len(detector.dumps(late)) < 1.2 * len(detector.dumps(early))

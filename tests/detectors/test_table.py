@@ -1,0 +1,24 @@
+from typing import get_args
+
+import pytest
+
+from detectors.conformance import CHECKS, SETTINGS
+from detectors.samples import numbers_profile
+from driftmeter.detectors import DETECTORS
+from driftmeter.settings import Guarantee
+
+
+@pytest.mark.parametrize("guarantee", DETECTORS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_detector_conforms(guarantee, check):
+    check(DETECTORS[guarantee])
+
+
+def test_there_is_a_detector_for_every_guarantee_that_settings_know():
+    assert set(DETECTORS) == set(get_args(Guarantee))
+
+
+def test_every_detector_has_a_name_of_its_own():
+    profile = numbers_profile(1, rows=200)
+    names = [make(profile, SETTINGS).name for make in DETECTORS.values()]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,162 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detectors.samples import categories, mixed_profile, numbers
+from driftmeter.detectors.tables import LEAST_GROUP_SHARE, MOST_GROUPS, Tables, pooled, reference_of
+from driftmeter.drift.categories import leave_one_out
+from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile import Feature
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return Tables(mixed_profile().features)
+
+
+def drawn_categories(seed: int, levels: int = 130, rows: int = 4_000) -> Feature:
+    """Return a feature whose categories are equally frequent, but for chance, which decided the bins."""
+    chance = np.random.default_rng(seed)
+    counts = dict(
+        zip(*np.unique([f"k{each}" for each in chance.integers(0, levels, rows)], return_counts=True), strict=True)
+    )
+    counts = {str(name): int(number) for name, number in counts.items()}
+    grid = CategoryGrid.fit(counts, dtype="string", min_rows=30, most_bins=128, most_known=10_000)
+    own = [counts[name] for name in grid.categories]
+    return Feature("c", "categorical", "feature", grid, (*own, rows - sum(own), 0, 0), "c")
+
+
+def test_tables_lay_the_features_side_by_side(tables):
+    features = mixed_profile().features
+    assert tables.starts.tolist() == [0, *np.cumsum([feature.size for feature in features])]
+    assert np.array_equal(tables.rows, [4_000] * len(features))
+    for index, feature in enumerate(features):
+        part = slice(tables.starts[index], tables.starts[index + 1])
+        assert (tables.owner[part] == index).all()
+        assert np.array_equal(tables.padded_scores[index, :, : feature.size], tables.scores[:, part])
+        assert np.array_equal(tables.padded_share[index, : feature.size], tables.share[part])
+        assert tables.padded_share[index].sum() == pytest.approx(1)
+
+
+def test_the_reference_itself_has_mean_scores_of_0(tables):
+    reference = np.concatenate([feature.reference for feature in mixed_profile().features])
+    assert np.abs(tables.means(reference, 4_000)).max() < 1e-9
+
+
+def test_a_shift_of_the_mean_moves_the_mean_of_the_first_score_by_its_standard_deviations():
+    values = np.random.default_rng(3).normal(size=20_000)
+    feature = numbers(values)
+    shifted = np.searchsorted(feature.grid.edges, values + 0.1, side="right")
+    counts = np.bincount(shifted, minlength=feature.size)
+    assert Tables([feature]).means(counts, len(values))[0, 0] == pytest.approx(0.1, rel=0.1)
+
+
+def test_every_feature_has_rare_bins_in_the_order_of_the_features(tables):
+    assert (np.diff(tables.rare_owner) >= 0).all()
+    assert sorted(set(tables.rare_owner.tolist())) == list(range(len(tables.features)))
+    assert tables.rare_starts.tolist() == [
+        tables.rare_owner.tolist().index(feature) for feature in range(len(tables.features))
+    ]
+
+
+def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_each_of_them():
+    feature = numbers(np.arange(100.0))
+    found = Tables([feature, categories([60, 40])])
+    names = found.rare_names
+    assert set(names[:6]) == {"missing", "below", "above", "far below", "far above", "not finite"}
+    assert names[6:] == ("v0", "v1", "missing", "unseen")
+    assert found.two_sided.tolist() == [False] * 6 + [True, True, False, False]
+    assert found.rare_tests[0] == 6
+    assert found.rare_tests[1] >= 2 * 4
+
+
+def test_what_is_never_unseen_is_not_looked_for():
+    grid = CategoryGrid(("a", "b"), None)
+    feature = Feature("c", "categorical", "feature", grid, (50, 30, 20, 0, 0), "c")
+    found = Tables([feature])
+    assert found.rare_names == ("a", "b", "other", "missing")
+    # any of very many categories might have been given a bin
+    assert found.rare_tests[0] > 10_000
+
+
+def test_unseen_categories_are_expected_as_often_as_the_reference_held_categories_once():
+    grid = CategoryGrid(("a",), tuple(range(40)), once=25)
+    feature = Feature("c", "categorical", "feature", grid, (900, 100, 0, 0), "c")
+    found = Tables([feature])
+    expected = dict(zip(found.rare_names, found.rare_reference.tolist(), strict=True))
+    assert (expected["unseen"], expected["other"]) == (25, 75)
+
+
+def test_categories_are_expected_without_the_rows_that_chance_gave_them():
+    feature = drawn_categories(4)
+    assert feature.grid.boundary > 0
+    assert np.array_equal(reference_of(feature), leave_one_out(feature))
+    assert not np.array_equal(reference_of(feature), feature.reference)
+    assert reference_of(feature).sum() == 4_000
+    number = numbers(np.arange(100.0))
+    assert np.array_equal(reference_of(number), number.reference)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        numbers(np.random.default_rng(5).normal(size=5_000)),
+        numbers(np.random.default_rng(5).poisson(3, 5_000)),
+        drawn_categories(6),
+        categories([1_000] * 3),
+        categories([1]),
+        numbers(np.full(30, np.nan)),
+    ],
+    ids=["normal", "Poisson", "130 categories", "3 categories", "1 row", "missing"],
+)
+def test_pooled_groups_are_few_and_hold_enough_rows(feature):
+    codes = pooled(feature)
+    number = int(codes.max()) + 1
+    assert sorted(set(codes.tolist())) == list(range(number))
+    assert number <= MOST_GROUPS
+    rows = np.bincount(codes, reference_of(feature))
+    if number > 1:
+        assert rows.min() >= LEAST_GROUP_SHARE / 2 * rows.sum()
+
+
+def test_numbers_are_pooled_with_their_neighbours_and_what_is_beyond_goes_to_the_ends():
+    feature = numbers(np.random.default_rng(7).normal(size=5_000))
+    codes, grid = pooled(feature), feature.grid
+    assert (np.diff(codes[grid.core]) >= 0).all()
+    assert {codes[grid.special[name]] for name in ("below", "far below")} == {0}
+    assert {codes[grid.special[name]] for name in ("above", "far above")} == {codes.max()}
+    assert 0 < codes[grid.special["missing"]] < codes.max()
+
+
+def test_groups_of_categories_do_not_depend_on_their_ranks():
+    feature = drawn_categories(8)
+    grid = feature.grid
+    own = len(grid.categories)
+    groups = pooled(feature)[:own]
+    # were they pooled by rank, the groups' counts per category would fall from one group to the next
+    ranks = np.argsort(np.argsort([-count for count in feature.counts[:own]]))
+    mean_rank = np.array([ranks[groups == group].mean() for group in range(groups.max() + 1)])
+    assert np.ptp(mean_rank) < 0.6 * own
+    # two categories of nearly the same count that change places stay where they are
+    counts = list(feature.counts)
+    first, second = np.argsort(counts[:own])[own // 2 : own // 2 + 2].tolist()
+    counts[first], counts[second] = counts[second], counts[first]
+    assert np.array_equal(pooled(replace(feature, counts=tuple(counts)))[:own], groups)
+
+
+def test_the_modal_share_leaves_the_outermost_bins_of_numbers_out():
+    grid = NumericGrid(tuple(float(each) for each in range(9)), False)
+    counts = [0] * grid.size
+    counts[grid.core.start], counts[grid.core.start + 2], counts[grid.special["missing"]] = 500, 300, 200
+    feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")
+    found = Tables([feature, categories([900, 100])])
+    both = np.concatenate([feature.reference, [900, 100, 0, 0, 0]])
+    assert found.modal(both, 1_000).tolist() == [0.3, 0.9]
+
+
+def test_groups_add_up_to_all_rows(tables):
+    reference = np.concatenate([feature.reference for feature in mixed_profile().features])
+    per_feature = np.bincount(tables.group_owner, tables.grouped(reference))
+    assert np.array_equal(per_feature, [4_000] * len(tables.features))
+    assert np.array_equal(tables.degrees, np.bincount(tables.group_owner) - 1)

@@ -1,0 +1,250 @@
+"""The next profile from what a monitor counted: quiet for what is normal now, and still awake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from driftmeter.errors import InputError
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
+from driftmeter.grid import CategoryGrid
+from driftmeter.judging import Judge
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import DAY, HOUR, Slice, Timing, Totals
+from driftmeter.profile import Feature, Profile
+from driftmeter.settings import ModelSettings
+from driftmeter.store.protocol import AddRows
+from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.summary import Summary
+
+START = 1_700_006_400_000  # midnight
+CLOCK = START + 200 * DAY
+DAILY = 24
+
+
+def shop(rows: int, seed: int, *, wobble: float = 0.0, shift: float = 0.0, city: str | None = None) -> pl.DataFrame:
+    """Return rows with numbers that explain each other, categories of which some come once only, and a boolean."""
+    chance = np.random.default_rng(seed)
+    income = chance.normal(size=rows) + wobble + shift
+    cities = chance.choice(["Ulm", "Bonn", "Köln"], size=rows, p=[0.5, 0.3, 0.2]).astype(object)
+    strange = chance.random(rows) < 0.05
+    cities[strange] = [f"v{each}" for each in chance.integers(0, 10**9, int(strange.sum()))]
+    if city is not None:
+        cities[chance.random(rows) < 0.3] = city
+    paid = income * 0.8 + 0.3 * chance.normal(size=rows)
+    paid[chance.random(rows) < 0.05] = np.nan
+    return pl.DataFrame({"income": income, "paid": paid, "city": cities.tolist(), "member": chance.random(rows) < 0.7})
+
+
+def wobbles(days: int, seed: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return how far each hour is from the usual: days differ, and so do their hours."""
+    chance = np.random.default_rng(seed)
+    return np.repeat(chance.normal(scale=0.15, size=days), DAILY) + chance.normal(scale=0.1, size=days * DAILY)
+
+
+@pytest.fixture(scope="module")
+def independent() -> Profile:
+    return Profile.fit(shop(20_000, seed=1), model="shop", independent=True)
+
+
+@pytest.fixture(scope="module")
+def uncalibrated() -> Profile:
+    return Profile.fit(shop(20_000, seed=1), model="shop")
+
+
+@pytest.fixture
+def monitor() -> Iterator[DriftMonitor]:
+    monitor = DriftMonitor(SQLiteStore(None, clock=lambda: CLOCK), timing=Timing(HOUR, 0))
+    yield monitor
+    monitor.store.close()
+
+
+class Log:
+    """What comes hour by hour, from a log that closes each hour as it passes."""
+
+    def __init__(self, monitor: DriftMonitor) -> None:
+        self.monitor = monitor
+        self.now = START
+
+    def hour(self, frame: pl.DataFrame) -> None:
+        compiled = self.monitor.compiled("shop")
+        rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
+        parts = self.monitor.sort_rows(compiled, rows, self.now)
+        self.now += HOUR
+        totals = Totals(len(frame), len(frame))
+        self.monitor.store.commit([AddRows("shop", compiled.profile.digest, "log:", parts, totals, watermark=self.now)])
+        self.monitor.advance("shop")
+
+    def hours(self, number: int, rows: int, seed: int, **how: Any) -> None:
+        for hour in range(number):
+            self.hour(shop(rows, seed + hour, **how))
+
+    def days(self, number: int, seed: int, rows: int = 60, **how: Any) -> None:
+        for hour, wobble in enumerate(wobbles(number, seed)):
+            self.hour(shop(rows, seed + hour, wobble=float(wobble), **how))
+
+    def verdict(self) -> Any:
+        return json.loads(self.monitor.verdict("shop"))
+
+    def drifting(self) -> list[str]:
+        return [each["feature"] for each in self.verdict()["features"] if each["drifting"]]
+
+
+@pytest.fixture
+def log(monitor: DriftMonitor) -> Log:
+    return Log(monitor)
+
+
+def city_of(profile: Profile) -> tuple[Feature, CategoryGrid]:
+    feature = next(each for each in profile.features if each.name == "city")
+    assert isinstance(feature.grid, CategoryGrid)
+    return feature, feature.grid
+
+
+def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
+    log: Log, monitor: DriftMonitor, independent: Profile
+) -> None:
+    monitor.register(independent)
+    log.hours(6, 500, seed=10)
+    found = monitor.from_live("shop", START + 2 * HOUR, START + 5 * HOUR)
+    assert found.rows == 1_500
+    assert monitor.from_live("shop", START + 90_000).rows == 2_500  # the hour under way then is left out
+    amounts = pl.concat([shop(500, 10 + hour) for hour in (2, 3, 4)])
+    counted = Profile.fit(amounts, model="shop").features
+    member = [sum(each.counts) for each in found.features if each.name == "member"]
+    assert member == [sum(counted[-1].counts)]
+    assert found.features[0].counts != independent.features[0].counts
+    assert [each.grid for each in found.features if each.kind == "numeric"] == [
+        each.grid for each in independent.features if each.kind == "numeric"
+    ]
+
+
+def test_it_is_not_registered_and_survives_a_round_trip(log: Log, monitor: DriftMonitor, independent: Profile) -> None:
+    monitor.register(independent)
+    log.hours(3, 500, seed=10)
+    found = monitor.from_live("shop", START)
+    assert Profile.loads(found.dumps()) == found
+    assert found.digest != independent.digest
+    assert monitor.record("shop").digest == independent.digest
+    assert (found.independent, found.calibration) == (True, None)
+
+
+@pytest.mark.parametrize("since", [START, START + 30 * DAY])
+def test_too_few_rows_are_refused(log: Log, monitor: DriftMonitor, independent: Profile, since: int) -> None:
+    monitor.register(independent)
+    log.hours(1, LEAST_ROWS - 1, seed=10)
+    with pytest.raises(InputError, match=r"since: expected a time since which there are 1,000 rows, got \d+"):
+        monitor.from_live("shop", since)
+
+
+def test_before_the_first_pane_there_is_nothing_to_make_one_of(monitor: DriftMonitor, independent: Profile) -> None:
+    monitor.register(independent)
+    with pytest.raises(InputError, match="got 0 rows that are closed"):
+        monitor.from_live("shop", START)
+
+
+def test_as_many_unseen_categories_as_came_may_come_again(
+    log: Log, monitor: DriftMonitor, independent: Profile
+) -> None:
+    monitor.register(independent)
+    log.hours(8, 500, seed=10)
+    feature, grid = city_of(monitor.from_live("shop", START))
+    counts = dict(zip(grid.labels, feature.counts, strict=True))
+    assert 150 < grid.once < 250
+    # as in a fitted profile: those are part of `other`, and nothing of the reference is unseen
+    assert (counts["other"], counts["unseen"], grid.boundary) == (grid.once, 0, 0)
+
+
+def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(
+    log: Log, monitor: DriftMonitor, independent: Profile
+) -> None:
+    monitor.register(independent)
+    log.hours(2, 2_000, seed=10)
+    assert log.drifting() == []
+    since = log.now
+    log.hours(4, 2_000, seed=20, shift=1.0, city="Genf")
+    assert {"income", "city"} <= set(log.drifting())
+    monitor.register(monitor.from_live("shop", since))
+    log.hours(12, 2_000, seed=30, shift=1.0, city="Genf")
+    assert (log.verdict()["state"], log.drifting()) == ("ok", [])
+    assert monitor.incidents("shop") == []
+    log.hours(4, 2_000, seed=50)
+    assert {"income", "city"} <= set(log.drifting())
+
+
+def test_a_number_that_left_its_range_is_quiet_and_its_return_is_seen(
+    log: Log, monitor: DriftMonitor, independent: Profile
+) -> None:
+    monitor.register(independent)
+    log.hours(4, 2_000, seed=20, shift=100.0)
+    monitor.register(monitor.from_live("shop", START))
+    log.hours(6, 2_000, seed=30, shift=100.0)
+    assert log.drifting() == []
+    log.hours(3, 2_000, seed=40)
+    assert "income" in log.drifting()
+
+
+def test_days_of_live_traffic_calibrate_what_was_not(log: Log, monitor: DriftMonitor, uncalibrated: Profile) -> None:
+    monitor.register(uncalibrated)
+    log.days(16, seed=100)
+    assert log.verdict()["state"] == "calibrating"
+    found = monitor.from_live("shop", START)
+    assert found.calibration is not None
+    assert Judge(found).calibrated
+    assert Profile.loads(found.dumps()).calibration == found.calibration
+    monitor.register(found)
+    log.days(8, seed=1_000)
+    assert (log.verdict()["state"], monitor.incidents("shop")) == ("ok", [])
+    log.hours(24, 60, seed=3_000, shift=1.5)
+    assert "income" in log.drifting()
+
+
+def test_a_wave_of_new_categories_is_seen_by_a_calibration_that_knows_some(
+    log: Log, monitor: DriftMonitor, uncalibrated: Profile
+) -> None:
+    monitor.register(uncalibrated)
+    log.days(14, seed=100)
+    monitor.register(monitor.from_live("shop", START))
+    log.days(1, seed=1_000)
+    assert log.drifting() == []
+    log.days(1, seed=2_000, city="Genf")
+    assert "city" in log.drifting()
+
+
+def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, monitor: DriftMonitor, uncalibrated: Profile) -> None:
+    monitor.register(uncalibrated)
+    log.hours(11, 200, seed=10)
+    assert monitor.from_live("shop", START).calibration is None
+    log.hours(1, 200, seed=30)
+    found = monitor.from_live("shop", START)
+    assert found.calibration is not None
+    assert not Judge(found).calibrated
+
+
+def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: Profile) -> None:
+    part = next(part for feature, part in uncalibrated.slices() if feature.name == "city")
+    counts = np.concatenate([each.reference for each in uncalibrated.features]) // 100
+    assert counts[part].sum() > 0
+    fine = [Slice(START + 10_000 * step, 10_000, Summary(200, counts)) for step in range(2 * 360)]
+    rough = [Slice(START - HOUR * (20 - step), HOUR, Summary(200, counts)) for step in range(20)]
+    found = calibration_of(uncalibrated.features, [*rough, *fine], ModelSettings())
+    assert found is not None
+    assert (found.windows[0], found.lengths[0]) == (22, HOUR)
+
+
+def test_a_profile_made_of_one_that_was_made_so_expects_what_came_last(uncalibrated: Profile) -> None:
+    feature, grid = city_of(uncalibrated)
+    parts = [each.reference.copy() for each in uncalibrated.features]
+    slices = [Slice(START, HOUR, Summary(uncalibrated.rows, np.concatenate(parts)))]
+    once = profile_from_live(uncalibrated, slices, ModelSettings())
+    twice = profile_from_live(once, slices, ModelSettings())
+    assert twice == once
+    assert city_of(once)[1].once == 0  # all that came was known
+    assert city_of(once)[0].counts == feature.counts
+    assert grid.once > 0

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from driftmeter import why
+from driftmeter.detectors import Cause
+from driftmeter.drift import FeatureScores
+from driftmeter.settings import ModelSettings
+
+HOUR = 3_600_000
+SCORES = FeatureScores({}, 1.5e-9, 0.3123, 0.26, {}, 1000)
+
+
+def cause(what: str, value: float = 0.5, reference: float = 0.0) -> Cause:
+    return Cause(what, value, reference, 6 * HOUR, 12_345)
+
+
+CAUSES = {
+    ("mean", 0.5): "Values are 0.50 standard deviations higher than the reference, over 12,345 rows in 6 h.",
+    ("mean", -0.5): "Values are 0.50 standard deviations lower than the reference, over 12,345 rows in 6 h.",
+    ("spread", 0.5): "Values are more spread out than the reference's",
+    ("spread", -0.5): "Values are less spread out than the reference's",
+    ("skew", 0.5): "Values are skewed otherwise than the reference's",
+    ("skew", -0.5): "Values are skewed otherwise than the reference's",
+    ("tails", 0.5): "Values are of another shape than the reference's",
+    ("tails", -0.5): "Values are of another shape than the reference's",
+    ("bins", 7.25): "The distribution has another shape (7.2 times what chance gives), over",
+    ("stuck", 0.9): "One value has 90% of the rows, over 12,345 rows in 6 h; in no such window of the reference",
+    ("missing", 0.0512): "5.1 % of the rows against 0 % in the reference are missing, over 12,345 rows in 6 h.",
+    ("not finite", 0.5): "50.0 % of the rows against 0 % in the reference are not finite, over",
+    ("unseen", 0.5): "50.0 % of the rows against 0 % in the reference are in a category never seen before, over",
+    ("below", 0.5): "50.0 % of the rows against 0 % in the reference are below the reference's range, over",
+    ("above", 0.5): "50.0 % of the rows against 0 % in the reference are above the reference's range, over",
+    ("far below", 0.5): "50.0 % of the rows against 0 % in the reference are far below the reference's range, over",
+    ("far above", 0.5): "50.0 % of the rows against 0 % in the reference are far above the reference's range, over",
+    ("São Paulo", 0.5): "Category 'São Paulo' has 50.0 % of the rows against 0 % in the reference, over",
+}
+
+
+def is_one_sentence(text: str) -> bool:
+    """Say whether it begins as a sentence does, ends with a full stop, and has no other end of one within."""
+    return bool(re.fullmatch(r"[A-Z0-9].*\.", text)) and not re.search(r"[.!?] +[A-Z]|\.\.|\s{2}|\n", text)
+
+
+@pytest.mark.parametrize(("what", "value"), CAUSES)
+def test_each_cause_is_one_plain_sentence(what: str, value: float) -> None:
+    found = cause(what, value)
+    assert why.drifting(found).startswith(CAUSES[what, value])
+    for sentence in (why.drifting(found), why.pending(found), why.ok(True, found), why.ok(False, found)):
+        assert is_one_sentence(sentence), sentence
+
+
+@pytest.mark.parametrize(("what", "value"), CAUSES)
+def test_what_is_not_sure_yet_says_so_and_what_it_is(what: str, value: float) -> None:
+    found = cause(what, value)
+    assert why.pending(found) == f"Not sure enough yet: {why.finding(found)}."
+
+
+def test_what_has_moved_within_tolerance_says_both() -> None:
+    assert why.ok(True, cause("mean", 0.08)).startswith(
+        "It has moved for sure, by less than the tolerance: values are 0.08 standard deviations higher"
+    )
+    assert why.ok(False, cause("mean", 0.08)) == why.ok(False, None) == "Nothing beyond chance and tolerance."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        why.drifting(None),
+        why.pending(None),
+        why.ok(True, None),
+        why.ok(False, None),
+        why.latched(),
+        why.insufficient(None),
+        why.insufficient(1.2345),
+        why.CALIBRATING,
+        why.of_window("insufficient", SCORES, 150, ModelSettings()),
+        why.of_window("drifting", SCORES, 1500, ModelSettings()),
+        why.of_window("ok", SCORES, 1500, ModelSettings()),
+    ],
+)
+def test_what_has_no_cause_is_one_sentence_too(sentence: str) -> None:
+    assert is_one_sentence(sentence), sentence
+
+
+def test_too_little_to_judge_names_what_could_be_seen_by_now() -> None:
+    assert "more than 1.2 standard deviations" in why.insufficient(1.2345)
+    assert why.insufficient(None) == "Too few rows so far to judge anything."
+
+
+def test_without_a_calibration_it_says_how_to_make_one() -> None:
+    assert "--time COLUMN" in why.UNCALIBRATED
+    assert "--independent" in why.UNCALIBRATED
+
+
+def test_a_window_by_itself_names_its_size_and_its_chance() -> None:
+    assert why.of_window("insufficient", SCORES, 150, ModelSettings()) == (
+        "150 rows are too few to judge; 200 are needed."
+    )
+    assert why.of_window("drifting", SCORES, 1500, ModelSettings()) == (
+        "The window differs beyond chance and tolerance: effect 0.31, p-value 1.5e-09."
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (500, "0.5 s"),
+        (119_999, "120 s"),
+        (120_000, "2 min"),
+        (2 * HOUR, "2 h"),
+        (47 * HOUR, "47 h"),
+        (60 * HOUR, "2.5 days"),
+    ],
+)
+def test_a_length_of_time_is_written_in_the_unit_that_suits_it(length: int, text: str) -> None:
+    assert why.span(length) == text
