@@ -137,7 +137,7 @@ def test_an_error_is_one_line_and_exit_code_2(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing option '--model'"),
+        ([], "Give DATA and --model"),
         (["--model", "m", "--time", "bestellt", "--independent"], "exclude each other"),
         (["--model", "m", "--numeric", "plz", "--categorical", "plz"], "cannot be both"),
         (["--model", "m", "--bins", "1"], "1 is not in the range"),

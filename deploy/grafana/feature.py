@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from board import LEAST_P_VALUE, board, models_variable, variable
-from panels import GREEN, RED, SEVERITY, number, query, states, trend
+from panels import ALARM, GREEN, RED, SEVERITY, number, query, states, trend
 
 MODEL = '{model="$model"}'
 FEATURE = '{model="$model", feature="$feature"}'
@@ -15,6 +15,7 @@ def feature() -> dashboard.Dashboard:
     """Return "Feature": what each test says of one feature, over time."""
     drifting = f"max by (model, feature) (driftmeter_feature_drifting{FEATURE})"
     effect = f"max by (model, feature) (driftmeter_feature_effect{FEATURE})"
+    evidence = f"max by (model, feature) (driftmeter_feature_evidence{FEATURE})"
     p_value = f"min by (model, feature, test) (driftmeter_feature_p_value{FEATURE})"
     return (
         board("feature", "Drift of a feature", "What each test says of one feature, over time.")
@@ -50,6 +51,16 @@ def feature() -> dashboard.Dashboard:
                 legend="{{feature}}",
                 unit="sci",
                 width=8,
+            )
+        )
+        .with_panel(
+            trend(
+                "Evidence",
+                query(evidence, "{{feature}}"),
+                about="Log10 of how far past the alarm threshold the strongest window is: from 0 on it alarms.",
+                steps=ALARM,
+                least=None,
+                width=24,
             )
         )
         .with_panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from board import LEAST_P_VALUE, MODELS, board, models_variable
-from panels import GREEN, RED, SEVERITY, YELLOW, feature_table, number, query, states, trend
+from panels import ALARM, GREEN, RED, SEVERITY, YELLOW, feature_table, number, query, states, trend
 
 
 def overview() -> dashboard.Dashboard:
@@ -14,6 +14,7 @@ def overview() -> dashboard.Dashboard:
     incident = f"max by (model) (driftmeter_incident_open{MODELS})"
     by_feature = f"max by (model, feature) (driftmeter_feature_drifting{MODELS})"
     effect = f"max by (model, feature) (driftmeter_feature_effect{MODELS})"
+    evidence = f"max by (model, feature) (driftmeter_feature_evidence{MODELS})"
     p_value = f"min by (model, feature) (driftmeter_feature_p_value{MODELS})"
     return (
         board("overview", "Drift overview", "Is the data still what the model was trained on?")
@@ -110,6 +111,15 @@ def overview() -> dashboard.Dashboard:
                 "Features drifting",
                 query(drifting, "{{model}}"),
                 about="How many features drift.",
+            )
+        )
+        .with_panel(
+            trend(
+                "Evidence by feature",
+                query(f"topk(12, {evidence})", "{{model}} {{feature}}"),
+                about="The strongest; log10 of how far past the alarm threshold: from 0 on a feature alarms.",
+                steps=ALARM,
+                least=None,
             )
         )
         .with_panel(

@@ -190,6 +190,7 @@ def feature_table(
 
 
 SEVERITY: Sequence[tuple[float | None, str]] = ((None, GREEN), (0.1, YELLOW), (0.25, RED))
+ALARM: Sequence[tuple[float | None, str]] = ((None, GREEN), (-1, YELLOW), (0, RED))
 """Where an effect becomes minor, and where major."""
 
 

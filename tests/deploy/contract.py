@@ -44,9 +44,6 @@ RARE = {
     "driftmeter_sdk_rows_dropped_total",
 }
 
-# Until a sequential detector runs, no feature has an evidence to show.
-NOT_YET_SHOWN = {"driftmeter_feature_evidence"}
-
 KNOWN = {*VERDICT, *METRIC_SERVER, *MODEL_SERVER}
 LABELS = {
     "model": "flights",

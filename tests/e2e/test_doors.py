@@ -135,9 +135,8 @@ def table_of(rows: list[dict[str, Any]], times: list[int] | None = None) -> pa.T
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return Profile.fit(
-        table_of(make_rows(0, 10_000)), model="m", kinds={"branch": "categorical", "rate": "categorical"}
-    )
+    kinds = {"branch": "categorical", "rate": "categorical"}
+    return Profile.fit(table_of(make_rows(0, 10_000)), model="m", kinds=kinds, independent=True)
 
 
 @pytest.fixture(scope="module")
