@@ -28,8 +28,8 @@ COLOURS = {"DWS": BLUE, "e-SR": "#5f3dc4", "KS-1000 at .05": RED, "KS-1000 at th
 LABELS = {
     "DWS": "DWS (default)",
     "e-SR": "e-SR (strict)",
-    "KS-1000 at .05": "KS, 1,000 rows, 5 %: 1,500 false alarms in a million rows",
-    "KS-1000 at the budget": "KS, 1,000 rows, same budget",
+    "KS-1000 at .05": "KS-1000 at 5 %: 1,500 false alarms per million",
+    "KS-1000 at the budget": "KS-1000 at the same budget",
 }
 SHIFTS = {"mean +.1σ": 0.1, "mean +.25σ": 0.25, "mean +.5σ": 0.5, "mean +1σ": 1.0}
 
@@ -42,7 +42,7 @@ def delay(lines: Iterable[str]) -> str:
         if each.get("question") == "delay" and each["scenario"] in SHIFTS and each["detector"] in COLOURS:
             late = each["late"] if each["late"] is not None and np.isfinite(each["late"]) else 1e5
             found.setdefault(each["detector"], []).append((SHIFTS[each["scenario"]], each["median"], late))
-    parts = [_head(760, 400, "A small shift takes rows; a budget costs hardly more of them")]
+    parts = [_head(760, 400, "Large shifts are found sooner, small ones for a budget of false alarms")]
 
     def x(shift: float) -> float:
         return 70 + 400 * (log10(shift) + 1)
@@ -57,7 +57,7 @@ def delay(lines: Iterable[str]) -> str:
     parts.append(_text(270, 394, "shift of the mean", "middle"))
     parts.append(_text(70, 44, "rows until found: median, and the slowest tenth"))
     # the names stand beside the left ends, kept apart
-    places = sorted((y(min(points)[1]), name) for name, points in found.items())
+    places = sorted((y(max(points)[1]), name) for name, points in found.items())
     previous = 0.0
     for _, name in places:
         colour, points = COLOURS[name], sorted(found[name])
