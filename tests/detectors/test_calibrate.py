@@ -1,0 +1,111 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from driftmeter.binning import Binner
+from driftmeter.detectors.calibrate import clusters_of_categories, clusters_of_numbers
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.judging import Judge
+from driftmeter.panes import HOUR, Slice, Window
+from driftmeter.profile import Profile
+from driftmeter.rows import Reader
+
+START = 1_704_067_200_000
+ROWS = 50
+"""An hour."""
+
+
+def traffic(values: np.ndarray, hours: int, first: int = 0) -> pl.DataFrame:
+    times = np.repeat(np.arange(first, first + hours), ROWS) * HOUR + np.tile(np.arange(ROWS) * 60_000, hours)
+    return pl.DataFrame({"x": values, "at": pl.Series(times + START).cast(pl.Datetime("ms"))})
+
+
+def weather(hours: int, seed: int) -> np.ndarray:
+    """Return values whose rows of an hour are nearly alike, and whose hours follow each other slowly."""
+    chance = np.random.default_rng(seed)
+    level = np.zeros(hours)
+    for hour in range(1, hours):
+        level[hour] = 0.9 * level[hour - 1] + chance.normal(scale=np.sqrt(1 - 0.81))
+    return np.repeat(level, ROWS) + 0.2 * chance.normal(size=hours * ROWS)
+
+
+def calibration_of(frame: pl.DataFrame, **how: bool):
+    return Profile.fit(frame, model="m", time="at", **how).calibration
+
+
+def test_independent_rows_vary_as_chance_has_it():
+    found = calibration_of(traffic(np.random.default_rng(1).normal(size=1000 * ROWS), 1000))
+    assert found.lengths[0] == HOUR
+    assert found.windows[:2] == (999, 499)  # the last hour is not over
+    # the upper end of the variance's interval adds a few per cent of 1/n
+    assert found.scores[:, 0].max(axis=1) == pytest.approx(0, abs=0.005)
+
+
+def test_rows_that_come_in_equal_twenties_count_as_one():
+    chance = np.random.default_rng(2)
+    values = np.repeat(chance.normal(size=1000 * ROWS // 25), 25)
+    found = calibration_of(traffic(values, 1000))
+    # two different values an hour: the variance of a mean is 1/2, of which 1/50 is chance's share
+    assert found.scores[0, 0, 0] == pytest.approx(1 / 2 - 1 / 50, rel=0.15)
+
+
+def test_a_series_that_follows_itself_alarms_only_where_it_counts_as_independent():
+    hours = 2000
+    reference, live = traffic(weather(hours, 3), hours), weather(600, 4)
+    opened = []
+    for how in ({"time": "at"}, {"independent": True, "exclude": ["at"]}):
+        profile = Profile.fit(reference, model="m", **how)
+        judge, state, count = Judge(profile), None, 0
+        reader, binner = Reader(profile), Binner(profile)
+        state = judge.start()
+        for hour in range(600):
+            frame = as_frame(pl.DataFrame({"x": live[hour * ROWS : (hour + 1) * ROWS]}))
+            rows, _, _ = reader.read_columns(columns_of(frame, reader.names))
+            state, step = judge.step(state, Slice(START + hour * HOUR, HOUR, binner.observe(rows)))
+            count += len(step.opened)
+        opened.append(count)
+        newest = Slice(START, HOUR, binner.observe(rows))
+        assert judge.verdict(state, Window(0, HOUR, 1, newest.summary)).features[0].evidence is not None
+    assert opened[0] == 0
+    assert opened[1] > 0
+
+
+def test_too_short_a_reference_gives_no_calibration():
+    assert calibration_of(traffic(np.random.default_rng(5).normal(size=11 * ROWS), 11)) is None
+    assert calibration_of(traffic(np.random.default_rng(5).normal(size=13 * ROWS), 13)).windows == (12,)
+
+
+def test_the_order_of_rows_does_not_matter():
+    frame = traffic(weather(100, 6), 100)
+    assert calibration_of(frame) == calibration_of(frame.sample(fraction=1, shuffle=True, seed=7))
+
+
+def test_by_hour_each_hour_is_compared_with_itself():
+    chance = np.random.default_rng(8)
+    hours = 40 * 24
+    values = np.repeat(np.sin(np.arange(hours) % 24 / 24 * 2 * np.pi), ROWS) + chance.normal(size=hours * ROWS)
+    plain, by_hour = calibration_of(traffic(values, hours)), calibration_of(traffic(values, hours), by_hour=True)
+    assert plain.scores[0, 0, 0] > 0.2
+    assert by_hour.scores[0, 0, 0] < 0.02
+    assert plain.hours.shape[0] == 0
+    assert by_hour.hours[:, 0, 0].max() > 0.5
+
+
+def test_a_score_that_the_hour_explains_is_compared_with_all_hours():
+    values = np.repeat(np.arange(40 * 24) % 24, ROWS).astype(float)
+    assert not calibration_of(traffic(values, 40 * 24), by_hour=True).hours[:, 0, 0].any()
+
+
+def test_records_are_the_rows_of_one_day_beyond_those_of_all_others():
+    days = np.repeat([0, 1, 2], 40)
+    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(-3, 1, 40), np.linspace(0.5, 2, 40)])
+    found = clusters_of_numbers(values, days)
+    assert found["above"] == ((values > 1).sum(), (values > 1).sum())
+    assert found["below"] == ((values < 0).sum(), (values < 0).sum())
+    assert clusters_of_numbers(values[:30], days[:30]) == {}
+
+
+def test_categories_of_one_day_come_in_clusters():
+    codes = np.array([0, 0, 0, 1, 2, 2, -1])
+    days = np.array([0, 1, 1, 1, 0, 0, 1])
+    assert clusters_of_categories(codes, days) == {"unseen": (3.0, 5 / 3)}

@@ -1,0 +1,112 @@
+"""`driftmeter explain` and `driftmeter profile --from-live`, against a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from driftmeter.cli.app import app
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import Timing, Totals
+from driftmeter.profile import Profile
+from driftmeter.store import open_store
+from driftmeter.store.protocol import AddRows
+from metric_server import metric_server
+
+START = 1_700_000_000_000
+
+
+def orders(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
+    chance = np.random.default_rng(seed)
+    return pl.DataFrame({"amount": chance.normal(size=rows) + shift, "city": chance.choice(["a", "b"], rows)})
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[DriftMonitor, str]]:
+    """Serve a model whose amounts have drifted."""
+    store = open_store("memory://")
+    monitor = DriftMonitor(store, timing=Timing(10_000, 0))
+    monitor.register(Profile.fit(orders(10_000, 0), model="shop", independent=True))
+    compiled = monitor.compiled("shop")
+    for place in range(6):
+        frame = as_frame(orders(500, 1 + place, shift=1.0))
+        rows, _, _ = compiled.reader.read_columns(columns_of(frame, compiled.reader.names))
+        totals = Totals(500 * (place + 1), 500 * (place + 1))
+        time = START + 10_000 * place
+        parts = monitor.sort_rows(compiled, rows, time)
+        store.commit([AddRows("shop", compiled.profile.digest, "s", parts, totals, watermark=time + 10_000)])
+        monitor.advance("shop")
+    with metric_server(monitor) as url:
+        yield monitor, url
+    store.close()
+
+
+def run(url: str, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--url", url])
+
+
+def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[DriftMonitor, str]) -> None:
+    monitor, url = served
+    (incident,) = monitor.incidents("shop")
+    result = run(url, "explain", "shop", "amount")
+    assert result.exit_code == 0, result.output
+    assert "amount of shop: drifting, severity major, since 2023-11-14 22:13:20" in result.stdout
+    assert "standard deviations higher than the reference" in result.stdout
+    assert f"Incident {incident['id']} is open" in result.stdout
+    assert f"driftmeter acknowledge shop {incident['id']}" in result.stdout
+    assert "what moved most" in result.stdout
+
+
+def test_of_a_quiet_feature_it_says_what_could_have_been_seen(served: tuple[DriftMonitor, str]) -> None:
+    result = run(served[1], "explain", "shop", "city")
+    assert "city of shop: ok" in result.stdout
+    assert "standard deviations could be seen" in result.stdout
+    assert "acknowledge" not in result.stdout
+
+
+def test_as_json_it_prints_what_the_server_answers(served: tuple[DriftMonitor, str]) -> None:
+    found = json.loads(run(served[1], "explain", "shop", "amount", "--json").stdout)
+    assert found["state"] == "drifting"
+    assert max(each["evidence"] for each in found["findings"]) == found["evidence"]
+
+
+def test_an_unknown_feature_is_refused_with_near_names(served: tuple[DriftMonitor, str]) -> None:
+    result = run(served[1], "explain", "shop", "amonut")
+    assert (result.exit_code, "such as amount, got 'amonut'" in result.stderr) == (2, True)
+
+
+def test_the_next_profile_is_made_from_live_traffic_and_makes_it_quiet(
+    served: tuple[DriftMonitor, str], tmp_path: Path
+) -> None:
+    monitor, url = served
+    path = tmp_path / "next.json"
+    result = run(url, "profile", "--from-live", "shop", "--since", "2023-11-14T22:13:20Z", "-o", str(path), "--apply")
+    assert result.exit_code == 0, result.output
+    made = Profile.load(path)
+    assert (made.rows, made.independent) == (3000, True)
+    assert "rows count as independent" in result.stdout
+    assert monitor.store.model("shop").digest == made.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--from-live", "shop"], "--since"),
+        (["--from-live", "shop", "--since", "1h", "--bins", "3"], "--bins is for DATA"),
+        (["--from-live", "shop", "--since", "1h"], "rows"),
+        (["--since", "1h"], "Give DATA and --model"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    served: tuple[DriftMonitor, str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = run(served[1], "profile", *arguments, "-o", str(tmp_path / "p.json"))
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert not (tmp_path / "p.json").exists()

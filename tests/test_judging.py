@@ -1,0 +1,241 @@
+"""Judging: from closed slices to alarms, incidents and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftmeter.binning import Binner
+from driftmeter.errors import StoreError
+from driftmeter.frames import as_frame, columns_of
+from driftmeter.judging import Judge, JudgeState, Step, incidents_in
+from driftmeter.panes import DAY, HOUR, Slice, Window
+from driftmeter.profile import Profile
+from driftmeter.rows import Reader
+from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.store.protocol import Expectation
+from driftmeter.summary import Summary
+from driftmeter.verdict import Verdict
+
+START = 1_700_006_400_000  # midnight
+PANE = 10_000
+ROWS = 500
+
+
+def orders(rows: int, seed: int, *, shift: float = 0.0, lost: float = 0.0) -> pl.DataFrame:
+    chance = np.random.default_rng(seed)
+    amount = chance.normal(size=rows) + shift
+    amount[chance.random(rows) < lost] = np.nan
+    return pl.DataFrame({"amount": amount, "weight": chance.normal(size=rows), "city": chance.choice(["a", "b"], rows)})
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return Profile.fit(orders(10_000, 99), model="shop", independent=True)
+
+
+def summary_of(profile: Profile, frame: pl.DataFrame) -> Summary:
+    reader = Reader(profile)
+    rows, _, _ = reader.read_columns(columns_of(as_frame(frame), reader.names))
+    return Binner(profile).observe(rows)
+
+
+def slices(
+    profile: Profile,
+    number: int,
+    *,
+    first: int = 0,
+    shift: float = 0.0,
+    lost: float = 0.0,
+    rows: int = ROWS,
+    length: int = PANE,
+) -> list[Slice]:
+    """Return consecutive slices, the first of them the `first` one from the start."""
+    return [
+        Slice(START + length * place, length, summary_of(profile, orders(rows, 1000 + place, shift=shift, lost=lost)))
+        for place in range(first, first + number)
+    ]
+
+
+def follow(
+    judge: Judge, given: Sequence[Slice], state: JudgeState | None = None, expected: Sequence[Expectation] = ()
+) -> tuple[JudgeState, list[Step]]:
+    state = state or judge.start()
+    steps = []
+    for each in given:
+        state, step = judge.step(state, each, expected)
+        steps.append(step)
+    return state, steps
+
+
+def verdict_of(judge: Judge, state: JudgeState, newest: Slice) -> Verdict:
+    return judge.verdict(state, Window(newest.start, newest.end, 1, newest.summary))
+
+
+def state_of(verdict: Verdict, feature: str = "amount") -> tuple[str, str]:
+    (found,) = (each for each in verdict.features if each.feature == feature)
+    return found.state, found.why
+
+
+def test_nothing_alarms_where_nothing_changes(profile: Profile) -> None:
+    judge, given = Judge(profile), slices(profile, 30)
+    state, steps = follow(judge, given)
+    verdict = verdict_of(judge, state, given[-1])
+    assert not any(step.alarms for step in steps)
+    assert (verdict.state, verdict.incidents, verdict.last_drift) == ("ok", (), None)
+    assert state_of(verdict) == ("ok", "Nothing beyond chance and tolerance.")
+
+
+def test_a_feature_that_drifts_opens_one_incident_that_says_why(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [*slices(profile, 5), *slices(profile, 5, first=5, shift=1.0)]
+    state, steps = follow(judge, given)
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert [(each.feature, each.since) for each in alarms] == [("amount", given[5].start)]
+    assert alarms[0].evidence >= 0
+    assert "standard deviations higher" in alarms[0].why
+    assert [len(step.opened) for step in steps] == [0] * 5 + [1] + [0] * 4
+    verdict = verdict_of(judge, state, given[-1]).to_json()
+    assert (verdict["state"], verdict["features_drifting"], verdict["incidents_open"]) == ("drifting", 1, 1)
+    assert verdict["incident"]["features"][0]["severity"] == "major"
+
+
+def test_a_feature_whose_values_get_lost_is_told_by_its_share(profile: Profile) -> None:
+    judge, given = Judge(profile), slices(profile, 6, lost=0.1)
+    state, _ = follow(judge, given)
+    state_, why = state_of(verdict_of(judge, state, given[-1]))
+    assert state_ == "drifting"
+    assert "are missing" in why
+
+
+def test_before_enough_rows_the_smallest_shift_is_told(profile: Profile) -> None:
+    judge, given = Judge(profile), slices(profile, 1, rows=20, length=HOUR)
+    assert state_of(judge.before_first()) == ("insufficient", "Too few rows so far to judge anything.")
+    state, _ = follow(judge, given)
+    verdict = verdict_of(judge, state, given[-1])
+    (amount,) = (each for each in verdict.features if each.feature == "amount")
+    assert amount.state == "insufficient"
+    assert amount.smallest_shift is not None
+    assert amount.smallest_shift > 1
+    assert f"{amount.smallest_shift:.2g} standard deviations" in amount.why
+
+
+def test_without_an_order_of_time_scores_are_shown_and_nothing_pages(profile: Profile) -> None:
+    judge = Judge(replace(profile, independent=False))
+    given = slices(profile, 5, shift=3.0)
+    state, steps = follow(judge, given)
+    verdict = verdict_of(judge, state, given[-1])
+    assert not any(step.alarms for step in steps)
+    assert verdict.state == "uncalibrated"
+    assert verdict.features[0].evidence is None
+    assert verdict.features[0].scores.effect > 1
+
+
+def test_a_reference_of_two_days_shows_evidence_and_does_not_page() -> None:
+    times = pl.Series("at", START - 2 * DAY + np.arange(10_000) * 17_000).cast(pl.Datetime("ms"))
+    short = Profile.fit(orders(10_000, 99).with_columns(times), model="shop", time="at")
+    judge, given = Judge(short), slices(short, 30, shift=3.0, length=HOUR)
+    state, steps = follow(judge, given)
+    verdict = verdict_of(judge, state, given[-1])
+    assert short.calibration is not None
+    assert not any(step.alarms for step in steps)
+    assert verdict.state == "calibrating"
+    assert verdict.features[0].evidence is not None
+    assert verdict.features[0].evidence >= 0
+
+
+def test_a_shift_inside_the_tolerance_is_none_and_is_said(profile: Profile) -> None:
+    judge = Judge(profile, ModelSettings(features={"amount": FeatureSettings(tolerance=0.5)}))
+    given = slices(profile, 10, shift=0.4)
+    state, steps = follow(judge, given)
+    assert not any(step.alarms for step in steps)
+    found, why = state_of(verdict_of(judge, state, given[-1]))
+    assert found == "ok"
+    assert "less than the tolerance" in why
+
+
+def test_a_feature_that_does_not_page_is_judged_and_shown(profile: Profile) -> None:
+    judge = Judge(profile, ModelSettings(features={"amount": FeatureSettings(pages=False)}))
+    given = slices(profile, 5, shift=1.0)
+    state, steps = follow(judge, given)
+    assert not any(step.opened for step in steps)
+    assert state_of(verdict_of(judge, state, given[-1]))[0] == "drifting"
+
+
+@pytest.mark.parametrize("feature", ["amount", None])
+def test_what_is_expected_neither_pages_nor_is_held_against_what_comes_after(
+    profile: Profile, feature: str | None
+) -> None:
+    judge = Judge(profile)
+    expected = [Expectation(feature, START, START + 10 * PANE)]
+    drifting, calm = slices(profile, 10, shift=1.0), slices(profile, 20, first=10)
+    state, steps = follow(judge, drifting, expected=expected)
+    verdict = verdict_of(judge, state, drifting[-1])
+    (amount,) = (each for each in verdict.features if each.feature == "amount")
+    assert (amount.state, amount.expected_until) == ("drifting", START + 10 * PANE)
+    state, more = follow(judge, calm, state, expected)
+    assert not any(step.opened for step in steps + more)
+    assert state_of(verdict_of(judge, state, calm[-1]))[0] == "ok"
+
+
+def test_an_incident_closes_a_day_after_its_last_flag_and_its_windows_begin_anew(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [*slices(profile, 3, shift=2.0, length=HOUR), *slices(profile, 40, first=3, length=HOUR)]
+    state, steps = follow(judge, given)
+    (closed,) = (incident for step in steps for incident in step.closed)
+    assert closed.closed is not None
+    assert DAY <= closed.closed - given[2].end <= 2 * DAY
+    assert state.open_incidents == ()
+    reading = judge.detector.standing(state.detector) if judge.detector else None
+    assert reading is not None
+    assert reading.strongest[0] < 0
+
+
+def test_time_without_rows_is_no_sign_that_a_fault_is_over(profile: Profile) -> None:
+    judge = Judge(profile)
+    before = slices(profile, 3, shift=2.0, length=HOUR)
+    after = slices(profile, 3, first=100, shift=2.0, length=HOUR)
+    state, steps = follow(judge, [*before, *after])
+    assert [len(step.opened) for step in steps] == [1, 0, 0, 0, 0, 0]
+    assert len(state.open_incidents) == 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.sets(st.integers(1, 11)), strict=st.booleans())
+def test_a_state_that_was_kept_goes_on_as_if_it_had_not_been(profile: Profile, cuts: set[int], strict: bool) -> None:
+    judge = Judge(profile, ModelSettings(guarantee="strict" if strict else "measured"))
+    given = [*slices(profile, 6), *slices(profile, 6, first=6, shift=0.8)]
+    whole, steps = follow(judge, given)
+    state, more = judge.start(), []
+    for place, each in enumerate(given):
+        if place in cuts:
+            state = Judge(profile, judge.settings).loads(judge.dumps(state))
+        state, step = judge.step(state, each)
+        more.append(step)
+    assert judge.dumps(state) == judge.dumps(whole)
+    assert more == steps
+    assert verdict_of(judge, state, given[-1]).dumps() == verdict_of(judge, whole, given[-1]).dumps()
+
+
+def test_the_state_of_another_detector_keeps_its_incidents(profile: Profile) -> None:
+    judge = Judge(profile)
+    state, _ = follow(judge, slices(profile, 5, shift=1.0))
+    strict = Judge(profile, ModelSettings(guarantee="strict"))
+    after = strict.loads(judge.dumps(state))
+    assert after.incidents == state.incidents
+    assert strict.detector is not None
+    assert strict.detector.standing(after.detector) is None
+
+
+def test_bytes_that_are_no_state_are_refused(profile: Profile) -> None:
+    judge = Judge(profile)
+    with pytest.raises(StoreError, match="cannot be read"):
+        judge.loads(b"\x05\0\0\0{}")
+    assert judge.dumps(judge.loads(b"")) == judge.dumps(judge.start())
+    assert incidents_in(b"") == ()
