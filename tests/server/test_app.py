@@ -22,6 +22,7 @@ ROUTES = {
     ("delete", "/v1/models/{model}"),
     ("put", "/v1/models/{model}/profile"),
     ("get", "/v1/models/{model}/profile"),
+    ("get", "/v1/models/{model}/profile/from-live"),
     ("post", "/v1/models/{model}/rows"),
     ("put", "/v1/models/{model}/panes/{start_ms}/{source}"),
     ("get", "/v1/models/{model}/verdict"),
