@@ -8,30 +8,26 @@ over all windows, tests and features at most one false alarm is expected per bud
 
 from __future__ import annotations
 
-import json
-import struct
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log2
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincc, log_ndtr, ndtri, stdtr
 from scipy.stats import ncx2
 
-from driftmeter.codec import decode_counts, encode_counts
+from driftmeter.detectors import windows
 from driftmeter.detectors.protocol import Cause, Mask, Reading
 from driftmeter.detectors.run import Run
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Excess, Variance
-from driftmeter.errors import CodecError, StoreError
+from driftmeter.detectors.windows import Best, Block, Found, State
 from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.types import Codes, Counts, Floats, Milliseconds
+from driftmeter.types import Counts, Floats, Milliseconds
 
 SPLIT = {"z": 0.5, "r": 0.25, "x": 0.25}
 """How the budget of a window is shared between the three ways of testing."""
@@ -52,90 +48,6 @@ _CERTAIN = 38.0
 """Beyond so many the chance is less than floats hold."""
 _LEAST = -300.0
 """log10 of the least chance told apart from none."""
-_FORMAT = struct.Struct("<4sII")
-"""Magic, checksum of the rest, length of the head, which is JSON; the parts it announces follow."""
-_MAGIC = b"DWS1"
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Consecutive panes added up: counts, rows, `length` in ms that held rows, `elapsed` in ms of event time.
-
-    `hours` are the rows by hour of the day (UTC) in which their pane began, (24,), or none where that does not matter.
-    """
-
-    counts: Counts
-    rows: int
-    length: Milliseconds
-    elapsed: Milliseconds
-    hours: Counts
-
-    def __add__(self, other: Block) -> Block:
-        """Add the panes of both."""
-        return Block(
-            self.counts + other.counts,
-            self.rows + other.rows,
-            self.length + other.length,
-            self.elapsed + other.elapsed,
-            self.hours + other.hours,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What the latest window of each level said, each (levels, features).
-
-    `cause` is a number of what was found, -1 where there is none; `value` and `reference` are as in `Cause`.
-    """
-
-    evidence: Floats
-    cause: npt.NDArray[np.int64]
-    value: Floats
-    reference: Floats
-    low: Floats
-    smallest: Floats
-    inside: Floats
-    rows: Floats
-    lengths: Floats
-
-    @classmethod
-    def nothing(cls, levels: int, features: int) -> Found:
-        """Return what is found before any window."""
-        shape = (levels, features)
-        return cls(
-            np.full(shape, -np.inf), np.full(shape, -1, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(shape),
-            np.full(shape, np.inf), np.zeros(shape), np.zeros(shape), np.zeros(shape),
-        )  # fmt: skip
-
-    def without(self, features: Mask) -> Found:
-        """Return this as if nothing had been found of some features."""
-        levels, number = self.evidence.shape
-        empty = Found.nothing(levels, number)
-        return self._map(lambda mine, its: np.where(features, its, mine), empty)
-
-    def resized(self, levels: int) -> Found:
-        """Return a copy with so many levels, which may be written to."""
-        more = Found.nothing(max(0, levels - len(self.evidence)), self.evidence.shape[1])
-        return self._map(lambda mine, its: np.concatenate([mine[:levels], its]), more)
-
-    def _map(self, change, other: Found) -> Found:  # type: ignore[no-untyped-def]  # over arrays of two types
-        return Found(**{name: change(getattr(self, name), getattr(other, name)) for name in Found.__annotations__})
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """A position in the stream: the panes so far, the run that is not yet a pane, a block per level, what was found.
-
-    `since` (features,) is the number of the pane from which on a feature's windows count.
-    """
-
-    panes: int
-    held: Milliseconds
-    last: Milliseconds
-    run: Run | None
-    blocks: tuple[Block | None, ...]
-    since: npt.NDArray[np.int64]
-    found: Found
 
 
 class DWS:
@@ -268,14 +180,14 @@ class DWS:
 
     # --- one window
 
-    def _judge(self, window: Block, stride: Milliseconds, levels: int) -> _Best:
+    def _judge(self, window: Block, stride: Milliseconds, levels: int) -> Best:
         """Test every feature in one window."""
         tables = self.tables
         features = len(tables.features)
         alpha = stride / (levels * HEADROOM * self.settings.budget * features)
         excess = self.variance.at(window.length)
         counts = window.counts.astype(np.float64)
-        best = _Best(features, window.rows, window.length)
+        best = Best(features, window.rows, window.length)
         expected = np.tensordot(window.hours / window.rows, self.variance.hours, axes=1)
         self._scores(best, counts, window.rows, expected, excess, alpha)
         self._rare_bins(best, counts, window.rows, excess, alpha)
@@ -284,7 +196,7 @@ class DWS:
             self._stuck(best, window, excess, alpha, dependent)
         return best
 
-    def _scores(self, best: _Best, counts: Floats, rows: int, expected: Floats, excess: Excess, alpha: float) -> None:
+    def _scores(self, best: Best, counts: Floats, rows: int, expected: Floats, excess: Excess, alpha: float) -> None:
         tables = self.tables
         mean = tables.means(counts, rows) - expected
         n = 1 / (1 / rows + excess.scores)
@@ -324,7 +236,7 @@ class DWS:
         moved = np.logical_or.reduce((size > critical[:, None] * deviation) & tables.scored, axis=1)
         best.inside = moved.astype(np.float64)
 
-    def _rare_bins(self, best: _Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> None:
+    def _rare_bins(self, best: Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> None:
         tables, owner = self.tables, self.tables.rare_owner
         seen = counts[tables.rare]
         share = self._rare_share
@@ -376,7 +288,7 @@ class DWS:
         found: Floats = _log10(betainc(more[chosen], (expected + self._rare_tolerance * mass + 1)[chosen], q[chosen]))
         return found
 
-    def _pooled(self, best: _Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> Mask:
+    def _pooled(self, best: Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> Mask:
         """Test the pooled groups; return which features' rows are too dependent for that."""
         tables, owner = self.tables, self.tables.group_owner
         effect = 1 + rows * self._averaged(excess.groups)
@@ -420,7 +332,7 @@ class DWS:
         owner, features = self.tables.group_owner, len(self.tables.features)
         return np.bincount(owner, self._group_weight * of_groups, features).astype(np.float64)
 
-    def _stuck(self, best: _Best, window: Block, excess: Excess, alpha: float, dependent: Mask) -> None:
+    def _stuck(self, best: Best, window: Block, excess: Excess, alpha: float, dependent: Mask) -> None:
         """Look for one value that took a dependent feature over; it has the budget that Pearson's statistic leaves."""
         mean, deviation, kurtosis, largest = excess.stuck.T
         chosen = dependent & (deviation > 0)
@@ -440,97 +352,11 @@ class DWS:
 
     def dumps(self, state: State) -> bytes:
         """Serialise; equal states give equal bytes."""
-        head = {
-            "panes": state.panes,
-            "held": state.held,
-            "last": state.last,
-            "levels": len(state.found.evidence),
-            "features": len(state.since),
-            "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
-            "blocks": [
-                None if each is None else [each.rows, each.length, each.elapsed, each.hours.tolist()]
-                for each in state.blocks
-            ],
-        }
-        parts = [] if state.run is None else [encode_counts(state.run.counts)]
-        parts += [encode_counts(each.counts) for each in state.blocks if each is not None]
-        parts.append(state.since.astype("<i8").tobytes())
-        parts += [_bytes(getattr(state.found, name)) for name in Found.__annotations__]
-        text = json.dumps({**head, "parts": [len(part) for part in parts]}, separators=(",", ":")).encode()
-        rest = text + b"".join(parts)
-        return _FORMAT.pack(_MAGIC, zlib.crc32(rest), len(text)) + rest
+        return windows.dump(state)
 
     def loads(self, data: bytes) -> State:
         """Read what `dumps` wrote; raises StoreError on anything else."""
-        try:
-            magic, checksum, length = _FORMAT.unpack_from(data)
-            if magic != _MAGIC:
-                raise ValueError(f"expected {_MAGIC!r}, got {magic!r}")
-            if zlib.crc32(data[_FORMAT.size :]) != checksum:
-                raise ValueError("the checksum is wrong")
-            head = json.loads(data[_FORMAT.size : _FORMAT.size + length])
-            place, parts = _FORMAT.size + length, []
-            for size in head["parts"]:
-                parts.append(data[place : place + size])
-                place += size
-            return self._state(head, parts)
-        except (struct.error, KeyError, TypeError, ValueError, StopIteration, zlib.error, CodecError) as error:
-            raise StoreError(f"the detector's state cannot be read: {error}") from error
-
-    def _state(self, head: dict[str, Any], parts: list[bytes]) -> State:
-        bins, features, levels = self.profile.bins, len(self.profile.features), head["levels"]
-        if head["features"] != features:
-            raise ValueError(f"expected {features} features, got {head['features']}")
-        waiting = iter(parts)
-        run: Run | None = None
-        if head["run"] is not None:
-            start, end, length, rows = head["run"]
-            run = Run(start, end, length, rows, decode_counts(next(waiting), bins))
-        blocks = tuple(
-            None if each is None else _block(decode_counts(next(waiting), bins), *each) for each in head["blocks"]
-        )
-        since = np.frombuffer(next(waiting), "<i8").astype(np.int64)
-        arrays = {
-            name: np.frombuffer(zlib.decompress(next(waiting)), "<i8" if name == "cause" else "<f8").reshape(
-                levels, features
-            )
-            for name in Found.__annotations__
-        }
-        return State(head["panes"], head["held"], head["last"], run, blocks, since, Found(**arrays))
-
-
-def _block(counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, hours: list[int]) -> Block:
-    return Block(counts, rows, length, elapsed, np.array(hours, dtype=np.int64))
-
-
-class _Best:
-    """The strongest finding of each feature in one window, while its tests are made."""
-
-    def __init__(self, features: int, rows: int, length: Milliseconds) -> None:
-        self._rows, self._length = rows, length
-        self.evidence: Floats = np.full(features, -np.inf)
-        self.cause: npt.NDArray[np.int64] = np.full(features, -1, np.int64)
-        self.value: Floats = np.zeros(features)
-        self.reference: Floats = np.zeros(features)
-        self.low: Floats = np.zeros(features)
-        self.smallest: Floats = np.full(features, np.inf)
-        self.inside: Floats = np.zeros(features)
-
-    def write(self, found: Found, level: int, chosen: Mask) -> None:
-        """Write it into one level of `found`, for the features whose windows count."""
-        for name in ("evidence", "cause", "value", "reference", "low", "smallest", "inside"):
-            getattr(found, name)[level, chosen] = getattr(self, name)[chosen]
-        found.rows[level, chosen], found.lengths[level, chosen] = self._rows, self._length
-
-    def offer(self, evidence: Floats, cause: Codes, value: Floats, reference: Floats, *, dim: bool = False) -> None:
-        """Take what is stronger than what there is; `dim` causes only where nothing clearer alarms already."""
-        better = evidence > self.evidence
-        clear = self.evidence >= 0
-        self.evidence = np.where(better, evidence, self.evidence)
-        better = better & ~clear if dim else better
-        self.cause = np.where(better, cause, self.cause)
-        self.value = np.where(better, value, self.value)
-        self.reference = np.where(better, reference, self.reference)
+        return windows.load(data, self.profile.bins, len(self.profile.features))
 
 
 def _log10_t(deviations: Floats, freedom: Floats) -> Floats:
@@ -548,7 +374,3 @@ def _log_odds(share: Floats) -> Floats:
     clipped = np.clip(share, 1e-4, 1 - 1e-4)
     odds: Floats = np.log(clipped / (1 - clipped))
     return odds
-
-
-def _bytes(array: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> bytes:
-    return zlib.compress(array.astype("<i8" if array.dtype.kind == "i" else "<f8").tobytes(), 1)

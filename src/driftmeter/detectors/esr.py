@@ -8,9 +8,8 @@ under which assumptions.
 
 from __future__ import annotations
 
-import json
-import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,16 +17,16 @@ import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
 from driftmeter.codec import decode_counts, encode_counts
+from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Cause, Mask, Reading
 from driftmeter.detectors.run import Run
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
-from driftmeter.errors import CodecError, StoreError
 from driftmeter.panes import DAY, Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.types import Codes, Counts, Floats, Milliseconds
+from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 
 STAKES = (0.025, 0.05, 0.1, 0.2, 0.4)
 LARGEST_LOSS = 0.6
@@ -39,8 +38,6 @@ RAISED = (1.5, 3.0, 10.0)
 """Stakes on a rare bin are the best ones for its share being so many times the bound."""
 LOWERED = (1 / 3, 1 / 1.5)
 LEAST_LOWERED = 1e-3
-_FORMAT = struct.Struct("<4sII")
-"""Magic, checksum of the rest, length of the head, which is JSON; the parts it announces follow."""
 _MAGIC = b"ESR1"
 _LEVELS = 2
 """What is found now, and what was found last and still stands."""
@@ -291,44 +288,31 @@ class ESR:
         parts.append(encode_counts(state.counts))
         parts += [zlib.compress(getattr(state, name).astype("<f8").tobytes(), 1) for name in _FLOATS]
         parts += [getattr(state, name).astype("<i8").tobytes() for name in _INTEGERS]
+        run = state.run
         head = {
             "panes": state.panes,
             "last": state.last,
-            "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
-            "parts": [len(part) for part in parts],
+            "run": None if run is None else [run.start, run.end, run.length, run.rows],
         }
-        text = json.dumps(head, separators=(",", ":")).encode()
-        rest = text + b"".join(parts)
-        return _FORMAT.pack(_MAGIC, zlib.crc32(rest), len(text)) + rest
+        return pack(_MAGIC, head, parts)
 
     def loads(self, data: bytes) -> State:
         """Read what `dumps` wrote; raises StoreError on anything else."""
-        try:
-            magic, checksum, length = _FORMAT.unpack_from(data)
-            if magic != _MAGIC:
-                raise ValueError(f"expected {_MAGIC!r}, got {magic!r}")
-            if zlib.crc32(data[_FORMAT.size :]) != checksum:
-                raise ValueError("the checksum is wrong")
-            head = json.loads(data[_FORMAT.size : _FORMAT.size + length])
-            place, parts = _FORMAT.size + length, []
-            for size in head["parts"]:
-                parts.append(data[place : place + size])
-                place += size
-            waiting = iter(parts)
-            run: Run | None = None
-            if head["run"] is not None:
-                start, end, length, rows = head["run"]
-                run = Run(start, end, length, rows, decode_counts(next(waiting), self.profile.bins))
-            counts = decode_counts(next(waiting), self.profile.bins)
-            empty = self.start()
-            floats = {
-                name: np.frombuffer(zlib.decompress(next(waiting)), "<f8").reshape(getattr(empty, name).shape)
-                for name in _FLOATS
-            }
-            integers = {name: np.frombuffer(next(waiting), "<i8").reshape(empty.rows.shape) for name in _INTEGERS}
-            return State(panes=head["panes"], last=head["last"], run=run, counts=counts, **floats, **integers)
-        except (struct.error, KeyError, TypeError, ValueError, StopIteration, zlib.error, CodecError) as error:
-            raise StoreError(f"the detector's state cannot be read: {error}") from error
+        return unpack(_MAGIC, data, self._read)
+
+    def _read(self, head: JSON, parts: Iterator[bytes]) -> State:
+        run: Run | None = None
+        if head["run"] is not None:
+            start, end, length, rows = head["run"]
+            run = Run(start, end, length, rows, decode_counts(next(parts), self.profile.bins))
+        counts = decode_counts(next(parts), self.profile.bins)
+        empty = self.start()
+        floats = {
+            name: np.frombuffer(zlib.decompress(next(parts)), "<f8").reshape(getattr(empty, name).shape)
+            for name in _FLOATS
+        }
+        integers = {name: np.frombuffer(next(parts), "<i8").reshape(empty.rows.shape) for name in _INTEGERS}
+        return State(panes=head["panes"], last=head["last"], run=run, counts=counts, **floats, **integers)
 
 
 _FLOATS = ("smooth", "rare", "evidence", "held")
