@@ -1,170 +1,369 @@
-"""Draw the pictures of docs/detection.md: `python bench/pictures.py DELAYS.jsonl [--out docs/img]`.
+"""Draw the pictures of docs/detection.md: `python bench/pictures.py [DELAYS.jsonl …] [--out docs/img]`.
 
-DELAYS.jsonl is what `python bench/detection.py --delays --only mean --json DELAYS.jsonl` wrote, for DWS, e-SR and both
-KS detectors. The year of flights is run here, as bench/real.py runs it. Plain SVG, for light and dark pages.
+DELAYS.jsonl is a log of `python bench/detection.py --delays --only "mean" --streams 100 --json DELAYS.jsonl` for the
+four detectors drawn; without one it is made first, in some minutes. The year of flights is run here, by the functions
+of bench/real.py. The SVG is written by hand, in colours that can be read on light and on dark pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
-from collections.abc import Iterable
-from math import log10
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from math import inf, log10
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 
-from driftmeter.judging import Judge
+from driftmeter.judging import JudgeState, Step
+from driftmeter.panes import DAY, Slice, Window
+from driftmeter.summary import Summary
 from driftmeter.types import Floats
-from flights import FAULTS, with_fault
-from real import Year, follow
+from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
+from real import KS_ROWS, Event, Year, follow, ks_p_value, year
 
+WIDTH = 760
 STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#777}.t{font-size:15px;font-weight:600;fill:#888}"
-    ".a{stroke:#999;stroke-width:1;fill:none;opacity:.5}"
+    "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:#76808b}"
+    "text.title{font-size:15px;font-weight:600}text.small{font-size:11px}"
+    ".axis{stroke:#76808b;stroke-width:1;opacity:.3;fill:none}.late{stroke-width:1.5;opacity:.5}"
+    ".limit{stroke:#d9483b;stroke-dasharray:4 3;fill:none}"
 )
-BLUE, RED = "#0b7285", "#e03131"
-COLOURS = {"DWS": BLUE, "e-SR": "#5f3dc4", "KS-1000 at .05": RED, "KS-1000 at the budget": "#f08c00"}
-LABELS = {
-    "DWS": "DWS (default)",
-    "e-SR": "e-SR (strict)",
-    "KS-1000 at .05": "KS-1000 at 5 %: 1,500 false alarms per million",
-    "KS-1000 at the budget": "KS-1000 at the same budget",
-}
+BLUE, PURPLE, RED, AMBER, GREY = "#2f7de1", "#8a6fe0", "#d9483b", "#b7791f", "#76808b"
+"""Each has a contrast of 3.6 to 5.2 with white, and with the dark page of a Git host."""
+
 SHIFTS = {"mean +.1σ": 0.1, "mean +.25σ": 0.25, "mean +.5σ": 0.5, "mean +1σ": 1.0}
+HORIZON = 100_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a detector is drawn in the picture of delays: its label may have several lines."""
+
+    label: tuple[str, ...]
+    colour: str
+
+
+ALARMS_ALL_DAY = (
+    "KS on 1,000 rows, 5 %: alarms 1,500 times",
+    "per million rows of 30 features",
+    "with no drift at all",
+)
+"""A million rows are 1,000 windows of each feature, each at .05."""
+LINES = {
+    "KS-1000 at the budget": Line(("KS on 1,000 rows, same budget as DWS",), AMBER),
+    "KS-1000 at .05": Line(ALARMS_ALL_DAY, RED),
+    "e-SR": Line(("e-SR (strict)",), PURPLE),
+    "DWS": Line(("DWS (default)",), BLUE),
+}
+FAULT, FIRST, LAST = "distance × 1.609", 100, 107
+LOWEST, HIGHEST = -4.0, 8.0
+"""What is shown of the evidence."""
+
+
+# --- delays
 
 
 def delay(lines: Iterable[str]) -> str:
-    """Draw rows until a shift of the mean is found, against its size."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for line in lines:
-        each = json.loads(line)
-        if each.get("question") == "delay" and each["scenario"] in SHIFTS and each["detector"] in COLOURS:
-            late = each["late"] if each["late"] is not None and np.isfinite(each["late"]) else 1e5
-            found.setdefault(each["detector"], []).append((SHIFTS[each["scenario"]], each["median"], late))
-    parts = [_head(760, 400, "Large shifts are found sooner, small ones for a budget of false alarms")]
+    """Draw rows until a shift of the mean is found, against its size; `lines` are JSON of bench/detection.py.
+
+    Raises ValueError where a detector or a shift is lacking: half a picture misleads.
+    """
+    found = delays(lines)
+    left, right, top, bottom = 64, 430, 62, 350
 
     def x(shift: float) -> float:
-        return 70 + 400 * (log10(shift) + 1)
+        return left + 14 + (right - left - 28) * (log10(shift) + 1)
 
     def y(rows: float) -> float:
-        return 350 - 85 * (log10(rows) - 1.7)
+        return bottom - (bottom - top) * (log10(min(rows, HORIZON)) - log10(50)) / (log10(HORIZON) - log10(50))
 
-    for rows in (100, 1_000, 10_000, 100_000):
-        parts.append(f'<path class="a" d="M70 {y(rows):.0f}H470"/>')
-        parts.append(_text(62, y(rows) + 4, f"{rows:,}", "end"))
-    parts += [_text(x(shift), 375, f"{shift:g} σ", "middle") for shift in SHIFTS.values()]
-    parts.append(_text(270, 394, "shift of the mean", "middle"))
-    parts.append(_text(70, 44, "rows until found: median, and the slowest tenth"))
-    # the names stand beside the left ends, kept apart
-    places = sorted((y(max(points)[1]), name) for name, points in found.items())
-    previous = 0.0
-    for _, name in places:
-        colour, points = COLOURS[name], sorted(found[name])
-        line = " ".join(f"{x(shift):.1f},{y(median):.1f}" for shift, median, _ in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for shift, median, late in points:
-            parts.append(f'<path d="M{x(shift):.1f} {y(median):.1f}V{y(late):.1f}" stroke="{colour}" opacity=".45"/>')
-            parts.append(f'<circle cx="{x(shift):.1f}" cy="{y(median):.1f}" r="3" fill="{colour}"/>')
-        end = y(points[-1][1])
-        previous = max(end, previous + 15)
-        parts.append(_text(480, previous + 4, LABELS[name], fill=colour))
-    return "".join(parts) + "</svg>"
-
-
-def half_year(out: Path) -> None:
-    """Draw the strongest evidence of each live day, without a fault and with one."""
-    watched = Year("days", 0, "hours")
-    fault = with_fault(watched.live, FAULTS["distance × 1.609"], 100, 107)
-    strips = []
-    for title, rows in (("nothing injected", None), ("distance in kilometres for seven days", fault)):
-        judge, evidence = _Watched(watched.judge), np.full(len(watched.days), np.nan)
-        history = follow(judge, watched.judge.start(), watched.panes(rows))  # type: ignore[arg-type]  # a judge that keeps evidence
-        for number, found in judge.evidence:
-            day = int(watched.starts[number] - watched.starts[0]) // 86_400_000
-            evidence[day] = np.fmax(evidence[day], found)
-        spans = [(watched.day_of(event), event.names, event.incident) for event in history.of("opened")]
-        closed = {event.incident: event for event in history.of("closed")}
-        ends = {incident: watched.day_of(event) for incident, event in closed.items()}
-        spans = [
-            (
-                day,
-                tuple(sorted(closed[each].names if each in closed else names, key=lambda name: "given" in name)),
-                each,
-            )
-            for day, names, each in spans
+    parts = [
+        text(left, 46, "rows until it is found: median, and a whisker to the slowest tenth", "small"),
+        *(
+            f'<path class="axis" d="M{left} {y(n):.1f}H{right}"/>' + text(left - 6, y(n) + 4, f"{n:,}", anchor="end")
+            for n in (100, 1_000, 10_000, 100_000)
+        ),
+        *(text(x(shift), bottom + 18, f"{shift:g} σ", anchor="middle") for shift in SHIFTS.values()),
+        text((left + right) / 2, bottom + 38, "size of a sudden shift of the mean", "small", "middle"),
+    ]
+    for place, (name, line) in enumerate(LINES.items()):
+        # side by side, for whiskers of equal length to be seen
+        points = [(x(shift) + 5 * (1.5 - place), *found[name, shift]) for shift in SHIFTS.values()]
+        parts += [
+            f'<path class="late" d="M{at:.1f} {y(median):.1f}V{y(late):.1f}" stroke="{line.colour}"/>'
+            for at, median, late in points
         ]
-        strips.append((title, evidence, [(day, ends.get(each, len(evidence)), names) for day, names, each in spans]))
-    out.write_text(_year(strips))
+        joined = " ".join(f"{at:.1f},{y(median):.1f}" for at, median, _ in points)
+        parts.append(f'<polyline points="{joined}" fill="none" stroke="{line.colour}" stroke-width="1.8"/>')
+        parts += [f'<circle cx="{at:.1f}" cy="{y(n):.1f}" r="3" fill="{line.colour}"/>' for at, n, _ in points]
+    previous = -inf
+    for name, line in sorted(LINES.items(), key=lambda each: y(found[each[0], 1.0][0])):
+        height = max(y(found[name, 1.0][0]) + 4, previous + 20)
+        for row, words in enumerate(line.label):
+            previous = height + 14 * row
+            parts.append(text(right + 8, previous, words, colour=line.colour))
+    title = "From 0.25 σ on, DWS finds a shift as soon as KS at 5 %, and keeps its budget"
+    return picture(404, title, parts)
 
 
-class _Watched:
-    """A judge that keeps the strongest evidence after each pane."""
+def delays(lines: Iterable[str]) -> dict[tuple[str, float], tuple[float, float]]:
+    """Return median and 90 % quantile of the rows until each shift is found, by detector and shift."""
+    found: dict[tuple[str, float], tuple[float, float]] = {}
+    for each in map(json.loads, lines):
+        if each["question"] == "delay" and each["scenario"] in SHIFTS and each["detector"] in LINES:
+            quantiles = (inf if each[key] is None else float(each[key]) for key in ("median", "late"))
+            found[each["detector"], SHIFTS[each["scenario"]]] = (next(quantiles), next(quantiles))
+    lacking = [f"{name} at {shift:g} σ" for name in LINES for shift in SHIFTS.values() if (name, shift) not in found]
+    if lacking:
+        raise ValueError(f"expected delays of four detectors and four shifts, got none of {', '.join(lacking)}")
+    return found
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self.evidence: list[tuple[int, float]] = []
-        self._pane = 0
 
-    def step(self, state: object, pane: object) -> object:
-        after, step = self._judge.step(state, pane)  # type: ignore[arg-type]  # handed through
-        reading = None if self._judge.detector is None else self._judge.detector.standing(after.detector)
-        if reading is not None:
-            self.evidence.append((self._pane, float(reading.strongest.max())))
-        self._pane += 1
+def measured() -> list[str]:
+    """Measure the delays; returns lines of JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "delays.jsonl")
+        script = Path(__file__).with_name("detection.py")
+        asked = ("--delays", "--only", *SHIFTS, "--detectors", *LINES, "--streams", "100", "--json", str(log))
+        subprocess.run([sys.executable, str(script), *asked], check=True)
+        return log.read_text(encoding="utf-8").splitlines()
+
+
+# --- the year
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the judge said of the live days: the strongest evidence of each, and the incidents."""
+
+    evidence: Floats
+    opened: list[Event]
+    closed: dict[str, Event]
+
+
+class Recording:
+    """A judge that keeps the strongest evidence of each live day."""
+
+    def __init__(self, watched: Year) -> None:
+        """Judge as `watched.judge` does."""
+        self.evidence = np.full(len(watched.days), np.nan)
+        self._judge = watched.judge
+        # a verdict's scores are not drawn: those of an empty window do for all
+        self._window = Window(0, 0, 0, Summary.zero(watched.profile.bins))
+        self._scores = self._judge.scorer.scores(self._window.summary.counts)
+
+    def step(self, state: JudgeState, pane: Slice) -> tuple[JudgeState, Step]:
+        """Take a pane."""
+        after, step = self._judge.step(state, pane)
+        verdict = self._judge.verdict(after, self._window, self._scores)
+        strongest = max((each.evidence for each in verdict.features if each.evidence is not None), default=np.nan)
+        day = (pane.start - START) // DAY
+        self.evidence[day] = np.fmax(self.evidence[day], strongest)
         return after, step
 
 
-def _year(strips: list[tuple[str, Floats, list[tuple[int, int, tuple[str, ...]]]]]) -> str:
-    parts = [_head(760, 90 + 160 * len(strips), "Half a year of flights, at the default settings: one page a fault")]
-    for number, (title, evidence, incidents) in enumerate(strips):
-        base, days = 60 + 160 * number, len(evidence)
-
-        def x(day: float, days: int = days) -> float:
-            return 50 + 690 * day / days
-
-        def y(value: float, base: int = base) -> float:
-            return base + 100 - 4 * (max(-10.0, min(value, 15.0)) + 10)
-
-        parts.append(_text(50, base - 4, f"{title}: strongest evidence of each day"))
-        for value in (-10, 0, 10):
-            parts.append(f'<path class="a" d="M50 {y(value):.0f}H740"/>')
-            parts.append(_text(46, y(value) + 4, str(value), "end"))
-        for place, (first, last, names) in enumerate(incidents):
-            wide = max(x(last) - x(first), 2)
-            shade = f'y="{base}" height="100" fill="{RED}" opacity=".2"/>'
-            parts.append(f'<rect x="{x(first):.1f}" width="{wide:.1f}" {shade}')
-            side = "end" if first > 0.7 * days else "start"
-            parts.append(_text(x(first), base + 114 + 13 * (place % 2), f"page: {names[0]}", side, RED))
-        points = [f"{x(day):.1f},{y(value):.1f}" for day, value in enumerate(evidence.tolist()) if value == value]
-        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{BLUE}" stroke-width="1.5"/>')
-    told = "live days; KS on windows of 1,000 rows alarms in every one of them, Bonferroni included"
-    parts.append(_text(740, 80 + 160 * len(strips), told, "end"))
-    return "".join(parts) + "</svg>"
+def run(watched: Year, rows: pl.DataFrame | None = None) -> Run:
+    """Judge the live days, or the same with a fault."""
+    recording: Any = Recording(watched)  # stands for a Judge, of which `follow` needs a step
+    history = follow(recording, watched.judge.start(), watched.panes(rows))
+    closed = {event.incident: event for event in history.of("closed")}
+    return Run(recording.evidence, history.of("opened"), closed)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", fill: str | None = None) -> str:
-    style = "" if fill is None else f' style="fill:{fill}"'
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"{style}>{text}</text>'
+def kolmogorov_smirnov(live: pl.DataFrame) -> list[tuple[float, float, bool]]:
+    """Return where, in live days, each window of 1,000 rows begins and ends, and if any feature alarms, Bonferroni."""
+    reference = side_by_side(year(), halves(1, 0)[0])
+    times = (live[TIME].to_numpy() - START) / DAY
+    alarms = np.zeros(len(live) // KS_ROWS, dtype=bool)
+    for name in NUMERIC:
+        known = np.sort(reference[name].drop_nulls().to_numpy())
+        for window in range(len(alarms)):
+            values = live[name].slice(window * KS_ROWS, KS_ROWS).drop_nulls().to_numpy()
+            alarms[window] |= ks_p_value(known, np.sort(values)) <= 0.05 / len(NUMERIC)
+    ends = [(times[each * KS_ROWS], times[(each + 1) * KS_ROWS - 1]) for each in range(len(alarms))]
+    return [(float(first), float(last), bool(alarm)) for (first, last), alarm in zip(ends, alarms, strict=True)]
 
 
-def _head(width: int, height: int, title: str) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">'
-        f'<style>{STYLE}</style><text class="t" x="20" y="24">{title}</text>'
+def half_year() -> str:
+    """Draw the live half of a year: what KS says of it, and what the judge does, without a fault and with one."""
+    watched = Year("days", 0, "hours", all_days=True)
+    plain = run(watched)
+    faulty = run(watched, with_fault(watched.live, FAULTS[FAULT], FIRST, LAST))
+    windows = kolmogorov_smirnov(watched.live)
+    alarms, days = sum(alarm for *_, alarm in windows), len(watched.days)
+    left, right, high = 40, WIDTH - 16, 100
+
+    def x(day: float) -> float:
+        return left + (right - left) * day / days
+
+    parts = [text(left, 50, f"KS on each 1,000 rows, 5 % with Bonferroni: {alarms} of {len(windows)} windows alarm")]
+    for first, last, alarm in windows:
+        wide = max(x(last) - x(first) - 0.8, 0.6)
+        parts.append(
+            f'<rect x="{x(first):.1f}" y="58" width="{wide:.1f}" height="18" fill="{RED if alarm else GREY}" '
+            f'opacity="{0.8 if alarm else 0.25}"/>'
+        )
+    pages = len(plain.opened)
+    allowed = days / 30
+    told = f"driftmeter, nothing injected: {pages} pages (red) in {days} days, where the budget allows {allowed:.0f}"
+    parts += strip(watched, plain, 116, high, x, told)
+    told = f"driftmeter, distance in kilometres for {LAST - FIRST} days (grey): {outcome(watched, faulty, pages)}"
+    parts += strip(watched, faulty, 262, high, x, told, fault=(FIRST, LAST))
+    parts += months(watched, 262 + high, x)
+    notes = [
+        "Blue: the strongest evidence of any feature on each day, log10, cut off above 8. "
+        "Days: the live half of 2013, side by side.",
+        *outside(watched),
+    ]
+    parts += [text(left, 402 + 15 * place, note, "small") for place, note in enumerate(notes)]
+    title = f"Half a year of flights: KS alarms {frequency(alarms, len(windows))}, driftmeter pages {pages} times"
+    return picture(402 + 15 * len(notes), title, parts)
+
+
+def strip(
+    watched: Year,
+    seen: Run,
+    top: int,
+    high: int,
+    x: Callable[[float], float],
+    title: str,
+    fault: tuple[int, int] | None = None,
+) -> list[str]:
+    """Draw the evidence over the live days, and the incidents from opening to closing."""
+
+    def y(evidence: float) -> float:
+        return top + high * (HIGHEST - min(max(evidence, LOWEST), HIGHEST)) / (HIGHEST - LOWEST)
+
+    days = len(watched.days)
+    parts = [text(x(0), top - 8, title)]
+    for value in (LOWEST, 0, 4, HIGHEST):
+        kind = "axis" if value else "limit"
+        parts.append(f'<path class="{kind}" d="M{x(0):.1f} {y(value):.1f}H{x(days):.1f}"/>')
+        parts.append(text(x(0) - 5, y(value) + 4, f"{value:.0f}".replace("-", "−"), "small", "end"))
+    lanes = [-inf, -inf]
+    for event in seen.opened:
+        end = seen.closed.get(event.incident)
+        first, last = days_in(event), days if end is None else days_in(end)
+        wide = max(x(last) - x(first), 2)
+        parts.append(
+            f'<rect x="{x(first):.1f}" y="{top}" width="{wide:.1f}" height="{high}" fill="{RED}" opacity=".22"/>'
+            f'<path d="M{x(first):.1f} {top}v{high}" stroke="{RED}" stroke-width="1.2"/>'
+        )
+        said = named(watched, event, end, fault)
+        length = 5.9 * len(said)
+        leftwards = x(last) + 5 + length > x(days)
+        start = x(first) - 5 - length if leftwards else x(first) + wide + 5
+        lane = 0 if start > lanes[0] else 1
+        lanes[lane] = start + length + 6
+        height = top + 15 + 16 * lane
+        at, anchor = (x(first) - 5, "end") if leftwards else (start, "start")
+        parts.append(text(at, height, said, "small", anchor, RED))
+    if fault is not None:
+        parts.append(
+            f'<path d="M{x(fault[0]):.1f} {top + high - 3}H{x(fault[1]):.1f}" stroke="{GREY}" stroke-width="5"/>'
+        )
+    known = [(day, value) for day, value in enumerate(seen.evidence.tolist()) if value == value]
+    steps = "".join(
+        f"{'L' if place else 'M'}{x(day):.1f} {y(v):.1f}h{x(1) - x(0):.1f}" for place, (day, v) in enumerate(known)
     )
+    parts.append(f'<path d="{steps}" fill="none" stroke="{BLUE}" stroke-width="1.4"/>')
+    parts.append(text(x(0.96 * days), y(0) - 5, "a page from here on", "small", "end", RED))
+    return parts
+
+
+def named(watched: Year, event: Event, end: Event | None, fault: tuple[int, int] | None) -> str:
+    """Return what an incident is about, and of one that a fault made how soon it came."""
+    first = watched.day_of(event)
+    day = int(watched.days[first])
+    if day in REAL_INCIDENTS:
+        return f"{REAL_INCIDENTS[day]}: a real incident"
+    names = event.names if end is None else end.names
+    # what the others say of a column only explains, and is much longer
+    said = ", ".join([name for name in names if not name.endswith(" given the rest")] or names)
+    if fault is None or not fault[0] <= first < fault[1]:
+        return said
+    return f"{said}: after {int(watched.last_rows[event.pane]) - watched.row_of(fault[0])} rows"
+
+
+def outcome(watched: Year, faulty: Run, pages: int) -> str:
+    """Say how many pages the fault added, and how long after it the last of them was closed."""
+    more = len(faulty.opened) - pages
+    ours = [event.incident for event in faulty.opened if FIRST <= watched.day_of(event) < LAST]
+    ends = [days_in(faulty.closed[each]) - LAST for each in ours if each in faulty.closed]
+    closed = f", closed {max(ends):.1f} days after the repair" if ends and len(ends) == len(ours) else ""
+    return f"{more} page{'s' * (more != 1)} more{closed}"
+
+
+def days_in(event: Event) -> float:
+    """Return when an event was, in live days."""
+    return (event.at - START) / DAY
+
+
+def outside(watched: Year) -> list[str]:
+    """Name the real incidents of the year that are none of the live days."""
+    others = [f"{date(day)} ({what})" for day, what in REAL_INCIDENTS.items() if day not in watched.days]
+    return [f"Real incidents in the other half, the reference: {', '.join(others)}."] if others else []
+
+
+def months(watched: Year, bottom: int, x: Callable[[float], float]) -> list[str]:
+    """Mark the first live day of each month, and write its name below its days."""
+    names = [f"{moment(int(day)):%b}" for day in watched.days]
+    starts = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
+    return [
+        f'<path class="axis" d="M{x(first):.1f} {bottom}v5"/>'
+        + text((x(first) + x(last)) / 2, bottom + 15, names[first], "small", "middle")
+        for first, last in pairwise([*starts, len(names)])
+    ]
+
+
+def moment(day: int) -> datetime.date:
+    return datetime.date(2013, 1, 1) + datetime.timedelta(days=day)
+
+
+def date(day: int) -> str:
+    return f"{moment(day).day} {moment(day):%b}"
+
+
+def frequency(alarms: int, windows: int) -> str:
+    return "in every window" if alarms == windows else f"in {alarms / windows:.0%} of the windows"
+
+
+# --- SVG
+
+
+def text(x: float, y: float, words: str, kind: str = "", anchor: str = "start", colour: str = "") -> str:
+    """Return a line of text."""
+    attributes = f' class="{kind}"' * bool(kind) + f' text-anchor="{anchor}"' * (anchor != "start")
+    attributes += f' style="fill:{colour}"' * bool(colour)
+    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(words)}</text>'
+
+
+def picture(height: int, title: str, parts: Sequence[str]) -> str:
+    """Return an SVG with a title that says what it shows."""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
+    body = "\n".join([f"<style>{STYLE}</style>", text(16, 24, title, "title"), *parts])
+    return f'{head} aria-label="{escape(title)}">\n{body}\n</svg>\n'
 
 
 def main() -> None:
-    """Draw both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("delays", type=Path, nargs="+", help="JSON lines of bench/detection.py --delays")
+    parser.add_argument("delays", type=Path, nargs="*", help="JSON lines of bench/detection.py --delays")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs/img")
     options = parser.parse_args()
+    lines = [line for path in options.delays for line in path.read_text(encoding="utf-8").splitlines()]
     options.out.mkdir(parents=True, exist_ok=True)
-    lines = [line for path in options.delays for line in path.read_text().splitlines()]
-    (options.out / "delay.svg").write_text(delay(lines))
-    half_year(options.out / "year.svg")
+    (options.out / "delay.svg").write_text(delay(lines or measured()), encoding="utf-8")
+    (options.out / "year.svg").write_text(half_year(), encoding="utf-8")
 
 
 if __name__ == "__main__":
