@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from detectors.samples import categories
 from driftmeter.binning import Binner
-from driftmeter.detectors.calibrate import clusters_of_categories, clusters_of_numbers
+from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
 from driftmeter.panes import HOUR, Slice, Window
@@ -73,6 +76,24 @@ def test_a_series_that_follows_itself_alarms_only_where_it_counts_as_independent
 def test_too_short_a_reference_gives_no_calibration():
     assert calibration_of(traffic(np.random.default_rng(5).normal(size=11 * ROWS), 11)) is None
     assert calibration_of(traffic(np.random.default_rng(5).normal(size=13 * ROWS), 13)).windows == (12,)
+
+
+def test_a_sparse_pane_after_a_burst_is_no_reason_to_fail():
+    # 24 panes of 10 seconds, and one of an hour that the pairs of them leave out
+    times = np.concatenate([np.repeat(np.arange(24) * 10_000, 100), 240_000 + np.arange(93) * 40_000])
+    values = np.random.default_rng(9).normal(size=len(times))
+    found = calibration_of(pl.DataFrame({"x": values, "at": pl.Series(times + START + 1).cast(pl.Datetime("ms"))}))
+    assert found.windows == (25,)
+
+
+def test_a_category_that_is_called_unseen_has_no_clusters_of_unseen_ones():
+    feature = categories([500, 500])
+    feature = replace(feature, grid=replace(feature.grid, categories=("unseen", "seen")))
+    panes = [(np.array([50, 50, 0, 0, 0]), HOUR)] * 20
+    found = calibrate([feature], panes, {(0, "unseen"): (30.0, 10.0)})
+    clusters = dict(zip(["own", "seen", "missing", "unseen"], found.clusters.tolist(), strict=True))
+    assert clusters["own"] == [0, 0]
+    assert clusters["unseen"] == [30, 10]
 
 
 def test_the_order_of_rows_does_not_matter():

@@ -223,6 +223,13 @@ def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one):
     assert strongest(detector.causes(state, 0)).what == "stuck"
 
 
+def test_a_budget_shorter_than_a_pane_still_gives_numbers(one):
+    _, readings = run(
+        DWS(one, ModelSettings(budget=1)), Draws(reference_shares(one)).panes(np.random.default_rng(42), 3)
+    )
+    assert np.isfinite([each.smallest[0] for each in readings]).all()
+
+
 def test_a_calibration_of_other_features_is_refused(one):
     other = calibration_of(numbers_profile(2), 0.1)
     with pytest.raises(ValueError, match="expected a calibration of the shape"):

@@ -94,6 +94,8 @@ def calibrate(
         rows = counts[:, : tables.starts[1]].sum(axis=1).astype(np.float64)
         expected = np.tensordot(by_hour / rows[:, None], hours, axes=1)
         level = _level(tables, counts, rows, expected, lengths, kurtosis)
+        if levels and level.length <= levels[-1].length:
+            break  # most of the time was in one sparse pane at the end, which no pair has room for
         kurtosis = level.tails
         levels.append(level)
         counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
@@ -101,8 +103,8 @@ def calibrate(
         return None
     sizes = np.array(
         [
-            clusters.get((int(owner), name), (0.0, 0.0))
-            for owner, name in zip(tables.rare_owner, tables.rare_names, strict=True)
+            (0.0, 0.0) if own else clusters.get((int(owner), name), (0.0, 0.0))  # a category may be called "unseen"
+            for owner, name, own in zip(tables.rare_owner, tables.rare_names, tables.two_sided, strict=True)
         ]
     ).reshape(-1, 2)
     arrays = {

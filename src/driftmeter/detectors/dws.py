@@ -184,7 +184,7 @@ class DWS:
         """Test every feature in one window."""
         tables = self.tables
         features = len(tables.features)
-        alpha = stride / (levels * HEADROOM * self.settings.budget * features)
+        alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * features))
         excess = self.variance.at(window.length)
         counts = window.counts.astype(np.float64)
         best = Best(features, window.rows, window.length)

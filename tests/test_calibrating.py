@@ -1,0 +1,106 @@
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from driftmeter.errors import DriftmeterError
+from driftmeter.panes import HOUR
+from driftmeter.profile import Profile
+
+START = dt.datetime(2024, 1, 1, 0, 0, 1)
+ROWS = 3_000
+
+
+@pytest.fixture
+def frame() -> pl.DataFrame:
+    """50 hours of a row a minute, with a column of every kind; the last category comes on one day only."""
+    chance = np.random.default_rng(1)
+    kind = chance.choice(["a", "b", "c"], ROWS)
+    kind[1_500:1_505] = "d"
+    numbers = chance.normal(size=ROWS)
+    numbers[:20] = 9 + np.arange(20) / 10
+    return pl.DataFrame(
+        {
+            "x": numbers,
+            "kind": kind,
+            "member": chance.random(ROWS) < 0.5,
+            "nothing": pl.Series([None] * ROWS, dtype=pl.String),
+            "at": [START + dt.timedelta(minutes=minute) for minute in range(ROWS)],
+        }
+    )
+
+
+def fit(frame: pl.DataFrame, **how) -> Profile:
+    return Profile.fit(frame, model="m", time="at", kinds={"nothing": "categorical"}, **how)
+
+
+def clusters(profile: Profile) -> dict[tuple[str, str], tuple[float, float]]:
+    from driftmeter.detectors.tables import Tables
+
+    tables = Tables(profile.features)
+    names = [
+        (profile.features[owner].name, name) for owner, name in zip(tables.rare_owner, tables.rare_names, strict=True)
+    ]
+    return {name: tuple(each) for name, each in zip(names, profile.calibration.clusters.tolist(), strict=True)}
+
+
+def test_a_profile_with_times_is_calibrated_and_reads_back_as_it_was(frame):
+    profile = fit(frame)
+    assert profile.calibration is not None
+    assert profile.calibration.windows[0] > 12
+    assert list(profile.calibration.lengths) == sorted(profile.calibration.lengths)
+    assert Profile.loads(profile.dumps()) == profile
+    assert Profile.loads(profile.dumps()).digest == profile.digest
+
+
+def test_the_profile_does_not_depend_on_the_order_of_the_rows(frame):
+    assert fit(frame.sample(fraction=1, shuffle=True, seed=2)).dumps() == fit(frame).dumps()
+
+
+def test_what_comes_on_one_day_only_counts_as_one_event(frame):
+    found = clusters(fit(frame))
+    # the rows of the first day beyond those of the others
+    numbers, days = frame["x"].to_numpy(), frame["at"].dt.date().to_numpy()
+    first = days == days[0]
+    records = int((numbers > numbers[~first].max()).sum())
+    assert records >= 20
+    assert found["x", "above"] == pytest.approx((records, records), rel=0.01)
+    assert found["kind", "unseen"] == (5, 5)
+    assert found["kind", "a"] == (0, 0)
+
+
+def test_rows_without_a_time_are_left_out(frame):
+    holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) % 10 > 0).then("at"))
+    profile = fit(holes)
+    assert profile.rows == ROWS
+    whole, left = fit(frame).calibration, profile.calibration
+    # nine tenths of the rows an hour, in windows of as many rows: a ninth longer
+    assert left.lengths[0] == pytest.approx(whole.lengths[0], rel=0.2)
+    assert left.windows[0] < whole.windows[0] + 1
+
+
+def test_a_column_that_mostly_has_no_times_is_refused_by_name(frame):
+    holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) % 10 == 0).then("at"))
+    with pytest.raises(DriftmeterError, match=r"column 'at', row 1: expected a time since 1970.*got null"):
+        fit(holes)
+    with pytest.raises(DriftmeterError, match="milliseconds"):
+        fit(frame.with_columns(at=pl.col("at").dt.epoch("ms")))
+
+
+def test_too_few_rows_give_no_calibration(frame):
+    assert fit(frame.head(200)).calibration is None
+
+
+def test_rows_that_are_independent_need_none(frame):
+    assert fit(frame, independent=True).calibration is None
+
+
+def test_hourly_stamps_make_panes_of_an_hour():
+    times = [START.replace(second=0) + dt.timedelta(hours=hour) for hour in range(400)]
+    profile = Profile.fit(
+        pl.DataFrame({"x": np.random.default_rng(3).normal(size=400), "at": times}), model="m", time="at"
+    )
+    assert profile.calibration.lengths[0] == HOUR
+    # the last hour may not be over
+    assert profile.calibration.windows[0] in (399, 400)
