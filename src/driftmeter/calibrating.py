@@ -10,7 +10,14 @@ import numpy as np
 
 from driftmeter.binning import Binner
 from driftmeter.calibration import Calibration
-from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers, cut, days_of
+from driftmeter.detectors.calibrate import (
+    calibrate,
+    clusters_of_categories,
+    clusters_of_numbers,
+    cut,
+    days_of,
+    most_panes,
+)
 from driftmeter.errors import ProfileError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.profile import Profile
@@ -39,8 +46,14 @@ def calibrated(
         raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
     order = np.argsort(times, kind="stable")[len(unreadable) :]
     ordered, binner = times[order], Binner(profile)
+    cuts = list(cut(ordered, *pane))
+    together = 1  # panes counted as one: of a reference of millions of them, memory could not hold each
+    while len(cuts) // together > most_panes(profile.bins):
+        together *= 2
     panes, starts, begun = [], [], 0
-    for end, length in cut(ordered, *pane):
+    for place in range(0, len(cuts) // together * together, together):
+        group = cuts[place : place + together]
+        end, length = group[-1][0], sum(length for _, length in group)
         panes.append((binner.observe(rows.take(order[begun:end])).counts, length))
         starts.append(int(ordered[begun]))
         begun = end
