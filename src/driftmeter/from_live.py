@@ -81,20 +81,20 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
 
 
 def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str], tuple[float, float]]:
-    """Return the rows of unseen categories, and in clusters of how many they came: Pearson's dispersion over twelve
-    stretches, at the upper end of its 90 % interval."""
+    """Return the reference's rows of unseen categories, and how many come together: Pearson's dispersion over
+    twelve stretches of the panes, at the upper end of its 90 % interval."""
     counts = np.stack([each for each, _ in panes])
     stretches = np.stack([part.sum(axis=0) for part in np.array_split(counts, LEAST_WINDOWS)]).astype(np.float64)
-    freedom = LEAST_WINDOWS - 1
+    certain = 1 / float(chdtri(LEAST_WINDOWS - 1, 1 - CONFIDENCE))
     clusters = {}
     start = 0
     for index, feature in enumerate(features):
-        part = stretches[:, start : start + feature.size]
-        start += feature.size
-        unseen = part[:, feature.grid.special["unseen"]] if isinstance(feature.grid, CategoryGrid) else np.zeros(0)
-        if unseen.sum():
-            rows = part.sum(axis=1)
+        part, start = stretches[:, start : start + feature.size], start + feature.size
+        if not isinstance(feature.grid, CategoryGrid) or not feature.grid.once:
+            continue
+        rows, unseen = part.sum(axis=1), part[:, feature.grid.special["unseen"]]
+        if unseen.any():
             expected = rows * (unseen.sum() / rows.sum())
-            dispersion = float((np.square(unseen - expected) / expected).sum()) / float(chdtri(freedom, 1 - CONFIDENCE))
-            clusters[index, "unseen"] = (float(unseen.sum()), max(1.0, dispersion))
+            dispersion = certain * float((np.square(unseen - expected) / expected).sum())
+            clusters[index, "unseen"] = (float(feature.grid.once), max(1.0, dispersion))
     return clusters
