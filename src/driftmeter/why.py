@@ -36,8 +36,8 @@ def span(length: Milliseconds) -> str:
     >>> span(90_000), span(7_200_000), span(864_000_000)
     ('90 s', '2 h', '10 days')
     """
-    for unit, name in ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min")):
-        if length >= 2 * unit:
+    for unit, least, name in ((86_400_000, 2, "days"), (3_600_000, 1, "h"), (60_000, 2, "min")):
+        if length >= least * unit:
             return f"{length / unit:.3g} {name}"
     return f"{length / 1000:.3g} s"
 
