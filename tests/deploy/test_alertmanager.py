@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from deploy.conftest import Run, Tool, load
 from deploy.replica import ask
@@ -53,9 +54,15 @@ def test_amtool_takes_it_with_pagerduty_and_slack(config: str, tmp_path: Path, r
     run("amtool", "check-config", file)
 
 
-def test_critical_alerts_page_and_the_others_are_notices(run: Run) -> None:
+def test_incidents_page_failures_of_parts_are_notices_and_single_features_are_sent_to_nobody(run: Run) -> None:
     assert route(run, "alertname=DriftModelDrifting", "severity=critical", "model=flights") == "page"
-    assert route(run, "alertname=DriftFeatureDrifting", "severity=warning", "model=flights") == "notice"
+    assert route(run, "alertname=DriftCoverageLow", "severity=warning", "model=flights") == "notice"
+    assert route(run, "alertname=DriftFeatureDrifting", "severity=info", "model=flights") == "nobody"
+
+
+def test_nobody_is_sent_nothing(config: str) -> None:
+    (nobody,) = (each for each in yaml.safe_load(config)["receivers"] if each["name"] == "nobody")
+    assert nobody == {"name": "nobody"}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,16 @@ def test_every_alert_is_tested_firing_and_silent(root: Path, alerts: list[dict[s
 
 def test_every_alert_says_how_bad_it_is_what_it_is_and_where_to_look(alerts: list[dict[str, Any]]) -> None:
     for alert in alerts:
-        assert alert["labels"]["severity"] in {"critical", "warning"}
+        assert alert["labels"]["severity"] in {"critical", "warning", "info"}
         assert set(alert["annotations"]) == {"summary", "description", "dashboard"}
+
+
+def test_of_drift_only_an_incident_pages(alerts: list[dict[str, Any]]) -> None:
+    pages = {alert["alert"]: alert["expr"] for alert in alerts if alert["labels"]["severity"] == "critical"}
+    assert pages.pop("DriftModelDrifting") == "model:driftmeter_incident_open:max > 0"
+    # the others are for when drift would go unseen
+    assert set(pages) == {"DriftVerdictStale", "DriftMetricServersAllDown"}
+    assert not any("drifting" in expr or "evidence" in expr for expr in pages.values())
 
 
 def test_every_alert_leads_to_a_dashboard_that_is_there(root: Path, alerts: list[dict[str, Any]]) -> None:
