@@ -184,6 +184,41 @@ def test_what_is_expected_neither_pages_nor_is_held_against_what_comes_after(
     assert state_of(verdict_of(judge, state, calm[-1]))[0] == "ok"
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_rows_from_before_the_end_of_what_is_expected_do_not_page_with_those_from_after(
+    profile: Profile, strict: bool
+) -> None:
+    judge = Judge(profile, ModelSettings(guarantee="strict" if strict else "measured"))
+    # a pane of the detector is two slices, and the end lies within the first of the last two that drift
+    expected = [Expectation("amount", START, START + 8 * PANE + 1)]
+    drifting, calm = slices(profile, 9, shift=9.0, rows=60), slices(profile, 31, first=9, rows=60)
+    state, steps = follow(judge, [*drifting, *calm], expected=expected)
+    assert not any(step.opened for step in steps)
+    assert state_of(verdict_of(judge, state, calm[-1]))[0] != "drifting"
+    state, steps = follow(judge, slices(profile, 4, first=40, shift=9.0, rows=60), state, expected)
+    assert sum(len(step.opened) for step in steps) == 1
+
+
+def test_what_goes_on_after_it_was_expected_pages(profile: Profile) -> None:
+    expected = [Expectation("amount", START, START + 3 * PANE)]
+    _, steps = follow(Judge(profile), slices(profile, 5, shift=1.0), expected=expected)
+    assert [len(step.opened) for step in steps] == [0, 0, 0, 1, 0]
+
+
+def test_what_nearly_alarms_is_pending_and_does_not_page(profile: Profile) -> None:
+    judge = Judge(profile)
+    found = []
+    for size in np.arange(0.2, 0.6, 0.01):
+        (given,) = slices(profile, 1, shift=float(size))
+        state, (step,) = follow(judge, [given])
+        (amount,) = (each for each in verdict_of(judge, state, given).features if each.feature == "amount")
+        found.append((amount.state, bool(step.opened)))
+        assert amount.evidence is not None
+        assert (amount.state == "pending") == (-1 <= amount.evidence < 0)
+        assert amount.why.startswith("Not sure enough yet: ") == (amount.state == "pending")
+    assert set(found) == {("ok", False), ("pending", False), ("drifting", True)}
+
+
 def test_an_incident_closes_a_day_after_its_last_flag_and_its_windows_begin_anew(profile: Profile) -> None:
     judge = Judge(profile)
     given = [*slices(profile, 3, shift=2.0, length=HOUR), *slices(profile, 40, first=3, length=HOUR)]

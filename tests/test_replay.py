@@ -127,6 +127,9 @@ def test_the_time_is_found_by_the_profile_or_by_its_name(tmp_path: Path) -> None
     assert load_trace(file, unaware).times is None
     renamed = write(tmp_path / "p.parquet", [{**row, "timestamp": row["bestellt"]} for row in rows])
     assert load_trace(renamed, unaware).times is not None
+    told = replace(unaware, time="bezahlt am")
+    moved = write(tmp_path / "q.parquet", [{**row, "timestamp": 0, "bezahlt am": row["bestellt"]} for row in rows])
+    assert load_trace(moved, told).times.tolist() == load_trace(file, by_hour).times.tolist()
 
 
 def test_a_file_without_the_columns_is_an_error(profile: Profile, tmp_path: Path) -> None:

@@ -210,6 +210,16 @@ def test_the_page_has_a_row_and_a_labelled_chart_for_each_feature_worst_first(
     assert tree.get("lang") == "en"
 
 
+def test_the_page_says_of_each_feature_why_it_is_in_its_state(shop: Profile, taller: pl.DataFrame) -> None:
+    report = compare(shop, taller)
+    cards = parse(report.to_html()).iter(f"{XHTML}section")
+    said = {
+        next("".join(head.itertext()) for head in card.iter(f"{XHTML}h3")): "".join(card.itertext()) for card in cards
+    }
+    assert all(each.why in said[each.feature] for each in report.verdict.features)
+    assert report.verdict.features[0].why.startswith(("The window differs", "Nothing beyond"))
+
+
 def test_names_are_escaped_wherever_they_stand() -> None:
     nasty = "<script>alert('&\"')</script>\x1b[31m\x00"
     frame = pl.DataFrame({nasty: ["<b>", "&amp;", nasty, None] * 100, "n": range(400)})
@@ -242,6 +252,7 @@ def test_a_live_verdict_renders_with_its_times_and_its_evidence(shop: Profile, t
     assert "2024-05-01T00:05:00.000Z" in text
     assert "12.500" in text
     assert "PCA 1" in text
+    assert "–, derived" in text
     assert "calibrating" in text
 
 

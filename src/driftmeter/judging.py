@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -118,37 +118,52 @@ class Judge:
         """Take the next closed slice, in ascending order; `expected` is what is expected as of now."""
         if self.detector is None:
             return state, Step()
-        state = self._expect(state, expected, slice_.end)
+        state, over = self._expect(state, expected, slice_)
         after, reading = self.detector.update(state.detector, slice_)
         state = replace(state, detector=after)
         if reading is None:
             return state, Step()
+        state = self._resume(state, over, reading.start)
         flags = self._flags(state, reading) if self.calibrated else []
         passed = min(reading.end - state.last, LONGEST_GAP) if state.last else 0
         state = replace(state, last=reading.end, clock=state.clock + passed)
         done = turn(state.incidents, flags, reading.end, state.clock)
         state = self._remember(state, reading, done.incidents)
         for incident in done.closed:
-            state = replace(state, detector=self.detector.restart(state.detector, self._mask(incident.members)))
+            state = self._restarted(state, incident.members)
         alarms = tuple(
             Alarm(f.feature, f.role, reading.end, f.since, f.evidence, f.severity, f.why, _incident(done.incidents, f))
             for f in done.joined
         )
         return state, Step(alarms, done.opened, done.closed, True)
 
-    def _expect(self, state: JudgeState, expected: Sequence[Expectation], now: Milliseconds) -> JudgeState:
-        """Keep what is expected; where that is over, begin anew: its windows hold what was expected."""
+    def _expect(
+        self, state: JudgeState, expected: Sequence[Expectation], now: Slice
+    ) -> tuple[JudgeState, Mapping[str, Milliseconds]]:
+        """Keep what is expected; where that is over, begin anew: its windows hold what was expected.
+
+        Return what is over besides, and since when: it is kept until the detector's pane is complete.
+        """
         current: dict[str, Milliseconds] = {}
         for each in expected:
-            if each.since < now <= each.until:
+            if each.since < now.end and now.start < each.until:
                 names = [f.name for f in self.profile.features] if each.feature is None else [each.feature]
                 current |= {name: max(each.until, current.get(name, 0)) for name in names}
-        over = [name for name in state.expected if name not in current]
-        if over and self.detector is not None:
-            state = replace(state, detector=self.detector.restart(state.detector, self._mask(over)))
-        return replace(state, expected=current)
+        over = {name: min(until, now.start) for name, until in state.expected.items() if name not in current}
+        return self._restarted(replace(state, expected={**over, **current}), over), over
 
-    def _mask(self, names: Mapping[str, object] | Sequence[str]) -> Mask:
+    def _resume(self, state: JudgeState, over: Mapping[str, Milliseconds], start: Milliseconds) -> JudgeState:
+        """Drop what is over, unless the pane that began at `start` holds some of it yet: then begin anew after it."""
+        mixed = [name for name, since in over.items() if start < since]
+        kept = {name: until for name, until in state.expected.items() if name not in over or name in mixed}
+        return self._restarted(replace(state, expected=kept), mixed)
+
+    def _restarted(self, state: JudgeState, names: Collection[str]) -> JudgeState:
+        if not names or self.detector is None:
+            return state
+        return replace(state, detector=self.detector.restart(state.detector, self._mask(names)))
+
+    def _mask(self, names: Collection[str]) -> Mask:
         return np.array([feature.name in names for feature in self.profile.features], dtype=bool)
 
     def _flags(self, state: JudgeState, reading: Reading) -> list[Flag]:

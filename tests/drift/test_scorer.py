@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from drift.samples import boolean, categorical, counted, noise, numeric
 from driftmeter.drift import Scorer, score_feature
 from driftmeter.drift.tail import upper_tail
+from driftmeter.drift.wasserstein import Wasserstein
 from driftmeter.errors import InputError
 
 RNG = np.random.default_rng(99)
@@ -64,6 +66,27 @@ def test_each_kind_has_the_tests_that_apply():
     assert names["normal"] == ["ks", "chi_square", *distances, "wasserstein", "missing", "out_of_range"]
     assert names["plan"] == ["chi_square", *distances, "missing", "unseen"]
     assert names["unbounded"] == names["b"] == ["chi_square", *distances, "missing"]
+
+
+def test_only_the_tests_that_are_named_are_shown_and_all_else_stays_as_it_is(scorer):
+    rng = np.random.default_rng(8)
+    counts = np.concatenate([rng.integers(0, 100, feature.size) for feature in FEATURES])
+    named = [("wasserstein", "psi"), ("ks", "psi"), (), None, ("ks",), ("psi",), (), ("unseen",), ("chi_square",)]
+    chosen = Scorer(FEATURES, named).scores(counts)
+    for whole, part, names in zip(scorer.scores(counts), chosen, named, strict=True):
+        expected = {name: score for name, score in whole.tests.items() if names is None or name in names}
+        assert list(part.tests.items()) == list(expected.items())
+        assert replace(part, tests=whole.tests) == whole
+    assert [list(each.tests) for each in chosen[:3]] == [["psi", "wasserstein"], ["psi"], []]
+
+
+def test_tests_that_are_not_named_are_not_computed(monkeypatch):
+    feature = FEATURES[0]
+    counts = np.ones(feature.size, dtype=np.int64)
+    monkeypatch.delattr(Wasserstein, "score")
+    assert list(Scorer([feature], [("psi",)]).scores(counts)[0].tests) == ["psi"]
+    with pytest.raises(AttributeError):
+        Scorer([feature], [("wasserstein",)]).scores(counts)
 
 
 def test_an_empty_window_says_nothing():

@@ -67,8 +67,9 @@ def drifted(system: System) -> Iterator[System]:
     while time.monotonic() < sender.injection:
         verdict = system.verdict()
         if time.monotonic() < sender.injection:
-            assert drifting(verdict) == set()
+            assert verdict["features_drifting"] == 0  # derived ones too
             assert verdict["last_drift"] is None
+            assert verdict["incident"] is None
             judged = verdict["rows"]
         time.sleep(0.25)
     assert judged >= 1000
@@ -84,13 +85,25 @@ def drifting(verdict: dict) -> set[str]:
     return {each["feature"] for each in verdict["features"] if each["drifting"] and each["role"] == "feature"}
 
 
-def test_exactly_the_injected_features_drift_with_a_severity(drifted: System) -> None:
-    verdict = eventually(
-        lambda: (v := drifted.verdict()) and all(f["severity"] != "none" for f in v["features"] if f["drifting"]) and v,
-        "a severity for each",
-    )
+def test_exactly_the_injected_features_drift_with_a_severity_and_a_reason(drifted: System) -> None:
+    def graded() -> dict | None:
+        verdict = drifted.verdict()
+        injected = [each for each in verdict["features"] if each["feature"] in traffic.INJECTED]
+        return verdict if all(each["severity"] != "none" for each in injected) else None
+
+    verdict = eventually(graded, "a severity for each")
     assert drifting(verdict) == set(traffic.INJECTED)
     assert verdict["state"] == "drifting"
+    for each in verdict["features"]:
+        assert each["drifting"] == (each["evidence"] >= 0)
+        assert each["why"].endswith(".")
+
+
+def test_what_was_injected_is_one_incident(drifted: System) -> None:
+    verdict = drifted.verdict()
+    assert verdict["incidents_open"] == 1
+    members = {each["feature"] for each in verdict["incident"]["features"] if each["role"] == "feature"}
+    assert members == set(traffic.INJECTED)
 
 
 def test_both_replicas_give_the_same_bytes(drifted: System) -> None:
@@ -114,10 +127,16 @@ def test_prometheus_scrapes_every_server(drifted: System) -> None:
     assert sorted(each["metric"]["job"] for each in up) == ["metric-server"] * 2 + ["model-server"] * 2
 
 
-def test_an_alert_reaches_the_webhook_through_alertmanager(drifted: System) -> None:
+def test_the_incident_alone_reaches_the_webhook_through_alertmanager(drifted: System) -> None:
     (alert, *_) = eventually(lambda: drifted.webhook.alerts("DriftModelDrifting"), "the page", 60.0)
     assert alert["labels"]["model"] == "flights"
     assert alert["labels"]["severity"] == "critical"
+    assert "/v1/models/flights/incidents" in alert["annotations"]["description"]
+    single = 'ALERTS{alertname="DriftFeatureDrifting", alertstate="firing"}'
+    eventually(lambda: len(drifted.query(single)) >= len(traffic.INJECTED), "an alert for each feature in Prometheus")
+    # notices are gathered for 15 s: had these been any, they would be there by now
+    time.sleep(20)
+    assert drifted.webhook.alerts("DriftFeatureDrifting") == []
 
 
 def test_every_query_of_every_panel_returns_series(drifted: System, queries: ModuleType) -> None:

@@ -136,7 +136,7 @@ def _card(place: int, each: JSON, feature: Feature | None, counts: Mapping[str, 
     return (
         f'<section id="feature-{place}"><div class="head"><h3>{escape(each["feature"])}</h3>'
         f"{_state(each['state'], each['severity'])}</div>"
-        f'<p class="soft">{escape(" · ".join(facts))}</p>{drawn}</section>'
+        f'<p class="soft">{escape(" · ".join(facts))}</p><p>{escape(each.get("why") or "")}</p>{drawn}</section>'
     )
 
 
