@@ -27,7 +27,7 @@ MAP = (
     "binning",
     "fit",
     "panes",
-    "codec times",
+    "codec times sources rollover",
     "client",  # what a model server imports ends here
     "reading",
     "drift",

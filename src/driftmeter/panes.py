@@ -103,7 +103,8 @@ class Pane:
     """What one source has counted so far in one slice of event time.
 
     Cumulative: a higher `sequence` replaces a lower one of the same source. `watermark` is set by sources
-    that read a log: no earlier row of theirs will come. Live sources leave it None.
+    that read a log: no earlier row of theirs will come. Live sources leave it None. `final` says that the source
+    has sent all that it counted, and goes.
     """
 
     digest: str
@@ -114,6 +115,7 @@ class Pane:
     summary: Summary
     totals: Totals = field(default_factory=Totals)
     watermark: Milliseconds | None = None
+    final: bool = False
 
     @property
     def end(self) -> Milliseconds:

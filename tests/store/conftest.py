@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import atexit
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from driftmeter.store.protocol import Store
+from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
+from redis_server import RedisServer
 from store.samples import TIMING, SetClock
 
 Opener = Callable[[], Store]
@@ -29,9 +34,33 @@ def sqlite_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:
     return open_one
 
 
+def redis_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:
+    server = _redis_server()
+    server.ask("FLUSHALL")
+
+    def open_one() -> Store:
+        store = RedisStore(server.url, clock=clock)
+        stack.callback(store.close)
+        return store
+
+    return open_one
+
+
+@cache
+def _redis_server() -> RedisServer:
+    """Return the one server of all tests; it ends with them."""
+    directory = tempfile.TemporaryDirectory(prefix="driftmeter-redis-")
+    server = RedisServer(Path(directory.name))
+    server.start()
+    atexit.register(directory.cleanup)
+    atexit.register(server.stop)
+    return server
+
+
 OPENERS: dict[str, Callable[[Path, SetClock, ExitStack], Opener]] = {
     "memory": memory_opener,
     "sqlite": sqlite_opener,
+    "redis": redis_opener,
 }
 """Every store; each passes all of test_conformance.py."""
 

@@ -12,7 +12,8 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import DAY, HOUR, MINUTE, SOURCE_IDLE, Timing, Totals, WindowSetting
-from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, SourceRecord, Store
+from driftmeter.sources import SourceRecord, Tally
+from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
 from driftmeter.summary import Summary
 from store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
 
@@ -23,7 +24,7 @@ EVERYTHING = WindowSetting(0, 10**15)
 
 
 def test_a_registered_model_is_known_with_its_profile(store: Store) -> None:
-    assert store.model("m") == ModelRecord("m", "d", TIMING, 0)
+    assert store.model("m") == ModelRecord("m", "d", TIMING, 0, "d")
     assert store.profile("m", "d") == b'{"profile": "d"}'
 
 
@@ -60,9 +61,9 @@ def test_a_profile_that_was_replaced_comes_back_only_where_it_may(store: Store, 
     store.register("m", "e", b"second", TIMING, again=False)
     assert store.model("m").digest == "e"
     other.register("m", "d", b"first", Timing(5000, 0), again=False)
-    assert store.model("m") == ModelRecord("m", "e", TIMING, 0)
+    assert store.model("m") == ModelRecord("m", "e", TIMING, 0, "e")
     other.register("m", "e", b"second", Timing(5000, 0), again=False)
-    assert store.model("m") == ModelRecord("m", "e", Timing(5000, 0), 0)
+    assert store.model("m") == ModelRecord("m", "e", Timing(5000, 0), 0, "e")
     store.register("m", "d", b"first", TIMING)
     assert store.model("m").digest == "d"
 
@@ -75,7 +76,7 @@ def test_a_retired_profile_is_dropped_when_nothing_was_left_of_it_for_ninety_day
     fold_all(store)
     store.register("m", "idle", b"never used", TIMING)
     store.register("m", "e", b"second", TIMING)
-    for day in range(1, 93):
+    for day in range(1, 96):
         clock.time = START + day * DAY
         put(store, pane(1, digest="e", at=day * DAY, source="log", watermark=clock.time))
         store.freeze("m")
@@ -573,8 +574,9 @@ def test_rows_that_came_from_a_source_add_up_to_its_totals(store: Store, other: 
 def test_a_source_of_panes_says_its_totals_itself(store: Store, clock: SetClock) -> None:
     put(store, pane(5, totals=Totals(9, 5, {"full": 4})))
     clock.time += 500
-    put(store, pane(3, at=1000, totals=Totals(12, 8, {"full": 4})))
-    assert store.sources("m") == [SourceRecord("s", Totals(12, 8, {"full": 4}), 0, START + 500)]
+    totals = Totals(12, 8, {"full": 4})
+    put(store, pane(3, at=1000, totals=totals))
+    assert store.sources("m") == [SourceRecord("s", totals, 0, START + 500, 8, recent=Tally(12, 8, 8))]
 
 
 def test_totals_that_are_overtaken_on_the_way_do_not_go_back(store: Store) -> None:

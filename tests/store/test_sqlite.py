@@ -286,10 +286,10 @@ def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "memory", "memory://x", "sqlite://", "sqlite:///", "sqlite://x", "redis://x", "/a"]
+    "url", ["", "memory", "memory://x", "sqlite://", "sqlite:///", "sqlite://x", "rediss", "http://x", "/a"]
 )
 def test_a_url_of_no_store_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="expected memory:// or sqlite:///PATH"):
+    with pytest.raises(StoreError, match="expected memory://, sqlite:///PATH or redis://"):
         open_store(url)
 
 

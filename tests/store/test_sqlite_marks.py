@@ -27,13 +27,18 @@ def path(tmp_path: Path, clock: SetClock) -> Path:
     return path
 
 
-@pytest.fixture
-def old(path: Path) -> Path:
-    """The same as a file of version 1."""
+CAME_WITH = {2: ("settings", "expected", "notified"), 3: ("rollovers", "leases", "replicas")}
+"""The tables that a version added."""
+
+
+@pytest.fixture(params=range(1, VERSION))
+def old(path: Path, request: pytest.FixtureRequest) -> Path:
+    """The same as a file of an earlier version."""
     with closing(sqlite3.connect(path)) as file:
-        for table in ("settings", "expected", "notified"):
-            file.execute(f"DROP TABLE {table}")
-        file.execute("PRAGMA user_version = 1")
+        for version in range(request.param + 1, VERSION + 1):
+            for table in CAME_WITH[version]:
+                file.execute(f"DROP TABLE {table}")
+        file.execute(f"PRAGMA user_version = {request.param}")
     return path
 
 
@@ -67,7 +72,7 @@ def test_of_processes_that_race_one_notifies_each_time(path: Path) -> None:
     assert sorted(first) == list(range(KEYS))
 
 
-def test_a_file_of_version_1_gets_a_place_for_them_and_keeps_what_it_has(old: Path, clock: SetClock) -> None:
+def test_an_older_file_gets_a_place_for_them_and_keeps_what_it_has(old: Path, clock: SetClock) -> None:
     with closing(SQLiteStore(old, clock=clock)) as store:
         assert store.model("m").settings is None
         store.configure("m", b"{}")
@@ -92,7 +97,7 @@ def test_a_migrated_file_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) 
     assert set(MIGRATIONS) == set(range(1, VERSION))
 
 
-def test_a_server_that_had_a_file_of_version_1_open_goes_on_with_it(old: Path, clock: SetClock) -> None:
+def test_a_server_that_had_an_older_file_open_goes_on_with_it(old: Path, clock: SetClock) -> None:
     with closing(sqlite3.connect(old)) as file:
         before = file.execute("SELECT * FROM models").fetchall()
         SQLiteStore(old, clock=clock).close()

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from driftmeter.errors import StoreError
+from driftmeter.errors import MissingExtraError, StoreError
 from driftmeter.store.protocol import Store
 
 
 def open_store(url: str) -> Store:
-    """Open a store by its URL: `memory://`, or `sqlite:///PATH` (four slashes for an absolute path).
+    """Open a store by its URL: `memory://`, `sqlite:///PATH` (four slashes for an absolute path), or
+    `redis://HOST:PORT/DATABASE`, as `store.link` says.
 
-    Raises StoreError on any other URL, StoreUnavailableError where the store can't be opened now.
+    Raises StoreError on any other URL, StoreUnavailableError where the store can't be opened now, MissingExtraError
+    where Redis is asked for and its client is not installed.
     """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("redis", "rediss", "unix", "redis+sentinel"):
+        try:
+            from driftmeter.store.redis import RedisStore
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("a store in Redis needs: pip install 'driftmeter[redis]'") from error
+        return RedisStore(url)
+
     from driftmeter.store.sqlite import SQLiteStore
 
-    scheme, separator, rest = url.partition("://")
     if separator and scheme == "memory" and not rest:
         return SQLiteStore(None)
     if separator and scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
         return SQLiteStore(rest[1:])
-    raise StoreError(f"store: expected memory:// or sqlite:///PATH, got {url!r}")
+    # it may hold a password
+    got = f"{scheme}://…" if separator else url
+    raise StoreError(f"store: expected memory://, sqlite:///PATH or redis://HOST:PORT/DATABASE, got {got!r}")
 
 
 __all__ = ["Store", "open_store"]

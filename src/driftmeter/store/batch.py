@@ -8,6 +8,7 @@ import numpy as np
 
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import Pane, Totals
+from driftmeter.sources import Account, Tally
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import AddRows, Receipt, Write
 from driftmeter.summary import Summary
@@ -24,7 +25,7 @@ class Batch:
         self._timings: dict[str, Milliseconds] = {}
         self._known: set[tuple[str, str]] = set()
         self._added: dict[tuple[str, str, Milliseconds, Milliseconds, str], list[Summary]] = {}
-        self._sources: dict[tuple[str, str], tuple[Totals, int, Milliseconds | None]] = {}
+        self._sources: dict[tuple[str, str], tuple[Account, Milliseconds | None]] = {}
 
     def write(self, write: Write) -> Receipt | Exception:
         """Make one write; return its error where it can't be made: the others are none the worse for it."""
@@ -73,13 +74,15 @@ class Batch:
                     "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (*key, pane.sequence, rows, pack(pane.summary.counts)),
                 )
-        totals, late_before, mark = self._source(model, pane.source)
+        account, mark = self._source(model, pane.source)
+        totals = account.totals
         newer = pane.totals if pane.totals.observed >= totals.observed else totals
-        dropped = newer.dropped_since(totals)
-        self._sources[model, pane.source] = (newer, late_before + new_late, _later(mark, pane.watermark))
-        return Receipt(
-            late, duplicate, added=0 if duplicate else max(0, rows - before), added_late=new_late, dropped=dropped
-        )
+        added = 0 if duplicate else max(0, rows - before)
+        # who has gone is called back by rows that it did not count before, not by what was overtaken on its way
+        final = pane.final or (account.final and pane.totals.observed <= totals.observed)
+        account = account.write(self._now, newer, added, new_late, final)
+        self._sources[model, pane.source] = (account, _later(mark, pane.watermark))
+        return Receipt(late, duplicate, added=added, added_late=new_late, dropped=newer.dropped_since(totals))
 
     def _add(self, write: AddRows) -> Receipt:
         model = write.model
@@ -101,17 +104,20 @@ class Batch:
             self._db.execute(
                 "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (model, write.key, write.fingerprint, late, self._now)
             )
-        totals, late_before, mark = self._source(model, write.source)
-        self._sources[model, write.source] = (totals + write.totals, late_before + late, _later(mark, write.watermark))
-        return Receipt(late, added=sum(summary.rows for _, summary in write.parts), added_late=late)
+        account, mark = self._source(model, write.source)
+        added = sum(summary.rows for _, summary in write.parts)
+        totals = (account.totals + write.totals).bounded()
+        account = account.write(self._now, totals, added, late, final=True)
+        self._sources[model, write.source] = (account, _later(mark, write.watermark))
+        return Receipt(late, added=added, added_late=late)
 
-    def _source(self, model: str, source: str) -> tuple[Totals, int, Milliseconds | None]:
+    def _source(self, model: str, source: str) -> tuple[Account, Milliseconds | None]:
         found = self._sources.get((model, source))
         if found is None:
             row = self._db.execute(
                 "SELECT totals, late, watermark FROM sources WHERE model = ? AND source = ?", (model, source)
             ).fetchone()
-            found = (Totals.from_json(json.loads(row[0])), row[1], row[2]) if row else (Totals(), 0, None)
+            found = (read_account(row[0], row[1]), row[2]) if row else (Account(), None)
         return found
 
     def finish(self) -> None:
@@ -131,11 +137,33 @@ class Batch:
                 "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*key, sequence, total.rows, pack(total.counts)),
             )
-        for (model, source), (totals, late, mark) in self._sources.items():
+        for (model, source), (account, mark) in self._sources.items():
             self._db.execute(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)",
-                (model, source, json.dumps(totals.bounded().to_json()), late, mark, self._now),
+                (model, source, _write_account(account), account.late, mark, self._now),
             )
+
+
+def _write_account(account: Account) -> str:
+    """Write what belongs into `sources.totals`: the totals, and what more is known beside them."""
+    more = {
+        "added": account.added,
+        "final": account.final,
+        "place": account.place,
+        "earlier": account.earlier,
+        "latest": account.latest,
+    }
+    return json.dumps({**account.totals.bounded().to_json(), **more})
+
+
+def read_account(text: str, late: int) -> Account:
+    """Read a source's row; one of version 2 says nothing but totals."""
+    body = json.loads(text)
+    totals = Totals.from_json(body)
+    if "added" not in body:
+        return Account(totals, totals.counted, late)
+    bases = Tally(*body["earlier"]), Tally(*body["latest"])
+    return Account(totals, body["added"], late, body["final"], body["place"], *bases)
 
 
 def _later(one: Milliseconds | None, other: Milliseconds | None) -> Milliseconds | None:

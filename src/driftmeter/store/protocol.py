@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from driftmeter.panes import Pane, Slice, Timing, Totals, WindowSetting
+from driftmeter.sources import SourceRecord
 from driftmeter.summary import Summary
 from driftmeter.types import Milliseconds
 
@@ -15,14 +16,19 @@ from driftmeter.types import Milliseconds
 class ModelRecord:
     """A model as the store knows it. `frozen` is its watermark: all panes that end by then are closed.
 
-    `settings` are what it was configured with, which only the monitor can read; None where it never was.
+    `digest` is the active profile, whose verdict counts; `newest` the one that rows are counted by, which becomes the
+    active one as `rollover` says. `settings` are what it was configured with, which only the monitor can read; None
+    where it never was. `folded` is how far the active profile's fold is, `holder` who holds the lease on folding now.
     """
 
     model: str
     digest: str
     timing: Timing
     frozen: Milliseconds
+    newest: str
     settings: bytes | None = None
+    folded: Milliseconds = 0
+    holder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,6 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class SourceRecord:
-    """What is known of a source: its own totals, the rows of it that were late, when it was last heard of."""
-
-    source: str
-    totals: Totals = field(default_factory=Totals)
-    late: int = 0
-    seen: Milliseconds = 0
-
-
-@dataclass(frozen=True)
 class Expectation:
     """Somebody expects a feature, or where it is None the whole model, to drift from `since` to `until`."""
 
@@ -127,9 +123,10 @@ class Store(Protocol):
         ...
 
     def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
-        """Keep a profile and make it the model's active one; the same one again changes only the timing.
+        """Keep a profile and have rows counted by it; the same one again changes only the timing.
 
-        Without `again` a profile that the model had before, and has no more, stays as it is.
+        It becomes the active one as `rollover` says. Without `again` a profile that the model had before, and no longer
+        counts by, stays as it is.
         """
         ...
 
@@ -158,7 +155,7 @@ class Store(Protocol):
         ...
 
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
-        """Make all the writes durable in one transaction; a write that can't be made has its error instead."""
+        """Make the writes durable, each whole or not at all; one that can't be made has its error instead."""
         ...
 
     def freeze(self, model: str) -> Milliseconds:
@@ -224,6 +221,17 @@ class Store(Protocol):
 
     def notified(self, model: str, key: str) -> bool:
         """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
+        ...
+
+    def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
+        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now.
+
+        This only saves work: whoever folds without it does no harm.
+        """
+        ...
+
+    def attend(self, owner: str, length: Milliseconds) -> list[str]:
+        """Say that a server is there for `length` from now on; return those that are, by name."""
         ...
 
     def close(self) -> None:

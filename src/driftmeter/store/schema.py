@@ -1,6 +1,6 @@
 """The tables of the SQLite store. Times are milliseconds since the epoch; `at` is the store's time of a write."""
 
-VERSION = 2
+VERSION = 3
 
 HISTORY_STEP = 10_000
 """Finest step, in milliseconds, at which verdicts are kept."""
@@ -11,6 +11,14 @@ _MARKS = (
     "CREATE TABLE expected (model TEXT, feature TEXT, since INTEGER, until INTEGER, note TEXT)",
     "CREATE TABLE notified (model TEXT, key TEXT, at INTEGER, PRIMARY KEY (model, key))",
     "CREATE INDEX expected_model ON expected (model)",
+)
+
+_REPLICAS = (
+    # where a model goes from one profile to the next: the newer one, and for how many panes it held most rows
+    "CREATE TABLE rollovers (model TEXT PRIMARY KEY, newest TEXT, streak INTEGER)",
+    # who folds a model, and which servers are there: of no model
+    "CREATE TABLE leases (model TEXT PRIMARY KEY, owner TEXT, until INTEGER)",
+    "CREATE TABLE replicas (model TEXT, owner TEXT PRIMARY KEY, until INTEGER)",
 )
 
 SCHEMA = (
@@ -36,6 +44,7 @@ SCHEMA = (
     "CREATE TABLE keys (model TEXT, key TEXT, fingerprint BLOB, late INTEGER, at INTEGER, PRIMARY KEY (model, key))",
     "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
     *_MARKS,
+    *_REPLICAS,
     # what `ping` writes, and takes away again, to see whether that can be done
     "CREATE TABLE pings (model TEXT PRIMARY KEY, ballast BLOB)",
     "CREATE INDEX panes_end ON panes (model, start + length)",
@@ -43,5 +52,5 @@ SCHEMA = (
     "CREATE INDEX keys_at ON keys (at)",
 )
 
-MIGRATIONS = {1: _MARKS}
+MIGRATIONS = {1: _MARKS, 2: _REPLICAS}
 """What makes a store of a version one of the next. New tables only: servers of the version before go on with it."""

@@ -5,29 +5,31 @@ Acknowledged means committed: WAL with synchronous=FULL.
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     DAY,
+    HOUR,
     RETENTION,
     SOURCE_IDLE,
     Slice,
     Timing,
-    Totals,
     WindowSetting,
     due,
     merge,
     next_watermark,
 )
-from driftmeter.store.batch import Batch, unpack
+from driftmeter.rollover import Standing
+from driftmeter.sources import SourceRecord
+from driftmeter.store.batch import Batch, read_account, unpack
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import (
     Expectation,
@@ -35,20 +37,27 @@ from driftmeter.store.protocol import (
     ModelRecord,
     Progress,
     Receipt,
-    SourceRecord,
     Write,
 )
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
-_MODELS = "SELECT model, digest, pane, lateness, frozen, body FROM models LEFT JOIN settings USING (model)"
+_MODELS = (
+    "SELECT model, digest, pane, lateness, frozen, newest, body, folded, owner, until FROM models"
+    " LEFT JOIN settings USING (model) LEFT JOIN rollovers USING (model) LEFT JOIN leases USING (model)"
+    " LEFT JOIN progress USING (model, digest)"
+)
 _EXPIRE_EVERY: Milliseconds = 60_000
 _SWEEP_EVERY: Milliseconds = 3_600_000
+_LONGEST_LEASE: Milliseconds = HOUR
+"""A lease that ends later than so long from now is from before the clock was put back."""
 _SHORTEST_ABSENCE: Milliseconds = 5_000
 """Servers close panes once a second: a gap above this is no slow round."""
 _CHUNK = 500
 """About so many open panes are closed in one transaction, so that no writer waits long."""
+_OF_ROWS = ("panes", "sealed", "slices", "verdicts")
+"""Where a profile that anything was counted by has left a trace."""
 _BALLAST = 16_384
 """Bytes that a ping takes: more than a page, so that it fails where a file cannot grow."""
 
@@ -80,27 +89,55 @@ class SQLiteStore:
     # --- models and profiles
 
     def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
-        """Keep a profile and make it the model's active one; the same one again changes only the timing.
+        """Keep a profile and have rows counted by it; the same one again changes only the timing.
 
-        Without `again` a profile that the model had before, and has no more, stays as it is.
+        It becomes the active one as `rollover` says. Without `again` a profile that the model had before, and no longer
+        counts by, stays as it is.
         """
         now = self.now()
         with self._db.writing():
-            active = self._db.rows("SELECT digest FROM models WHERE model = ?", model)
-            retired = active != [(digest,)] and digest in self.digests(model)
-            if retired and not again:
+            before = self._standing(model)
+            if not again and before is not None and digest != before.newest and digest in self.digests(model):
                 return
+            standing = Standing(digest, digest)
+            if before is not None:
+                standing = before.registered(digest, idle=not self._has_rows(model, before.active))
+            used = {digest, *((before.active, before.newest) if before is not None else ())}
             self._db.execute(
                 "INSERT INTO profiles VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
                 (model, digest, zlib.compress(profile), now),
             )
-            for each in {digest, *(old for (old,) in active)}:
+            for each in used:
                 self._db.execute("UPDATE profiles SET used = ? WHERE model = ? AND digest = ?", (now, model, each))
             self._db.execute(
                 "INSERT INTO models VALUES (?, ?, ?, ?, 0, ?, 0) ON CONFLICT (model) DO UPDATE"
                 " SET digest = excluded.digest, pane = excluded.pane, lateness = excluded.lateness",
-                (model, digest, timing.pane, timing.lateness, now),
+                (model, standing.active, timing.pane, timing.lateness, now),
             )
+            self._set_standing(model, standing)
+
+    def _standing(self, model: str) -> Standing | None:
+        rows = self._db.rows(
+            "SELECT digest, coalesce(newest, digest), coalesce(streak, 0) FROM models"
+            " LEFT JOIN rollovers USING (model) WHERE model = ?",
+            model,
+        )
+        return Standing(*rows[0]) if rows else None
+
+    def _set_standing(self, model: str, standing: Standing) -> None:
+        self._db.execute(
+            "UPDATE profiles SET used = ?1 WHERE model = ?2 AND digest IN (?3, (SELECT digest FROM models"
+            " WHERE model = ?2)) AND NOT EXISTS (SELECT 1 FROM models WHERE model = ?2 AND digest = ?3)",
+            (self.now(), model, standing.active),
+        )
+        self._db.execute("UPDATE models SET digest = ? WHERE model = ?", (standing.active, model))
+        self._db.execute("INSERT OR REPLACE INTO rollovers VALUES (?, ?, ?)", (model, standing.newest, standing.streak))
+
+    def _has_rows(self, model: str, digest: str) -> bool:
+        return any(
+            self._db.rows(f"SELECT 1 FROM {table} WHERE model = ? AND digest = ? LIMIT 1", model, digest)
+            for table in _OF_ROWS
+        )
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
@@ -113,14 +150,15 @@ class SQLiteStore:
 
     def models(self) -> list[ModelRecord]:
         """Return all models, by name."""
-        return list(map(_record, self._db.rows(f"{_MODELS} ORDER BY model")))
+        now = self.now()
+        return [_record(row, now) for row in self._db.rows(f"{_MODELS} ORDER BY model")]
 
     def model(self, model: str) -> ModelRecord:
         """Return one model."""
         rows = self._db.rows(f"{_MODELS} WHERE model = ?", model)
         if not rows:
             raise UnknownModelError(model, tuple(record.model for record in self.models()))
-        return _record(rows[0])
+        return _record(rows[0], self.now())
 
     def digests(self, model: str) -> list[str]:
         """Return the digests of the model's profiles, oldest first."""
@@ -172,7 +210,8 @@ class SQLiteStore:
         """
         retired = self._db.rows(
             "SELECT model, profiles.digest, frozen, used FROM profiles JOIN models USING (model)"
-            " WHERE profiles.digest != models.digest"
+            " LEFT JOIN rollovers USING (model)"
+            " WHERE profiles.digest NOT IN (models.digest, coalesce(newest, models.digest))"
         )
         for model, digest, frozen, used in retired:
             key = (model, digest)
@@ -182,10 +221,7 @@ class SQLiteStore:
                 "DELETE FROM slices WHERE model = ? AND digest = ? AND end < ?", (*key, min(oldest, folded + 1))
             )
             self._db.execute("DELETE FROM verdicts WHERE model = ? AND digest = ? AND at < ?", (*key, oldest))
-            if used < unused and not any(
-                self._db.rows(f"SELECT 1 FROM {table} WHERE model = ? AND digest = ? LIMIT 1", *key)
-                for table in ("panes", "sealed", "slices", "verdicts")
-            ):
+            if used < unused and not self._has_rows(*key):
                 for table in ("progress", "profiles"):
                     self._db.execute(f"DELETE FROM {table} WHERE model = ? AND digest = ?", key)
 
@@ -252,14 +288,22 @@ class SQLiteStore:
         ending = (record.model, end)
         rows = self._db.rows(
             "SELECT digest, start, length, rows, counts FROM panes WHERE model = ? AND start + length <= ?"
-            " ORDER BY digest, start, length",
+            " ORDER BY start + length, digest, start, length",
             *ending,
         )
-        for (digest, start, length), group in groupby(rows, key=lambda row: row[:3]):
-            parts = [Summary(row[3], unpack(row[4])) for row in group]
-            total = Summary.sum(parts, parts[0].counts.size)
-            if total.rows:
-                self._insert_slice(record.model, digest, Slice(start, length, total))
+        standing = before = self._standing(record.model)
+        assert standing is not None
+        for _, ended in groupby(rows, key=lambda row: row[1] + row[2]):
+            held: dict[str, int] = {}
+            for (digest, start, length), group in groupby(ended, key=lambda row: row[:3]):
+                parts = [Summary(row[3], unpack(row[4])) for row in group]
+                total = Summary.sum(parts, parts[0].counts.size)
+                held[digest] = held.get(digest, 0) + total.rows
+                if total.rows:
+                    self._insert_slice(record.model, digest, Slice(start, length, total))
+            standing = standing.closed(held)
+        if standing != before:
+            self._set_standing(record.model, standing)
         self._db.execute(
             "INSERT INTO sealed SELECT model, digest, start, length, source, sequence, rows, rows, ?"
             " FROM panes WHERE model = ? AND start + length <= ?",
@@ -398,11 +442,12 @@ class SQLiteStore:
 
     def sources(self, model: str) -> list[SourceRecord]:
         """Return the sources heard of in the last day, by name."""
+        now = self.now()
         rows = self._db.rows(
             "SELECT source, totals, late, at FROM sources WHERE model = ? AND at >= ? ORDER BY source",
-            *(model, self.now() - DAY),
+            *(model, now - DAY),
         )
-        return [SourceRecord(name, Totals.from_json(json.loads(totals)), late, at) for name, totals, late, at in rows]
+        return [read_account(text, late).record(name, at, now) for name, text, late, at in rows]
 
     def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
         """Remember that somebody has seen an incident; the first to say so is kept."""
@@ -448,14 +493,36 @@ class SQLiteStore:
             made = self._db.execute("INSERT OR IGNORE INTO notified VALUES (?, ?, ?)", (model, key, self.now()))
         return made.rowcount == 1
 
+    def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
+        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now."""
+        with self._db.writing():
+            self.model(model)
+            now = self.now()
+            made = self._db.execute(
+                "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET owner = excluded.owner,"
+                " until = excluded.until WHERE owner = excluded.owner OR until NOT BETWEEN ? AND ?",
+                (model, owner, now + length, now + 1, now + _LONGEST_LEASE),
+            )
+        return made.rowcount == 1
+
+    def attend(self, owner: str, length: Milliseconds) -> list[str]:
+        """Say that a server is there for `length` from now on; return those that are, by name."""
+        with self._db.writing():
+            now = self.now()
+            self._db.execute("DELETE FROM replicas WHERE until NOT BETWEEN ? AND ?", (now + 1, now + _LONGEST_LEASE))
+            self._db.execute("INSERT OR REPLACE INTO replicas VALUES ('', ?, ?)", (owner, now + length))
+            rows = self._db.rows("SELECT owner FROM replicas ORDER BY owner")
+        return [name for (name,) in rows]
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
-def _record(row: tuple[str, str, Milliseconds, Milliseconds, Milliseconds, bytes | None]) -> ModelRecord:
-    model, digest, pane, lateness, frozen, settings = row
-    return ModelRecord(model, digest, Timing(pane, lateness), frozen, settings)
+def _record(row: tuple[Any, ...], now: Milliseconds) -> ModelRecord:
+    model, digest, pane, lateness, frozen, newest, settings, folded, owner, until = row
+    holder = owner if owner is not None and now < until else None
+    return ModelRecord(model, digest, Timing(pane, lateness), frozen, newest or digest, settings, folded or 0, holder)
 
 
 def _slice(row: tuple[int, int, int, int, bytes]) -> Slice:

@@ -1,0 +1,127 @@
+"""What is known of a source: what it says that it saw, what of it came, and how much of that is recent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from driftmeter.panes import MINUTE, Totals
+from driftmeter.types import Milliseconds
+
+SPAN: Milliseconds = 10 * MINUTE
+"""Coverage looks back so far at least, and twice as far at most: a fault shows now, however long all was well."""
+SILENCE: Milliseconds = MINUTE
+"""A source says something every 15 s; silent for so long, and two panes, it has vanished, or said that it goes."""
+
+State = Literal["live", "silent", "closed"]
+
+
+class Tally(NamedTuple):
+    """Rows of a source since it started: observed and counted as it says, added and late as the store knows."""
+
+    observed: int = 0
+    counted: int = 0
+    added: int = 0
+    late: int = 0
+
+    def since(self, earlier: Tally) -> Tally:
+        """Return how much each has grown; one that was put back has not."""
+        return Tally(*(max(0, now - then) for now, then in zip(self, earlier, strict=True)))
+
+
+NOTHING = Tally()
+
+
+@dataclass(frozen=True)
+class Account:
+    """A source as a store keeps it: its tally now, as it was when the span `place` of time began, and the one before.
+
+    `final` says that it owes nothing: it has said that it goes, or its rows are counted as they come.
+    """
+
+    totals: Totals = field(default_factory=Totals)
+    added: int = 0
+    late: int = 0
+    final: bool = False
+    place: int = 0
+    earlier: Tally = NOTHING
+    latest: Tally = NOTHING
+
+    @property
+    def tally(self) -> Tally:
+        """The tally now."""
+        return Tally(self.totals.observed, self.totals.counted, self.added, self.late)
+
+    def write(self, now: Milliseconds, totals: Totals, added: int, late: int, final: bool) -> Account:
+        """Return the account after a write at the store's time `now`, which added so many rows."""
+        earlier, latest = self.bases(now)
+        return Account(totals, self.added + added, self.late + late, final, now // SPAN, earlier, latest)
+
+    def bases(self, now: Milliseconds) -> tuple[Tally, Tally]:
+        """Return the tallies at the beginning of the span before the one of `now`, and of that one."""
+        match now // SPAN - self.place:
+            case 0:
+                return self.earlier, self.latest
+            case 1:
+                return self.latest, self.tally
+        return self.tally, self.tally
+
+    def record(self, source: str, seen: Milliseconds, now: Milliseconds) -> SourceRecord:
+        """Return what others need to know of it, at the store's time `now`."""
+        recent = self.tally.since(self.bases(now)[0])
+        return SourceRecord(source, self.totals, self.late, seen, self.added, self.final, recent)
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """What is known of a source: its own totals, the rows that came, those that were late, when it was last heard of.
+
+    `recent` is the part of it all that belongs to the last SPAN or two.
+    """
+
+    source: str
+    totals: Totals = field(default_factory=Totals)
+    late: int = 0
+    seen: Milliseconds = 0
+    added: int = 0
+    final: bool = False
+    recent: Tally = NOTHING
+
+    @property
+    def missing(self) -> int:
+        """Rows that it has counted and that never came: those of a live source may be on their way."""
+        return max(0, self.totals.counted - self.added)
+
+    def state(self, now: Milliseconds, pane: Milliseconds) -> State:
+        """Say whether it lives, has vanished, or owes nothing."""
+        if now - self.seen <= SILENCE + 2 * pane:
+            return "live"
+        return "closed" if self.final else "silent"
+
+    def __add__(self, other: SourceRecord) -> SourceRecord:
+        """Add up two parts of one source."""
+        return SourceRecord(
+            self.source,
+            (self.totals + other.totals).bounded(),
+            self.late + other.late,
+            max(self.seen, other.seen),
+            self.added + other.added,
+            self.final and other.final,
+            Tally(*(one + two for one, two in zip(self.recent, other.recent, strict=True))),
+        )
+
+
+def coverage(sources: Iterable[SourceRecord], now: Milliseconds, pane: Milliseconds) -> float | None:
+    """Return the share of the rows that sources saw lately which is in the verdicts; None where they saw none.
+
+    Lost is what a source dropped itself, what came late, and what a source that fell silent never sent.
+    """
+    observed = lost = 0
+    for each in sources:
+        recent = each.recent
+        observed += recent.observed
+        lost += recent.observed - recent.counted + recent.late
+        if recent.observed and each.state(now, pane) == "silent":
+            lost += min(each.missing, recent.observed)
+    return max(0.0, min(1.0, 1 - lost / observed)) if observed else None

@@ -1,0 +1,744 @@
+"""The store that any number of hosts share: Redis or Valkey, one server or a cluster.
+
+Every step that others could see half done is one Lua script (scripts/), and all keys of a model have its name as their
+hash tag. A pane's counts lie there per source until the watermark passes its end: from then on they never change, so
+that whoever comes first adds them up outside of the server, and puts the sum in their place, once. Rows are added up
+in the process that takes them, which is their source and the only one to write that sum. Where the outcome of a write
+is not known, the process goes on under another name: what it had written stays, what it had not comes again.
+
+Acknowledged means that the server has it: what it keeps through a restart is its own settings' matter, `appendonly
+yes` and `appendfsync always`, and through a failover that of `?replicas=N`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
+from driftmeter.panes import (
+    DAY,
+    HOUR,
+    RETENTION,
+    SOURCE_IDLE,
+    Slice,
+    Timing,
+    Totals,
+    WindowSetting,
+    due,
+    merge,
+    next_watermark,
+)
+from driftmeter.rollover import Standing
+from driftmeter.sources import Account, SourceRecord, Tally
+from driftmeter.store.link import Link, stopwatch
+from driftmeter.store.packing import (
+    mark,
+    pack,
+    pack_slice,
+    rows_of,
+    seal,
+    sequence_of,
+    slice_name,
+    total,
+    unpack_slice,
+)
+from driftmeter.store.protocol import AddRows, Expectation, Fold, ModelRecord, Progress, PutPane, Receipt, Write
+from driftmeter.store.schema import HISTORY_STEP
+from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
+from driftmeter.summary import Summary
+from driftmeter.types import Clock, Milliseconds
+
+_SHORTEST_ABSENCE: Milliseconds = 5_000
+"""Servers close panes once a second: a gap above this is no slow round."""
+_LONGEST_LEASE: Milliseconds = HOUR
+_CHUNK = 100
+"""About so many frozen panes are put in their place in one step."""
+_SWEEP_EVERY: Milliseconds = HOUR
+_MOST_ROUNDS = 100
+"""Changes of a model under a write: each is one pane that closed, or a key that came, while it was on its way."""
+
+_log = logging.getLogger(__name__)
+
+
+class RedisStore:
+    """A Store in Redis or Valkey."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+        """Take the server's address, as Link says; `clock` is for who would not wait for the server's own time.
+
+        Raises StoreError where the address can't be one. A server that is away is no error yet.
+        """
+        self._link = Link(url)
+        self._clock = clock
+        self._ahead: float | None = None
+        self._sums = Sums()
+        self._committing = threading.Lock()
+        self._swept: dict[str, Milliseconds] = {}
+        self._warned = False
+
+    # --- time, keys
+
+    def now(self) -> Milliseconds:
+        """Return the server's time, as far as this process knows: asked for once, and again with each round."""
+        if self._clock is not None:
+            return self._clock()
+        if self._ahead is None:
+            seconds, micro = self._link.command("TIME")
+            self._learn_time(int(seconds) * 1000 + int(micro) // 1000)
+        assert self._ahead is not None
+        return int(stopwatch() * 1000 + self._ahead)
+
+    def _learn_time(self, now: Milliseconds) -> None:
+        self._ahead = now - stopwatch() * 1000
+
+    def _given(self) -> str:
+        return "" if self._clock is None else str(self._clock())
+
+    def _tag(self, model: str) -> str:
+        # no brace can end the tag early
+        return f"{self._link.prefix}:{{{quote(model, safe='')}}}"
+
+    def _key(self, model: str, *parts: str) -> str:
+        return ":".join((self._tag(model), *parts))
+
+    @property
+    def _models_key(self) -> str:
+        return f"{self._link.prefix}:models"
+
+    def _run(self, name: str, model: str, *values: bytes | str | int, writes: bool = True) -> Any:
+        return self._link.script(name, self._tag(model), self._given(), *values, writes=writes)
+
+    def ping(self) -> None:
+        """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
+        self._link.command("SET", f"{self._link.prefix}:ping", b"", "PX", 1000)
+
+    # --- models and profiles
+
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+        """Keep a profile and have rows counted by it; the same one again changes only the timing.
+
+        It becomes the active one as `rollover` says. Without `again` a profile that the model had before, and no longer
+        counts by, stays as it is.
+        """
+        self._check_server()
+        body = zlib.compress(profile)
+        # listed first: one that is listed and not there is passed over, one that is there must be seen
+        self._link.command("SADD", self._models_key, quote(model, safe=""))
+        self._run("register", model, digest, body, timing.pane, timing.lateness, int(again), secrets.token_hex(8))
+
+    def configure(self, model: str, settings: bytes | None) -> None:
+        """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
+        self._keep(model, "", "settings", settings)
+
+    def _keep(self, model: str, name: str, field: str, value: bytes | str | None, *, first: bool = False) -> None:
+        values = (() if value is None else (value,)) + (("1",) if first else ())
+        if self._run("keep", model, name, field, *values) == -1:
+            raise self._unknown(model)
+
+    def _unknown(self, model: str) -> UnknownModelError:
+        return UnknownModelError(model, tuple(record.model for record in self.models()))
+
+    def models(self) -> list[ModelRecord]:
+        """Return all models, by name."""
+        names = sorted(unquote(name.decode()) for name in self._link.command("SMEMBERS", self._models_key))
+        found = self._link.together([("HGETALL", self._tag(name)) for name in names])
+        now = self.now()
+        return [_record(name, _fields(each), now) for name, each in zip(names, found, strict=True) if each]
+
+    def model(self, model: str) -> ModelRecord:
+        """Return one model."""
+        found = _fields(self._link.command("HGETALL", self._tag(model)))
+        if not found:
+            raise self._unknown(model)
+        return _record(model, found, self.now())
+
+    def digests(self, model: str) -> list[str]:
+        """Return the digests of the model's profiles, oldest first."""
+        return [each.decode() for each in self._link.command("ZRANGE", self._key(model, "known"), 0, -1)]
+
+    def profile(self, model: str, digest: str) -> bytes:
+        """Return a profile as it was registered."""
+        found = self._link.command("HGET", self._key(model, "profiles"), digest)
+        if found is None:
+            self.model(model)
+            raise UnknownProfileError(model, digest, tuple(self.digests(model)))
+        return zlib.decompress(found)
+
+    def delete(self, model: str) -> None:
+        """Forget a model and all that belongs to it."""
+        if not self._link.command("UNLINK", self._tag(model)):
+            raise self._unknown(model)
+        self._link.command("SREM", self._models_key, quote(model, safe=""))
+        self._link.drop(self._key(model, "*"))
+        with self._committing:
+            self._sums.forget(model)
+
+    def _check_server(self) -> None:
+        """Warn of a server that may forget what it has acknowledged."""
+        if self._warned:
+            return
+        info = self._link.info()
+        self._warned = True
+        if info and not info.get("aof_enabled"):
+            _log.warning(
+                "%s: appendonly is off: what was acknowledged is lost when the server ends; set appendonly yes"
+                " and appendfsync always",
+                self._link.address,
+            )
+        policy = info.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            _log.warning("%s: maxmemory-policy is %s: set noeviction, or counts get lost", self._link.address, policy)
+
+    # --- writes
+
+    def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
+        """Make the writes durable, those of one model together; one that can't be made has its error instead."""
+        answers: dict[int, Receipt | Exception] = {}
+        with self._committing:
+            for model in dict.fromkeys(write.model for write in writes):
+                ours = {place: write for place, write in enumerate(writes) if write.model == model}
+                answers |= self._commit(model, ours)
+        return [answers[place] for place in range(len(writes))]
+
+    def _commit(self, model: str, writes: Mapping[int, Write]) -> dict[int, Receipt | Exception]:
+        answers: dict[int, Receipt | Exception] = {}
+        left = dict(writes)
+        known = self._sums.of(model)
+        taken: dict[str, bytes] = {}
+        for _ in range(_MOST_ROUNDS):
+            draft = _Draft(model, known, self._sums, left, taken)
+            if not left:
+                return answers
+            try:
+                found = self._run("commit", model, _pack(draft.content))
+            except BaseException:
+                self._sums.reset()  # nobody knows whether it was made
+                raise
+            match found[0]:
+                case b"unknown":
+                    self._sums.forget(model)
+                    return answers | dict.fromkeys(left, self._unknown(model))
+                case b"profile":
+                    digest = found[1].decode()
+                    error = UnknownProfileError(model, digest, tuple(self.digests(model)))
+                    wrong = [place for place, write in left.items() if _digest(write) == digest]
+                    answers |= dict.fromkeys(wrong, error)
+                    left = {place: write for place, write in left.items() if place not in wrong}
+                case b"again":
+                    self._learn(known, found)
+                    taken |= {key.decode(): value for key, value in zip(found[5::2], found[6::2], strict=True)}
+                case _:
+                    # in this order: sums of panes that closed with this very write are done with
+                    draft.made()
+                    self._learn(known, found)
+                    self._sweep(model)
+                    return answers | draft.receipts(found[5])
+        raise StoreUnavailableError(f"model {model!r} changes faster than anything can be written to it")
+
+    def _learn(self, known: Model, found: Sequence[Any]) -> None:
+        if self._clock is None:
+            self._learn_time(int(found[1]))
+        known.learn(found[2], int(found[3]), int(found[4]))
+
+    def _sweep(self, model: str) -> None:
+        now = self.now()
+        if not 0 <= now - self._swept.get(model, -_SWEEP_EVERY) < _SWEEP_EVERY:
+            self._swept[model] = now
+            self._run("sweep", model)
+
+    # --- closing and folding
+
+    def freeze(self, model: str) -> Milliseconds:
+        """Advance the model's watermark, close what ends by then, and return it."""
+        while True:
+            now, fields, logs, first = self._look(model)
+            record = _record(model, fields, now)
+            lateness = record.timing.lateness
+            beat, halted = _pulse(now, int(fields["beat"]), int(fields["halted"]), lateness)
+            barrier = int(fields["barrier"])
+            after = self._watermark(record, fields, logs, now, halted, barrier)
+            closable = first is not None and first <= after
+            # close to the last beat with nothing to close there is nothing to write
+            if 0 <= now - beat < lateness // 4 and not closable and record.frozen == barrier:
+                return record.frozen
+            found = self._run("freeze", model, barrier, after, now, halted)
+            if found is None:
+                raise self._unknown(model)
+            if self._close(model, int(found)):
+                return int(found)
+
+    def _look(self, model: str) -> tuple[Milliseconds, dict[str, bytes], list[tuple[int, int]], int | None]:
+        now, fields, logs, first = self._run("look", model, writes=False)
+        if not fields:
+            raise self._unknown(model)
+        if self._clock is None:
+            self._learn_time(int(now))
+        marks = [tuple(map(int, each.split())) for each in logs[1::2]]
+        return int(now), _fields(fields), [(one, two) for one, two in marks], None if first is None else int(first)
+
+    def _watermark(
+        self,
+        record: ModelRecord,
+        fields: Mapping[str, bytes],
+        logs: Iterable[tuple[int, int]],
+        now: Milliseconds,
+        halted: Milliseconds,
+        barrier: Milliseconds,
+    ) -> Milliseconds:
+        idle = now - SOURCE_IDLE
+        # a live source that fell silent leaves panes behind, and they close in their own time
+        live = int(fields.get("live", b"0")) > idle - record.timing.pane - record.timing.lateness
+        marks = [mark for mark, at in logs if at > idle]
+        return next_watermark(now, record.timing, barrier, live, marks, halted)
+
+    def _close(self, model: str, barrier: Milliseconds) -> bool:
+        """Add up what is frozen, and put the sums in its place; say whether all of it is done."""
+        while True:
+            fields = _fields(self._link.command("HGETALL", self._tag(model)))
+            if not fields:
+                raise self._unknown(model)
+            if int(fields["frozen"]) >= barrier:
+                return True
+            places = self._frozen_places(model, barrier)
+            last = barrier if len(places) < _CHUNK else places[-1].end
+            active, newest = fields["digest"].decode(), fields["newest"].decode()
+            standing = before = Standing(active, newest, int(fields["streak"]))
+            slices, sealed = [], []
+            for _, ended in groupby(places, key=lambda place: place.end):
+                held: dict[str, int] = {}
+                for place in ended:
+                    said, counts = self._link.together(
+                        [
+                            ("HGETALL", self._key(model, "meta", str(place))),
+                            ("HVALS", self._key(model, "counts", str(place))),
+                        ]
+                    )
+                    said = _pairs(said)
+                    rows = sum(map(rows_of, said.values()))
+                    held[place.digest] = held.get(place.digest, 0) + rows
+                    sealed.append({"place": str(place), "sealed": seal(said)})
+                    if rows:
+                        value = pack_slice(Slice(place.start, place.length, Summary(rows, total(counts))))
+                        slices.append(_named(place.digest, place.start, place.end, value))
+                standing = standing.closed(held)
+            content = {
+                "expected": fields["frozen"].decode(),
+                "active": before.active,
+                "newest": before.newest,
+                "streak": str(before.streak),
+                "then_active": standing.active,
+                "then_streak": str(standing.streak),
+                "frozen": str(last),
+                "slices": slices,
+                "places": sealed,
+            }
+            # where another one was first, the sums may lack what it has taken away already: they are thrown away
+            self._run("close", model, _pack(content))
+
+    def _frozen_places(self, model: str, barrier: Milliseconds) -> list[Place]:
+        """Return the first of the frozen places, in order; all of those that end together."""
+        key = self._key(model, "open")
+        names = self._link.command("ZRANGE", key, "-inf", barrier, "BYSCORE", "LIMIT", 0, _CHUNK)
+        if len(names) == _CHUNK:
+            last = Place.named(names[-1].decode()).end
+            names = self._link.command("ZRANGE", key, "-inf", last, "BYSCORE")
+        return sorted((Place.named(name.decode()) for name in names), key=lambda each: (each.end, str(each)))
+
+    def pending(self, model: str) -> list[str]:
+        """Return the digests of the profiles that have frozen slices which are not folded yet."""
+        return [each.decode() for each in self._run("pending", model, writes=False)]
+
+    def progress(self, model: str, digest: str) -> Progress:
+        """Return how far the fold is."""
+        folded, state = self._link.command("HMGET", self._key(model, "fold", digest), "folded", "state")
+        return Progress() if folded is None else Progress(int(folded), zlib.decompress(state))
+
+    def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
+        """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
+        found = _slices(self._run("slices", model, digest, "", limit, writes=False))
+        slices = []
+        for end, group in groupby(found, key=lambda each: each.end):
+            parts = list(group)
+            start = min(part.start for part in parts)
+            summary = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
+            slices.append(Slice(start, end - start, summary))
+        return slices
+
+    def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
+        """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
+        reach = max(0, end - window.length)
+        return _slices(self._run("slices", model, digest, end, "", window.rows, reach, writes=False))
+
+    def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
+        """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says."""
+        after = step.progress.folded
+        gone: set[str] = set()
+        slices: dict[str, bytes] = {}
+        thinned: list[str] = []
+        merges = due(expected, after)
+        if merges:
+            merged = self._merged(model, digest, merges, after - RETENTION)
+            if merged is None:
+                return False
+            gone, slices = merged
+            thinned = self._thinned(model, digest, merges, after - RETENTION)
+        content = {
+            "digest": digest,
+            "expected": str(expected),
+            "folded": str(after),
+            "state": zlib.compress(step.progress.state),
+            "bucket": str(step.at // HISTORY_STEP),
+            "at": str(step.at),
+            "verdict": zlib.compress(step.verdict),
+            "merged": sorted(gone),
+            "slices": [{"field": name, "ends": name.split(":")[0], "value": each} for name, each in slices.items()],
+            "thinned": thinned,
+        }
+        return bool(self._run("fold", model, _pack(content)))
+
+    def _merged(
+        self, model: str, digest: str, merges: Iterable[tuple[Milliseconds, Milliseconds]], oldest: Milliseconds
+    ) -> tuple[set[str], dict[str, bytes]] | None:
+        """Return the names of the slices to drop, and the merged ones; None where another one is merging just now."""
+        names = [name.decode() for name in self._link.command("ZRANGE", self._key(model, "ends", digest), 0, -1)]
+        times = {name: tuple(map(int, name.split(":"))) for name in names}
+        old = {name for name, (end, _) in times.items() if end < oldest}
+        longest = max(before for before, _ in merges)
+        some = [name for name, (_, start) in times.items() if start < longest and name not in old]
+        # all that may be merged, and what a merged one may come to lie upon
+        found = self._link.command("HMGET", self._key(model, "slices", digest), *some) if some else []
+        if any(value is None for value in found):
+            return None
+        kept = {name: unpack_slice(name.encode(), value) for name, value in zip(some, found, strict=True)}
+        changed: dict[str, bytes] = {}
+        for before, length in merges:
+            parts = {name: each for name, each in kept.items() if each.start < before and each.length < length}
+            for name in parts:
+                del kept[name]
+                changed.pop(name, None)
+            for each in merge(parts.values(), length):
+                name = slice_name(each.start, each.end)
+                if name in kept:
+                    each = Slice(each.start, each.length, each.summary + kept[name].summary)
+                kept[name] = each
+                changed[name] = pack_slice(each)
+        return (old | set(some)) - kept.keys(), changed
+
+    def _thinned(
+        self, model: str, digest: str, merges: Iterable[tuple[Milliseconds, Milliseconds]], oldest: Milliseconds
+    ) -> list[str]:
+        """Return the verdicts to drop: of those that are old enough the last of each step is kept."""
+        found = self._link.command("ZRANGE", self._key(model, "times", digest), 0, -1, "WITHSCORES")
+        times = {_text(name): int(float(at)) for name, at in _couples(found)}
+        gone = {name for name, at in times.items() if at < oldest}
+        for before, length in merges:
+            ripe = {name: at for name, at in times.items() if at < before and name not in gone}
+            last: dict[int, Milliseconds] = {}
+            for at in ripe.values():
+                last[at // length] = max(at, last.get(at // length, 0))
+            gone |= {name for name, at in ripe.items() if at != last[at // length]}
+        return sorted(gone)
+
+    # --- reading
+
+    def verdict(self, model: str, digest: str) -> bytes | None:
+        """Return the newest verdict, or None before the first."""
+        last = self._link.command("ZRANGE", self._key(model, "times", digest), -1, -1)
+        body = self._link.command("HGET", self._key(model, "verdicts", digest), last[0]) if last else None
+        return zlib.decompress(body) if body else None
+
+    def history(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the verdicts kept for times from `start` to `end`."""
+        key = self._key(model, "times", digest)
+        found = self._link.command("ZRANGE", key, start, end, "BYSCORE", "WITHSCORES")
+        times = [(name, int(float(at))) for name, at in _couples(found)]
+        names = [name for name, _ in times]
+        bodies = self._link.command("HMGET", self._key(model, "verdicts", digest), *names) if names else []
+        return [(at, zlib.decompress(body)) for (_, at), body in zip(times, bodies, strict=True) if body]
+
+    def sources(self, model: str) -> list[SourceRecord]:
+        """Return the sources heard of in the last day, by name."""
+        now = self.now()
+        found: dict[str, SourceRecord] = {}
+        for field, value in _pairs(self._link.command("HGETALL", self._key(model, "sources"))).items():
+            name = field.decode()
+            seen, account = _account(value)
+            if seen < now - DAY:
+                continue
+            source, between, _ = name.rpartition(MARK)
+            each = account.record(source if between else name, seen, now)
+            found[each.source] = found[each.source] + each if each.source in found else each
+        return [found[source] for source in sorted(found)]
+
+    def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
+        """Remember that somebody has seen an incident; the first to say so is kept."""
+        self._keep(model, "acknowledged", incident, json.dumps([at, note]), first=True)
+
+    def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
+        """Return when each incident was acknowledged, and with which note."""
+        found = _pairs(self._link.command("HGETALL", self._key(model, "acknowledged")))
+        return {incident.decode(): tuple(json.loads(value)) for incident, value in found.items()}
+
+    def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
+        """Mark that a feature, or the whole model, is expected to drift; replaces the mark it had.
+
+        An `until` that is not after `since` takes the mark away.
+        """
+        oldest = self.now() - RETENTION
+        key = self._key(model, "expected")
+        for field, kept in _pairs(self._link.command("HGETALL", key)).items():
+            if int(kept.partition(b" ")[0]) < oldest:
+                self._link.command("HDEL", key, field)
+        value = f"{until} {json.dumps([since, note])}" if until > since else None
+        self._keep(model, "expected", "model" if feature is None else f"feature {feature}", value)
+
+    def expected(self, model: str) -> list[Expectation]:
+        """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
+        oldest = self.now() - RETENTION
+        marks = []
+        for name, value in _pairs(self._link.command("HGETALL", self._key(model, "expected"))).items():
+            until, _, rest = value.partition(b" ")
+            since, note = json.loads(rest)
+            kind, _, feature = name.decode().partition(" ")
+            if int(until) >= oldest:
+                marks.append(Expectation(None if kind == "model" else feature, since, int(until), note))
+        return sorted(marks, key=lambda each: (each.feature is not None, each.feature or ""))
+
+    def notified(self, model: str, key: str) -> bool:
+        """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
+        found = self._run("notified", model, key, RETENTION)
+        if found == -1:
+            raise self._unknown(model)
+        return bool(found)
+
+    def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
+        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now."""
+        found = self._run("lease", model, owner, length, _LONGEST_LEASE)
+        if found == -1:
+            raise self._unknown(model)
+        return bool(found)
+
+    def attend(self, owner: str, length: Milliseconds) -> list[str]:
+        """Say that a server is there for `length` from now on; return those that are, by name."""
+        key = f"{self._link.prefix}:replicas"
+        found = self._link.script("attend", key, self._given(), owner, length, _LONGEST_LEASE)
+        return [name.decode() for name in found]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._link.close()
+
+
+class _Draft:
+    """What one script is to write, as far as this process knows the model; and what became of it."""
+
+    def __init__(
+        self, model: str, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]
+    ) -> None:
+        """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
+        self._known, self._sums_of = known, sums
+        self._writes = writes
+        self._receipts: dict[int, Receipt | None] = {}
+        self._panes: list[tuple[int, PutPane]] = []
+        self._added: dict[tuple[Place, str], list[Summary]] = {}
+        self._sources: dict[str, tuple[Totals, int, int, Milliseconds | None]] = {}
+        self._keys: dict[str, tuple[bytes, int]] = {}
+        for place, write in writes.items():
+            if isinstance(write, PutPane):
+                self._panes.append((place, write))
+            else:
+                self._receipts[place] = self._add(write, taken)
+        self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
+        self.content = {
+            "born": known.born,
+            "length": str(known.length),
+            "digests": list(dict.fromkeys(map(_digest, writes.values()))),
+            "panes": [_pane(write) for _, write in self._panes],
+            "sums": [self._sum(*each) for each in self._new.items()],
+            "sources": [self._source(source, *each) for source, each in self._sources.items()],
+            "keys": [
+                {"key": key, "fingerprint": fingerprint, "late": late}
+                for key, (fingerprint, late) in self._keys.items()
+            ],
+        }
+
+    def _add(self, write: AddRows, taken: Mapping[str, bytes]) -> Receipt:
+        known = self._known
+        if write.key is not None:
+            late = fingerprint = None
+            if write.key in self._keys:
+                fingerprint, late = self._keys[write.key]
+            elif write.key in taken:
+                late, fingerprint = int.from_bytes(taken[write.key][8:16], "big"), taken[write.key][16:]
+            if late is not None:
+                same = fingerprint == write.fingerprint
+                return Receipt(late if same else 0, duplicate=same, conflict=not same)
+        late = 0
+        length = known.length if write.length is None else write.length
+        for start, summary in write.parts:
+            place = Place(write.digest, start, length)
+            if place.end <= known.barrier:
+                late += summary.rows
+            elif summary.rows:
+                self._added.setdefault((place, write.source), []).append(summary)
+        if write.key is not None:
+            self._keys[write.key] = (write.fingerprint, late)
+        added = sum(summary.rows for _, summary in write.parts)
+        totals, more, lost, mark = self._sources.get(write.source, (Totals(), 0, 0, None))
+        later = max((each for each in (mark, write.watermark) if each is not None), default=None)
+        self._sources[write.source] = (totals + write.totals, more + added, lost + late, later)
+        return Receipt(late, added=added, added_late=late)
+
+    def _summed(self, key: tuple[Place, str], parts: list[Summary]) -> Sum:
+        before = self._known.sums.get(key)
+        if before is None:
+            return Sum(0, Summary.sum(parts, parts[0].counts.size))
+        return Sum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
+
+    def _sum(self, key: tuple[Place, str], each: Sum) -> dict[str, Any]:
+        place, source = key
+        return {
+            "place": str(place),
+            "ends": place.end,
+            "source": self._sums_of.field(source),
+            "sequence": sequence_of(each.sequence),
+            "rows": each.summary.rows,
+            "counts": pack(each.summary.counts),
+        }
+
+    def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
+        whole = (self._known.totals.get(source, Totals()) + totals).bounded()
+        field = self._sums_of.field(source)
+        content = {"field": field, "source": source, "totals": _totals(whole), "added": added, "late": late}
+        return content if mark is None else {**content, "watermark": mark}
+
+    def made(self) -> None:
+        """Take note that all of it was written."""
+        self._known.sums |= self._new
+        for source, (totals, *_) in self._sources.items():
+            self._known.totals[source] = (self._known.totals.get(source, Totals()) + totals).bounded()
+
+    def receipts(self, answers: Sequence[Sequence[Any]]) -> dict[int, Receipt | Exception]:
+        """Return what became of each write, given what the script says of the panes."""
+        found: dict[int, Receipt | Exception] = {place: each for place, each in self._receipts.items() if each}
+        for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
+            totals = Totals.from_json(json.loads(before)) if before else Totals()
+            newer = write.pane.totals if write.pane.totals.observed >= totals.observed else totals
+            dropped = newer.dropped_since(totals)
+            found[place] = Receipt(late, bool(duplicate), added=added, added_late=added_late, dropped=dropped)
+        return found
+
+
+def _pack(content: Mapping[str, Any]) -> bytes:
+    """Write what a script is given. Lua knows no bytes apart from text, and Redis's msgpack none either."""
+    return msgspec.msgpack.encode(_without_bytes(content))
+
+
+def _without_bytes(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
+    if isinstance(value, dict):
+        return {name: _without_bytes(each) for name, each in value.items()}
+    return list(map(_without_bytes, value)) if isinstance(value, list) else value
+
+
+def _digest(write: Write) -> str:
+    return write.digest if isinstance(write, AddRows) else write.pane.digest
+
+
+def _pane(write: PutPane) -> dict[str, Any]:
+    pane = write.pane
+    content = {
+        "place": str(Place(pane.digest, pane.start, pane.length)),
+        "ends": pane.end,
+        "source": pane.source,
+        "hash": mark(pane.source),
+        "sequence": sequence_of(pane.sequence),
+        "rows": pane.summary.rows,
+        "counts": pack(pane.summary.counts),
+        "totals": _totals(pane.totals),
+        "final": pane.final,
+    }
+    return content if pane.watermark is None else {**content, "watermark": pane.watermark}
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    return {"observed": totals.observed, "counted": totals.counted, "json": json.dumps(totals.bounded().to_json())}
+
+
+def _account(value: bytes) -> tuple[Milliseconds, Account]:
+    """Read what commit.lua wrote of a source: when it was heard of, and its account."""
+    head, _, totals = value.partition(b"\n")
+    seen, added, late, final, place, _, _, *bases = map(int, head.split())
+    account = Account(
+        Totals.from_json(json.loads(totals)), added, late, bool(final), place, Tally(*bases[:4]), Tally(*bases[4:])
+    )
+    return seen, account
+
+
+def _pulse(
+    now: Milliseconds, beat: Milliseconds, halted: Milliseconds, lateness: Milliseconds
+) -> tuple[Milliseconds, Milliseconds]:
+    """Return when somebody last closed panes, and until when live time stands still after an absence.
+
+    Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times that lie
+    too far ahead are from before the clock was put back.
+    """
+    if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
+        return beat, now + lateness
+    return beat, halted if halted <= now + lateness else 0
+
+
+def _record(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:
+    digest = fields["digest"].decode()
+    held = "owner" in fields and now < int(fields["until"])
+    return ModelRecord(
+        model,
+        digest,
+        Timing(int(fields["pane"]), int(fields["lateness"])),
+        int(fields["frozen"]),
+        fields["newest"].decode(),
+        fields.get("settings"),
+        int(fields.get(f"folded:{digest}", b"0")),
+        fields["owner"].decode() if held else None,
+    )
+
+
+def _slices(found: Sequence[bytes]) -> list[Slice]:
+    slices = [unpack_slice(name, value) for name, value in zip(found[::2], found[1::2], strict=True)]
+    return sorted(slices, key=lambda each: (each.end, each.start))
+
+
+def _named(digest: str, start: Milliseconds, end: Milliseconds, value: bytes) -> dict[str, Any]:
+    return {"digest": digest, "ends": str(end), "field": slice_name(start, end), "value": value}
+
+
+def _couples(found: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Read pairs, which the protocol's version 3 has as pairs already."""
+    if found and isinstance(found[0], list | tuple):
+        return [tuple(each) for each in found]
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _pairs(found: Any) -> dict[bytes, bytes]:
+    return dict(found) if isinstance(found, Mapping) else dict(zip(found[::2], found[1::2], strict=True))
+
+
+def _fields(found: Any) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in _pairs(found).items()}
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

@@ -1,0 +1,79 @@
+"""A real Redis server for tests: its own directory, a free port, every acknowledged write on disk."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
+
+
+class RedisServer:
+    """One redis-server; it can be ended, gently or not, and started again with what it had."""
+
+    def __init__(self, directory: Path, *options: str, port: int = 0, bind: str = "127.0.0.1") -> None:
+        found = shutil.which("redis-server")
+        if found is None:
+            pytest.skip("not installed on this machine: redis-server")
+        self.directory, self.bind = directory, bind
+        self.port = port or _free_port()
+        self._command = [
+            *(found, "--port", str(self.port), "--bind", *bind.split(), "--dir", str(directory)),
+            *(*DURABLE, "--daemonize", "no", "--logfile", str(directory / "redis.log"), *options),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://{self.bind.split()[0]}:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while self.ask("PING") != "PONG":
+            assert self._process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "redis-server does not answer"
+            time.sleep(0.02)
+
+    def ask(self, command: str) -> str:
+        """Send an inline command and return the answer's first line, empty where there is none."""
+        try:
+            with socket.create_connection((self.bind.split()[0], self.port), timeout=2) as connection:
+                connection.sendall(f"{command}\r\n".encode())
+                return connection.recv(4096).decode().split("\r\n")[0].lstrip("+:$")
+        except OSError:
+            return ""
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+    def __enter__(self) -> RedisServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
