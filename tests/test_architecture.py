@@ -111,7 +111,15 @@ def test_a_file_imports_only_from_files_above_it(path: Path) -> None:
     assert not wrong, f"{name} imports {wrong}"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if name_of(path) in CORE], ids=lambda path: path.name)
+OF_REDIS = {SOURCE / "store/link.py", SOURCE / "store/redis.py"}
+"""Loaded for who asks for that store, with its extra."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if name_of(path) in CORE and path not in OF_REDIS],
+    ids=lambda path: path.name,
+)
 def test_the_core_needs_nothing_but_numpy_narwhals_and_urllib3(path: Path) -> None:
     needed = {module.split(".")[0] for module in imports(path, lazy=False)}
     assert needed <= CORE_MAY_IMPORT
@@ -119,7 +127,18 @@ def test_the_core_needs_nothing_but_numpy_narwhals_and_urllib3(path: Path) -> No
 
 def test_importing_the_core_loads_no_optional_dependency() -> None:
     modules = ", ".join(["driftmeter", *(f"driftmeter.{name}" for name in CORE if name != "__init__")])
-    heavy = ["scipy", "pyarrow", "pandas", "polars", "fastapi", "starlette", "prometheus_client", "click", "rich"]
+    heavy = [
+        "scipy",
+        "pyarrow",
+        "pandas",
+        "polars",
+        "fastapi",
+        "starlette",
+        "prometheus_client",
+        "click",
+        "rich",
+        "redis",
+    ]
     code = f"import sys, {modules}, driftmeter.store.sqlite; print(*sorted(set(sys.modules) & set({heavy})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -25,6 +25,7 @@ from driftmeter.panes import DAY, Timing, Window, WindowSetting, iso
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
 from driftmeter.settings import ModelSettings
+from driftmeter.sources import Sources
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.summary import Summary
@@ -83,16 +84,16 @@ class DriftMonitor:
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:
-        """Keep a profile and make it its model's active one."""
+        """Keep a profile and have its model's rows counted by it; it becomes the active one as `rollover` says."""
         return self._register(profile, again=True)
 
     def introduce(self, profile: Profile) -> ModelRecord:
         """Register a profile unless its model had it before and has another one now: that one stays."""
         record = self._register(profile, again=False)
-        if record.digest != profile.digest:
+        if record.newest != profile.digest:
             _log.warning(
-                "model %s: profile %s was replaced by %s, which stays the active one",
-                *(profile.model, profile.digest, record.digest),
+                "model %s: profile %s was replaced by %s, which stays",
+                *(profile.model, profile.digest, record.newest),
             )
         return record
 
@@ -111,6 +112,16 @@ class DriftMonitor:
                 self._forget(model)
                 raise
         return found[1]
+
+    def remembered(self, model: str) -> ModelRecord | None:
+        """Return a model's record if that can be had without asking the store: for who must not wait."""
+        found = self._records.get(model)
+        return found[1] if found is not None and self._stopwatch() - found[0] <= _RECORD_SECONDS else None
+
+    def last_known(self, model: str) -> ModelRecord | None:
+        """Return a model's record however old it is: for when the store is away."""
+        found = self._records.get(model)
+        return None if found is None else found[1]
 
     def delete(self, model: str) -> None:
         """Forget a model; raises UnknownModelError."""
@@ -169,6 +180,9 @@ class DriftMonitor:
         self.store.freeze(model)
         with self._folding:  # two threads of one process would only do the same work twice
             folded = [self._fold_all(model, digest) for digest in self.store.pending(model)]
+        known = self.last_known(model)
+        if known is not None and known.newest != known.digest:
+            self._records.pop(model, None)  # another profile may be the active one now
         return any(folded)
 
     def _fold_all(self, model: str, digest: str) -> bool:
@@ -305,12 +319,9 @@ class DriftMonitor:
         at, first = self.store.acknowledged(model)[incident]
         return {**known[incident], "acknowledged": {"at": iso(at), "note": first}}
 
-    def coverage(self, model: str) -> float | None:
-        """Return the share of the rows that sources observed which is in the verdicts; None before any row."""
-        sources = self.store.sources(model)
-        observed = sum(each.totals.observed for each in sources)
-        counted = sum(each.totals.counted - each.late for each in sources)
-        return max(0.0, min(1.0, counted / observed)) if observed else None
+    def sources(self, model: str) -> Sources:
+        """Return who sends a model's rows, and how much of what they saw lately is in the verdicts."""
+        return Sources(self.store.sources(model), self.store.now(), self.record(model).timing.pane)
 
     def from_live(
         self, model: str, since: Milliseconds, until: Milliseconds | None = None, digest: str | None = None

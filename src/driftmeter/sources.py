@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from driftmeter.panes import MINUTE, Totals
-from driftmeter.types import Milliseconds
+from driftmeter.panes import MINUTE, Totals, iso
+from driftmeter.types import JSON, Milliseconds
 
 SPAN: Milliseconds = 10 * MINUTE
 """Coverage looks back so far at least, and twice as far at most: a fault shows now, however long all was well."""
@@ -112,16 +112,44 @@ class SourceRecord:
         )
 
 
-def coverage(sources: Iterable[SourceRecord], now: Milliseconds, pane: Milliseconds) -> float | None:
-    """Return the share of the rows that sources saw lately which is in the verdicts; None where they saw none.
+@dataclass(frozen=True)
+class Sources:
+    """The sources of a model that were heard of in the last day, as seen at the store's time `now`."""
 
-    Lost is what a source dropped itself, what came late, and what a source that fell silent never sent.
-    """
-    observed = lost = 0
-    for each in sources:
-        recent = each.recent
-        observed += recent.observed
-        lost += recent.observed - recent.counted + recent.late
-        if recent.observed and each.state(now, pane) == "silent":
-            lost += min(each.missing, recent.observed)
-    return max(0.0, min(1.0, 1 - lost / observed)) if observed else None
+    records: Sequence[SourceRecord]
+    now: Milliseconds
+    pane: Milliseconds
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the rows that they saw lately which is in the verdicts; None where they saw none.
+
+        Lost is what a source dropped itself, what came late, and what a source that fell silent never sent.
+        """
+        observed = lost = 0
+        for each in self.records:
+            recent = each.recent
+            observed += recent.observed
+            lost += recent.observed - recent.counted + recent.late
+            if each.state(self.now, self.pane) == "silent":
+                lost += min(each.missing, recent.observed)
+        return max(0.0, min(1.0, 1 - lost / observed)) if observed else None
+
+    @property
+    def silent(self) -> tuple[SourceRecord, ...]:
+        """Those that vanished."""
+        return tuple(each for each in self.records if each.state(self.now, self.pane) == "silent")
+
+    def to_json(self) -> list[JSON]:
+        """Plain JSON, by name."""
+        return [
+            {
+                "source": each.source,
+                "state": each.state(self.now, self.pane),
+                "seen": iso(each.seen),
+                **each.totals.to_json(),
+                "late": each.late,
+                "missing": each.missing,
+            }
+            for each in self.records
+        ]

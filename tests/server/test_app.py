@@ -37,6 +37,7 @@ ROUTES = {
     ("post", "/v1/models/{model}/expected"),
     ("delete", "/v1/models/{model}/expected"),
     ("get", "/v1/models/{model}/report"),
+    ("get", "/v1/models/{model}/sources"),
     ("get", "/v1/events"),
     ("get", "/metrics"),
     ("get", "/healthz"),

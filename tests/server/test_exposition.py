@@ -37,7 +37,7 @@ def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, 
         "features": features,
         **changes,
     }
-    return View(model, "digest", 10_000, b"", verdict, changes.get("coverage"), refreshed)
+    return View(model, "digest", 10_000, b"", verdict, changes.get("coverage"), refreshed, changes.get("silent", 0))
 
 
 def test_the_text_is_as_in_the_golden_file() -> None:
@@ -48,6 +48,7 @@ def test_the_text_is_as_in_the_golden_file() -> None:
         last_drift="2023-11-14T22:13:20.000Z",
         incident={"id": "1"},
         coverage=0.75,
+        silent=2,
     )
     empty = view_of('a "b"\\\n', [feature("x", tests={}, effect=None)], rows=0, window={"start": None, "end": None})
     assert Exposition().render([shop, empty], 0.0) == GOLDEN.read_text()

@@ -28,11 +28,14 @@ def test_models_are_listed_with_their_timing_and_state(client: Client, clock: Cl
     assert found == {
         "model": "shop",
         "digest": profile.digest,
+        "newest": profile.digest,
         "pane_ms": 1_000,
         "lateness_ms": 0,
         "state": "insufficient",
         "rows": 0,
         "coverage": None,
+        "sources": 0,
+        "silent": [],
         "frozen": None,
     }
     client.rows(ROWS)

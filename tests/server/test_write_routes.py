@@ -31,13 +31,13 @@ from server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
 ROWS = {"rows": [{"amount": 12.5, "city": "Ulm"}, {"amount": None, "city": "Bonn"}]}
 
 
-def counted(client: Client, clock: Clock) -> Summary:
+def counted(client: Client, clock: Clock, digest: str | None = None) -> Summary:
     """Return all that is in the windows of `shop`, once everything is closed."""
     client.pass_time(clock, 3_000)
     monitor = client.monitor
     record = monitor.store.model("shop")
-    bins = monitor.compiled("shop").profile.bins
-    slices = monitor.store.recent("shop", record.digest, record.frozen, WindowSetting(10**12, 0))
+    bins = monitor.compiled("shop", digest).profile.bins
+    slices = monitor.store.recent("shop", digest or record.digest, record.frozen, WindowSetting(10**12, 0))
     return Summary.sum((each.summary for each in slices), bins)
 
 
@@ -92,7 +92,7 @@ def test_a_bad_row_is_named_and_the_others_count(client: Client, clock: Clock) -
         '{model="shop",reason="invalid"}': 1,
     }
     assert counted(client, clock).rows == 1
-    assert client.monitor.coverage("shop") == pytest.approx(1 / 3)
+    assert client.monitor.sources("shop").coverage == pytest.approx(1 / 3)
 
 
 def test_more_rejected_values_than_a_hundred_are_only_counted(client: Client) -> None:
@@ -348,9 +348,29 @@ def test_rows_and_panes_of_a_retired_profile_stay_apart(client: Client, clock: C
     answer = put(client, pane_of(profile, 6, sequence=2))
     assert answer.json()["digest"] == other.digest
     client.rows({"rows": [{"amount": 1.0}]})
-    assert counted(client, clock).rows == 1
+    assert counted(client, clock, other.digest).rows == 1
     old = client.get("/v1/models/shop/verdict", params={"profile": profile.digest}).json()
     assert (old["profile"], old["rows"]) == (profile.digest, 6)
+
+
+def test_a_new_profile_takes_over_when_it_has_held_most_rows_for_three_panes(
+    client: Client, clock: Clock, profile: Profile
+) -> None:
+    other = Profile.fit(pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), model="shop")
+    client.rows({"rows": [{"amount": 1.0}] * 3})
+    client.pass_time(clock, 1_000)
+    assert client.put("/v1/models/shop/profile", content=other.dumps()).status_code == 201
+    served = []
+    for _ in range(4):
+        client.rows({"rows": [{"amount": 1.0}] * 3})
+        served.append(client.get("/v1/models/shop/verdict").json()["profile"])
+        both = [client.get("/v1/models/shop/verdict", params={"profile": each.digest}) for each in (profile, other)]
+        assert [each.json()["profile"] for each in both] == [profile.digest, other.digest]
+        client.pass_time(clock, 1_000)
+    assert served == [profile.digest] * 3 + [other.digest]
+    (listed,) = client.get("/v1/models").json()["models"]
+    assert (listed["digest"], listed["newest"]) == (other.digest, other.digest)
+    assert f'driftmeter_window_rows{{model="shop"}} {3 * 4}' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
+from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import Compiled, DriftMonitor
 from driftmeter.server.bodies import Budget
 from driftmeter.server.committer import Committer
@@ -21,6 +22,7 @@ from driftmeter.server.exposition import Exposition
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.probe import Probe
 from driftmeter.server.settings import Settings
+from driftmeter.store.protocol import ModelRecord
 
 T = TypeVar("T")
 
@@ -57,13 +59,25 @@ class Context:
         return context
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
-        """Return the tables of a profile as the monitor does; where they must be made first, on a thread."""
-        record = self.monitor.record(model)
-        key = model, digest or record.digest
+        """Return a profile's tables, by default of the one that rows are counted by; made on a thread where needed."""
+        record = self.monitor.remembered(model)
+        if record is None:
+            record = await self.in_thread(lambda: self._record(model))
+        key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
             found = self.warm[key] = await self.in_thread(lambda: self.monitor.compiled(*key))
         return found
+
+    def _record(self, model: str) -> ModelRecord:
+        try:
+            return self.monitor.record(model)
+        except StoreUnavailableError:
+            # whether the store can take anything is for the write itself to find out, together with others
+            known = self.monitor.last_known(model)
+            if known is None:
+                raise
+            return known
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run what may block, or takes long, off the event loop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,18 @@ from typing import Any
 
 import msgspec
 
-from driftmeter.errors import UnknownModelError
+from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import iso
+from driftmeter.server.placement import Placement
+from driftmeter.sources import Sources
 from driftmeter.store.protocol import ModelRecord
 from driftmeter.types import JSON, Milliseconds
 
 _LONGEST, _SHORTEST = 1.0, 0.025
 _LOG_EVERY = 60.0
+_COUNT_EVERY = 5.0
+"""Seconds between looks at a model's sources, which may be thousands, where no verdict is new."""
 _STALE = 10.0
 """Seconds without a complete round after which the loop counts as stuck."""
 
@@ -37,6 +43,8 @@ class View:
     verdict: JSON
     coverage: float | None
     refreshed: float
+    silent: int = 0
+    folded: Milliseconds = 0
 
     def current(self, now: float) -> bool:
         """Say whether the view is younger than two panes (and never judge that by less than two seconds)."""
@@ -44,21 +52,27 @@ class View:
 
 
 class Evaluator:
-    """Advances all models about every quarter of a pane, on a thread of its own. Outlives a store that is away."""
+    """Looks at all models about every quarter of a pane, on a thread of its own; advances those that it has the lease
+    of, and reads what others made of the rest. Outlives a store that is away."""
 
     def __init__(
         self,
         monitor: DriftMonitor,
         *,
+        name: str | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         on_failure: Callable[[str], None] = lambda model: None,
     ) -> None:
-        """Evaluate what `monitor` holds; `on_failure` hears of each model that could not be."""
+        """Evaluate what `monitor` holds, as the server of this name; `on_failure` hears of each model that could not
+        be."""
         self._monitor = monitor
         self._on_failure = on_failure
         self._stopwatch = stopwatch
+        self._placement = Placement(monitor.store, name or secrets.token_hex(8), stopwatch)
         self._views: dict[str, View] = {}
         self._due: dict[str, float] = {}
+        self._counted: dict[str, float] = {}
+        self._silent: dict[str, frozenset[str]] = {}
         self._thread = ThreadPoolExecutor(1, "driftmeter-evaluate")
         self._listeners: set[Listener] = set()
         self._stopping = asyncio.Event()
@@ -86,6 +100,7 @@ class Evaluator:
         self.end_streams()
         if self._run is not None:
             await self._run
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._placement.leave)
         self._thread.shutdown()
 
     def end_streams(self) -> None:
@@ -112,6 +127,7 @@ class Evaluator:
         """Advance every model that is due; return the views with a new verdict, and the seconds until the next."""
         try:
             records = self._monitor.store.models()
+            self._placement.attend()
         except Exception as error:
             self._complain("", "the models cannot be listed", error)
             return [], _LONGEST
@@ -127,6 +143,8 @@ class Evaluator:
                 continue  # deleted just now
             except Exception as error:
                 self._on_failure(record.model)
+                if not isinstance(error, StoreUnavailableError):
+                    self._placement.pass_on(record.model)
                 self._complain(record.model, f"model {record.model!r} cannot be evaluated", error)
                 continue
             before = self._views.get(record.model)
@@ -140,24 +158,44 @@ class Evaluator:
 
     def _look(self, record: ModelRecord) -> View:
         model = record.model
-        self._monitor.advance(model)
-        body = self._monitor.verdict(model, record.digest)
-        coverage = self._monitor.coverage(model)
-        before = self._views.get(model)
-        if before is not None and (before.digest, before.body, before.pane) == (
-            record.digest,
-            body,
-            record.timing.pane,
-        ):
-            return replace(before, coverage=coverage, refreshed=self._stopwatch())
-        verdict: Any = msgspec.json.decode(body)
-        return View(model, record.digest, record.timing.pane, body, verdict, coverage, self._stopwatch())
+        ours = self._placement.ours(record, _period(record))
+        if ours and self._monitor.advance(model):
+            record = self._monitor.store.model(model)
+        view = self._views.get(model)
+        now = self._stopwatch()
+        if view is None or (view.digest, view.folded, view.pane) != (record.digest, record.folded, record.timing.pane):
+            body = self._monitor.verdict(model, record.digest)
+            if view is None or view.body != body or view.digest != record.digest:
+                verdict: Any = msgspec.json.decode(body)
+                view = View(model, record.digest, record.timing.pane, body, verdict, None, now)
+                self._counted.pop(model, None)
+            view = replace(view, pane=record.timing.pane, folded=record.folded)
+        if now - self._counted.get(model, float("-inf")) >= _COUNT_EVERY:
+            self._counted[model] = now
+            sources = self._monitor.sources(model)
+            self._name(model, sources, aloud=ours)
+            view = replace(view, coverage=sources.coverage, silent=len(sources.silent))
+        return replace(view, refreshed=now)
+
+    def _name(self, model: str, sources: Sources, *, aloud: bool) -> None:
+        """Log which sources vanished since the last look; of all servers the one that folds the model does."""
+        silent = {each.source: each for each in sources.silent}
+        before = self._silent.get(model)
+        self._silent[model] = frozenset(silent)
+        for name in sorted(silent.keys() - before) if aloud and before is not None else ():
+            each = silent[name]
+            _log.warning(
+                "model %s: source %s has not been heard of since %s; %d rows that it counted never came",
+                *(model, name, iso(each.seen), each.missing),
+            )
 
     def _keep(self, records: list[ModelRecord]) -> None:
         known = {record.model for record in records}
         if not known.issuperset(self._due):
             self._views = {model: view for model, view in self._views.items() if model in known}
             self._due = {model: due for model, due in self._due.items() if model in known}
+            self._counted = {model: at for model, at in self._counted.items() if model in known}
+            self._silent = {model: names for model, names in self._silent.items() if model in known}
             self._logged = {model: at for model, at in self._logged.items() if not model or model in known}
 
     def _complain(self, model: str, what: str, error: Exception) -> None:

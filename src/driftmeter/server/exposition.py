@@ -24,7 +24,8 @@ FAMILIES: dict[str, str] = {
     "verdict_timestamp_seconds": "Event time at which the judged window ends.",
     "incident_open": "1 while an incident is open.",
     "window_rows": "Rows in the judging window.",
-    "coverage_ratio": "Share of the observed rows that the verdicts rest on.",
+    "coverage_ratio": "Share of the rows that sources observed lately which the verdicts rest on.",
+    "sources_silent": "Sources that vanished: heard of in the last day, not in the last minute, without a goodbye.",
 }
 """Every gauge of the verdicts without its prefix, and its help."""
 
@@ -118,6 +119,7 @@ def _add_model(lines: dict[str, list[str]], labels: _Labels, view: View) -> None
         "incident_open": int(verdict["incident"] is not None),
         "window_rows": verdict["rows"],
         "coverage_ratio": view.coverage,
+        "sources_silent": view.silent,
     }
     for family, value in values.items():
         if value is not None:

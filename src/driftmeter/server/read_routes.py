@@ -22,6 +22,7 @@ router = APIRouter(tags=["read"])
 
 _HEARTBEAT = 15.0
 _LONGEST_NOTE = 10_000
+_MOST_NAMED = 20
 
 Digest = Annotated[str | None, Query(alias="profile", description="Digest of a profile; the active one by default.")]
 Time = Annotated[str | None, Query(description="Seconds since the epoch or ISO 8601.")]
@@ -29,20 +30,27 @@ Time = Annotated[str | None, Query(description="Seconds since the epoch or ISO 8
 
 @router.get("/v1/models", responses=openapi.answers(503))
 def list_models(request: Request) -> Response:
-    """List the models: active profile, timing, state, coverage, and until when event time is closed."""
+    """List the models: profiles, timing, state, coverage, sources that vanished, until when event time is closed.
+
+    `digest` is the active profile, whose verdict counts; `newest` the one that rows are counted by.
+    """
     context = Context.of(request)
     models = []
     for record in context.monitor.store.models():
         verdict = msgspec.json.decode(context.monitor.verdict(record.model, record.digest))
+        sources = context.monitor.sources(record.model)
         models.append(
             {
                 "model": record.model,
                 "digest": record.digest,
+                "newest": record.newest,
                 "pane_ms": record.timing.pane,
                 "lateness_ms": record.timing.lateness,
                 "state": verdict["state"],
                 "rows": verdict["rows"],
-                "coverage": context.monitor.coverage(record.model),
+                "coverage": sources.coverage,
+                "sources": len(sources.records),
+                "silent": [each.source for each in sources.silent[:_MOST_NAMED]],
                 "frozen": iso(record.frozen) if record.frozen else None,
             }
         )
@@ -60,10 +68,11 @@ def delete_model(request: Request, model: str) -> Response:
 
 @router.get("/v1/models/{model}/profile", responses=openapi.answers(404, 503))
 def get_profile(request: Request, model: str, profile: Digest = None) -> Response:
-    """Return a profile; the headers say its digest, the model's timing, and the store's time, in milliseconds."""
+    """Return a profile, by default the one that rows are counted by; the headers say its digest, the model's timing,
+    and the store's time, in milliseconds."""
     monitor = Context.of(request).monitor
     record = monitor.store.model(model)
-    digest = profile or record.digest
+    digest = profile or record.newest
     headers = {
         "Driftmeter-Digest": digest,
         "Driftmeter-Time": str(monitor.store.now()),
@@ -135,6 +144,16 @@ def get_history(
     verdicts = b",".join(b'{"at":"%b",%b' % (iso(at).encode(), verdict[1:]) for at, verdict in found[-limit:])
     content = b'%b,"verdicts":[%b]}' % (msgspec.json.encode(head)[:-1], verdicts)
     return Response(content, media_type="application/json")
+
+
+@router.get("/v1/models/{model}/sources", responses=openapi.answers(404, 503))
+def get_sources(request: Request, model: str) -> Response:
+    """Return who sent rows in the last day: whether they live, have vanished (silent) or left in order (closed).
+
+    `missing` are rows that a source says it counted and that never came: of a live one they may be on their way.
+    """
+    sources = Context.of(request).monitor.sources(model)
+    return _json({"model": model, "coverage": sources.coverage, "sources": sources.to_json()})
 
 
 @router.get("/v1/models/{model}/incidents", responses=openapi.answers(404, 503))

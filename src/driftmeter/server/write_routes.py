@@ -252,12 +252,15 @@ def _check(pane: Pane, profile: Profile, timing: Timing, now: Milliseconds) -> N
     status_code=201,
     responses={
         **openapi.answers(400, 413, 422, 503, properties=openapi.PROFILE_ANSWER, status=201),
-        200: {"description": "The model had this profile already; it is the active one now."},
+        200: {"description": "The model had this profile already; rows are counted by it now."},
     },
     openapi_extra=openapi.PROFILE_BODY,
 )
 async def put_profile(request: Request, model: str) -> Response:
-    """Register a profile, and make it the one that rows are counted by from now on."""
+    """Register a profile, and make it the one that rows are counted by from now on.
+
+    Its verdict becomes the model's when it has held most rows for three panes; until then both are judged.
+    """
     context = Context.of(request)
 
     def register(body: bytes) -> tuple[bool, Compiled, Milliseconds]:
@@ -273,7 +276,7 @@ async def put_profile(request: Request, model: str) -> Response:
         monitor.register(profile)
         if not digests:
             configure_new(monitor, profile, context.settings.models)
-        return profile.digest in digests, monitor.compiled(model), monitor.store.now()
+        return profile.digest in digests, monitor.compiled(model, profile.digest), monitor.store.now()
 
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)

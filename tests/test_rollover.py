@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from driftmeter.rollover import PANES, Standing
+
+MOST, LESS = {"old": 4, "new": 6}, {"old": 6, "new": 4}
+CHANGING = Standing("old", "new")
+
+
+def after(*panes: Mapping[str, int]) -> Standing:
+    standing = CHANGING
+    for rows in panes:
+        standing = standing.closed(rows)
+    return standing
+
+
+def test_the_newer_profile_takes_over_after_three_panes_of_most_rows() -> None:
+    assert after(MOST, MOST) == Standing("old", "new", PANES - 1)
+    assert after(MOST, MOST, MOST) == Standing("new", "new")
+
+
+def test_the_panes_must_come_in_a_row() -> None:
+    assert after(MOST, MOST, LESS, MOST, MOST) == Standing("old", "new", 2)
+
+
+def test_half_of_the_rows_are_not_most() -> None:
+    assert after(*[{"old": 5, "new": 5}] * 5) == CHANGING
+
+
+def test_panes_without_rows_say_nothing() -> None:
+    assert after(MOST, {}, {"old": 0}, MOST, MOST) == Standing("new", "new")
+
+
+def test_a_third_profile_counts_against_the_newer_one() -> None:
+    assert after({"old": 2, "new": 5, "other": 3}, {"old": 0, "new": 5, "other": 5}) == CHANGING
+
+
+def test_a_profile_by_itself_stays() -> None:
+    assert Standing("old", "old").closed({"other": 9}) == Standing("old", "old")
+
+
+def test_a_newer_one_begins_anew() -> None:
+    assert after(MOST, MOST).registered("newest", idle=False) == Standing("old", "newest")
+
+
+def test_the_same_again_goes_on() -> None:
+    assert after(MOST, MOST).registered("new", idle=False) == after(MOST, MOST)
+
+
+def test_the_old_one_again_is_the_way_back() -> None:
+    assert after(MOST, MOST).registered("old", idle=False) == Standing("old", "old")
+
+
+@pytest.mark.parametrize("digest", ["newest", "old"])
+def test_where_the_active_one_never_had_rows_there_is_nothing_to_wait_for(digest: str) -> None:
+    assert CHANGING.registered(digest, idle=True) == Standing(digest, digest)
