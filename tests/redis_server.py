@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -71,6 +74,17 @@ class RedisServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@cache
+def shared_server() -> RedisServer:
+    """Return one server for all tests that only need an empty one; it ends with them."""
+    directory = tempfile.TemporaryDirectory(prefix="driftmeter-redis-")
+    server = RedisServer(Path(directory.name))
+    server.start()
+    atexit.register(directory.cleanup)
+    atexit.register(server.stop)
+    return server
 
 
 def _free_port() -> int:

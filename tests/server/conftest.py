@@ -1,4 +1,4 @@
-"""Metric servers on every embedded store."""
+"""Metric servers on every store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
 from driftmeter.server.settings import Settings
+from driftmeter.store import Store
+from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
+from redis_server import shared_server
 from server.harness import Client, Clock, running
 
 
@@ -20,14 +23,21 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def monitor(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[DriftMonitor]:
     """A monitor with the profile `shop` registered; panes of 1 s, no lateness."""
-    store = SQLiteStore(None if request.param == "memory" else tmp_path / "store.sqlite", clock=clock)
+    store = _open(request.param, tmp_path, clock)
     monitor = DriftMonitor(store, timing=Timing(1_000, 0))
     monitor.register(profile)
     yield monitor
     store.close()
+
+
+def _open(name: str, path: Path, clock: Clock) -> Store:
+    if name == "redis":
+        shared_server().ask("FLUSHALL")
+        return RedisStore(shared_server().url, clock=clock)
+    return SQLiteStore(None if name == "memory" else path / "store.sqlite", clock=clock)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 import threading
+import time
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -370,7 +371,9 @@ def test_a_new_profile_takes_over_when_it_has_held_most_rows_for_three_panes(
     assert served == [profile.digest] * 3 + [other.digest]
     (listed,) = client.get("/v1/models").json()["models"]
     assert (listed["digest"], listed["newest"]) == (other.digest, other.digest)
-    assert f'driftmeter_window_rows{{model="shop"}} {3 * 4}' in client.get("/metrics").text
+    deadline = time.monotonic() + 10
+    while client.metric("driftmeter_window_rows") != {'{model="shop"}': 3.0 * 4}:  # as the next round sees it
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize(

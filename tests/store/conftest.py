@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import atexit
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from driftmeter.store.protocol import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
-from redis_server import RedisServer
+from redis_server import shared_server
 from store.samples import TIMING, SetClock
 
 Opener = Callable[[], Store]
@@ -35,7 +32,7 @@ def sqlite_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:
 
 
 def redis_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:
-    server = _redis_server()
+    server = shared_server()
     server.ask("FLUSHALL")
 
     def open_one() -> Store:
@@ -44,17 +41,6 @@ def redis_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:
         return store
 
     return open_one
-
-
-@cache
-def _redis_server() -> RedisServer:
-    """Return the one server of all tests; it ends with them."""
-    directory = tempfile.TemporaryDirectory(prefix="driftmeter-redis-")
-    server = RedisServer(Path(directory.name))
-    server.start()
-    atexit.register(directory.cleanup)
-    atexit.register(server.stop)
-    return server
 
 
 OPENERS: dict[str, Callable[[Path, SetClock, ExitStack], Opener]] = {
