@@ -5,6 +5,7 @@ import random
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ def test_a_pane_is_written_as_the_golden_one() -> None:
 
 def test_the_golden_pane_is_read() -> None:
     assert decode_pane((GOLDEN / "pane.bin").read_bytes()) == PANE
+
+
+def test_only_a_final_pane_says_whether_it_is() -> None:
+    final = replace(PANE, final=True)
+    assert b'"final":true}' in encode_pane(final)
+    assert b"final" not in encode_pane(PANE)
+    assert decode_pane(encode_pane(final)) == final
+    assert not decode_pane(forged({**HEADER, "final": False})).final
+
+
+def test_what_a_later_version_adds_to_the_header_is_ignored() -> None:
+    assert decode_pane(forged({**HEADER, "later": [1]})) == decode_pane(forged(HEADER))
 
 
 def test_counts_are_written_and_read_as_the_golden_ones() -> None:
@@ -168,7 +181,7 @@ anything = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(HEADER)), anything)
+@given(st.sampled_from([*sorted(HEADER), "final"]), anything)
 def test_a_header_with_anything_in_it_is_refused_or_read_as_it_stands(key: str, value: Any) -> None:
     data = forged({**HEADER, key: value})
     try:
@@ -209,6 +222,9 @@ WRONG = [
     ("watermark", -1),
     ("watermark", 2**63),
     ("watermark", float("nan")),
+    ("final", None),
+    ("final", 1),
+    ("final", "true"),
     ("totals", None),
     ("totals", {"observed": -1, "counted": 0, "dropped": {}}),
     ("totals", {"observed": float("inf"), "counted": 0, "dropped": {}}),

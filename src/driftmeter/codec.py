@@ -64,6 +64,8 @@ def encode_pane(pane: Pane) -> bytes:
         "bins": pane.summary.counts.size,
         "totals": pane.totals.to_json(),
         "watermark": pane.watermark,
+        # only where true, so that all other panes keep the bytes that they always had
+        **({"final": True} if pane.final else {}),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     content = text + encode_counts(pane.summary.counts)
@@ -94,6 +96,7 @@ def decode_pane(data: bytes) -> Pane:
             Summary(_integer(header, "rows", _LARGEST), counts),
             Totals.from_json(header["totals"]),
             None if watermark is None else _integer(header, "watermark", LATEST),
+            _truth(header, "final"),
         )
     except CodecError:
         raise
@@ -108,6 +111,13 @@ def _integer(header: JSON, name: str, most: int) -> int:
     value = header[name]
     if type(value) is not int or not 0 <= value <= most:
         raise CodecError(f"pane.{name}", f"an integer from 0 to {most}", repr(value)[:40])
+    return value
+
+
+def _truth(header: JSON, name: str) -> bool:
+    value = header.get(name, False)
+    if not isinstance(value, bool):
+        raise CodecError(f"pane.{name}", "true or false", repr(value)[:40])
     return value
 
 

@@ -55,6 +55,17 @@ class Books(RuleBasedStateMachine):
             if answered:
                 self.ledger.acknowledge(pane)
 
+    @rule(number=st.integers(1, 12), lost=st.booleans(), answered=st.booleans())
+    def say(self, number: int, lost: bool, answered: bool) -> None:
+        waiting = self.ledger.unsent()
+        pane = self.ledger.sign_of_life(key(number), BINS)
+        assert self.ledger.unsent() == waiting
+        if pane is not None and not lost:
+            assert all(pane.sequence > earlier.sequence for earlier in self.sent)
+            self.receive(pane)
+            if answered:
+                self.ledger.acknowledge(pane)
+
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
@@ -168,6 +179,15 @@ def test_the_oldest_pane_makes_room_for_a_newer_one() -> None:
     assert ledger.totals.dropped == {"panes_full": 2}
 
 
+def test_a_refused_pane_that_makes_room_is_lost_once() -> None:
+    ledger = Ledger("s", budget=LEAST_PANES * 1_032)
+    ledger.add(key(1), rows(4))
+    ledger.refuse(key(1))
+    for number in range(2, LEAST_PANES + 3):
+        ledger.add(key(number), rows(0))
+    assert ledger.totals == Totals(4, 0, {"refused": 4})
+
+
 def test_a_pane_that_was_let_go_does_not_begin_again_from_zero() -> None:
     ledger = Ledger("s", 100_000)
     ledger.add(key(1), rows(4))
@@ -188,3 +208,56 @@ def test_late_rows_are_counted_once_however_often_the_server_repeats_them() -> N
     for late in (1, 1, 3, 2):
         ledger.acknowledge(pane, late)
     assert ledger.late == 3
+
+
+def acknowledged(ledger: Ledger, at: Key) -> Pane:
+    pane = ledger.pane(at)
+    assert pane is not None
+    ledger.acknowledge(pane)
+    return pane
+
+
+def test_a_sign_of_life_is_an_empty_pane_with_the_totals_and_waits_for_nothing() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    last = acknowledged(ledger, key(1))
+    assert ledger.sign_of_life(key(3), BINS) == Pane(
+        "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), Totals(4, 4)
+    )
+    assert (ledger.unsent(), len(ledger)) == ([], 1)
+
+
+def test_a_sign_of_life_repeats_what_its_pane_holds() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    last = acknowledged(ledger, key(1))
+    pane = ledger.sign_of_life(key(1), BINS, final=True)
+    assert pane is not None
+    assert (pane.summary, pane.sequence, pane.final) == (last.summary, last.sequence + 1, True)
+    ledger.add(key(1), rows(1))
+    ledger.acknowledge(pane)
+    assert ledger.unsent() == [key(1)]
+
+
+def test_a_sign_of_life_never_stands_for_a_pane_that_was_let_go() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(3), rows(4))
+    acknowledged(ledger, key(3))
+    ledger.forget(10 * PANE)
+    assert ledger.sign_of_life(key(3), BINS) is None
+    ledger.add(key(5), rows(2))
+    pane = ledger.sign_of_life(key(3), BINS)
+    assert pane is not None
+    assert (pane.start, pane.summary) == (5 * PANE, rows(2))
+
+
+def test_a_sign_of_life_never_stands_for_a_pane_that_was_refused() -> None:
+    ledger = Ledger("s", 100_000)
+    for number in (1, 2):
+        ledger.add(key(number), rows(4))
+        acknowledged(ledger, key(number))
+    ledger.add(key(2), rows(1))
+    ledger.refuse(key(2))
+    pane = ledger.sign_of_life(key(2), BINS)
+    assert pane is not None
+    assert (pane.start, pane.summary) == (PANE, rows(4))

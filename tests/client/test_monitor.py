@@ -21,7 +21,7 @@ from driftmeter.client import Monitor
 from driftmeter.client.intake import Intake
 from driftmeter.client.transport import AwayError, Http
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.panes import Timing
+from driftmeter.panes import Timing, Totals
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
@@ -530,6 +530,68 @@ def test_close_sends_what_is_left(tier: Tier, profile: Profile) -> None:
         monitor.observe_many([ROW] * 1_000)
     assert tier.summary(profile).rows == 1_000
     assert not any(thread.name == "driftmeter" and thread.is_alive() for thread in threading.enumerate())
+
+
+def test_a_goodbye_follows_the_last_row_and_changes_no_count(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe_many([ROW] * 3)
+    assert monitor.flush()
+    monitor.observe(ROW)
+    assert monitor.close()
+    assert monitor.close()
+    *earlier, last = tier.received
+    assert (last.final, any(pane.final for pane in earlier)) == (True, False)
+    assert last.sequence > max(pane.sequence for pane in earlier)
+    assert last.totals == Totals(4, 4)
+    assert tier.summary(profile) == directly(profile, [ROW] * 4)
+
+
+def test_who_leaves_rows_behind_says_no_goodbye(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe(ROW, timestamp=time.time())
+    assert monitor.flush()
+    tier.refuse = refuse_panes(503)
+    monitor.observe(ROW, timestamp=time.time())
+    assert not monitor.close(0.3)
+    assert tier.asked("PUT", "/panes/") > 1
+    assert [pane.final for pane in tier.received] == [False]
+
+
+def test_a_goodbye_that_nobody_answers_is_given_up_soon(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor = monitor_of(profile, timeout=30.0)
+    monitor.observe(ROW)
+    assert monitor.flush()
+    tier.delay = 5.0
+    started = time.monotonic()
+    assert monitor.close(20.0)
+    assert time.monotonic() - started < 3.0
+
+
+def test_close_tries_no_goodbye_where_the_tier_is_known_to_be_away(
+    tier: Tier, profile: Profile, monitor_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftmeter.client.worker.HEARTBEAT", 0.1)
+    monitor = monitor_of(profile)
+    monitor.observe(ROW)
+    assert monitor.flush()
+    tier.refuse = refuse_panes(503, headers=(("Retry-After", "60"),))
+    wait_for(lambda: monitor.stats()["failures"] == 1)
+    asked, started = len(tier.log), time.monotonic()
+    assert monitor.flush()
+    assert monitor.close()
+    assert time.monotonic() - started < 1.0
+    assert len(tier.log) == asked
+
+
+def test_an_idle_monitor_says_that_it_lives(
+    tier: Tier, profile: Profile, monitor_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftmeter.client.worker.HEARTBEAT", 0.2)
+    monitor = monitor_of(profile)
+    monitor.observe(ROW)
+    wait_for(lambda: len(tier.received) >= 4)
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [ROW])
 
 
 def test_closing_twice_is_the_same_and_later_rows_are_dropped(tier: Tier, profile: Profile, monitor_of: Make) -> None:

@@ -71,6 +71,26 @@ def test_a_child_counts_from_zero_and_the_parents_rows_stay_the_parents(
     assert tier.summary(profile, parent).rows == 15
 
 
+def test_a_child_that_ends_says_no_goodbye_for_its_parent(tier: Tier, profile: Profile, profile_path: Path) -> None:
+    output, _ = run(
+        """
+        monitor.observe(ROW)
+        assert monitor.flush()
+        child = os.fork()
+        if not child:
+            sys.exit()
+        assert os.waitpid(child, 0)[1] == 0
+        monitor.observe(ROW)
+        assert monitor.flush()
+        print(monitor.source)
+        """,
+        tier.url,
+        profile_path,
+    )
+    assert {pane.source for pane in tier.received} == {output.strip()}
+    assert [pane.final for pane in tier.received] == [False, False, True]
+
+
 def test_a_monitor_made_before_the_fork_starts_no_thread_before_it_either(
     tier: Tier, profile: Profile, profile_path: Path
 ) -> None:
@@ -162,11 +182,13 @@ def test_a_worker_of_multiprocessing_sends_its_last_rows(
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert tier.summary(profile).rows == 7
+    assert tier.received[-1].final
 
 
 def test_the_end_of_the_interpreter_sends_the_last_rows(tier: Tier, profile: Profile, profile_path: Path) -> None:
     run("monitor.observe_many([ROW] * 7)", tier.url, profile_path)
     assert tier.summary(profile).rows == 7
+    assert tier.received[-1].final
 
 
 def test_the_end_of_the_interpreter_does_not_wait_long_for_a_server_that_hangs(profile_path: Path) -> None:

@@ -156,6 +156,17 @@ def test_losses_are_reported(server: MetricServer, profile: Profile, monitor_at:
     assert server.totals() == Totals(2, 0, {"invalid": 1, "future": 1})
 
 
+def test_the_store_knows_who_has_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
+    goes, stays = monitor_at(profile), monitor_at(profile)
+    for monitor in (goes, stays):
+        monitor.observe(ROW)
+        assert monitor.flush()
+    assert goes.close()
+    finals = {source.source: source.final for source in server.store.sources("m")}
+    assert finals == {goes.source: True, stays.source: False}
+    wait_for(lambda: server.frozen(profile) == directly(profile, [ROW] * 2))
+
+
 def test_rows_after_the_freeze_are_late(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
     monitor, stamp = monitor_at(profile), time.time()
     monitor.observe(ROW, timestamp=stamp)

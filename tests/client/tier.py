@@ -38,6 +38,7 @@ class Tier:
         self.panes: dict[tuple[str, int, int, str], Pane] = {}
         self.frozen: dict[tuple[str, int, int, str], Pane] = {}
         self.totals: dict[str, tuple[int, Totals]] = {}
+        self.received: list[Pane] = []
         self.log: list[tuple[str, str, int]] = []
         self.headers: list[dict[str, str]] = []
         self.refuse: Callable[[str, str], Refusal | None] = lambda method, path: None
@@ -130,6 +131,7 @@ class Tier:
         assert pane.summary.check(profile) is None
         key = (pane.digest, pane.start, pane.length, pane.source)
         with self.lock:
+            self.received.append(pane)
             if pane.sequence > self.totals.get(source, (-1, None))[0]:
                 self.totals[source] = pane.sequence, pane.totals
             late = 0

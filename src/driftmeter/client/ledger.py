@@ -107,9 +107,9 @@ class Ledger:
         """See to it that totals which no pane carried yet go out: with the newest pane, or with an empty `key`."""
         if self.reported or self.unsent():
             return
-        usable = [(key, entry) for key, entry in self._entries.items() if not entry.refused]
-        if usable:
-            self._touch(max(usable)[1])
+        newest = self._newest()
+        if newest:
+            self._touch(self._entries[newest])
         elif key not in self._entries:
             entry = self._open(key, bins)
             if isinstance(entry, _Entry):
@@ -120,14 +120,29 @@ class Ledger:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        summary = Summary(entry.rows, entry.counts.copy())
-        return Pane(key.digest, key.start, key.length, self.source, entry.sequence, summary, self.totals)
+        return self._pane(key, Summary(entry.rows, entry.counts.copy()), entry.sequence)
+
+    def sign_of_life(self, key: Key, bins: int, *, final: bool = False) -> Pane | None:
+        """Return a pane that brings no rows, only the totals, and with `final` the word that the source goes.
+
+        It is `key` as it stands, empty where nothing came for it. It takes a sequence, but no place in the books: it
+        never waits to be sent again. None where neither `key` nor any pane that is held can be sent.
+        """
+        at: Key | None = key
+        if self._entries[key].refused if key in self._entries else key.end <= self._horizon:
+            at = self._newest()
+        if at is None:
+            return None
+        self._sequence += 1
+        entry = self._entries.get(at)
+        summary = Summary(entry.rows, entry.counts.copy()) if entry else Summary.zero(bins)
+        return self._pane(at, summary, self._sequence, final=final)
 
     def acknowledge(self, pane: Pane, late: int = 0) -> None:
         """Book that the server has a pane in this state, and that `late` of its rows came after the freeze."""
         self._reported = pane.totals
         entry = self._entries.get(Key(pane.start, pane.length, pane.digest))
-        if entry is None or pane.sequence < entry.acknowledged:
+        if entry is None or entry.refused or pane.sequence < entry.acknowledged:
             return
         self.acknowledged += pane.summary.rows - entry.acknowledged_rows
         entry.acknowledged, entry.acknowledged_rows = pane.sequence, pane.summary.rows
@@ -151,6 +166,13 @@ class Ledger:
         for key, entry in list(self._entries.items()):
             if key.end < before and entry.sequence <= entry.acknowledged:
                 self._close(key)
+
+    def _pane(self, key: Key, summary: Summary, sequence: int, *, final: bool = False) -> Pane:
+        return Pane(key.digest, key.start, key.length, self.source, sequence, summary, self.totals, final=final)
+
+    def _newest(self) -> Key | None:
+        """Return the newest pane that the server takes."""
+        return max((key for key, entry in self._entries.items() if not entry.refused), default=None)
 
     def _touch(self, entry: _Entry) -> None:
         self._sequence += 1
@@ -176,6 +198,7 @@ class Ledger:
     def _lose(self, entry: _Entry, reason: str) -> int:
         lost = entry.rows - entry.acknowledged_rows
         self.counted -= lost
+        entry.rows = entry.acknowledged_rows  # a refused pane may yet have to make room: its rows are lost once
         self.dropped[reason] += lost
         return lost
 

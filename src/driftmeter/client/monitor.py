@@ -50,6 +50,9 @@ class Monitor:
     than an hour and a half of the server being away). What does not fit is dropped, counted by reason, and
     reported with the next pane.
 
+    A monitor that has reported once says every 15 seconds that it lives, where there are no rows to say it, and
+    says on closing that it goes: the tier takes one that falls silent for dead.
+
     Raises InputError or ProfileError where an argument makes no sense; afterwards nothing is ever raised.
     """
 
@@ -150,6 +153,7 @@ class Monitor:
     def close(self, timeout: float = 5.0) -> bool:
         """Send what is left within `timeout` seconds and stop; say whether all of it was acknowledged or given up.
 
+        Where it was, the tier is told that this source goes: once, and whether it hears it or not.
         Rows that are not acknowledged by then, and those observed later, are `dropped_closed`. Closing again only
         waits.
         """
@@ -262,6 +266,8 @@ class Monitor:
             self._wake.clear()
             # before the rows are taken: what was asked for then is among them
             closed, asked = self._closed, self._asked
+            if closed and backoff.failures and worker.settled:
+                break  # the tier is away, and nothing is left to wait for
             try:
                 worker.drain()
                 if asked > tried or clock() >= due:
@@ -278,6 +284,11 @@ class Monitor:
                 break
         if not worker.settled:
             worker.faults.warn("closed", "closed before everything was sent; some rows are not reported")
+        elif not backoff.failures:
+            try:
+                worker.say_goodbye()
+            except Exception:
+                worker.faults.warn("bug", "the goodbye failed", trace=True)
         worker.over = True
         worker.transport.close()
 

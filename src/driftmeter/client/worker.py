@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from driftmeter.client.buffer import Buffer
 from driftmeter.client.faults import Faults
@@ -19,7 +20,7 @@ from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
 from driftmeter.codec import encode_pane
 from driftmeter.errors import InputError, ProfileFormatError
-from driftmeter.panes import Timing
+from driftmeter.panes import Pane, Timing
 from driftmeter.profile import Profile
 from driftmeter.types import JSON, Milliseconds
 
@@ -27,6 +28,10 @@ CHUNK = 256
 """Rows per step: a millisecond of work, so that predictions seldom wait for the interpreter."""
 BREATH = 0.0005
 """Seconds between steps in which other threads surely get their turn."""
+HEARTBEAT = 15.0
+"""Seconds without a report after which a source that once reported says that it lives."""
+FAREWELL = 1.0
+"""Seconds, at most, for the word that the source goes: nothing is lost with it."""
 KEEP: Milliseconds = 10_000
 """How long after its lateness a pane is kept for rows that come later still."""
 
@@ -63,6 +68,7 @@ class Worker:
         self._timing: Timing | None = None
         self._time = ServerTime()
         self._outdated = True
+        self._heard: float | None = None  # when the server last took a pane, or refused to hear that we live
         self._typed: deque[Batch] = deque()
         self._typed_rows = self._typed_bytes = 0
         self._max_bytes, self._timeout = max_bytes, timeout
@@ -148,6 +154,17 @@ class Worker:
         if self._timing:
             with self._lock:
                 self.ledger.forget(self._time.at(self.clock()) - self._timing.lateness - KEEP)
+        if self._heard is not None and self.deadline is None and self.clock() - self._heard >= HEARTBEAT:
+            self._say()
+
+    def say_goodbye(self) -> None:
+        """Tell a tier that has heard of the source that it goes; call it last, where everything is `settled`."""
+        if self._heard is None:
+            return
+        end = self.clock() + FAREWELL
+        self.deadline = end if self.deadline is None else min(self.deadline, end)
+        with suppress(AwayError):
+            self._say(final=True)
 
     def _crowded(self) -> bool:
         """Whether typed rows that wait for the timing take all the room that they may."""
@@ -185,10 +202,28 @@ class Worker:
     def _report(self) -> None:
         """See to it that losses are reported even where no row was counted."""
         if self._intake and self._timing:
-            now = self._time.at(self.clock())
             with self._lock:
-                key = Key(self._timing.pane_start(now), self._timing.pane, self._intake.digest)
-                self.ledger.report(key, self._intake.profile.bins)
+                self.ledger.report(self._current(self._intake, self._timing), self._intake.profile.bins)
+
+    def _current(self, intake: Intake, timing: Timing) -> Key:
+        """Return the pane of now."""
+        return Key(timing.pane_start(self._time.at(self.clock())), timing.pane, intake.digest)
+
+    def _say(self, *, final: bool = False) -> None:
+        """Say that the source lives, or goes; raises AwayError where the tier can't take it now."""
+        if not (self._intake and self._timing):
+            return
+        with self._lock:
+            key = self._current(self._intake, self._timing)
+            pane = self.ledger.sign_of_life(key, self._intake.profile.bins, final=final)
+        if pane is None:
+            return
+        answer = self._put(pane)
+        self._heard = self.clock()
+        # a tier that knows nothing of the model (any more) is told when there are rows for it
+        if not answer.ok and answer.status != 404:
+            self._outdated = True
+            self.faults.warn("refused", f"the metric server refused a pane without new rows: {answer.describe()}")
 
     def _send(self, key: Key) -> None:
         """Send one pane; the ledger knows what became of it."""
@@ -196,27 +231,32 @@ class Worker:
             pane = self.ledger.pane(key)
         if pane is None:  # it made room for a newer one meanwhile
             return
-        body = encode_pane(pane)
+        answer = self._put(pane)
+        if answer.status == 404 and self._register(pane.digest):
+            answer = self._put(pane)
+        if answer.ok:
+            return
+        with self._lock:
+            lost = self.ledger.refuse(key)
+        self._outdated = True  # perhaps the timing is not what we think
+        self.faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
+
+    def _put(self, pane: Pane) -> Answer:
+        """Put one pane and book it where it was taken; else the server refuses it. Raises AwayError on all else."""
         path = model_path(self.model, "panes", str(pane.start), pane.source)
-        answer = self._request("PUT", path, body, PANE_TYPE)
-        if answer.status == 404:
-            if not answer.problem:
-                raise AwayError(f"no metric server there: {answer.describe()}")
-            if self._register(pane.digest):
-                answer = self._request("PUT", path, body, PANE_TYPE)
+        answer = self._request("PUT", path, encode_pane(pane), PANE_TYPE)
         if answer.ok:
             content = answer.json()
             late = content.get("late")
             with self._lock:
                 self.ledger.acknowledge(pane, late if isinstance(late, int) else 0)
+            self._heard = self.clock()
             self._learn(content, answer)
-            return
-        if not 400 <= answer.status < 500 or answer.status in _LATER:
+        elif answer.status == 404 and not answer.problem:
+            raise AwayError(f"no metric server there: {answer.describe()}")
+        elif not 400 <= answer.status < 500 or answer.status in _LATER:
             raise answer.away()
-        with self._lock:
-            lost = self.ledger.refuse(key)
-        self._outdated = True  # perhaps the timing is not what we think
-        self.faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
+        return answer
 
     def _fetch(self) -> None:
         """Learn the model's profile and timing, or register our own profile; raises AwayError without either."""
