@@ -58,6 +58,15 @@ def test_without_options_it_listens_on_this_host_and_keeps_a_file(served: list[S
     assert served == [Settings(host="127.0.0.1", port=8001, store="sqlite:///driftmeter.sqlite")]
 
 
+def test_a_store_in_redis_is_named_without_its_password(served: list[Settings]) -> None:
+    result = run("serve", "--store", "redis://me:secret@redis:6379/0?replicas=1")
+    assert result.exit_code == 0
+    assert "store redis://redis:6379/0\n" in result.stderr
+    assert "secret" not in result.output
+    assert served[0].store == "redis://me:secret@redis:6379/0?replicas=1"
+    assert "secret" not in repr(served[0])
+
+
 @pytest.mark.usefixtures("profiles")
 def test_options_become_settings(served: list[Settings]) -> None:
     arguments = "--profile a.json --profile b.json --store memory:// --host 0.0.0.0 --port 0 --pane 2s --lateness 500ms"
@@ -142,7 +151,7 @@ def test_a_file_of_settings_that_cannot_be_is_said(file: Path) -> None:
         (["--pane", "10"], "expected a number with ms, s, m, h or d"),
         (["--pane", "10ms"], "pane: expected 0.1 s to 1 day"),
         (["--port", "99999"], "99999 is not in the range"),
-        (["--store", "mysql://x"], "store: expected memory:// or sqlite:///PATH"),
+        (["--store", "mysql://x"], "store: expected memory://, sqlite:///PATH or redis://"),
         (["--store", "memory://", "--profile", "nothing.json"], "nothing.json: No such file or directory"),
         (["--store", "sqlite:////nodir/x.db"], "store: expected a directory that is there, for /nodir/x.db"),
         (["--host", "192.0.2.1"], "host: expected an address of this machine, got '192.0.2.1'"),

@@ -20,7 +20,7 @@ LEVELS = ("debug", "info", "warning", "error")
               metavar="FILE", help="Register this profile at the start. Repeatable; models are kept in the store.",
               )  # fmt: skip
 @click.option("--store", default="sqlite:///driftmeter.sqlite", show_default=True, envvar="DRIFTMETER_STORE",
-              show_envvar=True, metavar="URL", help="memory:// or sqlite:///PATH (four slashes for an absolute one).",
+              show_envvar=True, metavar="URL", help="memory://, sqlite:///PATH (four slashes for an absolute one) or redis://HOST:PORT/0.",
               )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="DRIFTMETER_HOST", show_envvar=True,
               metavar="HOST", help="Address to listen at; 0.0.0.0 for all.")  # fmt: skip
@@ -60,11 +60,12 @@ def serve(
 ) -> None:
     """Run a metric server until it is told to stop.
 
-    Servers on one host may share a SQLite store: any of them takes any request.
+    Servers on one host may share a SQLite store, those of many hosts one in Redis: any of them takes any request.
 
     \b
     driftmeter serve --profile profile.json --settings drift.toml
     driftmeter serve --store sqlite:////var/lib/driftmeter/store.sqlite --host 0.0.0.0 --pane 2s --lateness 2s
+    driftmeter serve --store redis://redis:6379/0 --host 0.0.0.0
     """
     import logging
     from pathlib import Path
@@ -77,7 +78,7 @@ def serve(
     from driftmeter.settings_file import SettingsFile
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _check_store(store)
+    address = _check_store(store)
     if urls:
         from driftmeter.notify import destinations
 
@@ -99,7 +100,9 @@ def serve(
     )
     _check_address(host, port)
     place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    click.echo(f"driftmeter: starting a metric server at {place}, its documentation at /docs, store {store}", err=True)
+    click.echo(
+        f"driftmeter: starting a metric server at {place}, its documentation at /docs, store {address}", err=True
+    )
     try:
         run(settings)
     except SystemExit as error:
@@ -118,17 +121,22 @@ def _with_window(settings: ModelSettings, length: int | None, rows: int | None) 
     return replace(settings, window=window)
 
 
-def _check_store(url: str) -> None:
-    """Refuse what is no store, and a file in a directory that is not there: a mistyped path would be a new store."""
+def _check_store(url: str) -> str:
+    """Refuse what is no store, and a file in a directory that is not there: a mistyped path would be a new store.
+
+    Return the address as it may be shown: without a password.
+    """
     from pathlib import Path
 
     from driftmeter.errors import InputError
+    from driftmeter.store import open_store, shown
 
     path = url.removeprefix("sqlite:///")
-    if url != "memory://" and path in ("", url):
-        raise InputError("store", "memory:// or sqlite:///PATH", repr(url))
-    if path != url and not Path(path).parent.is_dir():
+    if path != url and path and not Path(path).parent.is_dir():
         raise InputError("store", f"a directory that is there, for {path}", f"no directory {Path(path).parent}")
+    if path == url or not path:
+        open_store(url).close()  # connects to nothing yet, but for a cluster
+    return shown(url)
 
 
 def _check_address(host: str, port: int) -> None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import socket
 import sys
 import threading
+import time
 from importlib.util import find_spec
 from types import FrameType
 
 import uvicorn
 
+from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.profile import Profile
 from driftmeter.server.app import create_app
 from driftmeter.server.configure import configure_known
 from driftmeter.server.context import Context
 from driftmeter.server.settings import Settings
-from driftmeter.store import open_store
+from driftmeter.store import Store, open_store
 
 _KEEP_ALIVE = 75
 """Seconds an idle connection stays: longer than a gateway keeps it, so that the gateway closes first."""
+
+_log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -68,8 +73,10 @@ def serve(settings: Settings) -> None:
     store = open_store(settings.store)
     try:
         monitor = DriftMonitor(store, timing=settings.timing, settings=settings.model)
-        for path in settings.profiles:
-            monitor.introduce(Profile.load(path))
+        profiles = [Profile.load(path) for path in settings.profiles]
+        wait_for(store, settings.patience)
+        for profile in profiles:
+            monitor.introduce(profile)
         configure_known(monitor, settings.models)
         server = make_server(monitor, settings)
         if threading.current_thread() is threading.main_thread():
@@ -84,6 +91,25 @@ def serve(settings: Settings) -> None:
         pass
     finally:
         store.close()
+
+
+def wait_for(store: Store, patience: float, pause: float = 0.5) -> None:
+    """Return when the store can be written; raises StoreUnavailableError when that takes longer than `patience` s.
+
+    Servers and their store are often started together, and a store that was ended may be a moment away.
+    """
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            return store.ping()
+        except StoreUnavailableError as error:
+            if time.monotonic() >= deadline:
+                raise
+            if not told:
+                _log.warning("waiting up to %g s for the store: %s", patience, error)
+            told = True
+        time.sleep(pause)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -18,13 +18,14 @@ class Settings:
     `model` are the settings of models that have none of their own; `models` are given to those that they name.
     `max_body` bounds a request in bytes, also after gzip; `max_waiting` the writes that may wait for the
     store before further ones are told to come again, `max_in_flight` the bytes of all bodies held at once.
-    `drain` is how many seconds a shutdown waits for requests that are under way. `notify` are apprise URLs that hear
+    `drain` is how many seconds a shutdown waits for requests that are under way, `patience` how many a start waits for
+    the store. `notify` are apprise URLs that hear
     of incidents, `url` is where people reach the server, for the links in what they are told.
     """
 
     host: str = "127.0.0.1"
     port: int = 8001
-    store: str = "memory://"
+    store: str = field(default="memory://", repr=False)  # it may hold a password
     profiles: tuple[Path, ...] = ()
     timing: Timing = field(default_factory=Timing)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -33,6 +34,7 @@ class Settings:
     max_waiting: int = 10_000
     max_in_flight: int = 512_000_000
     drain: float = 10.0
+    patience: float = 60.0
     notify: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
     url: str | None = None
 

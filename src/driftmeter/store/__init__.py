@@ -32,4 +32,16 @@ def open_store(url: str) -> Store:
     raise StoreError(f"store: expected memory://, sqlite:///PATH or redis://HOST:PORT/DATABASE, got {got!r}")
 
 
-__all__ = ["Store", "open_store"]
+def shown(url: str) -> str:
+    """Return a store's URL as it may be shown and logged: without user and password, and without options.
+
+    >>> shown("redis://driftmeter:secret@redis:6379/0?replicas=1")
+    'redis://redis:6379/0'
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme in ("memory", "sqlite"):
+        return url
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
+
+__all__ = ["Store", "open_store", "shown"]

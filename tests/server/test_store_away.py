@@ -1,0 +1,116 @@
+"""A real server on a real Redis that goes away, hangs, and comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from driftmeter.errors import StoreUnavailableError
+from driftmeter.monitor import DriftMonitor
+from driftmeter.panes import Timing
+from driftmeter.profile import Profile
+from driftmeter.server.run import make_server, wait_for
+from driftmeter.server.settings import Settings
+from driftmeter.store import open_store
+from redis_server import RedisServer
+from server.test_run import eventually_ready, free_port
+from server.test_write_routes import problem_of
+
+ROW = {"rows": [{"amount": 1.0}]}
+ROWS = "/v1/models/shop/rows"
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
+    store = open_store(redis.url)
+    monitor = DriftMonitor(store, timing=Timing(200, 200))
+    monitor.register(profile)
+    settings = Settings(port=free_port())
+    server = make_server(monitor, settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    url = f"http://127.0.0.1:{settings.port}"
+    try:
+        eventually_ready(url)
+        with httpx.Client(base_url=url, timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        store.close()
+
+
+def rows_judged(client: httpx.Client) -> int:
+    rows: int = client.get("/v1/models/shop/verdict").json()["rows"]
+    return rows
+
+
+def eventually(client: httpx.Client, rows: int) -> None:
+    deadline = time.monotonic() + 30
+    while rows_judged(client) != rows:
+        assert time.monotonic() < deadline, f"{rows_judged(client)} rows judged, expected {rows}"
+        time.sleep(0.05)
+
+
+def test_while_redis_is_away_writes_are_to_come_again_and_nothing_acknowledged_is_lost(
+    client: httpx.Client, redis: RedisServer
+) -> None:
+    assert client.post(ROWS, json=ROW, headers={"Idempotency-Key": "1"}).status_code == 200
+    redis.stop(signal.SIGKILL)
+    for headers in ({"Idempotency-Key": "2"}, {}):
+        answer = client.post(ROWS, json=ROW, headers=headers)
+        problem_of(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == "1"
+    problem_of(client.get("/v1/models/shop/verdict"), 503, "unavailable")
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").json()["checks"]["store"] is False
+    redis.start()
+    again = [client.post(ROWS, json=ROW, headers={"Idempotency-Key": key}).json()["duplicate"] for key in "1223"]
+    assert again == [True, False, True, False]
+    eventually(client, 3)
+
+
+def test_a_redis_that_hangs_holds_up_nothing_that_does_not_need_it(client: httpx.Client, redis: RedisServer) -> None:
+    client.post(ROWS, json=ROW)
+    time.sleep(1)
+    os.kill(redis.pid, signal.SIGSTOP)
+    try:
+        answers: list[int] = []
+        waiting = threading.Thread(target=lambda: answers.append(client.post(ROWS, json=ROW).status_code))
+        waiting.start()
+        slowest = 0.0
+        while waiting.is_alive():
+            begin = time.monotonic()
+            assert httpx.get(f"{client.base_url}/healthz", timeout=30).status_code == 200
+            slowest = max(slowest, time.monotonic() - begin)
+            time.sleep(0.1)
+        assert answers == [503]
+        assert slowest < 2
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+    assert client.post(ROWS, json=ROW).status_code == 200
+
+
+def test_a_server_waits_for_its_store(redis: RedisServer) -> None:
+    redis.stop()
+    with closing(open_store(redis.url)) as store:
+        with pytest.raises(StoreUnavailableError, match=f"redis://127.0.0.1:{redis.port}/0 cannot be reached"):
+            wait_for(store, 0.2, 0.05)
+        coming = threading.Timer(0.5, redis.start)
+        coming.start()
+        wait_for(store, 30, 0.05)
+        coming.join()
