@@ -1,8 +1,10 @@
 # Three images: metric-server, model-server and locust. Versions and hashes come from requirements.lock: uv takes
 # from it what an image needs, at the version it names, and refuses a file with another hash.
 
+# UV_NO_SOURCES: the extras name the package itself, which is not here yet.
 FROM python:3.12.11-slim-bookworm AS server-packages
 ENV UV_NO_CACHE=1 \
+    UV_NO_SOURCES=1 \
     UV_COMPILE_BYTECODE=1 \
     UV_PYTHON_DOWNLOADS=never \
     VIRTUAL_ENV=/opt/driftmeter
@@ -10,6 +12,9 @@ RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/driftmeter
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
 RUN uv pip install --verify-hashes --constraints requirements.lock --requirements pyproject.toml --extra server
+
+FROM server-packages AS redis-packages
+RUN uv pip install --verify-hashes --constraints requirements.lock --requirements pyproject.toml --extra redis
 
 FROM server-packages AS demo-packages
 RUN uv pip install --verify-hashes --constraints requirements.lock --requirements pyproject.toml --extra demo
@@ -23,7 +28,7 @@ COPY src src
 RUN uv build --wheel --out-dir /wheel
 
 # The package comes last, so that a changed source file reinstalls nothing else.
-FROM server-packages AS metric-server-files
+FROM redis-packages AS metric-server-files
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
 
 FROM demo-packages AS model-server-files

@@ -14,10 +14,12 @@ need() { # COMMAND PACKAGE TESTS
 look() {
     missing=""
     without=""
-    need nginx nginx-light "the gateway (tests/deploy/test_gateway*, test_render), the whole system (tests/e2e)"
-    need prometheus prometheus "rules and discovery (tests/deploy/test_prometheus*, test_queries), the whole system (tests/e2e)"
+    need nginx nginx-light "the gateway (tests/deploy/test_gateway*, test_render, test_scale), the whole system (tests/e2e)"
+    need prometheus prometheus "rules and discovery (tests/deploy/test_prometheus*, test_queries, test_scale), the whole system (tests/e2e)"
     need prometheus-alertmanager prometheus-alertmanager "alerts (tests/deploy/test_alertmanager), the whole system (tests/e2e)"
-    need dnsmasq dnsmasq-base "replicas found by DNS (tests/deploy/test_gateway_dns, test_prometheus_dns)"
+    need redis-server redis-server "the Redis store (tests/store), replicas that share it (tests/deploy/test_scale), the whole system (tests/e2e)"
+    need dnsmasq dnsmasq-base "replicas found by DNS (tests/deploy/test_gateway_dns, test_prometheus_dns, test_scale)"
+    need ip iproute2 "a replica that is cut off (in tests/e2e/test_replicas)"
     need envsubst gettext-base "one comparison in tests/deploy/test_render"
 }
 go_on_without() { # REASON

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from driftmeter.panes import Totals
-from driftmeter.sources import NOTHING, SILENCE, SPAN, Account, SourceRecord, Sources, Tally
+from driftmeter.sources import NOTHING, REMEMBERED, SILENCE, SPAN, Account, SourceRecord, Sources, Tally
 
 NOW = 1_700_000_000_000 // SPAN * SPAN
 PANE = 10_000
@@ -127,6 +127,12 @@ def test_a_source_that_vanished_is_named_with_what_is_missing_of_it() -> None:
         "late": 1,
         "missing": 5,
     }
+
+
+def test_a_source_that_vanished_is_counted_for_an_hour_and_listed_on() -> None:
+    sources = Sources([record(1, 1, 1, seen=NOW - REMEMBERED), record(1, 1, 1, seen=NOW - REMEMBERED + 1)], NOW, PANE)
+    assert len(sources.silent) == 1
+    assert [each["state"] for each in sources.to_json()] == ["silent", "silent"]
 
 
 def test_parts_of_one_source_add_up() -> None:

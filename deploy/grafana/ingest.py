@@ -84,6 +84,22 @@ def ingest() -> dashboard.Dashboard:
                 about="Requests answered 4xx, by reason: nothing of them counts.",
             )
         )
+        .with_panel(
+            trend(
+                "Coverage",
+                query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),
+                about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
+                unit="percentunit",
+                most=1,
+            )
+        )
+        .with_panel(
+            trend(
+                "Sources silent",
+                query(f"max by (model) (driftmeter_sources_silent{MODELS})", "{{model}}"),
+                about="Sources that went without a word; /v1/models/MODEL/sources of any metric server names them.",
+            )
+        )
         .with_row(dashboard.Row("Metric servers"))
         .with_panel(
             trend(

@@ -69,7 +69,7 @@ def overview() -> dashboard.Dashboard:
             number(
                 "Coverage",
                 f"max by (model) (driftmeter_coverage_ratio{MODELS})",
-                about="Share of the observed rows that the verdict counts.",
+                about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
                 unit="percentunit",
                 steps=((None, RED), (0.9, YELLOW), (0.99, GREEN)),
             )
@@ -143,7 +143,7 @@ def overview() -> dashboard.Dashboard:
             trend(
                 "Coverage",
                 query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),
-                about="Share of the observed rows that the verdict counts.",
+                about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
                 unit="percentunit",
                 most=1,
             )

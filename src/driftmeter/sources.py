@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from driftmeter.panes import MINUTE, Totals, iso
+from driftmeter.panes import HOUR, MINUTE, Totals, iso
 from driftmeter.types import JSON, Milliseconds
 
 SPAN: Milliseconds = 10 * MINUTE
 """Coverage looks back so far at least, and twice as far at most: a fault shows now, however long all was well."""
 SILENCE: Milliseconds = MINUTE
 """A source says something every 15 s; silent for so long, and two panes, it has vanished, or said that it goes."""
+REMEMBERED: Milliseconds = HOUR
+"""For so long a source that vanished is counted as such; it is listed for a day."""
 
 State = Literal["live", "silent", "closed"]
 
@@ -137,8 +139,11 @@ class Sources:
 
     @property
     def silent(self) -> tuple[SourceRecord, ...]:
-        """Those that vanished."""
-        return tuple(each for each in self.records if each.state(self.now, self.pane) == "silent")
+        """Those that vanished lately: who has looked into it an hour later need not be told again."""
+        recent = self.now - REMEMBERED
+        return tuple(
+            each for each in self.records if each.seen > recent and each.state(self.now, self.pane) == "silent"
+        )
 
     def to_json(self) -> list[JSON]:
         """Plain JSON, by name."""

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # Where Debian puts what a user's PATH leaves out, and where this environment keeps its scripts.
-PLACES = (str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin")
+PLACES = (str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin", str(ROOT / ".tools/bin"))
 
 Tool = Callable[[str], str]
 Run = Callable[..., str]

@@ -18,6 +18,7 @@ VERDICT: Mapping[str, tuple[str, ...]] = {
     "driftmeter_incident_open": ("model",),
     "driftmeter_window_rows": ("model",),
     "driftmeter_coverage_ratio": ("model",),
+    "driftmeter_sources_silent": ("model",),
 }
 
 # Of each process: summed. Those in RARE have no series before they first count.

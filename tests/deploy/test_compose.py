@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.conftest import Run
+from deploy.conftest import ROOT, Run, Tool
+from redis_server import DURABLE
 
 SCALED = ("metric-server", "model-server")
+INSTALLS = re.findall(r"^RUN (uv pip install .*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +40,22 @@ def test_hadolint_has_nothing_to_say(run: Run) -> None:
     assert run("hadolint", "Dockerfile") == ""
 
 
+@pytest.mark.parametrize("install", INSTALLS)
+def test_uv_takes_what_an_image_needs_from_the_files_that_are_there_then(
+    install: str, tool: Tool, tmp_path: Path
+) -> None:
+    tool("uv")
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    # this environment has all of it: nothing is looked up and nothing installed
+    settings = dict(re.findall(r"\b(UV_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+    environment = {**os.environ, **settings, "VIRTUAL_ENV": sys.prefix, "UV_PYTHON_DOWNLOADS": "never"}
+    command = [tool("uv"), *install.split()[1:], "--dry-run", "--no-index"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Would make no changes" in done.stderr
+
+
 @pytest.mark.parametrize("name", SCALED)
 def test_a_service_that_is_scaled_has_no_name_and_no_port_of_the_host(
     services: dict[str, dict[str, Any]], name: str
@@ -49,10 +74,26 @@ def test_every_port_that_is_documented_is_open_on_this_machine_alone(
     }
 
 
-def test_metric_servers_share_one_named_volume(compose: dict[str, Any]) -> None:
-    (volume,) = compose["services"]["metric-server"]["volumes"]
-    assert (volume["type"], volume["source"], volume["target"]) == ("volume", "store", "/data")
-    assert "store" in compose["volumes"]
+def test_metric_servers_share_one_redis_and_start_when_it_answers(services: dict[str, dict[str, Any]]) -> None:
+    command = services["metric-server"]["command"]
+    store = urlsplit(command[command.index("--store") + 1])
+    assert (store.scheme, store.hostname, store.port or 6379) == ("redis", "redis", 6379)
+    assert services["metric-server"]["depends_on"]["redis"]["condition"] == "service_healthy"
+    assert "volumes" not in services["metric-server"]
+
+
+def test_redis_runs_as_it_does_in_the_tests_of_the_store(services: dict[str, dict[str, Any]]) -> None:
+    command = services["redis"]["command"]
+    assert tuple(command[command.index(DURABLE[0]) :]) == DURABLE
+
+
+def test_redis_keeps_its_data_on_a_named_volume_and_is_reached_by_no_other_host(compose: dict[str, Any]) -> None:
+    redis = compose["services"]["redis"]
+    (volume,) = redis["volumes"]
+    assert (volume["type"], volume["source"], volume["target"]) == ("volume", "redis", "/data")
+    assert "redis" in compose["volumes"]
+    assert redis["user"].split(":")[0] not in {"0", "root"}
+    assert "ports" not in redis
 
 
 def test_every_image_is_of_one_version(services: dict[str, dict[str, Any]]) -> None:

@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import struct
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from deploy.conftest import Tool
+from deploy.dns import Dns, until
 from deploy.replica import Answer, Replica, ask
 from driftmeter.demo.gateway import Gateway
 
 NAME = "metric-server"
-VALID = 2.0  # seconds: what gateway.conf.template says
-
-
-def _free_port() -> int:
-    """Return a loopback port that is free for both protocols: dnsmasq takes both, or ends."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-
-
-class Dns:
-    """A dnsmasq on a free loopback port, whose only names are those of `set`."""
-
-    def __init__(self, dnsmasq: str, directory: Path) -> None:
-        self._hosts = directory / "hosts"
-        self._hosts.write_text("")
-        self.port = _free_port()
-        command = [
-            *(dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--log-facility=-"),
-            *(f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces"),
-            *("--no-resolv", "--no-hosts", f"--addn-hosts={self._hosts}"),
-        ]
-        if os.geteuid() == 0:
-            command.append("--user=root")  # the directory is this user's alone
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def wait(self) -> bool:
-        """Wait until it answers, as a signal before would end it; False where it ended, its port being taken."""
-        until(lambda: self._count() == 0 or self._process.poll() is not None, 60)
-        return self._process.poll() is None
-
-    def set(self, *addresses: str) -> None:
-        """Let NAME have these addresses from the gateway's next look-up on."""
-        self._hosts.write_text("".join(f"{address} {NAME}\n" for address in addresses))
-        self._process.send_signal(signal.SIGHUP)
-        until(lambda: self._count() == len(addresses))
-
-    def _count(self) -> int | None:
-        """Return how many addresses NAME has, None while nobody answers."""
-        question = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split(".")) + b"\0"
-        query = struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", 1, 1)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(0.5)
-            client.connect(("127.0.0.1", self.port))
-            try:
-                client.send(query)
-                return int(struct.unpack_from(">H", client.recv(512), 6)[0])
-            except OSError:
-                return None
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(5)
 
 
 @pytest.fixture
@@ -108,20 +44,13 @@ def replicas() -> Iterator[dict[str, Replica]]:
 
 @pytest.fixture
 def gateway(dns: Dns, replicas: dict[str, Replica], tool: Tool) -> Iterator[Gateway]:
-    dns.set("127.0.0.2", "127.0.0.3")
+    dns.set(NAME, "127.0.0.2", "127.0.0.3")
     tier = [f"{NAME}:{replicas['127.0.0.2'].port}"]
     with Gateway(
         model_servers=tier, metric_servers=tier, resolver=f"127.0.0.1:{dns.port}", nginx=tool("nginx")
     ) as gateway:
         until(lambda: ask(f"{gateway.metric_url}/healthz").status == 200)
         yield gateway
-
-
-def until(condition: Callable[[], bool], seconds: float = VALID + 8) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def answers(gateway: Gateway, number: int = 60) -> Counter[str]:
@@ -135,7 +64,7 @@ def test_every_address_of_a_name_gets_its_share(gateway: Gateway) -> None:
 
 
 def test_a_replica_that_is_added_is_found_without_a_reload(gateway: Gateway, dns: Dns) -> None:
-    dns.set("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    dns.set(NAME, "127.0.0.2", "127.0.0.3", "127.0.0.4")
     until(lambda: "127.0.0.4" in answers(gateway, 10))
     assert set(answers(gateway)) == {"127.0.0.2", "127.0.0.3", "127.0.0.4"}
 
@@ -157,7 +86,7 @@ def test_a_replica_that_is_gone_costs_no_request_while_dns_still_names_it(
 def test_a_replica_that_dns_no_longer_names_gets_nothing_more(
     gateway: Gateway, dns: Dns, replicas: dict[str, Replica]
 ) -> None:
-    dns.set("127.0.0.3")
+    dns.set(NAME, "127.0.0.3")
     until(lambda: set(answers(gateway, 10)) == {"127.0.0.3"})
     before = len(replicas["127.0.0.2"].seen)
     assert set(answers(gateway)) == {"127.0.0.3"}

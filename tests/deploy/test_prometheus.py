@@ -45,7 +45,7 @@ def test_of_drift_only_an_incident_pages(alerts: list[dict[str, Any]]) -> None:
     pages = {alert["alert"]: alert["expr"] for alert in alerts if alert["labels"]["severity"] == "critical"}
     assert pages.pop("DriftModelDrifting") == "model:driftmeter_incident_open:max > 0"
     # the others are for when drift would go unseen
-    assert set(pages) == {"DriftVerdictStale", "DriftMetricServersAllDown"}
+    assert set(pages) == {"DriftVerdictStale", "DriftMetricServersAllDown", "DriftStoreAway"}
     assert not any("drifting" in expr or "evidence" in expr for expr in pages.values())
 
 

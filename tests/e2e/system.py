@@ -1,4 +1,4 @@
-"""The whole system as real processes: two of each server, nginx, Prometheus, Alertmanager, a webhook."""
+"""The whole system as real processes: two of each server, Redis, nginx, Prometheus, Alertmanager, a webhook."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import yaml
 from driftmeter.demo.data import reference_profile
 from driftmeter.demo.gateway import Gateway
 from driftmeter.demo.processes import Process, free_port
+from redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 HTTP = urllib3.PoolManager(retries=False, timeout=10.0)
@@ -87,7 +88,7 @@ def start(stack: ExitStack, directory: Path, tools: dict[str, str]) -> System:
         metric_servers=[f"127.0.0.1:{port}" for port in ports["metric"]],
         nginx=tools["nginx"],
     )
-    store = f"sqlite:///{directory / 'driftmeter.sqlite'}"
+    store = stack.enter_context(RedisServer(directory / "redis")).url
     processes = []
     for port in ports["metric"]:
         command = ["driftmeter", "serve", "--port", port, "--store", store, "--profile", profile]

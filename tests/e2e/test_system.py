@@ -1,4 +1,4 @@
-"""Real nginx, two model servers, two metric servers on one SQLite file, Prometheus, Alertmanager, a webhook."""
+"""Real nginx, two model servers, two metric servers on one Redis, Prometheus, Alertmanager, a webhook."""
 
 from __future__ import annotations
 

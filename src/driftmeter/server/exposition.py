@@ -25,7 +25,7 @@ FAMILIES: dict[str, str] = {
     "incident_open": "1 while an incident is open.",
     "window_rows": "Rows in the judging window.",
     "coverage_ratio": "Share of the rows that sources observed lately which the verdicts rest on.",
-    "sources_silent": "Sources that vanished: heard of in the last day, not in the last minute, without a goodbye.",
+    "sources_silent": "Sources that vanished: heard of in the last hour, not in the last minute, without a goodbye.",
 }
 """Every gauge of the verdicts without its prefix, and its help."""
 

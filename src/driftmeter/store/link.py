@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from functools import cache
 from hashlib import sha1
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,14 +18,18 @@ from redis.cluster import RedisCluster
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
+    ClusterDownError,
     ConnectionError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -36,19 +41,8 @@ _OPTIONS = ("prefix", "replicas", "cluster", "master")
 _ANSWER = 5.0
 """Seconds to wait for an answer: scripts take milliseconds, whoever takes longer is away."""
 _CONNECT = 2.0
-_AWAY = (
-    "LOADING",
-    "READONLY",
-    "MISCONF",
-    "OOM",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "MASTERDOWN",
-    "TRYAGAIN",
-    "BUSY",
-    "UNBLOCKED",
-)
-"""What begins an answer of a server that cannot write just now, and may later."""
+_AWAY = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
+"""What begins an answer of a server that cannot write just now, and may later; redis-py has names for the others."""
 
 
 class Link:
@@ -62,15 +56,15 @@ class Link:
         `cluster=true`, `master` for redis+sentinel://host:port,host:port/database; others are redis-py's. Raises
         StoreError.
         """
-        parts = urlsplit(url)
+        self._closed = False
+        parts = _parts(url)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         own = {name: options.pop(name) for name in _OPTIONS if name in options}
         self.prefix = own.get("prefix", "driftmeter")
         self.replicas = _whole(own.get("replicas", "0"))
         self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        self._closed = False
-        query = "&".join(f"{name}={value}" for name, value in options.items())
-        plain = urlunsplit(parts._replace(query=query))
+        cluster = _yes("cluster", own.get("cluster", "false"))
+        plain = urlunsplit(parts._replace(query=urlencode(options)))
         common: dict[str, Any] = {
             "socket_timeout": _ANSWER,
             "socket_connect_timeout": _CONNECT,
@@ -78,16 +72,23 @@ class Link:
         }
         if "{" in self.prefix or not self.prefix:
             raise StoreError(f"store: expected a prefix without braces, got {self.prefix!r}")
+        if options and parts.scheme == "redis+sentinel":
+            raise StoreError(f"store: expected no options but {', '.join(_OPTIONS)}, got {', '.join(options)}")
+        if cluster and parts.path not in ("", "/", "/0"):
+            raise StoreError(f"store: expected database 0, which is all that a cluster has, got {parts.path!r}")
         try:
             self._client: Any
             if parts.scheme == "redis+sentinel":
                 self._client = _by_sentinel(parts.netloc, parts.path, own.get("master", "mymaster"), common)
-            elif own.get("cluster", "false") == "true":
+            else:
+                self._client = redis.Redis.from_url(plain, **common)
+                # raises TypeError on options that there are none of, which else the first command would, or nobody
+                pool = self._client.connection_pool
+                pool.connection_class(**pool.connection_kwargs)
+            if cluster:
                 # connects at once, to learn where the slots are
                 with self._reachable():
                     self._client = RedisCluster.from_url(plain, **common)
-            else:
-                self._client = redis.Redis.from_url(plain, **common)
         except (ValueError, TypeError) as error:
             raise StoreError(f"store: expected redis://host:port/database, got {self.address!r}: {error}") from error
 
@@ -139,8 +140,9 @@ class Link:
                 pipeline.execute_command(*command)
             return list(pipeline.execute())
 
-    def drop(self, pattern: str) -> None:
-        """Drop the keys of a pattern, wherever they are."""
+    def drop(self, beginning: str) -> None:
+        """Drop all keys that begin so, wherever they are."""
+        pattern = re.sub(r"[][*?\\]", r"\\\g<0>", beginning) + "*"
         with self._reachable():
             chunk: list[bytes] = []
             for each in self._client.scan_iter(pattern, count=1000):
@@ -178,7 +180,12 @@ class Link:
         except ReadOnlyError as error:  # what was the master is a replica now
             self._client.connection_pool.disconnect() if isinstance(self._client, redis.Redis) else None
             raise self._away(error) from error
-        except (ConnectionError, TimeoutError, RedisClusterException, OSError) as error:
+        except MovedError as error:
+            raise StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true") from error
+        except (
+            *(ConnectionError, TimeoutError, RedisClusterException, OSError),
+            *(OutOfMemoryError, ClusterDownError, TryAgainError),
+        ) as error:
             raise self._away(error) from error
         except RedisError as error:
             if str(error).lstrip("-").startswith(_AWAY):
@@ -189,6 +196,30 @@ class Link:
         if self._closed:
             return StoreUnavailableError("the store is closed")
         return StoreUnavailableError(f"the store {self.address} cannot be reached or written now: {error}")
+
+
+def _parts(url: str) -> SplitResult:
+    """Return the parts of an address; shows nothing of one whose password may have ended up in any of them."""
+    scheme = url.partition(":")[0]
+    try:
+        parts = urlsplit(url)
+        whole = scheme == "redis+sentinel" or parts.port != 0  # raises ValueError where it is no number
+        database = parts.path.removeprefix("/")
+        known = scheme == "unix" or not database or database.isdecimal()
+        if whole and known and "@" not in parts.path + parts.query + parts.fragment:
+            return parts
+    except ValueError:
+        pass
+    raise StoreError(
+        f"store: expected {scheme}://[user:password@]host:port/database, and in a password %40 for @, %2F for /,"
+        f" %3F for ?, %23 for #, got {scheme}://…"
+    ) from None
+
+
+def _yes(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise StoreError(f"store: expected {name}=true or {name}=false, got {text!r}")
+    return text == "true"
 
 
 def _whole(text: str) -> int:

@@ -18,6 +18,7 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, unquote
@@ -179,7 +180,7 @@ class RedisStore:
         if not self._link.command("UNLINK", self._tag(model)):
             raise self._unknown(model)
         self._link.command("SREM", self._models_key, quote(model, safe=""))
-        self._link.drop(self._key(model, "*"))
+        self._link.drop(self._key(model, ""))
         with self._committing:
             self._sums.forget(model)
 
@@ -254,7 +255,9 @@ class RedisStore:
         now = self.now()
         if not 0 <= now - self._swept.get(model, -_SWEEP_EVERY) < _SWEEP_EVERY:
             self._swept[model] = now
-            self._run("sweep", model)
+            # what this comes after is made, whether it succeeds or not
+            with suppress(StoreUnavailableError):
+                self._run("sweep", model)
 
     # --- closing and folding
 
@@ -332,6 +335,7 @@ class RedisStore:
                         slices.append(_named(place.digest, place.start, place.end, value))
                 standing = standing.closed(held)
             content = {
+                "born": fields["born"],
                 "expected": fields["frozen"].decode(),
                 "active": before.active,
                 "newest": before.newest,

@@ -1,6 +1,8 @@
 -- Put the sums of frozen panes in their place, once: only for who saw the model as it is.
 local sent = cmsgpack.unpack(ARGV[2])
-local frozen, active, newest, streak = unpack(redis.call('HMGET', tag, 'frozen', 'digest', 'newest', 'streak'))
+local born, frozen, active, newest, streak =
+  unpack(redis.call('HMGET', tag, 'born', 'frozen', 'digest', 'newest', 'streak'))
+if born ~= sent.born then return 0 end
 if frozen ~= sent.expected or active ~= sent.active or newest ~= sent.newest or streak ~= sent.streak then return 0 end
 for _, each in ipairs(sent.slices) do
   redis.call('HSET', key('slices', each.digest), each.field, each.value)
