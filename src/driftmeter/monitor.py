@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +21,7 @@ from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.from_live import calibration_of, profile_from_live
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
-from driftmeter.panes import DAY, Timing, Window, WindowSetting, iso
+from driftmeter.panes import DAY, Slice, Timing, Window, WindowSetting, iso
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
 from driftmeter.settings import ModelSettings
@@ -34,6 +34,8 @@ from driftmeter.verdict import tests_json, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
+_CHUNK, _MOST_CHUNKS = 100, 10
+"""Slices that are read and folded at a time: where another server is first, the rest of a chunk was read in vain."""
 _MOST_COMPILED = 64
 """Profiles whose tables are kept at once: those used last."""
 
@@ -186,9 +188,16 @@ class DriftMonitor:
         return any(folded)
 
     def _fold_all(self, model: str, digest: str) -> bool:
-        pending = self.store.unfolded(model, digest)
-        if not pending:
-            return False
+        for chunk in range(_MOST_CHUNKS):
+            pending = self.store.unfolded(model, digest, _CHUNK)
+            if not pending:
+                return chunk > 0
+            if not self._fold_some(model, digest, pending) or len(pending) < _CHUNK:
+                break
+        return True
+
+    def _fold_some(self, model: str, digest: str, pending: Sequence[Slice]) -> bool:
+        """Fold what is pending; say whether no other server was first."""
         progress = self.store.progress(model, digest)
         compiled = self.compiled(model, digest)
         judge, state = self._state(compiled, digest, progress)
@@ -199,13 +208,14 @@ class DriftMonitor:
             if judge.needs_warmth and each.end // DAY > progress.folded // DAY > 0:
                 judge, state = self._warmed(compiled, digest, judge, state, progress.folded)
             state, step = judge.step(state, each, expected)
-            _tell(model, step)
             verdict = judge.verdict(state, self._window(compiled, digest, each.end))
             after = Progress(each.end, judge.dumps(state))
             if not self.store.fold(model, digest, progress.folded, Fold(after, verdict.dumps(), each.end)):
-                return True  # another replica was first: its fold is the same
+                return False  # its fold is the same
+            _tell(model, step)
             progress = after
-            self._states[model, digest] = (progress.state, judge, state)
+            with self._keeping:
+                self._states[model, digest] = (progress.state, judge, state)
         return True
 
     def _state(self, compiled: Compiled, digest: str, progress: Progress) -> tuple[Judge, JudgeState]:

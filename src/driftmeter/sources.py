@@ -58,16 +58,15 @@ class Account:
     def write(self, now: Milliseconds, totals: Totals, added: int, late: int, final: bool) -> Account:
         """Return the account after a write at the store's time `now`, which added so many rows."""
         earlier, latest = self.bases(now)
-        return Account(totals, self.added + added, self.late + late, final, now // SPAN, earlier, latest)
+        place = max(self.place, now // SPAN)
+        return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)
 
     def bases(self, now: Milliseconds) -> tuple[Tally, Tally]:
         """Return the tallies at the beginning of the span before the one of `now`, and of that one."""
-        match now // SPAN - self.place:
-            case 0:
-                return self.earlier, self.latest
-            case 1:
-                return self.latest, self.tally
-        return self.tally, self.tally
+        passed = now // SPAN - self.place
+        if passed <= 0:  # below: the clock was put back
+            return self.earlier, self.latest
+        return (self.latest, self.tally) if passed == 1 else (self.tally, self.tally)
 
     def record(self, source: str, seen: Milliseconds, now: Milliseconds) -> SourceRecord:
         """Return what others need to know of it, at the store's time `now`."""

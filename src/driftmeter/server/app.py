@@ -78,6 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await context.committer.drain()
         await context.evaluator.stop()
     context.probe.close()
+    context.lookups.shutdown(wait=False, cancel_futures=True)
     context.threads.shutdown()
 
 
@@ -86,10 +87,15 @@ def _add_operations(app: FastAPI) -> None:
     context: Context = app.state.context
 
     @app.get("/metrics", tags=["operate"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Return the verdicts, and what this process counts of itself, for Prometheus."""
-        verdicts = context.exposition.render(context.evaluator.views.values(), time.monotonic())
-        return Response(verdicts + context.metrics.render(), media_type=exposition.CONTENT_TYPE)
+
+        def render() -> str:
+            verdicts = context.exposition.render(context.evaluator.views.values(), time.monotonic())
+            return verdicts + context.metrics.render()
+
+        # not where requests wait for the store: what is wrong with it must be told
+        return Response(await context.in_thread(render), media_type=exposition.CONTENT_TYPE)
 
     @app.get("/healthz", tags=["operate"])
     async def healthz() -> dict[str, str]:

@@ -73,6 +73,10 @@ class Committer:
             writes = [write for write, _ in taken]
             self._bytes -= sum(map(_bytes, writes))
             receipts = await loop.run_in_executor(self._thread, self._settle, writes)
+            if all(isinstance(receipt, StoreUnavailableError) for receipt in receipts):
+                # who has come meanwhile has waited as long for the same answer
+                taken, self._waiting, self._bytes = taken + self._waiting, [], 0
+                receipts += [receipts[0]] * (len(taken) - len(receipts))
             for (_, future), receipt in zip(taken, receipts, strict=True):
                 if future.done():  # its request was given up
                     continue

@@ -26,6 +26,9 @@ from driftmeter.store.protocol import ModelRecord
 
 T = TypeVar("T")
 
+_PATIENCE = 0.2
+"""Seconds that a request waits to learn what may have changed of a model that is known."""
+
 
 def _incarnation() -> str:
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
@@ -45,6 +48,8 @@ class Context:
     in_flight: Budget = field(init=False)
     warm: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
+    lookups: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-lookup"))
+    asked: dict[str, asyncio.Future[ModelRecord]] = field(default_factory=dict)
     source: str = field(default_factory=_incarnation)
 
     def __post_init__(self) -> None:
@@ -60,21 +65,26 @@ class Context:
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
         """Return a profile's tables, by default of the one that rows are counted by; made on a thread where needed."""
-        record = self.monitor.remembered(model)
-        if record is None:
-            record = await self.in_thread(lambda: self._record(model))
+        record = self.monitor.remembered(model) or await self._record(model)
         key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
             found = self.warm[key] = await self.in_thread(lambda: self.monitor.compiled(*key))
         return found
 
-    def _record(self, model: str) -> ModelRecord:
+    async def _record(self, model: str) -> ModelRecord:
+        """Ask the store how a model is: once for all requests that want to know, and none waits long for a store that
+        hangs, if it has told before: whether it takes anything is for the write to find out, together with others."""
+        asked = self.asked.get(model)
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self.lookups, self.monitor.record, model)
+            self.asked[model] = asked
+            asked.add_done_callback(lambda done: (self.asked.pop(model, None), done.cancelled() or done.exception()))
+        known = self.monitor.last_known(model)
+        await asyncio.wait([asked], timeout=None if known is None else _PATIENCE)
         try:
-            return self.monitor.record(model)
-        except StoreUnavailableError:
-            # whether the store can take anything is for the write itself to find out, together with others
-            known = self.monitor.last_known(model)
+            return asked.result()
+        except (StoreUnavailableError, asyncio.InvalidStateError):
             if known is None:
                 raise
             return known

@@ -25,7 +25,9 @@ from driftmeter.types import JSON, Milliseconds
 _LONGEST, _SHORTEST = 1.0, 0.025
 _LOG_EVERY = 60.0
 _COUNT_EVERY = 5.0
-"""Seconds between looks at a model's sources, which may be thousands, where no verdict is new."""
+"""Seconds between looks at a model's sources."""
+_COUNT_SHARE = 100
+"""So many times as long as a look has taken nobody looks again: sources may be thousands."""
 _STALE = 10.0
 """Seconds without a complete round after which the loop counts as stuck."""
 
@@ -71,7 +73,7 @@ class Evaluator:
         self._placement = Placement(monitor.store, name or secrets.token_hex(8), stopwatch)
         self._views: dict[str, View] = {}
         self._due: dict[str, float] = {}
-        self._counted: dict[str, float] = {}
+        self._count_at: dict[str, float] = {}
         self._silent: dict[str, frozenset[str]] = {}
         self._thread = ThreadPoolExecutor(1, "driftmeter-evaluate")
         self._listeners: set[Listener] = set()
@@ -125,18 +127,22 @@ class Evaluator:
 
     def round(self) -> tuple[list[View], float]:
         """Advance every model that is due; return the views with a new verdict, and the seconds until the next."""
+        begin = self._stopwatch()
         try:
             records = self._monitor.store.models()
-            self._placement.attend()
         except Exception as error:
             self._complain("", "the models cannot be listed", error)
             return [], _LONGEST
+        try:
+            self._placement.attend()
+        except Exception as error:
+            self._complain("", "the other servers cannot be told of this one", error)
         fresh: list[View] = []
         for record in records:
-            now = self._stopwatch()
-            if now < self._due.get(record.model, now):
+            if begin < self._due.get(record.model, begin):
                 continue
-            self._due[record.model] = now + _period(record)
+            # from the round's begin: models of one pane stay together, and one list serves them all
+            self._due[record.model] = begin + _period(record)
             try:
                 view = self._look(record)
             except UnknownModelError:
@@ -167,14 +173,15 @@ class Evaluator:
             body = self._monitor.verdict(model, record.digest)
             if view is None or view.body != body or view.digest != record.digest:
                 verdict: Any = msgspec.json.decode(body)
-                view = View(model, record.digest, record.timing.pane, body, verdict, None, now)
-                self._counted.pop(model, None)
+                counted = (None, 0) if view is None else (view.coverage, view.silent)
+                view = View(model, record.digest, record.timing.pane, body, verdict, counted[0], now, counted[1])
             view = replace(view, pane=record.timing.pane, folded=record.folded)
-        if now - self._counted.get(model, float("-inf")) >= _COUNT_EVERY:
-            self._counted[model] = now
+        if now >= self._count_at.get(model, now):
             sources = self._monitor.sources(model)
             self._name(model, sources, aloud=ours)
             view = replace(view, coverage=sources.coverage, silent=len(sources.silent))
+            done = self._stopwatch()
+            self._count_at[model] = done + max(_COUNT_EVERY, _COUNT_SHARE * (done - now))
         return replace(view, refreshed=now)
 
     def _name(self, model: str, sources: Sources, *, aloud: bool) -> None:
@@ -194,7 +201,8 @@ class Evaluator:
         if not known.issuperset(self._due):
             self._views = {model: view for model, view in self._views.items() if model in known}
             self._due = {model: due for model, due in self._due.items() if model in known}
-            self._counted = {model: at for model, at in self._counted.items() if model in known}
+            self._count_at = {model: at for model, at in self._count_at.items() if model in known}
+            self._placement.keep(known)
             self._silent = {model: names for model, names in self._silent.items() if model in known}
             self._logged = {model: at for model, at in self._logged.items() if not model or model in known}
 

@@ -7,7 +7,7 @@ Thaler and Ravishankar 1998), and it takes the lease. All this only saves work: 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from hashlib import blake2b
 
@@ -34,7 +34,7 @@ class Placement:
         self._there = [name]
         self._attended = float("-inf")
         self._leased: dict[str, float] = {}
-        self._free: dict[str, int] = {}
+        self._free: dict[str, float] = {}
         self._passed_on: dict[str, float] = {}
 
     def attend(self) -> None:
@@ -78,6 +78,12 @@ class Placement:
         if self._leased.pop(model, None) is not None:
             with suppress(DriftmeterError):
                 self._store.lease(model, self.name, 0)
+
+    def keep(self, models: Collection[str]) -> None:
+        """Forget all other models: they were deleted."""
+        for kept in (self._leased, self._free, self._passed_on):
+            for model in [model for model in kept if model not in models]:
+                del kept[model]
 
     def leave(self) -> None:
         """Give everything up; what cannot be given up runs out."""

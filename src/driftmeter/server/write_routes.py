@@ -109,6 +109,8 @@ def _name(given: Mapping[str, str], name: str) -> str | None:
     value = given.get(name)
     if value is not None and not 0 < len(value) <= _LONGEST_NAME:
         raise InputError(name, f"1 to {_LONGEST_NAME} characters", str(len(value)))
+    if value is not None and any(character < " " for character in value):
+        raise InputError(name, "no control characters", repr(value)[:100])
     return value
 
 
@@ -234,6 +236,8 @@ def _check(pane: Pane, profile: Profile, timing: Timing, now: Milliseconds) -> N
         raise FutureError("start", f"at most {MAX_AHEAD // 1000} s ahead of {iso(now)}", f"{pane.start} ms")
     if pane.summary.rows > _MOST_ROWS:
         raise InputError("rows", f"at most {_MOST_ROWS}", str(pane.summary.rows))
+    if any(character < " " for character in pane.source):
+        raise BadPaneError("source", "a name without control characters", repr(pane.source)[:100])
     if len(pane.source) > _LONGEST_NAME:
         raise InputError("source", f"at most {_LONGEST_NAME} characters", str(len(pane.source)))
     counts = pane.summary.counts

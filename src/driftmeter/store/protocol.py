@@ -11,6 +11,9 @@ from driftmeter.sources import SourceRecord
 from driftmeter.summary import Summary
 from driftmeter.types import Milliseconds
 
+LONGEST_LEASE: Milliseconds = 60_000
+"""A lease that ends later than so long from now is from before the clock was put back, and holds nobody up."""
+
 
 @dataclass(frozen=True)
 class ModelRecord:
@@ -224,7 +227,8 @@ class Store(Protocol):
         ...
 
     def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
-        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now.
+        """Give the folding of a model to `owner` for `length` from now on, unless another one has it; say whether it
+        has it. A length of 0 gives it up.
 
         This only saves work: whoever folds without it does no harm.
         """

@@ -17,7 +17,6 @@ from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     DAY,
-    HOUR,
     RETENTION,
     SOURCE_IDLE,
     Slice,
@@ -32,6 +31,7 @@ from driftmeter.sources import SourceRecord
 from driftmeter.store.batch import Batch, read_account, unpack
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import (
+    LONGEST_LEASE,
     Expectation,
     Fold,
     ModelRecord,
@@ -50,8 +50,6 @@ _MODELS = (
 )
 _EXPIRE_EVERY: Milliseconds = 60_000
 _SWEEP_EVERY: Milliseconds = 3_600_000
-_LONGEST_LEASE: Milliseconds = HOUR
-"""A lease that ends later than so long from now is from before the clock was put back."""
 _SHORTEST_ABSENCE: Milliseconds = 5_000
 """Servers close panes once a second: a gap above this is no slow round."""
 _CHUNK = 500
@@ -501,7 +499,7 @@ class SQLiteStore:
             made = self._db.execute(
                 "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET owner = excluded.owner,"
                 " until = excluded.until WHERE owner = excluded.owner OR until NOT BETWEEN ? AND ?",
-                (model, owner, now + length, now + 1, now + _LONGEST_LEASE),
+                (model, owner, now + length, now + 1, now + LONGEST_LEASE),
             )
         return made.rowcount == 1
 
@@ -509,7 +507,7 @@ class SQLiteStore:
         """Say that a server is there for `length` from now on; return those that are, by name."""
         with self._db.writing():
             now = self.now()
-            self._db.execute("DELETE FROM replicas WHERE until NOT BETWEEN ? AND ?", (now + 1, now + _LONGEST_LEASE))
+            self._db.execute("DELETE FROM replicas WHERE until NOT BETWEEN ? AND ?", (now + 1, now + LONGEST_LEASE))
             self._db.execute("INSERT OR REPLACE INTO replicas VALUES ('', ?, ?)", (owner, now + length))
             rows = self._db.rows("SELECT owner FROM replicas ORDER BY owner")
         return [name for (name,) in rows]
@@ -521,7 +519,7 @@ class SQLiteStore:
 
 def _record(row: tuple[Any, ...], now: Milliseconds) -> ModelRecord:
     model, digest, pane, lateness, frozen, newest, settings, folded, owner, until = row
-    holder = owner if owner is not None and now < until else None
+    holder = owner if owner is not None and now < until <= now + LONGEST_LEASE else None
     return ModelRecord(model, digest, Timing(pane, lateness), frozen, newest or digest, settings, folded or 0, holder)
 
 
