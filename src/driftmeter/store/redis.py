@@ -18,14 +18,13 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
+from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     DAY,
     HOUR,
@@ -53,7 +52,17 @@ from driftmeter.store.packing import (
     total,
     unpack_slice,
 )
-from driftmeter.store.protocol import AddRows, Expectation, Fold, ModelRecord, Progress, PutPane, Receipt, Write
+from driftmeter.store.protocol import (
+    LONGEST_LEASE,
+    AddRows,
+    Expectation,
+    Fold,
+    ModelRecord,
+    Progress,
+    PutPane,
+    Receipt,
+    Write,
+)
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
 from driftmeter.summary import Summary
@@ -61,7 +70,6 @@ from driftmeter.types import Clock, Milliseconds
 
 _SHORTEST_ABSENCE: Milliseconds = 5_000
 """Servers close panes once a second: a gap above this is no slow round."""
-_LONGEST_LEASE: Milliseconds = HOUR
 _CHUNK = 100
 """About so many frozen panes are put in their place in one step."""
 _SWEEP_EVERY: Milliseconds = HOUR
@@ -85,12 +93,13 @@ class RedisStore:
         self._sums = Sums()
         self._committing = threading.Lock()
         self._swept: dict[str, Milliseconds] = {}
+        self._born: dict[str, bytes] = {}
         self._warned = False
 
     # --- time, keys
 
     def now(self) -> Milliseconds:
-        """Return the server's time, as far as this process knows: asked for once, and again with each round."""
+        """Return the server's time, as far as this process knows: every script that tells it corrects that."""
         if self._clock is not None:
             return self._clock()
         if self._ahead is None:
@@ -133,9 +142,13 @@ class RedisStore:
         """
         self._check_server()
         body = zlib.compress(profile)
-        # listed first: one that is listed and not there is passed over, one that is there must be seen
+        values = (digest, body, timing.pane, timing.lateness, int(again), secrets.token_hex(8))
+        # listed before: one that is listed and not there is passed over, one that is there must be seen; and after:
+        # one of this name may just have been deleted
         self._link.command("SADD", self._models_key, quote(model, safe=""))
-        self._run("register", model, digest, body, timing.pane, timing.lateness, int(again), secrets.token_hex(8))
+        if self._run("register", model, *values) == -1:
+            raise StoreUnavailableError(f"model {model!r} is being deleted")
+        self._link.command("SADD", self._models_key, quote(model, safe=""))
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
@@ -154,14 +167,18 @@ class RedisStore:
         names = sorted(unquote(name.decode()) for name in self._link.command("SMEMBERS", self._models_key))
         found = self._link.together([("HGETALL", self._tag(name)) for name in names])
         now = self.now()
-        return [_record(name, _fields(each), now) for name, each in zip(names, found, strict=True) if each]
+        each_fields = zip(names, map(_fields, found), strict=True)
+        return [_record(name, fields, now) for name, fields in each_fields if "born" in fields]
 
     def model(self, model: str) -> ModelRecord:
         """Return one model."""
+        return _record(model, self._fields(model), self.now())
+
+    def _fields(self, model: str) -> dict[str, bytes]:
         found = _fields(self._link.command("HGETALL", self._tag(model)))
-        if not found:
+        if "born" not in found:
             raise self._unknown(model)
-        return _record(model, found, self.now())
+        return found
 
     def digests(self, model: str) -> list[str]:
         """Return the digests of the model's profiles, oldest first."""
@@ -177,10 +194,13 @@ class RedisStore:
 
     def delete(self, model: str) -> None:
         """Forget a model and all that belongs to it."""
-        if not self._link.command("UNLINK", self._tag(model)):
+        # from here on it is unknown to all, and nobody can make it anew before all that belonged to it is gone; where
+        # this process ends in between, the next one that deletes it goes on
+        if self._run("delete", model) == -1:
             raise self._unknown(model)
-        self._link.command("SREM", self._models_key, quote(model, safe=""))
         self._link.drop(self._key(model, ""))
+        self._link.command("SREM", self._models_key, quote(model, safe=""))
+        self._run("deleted", model)
         with self._committing:
             self._sums.forget(model)
 
@@ -208,15 +228,23 @@ class RedisStore:
         with self._committing:
             for model in dict.fromkeys(write.model for write in writes):
                 ours = {place: write for place, write in enumerate(writes) if write.model == model}
-                answers |= self._commit(model, ours)
+                try:
+                    answers |= self._commit(model, ours)
+                except Exception as error:  # of this model alone: what was made of the others stays made
+                    if not isinstance(error, StoreError):
+                        _log.exception("model %s: writes failed", model)
+                    answers |= dict.fromkeys(ours, error)
+        first = answers.get(0)
+        if isinstance(first, StoreUnavailableError) and all(each is first for each in answers.values()):
+            raise first
         return [answers[place] for place in range(len(writes))]
 
     def _commit(self, model: str, writes: Mapping[int, Write]) -> dict[int, Receipt | Exception]:
         answers: dict[int, Receipt | Exception] = {}
         left = dict(writes)
-        known = self._sums.of(model)
         taken: dict[str, bytes] = {}
         for _ in range(_MOST_ROUNDS):
+            known = self._sums.of(model)
             draft = _Draft(model, known, self._sums, left, taken)
             if not left:
                 return answers
@@ -235,6 +263,9 @@ class RedisStore:
                     wrong = [place for place, write in left.items() if _digest(write) == digest]
                     answers |= dict.fromkeys(wrong, error)
                     left = {place: write for place, write in left.items() if place not in wrong}
+                case b"behind":
+                    # the store has more of our sums than we do: it was put back to an earlier state, and so were we
+                    self._sums.reset()
                 case b"again":
                     self._learn(known, found)
                     taken |= {key.decode(): value for key, value in zip(found[5::2], found[6::2], strict=True)}
@@ -256,8 +287,10 @@ class RedisStore:
         if not 0 <= now - self._swept.get(model, -_SWEEP_EVERY) < _SWEEP_EVERY:
             self._swept[model] = now
             # what this comes after is made, whether it succeeds or not
-            with suppress(StoreUnavailableError):
+            try:
                 self._run("sweep", model)
+            except StoreError as error:
+                _log.warning("model %s: what is too old stays for now: %s", model, error)
 
     # --- closing and folding
 
@@ -277,15 +310,16 @@ class RedisStore:
             found = self._run("freeze", model, barrier, after, now, halted)
             if found is None:
                 raise self._unknown(model)
-            if self._close(model, int(found)):
+            if self._close(model, fields["born"], int(found)):
                 return int(found)
 
     def _look(self, model: str) -> tuple[Milliseconds, dict[str, bytes], list[tuple[int, int]], int | None]:
         now, fields, logs, first = self._run("look", model, writes=False)
-        if not fields:
-            raise self._unknown(model)
         if self._clock is None:
             self._learn_time(int(now))
+        if "born" not in _fields(fields):
+            raise self._unknown(model)
+        self._born[model] = _fields(fields)["born"]
         marks = [tuple(map(int, each.split())) for each in logs[1::2]]
         return int(now), _fields(fields), [(one, two) for one, two in marks], None if first is None else int(first)
 
@@ -304,12 +338,13 @@ class RedisStore:
         marks = [mark for mark, at in logs if at > idle]
         return next_watermark(now, record.timing, barrier, live, marks, halted)
 
-    def _close(self, model: str, barrier: Milliseconds) -> bool:
-        """Add up what is frozen, and put the sums in its place; say whether all of it is done."""
+    def _close(self, model: str, born: bytes, barrier: Milliseconds) -> bool:
+        """Add up what is frozen, and put the sums in its place; say whether all of it is done, or another model of the
+        same name is there now."""
         while True:
             fields = _fields(self._link.command("HGETALL", self._tag(model)))
-            if not fields:
-                raise self._unknown(model)
+            if fields.get("born") != born:
+                return False
             if int(fields["frozen"]) >= barrier:
                 return True
             places = self._frozen_places(model, barrier)
@@ -335,7 +370,7 @@ class RedisStore:
                         slices.append(_named(place.digest, place.start, place.end, value))
                 standing = standing.closed(held)
             content = {
-                "born": fields["born"],
+                "born": born,
                 "expected": fields["frozen"].decode(),
                 "active": before.active,
                 "newest": before.newest,
@@ -397,6 +432,7 @@ class RedisStore:
             gone, slices = merged
             thinned = self._thinned(model, digest, merges, after - RETENTION)
         content = {
+            "born": self._born.get(model, b""),
             "digest": digest,
             "expected": str(expected),
             "folded": str(after),
@@ -457,9 +493,11 @@ class RedisStore:
 
     def verdict(self, model: str, digest: str) -> bytes | None:
         """Return the newest verdict, or None before the first."""
-        last = self._link.command("ZRANGE", self._key(model, "times", digest), -1, -1)
-        body = self._link.command("HGET", self._key(model, "verdicts", digest), last[0]) if last else None
-        return zlib.decompress(body) if body else None
+        while last := self._link.command("ZRANGE", self._key(model, "times", digest), -1, -1):
+            body = self._link.command("HGET", self._key(model, "verdicts", digest), last[0])
+            if body:  # else a newer one has just taken its place
+                return zlib.decompress(body)
+        return None
 
     def history(
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
@@ -528,8 +566,8 @@ class RedisStore:
         return bool(found)
 
     def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
-        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now."""
-        found = self._run("lease", model, owner, length, _LONGEST_LEASE)
+        """Give the folding of a model to `owner` for `length` from now on, unless another one has it."""
+        found = self._run("lease", model, owner, length, LONGEST_LEASE)
         if found == -1:
             raise self._unknown(model)
         return bool(found)
@@ -537,8 +575,10 @@ class RedisStore:
     def attend(self, owner: str, length: Milliseconds) -> list[str]:
         """Say that a server is there for `length` from now on; return those that are, by name."""
         key = f"{self._link.prefix}:replicas"
-        found = self._link.script("attend", key, self._given(), owner, length, _LONGEST_LEASE)
-        return [name.decode() for name in found]
+        now, names = self._link.script("attend", key, self._given(), owner, length, LONGEST_LEASE)
+        if self._clock is None:
+            self._learn_time(int(now))
+        return [name.decode() for name in names]
 
     def close(self) -> None:
         """Close the connections."""
@@ -552,7 +592,7 @@ class _Draft:
         self, model: str, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]
     ) -> None:
         """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
-        self._known, self._sums_of = known, sums
+        self._known, self._own = known, sums
         self._writes = writes
         self._receipts: dict[int, Receipt | None] = {}
         self._panes: list[tuple[int, PutPane]] = []
@@ -567,6 +607,7 @@ class _Draft:
         self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
         self.content = {
             "born": known.born,
+            "barrier": known.barrier,
             "length": str(known.length),
             "digests": list(dict.fromkeys(map(_digest, writes.values()))),
             "panes": [_pane(write) for _, write in self._panes],
@@ -616,7 +657,7 @@ class _Draft:
         return {
             "place": str(place),
             "ends": place.end,
-            "source": self._sums_of.field(source),
+            "source": self._own.field(source),
             "sequence": sequence_of(each.sequence),
             "rows": each.summary.rows,
             "counts": pack(each.summary.counts),
@@ -624,7 +665,7 @@ class _Draft:
 
     def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
         whole = (self._known.totals.get(source, Totals()) + totals).bounded()
-        field = self._sums_of.field(source)
+        field = self._own.field(source)
         content = {"field": field, "source": source, "totals": _totals(whole), "added": added, "late": late}
         return content if mark is None else {**content, "watermark": mark}
 
@@ -707,7 +748,7 @@ def _pulse(
 
 def _record(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:
     digest = fields["digest"].decode()
-    held = "owner" in fields and now < int(fields["until"])
+    held = "owner" in fields and now < int(fields["until"]) <= now + LONGEST_LEASE
     return ModelRecord(
         model,
         digest,

@@ -6,4 +6,4 @@ redis.call('ZADD', tag, text(now + tonumber(length)), owner)
 redis.call('PEXPIRE', tag, longest)
 local found = redis.call('ZRANGE', tag, 0, -1)
 table.sort(found)
-return found
+return {text(now), found}

@@ -1,4 +1,4 @@
--- Make the writes of one model durable, all or none. What a process adds up itself comes as its sum so far: where that
+-- Make the writes of one model durable: all that could speak against it comes before the first of them. What a process adds up itself comes as its sum so far: where that
 -- rests on something that is no longer so, nothing is written, and the answer says how it is now.
 local DAY, SPAN = 86400000, 600000
 local sent = cmsgpack.unpack(ARGV[2])
@@ -23,12 +23,15 @@ local born, barrier, length = unpack(redis.call('HMGET', tag, 'born', 'barrier',
 if not born then return {'unknown'} end
 local again = {'again', text(now), born, barrier, length}
 if born ~= sent.born then return again end
+if #sent.sources > 0 and tonumber(barrier) < sent.barrier then return again end
 for _, digest in ipairs(sent.digests) do
   if redis.call('HEXISTS', key('profiles'), digest) == 0 then return {'profile', digest} end
 end
 barrier = tonumber(barrier)
 for _, each in ipairs(sent.sums) do
   if each.ends <= barrier or length ~= sent.length then return again end
+  local stored = redis.call('HGET', key('meta', each.place), each.source)
+  if stored and not above(each.sequence, stored) then return {'behind'} end
 end
 for _, each in ipairs(sent.keys) do
   local found = redis.call('GET', key('key', each.key))
@@ -56,7 +59,7 @@ local function account(field, totals, added, late, final, overtakes)
   local spans = math.floor(now / SPAN) - place
   if spans == 1 then
     earlier, latest = latest, tally
-  elseif spans ~= 0 or not found then
+  elseif spans > 1 or not found then
     earlier, latest = tally, tally
   end
   local json = totals.json
@@ -66,7 +69,7 @@ local function account(field, totals, added, late, final, overtakes)
   else
     observed, counted = totals.observed, totals.counted
   end
-  local head = {now, old_added + added, old_late + late, final and 1 or 0, math.floor(now / SPAN), observed, counted}
+  local head = {now, old_added + added, old_late + late, final and 1 or 0, math.max(place, math.floor(now / SPAN)), observed, counted}
   for _, tallied in ipairs({earlier, latest}) do
     for place = 1, 4 do head[#head + 1] = tallied[place] end
   end
@@ -88,6 +91,8 @@ local function heard(source, mark)
   end
 end
 
+local seen = {}
+
 -- what a source had in a frozen pane: sequence, rows that went in, rows that it has said since
 local function sealed(place, source, hash)
   local found = redis.call('HGET', key('late', place), source)
@@ -97,7 +102,8 @@ local function sealed(place, source, hash)
     local rows = number(found:sub(9, 16))
     return found:sub(1, 8), rows, rows
   end
-  local records = redis.call('GET', key('sealed', place)) or ''
+  local records = seen[place] or redis.call('GET', key('sealed', place)) or ''
+  seen[place] = records -- many late panes of one time come together
   local at = records:find(hash, 1, true)
   while at and (at - 1) % 20 ~= 0 do at = records:find(hash, at + 1, true) end
   if not at then return nil, 0, 0 end

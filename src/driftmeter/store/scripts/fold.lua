@@ -2,7 +2,8 @@
 local KEEP = '8640000000' -- 100 days: what nobody folds any more goes, and all of it at once
 local sent = cmsgpack.unpack(ARGV[2])
 local digest = sent.digest
-if redis.call('EXISTS', tag) == 0 then return 0 end
+local born = redis.call('HGET', tag, 'born')
+if not born or (sent.born ~= '' and sent.born ~= born) then return 0 end
 if (redis.call('HGET', key('fold', digest), 'folded') or '0') ~= sent.expected then return 0 end
 redis.call('HSET', key('fold', digest), 'folded', sent.folded, 'state', sent.state)
 redis.call('HSET', tag, 'folded:' .. digest, sent.folded)

@@ -9,6 +9,7 @@ local function used(name)
   return false
 end
 
+if redis.call('HEXISTS', tag, 'gone') == 1 then return -1 end
 local active, newest = unpack(redis.call('HMGET', tag, 'digest', 'newest'))
 local known = redis.call('ZSCORE', key('known'), digest)
 if again == '0' and active and known and digest ~= newest then return 0 end

@@ -21,7 +21,13 @@ if reach then
 else
   local folded = redis.call('HGET', key('fold', digest), 'folded') or '0'
   local ends, last = 0, nil
-  for _, field in ipairs(redis.call('ZRANGEBYSCORE', key('ends', digest), '(' .. folded, '+inf', 'LIMIT', 0, 4 * limit)) do
+  -- four of each end, and those of the last end all
+  local names = redis.call('ZRANGEBYSCORE', key('ends', digest), '(' .. folded, '+inf', 'LIMIT', 0, 4 * limit)
+  if #names == 4 * limit then
+    local cut = names[#names]:match('^%d+')
+    names = redis.call('ZRANGEBYSCORE', key('ends', digest), '(' .. folded, cut)
+  end
+  for _, field in ipairs(names) do
     local this = field:match('^%d+')
     if this ~= last then
       if ends == tonumber(limit) then break end
