@@ -16,6 +16,9 @@ MAX_AHEAD: Milliseconds = 60_000
 SOURCE_IDLE: Milliseconds = 600_000
 """A source silent for so long no longer holds the watermark back."""
 
+_SHORTEST_ABSENCE: Milliseconds = 5_000
+"""Servers close panes once a second: a gap above this is no slow round."""
+
 LATEST: Milliseconds = 253_402_300_799_000
 """The end of the year 9999: no calendar goes further."""
 
@@ -222,6 +225,25 @@ def next_watermark(
     if live:
         candidates.append(now - timing.lateness if now >= halted_until else frozen)
     return max(frozen, min(min(candidates, default=frozen), now))
+
+
+def pulse(
+    now: Milliseconds, beat: Milliseconds, halted: Milliseconds, lateness: Milliseconds
+) -> tuple[Milliseconds, Milliseconds]:
+    """Return when somebody last closed panes, and until when live time stands still after an absence.
+
+    Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times that lie
+    too far ahead are from before the clock was put back.
+    """
+    if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
+        return beat, now + lateness
+    return beat, halted if halted <= now + lateness else 0
+
+
+def live_after(now: Milliseconds, timing: Timing) -> Milliseconds:
+    """Return since when a live source must have been heard of to close panes: one that falls silent leaves some behind,
+    and they close in their own time."""
+    return now - SOURCE_IDLE - timing.pane - timing.lateness
 
 
 def iso(time: Milliseconds) -> str:

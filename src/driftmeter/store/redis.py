@@ -35,8 +35,10 @@ from driftmeter.panes import (
     Totals,
     WindowSetting,
     due,
+    live_after,
     merge,
     next_watermark,
+    pulse,
 )
 from driftmeter.rollover import Standing
 from driftmeter.sources import Account, SourceRecord, Tally
@@ -68,8 +70,6 @@ from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
 from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
-_SHORTEST_ABSENCE: Milliseconds = 5_000
-"""Servers close panes once a second: a gap above this is no slow round."""
 _CHUNK = 100
 """About so many frozen panes are put in their place in one step."""
 _SWEEP_EVERY: Milliseconds = HOUR
@@ -300,7 +300,7 @@ class RedisStore:
             now, fields, logs, first = self._look(model)
             record = _record(model, fields, now)
             lateness = record.timing.lateness
-            beat, halted = _pulse(now, int(fields["beat"]), int(fields["halted"]), lateness)
+            beat, halted = pulse(now, int(fields["beat"]), int(fields["halted"]), lateness)
             barrier = int(fields["barrier"])
             after = self._watermark(record, fields, logs, now, halted, barrier)
             closable = first is not None and first <= after
@@ -332,10 +332,8 @@ class RedisStore:
         halted: Milliseconds,
         barrier: Milliseconds,
     ) -> Milliseconds:
-        idle = now - SOURCE_IDLE
-        # a live source that fell silent leaves panes behind, and they close in their own time
-        live = int(fields.get("live", b"0")) > idle - record.timing.pane - record.timing.lateness
-        marks = [mark for mark, at in logs if at > idle]
+        live = int(fields.get("live", b"0")) > live_after(now, record.timing)
+        marks = [mark for mark, at in logs if at > now - SOURCE_IDLE]
         return next_watermark(now, record.timing, barrier, live, marks, halted)
 
     def _close(self, model: str, born: bytes, barrier: Milliseconds) -> bool:
@@ -731,19 +729,6 @@ def _account(value: bytes) -> tuple[Milliseconds, Account]:
         Totals.from_json(json.loads(totals)), added, late, bool(final), place, Tally(*bases[:4]), Tally(*bases[4:])
     )
     return seen, account
-
-
-def _pulse(
-    now: Milliseconds, beat: Milliseconds, halted: Milliseconds, lateness: Milliseconds
-) -> tuple[Milliseconds, Milliseconds]:
-    """Return when somebody last closed panes, and until when live time stands still after an absence.
-
-    Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times that lie
-    too far ahead are from before the clock was put back.
-    """
-    if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
-        return beat, now + lateness
-    return beat, halted if halted <= now + lateness else 0
 
 
 def _record(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:

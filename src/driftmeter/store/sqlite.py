@@ -23,8 +23,10 @@ from driftmeter.panes import (
     Timing,
     WindowSetting,
     due,
+    live_after,
     merge,
     next_watermark,
+    pulse,
 )
 from driftmeter.rollover import Standing
 from driftmeter.sources import SourceRecord
@@ -50,8 +52,6 @@ _MODELS = (
 )
 _EXPIRE_EVERY: Milliseconds = 60_000
 _SWEEP_EVERY: Milliseconds = 3_600_000
-_SHORTEST_ABSENCE: Milliseconds = 5_000
-"""Servers close panes once a second: a gap above this is no slow round."""
 _CHUNK = 500
 """About so many open panes are closed in one transaction, so that no writer waits long."""
 _OF_ROWS = ("panes", "sealed", "slices", "verdicts")
@@ -244,25 +244,15 @@ class SQLiteStore:
                 return mark
 
     def _pulse(self, record: ModelRecord, now: Milliseconds) -> tuple[Milliseconds, Milliseconds]:
-        """Return when somebody last closed panes, and until when live time stands still after an absence.
-
-        Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times
-        that lie too far ahead are from before the clock was put back.
-        """
         rows = self._db.rows("SELECT beat, halted FROM models WHERE model = ?", record.model)
         ((beat, halted),) = rows or ((now, 0),)
-        lateness = record.timing.lateness
-        if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
-            return beat, now + lateness
-        return beat, halted if halted <= now + lateness else 0
+        return pulse(now, beat, halted, record.timing.lateness)
 
     def _watermark(self, record: ModelRecord, now: Milliseconds, halted: Milliseconds) -> Milliseconds:
         rows = self._db.rows("SELECT watermark, max(at) FROM sources WHERE model = ? GROUP BY watermark", record.model)
-        idle = now - SOURCE_IDLE
-        # a live source that fell silent leaves panes behind, and they close in their own time
-        closed = idle - record.timing.pane - record.timing.lateness
-        live = any(mark is None and at > closed for mark, at in rows)
-        logs = [mark for mark, at in rows if mark is not None and at > idle]
+        since = live_after(now, record.timing)
+        live = any(mark is None and at > since for mark, at in rows)
+        logs = [mark for mark, at in rows if mark is not None and at > now - SOURCE_IDLE]
         return next_watermark(now, record.timing, record.frozen, live, logs, halted)
 
     def _closable(self, record: ModelRecord, now: Milliseconds, halted: Milliseconds) -> bool:
