@@ -1,0 +1,269 @@
+"""The streams, and the two designs, of `bench/scale.py --replicas`.
+
+A stream is rows of 30 numeric features in total order; each row goes to one replica, drawn at random as a load balancer
+does it. All designs see the same rows, and in each number of replicas the same split.
+
+The original design: each metric server keeps its latest 1,000 rows of those that came to it and tests each feature with
+the two-sample Kolmogorov-Smirnov test against the reference; the system alarms when any replica does, which is what
+`max` over the replicas shows. It is asked every 100 rows of the whole stream, as a scrape would, and only replicas
+whose window is full answer. Three levels: p < .05 for each feature, as it was; p < .05 / 30, Bonferroni over the
+features; and 1 / 30,000, which is one false alarm in 10⁶ rows where windows do not overlap. A missing value
+is left out of the window's values: `ks_2samp` would return NaN for the feature for ever.
+
+Ours: every row is counted by the replica's own source, a pane's summaries are added up, and one judge sees the sum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.stats import kstwo
+
+from detection import BUDGET_ROWS, FEATURES, REFERENCE_ROWS, SLOW_ROW, seeded
+from detection_streams import PANE, Law, Rng, Scenario, normal
+from driftmeter.binning import Binner
+from driftmeter.judging import Judge, JudgeState
+from driftmeter.panes import Slice, Window
+from driftmeter.profile import Profile
+from driftmeter.rows import Reader
+from driftmeter.settings import ModelSettings
+from driftmeter.summary import Summary
+from driftmeter.types import Floats
+
+REPLICAS = (1, 4, 16)
+WINDOW = 1_000
+WARM = 20_000
+"""Rows before anything is counted: a sixteenth of them fills a window."""
+CHANGES_WITHIN = 16_000
+COMPARED_EVERY = 10
+"""Panes from one comparison of verdict bytes to the next; at the end the judges' states are compared as well."""
+
+LEVELS = {
+    "KS, p < .05": 0.05,
+    "KS, Bonferroni": 0.05 / FEATURES,
+    "KS, our budget": WINDOW / BUDGET_ROWS / FEATURES,
+}
+OURS = {
+    "driftmeter": ModelSettings(),
+    "driftmeter, no tolerance": ModelSettings(tolerance=0.0),
+}
+DESIGNS = (*LEVELS, *OURS)
+
+_UNIT = 1.609
+SHIFTS = (
+    Scenario("mean +.1σ", normal(), lambda _: normal(0.1), {}),
+    Scenario("mean +.25σ", normal(), lambda _: normal(0.25), {}),
+    Scenario("mean +.5σ", normal(), lambda _: normal(0.5), {}),
+    Scenario("missing 0→5 %", normal(), lambda _: normal(missing=0.05), {}),
+    Scenario("miles → km", normal(10, 3), lambda _: normal(10 * _UNIT, 3 * _UNIT), {}),
+)
+
+
+@dataclass(frozen=True)
+class Pane:
+    """A pane of the whole stream: the row it starts with, values (features, rows), and by number of replicas which of
+    them each row came to."""
+
+    start: int
+    values: Floats
+    splits: dict[int, npt.NDArray[np.int64]]
+
+    @property
+    def end(self) -> int:
+        """The first row after it."""
+        return self.start + len(self.values[0])
+
+
+def stream(law: Law, after: Law, change: int, rows: int, rng: Rng) -> Iterator[Pane]:
+    """Draw a stream whose first feature changes its law at a row; the others are normal and never change."""
+    for start in range(0, rows, PANE):
+        old = min(max(change - start, 0), PANE)
+        values = rng.normal(size=(FEATURES, PANE))
+        values[0] = np.concatenate([law.draw(rng, old), after.draw(rng, PANE - old)])
+        yield Pane(start, values, {replicas: rng.integers(replicas, size=PANE) for replicas in REPLICAS})
+
+
+class RollingKS:
+    """The original design with some replicas, on the first of the features."""
+
+    def __init__(self, reference: Floats, replicas: int) -> None:
+        """Take the reference's values, shape (features, rows), all present."""
+        self._reference = np.sort(reference, axis=1)
+        self._replicas = replicas
+        features = len(reference)
+        # of a value only the rank among the reference's matters
+        self._ranks = np.full((replicas, features, WINDOW), _ABSENT, dtype=np.int16)
+        self._taken = np.zeros(replicas, dtype=np.int64)
+        self._critical: dict[int, Floats] = {}
+
+    def alarms(self, values: Floats, split: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Take the next rows; return which replica's gauge of which feature is on, shape (levels, replicas,
+        features)."""
+        features, size = len(self._reference), self._reference.shape[1]
+        ranks = np.empty((features, values.shape[1]), dtype=np.int16)
+        for known, row, each in zip(self._reference, ranks, values[:features], strict=True):
+            row[:] = np.where(np.isnan(each), _ABSENT, np.searchsorted(known, each))
+        for replica in range(self._replicas):
+            mine = np.flatnonzero(split == replica)
+            places = (self._taken[replica] + np.arange(len(mine))) % WINDOW
+            self._ranks[replica][:, places] = ranks[:, mine]
+            self._taken[replica] += len(mine)
+        ordered = np.sort(self._ranks, axis=-1)
+        present = (ordered != _ABSENT).sum(axis=-1, keepdims=True)
+        share = ordered / np.float32(size)
+        step = np.arange(WINDOW, dtype=np.float32) / np.maximum(present, 1).astype(np.float32)
+        gaps = np.maximum(step + 1 / np.maximum(present, 1) - share, share - step)
+        distance = np.where(ordered == _ABSENT, 0, gaps).max(axis=-1)
+        critical = np.stack([self._critical_for(int(n)) for n in present.ravel()], axis=1)
+        full = (self._taken >= WINDOW)[:, np.newaxis]
+        found: npt.NDArray[np.bool_] = (distance > critical.reshape(len(LEVELS), *distance.shape)) & full
+        return found
+
+    def _critical_for(self, present: int) -> Floats:
+        if present not in self._critical:
+            size = self._reference.shape[1]
+            equal = max(1, round(present * size / (present + size)))
+            self._critical[present] = np.array([kstwo.isf(level, equal) for level in LEVELS.values()])
+        return self._critical[present]
+
+
+_ABSENT = np.iinfo(np.int16).max
+
+
+class Ours:
+    """Sources of some replicas, the sum of their panes, and a judge for each of our settings."""
+
+    def __init__(self, profile: Profile, replicas: int) -> None:
+        """Compile the judges."""
+        self._names = [feature.name for feature in profile.features]
+        self._reader, self._binner, self._bins = Reader(profile), Binner(profile), profile.bins
+        self._replicas = replicas
+        self._judges = {name: Judge(profile, settings) for name, settings in OURS.items()}
+        self._states: dict[str, JudgeState] = {name: judge.start() for name, judge in self._judges.items()}
+        self._digest = hashlib.sha256()
+        self._panes = 0
+
+    def alarms(self, pane: Pane) -> dict[str, set[str]]:
+        """Take a pane; return by settings the features that alarm."""
+        rows, _, _ = self._reader.read_columns(dict(zip(self._names, pane.values, strict=True)))
+        split = pane.splits[self._replicas]
+        parts = [self._binner.observe(rows.take(np.flatnonzero(split == each))) for each in range(self._replicas)]
+        whole = Summary.sum(parts, self._bins)
+        frozen = Slice(pane.start * SLOW_ROW, PANE * SLOW_ROW, whole)
+        self._digest.update(whole.counts.tobytes())
+        found = {}
+        for name, judge in self._judges.items():
+            self._states[name], step = judge.step(self._states[name], frozen)
+            found[name] = {alarm.feature for alarm in step.alarms}
+            if found[name] or self._panes % COMPARED_EVERY == 0:
+                window = Window(frozen.start, frozen.end, 1, whole)
+                self._digest.update(judge.verdict(self._states[name], window).dumps())
+        self._panes += 1
+        return found
+
+    def digest(self) -> str:
+        """Return the digest of all counts, verdicts and last states so far: equal where every byte is."""
+        whole = self._digest.copy()
+        for name, judge in self._judges.items():
+            whole.update(judge.dumps(self._states[name]))
+        return whole.hexdigest()
+
+
+@dataclass
+class Found:
+    """What one stream brought, by design and number of replicas.
+
+    `delays` are rows from the change to the first alarm of what changed, infinite beyond the horizon. `alarms` are
+    false ones: of the original design each time that a replica's gauge of a feature goes on; `shown` each time that
+    `max` over the replicas does; `on` the pane ends at which any feature shows one, of `panes`. In a stream that
+    changes `on` says whether what is going to change showed one at the last pane before it did.
+    """
+
+    delays: dict[tuple[str, int], float] = field(default_factory=dict)
+    alarms: dict[tuple[str, int], int] = field(default_factory=dict)
+    shown: dict[tuple[str, int], int] = field(default_factory=dict)
+    on: dict[tuple[str, int], int] = field(default_factory=dict)
+    panes: int = 0
+    rows: int = 0
+    equal: bool = True
+
+
+def _reference(law: Law, rng: Rng) -> tuple[Floats, Profile]:
+    values = rng.normal(size=(FEATURES, REFERENCE_ROWS))
+    values[0] = law.draw(rng, REFERENCE_ROWS)
+    frame = pl.DataFrame({f"f{number}": column for number, column in enumerate(values)})
+    return values, Profile.fit(frame, model="bench", independent=True, residuals=False)
+
+
+def delays(name: str, seed: int, horizon: int) -> Found:
+    """Measure the delays of all designs on one stream that changes."""
+    scenario = next(each for each in SHIFTS if each.name == name)
+    rng = seeded("replicas", name, seed)
+    values, profile = _reference(scenario.before, rng)
+    change = WARM + int(rng.integers(CHANGES_WITHIN))
+    ours = {replicas: Ours(profile, replicas) for replicas in REPLICAS}
+    original = {replicas: RollingKS(values[:1], replicas) for replicas in REPLICAS}
+    found = Found()
+    waiting = {(design, replicas) for design in DESIGNS for replicas in REPLICAS}
+    found.delays = dict.fromkeys(waiting, np.inf)
+
+    def book(design: str, replicas: int, end: int) -> None:
+        if end > change and (design, replicas) in waiting:
+            found.delays[design, replicas] = end - change
+            waiting.discard((design, replicas))
+
+    for pane in stream(scenario.before, scenario.after(0), change, change + horizon, rng):
+        if not waiting:
+            break
+        for replicas in REPLICAS:
+            if pane.end > change - 2 * WARM and any(design in LEVELS for design, _ in waiting):
+                gauges = original[replicas].alarms(pane.values, pane.splits[replicas])
+                for design, each in zip(LEVELS, gauges, strict=True):
+                    on = bool(each.any())
+                    if pane.end <= change:
+                        found.on[design, replicas] = int(on)
+                    if on:
+                        book(design, replicas, pane.end)
+            for design, names in ours[replicas].alarms(pane).items():
+                if "f0" in names:
+                    book(design, replicas, pane.end)
+    found.equal = len({each.digest() for each in ours.values()}) == 1
+    return found
+
+
+def false_alarms(seed: int, rows: int) -> Found:
+    """Count the alarms of all designs on one stream in which nothing changes."""
+    rng = seeded("replicas", "null", seed)
+    law = normal()
+    values, profile = _reference(law, rng)
+    ours = {replicas: Ours(profile, replicas) for replicas in REPLICAS}
+    original = {replicas: RollingKS(values, replicas) for replicas in REPLICAS}
+    found = Found(rows=rows)
+    for each in (found.alarms, found.shown, found.on):
+        each.update({(design, replicas): 0 for design in DESIGNS for replicas in REPLICAS})
+    before: dict[int, npt.NDArray[np.bool_]] = {}
+    for pane in stream(law, law, 0, WARM + rows, rng):
+        counted = pane.start >= WARM
+        found.panes += counted
+        for replicas in REPLICAS:
+            gauges = original[replicas].alarms(pane.values, pane.splits[replicas])
+            last = before.get(replicas, np.zeros_like(gauges))
+            before[replicas] = gauges
+            for number, design in enumerate(LEVELS if counted else ()):
+                key = design, replicas
+                found.alarms[key] += int((gauges[number] & ~last[number]).sum())
+                shown, shown_before = gauges[number].any(axis=0), last[number].any(axis=0)
+                found.shown[key] += int((shown & ~shown_before).sum())
+                found.on[key] += bool(shown.any())
+            for design, names in ours[replicas].alarms(pane).items():
+                key = design, replicas
+                found.alarms[key] += counted * len(names)
+                found.shown[key] += counted * len(names)
+                found.on[key] += counted and bool(names)
+    found.equal = len({each.digest() for each in ours.values()}) == 1
+    return found
