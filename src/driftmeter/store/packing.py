@@ -45,7 +45,7 @@ def pack_slice(each: Slice) -> bytes:
 
 def unpack_slice(name: bytes, packed: bytes) -> Slice:
     """Read a slice."""
-    end, start = map(int, name.split(b":"))
+    start, end = times_of(name.decode())
     rows, bins = _SLICE.unpack_from(packed)
     return Slice(start, end - start, Summary(rows, decode_counts(packed[_SLICE.size :], bins)))
 
@@ -53,6 +53,12 @@ def unpack_slice(name: bytes, packed: bytes) -> Slice:
 def slice_name(start: Milliseconds, end: Milliseconds) -> str:
     """Return the name of a slice: names of the same end are sorted by start."""
     return f"{end}:{start:015d}"
+
+
+def times_of(name: str) -> tuple[Milliseconds, Milliseconds]:
+    """Return the start and the end that a slice's name says."""
+    end, start = name.split(":")
+    return int(start), int(end)
 
 
 def mark(source: str) -> bytes:

@@ -22,8 +22,6 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote, unquote
 
-import msgspec
-
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     DAY,
@@ -36,37 +34,34 @@ from driftmeter.panes import (
     WindowSetting,
     due,
     live_after,
-    merge,
     next_watermark,
     pulse,
 )
 from driftmeter.rollover import Standing
 from driftmeter.sources import Account, SourceRecord, Tally
+from driftmeter.store.aging import merged, ripe, thinned
+from driftmeter.store.draft import Draft, digest_of, packed
 from driftmeter.store.link import Link, stopwatch
 from driftmeter.store.packing import (
-    mark,
-    pack,
     pack_slice,
     rows_of,
     seal,
-    sequence_of,
     slice_name,
+    times_of,
     total,
     unpack_slice,
 )
 from driftmeter.store.protocol import (
     LONGEST_LEASE,
-    AddRows,
     Expectation,
     Fold,
     ModelRecord,
     Progress,
-    PutPane,
     Receipt,
     Write,
 )
 from driftmeter.store.schema import HISTORY_STEP
-from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
+from driftmeter.store.sums import MARK, Model, Place, Sums
 from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
@@ -234,6 +229,10 @@ class RedisStore:
                     if not isinstance(error, StoreError):
                         _log.exception("model %s: writes failed", model)
                     answers |= dict.fromkeys(ours, error)
+                    if isinstance(error, StoreUnavailableError) and not self._link.cluster:
+                        # the others would wait as long for the same answer
+                        answers = dict.fromkeys(range(len(writes)), error) | answers
+                        break
         first = answers.get(0)
         if isinstance(first, StoreUnavailableError) and all(each is first for each in answers.values()):
             raise first
@@ -245,11 +244,11 @@ class RedisStore:
         taken: dict[str, bytes] = {}
         for _ in range(_MOST_ROUNDS):
             known = self._sums.of(model)
-            draft = _Draft(model, known, self._sums, left, taken)
+            draft = Draft(model, known, self._sums, left, taken)
             if not left:
                 return answers
             try:
-                found = self._run("commit", model, _pack(draft.content))
+                found = self._run("commit", model, packed(draft.content))
             except BaseException:
                 self._sums.reset()  # nobody knows whether it was made
                 raise
@@ -260,7 +259,7 @@ class RedisStore:
                 case b"profile":
                     digest = found[1].decode()
                     error = UnknownProfileError(model, digest, tuple(self.digests(model)))
-                    wrong = [place for place, write in left.items() if _digest(write) == digest]
+                    wrong = [place for place, write in left.items() if digest_of(write) == digest]
                     answers |= dict.fromkeys(wrong, error)
                     left = {place: write for place, write in left.items() if place not in wrong}
                 case b"behind":
@@ -364,8 +363,8 @@ class RedisStore:
                     held[place.digest] = held.get(place.digest, 0) + rows
                     sealed.append({"place": str(place), "sealed": seal(said)})
                     if rows:
-                        value = pack_slice(Slice(place.start, place.length, Summary(rows, total(counts))))
-                        slices.append(_named(place.digest, place.start, place.end, value))
+                        whole = Slice(place.start, place.length, Summary(rows, total(counts)))
+                        slices.append(_named(place.digest, whole))
                 standing = standing.closed(held)
             content = {
                 "born": born,
@@ -380,7 +379,7 @@ class RedisStore:
                 "places": sealed,
             }
             # where another one was first, the sums may lack what it has taken away already: they are thrown away
-            self._run("close", model, _pack(content))
+            self._run("close", model, packed(content))
 
     def _frozen_places(self, model: str, barrier: Milliseconds) -> list[Place]:
         """Return the first of the frozen places, in order; all of those that end together."""
@@ -419,16 +418,22 @@ class RedisStore:
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says."""
         after = step.progress.folded
-        gone: set[str] = set()
-        slices: dict[str, bytes] = {}
-        thinned: list[str] = []
-        merges = due(expected, after)
-        if merges:
-            merged = self._merged(model, digest, merges, after - RETENTION)
-            if merged is None:
-                return False
-            gone, slices = merged
-            thinned = self._thinned(model, digest, merges, after - RETENTION)
+        gone: list[str] = []
+        slices: dict[str, Slice] = {}
+        old: list[str] = []
+        if merges := due(expected, after):
+            oldest = after - RETENTION
+            names = [name.decode() for name in self._link.command("ZRANGE", self._key(model, "ends", digest), 0, -1)]
+            gone = [name for name in names if times_of(name)[1] < oldest]
+            parts = self._named_slices(model, digest, ripe(set(names) - set(gone), merges))
+            slices = merged(parts, merges)
+            # what has that time already, and is no part of it
+            there = [name for name in slices if name in names and name not in parts]
+            for name, other in self._named_slices(model, digest, there).items():
+                slices[name] = Slice(other.start, other.length, other.summary + slices[name].summary)
+            gone += [name for name in parts if name not in slices]
+            found = self._link.command("ZRANGE", self._key(model, "times", digest), 0, -1, "WITHSCORES")
+            old = thinned({_text(name): int(float(at)) for name, at in _couples(found)}, merges, oldest)
         content = {
             "born": self._born.get(model, b""),
             "digest": digest,
@@ -438,54 +443,17 @@ class RedisStore:
             "bucket": str(step.at // HISTORY_STEP),
             "at": str(step.at),
             "verdict": zlib.compress(step.verdict),
-            "merged": sorted(gone),
-            "slices": [{"field": name, "ends": name.split(":")[0], "value": each} for name, each in slices.items()],
-            "thinned": thinned,
+            "merged": gone,
+            "slices": [_named(digest, each) for each in slices.values()],
+            "thinned": old,
         }
-        return bool(self._run("fold", model, _pack(content)))
+        return bool(self._run("fold", model, packed(content)))
 
-    def _merged(
-        self, model: str, digest: str, merges: Iterable[tuple[Milliseconds, Milliseconds]], oldest: Milliseconds
-    ) -> tuple[set[str], dict[str, bytes]] | None:
-        """Return the names of the slices to drop, and the merged ones; None where another one is merging just now."""
-        names = [name.decode() for name in self._link.command("ZRANGE", self._key(model, "ends", digest), 0, -1)]
-        times = {name: tuple(map(int, name.split(":"))) for name in names}
-        old = {name for name, (end, _) in times.items() if end < oldest}
-        longest = max(before for before, _ in merges)
-        some = [name for name, (_, start) in times.items() if start < longest and name not in old]
-        # all that may be merged, and what a merged one may come to lie upon
-        found = self._link.command("HMGET", self._key(model, "slices", digest), *some) if some else []
-        if any(value is None for value in found):
-            return None
-        kept = {name: unpack_slice(name.encode(), value) for name, value in zip(some, found, strict=True)}
-        changed: dict[str, bytes] = {}
-        for before, length in merges:
-            parts = {name: each for name, each in kept.items() if each.start < before and each.length < length}
-            for name in parts:
-                del kept[name]
-                changed.pop(name, None)
-            for each in merge(parts.values(), length):
-                name = slice_name(each.start, each.end)
-                if name in kept:
-                    each = Slice(each.start, each.length, each.summary + kept[name].summary)
-                kept[name] = each
-                changed[name] = pack_slice(each)
-        return (old | set(some)) - kept.keys(), changed
-
-    def _thinned(
-        self, model: str, digest: str, merges: Iterable[tuple[Milliseconds, Milliseconds]], oldest: Milliseconds
-    ) -> list[str]:
-        """Return the verdicts to drop: of those that are old enough the last of each step is kept."""
-        found = self._link.command("ZRANGE", self._key(model, "times", digest), 0, -1, "WITHSCORES")
-        times = {_text(name): int(float(at)) for name, at in _couples(found)}
-        gone = {name for name, at in times.items() if at < oldest}
-        for before, length in merges:
-            ripe = {name: at for name, at in times.items() if at < before and name not in gone}
-            last: dict[int, Milliseconds] = {}
-            for at in ripe.values():
-                last[at // length] = max(at, last.get(at // length, 0))
-            gone |= {name for name, at in ripe.items() if at != last[at // length]}
-        return sorted(gone)
+    def _named_slices(self, model: str, digest: str, names: Sequence[str]) -> dict[str, Slice]:
+        """Return slices by their names; where another fold has taken one away this one will not be recorded anyway."""
+        found = self._link.command("HMGET", self._key(model, "slices", digest), *names) if names else []
+        pairs = zip(names, found, strict=True)
+        return {name: unpack_slice(name.encode(), value) for name, value in pairs if value is not None}
 
     # --- reading
 
@@ -583,144 +551,6 @@ class RedisStore:
         self._link.close()
 
 
-class _Draft:
-    """What one script is to write, as far as this process knows the model; and what became of it."""
-
-    def __init__(
-        self, model: str, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]
-    ) -> None:
-        """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
-        self._known, self._own = known, sums
-        self._writes = writes
-        self._receipts: dict[int, Receipt | None] = {}
-        self._panes: list[tuple[int, PutPane]] = []
-        self._added: dict[tuple[Place, str], list[Summary]] = {}
-        self._sources: dict[str, tuple[Totals, int, int, Milliseconds | None]] = {}
-        self._keys: dict[str, tuple[bytes, int]] = {}
-        for place, write in writes.items():
-            if isinstance(write, PutPane):
-                self._panes.append((place, write))
-            else:
-                self._receipts[place] = self._add(write, taken)
-        self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
-        self.content = {
-            "born": known.born,
-            "barrier": known.barrier,
-            "length": str(known.length),
-            "digests": list(dict.fromkeys(map(_digest, writes.values()))),
-            "panes": [_pane(write) for _, write in self._panes],
-            "sums": [self._sum(*each) for each in self._new.items()],
-            "sources": [self._source(source, *each) for source, each in self._sources.items()],
-            "keys": [
-                {"key": key, "fingerprint": fingerprint, "late": late}
-                for key, (fingerprint, late) in self._keys.items()
-            ],
-        }
-
-    def _add(self, write: AddRows, taken: Mapping[str, bytes]) -> Receipt:
-        known = self._known
-        if write.key is not None:
-            late = fingerprint = None
-            if write.key in self._keys:
-                fingerprint, late = self._keys[write.key]
-            elif write.key in taken:
-                late, fingerprint = int.from_bytes(taken[write.key][8:16], "big"), taken[write.key][16:]
-            if late is not None:
-                same = fingerprint == write.fingerprint
-                return Receipt(late if same else 0, duplicate=same, conflict=not same)
-        late = 0
-        length = known.length if write.length is None else write.length
-        for start, summary in write.parts:
-            place = Place(write.digest, start, length)
-            if place.end <= known.barrier:
-                late += summary.rows
-            elif summary.rows:
-                self._added.setdefault((place, write.source), []).append(summary)
-        if write.key is not None:
-            self._keys[write.key] = (write.fingerprint, late)
-        added = sum(summary.rows for _, summary in write.parts)
-        totals, more, lost, mark = self._sources.get(write.source, (Totals(), 0, 0, None))
-        later = max((each for each in (mark, write.watermark) if each is not None), default=None)
-        self._sources[write.source] = (totals + write.totals, more + added, lost + late, later)
-        return Receipt(late, added=added, added_late=late)
-
-    def _summed(self, key: tuple[Place, str], parts: list[Summary]) -> Sum:
-        before = self._known.sums.get(key)
-        if before is None:
-            return Sum(0, Summary.sum(parts, parts[0].counts.size))
-        return Sum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
-
-    def _sum(self, key: tuple[Place, str], each: Sum) -> dict[str, Any]:
-        place, source = key
-        return {
-            "place": str(place),
-            "ends": place.end,
-            "source": self._own.field(source),
-            "sequence": sequence_of(each.sequence),
-            "rows": each.summary.rows,
-            "counts": pack(each.summary.counts),
-        }
-
-    def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
-        whole = (self._known.totals.get(source, Totals()) + totals).bounded()
-        field = self._own.field(source)
-        content = {"field": field, "source": source, "totals": _totals(whole), "added": added, "late": late}
-        return content if mark is None else {**content, "watermark": mark}
-
-    def made(self) -> None:
-        """Take note that all of it was written."""
-        self._known.sums |= self._new
-        for source, (totals, *_) in self._sources.items():
-            self._known.totals[source] = (self._known.totals.get(source, Totals()) + totals).bounded()
-
-    def receipts(self, answers: Sequence[Sequence[Any]]) -> dict[int, Receipt | Exception]:
-        """Return what became of each write, given what the script says of the panes."""
-        found: dict[int, Receipt | Exception] = {place: each for place, each in self._receipts.items() if each}
-        for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
-            totals = Totals.from_json(json.loads(before)) if before else Totals()
-            newer = write.pane.totals if write.pane.totals.observed >= totals.observed else totals
-            dropped = newer.dropped_since(totals)
-            found[place] = Receipt(late, bool(duplicate), added=added, added_late=added_late, dropped=dropped)
-        return found
-
-
-def _pack(content: Mapping[str, Any]) -> bytes:
-    """Write what a script is given. Lua knows no bytes apart from text, and Redis's msgpack none either."""
-    return msgspec.msgpack.encode(_without_bytes(content))
-
-
-def _without_bytes(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
-    if isinstance(value, dict):
-        return {name: _without_bytes(each) for name, each in value.items()}
-    return list(map(_without_bytes, value)) if isinstance(value, list) else value
-
-
-def _digest(write: Write) -> str:
-    return write.digest if isinstance(write, AddRows) else write.pane.digest
-
-
-def _pane(write: PutPane) -> dict[str, Any]:
-    pane = write.pane
-    content = {
-        "place": str(Place(pane.digest, pane.start, pane.length)),
-        "ends": pane.end,
-        "source": pane.source,
-        "hash": mark(pane.source),
-        "sequence": sequence_of(pane.sequence),
-        "rows": pane.summary.rows,
-        "counts": pack(pane.summary.counts),
-        "totals": _totals(pane.totals),
-        "final": pane.final,
-    }
-    return content if pane.watermark is None else {**content, "watermark": pane.watermark}
-
-
-def _totals(totals: Totals) -> dict[str, Any]:
-    return {"observed": totals.observed, "counted": totals.counted, "json": json.dumps(totals.bounded().to_json())}
-
-
 def _account(value: bytes) -> tuple[Milliseconds, Account]:
     """Read what commit.lua wrote of a source: when it was heard of, and its account."""
     head, _, totals = value.partition(b"\n")
@@ -751,8 +581,9 @@ def _slices(found: Sequence[bytes]) -> list[Slice]:
     return sorted(slices, key=lambda each: (each.end, each.start))
 
 
-def _named(digest: str, start: Milliseconds, end: Milliseconds, value: bytes) -> dict[str, Any]:
-    return {"digest": digest, "ends": str(end), "field": slice_name(start, end), "value": value}
+def _named(digest: str, each: Slice) -> dict[str, Any]:
+    name = slice_name(each.start, each.end)
+    return {"digest": digest, "ends": str(each.end), "field": name, "value": pack_slice(each)}
 
 
 def _couples(found: Sequence[Any]) -> list[tuple[Any, Any]]:

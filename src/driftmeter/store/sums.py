@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from driftmeter.panes import Totals
@@ -91,7 +90,3 @@ class Sums:
     def field(self, source: str) -> str:
         """Return under which name the store keeps this process's part of a source."""
         return f"{source}{MARK}{self.name}"
-
-    def __iter__(self) -> Iterator[str]:
-        """The names of the models."""
-        return iter(self._models)

@@ -1,0 +1,155 @@
+"""What one script writes of a model, as far as this process knows the model; and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from driftmeter.panes import Totals
+from driftmeter.store.packing import mark, pack, sequence_of
+from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
+from driftmeter.store.sums import Model, Place, Sum, Sums
+from driftmeter.summary import Summary
+from driftmeter.types import Milliseconds
+
+
+class Draft:
+    """The writes of one model that are made together."""
+
+    def __init__(
+        self, model: str, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]
+    ) -> None:
+        """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
+        self._known, self._own = known, sums
+        self._writes = writes
+        self._receipts: dict[int, Receipt | None] = {}
+        self._panes: list[tuple[int, PutPane]] = []
+        self._added: dict[tuple[Place, str], list[Summary]] = {}
+        self._sources: dict[str, tuple[Totals, int, int, Milliseconds | None]] = {}
+        self._keys: dict[str, tuple[bytes, int]] = {}
+        for place, write in writes.items():
+            if isinstance(write, PutPane):
+                self._panes.append((place, write))
+            else:
+                self._receipts[place] = self._add(write, taken)
+        self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
+        self.content = {
+            "born": known.born,
+            "barrier": known.barrier,
+            "length": str(known.length),
+            "digests": list(dict.fromkeys(map(digest_of, writes.values()))),
+            "panes": [_pane(write) for _, write in self._panes],
+            "sums": [self._sum(*each) for each in self._new.items()],
+            "sources": [self._source(source, *each) for source, each in self._sources.items()],
+            "keys": [
+                {"key": key, "fingerprint": fingerprint, "late": late}
+                for key, (fingerprint, late) in self._keys.items()
+            ],
+        }
+
+    def _add(self, write: AddRows, taken: Mapping[str, bytes]) -> Receipt:
+        known = self._known
+        if write.key is not None:
+            late = fingerprint = None
+            if write.key in self._keys:
+                fingerprint, late = self._keys[write.key]
+            elif write.key in taken:
+                late, fingerprint = int.from_bytes(taken[write.key][8:16], "big"), taken[write.key][16:]
+            if late is not None:
+                same = fingerprint == write.fingerprint
+                return Receipt(late if same else 0, duplicate=same, conflict=not same)
+        late = 0
+        length = known.length if write.length is None else write.length
+        for start, summary in write.parts:
+            place = Place(write.digest, start, length)
+            if place.end <= known.barrier:
+                late += summary.rows
+            elif summary.rows:
+                self._added.setdefault((place, write.source), []).append(summary)
+        if write.key is not None:
+            self._keys[write.key] = (write.fingerprint, late)
+        added = sum(summary.rows for _, summary in write.parts)
+        totals, more, lost, mark = self._sources.get(write.source, (Totals(), 0, 0, None))
+        later = max((each for each in (mark, write.watermark) if each is not None), default=None)
+        self._sources[write.source] = (totals + write.totals, more + added, lost + late, later)
+        return Receipt(late, added=added, added_late=late)
+
+    def _summed(self, key: tuple[Place, str], parts: list[Summary]) -> Sum:
+        before = self._known.sums.get(key)
+        if before is None:
+            return Sum(0, Summary.sum(parts, parts[0].counts.size))
+        return Sum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
+
+    def _sum(self, key: tuple[Place, str], each: Sum) -> dict[str, Any]:
+        place, source = key
+        return {
+            "place": str(place),
+            "ends": place.end,
+            "source": self._own.field(source),
+            "sequence": sequence_of(each.sequence),
+            "rows": each.summary.rows,
+            "counts": pack(each.summary.counts),
+        }
+
+    def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
+        whole = (self._known.totals.get(source, Totals()) + totals).bounded()
+        field = self._own.field(source)
+        content = {"field": field, "source": source, "totals": _totals(whole), "added": added, "late": late}
+        return content if mark is None else {**content, "watermark": mark}
+
+    def made(self) -> None:
+        """Take note that all of it was written."""
+        self._known.sums |= self._new
+        for source, (totals, *_) in self._sources.items():
+            self._known.totals[source] = (self._known.totals.get(source, Totals()) + totals).bounded()
+
+    def receipts(self, answers: Sequence[Sequence[Any]]) -> dict[int, Receipt | Exception]:
+        """Return what became of each write, given what the script says of the panes."""
+        found: dict[int, Receipt | Exception] = {place: each for place, each in self._receipts.items() if each}
+        for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
+            totals = Totals.from_json(json.loads(before)) if before else Totals()
+            newer = write.pane.totals if write.pane.totals.observed >= totals.observed else totals
+            dropped = newer.dropped_since(totals)
+            found[place] = Receipt(late, bool(duplicate), added=added, added_late=added_late, dropped=dropped)
+        return found
+
+
+def packed(content: Mapping[str, Any]) -> bytes:
+    """Write what a script is given. Lua knows no bytes apart from text, and Redis's msgpack none either."""
+    return msgspec.msgpack.encode(_without_bytes(content))
+
+
+def _without_bytes(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
+    if isinstance(value, dict):
+        return {name: _without_bytes(each) for name, each in value.items()}
+    return list(map(_without_bytes, value)) if isinstance(value, list) else value
+
+
+def digest_of(write: Write) -> str:
+    """Return by which profile a write was counted."""
+    return write.digest if isinstance(write, AddRows) else write.pane.digest
+
+
+def _pane(write: PutPane) -> dict[str, Any]:
+    pane = write.pane
+    content = {
+        "place": str(Place(pane.digest, pane.start, pane.length)),
+        "ends": pane.end,
+        "source": pane.source,
+        "hash": mark(pane.source),
+        "sequence": sequence_of(pane.sequence),
+        "rows": pane.summary.rows,
+        "counts": pack(pane.summary.counts),
+        "totals": _totals(pane.totals),
+        "final": pane.final,
+    }
+    return content if pane.watermark is None else {**content, "watermark": pane.watermark}
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    return {"observed": totals.observed, "counted": totals.counted, "json": json.dumps(totals.bounded().to_json())}
