@@ -63,7 +63,7 @@ class Link:
         self.prefix = own.get("prefix", "driftmeter")
         self.replicas = _whole(own.get("replicas", "0"))
         self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        cluster = _yes("cluster", own.get("cluster", "false"))
+        self.cluster = _yes("cluster", own.get("cluster", "false"))
         plain = urlunsplit(parts._replace(query=urlencode(options)))
         common: dict[str, Any] = {
             "socket_timeout": _ANSWER,
@@ -74,7 +74,9 @@ class Link:
             raise StoreError(f"store: expected a prefix without braces, got {self.prefix!r}")
         if options and parts.scheme == "redis+sentinel":
             raise StoreError(f"store: expected no options but {', '.join(_OPTIONS)}, got {', '.join(options)}")
-        if cluster and parts.path not in ("", "/", "/0"):
+        if "decode_responses" in options:
+            raise StoreError("store: expected no option decode_responses: what is kept are bytes")
+        if self.cluster and parts.path not in ("", "/", "/0"):
             raise StoreError(f"store: expected database 0, which is all that a cluster has, got {parts.path!r}")
         try:
             self._client: Any
@@ -85,7 +87,7 @@ class Link:
                 # raises TypeError on options that there are none of, which else the first command would, or nobody
                 pool = self._client.connection_pool
                 pool.connection_class(**pool.connection_kwargs)
-            if cluster:
+            if self.cluster:
                 # connects at once, to learn where the slots are
                 with self._reachable():
                     self._client = RedisCluster.from_url(plain, **common)
@@ -110,9 +112,12 @@ class Link:
         pipeline.execute_command(command, script, 1, tag, *values)
         pipeline.execute_command("WAIT", self.replicas, int(_ANSWER * 500))
         answer, reached = pipeline.execute(raise_on_error=False)
-        for each in (answer, reached):
-            if isinstance(each, Exception):
-                raise each
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(reached, ResponseError) and str(reached).startswith("WAIT cannot be used with replica"):
+            raise ReadOnlyError(str(reached))
+        if isinstance(reached, Exception):
+            raise reached
         if reached < self.replicas:
             raise ConnectionError(f"{reached} of {self.replicas} replicas have it")
         return answer

@@ -1,0 +1,87 @@
+"""A way to a server on which answers, or requests, get lost when told to."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from contextlib import suppress
+from types import TracebackType
+
+
+class LossyProxy:
+    """Passes everything on between clients and one port, until it is told to lose something.
+
+    What it loses ends the connection, as a broken line does; the client can't know which of the two it was.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._answers = self._requests = 0
+        self._share = 0.0
+        self._random = random.Random(7)
+        self.lost = 0
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+
+    def lose_answer(self, after: int = 0) -> None:
+        """Lose the next answer, or that after some others: the server has done what was asked."""
+        self._answers = after + 1
+
+    def lose_request(self, after: int = 0) -> None:
+        """Lose the next request, or that after some others: the server has done nothing."""
+        self._requests = after + 1
+
+    def lose(self, share: float) -> None:
+        """Lose this share of all messages of either kind."""
+        self._share = share
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._port))
+                self._sockets += [client, server]
+                for pair in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 20):
+                if self._loses(answers):
+                    break
+                target.sendall(data)
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _loses(self, answers: bool) -> bool:
+        with self._lock:
+            loses = self._random.random() < self._share
+            if answers:
+                loses, self._answers = loses or self._answers == 1, max(0, self._answers - 1)
+            else:
+                loses, self._requests = loses or self._requests == 1, max(0, self._requests - 1)
+            self.lost += loses
+            return loses
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for each in (self._listener, *self._sockets):
+            each.close()
+
+    def __enter__(self) -> LossyProxy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

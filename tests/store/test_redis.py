@@ -1,0 +1,308 @@
+"""What is the Redis store's own: its keys and how long they live, its address, and what it says of the server."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+from redis.crc import key_slot
+
+from driftmeter.errors import StoreError, StoreUnavailableError
+from driftmeter.panes import DAY
+from driftmeter.store import open_store
+from driftmeter.store.protocol import Receipt
+from driftmeter.store.redis import RedisStore
+from redis_server import RedisServer, shared_server
+from store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+
+BOUNDED = {"", "known", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
+"""Keys of a model that live as long as it: each holds so much per profile, source, open pane, mark or incident."""
+
+
+@pytest.fixture
+def server() -> RedisServer:
+    server = shared_server()
+    server.ask("FLUSHALL")
+    return server
+
+
+@pytest.fixture
+def store(server: RedisServer, clock: SetClock) -> Iterator[RedisStore]:
+    with closing(RedisStore(server.url, clock=clock)) as store:
+        store.register("m", "d", b"{}", TIMING)
+        yield store
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server whose settings may be changed."""
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    with closing(redis.Redis.from_url(server.url)) as client:
+        yield client
+
+
+def lives(client: redis.Redis) -> dict[str, int]:
+    """Return for how many ms more each key lives, -1 where it has no end."""
+    return {key.decode(): client.pttl(key) for key in client.scan_iter(count=1000)}
+
+
+def part(key: str) -> str:
+    """Return which part of a model a key is, without the profile or pane."""
+    return key.partition("}")[2].strip(":").partition(":")[0]
+
+
+def use(store: RedisStore, clock: SetClock, panes: int) -> None:
+    """Have a model use every kind of key."""
+    began = clock.time - START
+    for number in range(panes):
+        at = began + number * 1000
+        put(store, pane(1, at=at, sequence=1), pane(1, at=at, source="log", watermark=START + at), batch(2, at=at))
+        put(store, batch(1, at=at, key=f"key {at}"))
+        clock.time = START + at + 1000
+        store.freeze("m")
+        put(store, pane(3, at=at - 5000, sequence=2, source="late"))
+        fold_all(store)
+    store.acknowledge("m", "1", START, "seen")
+    store.expect("m", "f", START, clock.time + DAY)
+    store.notified("m", "n")
+    store.lease("m", "owner", 1000)
+    store.attend("owner", 1000)
+    store.configure("m", b"settings")
+    store.ping()
+
+
+# --- keys
+
+
+def test_each_key_of_a_model_ends_by_itself_or_is_bounded(
+    store: RedisStore, client: redis.Redis, clock: SetClock
+) -> None:
+    use(store, clock, 20)
+    few = lives(client)
+    use(store, clock, 60)
+    many = lives(client)
+    used = {part(key) for key in many if "{" in key}
+    assert used == BOUNDED | {"meta", "counts", "sealed", "late", "key", "slices", "ends", "fold", "verdicts", "times"}
+    assert {key for key in many if "{" not in key} <= {"driftmeter:models", "driftmeter:ping", "driftmeter:replicas"}
+    for name in ("sealed", "late", "key"):
+        ends = [life for key, life in many.items() if part(key) == name]
+        assert len(ends) > 60
+        assert 0.9 * DAY < min(ends) <= max(ends) < 1.1 * DAY, name
+    for name in ("slices", "ends", "fold", "verdicts", "times"):
+        assert [90 * DAY < life < 101 * DAY for key, life in many.items() if part(key) == name] == [True], name
+    # without an end: as many as before, however many panes there were
+    forever = [{key for key, life in found.items() if life == -1} for found in (few, many)]
+    assert {part(key) for key in forever[1]} <= BOUNDED | {"meta", "counts"}
+    assert len(forever[0]) == len(forever[1])
+    assert client.zcard("driftmeter:{m}:open") == sum(part(key) == "meta" for key in many) < 5
+
+
+def test_nothing_is_left_of_a_model_that_was_deleted_and_nothing_of_others_is_touched(
+    store: RedisStore, client: redis.Redis, clock: SetClock
+) -> None:
+    others = ("m2", "*", "[m]", "{m}", "m}", "driftmeter", "M")
+    for name in others:
+        store.register(name, "d", b"{}", TIMING)
+        put(store, pane(1, model=name))
+    before = lives(client).keys()
+    # what keeps the models by name is not of one
+    use(store, clock, 5)
+    put(store, pane(1, at=100_000))
+    store.delete("m")
+    assert lives(client).keys() - before <= {"driftmeter:ping", "driftmeter:replicas"}
+    assert before - lives(client).keys() == {key for key in before if key.startswith("driftmeter:{m}")}
+    assert [each.model for each in store.models()] == sorted(others)
+    store.delete("*")
+    assert [store.sources(name)[0].added for name in others if name != "*"] == [1] * 6
+
+
+@pytest.mark.parametrize(
+    "name", ["a{b}c", "{", "}", "{}", "}{", "two words", "100%", "%7B", "modèle 数", "x" * 200, "a:b", "*", "a\\b?[c]"]
+)
+def test_a_model_of_any_name_has_all_its_keys_in_one_slot(
+    store: RedisStore, client: redis.Redis, clock: SetClock, name: str
+) -> None:
+    store.register(name, "d", b"{}", TIMING)
+    put(store, pane(1, model=name), batch(2, model=name, key="a}{b"))
+    clock.time += 2000
+    store.freeze(name)
+    clock.time += 1000
+    store.freeze(name)
+    assert store.unfolded(name, "d") == [closed(3)]
+    assert store.model(name).model == name in [each.model for each in store.models()]
+    store.acknowledge(name, "}", START, "seen")
+    found = [key for key in client.scan_iter(count=1000) if b"{m}" not in key and b"{" in key]
+    assert len(found) >= 10
+    assert len({key_slot(key) for key in found}) == 1
+    store.delete(name)
+    assert [key for key in client.scan_iter(count=1000) if b"{m}" not in key and b"{" in key] == []
+
+
+def test_stores_of_two_prefixes_share_a_server_and_never_meet(server: RedisServer, clock: SetClock) -> None:
+    prefixes = ("one", "two", "*", "one:two", "[ot]*", "o?e")
+    stores = [RedisStore(f"{server.url}?prefix={prefix}", clock=clock) for prefix in prefixes]
+    for rows, store in enumerate(stores, 1):
+        assert store.models() == []
+        store.register("m", "d", b"{}", TIMING)
+        assert put(store, batch(rows, key="k", fingerprint=b"")) == [Receipt()]
+        assert store.attend(prefixes[rows - 1], 1000) == [prefixes[rows - 1]]
+    for store in stores[2:]:
+        store.delete("m")
+    for rows, store in enumerate(stores[:2], 1):
+        freeze_at(store, clock, 1000)
+        assert store.unfolded("m", "d") == [closed(rows)]
+    for store in stores:
+        store.close()
+
+
+def test_scripts_that_the_server_has_forgotten_are_sent_again(
+    server: RedisServer, store: RedisStore, clock: SetClock
+) -> None:
+    put(store, batch(1))
+    for number in range(3):
+        assert server.ask("SCRIPT FLUSH") == "OK"
+        put(store, batch(1, key=f"{number}"), pane(number, sequence=number))
+    assert server.ask("SCRIPT FLUSH") == "OK"
+    freeze_at(store, clock, 1000)
+    assert server.ask("SCRIPT FLUSH") == "OK"
+    assert fold_all(store) == [closed(1 + 3 + 2)]
+
+
+# --- the server
+
+
+def test_a_server_that_may_forget_is_warned_of_once(
+    own_server: RedisServer, caplog: pytest.LogCaptureFixture, clock: SetClock
+) -> None:
+    own_server.ask("CONFIG SET appendonly no")
+    own_server.ask("CONFIG SET maxmemory-policy allkeys-lru")
+    with caplog.at_level(logging.WARNING), closing(RedisStore(own_server.url, clock=clock)) as store:
+        for digest in "abc":
+            store.register("m", digest, b"{}", TIMING)
+    address = f"redis://127.0.0.1:{own_server.port}/0"
+    assert [record.getMessage().split(":", 3)[3].split(":")[0].strip() for record in caplog.records] == [
+        "appendonly is off",
+        "maxmemory-policy is allkeys-lru",
+    ]
+    assert all(record.getMessage().startswith(address) for record in caplog.records)
+
+
+def test_a_server_that_keeps_everything_is_warned_of_never(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING), closing(RedisStore(server.url)) as store:
+        store.register("m", "d", b"{}", TIMING)
+    assert caplog.records == []
+
+
+def test_a_server_without_memory_left_is_unavailable_to_write_and_can_be_read(
+    own_server: RedisServer, clock: SetClock
+) -> None:
+    with closing(RedisStore(own_server.url, clock=clock)) as store:
+        store.register("m", "d", b"{}", TIMING)
+        put(store, pane(1), batch(2, key="before"))
+        own_server.ask("CONFIG SET maxmemory 1")
+        clock.time += TIMING.lateness + 1000
+        for call in (
+            lambda: store.commit([pane(5, sequence=1), batch(4, key="k")]),
+            lambda: store.register("m", "new", b"{}", TIMING),
+            lambda: store.freeze("m"),
+            store.ping,
+        ):
+            with pytest.raises(StoreUnavailableError, match="maxmemory"):
+                call()
+        assert store.model("m").newest == "d"
+        own_server.ask("CONFIG SET maxmemory 0")
+        clock.time = START
+        assert put(store, pane(5, sequence=1), batch(4, key="k")) == [Receipt()] * 2
+        freeze_at(store, clock, 1000)
+        assert store.unfolded("m", "d") == [closed(11)]
+
+
+def test_a_wrong_password_is_an_error_that_does_not_show_it(
+    own_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_server.ask("CONFIG SET requirepass right")
+    host = f"127.0.0.1:{own_server.port}/0"
+    with closing(RedisStore(f"redis://:right@{host}")) as store:
+        assert store.models() == []
+    for login in ("", ":se%2Fcret@", "someone:se%2Fcret@"):
+        refused = pytest.raises(StoreError, match=f"redis://{host} refuses us")
+        with (
+            caplog.at_level(logging.DEBUG),
+            closing(RedisStore(f"redis://{login}{host}")) as store,
+            refused as raised,
+        ):
+            store.models()
+        assert not isinstance(raised.value, StoreUnavailableError)
+        shown = "".join(traceback.format_exception(raised.value)) + caplog.text
+        assert "cret" not in shown
+
+
+# --- the address
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("nonsense=1", "nonsense"),
+        ("cluster=yes", "expected cluster=true or cluster=false, got 'yes'"),
+        ("cluster=true&nonsense=1", "nonsense"),
+        ("replicas=-1", "expected a number of replicas, got '-1'"),
+        ("replicas=two", "expected a number of replicas, got 'two'"),
+        ("prefix={a}", "expected a prefix without braces"),
+        ("socket_timeout=long", "socket_timeout"),
+        ("decode_responses=true", "decode_responses"),
+    ],
+)
+def test_an_option_that_there_is_none_of_is_refused_by_name(options: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        open_store(f"redis://127.0.0.1:1/0?{options}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host:port/0",
+        "redis://host:99999/0",
+        "redis://host/name",
+        "redis://[::1/0",
+        "unix://",
+        "redis://host/3?cluster=true",
+        "redis+sentinel://host/0",
+        "redis+sentinel://host:port/0",
+        "redis+sentinel://host:1/name",
+        "redis+sentinel://host:1/0?socket_timeout=1",
+    ],
+)
+def test_an_address_that_can_be_none_is_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="store: expected") as raised:
+        open_store(url)
+    assert not isinstance(raised.value, StoreUnavailableError)
+
+
+@pytest.mark.parametrize("sign", "/?#[@")
+def test_a_password_whose_signs_were_not_escaped_is_not_shown(sign: str) -> None:
+    for url in (f"redis://:se{sign}cret@127.0.0.1:1/0", f"redis://:1234{sign}cret@127.0.0.1:1/0"):
+        with pytest.raises(StoreError) as raised, closing(open_store(url)) as store:
+            store.models()
+        shown = "".join(traceback.format_exception(raised.value, limit=0))
+        assert "cret" not in shown
+        assert ":se" not in shown
+        assert "1234" not in shown
+
+
+def test_options_of_the_client_reach_it_as_they_were_escaped(server: RedisServer, client: redis.Redis) -> None:
+    with closing(RedisStore(f"{server.url}?client_name=a%2525b%26c")) as store:
+        store.ping()
+        assert "a%25b&c" in [each["name"] for each in client.client_list()]
