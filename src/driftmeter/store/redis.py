@@ -68,6 +68,8 @@ from driftmeter.types import Clock, Milliseconds
 _CHUNK = 100
 """About so many frozen panes are put in their place in one step."""
 _SWEEP_EVERY: Milliseconds = HOUR
+_DELETING: Milliseconds = 60_000
+"""So long the one who deletes a model has to finish: who makes it anew then does."""
 _MOST_ROUNDS = 100
 """Changes of a model under a write: each is one pane that closed, or a key that came, while it was on its way."""
 
@@ -142,7 +144,9 @@ class RedisStore:
         # one of this name may just have been deleted
         self._link.command("SADD", self._models_key, quote(model, safe=""))
         if self._run("register", model, *values) == -1:
-            raise StoreUnavailableError(f"model {model!r} is being deleted")
+            self._finish_deleting(model)
+            if self._run("register", model, *values) == -1:
+                raise StoreUnavailableError(f"model {model!r} is being deleted")
         self._link.command("SADD", self._models_key, quote(model, safe=""))
 
     def configure(self, model: str, settings: bytes | None) -> None:
@@ -193,6 +197,15 @@ class RedisStore:
         # this process ends in between, the next one that deletes it goes on
         if self._run("delete", model) == -1:
             raise self._unknown(model)
+        self._drop(model)
+
+    def _finish_deleting(self, model: str) -> None:
+        """Do what a process left undone that began to delete a model, and ended a while ago."""
+        gone = self._link.command("HGET", self._tag(model), "gone")
+        if gone is not None and not 0 <= self.now() - int(gone) < _DELETING:
+            self._drop(model)
+
+    def _drop(self, model: str) -> None:
         self._link.drop(self._key(model, ""))
         self._link.command("SREM", self._models_key, quote(model, safe=""))
         self._run("deleted", model)
