@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,7 @@ from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
-from driftmeter.server.run import make_server, wait_for
+from driftmeter.server.run import make_server, open_when_there
 from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
 from redis_server import RedisServer
@@ -119,10 +118,17 @@ def test_a_redis_that_hangs_leaves_no_request_without_an_answer(client: httpx.Cl
 
 def test_a_server_waits_for_its_store(redis: RedisServer) -> None:
     redis.stop()
-    with closing(open_store(redis.url)) as store:
-        with pytest.raises(StoreUnavailableError, match=f"redis://127.0.0.1:{redis.port}/0 cannot be reached"):
-            wait_for(store, 0.2, 0.05)
-        coming = threading.Timer(0.5, redis.start)
-        coming.start()
-        wait_for(store, 30, 0.05)
-        coming.join()
+    with pytest.raises(StoreUnavailableError, match=f"redis://127.0.0.1:{redis.port}/0 cannot be reached"):
+        open_when_there(redis.url, 0.2, 0.05)
+    coming = threading.Timer(0.5, redis.start)
+    coming.start()
+    open_when_there(redis.url, 30, 0.05).close()
+    coming.join()
+
+
+def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    begin = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        open_when_there(f"sqlite:///{tmp_path}/file/store.sqlite", 60)
+    assert time.monotonic() - begin < 30

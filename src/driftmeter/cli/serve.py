@@ -126,16 +126,18 @@ def _check_store(url: str) -> str:
 
     Return the address as it may be shown: without a password.
     """
+    from contextlib import suppress
     from pathlib import Path
 
-    from driftmeter.errors import InputError
+    from driftmeter.errors import InputError, StoreUnavailableError
     from driftmeter.store import open_store, shown
 
     path = url.removeprefix("sqlite:///")
     if path != url and path and not Path(path).parent.is_dir():
         raise InputError("store", f"a directory that is there, for {path}", f"no directory {Path(path).parent}")
     if path == url or not path:
-        open_store(url).close()  # connects to nothing yet, but for a cluster
+        with suppress(StoreUnavailableError):  # a cluster is asked at once; the server waits for it
+            open_store(url).close()
     return shown(url)
 
 

@@ -21,7 +21,7 @@ from driftmeter.server.app import create_app
 from driftmeter.server.configure import configure_known
 from driftmeter.server.context import Context
 from driftmeter.server.settings import Settings
-from driftmeter.store import Store, open_store
+from driftmeter.store import Store, is_remote, open_store
 
 _KEEP_ALIVE = 75
 """Seconds an idle connection stays: longer than a gateway keeps it, so that the gateway closes first."""
@@ -70,11 +70,10 @@ def serve(settings: Settings) -> None:
     Raises ProfileFormatError and OSError on the profiles, InputError on settings of features that these do not
     have, StoreError on the store, before anything is served.
     """
-    store = open_store(settings.store)
+    profiles = [Profile.load(path) for path in settings.profiles]
+    store = open_when_there(settings.store, settings.patience)
     try:
         monitor = DriftMonitor(store, timing=settings.timing, settings=settings.model)
-        profiles = [Profile.load(path) for path in settings.profiles]
-        wait_for(store, settings.patience)
         for profile in profiles:
             monitor.introduce(profile)
         configure_known(monitor, settings.models)
@@ -93,16 +92,18 @@ def serve(settings: Settings) -> None:
         store.close()
 
 
-def wait_for(store: Store, patience: float, pause: float = 0.5) -> None:
-    """Return when the store can be written; raises StoreUnavailableError when that takes longer than `patience` s.
+def open_when_there(url: str, patience: float, pause: float = 0.5) -> Store:
+    """Open a store that can be written; raises StoreError, and StoreUnavailableError when that takes longer than
+    `patience` seconds.
 
-    Servers and their store are often started together, and a store that was ended may be a moment away.
+    Servers and their store are often started together, and a store that was ended may be a moment away; a file is
+    there or is not.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (patience if is_remote(url) else 0.0)
     told = False
     while True:
         try:
-            return store.ping()
+            return _writable(url)
         except StoreUnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
@@ -110,6 +111,16 @@ def wait_for(store: Store, patience: float, pause: float = 0.5) -> None:
                 _log.warning("waiting up to %g s for the store: %s", patience, error)
             told = True
         time.sleep(pause)
+
+
+def _writable(url: str) -> Store:
+    store = open_store(url)
+    try:
+        store.ping()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

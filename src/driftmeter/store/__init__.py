@@ -14,7 +14,7 @@ def open_store(url: str) -> Store:
     where Redis is asked for and its client is not installed.
     """
     scheme, separator, rest = url.partition("://")
-    if separator and scheme in ("redis", "rediss", "unix", "redis+sentinel"):
+    if is_remote(url):
         try:
             from driftmeter.store.redis import RedisStore
         except ModuleNotFoundError as error:
@@ -32,6 +32,12 @@ def open_store(url: str) -> Store:
     raise StoreError(f"store: expected memory://, sqlite:///PATH or redis://HOST:PORT/DATABASE, got {got!r}")
 
 
+def is_remote(url: str) -> bool:
+    """Say whether a URL names a store of a server of its own, which may come and go."""
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme in ("redis", "rediss", "unix", "redis+sentinel")
+
+
 def shown(url: str) -> str:
     """Return a store's URL as it may be shown and logged: without user and password, and without options.
 
@@ -44,4 +50,4 @@ def shown(url: str) -> str:
     return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
-__all__ = ["Store", "open_store", "shown"]
+__all__ = ["Store", "is_remote", "open_store", "shown"]

@@ -36,7 +36,6 @@ from redis.sentinel import Sentinel
 
 from driftmeter.errors import StoreError, StoreUnavailableError
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 _OPTIONS = ("prefix", "replicas", "cluster", "master")
 _ANSWER = 5.0
 """Seconds to wait for an answer: scripts take milliseconds, whoever takes longer is away."""
