@@ -17,7 +17,8 @@ import logging
 import secrets
 import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, unquote
@@ -30,7 +31,6 @@ from driftmeter.panes import (
     SOURCE_IDLE,
     Slice,
     Timing,
-    Totals,
     WindowSetting,
     due,
     live_after,
@@ -38,8 +38,9 @@ from driftmeter.panes import (
     pulse,
 )
 from driftmeter.rollover import Standing
-from driftmeter.sources import Account, SourceRecord, Tally
+from driftmeter.sources import SourceRecord
 from driftmeter.store.aging import merged, ripe, thinned
+from driftmeter.store.answers import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
 from driftmeter.store.draft import Draft, digest_of, packed
 from driftmeter.store.link import Link, stopwatch
 from driftmeter.store.packing import (
@@ -74,6 +75,21 @@ _MOST_ROUNDS = 100
 """Changes of a model under a write: each is one pane that closed, or a key that came, while it was on its way."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A model as it is `now`: its own hash, each log's watermark and when it was said, its first open pane's end."""
+
+    now: Milliseconds
+    fields: Mapping[str, bytes]
+    logs: Sequence[tuple[Milliseconds, Milliseconds]]
+    first: Milliseconds | None
+
+    def watermark(self, timing: Timing, halted: Milliseconds) -> Milliseconds:
+        live = int(self.fields.get("live", b"0")) > live_after(self.now, timing)
+        marks = [mark for mark, at in self.logs if at > self.now - SOURCE_IDLE]
+        return next_watermark(self.now, timing, int(self.fields["barrier"]), live, marks, halted)
 
 
 class RedisStore:
@@ -166,15 +182,15 @@ class RedisStore:
         names = sorted(unquote(name.decode()) for name in self._link.command("SMEMBERS", self._models_key))
         found = self._link.together([("HGETALL", self._tag(name)) for name in names])
         now = self.now()
-        each_fields = zip(names, map(_fields, found), strict=True)
-        return [_record(name, fields, now) for name, fields in each_fields if "born" in fields]
+        each_fields = zip(names, map(fields_of, found), strict=True)
+        return [record_of(name, fields, now) for name, fields in each_fields if "born" in fields]
 
     def model(self, model: str) -> ModelRecord:
         """Return one model."""
-        return _record(model, self._fields(model), self.now())
+        return record_of(model, self._fields(model), self.now())
 
     def _fields(self, model: str) -> dict[str, bytes]:
-        found = _fields(self._link.command("HGETALL", self._tag(model)))
+        found = fields_of(self._link.command("HGETALL", self._tag(model)))
         if "born" not in found:
             raise self._unknown(model)
         return found
@@ -309,13 +325,14 @@ class RedisStore:
     def freeze(self, model: str) -> Milliseconds:
         """Advance the model's watermark, close what ends by then, and return it."""
         while True:
-            now, fields, logs, first = self._look(model)
-            record = _record(model, fields, now)
+            look = self._look(model)
+            now, fields = look.now, look.fields
+            record = record_of(model, fields, now)
             lateness = record.timing.lateness
             beat, halted = pulse(now, int(fields["beat"]), int(fields["halted"]), lateness)
             barrier = int(fields["barrier"])
-            after = self._watermark(record, fields, logs, now, halted, barrier)
-            closable = first is not None and first <= after
+            after = look.watermark(record.timing, halted)
+            closable = look.first is not None and look.first <= after
             # close to the last beat with nothing to close there is nothing to write
             if 0 <= now - beat < lateness // 4 and not closable and record.frozen == barrier:
                 return record.frozen
@@ -325,34 +342,22 @@ class RedisStore:
             if self._close(model, fields["born"], int(found)):
                 return int(found)
 
-    def _look(self, model: str) -> tuple[Milliseconds, dict[str, bytes], list[tuple[int, int]], int | None]:
-        now, fields, logs, first = self._run("look", model, writes=False)
+    def _look(self, model: str) -> _Look:
+        now, found, logs, first = self._run("look", model, writes=False)
         if self._clock is None:
             self._learn_time(int(now))
-        if "born" not in _fields(fields):
+        fields = fields_of(found)
+        if "born" not in fields:
             raise self._unknown(model)
-        self._born[model] = _fields(fields)["born"]
-        marks = [tuple(map(int, each.split())) for each in logs[1::2]]
-        return int(now), _fields(fields), [(one, two) for one, two in marks], None if first is None else int(first)
-
-    def _watermark(
-        self,
-        record: ModelRecord,
-        fields: Mapping[str, bytes],
-        logs: Iterable[tuple[int, int]],
-        now: Milliseconds,
-        halted: Milliseconds,
-        barrier: Milliseconds,
-    ) -> Milliseconds:
-        live = int(fields.get("live", b"0")) > live_after(now, record.timing)
-        marks = [mark for mark, at in logs if at > now - SOURCE_IDLE]
-        return next_watermark(now, record.timing, barrier, live, marks, halted)
+        self._born[model] = fields["born"]
+        marks = [(int(mark), int(at)) for mark, at in map(bytes.split, logs[1::2])]
+        return _Look(int(now), fields, marks, None if first is None else int(first))
 
     def _close(self, model: str, born: bytes, barrier: Milliseconds) -> bool:
         """Add up what is frozen, and put the sums in its place; say whether all of it is done, or another model of the
         same name is there now."""
         while True:
-            fields = _fields(self._link.command("HGETALL", self._tag(model)))
+            fields = fields_of(self._link.command("HGETALL", self._tag(model)))
             if fields.get("born") != born:
                 return False
             if int(fields["frozen"]) >= barrier:
@@ -371,7 +376,7 @@ class RedisStore:
                             ("HVALS", self._key(model, "counts", str(place))),
                         ]
                     )
-                    said = _pairs(said)
+                    said = pairs(said)
                     rows = sum(map(rows_of, said.values()))
                     held[place.digest] = held.get(place.digest, 0) + rows
                     sealed.append({"place": str(place), "sealed": seal(said)})
@@ -414,7 +419,7 @@ class RedisStore:
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
         """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
-        found = _slices(self._run("slices", model, digest, "", limit, writes=False))
+        found = slices_of(self._run("slices", model, digest, "", limit, writes=False))
         slices = []
         for end, group in groupby(found, key=lambda each: each.end):
             parts = list(group)
@@ -426,7 +431,7 @@ class RedisStore:
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
         reach = max(0, end - window.length)
-        return _slices(self._run("slices", model, digest, end, "", window.rows, reach, writes=False))
+        return slices_of(self._run("slices", model, digest, end, "", window.rows, reach, writes=False))
 
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says."""
@@ -446,7 +451,7 @@ class RedisStore:
                 slices[name] = Slice(other.start, other.length, other.summary + slices[name].summary)
             gone += [name for name in parts if name not in slices]
             found = self._link.command("ZRANGE", self._key(model, "times", digest), 0, -1, "WITHSCORES")
-            old = thinned({_text(name): int(float(at)) for name, at in _couples(found)}, merges, oldest)
+            old = thinned({text_of(name): int(float(at)) for name, at in couples(found)}, merges, oldest)
         content = {
             "born": self._born.get(model, b""),
             "digest": digest,
@@ -484,7 +489,7 @@ class RedisStore:
         """Return the verdicts kept for times from `start` to `end`."""
         key = self._key(model, "times", digest)
         found = self._link.command("ZRANGE", key, start, end, "BYSCORE", "WITHSCORES")
-        times = [(name, int(float(at))) for name, at in _couples(found)]
+        times = [(name, int(float(at))) for name, at in couples(found)]
         names = [name for name, _ in times]
         bodies = self._link.command("HMGET", self._key(model, "verdicts", digest), *names) if names else []
         return [(at, zlib.decompress(body)) for (_, at), body in zip(times, bodies, strict=True) if body]
@@ -493,9 +498,9 @@ class RedisStore:
         """Return the sources heard of in the last day, by name."""
         now = self.now()
         found: dict[str, SourceRecord] = {}
-        for field, value in _pairs(self._link.command("HGETALL", self._key(model, "sources"))).items():
+        for field, value in pairs(self._link.command("HGETALL", self._key(model, "sources"))).items():
             name = field.decode()
-            seen, account = _account(value)
+            seen, account = account_of(value)
             if seen < now - DAY:
                 continue
             source, between, _ = name.rpartition(MARK)
@@ -509,7 +514,7 @@ class RedisStore:
 
     def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
         """Return when each incident was acknowledged, and with which note."""
-        found = _pairs(self._link.command("HGETALL", self._key(model, "acknowledged")))
+        found = pairs(self._link.command("HGETALL", self._key(model, "acknowledged")))
         return {incident.decode(): tuple(json.loads(value)) for incident, value in found.items()}
 
     def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
@@ -519,7 +524,7 @@ class RedisStore:
         """
         oldest = self.now() - RETENTION
         key = self._key(model, "expected")
-        for field, kept in _pairs(self._link.command("HGETALL", key)).items():
+        for field, kept in pairs(self._link.command("HGETALL", key)).items():
             if int(kept.partition(b" ")[0]) < oldest:
                 self._link.command("HDEL", key, field)
         value = f"{until} {json.dumps([since, note])}" if until > since else None
@@ -529,7 +534,7 @@ class RedisStore:
         """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
         oldest = self.now() - RETENTION
         marks = []
-        for name, value in _pairs(self._link.command("HGETALL", self._key(model, "expected"))).items():
+        for name, value in pairs(self._link.command("HGETALL", self._key(model, "expected"))).items():
             until, _, rest = value.partition(b" ")
             since, note = json.loads(rest)
             kind, _, feature = name.decode().partition(" ")
@@ -564,55 +569,6 @@ class RedisStore:
         self._link.close()
 
 
-def _account(value: bytes) -> tuple[Milliseconds, Account]:
-    """Read what commit.lua wrote of a source: when it was heard of, and its account."""
-    head, _, totals = value.partition(b"\n")
-    seen, added, late, final, place, _, _, *bases = map(int, head.split())
-    account = Account(
-        Totals.from_json(json.loads(totals)), added, late, bool(final), place, Tally(*bases[:4]), Tally(*bases[4:])
-    )
-    return seen, account
-
-
-def _record(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:
-    digest = fields["digest"].decode()
-    held = "owner" in fields and now < int(fields["until"]) <= now + LONGEST_LEASE
-    return ModelRecord(
-        model,
-        digest,
-        Timing(int(fields["pane"]), int(fields["lateness"])),
-        int(fields["frozen"]),
-        fields["newest"].decode(),
-        fields.get("settings"),
-        int(fields.get(f"folded:{digest}", b"0")),
-        fields["owner"].decode() if held else None,
-    )
-
-
-def _slices(found: Sequence[bytes]) -> list[Slice]:
-    slices = [unpack_slice(name, value) for name, value in zip(found[::2], found[1::2], strict=True)]
-    return sorted(slices, key=lambda each: (each.end, each.start))
-
-
 def _named(digest: str, each: Slice) -> dict[str, Any]:
     name = slice_name(each.start, each.end)
     return {"digest": digest, "ends": str(each.end), "field": name, "value": pack_slice(each)}
-
-
-def _couples(found: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Read pairs, which the protocol's version 3 has as pairs already."""
-    if found and isinstance(found[0], list | tuple):
-        return [tuple(each) for each in found]
-    return list(zip(found[::2], found[1::2], strict=True))
-
-
-def _pairs(found: Any) -> dict[bytes, bytes]:
-    return dict(found) if isinstance(found, Mapping) else dict(zip(found[::2], found[1::2], strict=True))
-
-
-def _fields(found: Any) -> dict[str, bytes]:
-    return {name.decode(): value for name, value in _pairs(found).items()}
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name
