@@ -11,10 +11,12 @@ PANES = 3
 
 @dataclass(frozen=True)
 class Standing:
-    """The profile whose verdict counts, the one that rows are counted by, and for how many panes that held most."""
+    """The profile whose verdict counts, the one that rows are counted by, and who is on its way: the profile that held
+    most rows of the last `streak` panes."""
 
     active: str
     newest: str
+    leader: str = ""
     streak: int = 0
 
     def registered(self, digest: str, *, idle: bool) -> Standing:
@@ -25,9 +27,18 @@ class Standing:
         return Standing(digest if idle else self.active, digest)
 
     def closed(self, rows: Mapping[str, int]) -> Standing:
-        """Take a closed pane's rows by profile; a pane without rows says nothing."""
+        """Take a closed pane's rows by profile; a pane without rows says nothing.
+
+        Whichever profile holds most rows for long enough becomes the active one, an older one too: model servers that
+        bring their own profile may be rolled back. Rows go on being counted by the newest unless nobody uses that.
+        """
         total = sum(rows.values())
-        if self.active == self.newest or not total:
+        if not total:
             return self
-        streak = self.streak + 1 if 2 * rows.get(self.newest, 0) > total else 0
-        return Standing(self.newest, self.newest) if streak >= PANES else replace(self, streak=streak)
+        leader = next((digest for digest, held in rows.items() if 2 * held > total), "")
+        if leader in ("", self.active):
+            return replace(self, leader="", streak=0)
+        streak = self.streak + 1 if leader == self.leader else 1
+        if streak < PANES:
+            return replace(self, leader=leader, streak=streak)
+        return Standing(leader, self.newest if rows.get(self.newest) else leader)

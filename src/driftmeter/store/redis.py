@@ -68,6 +68,8 @@ from driftmeter.types import Clock, Milliseconds
 
 _CHUNK = 100
 """About so many frozen panes are put in their place in one step."""
+_CLOSING = ("born", "frozen", "digest", "newest", "leader", "streak")
+"""What a close rests on: where any of it has changed meanwhile, it is drawn up anew."""
 _SWEEP_EVERY: Milliseconds = HOUR
 _DELETING: Milliseconds = 60_000
 """So long the one who deletes a model has to finish: who makes it anew then does."""
@@ -364,8 +366,8 @@ class RedisStore:
                 return True
             places = self._frozen_places(model, barrier)
             last = barrier if len(places) < _CHUNK else places[-1].end
-            active, newest = fields["digest"].decode(), fields["newest"].decode()
-            standing = before = Standing(active, newest, int(fields["streak"]))
+            before = {name: fields[name] for name in _CLOSING}
+            standing = _standing(fields)
             slices, sealed = [], []
             for _, ended in groupby(places, key=lambda place: place.end):
                 held: dict[str, int] = {}
@@ -384,18 +386,14 @@ class RedisStore:
                         whole = Slice(place.start, place.length, Summary(rows, total(counts)))
                         slices.append(_named(place.digest, whole))
                 standing = standing.closed(held)
-            content = {
-                "born": born,
-                "expected": fields["frozen"].decode(),
-                "active": before.active,
-                "newest": before.newest,
-                "streak": str(before.streak),
-                "then_active": standing.active,
-                "then_streak": str(standing.streak),
+            after = {
                 "frozen": str(last),
-                "slices": slices,
-                "places": sealed,
+                "digest": standing.active,
+                "newest": standing.newest,
+                "leader": standing.leader,
+                "streak": str(standing.streak),
             }
+            content = {"expected": before, "after": after, "slices": slices, "places": sealed}
             # where another one was first, the sums may lack what it has taken away already: they are thrown away
             self._run("close", model, packed(content))
 
@@ -567,6 +565,11 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections."""
         self._link.close()
+
+
+def _standing(fields: Mapping[str, bytes]) -> Standing:
+    active, newest, leader = (fields[name].decode() for name in ("digest", "newest", "leader"))
+    return Standing(active, newest, leader, int(fields["streak"]))
 
 
 def _named(digest: str, each: Slice) -> dict[str, Any]:

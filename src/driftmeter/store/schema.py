@@ -14,8 +14,8 @@ _MARKS = (
 )
 
 _REPLICAS = (
-    # where a model goes from one profile to the next: the newer one, and for how many panes it held most rows
-    "CREATE TABLE rollovers (model TEXT PRIMARY KEY, newest TEXT, streak INTEGER)",
+    # where a model goes from one profile to the next: the newest, and which has held most rows for how many panes
+    "CREATE TABLE rollovers (model TEXT PRIMARY KEY, newest TEXT, leader TEXT, streak INTEGER)",
     # who folds a model, and which servers are there: of no model
     "CREATE TABLE leases (model TEXT PRIMARY KEY, owner TEXT, until INTEGER)",
     "CREATE TABLE replicas (model TEXT, owner TEXT PRIMARY KEY, until INTEGER)",

@@ -54,7 +54,7 @@ _EXPIRE_EVERY: Milliseconds = 60_000
 _SWEEP_EVERY: Milliseconds = 3_600_000
 _CHUNK = 500
 """About so many open panes are closed in one transaction, so that no writer waits long."""
-_OF_ROWS = ("panes", "sealed", "slices", "verdicts")
+_OF_ROWS = {"panes": "", "sealed": " AND frozen > 0", "slices": "", "verdicts": ""}
 """Where a profile that anything was counted by has left a trace."""
 _BALLAST = 16_384
 """Bytes that a ping takes: more than a page, so that it fails where a file cannot grow."""
@@ -96,6 +96,7 @@ class SQLiteStore:
         with self._db.writing():
             before = self._standing(model)
             if not again and before is not None and digest != before.newest and digest in self.digests(model):
+                self._use(model, now, digest)
                 return
             standing = Standing(digest, digest)
             if before is not None:
@@ -106,7 +107,7 @@ class SQLiteStore:
                 (model, digest, zlib.compress(profile), now),
             )
             for each in used:
-                self._db.execute("UPDATE profiles SET used = ? WHERE model = ? AND digest = ?", (now, model, each))
+                self._use(model, now, each)
             self._db.execute(
                 "INSERT INTO models VALUES (?, ?, ?, ?, 0, ?, 0) ON CONFLICT (model) DO UPDATE"
                 " SET digest = excluded.digest, pane = excluded.pane, lateness = excluded.lateness",
@@ -116,7 +117,7 @@ class SQLiteStore:
 
     def _standing(self, model: str) -> Standing | None:
         rows = self._db.rows(
-            "SELECT digest, coalesce(newest, digest), coalesce(streak, 0) FROM models"
+            "SELECT digest, coalesce(newest, digest), coalesce(leader, ''), coalesce(streak, 0) FROM models"
             " LEFT JOIN rollovers USING (model) WHERE model = ?",
             model,
         )
@@ -129,12 +130,18 @@ class SQLiteStore:
             (self.now(), model, standing.active),
         )
         self._db.execute("UPDATE models SET digest = ? WHERE model = ?", (standing.active, model))
-        self._db.execute("INSERT OR REPLACE INTO rollovers VALUES (?, ?, ?)", (model, standing.newest, standing.streak))
+        self._db.execute(
+            "INSERT OR REPLACE INTO rollovers VALUES (?, ?, ?, ?)",
+            (model, standing.newest, standing.leader, standing.streak),
+        )
+
+    def _use(self, model: str, now: Milliseconds, digest: str) -> None:
+        self._db.execute("UPDATE profiles SET used = ? WHERE model = ? AND digest = ?", (now, model, digest))
 
     def _has_rows(self, model: str, digest: str) -> bool:
         return any(
-            self._db.rows(f"SELECT 1 FROM {table} WHERE model = ? AND digest = ? LIMIT 1", model, digest)
-            for table in _OF_ROWS
+            self._db.rows(f"SELECT 1 FROM {table} WHERE model = ? AND digest = ?{some} LIMIT 1", model, digest)
+            for table, some in _OF_ROWS.items()
         )
 
     def configure(self, model: str, settings: bytes | None) -> None:
@@ -482,7 +489,7 @@ class SQLiteStore:
         return made.rowcount == 1
 
     def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
-        """Give the folding of a model to `owner` for `length`, or longer where it has it; say whether it has it now."""
+        """Give the folding of a model to `owner` for `length` from now on, unless another one has it."""
         with self._db.writing():
             self.model(model)
             now = self.now()

@@ -12,7 +12,10 @@ end
 if redis.call('HEXISTS', tag, 'gone') == 1 then return -1 end
 local active, newest = unpack(redis.call('HMGET', tag, 'digest', 'newest'))
 local known = redis.call('ZSCORE', key('known'), digest)
-if again == '0' and active and known and digest ~= newest then return 0 end
+if again == '0' and active and known and digest ~= newest then
+  redis.call('HSET', key('used'), digest, text(now))
+  return 0
+end
 if not active then
   redis.call('HSET', tag, 'born', born, 'frozen', '0', 'barrier', '0', 'beat', text(now), 'halted', '0')
 end
@@ -25,7 +28,7 @@ end
 if digest ~= newest then
   -- rollover.Standing.registered: where the active one never had rows there is nothing to wait for
   if not active or not used(active) then active = digest end
-  redis.call('HSET', tag, 'digest', active, 'newest', digest, 'streak', '0')
+  redis.call('HSET', tag, 'digest', active, 'newest', digest, 'leader', '', 'streak', '0')
 end
 redis.call('HSET', tag, 'pane', pane, 'lateness', lateness)
 return 1
