@@ -30,7 +30,7 @@ def score(applicant: Applicant) -> float:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Send the last rows when the server shuts down."""
+    """Send the last rows when the server shuts down: uvicorn ends by a signal, after which atexit does not run."""
     yield
     await asyncio.to_thread(monitor.close)
 

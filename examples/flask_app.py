@@ -1,7 +1,8 @@
 """A Flask model server that reports what it sees: `flask --app flask_app run`, or `gunicorn flask_app:app`.
 
-Nothing has to be closed: the interpreter's end sends the last rows. With `gunicorn --preload` each worker
-becomes a source of its own at the fork.
+Nothing has to be closed where the interpreter ends in order, as it does in gunicorn's workers and on Ctrl-C: that
+sends the last rows. A SIGTERM to `flask run` ends it at once, and the last second of rows is lost. With
+`gunicorn --preload` each worker becomes a source of its own at the fork.
 """
 
 from __future__ import annotations

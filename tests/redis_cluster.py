@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from redis_server import RedisServer
+from redis_server import RedisServer, free_port
 
 _SLOTS = ("0 5460", "5461 10922", "10923 16383")
 
@@ -21,9 +18,9 @@ class RedisClusterServers:
         self.nodes: list[RedisServer] = []
         self._buses: list[int] = []
         for number in range(3):
-            bus = _free_port()
+            bus = free_port()
             options = ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "1000")
-            self.nodes.append(RedisServer(directory / str(number), *options, port=_free_port()))
+            self.nodes.append(RedisServer(directory / str(number), *options, port=free_port()))
             self._buses.append(bus)
 
     @property
@@ -66,12 +63,3 @@ class RedisClusterServers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _free_port() -> int:
-    """Return a port that no outgoing connection is given while the servers start one after the other."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +28,7 @@ class RedisServer:
         if found is None:
             pytest.skip("not installed on this machine: redis-server")
         self.directory, self.bind = directory, bind
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._command = [
             *(found, "--port", str(self.port), "--bind", *bind.split(), "--dir", str(directory)),
             *(*DURABLE, "--daemonize", "no", "--logfile", str(directory / "redis.log"), *options),
@@ -46,10 +48,14 @@ class RedisServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while self.ask("PING") != "PONG":
-            assert self._process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "redis-server does not answer"
-            time.sleep(0.02)
+        try:
+            while self.ask("PING") != "PONG":
+                assert self._process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
+                assert time.monotonic() < deadline, "redis-server does not answer"
+                time.sleep(0.02)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def ask(self, command: str) -> str:
         """Send an inline command and return the answer's first line, empty where there is none."""
@@ -87,7 +93,11 @@ def shared_server() -> RedisServer:
     return server
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Return a port that no outgoing connection is given before the server has it, nor while it is down."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # tests may have seeded the other one
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -72,6 +72,19 @@ def test_only_a_final_pane_says_whether_it_is() -> None:
     assert not decode_pane(forged({**HEADER, "final": False})).final
 
 
+def test_only_a_pane_after_others_says_what_was_acknowledged_before() -> None:
+    later = replace(PANE, acknowledged=40)
+    assert b'"acknowledged":40}' in encode_pane(later)
+    assert b"acknowledged" not in encode_pane(PANE)
+    assert decode_pane(encode_pane(later)) == later
+    assert decode_pane(forged({**HEADER, "acknowledged": 0})).acknowledged == 0
+
+
+def test_more_rows_acknowledged_than_counted_are_refused_with_both() -> None:
+    with pytest.raises(CodecError, match=r"pane\.acknowledged: expected at most the 40 rows counted, got 41"):
+        decode_pane(encode_pane(replace(PANE, acknowledged=41)))
+
+
 def test_what_a_later_version_adds_to_the_header_is_ignored() -> None:
     assert decode_pane(forged({**HEADER, "later": [1]})) == decode_pane(forged(HEADER))
 
@@ -181,7 +194,7 @@ anything = st.recursive(
 )
 
 
-@given(st.sampled_from([*sorted(HEADER), "final"]), anything)
+@given(st.sampled_from([*sorted(HEADER), "final", "acknowledged"]), anything)
 def test_a_header_with_anything_in_it_is_refused_or_read_as_it_stands(key: str, value: Any) -> None:
     data = forged({**HEADER, key: value})
     try:
@@ -225,6 +238,12 @@ WRONG = [
     ("final", None),
     ("final", 1),
     ("final", "true"),
+    ("acknowledged", None),
+    ("acknowledged", -1),
+    ("acknowledged", False),
+    ("acknowledged", 0.0),
+    ("acknowledged", "0"),
+    ("acknowledged", 2**53 + 1),
     ("totals", None),
     ("totals", {"observed": -1, "counted": 0, "dropped": {}}),
     ("totals", {"observed": float("inf"), "counted": 0, "dropped": {}}),

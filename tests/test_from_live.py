@@ -73,7 +73,7 @@ class Log:
         self.now = START
 
     def hour(self, frame: pl.DataFrame) -> None:
-        compiled = self.monitor.compiled("shop")
+        compiled = self.monitor.compiled("shop", self.newest)
         rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
         parts = self.monitor.sort_rows(compiled, rows, self.now)
         self.now += HOUR
@@ -90,7 +90,12 @@ class Log:
             self.hour(shop(rows, seed + hour, wobble=float(wobble), **how))
 
     def verdict(self) -> Any:
-        return json.loads(self.monitor.verdict("shop"))
+        return json.loads(self.monitor.verdict("shop", self.newest))
+
+    @property
+    def newest(self) -> str:
+        """The profile that rows are counted by: the active one, a few panes before it is."""
+        return self.monitor.store.model("shop").newest
 
     def drifting(self) -> list[str]:
         return [each["feature"] for each in self.verdict()["features"] if each["drifting"]]

@@ -273,7 +273,7 @@ def test_a_model_that_another_replica_deleted_is_forgotten_too(tier_of: Callable
 def test_the_tables_of_so_many_profiles_are_kept_at_once_and_no_more(
     tier: Tier, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_module, "_MOST_COMPILED", 2)
+    monkeypatch.setattr(monitor_module, "_MOST_BINS", 2 * profile.bins)
     for model in "abc":
         tier.monitor.register(replace(profile, model=model))
     first = tier.monitor.compiled("a")
@@ -324,3 +324,32 @@ def test_the_larger_of_the_two_windows_is_shown(tier_of: Callable[..., Tier]) ->
     tier.send(rows_of(1000), tier.clock.now)
     tier.pass_time(35)
     assert tier.verdict()["rows"] == 1000  # the rest is older than 20 s
+
+
+def test_incidents_of_a_former_profile_can_be_acknowledged_and_those_of_the_active_one_come_first(tier: Tier) -> None:
+    former = tier.monitor.record("m").digest
+    tier.send(rows_of(1000, shift=1.0), tier.clock.now)
+    tier.pass_time(35)
+    (old,) = tier.monitor.incidents("m")
+    tier.monitor.register(Profile.fit(rows_of(20_000, seed=98), model="m", independent=True))
+    for seed in range(4):
+        tier.clock.now += 1_000
+        (receipt,) = tier.monitor.store.commit([_by_newest(tier, rows_of(1000, shift=2.0, seed=seed))])
+        assert not isinstance(receipt, Exception)
+        tier.pass_time(10)
+    tier.pass_time(35)
+    assert tier.monitor.record("m").digest != former
+    (new,) = tier.monitor.incidents("m")
+    with pytest.raises(InputError, match=f"one of {new['id']}, {old['id']}, got"):
+        tier.monitor.acknowledge("m", "1")
+    assert tier.monitor.acknowledge("m", old["id"], "on it")["since"] == old["since"]
+    assert tier.monitor.incidents("m", former)[0]["acknowledged"]["note"] == "on it"
+    assert tier.monitor.incidents("m")[0]["acknowledged"] is None
+
+
+def _by_newest(tier: Tier, frame: pl.DataFrame) -> AddRows:
+    """Count rows by the profile that was registered last."""
+    compiled = tier.monitor.compiled("m", tier.monitor.store.model("m").newest)
+    rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
+    parts = tier.monitor.sort_rows(compiled, rows, tier.clock.now)
+    return AddRows("m", compiled.profile.digest, "s", parts, Totals(len(frame), len(frame)))

@@ -18,12 +18,12 @@ def after(*panes: Mapping[str, int]) -> Standing:
 
 
 def test_the_newer_profile_takes_over_after_three_panes_of_most_rows() -> None:
-    assert after(MOST, MOST) == Standing("old", "new", PANES - 1)
+    assert after(MOST, MOST) == Standing("old", "new", "new", PANES - 1)
     assert after(MOST, MOST, MOST) == Standing("new", "new")
 
 
 def test_the_panes_must_come_in_a_row() -> None:
-    assert after(MOST, MOST, LESS, MOST, MOST) == Standing("old", "new", 2)
+    assert after(MOST, MOST, LESS, MOST, MOST) == Standing("old", "new", "new", 2)
 
 
 def test_half_of_the_rows_are_not_most() -> None:
@@ -38,8 +38,29 @@ def test_a_third_profile_counts_against_the_newer_one() -> None:
     assert after({"old": 2, "new": 5, "other": 3}, {"old": 0, "new": 5, "other": 5}) == CHANGING
 
 
-def test_a_profile_by_itself_stays() -> None:
-    assert Standing("old", "old").closed({"other": 9}) == Standing("old", "old")
+def test_an_older_profile_takes_over_when_model_servers_go_back_to_it() -> None:
+    standing = Standing("new", "new")
+    for _ in range(PANES):
+        standing = standing.closed({"old": 9, "new": 1})
+    assert standing == Standing("old", "new")  # whoever brings no profile still counts by the newest
+    standing = Standing("new", "new")
+    for _ in range(PANES):
+        standing = standing.closed({"old": 9})
+    assert standing == Standing("old", "old")
+
+
+def test_two_that_take_turns_to_lead_get_nowhere() -> None:
+    standing = CHANGING
+    for _ in range(5):
+        standing = standing.closed({"new": 9}).closed({"other": 9})
+    assert standing.active == "old"
+
+
+def test_a_profile_that_nobody_uses_is_overtaken_by_what_all_use() -> None:
+    standing = Standing("b", "c")
+    for _ in range(10):
+        standing = standing.closed({"b": 5})
+    assert standing == Standing("b", "c")
 
 
 def test_a_newer_one_begins_anew() -> None:

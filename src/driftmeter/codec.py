@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 
 from driftmeter.errors import CodecError
-from driftmeter.panes import DAY, LATEST, Pane, Totals
+from driftmeter.panes import DAY, LATEST, MOST_ROWS, Pane, Totals
 from driftmeter.profile import MOST_BINS
 from driftmeter.summary import Summary
 from driftmeter.types import JSON, Counts
@@ -64,8 +64,9 @@ def encode_pane(pane: Pane) -> bytes:
         "bins": pane.summary.counts.size,
         "totals": pane.totals.to_json(),
         "watermark": pane.watermark,
-        # only where true, so that all other panes keep the bytes that they always had
+        # only where they say something, so that all other panes keep the bytes that they always had
         **({"final": True} if pane.final else {}),
+        **({"acknowledged": pane.acknowledged} if pane.acknowledged else {}),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     content = text + encode_counts(pane.summary.counts)
@@ -97,6 +98,7 @@ def decode_pane(data: bytes) -> Pane:
             Totals.from_json(header["totals"]),
             None if watermark is None else _integer(header, "watermark", LATEST),
             _truth(header, "final"),
+            _integer(header, "acknowledged", MOST_ROWS) if "acknowledged" in header else 0,
         )
     except CodecError:
         raise
@@ -104,6 +106,8 @@ def decode_pane(data: bytes) -> Pane:
         raise CodecError("pane", "a complete header", f"{type(error).__name__}: {error}") from error
     if pane.length == 0 or pane.start % pane.length:
         raise CodecError("pane", "a start that is a multiple of the length", f"{pane.start} / {pane.length}")
+    if pane.acknowledged > pane.totals.counted:
+        raise CodecError("pane.acknowledged", f"at most the {pane.totals.counted} rows counted", str(pane.acknowledged))
     return pane
 
 

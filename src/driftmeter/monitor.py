@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,12 @@ from driftmeter.verdict import tests_json, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
-_CHUNK, _MOST_CHUNKS = 100, 10
+_CHUNK = 100
 """Slices that are read and folded at a time: where another server is first, the rest of a chunk was read in vain."""
-_MOST_COMPILED = 64
-"""Profiles whose tables are kept at once: those used last."""
+_LONGEST_FOLD = 1.0
+"""Seconds after which what is left of a model's backlog waits for the next round: other models have their turn."""
+_MOST_BINS = 1_000_000
+"""Bins of the profiles that are kept at once, those used last: some hundred bytes each."""
 
 WARM: Milliseconds = 28 * DAY
 """How far back a profile without times looks at live traffic to learn what is normal."""
@@ -47,18 +49,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Compiled:
-    """A profile with the tables made from it, and the model's timing and settings."""
+    """A profile, the model's timing and settings, and the tables made from them when they are first needed: who takes
+    panes needs none of them."""
 
     profile: Profile
-    reader: Reader
-    binner: Binner
-    judge: Judge
     timing: Timing
+    settings: ModelSettings
 
-    @property
-    def settings(self) -> ModelSettings:
-        """What counts as drift for the model."""
-        return self.judge.settings
+    @cached_property
+    def reader(self) -> Reader:
+        """What types raw rows."""
+        return Reader(self.profile)
+
+    @cached_property
+    def binner(self) -> Binner:
+        """What counts typed rows."""
+        return Binner(self.profile)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What judges counts."""
+        return Judge(self.profile, self.settings)
 
 
 class DriftMonitor:
@@ -100,9 +111,20 @@ class DriftMonitor:
         return record
 
     def _register(self, profile: Profile, *, again: bool) -> ModelRecord:
+        try:
+            before = self.store.model(profile.model).timing
+        except UnknownModelError:
+            before = self.timing
         self.store.register(profile.model, profile.digest, profile.dumps(), self.timing, again=again)
         self._records.pop(profile.model, None)
-        return self.store.model(profile.model)
+        record = self.store.model(profile.model)
+        if record.timing != before:
+            _log.warning(
+                "model %s: panes of %g s and a lateness of %g s are now %g s and %g s, for all servers",
+                *(profile.model, before.pane / 1000, before.lateness / 1000),
+                *(record.timing.pane / 1000, record.timing.lateness / 1000),
+            )
+        return record
 
     def record(self, model: str) -> ModelRecord:
         """Return a model as the store knew it at most half a second ago; raises UnknownModelError."""
@@ -148,12 +170,12 @@ class DriftMonitor:
                 self._compiled[model, digest] = found  # now the last to be dropped
                 return found
         profile = Profile.loads(self.store.profile(model, digest))
-        judge = Judge(profile, self._settings(record))
-        found = Compiled(profile, Reader(profile), Binner(profile), judge, record.timing)
+        found = Compiled(profile, record.timing, self._settings(record))
         with self._keeping:
             self._compiled[model, digest] = found
-            while len(self._compiled) > _MOST_COMPILED:
-                del self._compiled[next(iter(self._compiled))]
+            kept = sum(each.profile.bins for each in self._compiled.values())
+            while kept > _MOST_BINS and len(self._compiled) > 1:
+                kept -= self._compiled.pop(next(iter(self._compiled))).profile.bins
         return found
 
     # --- rows
@@ -188,13 +210,13 @@ class DriftMonitor:
         return any(folded)
 
     def _fold_all(self, model: str, digest: str) -> bool:
-        for chunk in range(_MOST_CHUNKS):
-            pending = self.store.unfolded(model, digest, _CHUNK)
-            if not pending:
-                return chunk > 0
-            if not self._fold_some(model, digest, pending) or len(pending) < _CHUNK:
+        begin, folded = self._stopwatch(), False
+        while pending := self.store.unfolded(model, digest, _CHUNK):
+            folded = True
+            mine = self._fold_some(model, digest, pending)
+            if not mine or len(pending) < _CHUNK or self._stopwatch() - begin > _LONGEST_FOLD:
                 break
-        return True
+        return folded
 
     def _fold_some(self, model: str, digest: str, pending: Sequence[Slice]) -> bool:
         """Fold what is pending; say whether no other server was first."""
@@ -321,17 +343,24 @@ class DriftMonitor:
         ]
 
     def acknowledge(self, model: str, incident: str, note: str = "") -> JSON:
-        """Remember that somebody has seen an incident; raises InputError where there is no such one."""
-        known = {each["id"]: each for each in self.incidents(model)}
+        """Remember that somebody has seen an incident, of any of the model's profiles, the active one first; raises
+        InputError where there is no such one."""
+        active = self.record(model).digest
+        known: dict[str, JSON] = {}
+        for digest in sorted(self.store.digests(model), key=lambda digest: digest != active):
+            if incident not in known:
+                known |= {each["id"]: each for each in self.incidents(model, digest)}
         if incident not in known:
-            raise InputError("incident", f"one of {', '.join(known) or 'none yet'}", repr(incident))
+            ids = f"one of {', '.join([*known][:20])}" if known else "an incident of this model; it has none yet"
+            raise InputError("incident", ids, repr(incident))
         self.store.acknowledge(model, incident, self.store.now(), note)
         at, first = self.store.acknowledged(model)[incident]
         return {**known[incident], "acknowledged": {"at": iso(at), "note": first}}
 
     def sources(self, model: str) -> Sources:
         """Return who sends a model's rows, and how much of what they saw lately is in the verdicts."""
-        return Sources(self.store.sources(model), self.store.now(), self.record(model).timing.pane)
+        record = self.record(model)
+        return Sources(self.store.sources(model), self.store.now(), record.timing.pane, record.returned)
 
     def from_live(
         self, model: str, since: Milliseconds, until: Milliseconds | None = None, digest: str | None = None

@@ -107,8 +107,8 @@ class Pane:
 
     Cumulative: a higher `sequence` replaces a lower one of the same source. `watermark` is set by sources
     that read a log: no earlier row of theirs will come. Live sources leave it None. `final` says that the source
-    has sent all that it counted, and goes; `acknowledged` how many of its rows others were told of before, which a
-    store that hears of the source for the first time has no part in.
+    has sent all that it counted, and goes; `acknowledged` how many of its rows in other panes were acknowledged
+    before, which a store that hears of the source for the first time has no part in.
     """
 
     digest: str

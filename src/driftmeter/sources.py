@@ -61,6 +61,16 @@ class Account:
         place = max(self.place, now // SPAN)
         return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)
 
+    @classmethod
+    def met(cls, now: Milliseconds, totals: Totals, acknowledged: int) -> Account:
+        """Return the account of a source that was not known, though others had been told of so many of its rows: what
+        it says of those is none of our matter."""
+        if not acknowledged:
+            return cls()
+        before = totals.observed - totals.counted + acknowledged
+        base = Tally(before, acknowledged, acknowledged, 0)
+        return cls(added=acknowledged, place=now // SPAN, earlier=base, latest=base)
+
     def bases(self, now: Milliseconds) -> tuple[Tally, Tally]:
         """Return the tallies at the beginning of the span before the one of `now`, and of that one."""
         passed = now // SPAN - self.place
@@ -94,9 +104,9 @@ class SourceRecord:
         """Rows that it has counted and that never came: those of a live source may be on their way."""
         return max(0, self.totals.counted - self.added)
 
-    def state(self, now: Milliseconds, pane: Milliseconds) -> State:
-        """Say whether it lives, has vanished, or owes nothing."""
-        if now - self.seen <= SILENCE + 2 * pane:
+    def state(self, now: Milliseconds, pane: Milliseconds, returned: Milliseconds = 0) -> State:
+        """Say whether it lives, has vanished, or owes nothing; before the store `returned` nobody could be heard."""
+        if now - max(self.seen, returned) <= SILENCE + 2 * pane:
             return "live"
         return "closed" if self.final else "silent"
 
@@ -115,11 +125,19 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of a model that were heard of in the last day, as seen at the store's time `now`."""
+    """The sources of a model that were heard of in the last day, as seen at the store's time `now`.
+
+    `returned` is when the store, or whoever closes panes, last came back from an absence.
+    """
 
     records: Sequence[SourceRecord]
     now: Milliseconds
     pane: Milliseconds
+    returned: Milliseconds = 0
+
+    def state(self, each: SourceRecord) -> State:
+        """Say whether a source lives, has vanished, or owes nothing."""
+        return each.state(self.now, self.pane, self.returned)
 
     @property
     def coverage(self) -> float | None:
@@ -132,7 +150,7 @@ class Sources:
             recent = each.recent
             observed += recent.observed
             lost += recent.observed - recent.counted + recent.late
-            if each.state(self.now, self.pane) == "silent":
+            if self.state(each) == "silent":
                 lost += min(each.missing, recent.observed)
         return max(0.0, min(1.0, 1 - lost / observed)) if observed else None
 
@@ -140,16 +158,14 @@ class Sources:
     def silent(self) -> tuple[SourceRecord, ...]:
         """Those that vanished lately: who has looked into it an hour later need not be told again."""
         recent = self.now - REMEMBERED
-        return tuple(
-            each for each in self.records if each.seen > recent and each.state(self.now, self.pane) == "silent"
-        )
+        return tuple(each for each in self.records if each.seen > recent and self.state(each) == "silent")
 
     def to_json(self) -> list[JSON]:
         """Plain JSON, by name."""
         return [
             {
                 "source": each.source,
-                "state": each.state(self.now, self.pane),
+                "state": self.state(each),
                 "seen": iso(each.seen),
                 **each.totals.to_json(),
                 "late": each.late,

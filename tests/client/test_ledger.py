@@ -83,6 +83,9 @@ class Books(RuleBasedStateMachine):
         self.ledger.forget(before * PANE)
 
     def receive(self, pane: Pane) -> None:
+        own = self.server.get(Key(pane.start, pane.length, pane.digest))
+        brought = own.summary.rows if own is not None else 0
+        assert self.seen <= pane.acknowledged + brought <= pane.totals.counted or pane in self.sent
         self.sent.append(pane)
         at = Key(pane.start, pane.length, pane.digest)
         if at not in self.server or self.server[at].sequence < pane.sequence:
@@ -222,9 +225,38 @@ def test_a_sign_of_life_is_an_empty_pane_with_the_totals_and_waits_for_nothing()
     ledger.add(key(1), rows(4))
     last = acknowledged(ledger, key(1))
     assert ledger.sign_of_life(key(3), BINS) == Pane(
-        "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), Totals(4, 4)
+        "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), Totals(4, 4), acknowledged=4
     )
     assert (ledger.unsent(), len(ledger)) == ([], 1)
+
+
+def test_a_pane_says_what_was_acknowledged_before_it_of_the_others() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    assert acknowledged(ledger, key(1)).acknowledged == 0
+    ledger.add(key(2), rows(3))
+    for _ in range(2):  # what nobody acknowledged is sent again as it was
+        pane = ledger.pane(key(2))
+        assert pane is not None
+        assert (pane.acknowledged, pane.totals.counted) == (4, 7)
+    ledger.acknowledge(pane)
+    ledger.add(key(2), rows(2))
+    assert acknowledged(ledger, key(2)).acknowledged == 4  # of its own rows it brings all
+    ledger.forget(10 * PANE)
+    ledger.add(key(20), rows(1))
+    assert acknowledged(ledger, key(20)).acknowledged == 9
+
+
+def test_rows_that_were_given_up_were_never_acknowledged() -> None:
+    ledger = Ledger("s", 100_000)
+    ledger.add(key(1), rows(4))
+    acknowledged(ledger, key(1))
+    ledger.add(key(1), rows(2))
+    ledger.refuse(key(1))
+    ledger.add(key(2), rows(1))
+    pane = ledger.pane(key(2))
+    assert pane is not None
+    assert (pane.acknowledged, pane.totals) == (4, Totals(7, 5, {"refused": 2}))
 
 
 def test_a_sign_of_life_repeats_what_its_pane_holds() -> None:

@@ -455,8 +455,30 @@ def test_a_lasting_fault_is_logged_once_a_minute(
     wait_for(lambda: monitor.stats()["failures"] >= 3)
     tier.start()
     assert monitor.flush(10)
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records if "as test-" not in record.getMessage()] == [
+        "WARNING",
+        "INFO",
+    ]
     assert tier.url in caplog.text
+
+
+def test_the_name_of_the_source_is_logged_once_a_report_was_taken(
+    tier: Tier, profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "driftmeter")
+    tier.refuse = refuse_panes(503)
+    monitor = monitor_of(profile)
+    monitor.observe(ROW)
+    wait_for(lambda: monitor.stats()["failures"] >= 1)
+    assert monitor.source not in caplog.text
+    tier.refuse = lambda method, path: None
+    for _ in range(2):
+        monitor.observe(ROW)
+        assert monitor.flush(10)
+    said = [record for record in caplog.records if monitor.source in record.getMessage()]
+    assert [(record.levelname, record.getMessage()) for record in said] == [
+        ("INFO", f"driftmeter: reporting to {tier.url} as {monitor.source}")
+    ]
 
 
 # --- never in the way
@@ -637,6 +659,7 @@ def test_panes_are_let_go_when_no_row_can_come_for_them(
         ({"url": "localhost:8001", "model": "m"}, InputError, "url"),
         ({"url": "http://x", "model": None}, InputError, "model"),
         ({"url": "http://x", "interval": 0}, InputError, "interval"),
+        ({"url": "http://x", "interval": 60.1}, InputError, "interval: expected at most 60 s, got 60.1 s"),
         ({"url": "http://x", "max_rows": 0}, InputError, "max_rows"),
         ({"url": "http://x", "max_bytes": 1}, InputError, "max_bytes"),
         ({"url": "http://x", "profile": make_profile(), "model": "other"}, ProfileError, "other"),

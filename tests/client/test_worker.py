@@ -81,12 +81,8 @@ def test_an_idle_source_says_every_fifteen_seconds_that_it_lives(
         line.time += 0.1
         worker.exchange()
     last = tier.received[-1]
-    assert (last.summary, last.totals, last.sequence, last.final) == (
-        Summary.zero(profile.bins),
-        Totals(3, 3),
-        5,
-        False,
-    )
+    assert (last.summary, last.totals, last.sequence) == (Summary.zero(profile.bins), Totals(3, 3), 5)
+    assert (last.final, last.acknowledged) == (False, 3)
     assert last.start <= tier.now() < last.end
     assert tier.summary(profile) == directly(profile, [ROW] * 3)
 
@@ -182,6 +178,19 @@ def test_an_idle_source_does_not_bring_a_deleted_model_back(
     assert tier.profiles == {}
     observe(worker)
     assert tier.active == profile.digest
+
+
+def test_a_model_that_was_made_again_is_told_what_an_earlier_one_acknowledged(
+    tier: Tier, line: Line, profile: Profile, worker_of: Make
+) -> None:
+    worker = worker_of(profile)
+    observe(worker, 3)
+    line.time += 60
+    tier.profiles.clear()
+    tier.received.clear()
+    observe(worker, 2)
+    [pane] = tier.received
+    assert (pane.acknowledged, pane.summary.rows, pane.totals) == (3, 2, Totals(5, 5))
 
 
 def test_an_idle_source_learns_of_a_new_profile(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:

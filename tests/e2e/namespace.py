@@ -6,10 +6,13 @@ import os
 import subprocess
 from types import TracebackType
 
-NAME = "driftmeter-test"
-CABLE, FAR_END = "dmtest0", "dmtest1"
-HERE, THERE = "10.213.77.1", "10.213.77.2"
-"""Both ends of the cable; addresses that hardly anybody else uses."""
+_RUN = os.getpid()
+"""What sets two runs on one host apart; no process number on Linux has more than seven digits."""
+NAME = f"driftmeter-{_RUN}"
+CABLE, FAR_END = f"dm{_RUN}a", f"dm{_RUN}b"
+_NET = 4 * (_RUN % 16_384)
+HERE, THERE = (f"10.213.{_NET // 256}.{_NET % 256 + end}" for end in (1, 2))
+"""Both ends of the cable, in a net of four addresses that hardly anybody else uses."""
 
 
 class Namespace:
@@ -43,7 +46,7 @@ class Namespace:
         self._run("-n", NAME, "link", "set", FAR_END, "up")
 
     def __enter__(self) -> Namespace:
-        self._remove()  # what a run that was killed has left
+        self._remove()  # what a run that was killed has left, and that had this process number
         try:
             self._run("netns", "add", NAME)
             self._run("link", "add", CABLE, "type", "veth", "peer", "name", FAR_END, "netns", NAME)

@@ -150,3 +150,18 @@ def test_a_major_feature_makes_it_grave(severities: list[str], kind: str) -> Non
 
 def test_the_end_is_good_news() -> None:
     assert notices("flights", [OPEN], [CLOSED])[0].kind == "success"
+
+
+def test_a_notice_of_a_takeover_does_not_say_that_the_drift_is_over() -> None:
+    notice = Notice.of("flights", OPEN, "closed", END, "http://drift.example.com", overtaken=True)
+    assert (notice.key, notice.kind) == ("14:closed", "info")
+    assert notice.title == "driftmeter: flights goes by another profile, which closes an incident: temp"
+    assert notice.body == (
+        "Another profile took over from the one by which model flights drifted.\n"
+        "\n"
+        "Since: 2023-11-14 22:13:20 UTC\n"
+        "Closed at: 2023-11-14 22:30:00 UTC\n"
+        "Features: temp\n"
+        "\n"
+        "Whether the model drifts by the new one, the report says: http://drift.example.com/v1/models/flights/report"
+    )

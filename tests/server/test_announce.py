@@ -260,3 +260,94 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
         asyncio.run(scenario())
     assert past.offered == ["0:opened"]
     assert caplog.messages == ["model shop: its incidents cannot be announced: StoreUnavailableError: away"]
+
+
+class Change:
+    """A model that goes from one profile to another: incidents by profile as the test sets them."""
+
+    def __init__(self, monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monitor = monitor
+        self.former = monitor.record("shop").digest
+        self.incidents: dict[str, list[JSON]] = {}
+        self.offered: list[Notice] = []
+        self.announcer = Announcer(monitor, self.offered.append)
+        monkeypatch.setattr(monitor, "incidents", lambda model, digest: self.incidents.get(digest, []))
+
+    def look(self, digest: str, end: Milliseconds | None = NOW) -> list[str]:
+        """Look at a verdict of a profile; return what was offered."""
+        verdict = {"window": {"end": None if end is None else iso(end)}}
+        self.offered.clear()
+        self.announcer.look(View("shop", digest, 1_000, b"", verdict, None, 0.0))
+        return [notice.key for notice in self.offered]
+
+
+@pytest.fixture
+def change(monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> Change:
+    change = Change(monitor, monkeypatch)
+    change.announcer.remember()
+    change.incidents = {change.former: [incident(1_000)]}
+    assert change.look(change.former) == ["1000:opened"]
+    return change
+
+
+def test_what_is_open_when_another_profile_takes_over_closes_once(change: Change) -> None:
+    assert change.look("another", NOW + HOUR) == ["1000:closed"]
+    (notice,) = change.offered
+    assert (notice.overtaken, notice.at) == (True, iso(NOW + HOUR))
+    assert change.look("another") == []
+
+
+def test_a_takeover_before_the_first_verdict_of_the_other_profile_is_told_with_the_time_of_the_store(
+    change: Change, clock: Clock
+) -> None:
+    assert change.look("another", None) == ["1000:closed"]
+    assert change.offered[0].at == iso(clock.now)
+
+
+def test_what_is_open_by_both_profiles_goes_on(change: Change) -> None:
+    change.incidents["another"] = [incident(1_000)]
+    assert "1000:closed" not in change.look("another")
+
+
+def test_what_drifts_by_the_other_profile_is_told_after_what_closes_with_the_former(change: Change) -> None:
+    change.incidents["another"] = [incident(500)]
+    assert change.look("another") == ["1000:closed", "500:opened"]
+
+
+def test_what_was_over_just_before_the_takeover_is_told_as_that(change: Change) -> None:
+    change.incidents[change.former] = [incident(1_000, 2_000)]
+    assert change.look("another") == ["1000:closed"]
+    (notice,) = change.offered
+    assert (notice.overtaken, notice.at) == (False, iso(NOW + 2_000))
+
+
+def test_what_nobody_was_told_of_does_not_close_with_a_takeover(change: Change) -> None:
+    change.incidents[change.former] = [incident(3_000), incident(1_000)]  # the newer one opened with the takeover
+    assert change.look("another") == ["1000:closed"]
+
+
+def test_a_profile_that_comes_back_brings_only_what_is_new(change: Change) -> None:
+    change.look("another")
+    change.incidents[change.former] = [incident(3_000), incident(1_000)]
+    assert change.look(change.former) == ["3000:opened"]
+
+
+def test_what_was_open_at_the_start_closes_with_a_takeover_at_the_first_look(change: Change) -> None:
+    restarted = change.announcer = Announcer(change.monitor, change.offered.append)
+    restarted.remember()
+    assert change.look("another") == ["1000:closed"]
+
+
+def test_of_all_replicas_one_says_that_another_profile_took_over_and_never_again(change: Change) -> None:
+    with serving(Webhook()) as webhook:
+        notifiers = [Notifier([webhook.url()], claim=change.monitor.store.notified) for _ in range(2)]
+        replicas = [Announcer(change.monitor, notifier.offer) for notifier in notifiers]
+        for digest in (change.former, "another", change.former, "another"):
+            for change.announcer in replicas:
+                change.look(digest)
+        for notifier in notifiers:
+            notifier.close(10.0)
+    assert sorted(got["title"] for got in webhook.got) == [
+        "driftmeter: shop drifts: amount",
+        "driftmeter: shop goes by another profile, which closes an incident: amount",
+    ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from driftmeter.monitor import DriftMonitor
@@ -165,3 +166,22 @@ def test_json_answers_are_json(client: Client) -> None:
         answer = client.get(path)
         assert answer.headers["content-type"] == "application/json"
         json.loads(answer.content)
+
+
+def test_an_incident_of_a_former_profile_can_still_be_acknowledged(
+    client: Client, clock: Clock, monitor: DriftMonitor, profile: Profile
+) -> None:
+    drift(client, clock)
+    (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
+    other = Profile.fit(pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), model="shop")
+    monitor.register(other)
+    for _ in range(4):
+        client.rows({"rows": [{"amount": 1.0}] * 3})
+        client.pass_time(clock, 1_000)
+    assert monitor.store.model("shop").digest == other.digest
+    answer = client.post(f"/v1/models/shop/incidents/{incident['id']}/acknowledge", json={"note": "on it"})
+    assert answer.json()["acknowledged"]["note"] == "on it"
+    former = client.get("/v1/models/shop/incidents", params={"profile": profile.digest}).json()["incidents"]
+    assert [each["acknowledged"]["note"] for each in former] == ["on it"]
+    problem = problem_of(client.post("/v1/models/shop/incidents/1/acknowledge"), 404, "not_found")
+    assert problem["expected"] == f"one of {incident['id']}"

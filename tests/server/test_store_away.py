@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -45,7 +47,7 @@ def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
     url = f"http://127.0.0.1:{settings.port}"
     try:
         eventually_ready(url)
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=60) as client:
             yield client
     finally:
         server.should_exit = True
@@ -59,7 +61,7 @@ def rows_judged(client: httpx.Client) -> int:
 
 
 def eventually(client: httpx.Client, rows: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while rows_judged(client) != rows:
         assert time.monotonic() < deadline, f"{rows_judged(client)} rows judged, expected {rows}"
         time.sleep(0.05)
@@ -105,7 +107,7 @@ def test_a_redis_that_hangs_leaves_no_request_without_an_answer(client: httpx.Cl
         begin = time.monotonic()
         for path in ("/healthz", "/metrics"):  # neither needs the store
             assert client.get(path).status_code == 200
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 6
         for thread in asking:
             thread.join(60)
         assert {status for status, _ in answers} == {503}
@@ -116,13 +118,44 @@ def test_a_redis_that_hangs_leaves_no_request_without_an_answer(client: httpx.Cl
     assert client.post(ROWS, json=ROW).status_code == 200
 
 
+def test_models_that_nobody_asked_for_before_hold_up_nothing_while_redis_hangs(
+    client: httpx.Client, redis: RedisServer, profile: Profile
+) -> None:
+    models = [f"model {number}" for number in range(20)]
+    with closing(open_store(redis.url)) as store:
+        for model in models:
+            DriftMonitor(store).register(replace(profile, model=model))
+    os.kill(redis.pid, signal.SIGSTOP)
+    answers: list[int] = []
+
+    def ask(model: str) -> None:
+        with httpx.Client(base_url=client.base_url, timeout=120) as own:
+            answers.append(own.post(f"/v1/models/{model}/rows", json=ROW).status_code)
+
+    try:
+        asking = [threading.Thread(target=ask, args=(model,)) for model in models * 2]
+        begin = time.monotonic()
+        for thread in asking:
+            thread.start()
+        for path in ("/healthz", "/metrics"):
+            assert client.get(path).status_code == 200
+        assert time.monotonic() - begin < 10
+        for thread in asking:
+            thread.join(120)
+        assert answers == [503] * 40
+        assert time.monotonic() - begin < 30
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+    assert client.post(f"/v1/models/{models[0]}/rows", json=ROW).status_code in (200, 503)
+
+
 def test_a_server_waits_for_its_store(redis: RedisServer) -> None:
     redis.stop()
     with pytest.raises(StoreUnavailableError, match=f"redis://127.0.0.1:{redis.port}/0 cannot be reached"):
         open_when_there(redis.url, 0.2, 0.05)
     coming = threading.Timer(0.5, redis.start)
     coming.start()
-    open_when_there(redis.url, 30, 0.05).close()
+    open_when_there(redis.url, 60, 0.05).close()
     coming.join()
 
 
@@ -131,4 +164,4 @@ def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         open_when_there(f"sqlite:///{tmp_path}/file/store.sqlite", 60)
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 30  # and not 60

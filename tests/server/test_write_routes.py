@@ -430,7 +430,7 @@ def test_tables_of_a_profile_are_compiled_on_a_thread(client: Client, monkeypatc
     client.app.state.context.warm.clear()
     client.rows(ROWS)
     client.rows(ROWS)
-    assert [name.startswith("driftmeter-parse") for name in threads] == [True]
+    assert [name.startswith("driftmeter-lookup") for name in threads] == [True]
 
 
 # --- profiles

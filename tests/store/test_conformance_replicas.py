@@ -240,3 +240,60 @@ def test_a_closed_store_is_unavailable(store: Store, call: object) -> None:
     assert callable(call)
     with pytest.raises(StoreUnavailableError, match="closed"):
         call(store)
+
+
+def test_a_source_that_is_not_known_here_is_asked_for_nothing_that_others_were_told(
+    store: Store, other: Store, clock: SetClock
+) -> None:
+    first = pane(5, sequence=40, totals=Totals(120, 105, {"full": 15}))
+    put(store, replace(first, pane=replace(first.pane, acknowledged=100)))
+    (found,) = other.sources("m")
+    assert (found.missing, found.added, found.recent) == (0, 105, Tally(5, 5, 5))
+    second = pane(9, at=1000, sequence=41, totals=Totals(135, 115, {"full": 20}))
+    put(other, replace(second, pane=replace(second.pane, acknowledged=105)))
+    (found,) = store.sources("m")
+    assert (found.missing, found.added, found.recent) == (1, 114, Tally(20, 15, 14))
+
+
+def test_a_source_of_rows_that_was_forgotten_begins_anew(store: Store, clock: SetClock) -> None:
+    put(store, batch(1000))
+    clock.time += 2 * DAY
+    put(store, batch(1, at=2 * DAY, source="another"))
+    clock.time += 2 * HOUR
+    put(store, batch(5, at=2 * DAY + 2 * HOUR))
+    found = {each.source: each for each in store.sources("m")}["server"]
+    assert (found.totals.counted, found.added, found.missing, found.recent) == (5, 5, 0, Tally(5, 5, 5))
+
+
+def test_an_older_profile_takes_over_when_it_holds_most_rows_again(store: Store, other: Store, clock: SetClock) -> None:
+    put(store, pane(5))
+    store.register("m", "new", b"new", TIMING)
+    put(store, *(pane(9, at=at, digest="new") for at in (1000, 2000, 3000)))
+    freeze_at(store, clock, 4000)
+    assert standing(store) == ("new", "new")
+    put(other, *(pane(9, at=at) for at in (4000, 5000, 6000)))
+    freeze_at(other, clock, 7000)
+    assert standing(store) == ("d", "d")
+
+
+def test_a_profile_that_a_server_starts_with_again_is_not_dropped(store: Store, clock: SetClock) -> None:
+    put(store, pane(5))
+    store.register("m", "new", b"new", TIMING)
+    put(store, *(pane(9, at=at, digest="new") for at in (1000, 2000, 3000)))
+    freeze_at(store, clock, 4000)
+    fold_all(store)
+    for day in range(1, 200, 30):
+        clock.time = START + day * DAY
+        store.register("m", "d", b"", TIMING, again=False)
+        put(store, pane(1, digest="new", at=day * DAY, source="log", watermark=clock.time))
+    assert store.digests("m") == ["d", "new"]
+    assert standing(store) == ("new", "new")
+
+
+def test_the_record_says_when_an_absence_ended(store: Store, clock: SetClock) -> None:
+    put(store, pane(5))
+    freeze_at(store, clock, 1000)
+    assert store.model("m").returned == 0
+    clock.time += 60_000
+    store.freeze("m")
+    assert store.model("m").returned == store.models()[0].returned == clock.time

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
+import re
+import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,9 +16,10 @@ import pytest
 import redis
 from redis.crc import key_slot
 
+from driftmeter import Monitor
 from driftmeter.errors import StoreError, StoreUnavailableError
 from driftmeter.panes import DAY
-from driftmeter.store import open_store
+from driftmeter.store import link, open_store
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.redis import RedisStore
 from redis_server import RedisServer, shared_server
@@ -219,7 +224,7 @@ def test_a_server_without_memory_left_is_unavailable_to_write_and_can_be_read(
             lambda: store.freeze("m"),
             store.ping,
         ):
-            with pytest.raises(StoreUnavailableError, match="maxmemory"):
+            with pytest.raises(StoreUnavailableError, match=r"written now: Redis is full \(maxmemory\)$"):
                 call()
         assert store.model("m").newest == "d"
         own_server.ask("CONFIG SET maxmemory 0")
@@ -236,7 +241,7 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(
     host = f"127.0.0.1:{own_server.port}/0"
     with closing(RedisStore(f"redis://:right@{host}")) as store:
         assert store.models() == []
-    for login in ("", ":se%2Fcret@", "someone:se%2Fcret@"):
+    for login in (":se%2Fcret@", "someone:se%2Fcret@"):
         refused = pytest.raises(StoreError, match=f"redis://{host} refuses us")
         with (
             caplog.at_level(logging.DEBUG),
@@ -249,19 +254,92 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(
         assert "cret" not in shown
 
 
+@pytest.mark.parametrize("options", ["", "?cluster=true"])
+def test_a_server_that_wants_a_password_and_is_given_none_says_where_it_goes(
+    own_server: RedisServer, options: str
+) -> None:
+    own_server.ask("CONFIG SET requirepass right")
+    with pytest.raises(StoreError) as raised, closing(open_store(own_server.url + options)) as store:
+        store.models()
+    assert not isinstance(raised.value, StoreUnavailableError)
+    assert str(raised.value) == f"the store {own_server.url} needs a password: redis://:password@host:port/0"
+
+
+def test_what_is_no_sentinel_and_no_cluster_is_told_in_one_clause(server: RedisServer) -> None:
+    address = server.url.replace("redis://", "redis+sentinel://")
+    with pytest.raises(StoreError) as raised, closing(open_store(address)) as store:
+        store.models()
+    assert not isinstance(raised.value, StoreUnavailableError)
+    assert str(raised.value) == f"the store {address} is no Sentinel: expected Sentinels, or redis://host:port/0"
+    with pytest.raises(StoreError) as raised:
+        open_store(f"{server.url}?cluster=true")
+    assert not isinstance(raised.value, StoreUnavailableError)
+    assert str(raised.value) == f"the store {server.url} is no cluster: leave out cluster=true"
+
+
+def test_an_error_of_a_script_is_told_without_its_digest_and_lines(server: RedisServer, store: RedisStore) -> None:
+    command = ("EVAL", "return redis.call('set', KEYS[1])", 1, "a")
+    for fail in (lambda: store._link.command(*command), lambda: store._link.together([("PING",), command])):
+        with pytest.raises(StoreError) as raised:
+            fail()
+        assert str(raised.value).startswith(f"the store {server.url} failed: ")
+        assert not re.search(r"[0-9a-f]{40}|user_script|pipeline", str(raised.value))
+
+
+@pytest.mark.parametrize("options", ["", "?cluster=true"])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("redis://127.0.0.1:1/0", "connection refused"), ("redis://nowhere.invalid:1/0", "unknown host")],
+)
+def test_a_server_that_cannot_be_reached_is_unavailable_for_a_short_reason(
+    address: str, reason: str, options: str
+) -> None:
+    with pytest.raises(StoreUnavailableError) as raised, closing(open_store(address + options)) as store:
+        store.ping()
+    assert str(raised.value) == f"the store {address} cannot be reached or written now: {reason}"
+
+
+def test_a_server_that_does_not_answer_is_unavailable_before_the_sdk_gives_up(own_server: RedisServer) -> None:
+    with closing(RedisStore(own_server.url)) as store:
+        store.ping()
+        os.kill(own_server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailableError, match=r"written now: no answer within 2\.5 s$"):
+                store.ping()
+        finally:
+            os.kill(own_server.pid, signal.SIGCONT)
+    assert inspect.signature(Monitor).parameters["timeout"].default > link._ANSWER
+
+
+def test_sentinels_that_cannot_be_asked_are_unavailable() -> None:
+    address = "redis+sentinel://127.0.0.1:1,127.0.0.1:2/0"
+    with pytest.raises(StoreUnavailableError) as raised, closing(open_store(address)) as store:
+        store.ping()
+    assert str(raised.value) == f"the store {address} cannot be reached or written now: no Sentinel can be asked"
+
+
+def test_a_socket_of_this_host_is_an_address_too(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    address = f"unix://{path}"
+    with RedisServer(tmp_path / "redis", "--unixsocket", str(path)), closing(open_store(address)) as store:
+        store.ping()
+    with pytest.raises(StoreUnavailableError, match="no such file"), closing(open_store(address)) as store:
+        store.ping()
+
+
 # --- the address
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("nonsense=1", "nonsense"),
+        ("replica=2", r"^store: unknown option 'replica'; known: prefix, replicas, cluster, master and [\w ,-:]*$"),
         ("cluster=yes", "expected cluster=true or cluster=false, got 'yes'"),
-        ("cluster=true&nonsense=1", "nonsense"),
+        ("cluster=true&nonsense=1", "unknown option 'nonsense'"),
         ("replicas=-1", "expected a number of replicas, got '-1'"),
         ("replicas=two", "expected a number of replicas, got 'two'"),
         ("prefix={a}", "expected a prefix without braces"),
-        ("socket_timeout=long", "socket_timeout"),
+        ("socket_timeout=long", "option 'socket_timeout' cannot be 'long'"),
         ("decode_responses=true", "decode_responses"),
     ],
 )
@@ -271,29 +349,36 @@ def test_an_option_that_there_is_none_of_is_refused_by_name(options: str, messag
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "message"),
     [
-        "redis://host:port/0",
-        "redis://host:99999/0",
-        "redis://host/name",
-        "redis://[::1/0",
-        "unix://",
-        "redis://host/3?cluster=true",
-        "redis+sentinel://host/0",
-        "redis+sentinel://host:port/0",
-        "redis+sentinel://host:1/name",
-        "redis+sentinel://host:1/0?socket_timeout=1",
+        ("redis://", "redis://host:port/database, got 'redis://'"),
+        ("redis://:1/0", "redis://host:port/database, got redis://…"),
+        ("redis://host:port/0", "a port that is a number"),
+        ("redis://host:99999/0", "a port that is a number from 1 to 65535"),
+        ("redis://host/name", "a database that is a number"),
+        ("redis://[::1/0", "redis://"),
+        ("redis://host/0?protocol=9", "redis://host:port/database with options that fit, got 'redis://host/0'"),
+        ("unix://", "unix:///path"),
+        ("redis://host/3?cluster=true", "database 0"),
+        ("redis+sentinel://", "redis\\+sentinel://host:port/database, got 'redis\\+sentinel://'"),
+        ("redis+sentinel://host/0", "a port that is a number"),
+        ("redis+sentinel://host:1,host:port/0", "a port that is a number"),
+        ("redis+sentinel://host:1/name", "a database that is a number"),
+        ("redis+sentinel://host:1/0?socket_timeout=1", "no options but"),
     ],
 )
-def test_an_address_that_can_be_none_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="store: expected") as raised:
+def test_an_address_that_can_be_none_is_refused(url: str, message: str) -> None:
+    with pytest.raises(StoreError, match=f"^store: expected {message}") as raised:
         open_store(url)
     assert not isinstance(raised.value, StoreUnavailableError)
 
 
 @pytest.mark.parametrize("sign", "/?#[@")
 def test_a_password_whose_signs_were_not_escaped_is_not_shown(sign: str) -> None:
-    for url in (f"redis://:se{sign}cret@127.0.0.1:1/0", f"redis://:1234{sign}cret@127.0.0.1:1/0"):
+    urls = [f"redis://:se{sign}cret@127.0.0.1:1/0", f"redis://:1234{sign}cret@127.0.0.1:1/0"]
+    if sign != "@":  # the host is forgotten, too
+        urls += [f"redis://:se{sign}cret", f"redis://:1234{sign}cret"]
+    for url in urls:
         with pytest.raises(StoreError) as raised, closing(open_store(url)) as store:
             store.models()
         shown = "".join(traceback.format_exception(raised.value, limit=0))

@@ -60,7 +60,7 @@ def beyond(proxy: LossyProxy, clock: SetClock, store: RedisStore) -> Iterator[Re
 
 def insist(call: Callable[[], T]) -> T:
     """Do as clients do: try until it is acknowledged."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             return call()
@@ -122,7 +122,7 @@ def test_all_that_was_acknowledged_counts_once_when_the_server_ends_and_starts_a
         client.end()
     sent = sum(client.batches for client in clients)
     panes = {f"c{number}": client.in_pane for number, client in enumerate(clients)}
-    assert min(panes.values()) > 20
+    assert min(panes.values()) > 5
     freeze_at(store, clock, 3000)
     assert rows_in_slices(store) == sent + sum(panes.values())
     accounts = {each.source: (each.totals.observed, each.added, each.late) for each in other.sources("m")}
@@ -173,7 +173,7 @@ def test_while_no_server_is_there_every_call_says_so_at_once_and_works_again_aft
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError, match=f"127.0.0.1:{server.port}"):
             call(store)
-        assert time.monotonic() - began < 1, name
+        assert time.monotonic() - began < 2, name  # well before it would be given up
     server.start()
     assert put(store, pane(2, sequence=1), batch(3, key="away")) == [Receipt()] * 2
     freeze_at(store, clock, 1000)
@@ -195,7 +195,7 @@ def test_a_server_that_hangs_is_unavailable_in_time_and_works_again_afterwards(
     finally:
         server._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
     assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(errors, StoreUnavailableError)
-    assert took < 8
+    assert took < 7  # 2.5 on a machine that has the time
     # the server does what it had been sent, whether or not somebody still waits for it
     insist(lambda: put(store, batch(1, key="away"), pane(2, sequence=1)))
     freeze_at(store, clock, 1000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -93,13 +94,16 @@ def test_a_model_that_is_half_deleted_is_unknown_until_somebody_finishes_that(
         with pytest.raises(UnknownModelError):
             ask()
     assert isinstance(store.commit([batch(1)])[0], UnknownModelError)
-    with pytest.raises(StoreUnavailableError, match="is being deleted"):
-        store.register("m", "d", b"{}", TIMING)
+    with closing(RedisStore(shared_server().url, clock=clock)) as other:
+        for ask in (lambda: other.register("m", "d", b"{}", TIMING), lambda: other.delete("m")):
+            with pytest.raises(StoreUnavailableError, match="is being deleted"):
+                ask()
+        if not again:
+            clock.time += MINUTE  # who makes it anew has waited long enough
+            other.register("m", "d", b"{}", TIMING)
     if again:
         store.delete("m")
         assert raw.keys("driftmeter:{m}*") == []
-    else:
-        clock.time += MINUTE  # who makes it anew then has waited long enough
     store.register("m", "d", b"{}", TIMING)
     assert [record.model for record in store.models()] == ["m"]
     assert put(store, batch(5, key="k"))[0].duplicate is False
@@ -140,3 +144,34 @@ def test_a_server_that_only_attends_knows_the_time(raw: redis.Redis) -> None:
         assert store.now() < START
         store.attend("a", 1000)
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 10_000
+
+
+def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
+    store: RedisStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, batch(5))
+    dropping = type(store._link).drop
+    with closing(RedisStore(shared_server().url, clock=clock)) as other:
+
+        def slowly(link: object, beginning: str, still: Callable[[], bool]) -> None:
+            """Take longer than one may: another one deletes the model meanwhile, and somebody makes it anew."""
+            monkeypatch.setattr(type(store._link), "drop", dropping)
+            with pytest.raises(StoreUnavailableError, match="is being deleted"):
+                other.delete("m")
+            clock.time += MINUTE
+            other.delete("m")
+            other.register("m", "d", b"{}", TIMING)
+            put(other, batch(7, at=60_000))
+            dropping(link, beginning, still)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(type(store._link), "drop", slowly)
+        store.delete("m")
+        assert [record.model for record in other.models()] == ["m"]
+        assert rows_in(other, clock) == 7
+
+
+def test_a_host_that_was_suspended_asks_for_the_time_again(raw: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(RedisStore(shared_server().url)) as store:
+        before = store.now()
+        monkeypatch.setattr("driftmeter.store.redis.stopwatch", lambda: time.monotonic() - 180)
+        assert 0 <= store.now() - before < 10_000

@@ -20,7 +20,8 @@ LEVELS = ("debug", "info", "warning", "error")
               metavar="FILE", help="Register this profile at the start. Repeatable; models are kept in the store.",
               )  # fmt: skip
 @click.option("--store", default="sqlite:///driftmeter.sqlite", show_default=True, envvar="DRIFTMETER_STORE",
-              show_envvar=True, metavar="URL", help="memory://, sqlite:///PATH (four slashes for an absolute one) or redis://HOST:PORT/0.",
+              show_envvar=True, metavar="URL", help="memory://, sqlite:///PATH (four slashes for an absolute one) or "
+              "redis://HOST:PORT/0, with TLS rediss://: see docs/scaling.md. With a password: better in the variable.",
               )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="DRIFTMETER_HOST", show_envvar=True,
               metavar="HOST", help="Address to listen at; 0.0.0.0 for all.")  # fmt: skip

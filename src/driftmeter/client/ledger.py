@@ -116,7 +116,10 @@ class Ledger:
                 self._touch(entry)
 
     def pane(self, key: Key) -> Pane | None:
-        """Return a pane as it is to be sent now; None where it was let go."""
+        """Return a pane as it is to be sent now; None where it was let go.
+
+        It says what was acknowledged before of other panes: of its own rows it brings all.
+        """
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -168,7 +171,18 @@ class Ledger:
                 self._close(key)
 
     def _pane(self, key: Key, summary: Summary, sequence: int, *, final: bool = False) -> Pane:
-        return Pane(key.digest, key.start, key.length, self.source, sequence, summary, self.totals, final=final)
+        entry = self._entries.get(key)
+        return Pane(
+            key.digest,
+            key.start,
+            key.length,
+            self.source,
+            sequence,
+            summary,
+            self.totals,
+            final=final,
+            acknowledged=self.acknowledged - (entry.acknowledged_rows if entry else 0),
+        )
 
     def _newest(self) -> Key | None:
         """Return the newest pane that the server takes."""

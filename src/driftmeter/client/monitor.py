@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from driftmeter.client.backoff import Backoff
 from driftmeter.client.buffer import Buffer
+from driftmeter.client.faults import LOGGER
 from driftmeter.client.intake import COMPILING
 from driftmeter.client.transport import AwayError, Http, Transport
 from driftmeter.client.worker import Worker
@@ -29,6 +30,8 @@ TICK = 0.1
 """Seconds between two looks at the buffer."""
 GRACE = 5 * TICK
 """Seconds that the thread may take to notice that its time is over."""
+LONGEST_INTERVAL = 60.0
+"""Seconds between two reports, at most: the tier takes who says nothing for longer for dead."""
 EXIT_TIMEOUT = 2.0
 """Seconds that an exiting interpreter waits for the last panes of all its monitors."""
 
@@ -44,14 +47,19 @@ class Monitor:
 
     `source` names this process's host: by default DRIFTMETER_SOURCE, or the host's name. Every start, and every
     child of a fork, adds an incarnation of its own and counts from zero.
-    `interval` is the time between two reports, `timeout` that for an answer, in seconds; `headers` go with
-    every request. Memory is bounded: at most `max_rows` rows wait to be counted, and these and the panes that
-    wait for the server take about `max_bytes` (for 30 numeric features: 8,000 rows, or 600 panes, which is more
-    than an hour and a half of the server being away). What does not fit is dropped, counted by reason, and
-    reported with the next pane.
+    `interval` is the time between two reports (at most 60: a source that says nothing for longer counts as
+    vanished), `timeout` that for an answer, in seconds; `headers` go with every request. Memory is bounded: at most
+    `max_rows` rows wait to be counted, and these and the panes that wait for the server take about `max_bytes` (for
+    30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half of the server being away).
+    What does not fit is dropped, counted by reason, and reported with the next pane.
 
     A monitor that has reported once says every 15 seconds that it lives, where there are no rows to say it, and
     says on closing that it goes: the tier takes one that falls silent for dead.
+
+    Call `close` where the application shuts down (FastAPI: the lifespan). The end of the interpreter closes too,
+    but a process that dies of a signal never gets there: neither on a SIGTERM that nothing handles, nor under uvicorn,
+    which raises it again once it has shut down. The rows since the last report are lost then, and the source is named
+    silent.
 
     Raises InputError or ProfileError where an argument makes no sense; afterwards nothing is ever raised.
     """
@@ -82,6 +90,8 @@ class Monitor:
         for name, value in (("interval", interval), ("timeout", timeout), ("max_rows", max_rows)):
             if not value > 0:
                 raise InputError(name, "a number above 0", repr(value))
+        if interval > LONGEST_INTERVAL:
+            raise InputError("interval", f"at most {LONGEST_INTERVAL:.0f} s", f"{interval} s")
         if max_bytes < 1_000_000:
             raise InputError("max_bytes", "at least 1,000,000", repr(max_bytes))
         self.url, self.model = url, model
@@ -153,7 +163,8 @@ class Monitor:
     def close(self, timeout: float = 5.0) -> bool:
         """Send what is left within `timeout` seconds and stop; say whether all of it was acknowledged or given up.
 
-        Where it was, the tier is told that this source goes: once, and whether it hears it or not.
+        Where it was, the tier is told that this source goes: once, and whether it hears it or not. Call it in the
+        application's shutdown: atexit does so too, but does not run under uvicorn or on a SIGTERM that nothing handles.
         Rows that are not acknowledged by then, and those observed later, are `dropped_closed`. Closing again only
         waits.
         """
@@ -197,7 +208,7 @@ class Monitor:
         self._rows = self._buffer.rows
         self._worker = self._new_worker(self._buffer, self._transport(), f"{self._name}-{secrets.token_hex(4)}")
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed = self._introduced = False
         self._asked = self._answered = 0
         self._wake = threading.Event()
         self._changed = threading.Condition()
@@ -304,9 +315,17 @@ class Monitor:
                 why = str(error) if self.url.rstrip("/") in str(error) else f"{self.url}: {error}"
                 worker.faults.warn("away", f"no report gets through, trying on: {why}")
             return pause
+        finally:
+            self._introduce(worker)
         backoff.succeeded()
         worker.faults.over("away", f"reports reach {self.url} again")
         return self._interval
+
+    def _introduce(self, worker: Worker) -> None:
+        """Say once, after the first report that was taken, under which name the tier lists this source."""
+        if worker.known and not self._introduced:
+            self._introduced = True
+            LOGGER.info("driftmeter: reporting to %s as %s", self.url, worker.ledger.source)
 
 
 def _copy(features: object) -> dict[str, Any]:

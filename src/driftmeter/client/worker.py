@@ -81,6 +81,11 @@ class Worker:
         return len(self.buffer) + self._typed_rows
 
     @property
+    def known(self) -> bool:
+        """Whether the server has ever taken a report."""
+        return self._heard is not None
+
+    @property
     def settled(self) -> bool:
         """Whether every row is acknowledged or given up, and the server knows of the losses."""
         with self._lock:

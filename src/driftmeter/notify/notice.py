@@ -51,7 +51,10 @@ class Drifting:
 
 @dataclass(frozen=True)
 class Notice:
-    """An incident that opened or closed; times in ISO 8601, features worst first, `url` that of the server."""
+    """An incident that opened or closed; times in ISO 8601, features worst first, `url` that of the server.
+
+    One is `overtaken` that closed because another profile took over: whether its features still drift, that one says.
+    """
 
     model: str
     incident: str
@@ -60,6 +63,15 @@ class Notice:
     since: str
     features: tuple[Drifting, ...]
     url: str | None = None
+    overtaken: bool = False
+
+    @classmethod
+    def of(
+        cls, model: str, incident: JSON, event: Event, at: str, url: str | None = None, *, overtaken: bool = False
+    ) -> Notice:
+        """Make the notice of an incident as JSON."""
+        features = tuple(sorted(map(Drifting.of, incident["features"]), key=lambda drifting: drifting.order))
+        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken)
 
     @property
     def key(self) -> str:
@@ -70,7 +82,7 @@ class Notice:
     def kind(self) -> str:
         """How grave it is, in apprise's words."""
         if self.event == "closed":
-            return "success"
+            return "info" if self.overtaken else "success"
         return "failure" if any(each.severity == "major" for each in self.features) else "warning"
 
     @property
@@ -81,6 +93,8 @@ class Notice:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         what = "drifts" if self.event == "opened" else "no longer drifts"
+        if self.overtaken:
+            what = "goes by another profile, which closes an incident"
         return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {what}" + (f": {listed}" if listed else "")
 
     @property
@@ -105,17 +119,22 @@ class Notice:
     def _closed(self) -> list[str]:
         names = [each.name for each in self.features]
         more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+        why = f"What model {self.model} is asked to predict on looks like its reference data again."
+        if self.overtaken:
+            why = f"Another profile took over from the one by which model {self.model} drifted."
         return [
-            f"What model {self.model} is asked to predict on looks like its reference data again.",
+            why,
             "",
             f"Since: {_when(self.since)}",
-            f"Over at: {_when(self.at)}",
+            f"{'Closed' if self.overtaken else 'Over'} at: {_when(self.at)}",
             f"Features: {', '.join(names[:_MOST_LISTED])}{more}",
         ]
 
     def _next_steps(self) -> list[str]:
         path = f"/v1/models/{quote(self.model, safe='')}/report"
         report = f"{self.url.rstrip('/')}{path}" if self.url else f"{path} on the metric server"
+        if self.overtaken:
+            return [f"Whether the model drifts by the new one, the report says: {report}"]
         if self.event == "closed":
             return [f"Nothing is left to do. The report: {report}"]
         return [
@@ -130,11 +149,10 @@ def notices(model: str, before: Iterable[JSON], after: Iterable[JSON], url: str 
     known = {each["id"]: each["state"] for each in before}
     found = []
     for each in after:
-        features = tuple(sorted(map(Drifting.of, each["features"]), key=lambda drifting: drifting.order))
         if each["id"] not in known:
-            found.append(Notice(model, each["id"], "opened", each["opened"], each["since"], features, url))
+            found.append(Notice.of(model, each, "opened", each["opened"], url))
         if each["state"] == "closed" and known.get(each["id"]) != "closed":
-            found.append(Notice(model, each["id"], "closed", each["closed"], each["since"], features, url))
+            found.append(Notice.of(model, each, "closed", each["closed"], url))
     return sorted(found, key=lambda notice: notice.at)
 
 

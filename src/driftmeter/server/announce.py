@@ -25,7 +25,8 @@ class Announcer:
     """Offers a notice of each incident that opens or closes after the start, or did in the last hour before it.
 
     An hour of event time: a restart makes up for what was missed, and says nothing of what is long known. Whether this
-    process or another has sent a notice already is for the notifier to claim.
+    process or another has sent a notice already is for the notifier to claim. What is open when another profile takes
+    over closes with that, as far as people are concerned, and is not told of again should its profile come back.
     """
 
     def __init__(self, monitor: DriftMonitor, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
@@ -34,6 +35,7 @@ class Announcer:
         self._offer = offer
         self._url = url
         self._seen: dict[tuple[str, str], list[JSON]] = {}
+        self._active: dict[str, tuple[str, frozenset[str]]] = {}
         self._remembers = False
         self._failing: set[str] = set()
         self._run: asyncio.Task[None] | None = None
@@ -46,6 +48,8 @@ class Announcer:
                 for digest in store.digests(record.model):
                     known, folded = self._monitor.incidents(record.model, digest), store.progress(record.model, digest)
                     self._seen[record.model, digest] = _long_known(known, folded.folded)
+                    if digest == record.digest:
+                        self._active[record.model] = digest, _open(known)
             self._remembers = True
         except Exception as error:  # then each model's first look says what is from before
             _log.warning("what had drifted before the start cannot be read: %s: %s", type(error).__name__, error)
@@ -54,15 +58,32 @@ class Announcer:
         """Offer what is new with a verdict. Raises StoreError, UnknownModelError."""
         key, end = (view.model, view.digest), view.verdict["window"]["end"]
         after = self._monitor.incidents(*key)
+        ended = self._ended(view, _open(after))
         before = self._seen.get(key)
         if before is None:
             before = [] if self._remembers or end is None else _long_known(after, _milliseconds(end))
         known = {each["id"] for each in before}
         # what came and went long ago, within one step of catching up, need wake nobody
         new = [each for each in after if each["id"] in known or each["closed"] is None or _recent(each["closed"], end)]
-        for notice in notices(view.model, before, new, self._url):
+        for notice in [*ended, *notices(view.model, before, new, self._url)]:
             self._offer(notice)
         self._seen[key] = after
+        self._active[view.model] = view.digest, _open(after)
+
+    def _ended(self, view: View, still: frozenset[str]) -> list[Notice]:
+        """Say what was open by the profile that was active before the view's, and is not by that one either.
+
+        Of what opened since, people were never told; an incident of both profiles has one id and goes on.
+        """
+        former, known = self._active.get(view.model, (view.digest, frozenset()))
+        if former == view.digest or not known - still:
+            return []
+        at = view.verdict["window"]["end"] or iso(self._monitor.store.now())
+        return [
+            Notice.of(view.model, each, "closed", each["closed"] or at, self._url, overtaken=each["closed"] is None)
+            for each in reversed(self._monitor.incidents(view.model, former))
+            if each["id"] in known - still
+        ]
 
     # --- on a server
 
@@ -137,6 +158,10 @@ def _long_known(incidents: Iterable[JSON], now: Milliseconds) -> list[JSON]:
         for each in incidents
         if each["opened"] < since
     ]
+
+
+def _open(incidents: Iterable[JSON]) -> frozenset[str]:
+    return frozenset(each["id"] for each in incidents if each["closed"] is None)
 
 
 def _recent(time: str, now: str) -> bool:

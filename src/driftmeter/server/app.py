@@ -94,7 +94,7 @@ def _add_operations(app: FastAPI) -> None:
             verdicts = context.exposition.render(context.evaluator.views.values(), time.monotonic())
             return verdicts + context.metrics.render()
 
-        # not where requests wait for the store: what is wrong with it must be told
+        # no request waits for the store there: what is wrong with it must be told
         return Response(await context.in_thread(render), media_type=exposition.CONTENT_TYPE)
 
     @app.get("/healthz", tags=["operate"])

@@ -74,9 +74,12 @@ class Committer:
             self._bytes -= sum(map(_bytes, writes))
             receipts = await loop.run_in_executor(self._thread, self._settle, writes)
             if all(isinstance(receipt, StoreUnavailableError) for receipt in receipts):
-                # who has come meanwhile has waited as long for the same answer
-                taken, self._waiting, self._bytes = taken + self._waiting, [], 0
-                receipts += [receipts[0]] * (len(taken) - len(receipts))
+                # who has come meanwhile for the same models has waited as long for the same answer
+                models = {write.model for write in writes}
+                same = [each for each in self._waiting if each[0].model in models]
+                self._waiting = [each for each in self._waiting if each[0].model not in models]
+                self._bytes -= sum(_bytes(write) for write, _ in same)
+                taken, receipts = taken + same, receipts + receipts[:1] * len(same)
             for (_, future), receipt in zip(taken, receipts, strict=True):
                 if future.done():  # its request was given up
                     continue

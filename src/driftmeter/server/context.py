@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from starlette.requests import Request
@@ -26,8 +26,10 @@ from driftmeter.store.protocol import ModelRecord
 
 T = TypeVar("T")
 
-_PATIENCE = 0.2
-"""Seconds that a request waits to learn what may have changed of a model that is known."""
+_SHORT, _LONG = 0.2, 2.0
+"""Seconds that a request waits to learn what may have changed of a model that is known, and of one that is not."""
+_AWAY = 1.0
+"""Seconds for which a store that did not answer is not asked again."""
 
 
 def _incarnation() -> str:
@@ -48,8 +50,9 @@ class Context:
     in_flight: Budget = field(init=False)
     warm: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
-    lookups: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-lookup"))
-    asked: dict[str, asyncio.Future[ModelRecord]] = field(default_factory=dict)
+    lookups: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "driftmeter-lookup"))
+    asked: dict[object, asyncio.Future[Any]] = field(default_factory=dict)
+    away: list[float] = field(default_factory=lambda: [0.0])
     source: str = field(default_factory=_incarnation)
 
     def __post_init__(self) -> None:
@@ -64,30 +67,48 @@ class Context:
         return context
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
-        """Return a profile's tables, by default of the one that rows are counted by; made on a thread where needed."""
+        """Return a profile's tables, by default of the one that rows are counted by."""
         record = self.monitor.remembered(model) or await self._record(model)
         key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
-            found = self.warm[key] = await self.in_thread(lambda: self.monitor.compiled(*key))
+            found = self.warm[key] = await self._asked(key, lambda: self.monitor.compiled(*key), _LONG)
         return found
 
     async def _record(self, model: str) -> ModelRecord:
-        """Ask the store how a model is: once for all requests that want to know, and none waits long for a store that
-        hangs, if it has told before: whether it takes anything is for the write to find out, together with others."""
-        asked = self.asked.get(model)
-        if asked is None:
-            asked = asyncio.get_running_loop().run_in_executor(self.lookups, self.monitor.record, model)
-            self.asked[model] = asked
-            asked.add_done_callback(lambda done: (self.asked.pop(model, None), done.cancelled() or done.exception()))
+        """Ask the store how a model is; where it hangs, what was known will do: whether it takes anything is for the
+        write to find out, together with others."""
         known = self.monitor.last_known(model)
-        await asyncio.wait([asked], timeout=None if known is None else _PATIENCE)
         try:
-            return asked.result()
-        except (StoreUnavailableError, asyncio.InvalidStateError):
+            return await self._asked(model, lambda: self.monitor.record(model), _LONG if known is None else _SHORT)
+        except StoreUnavailableError:
             if known is None:
                 raise
             return known
+
+    async def _asked(self, what: object, ask: Callable[[], T], patience: float) -> T:
+        """Ask the store: once for all requests that want to know the same, and not at all in the second after it did
+        not answer. None waits longer than `patience` seconds."""
+        asked: asyncio.Future[T] | None = self.asked.get(what)
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            if loop.time() < self.away[0]:
+                raise StoreUnavailableError("the store does not answer")
+            asked = self.asked[what] = loop.run_in_executor(self.lookups, ask)
+            asked.add_done_callback(lambda done: self._answered(what, done))
+        await asyncio.wait([asked], timeout=patience)
+        if not asked.done():
+            raise StoreUnavailableError(f"the store has not answered within {patience:g} s")
+        return asked.result()
+
+    def _answered(self, what: object, done: asyncio.Future[Any]) -> None:
+        del self.asked[what]
+        if not done.cancelled() and isinstance(done.exception(), StoreUnavailableError):
+            self.away[0] = asyncio.get_running_loop().time() + _AWAY
+
+    async def in_store(self, work: Callable[[], T]) -> T:
+        """Run what waits for the store where nothing else waits behind it but the like."""
+        return await asyncio.get_running_loop().run_in_executor(self.lookups, work)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run what may block, or takes long, off the event loop."""

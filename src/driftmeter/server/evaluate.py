@@ -24,6 +24,10 @@ from driftmeter.types import JSON, Milliseconds
 
 _LONGEST, _SHORTEST = 1.0, 0.025
 _LOG_EVERY = 60.0
+_HANGS = 1.0
+"""Seconds after which a store that is away has not refused, but hung."""
+_UNHELD = 10.0
+"""Seconds for which a model's verdict may be shown as current though nobody has the lease: the next one takes it."""
 _COUNT_EVERY = 5.0
 """Seconds between looks at a model's sources."""
 _COUNT_SHARE = 100
@@ -80,6 +84,7 @@ class Evaluator:
         self._stopping = asyncio.Event()
         self._run: asyncio.Task[None] | None = None
         self._logged: dict[str, float] = {}
+        self._held: dict[str, float] = {}
         self.succeeded = float("-inf")
         """When a round was last complete, by the monotonic clock: all models listed, and each one tried."""
 
@@ -136,13 +141,17 @@ class Evaluator:
         try:
             self._placement.attend()
         except Exception as error:
-            self._complain("", "the other servers cannot be told of this one", error)
+            self._complain("attend", "the other servers cannot be told of this one", error)
+        self._over("")
         fresh: list[View] = []
         for record in records:
+            if self._stopping.is_set():
+                break
             if begin < self._due.get(record.model, begin):
                 continue
             # from the round's begin: models of one pane stay together, and one list serves them all
             self._due[record.model] = begin + _period(record)
+            looked = self._stopwatch()
             try:
                 view = self._look(record)
             except UnknownModelError:
@@ -152,7 +161,10 @@ class Evaluator:
                 if not isinstance(error, StoreUnavailableError):
                     self._placement.pass_on(record.model)
                 self._complain(record.model, f"model {record.model!r} cannot be evaluated", error)
+                if isinstance(error, StoreUnavailableError) and self._stopwatch() - looked > _HANGS:
+                    return fresh, _LONGEST  # the others would wait as long, each for itself
                 continue
+            self._over(record.model)
             before = self._views.get(record.model)
             self._views = {**self._views, record.model: view}
             if before is None or before.body != view.body:
@@ -174,6 +186,8 @@ class Evaluator:
             if view is None or view.body != body or view.digest != record.digest:
                 verdict: Any = msgspec.json.decode(body)
                 counted = (None, 0) if view is None else (view.coverage, view.silent)
+                if ours and view is not None and view.digest != record.digest:
+                    _log.info("model %s: profile %s is the active one now", model, record.digest)
                 view = View(model, record.digest, record.timing.pane, body, verdict, counted[0], now, counted[1])
             view = replace(view, pane=record.timing.pane, folded=record.folded)
         if now >= self._count_at.get(model, now):
@@ -182,7 +196,12 @@ class Evaluator:
             view = replace(view, coverage=sources.coverage, silent=len(sources.silent))
             done = self._stopwatch()
             self._count_at[model] = done + max(_COUNT_EVERY, _COUNT_SHARE * (done - now))
-        return replace(view, refreshed=now)
+        # a verdict that nobody keeps up is not shown as if it were of now
+        if ours or record.holder is not None or now - self._held.get(model, now) < _UNHELD:
+            view = replace(view, refreshed=now)
+        if ours or record.holder is not None or model not in self._held:
+            self._held[model] = now
+        return view
 
     def _name(self, model: str, sources: Sources, *, aloud: bool) -> None:
         """Log which sources vanished since the last look; of all servers the one that folds the model does."""
@@ -198,9 +217,12 @@ class Evaluator:
 
     def _keep(self, records: list[ModelRecord]) -> None:
         known = {record.model for record in records}
+        for model in self._views.keys() - known:
+            _log.warning("model %s is no longer in the store: somebody deleted it, or the store has lost it", model)
         if not known.issuperset(self._due):
             self._views = {model: view for model, view in self._views.items() if model in known}
             self._due = {model: due for model, due in self._due.items() if model in known}
+            self._held = {model: at for model, at in self._held.items() if model in known}
             self._count_at = {model: at for model, at in self._count_at.items() if model in known}
             self._placement.keep(known)
             self._silent = {model: names for model, names in self._silent.items() if model in known}
@@ -211,7 +233,13 @@ class Evaluator:
         now = self._stopwatch()
         if now - self._logged.get(model, float("-inf")) >= _LOG_EVERY:
             self._logged[model] = now
-            _log.warning("%s: %s: %s", what, type(error).__name__, error)
+            kind = "" if isinstance(error, StoreUnavailableError) else f"{type(error).__name__}: "
+            _log.warning("%s: %s%s", what, kind, error)
+
+    def _over(self, model: str) -> None:
+        """Log that what went wrong has passed."""
+        if self._logged.pop(model, None) is not None:
+            _log.info("%s again", f"model {model!r} is evaluated" if model else "the store is there")
 
 
 class Listener:

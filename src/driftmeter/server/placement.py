@@ -52,7 +52,7 @@ class Placement:
         length = max(4 * period, 2.0)
         if record.holder == self.name:
             # one that came later may be first now: what we have runs out, and goes over without a gap
-            if self._first(model) and now - self._leased.get(model, float("-inf")) > length / 3:
+            if self._first(model) and now - self._leased.get(model, float("-inf")) > 0.6 * length:
                 return self._take(model, length, now)
             return True
         if record.holder is not None:

@@ -169,18 +169,17 @@ def get_incidents(request: Request, model: str, profile: Digest = None) -> Respo
     openapi_extra=openapi.NOTE_BODY,
 )
 async def acknowledge(request: Request, model: str, incident: str) -> Response:
-    """Remember that somebody has seen an incident, with a note."""
+    """Remember that somebody has seen an incident, of any of the model's profiles, with a note."""
     context = Context.of(request)
     with context.in_flight.hold() as share:
         note = _note(await read_body(request, _LONGEST_NOTE, context.threads, share))
     monitor = context.monitor
 
     def remember() -> dict[str, Any]:
-        known = [each["id"] for each in monitor.incidents(model)]
-        if incident not in known:
-            ids = f"one of {', '.join(known[:20])}" if known else "an incident of this model; it has none yet"
-            raise NotFoundError("incident", ids, incident[:100])
-        return monitor.acknowledge(model, incident, note)
+        try:
+            return monitor.acknowledge(model, incident, note)
+        except InputError as error:
+            raise NotFoundError("incident", error.expected, incident[:100]) from error
 
     return _json(await context.in_thread(remember))
 

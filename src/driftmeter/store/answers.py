@@ -36,6 +36,7 @@ def record_of(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> Mod
         fields.get("settings"),
         int(fields.get(f"folded:{digest}", b"0")),
         fields["owner"].decode() if held else None,
+        max(0, int(fields["halted"]) - int(fields["lateness"])),
     )
 
 

@@ -75,6 +75,8 @@ class Batch:
                     (*key, pane.sequence, rows, pack(pane.summary.counts)),
                 )
         account, mark = self._source(model, pane.source)
+        if account == Account():
+            account = Account.met(self._now, pane.totals, pane.acknowledged)
         totals = account.totals
         newer = pane.totals if pane.totals.observed >= totals.observed else totals
         added = 0 if duplicate else max(0, rows - before)

@@ -95,9 +95,17 @@ class Draft:
         }
 
     def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
-        whole = (self._known.totals.get(source, Totals()) + totals).bounded()
+        before = self._known.totals.get(source)
+        whole = ((before or Totals()) + totals).bounded()
         field = self._own.field(source)
-        content = {"field": field, "source": source, "totals": _totals(whole), "added": added, "late": late}
+        content = {
+            "field": field,
+            "source": source,
+            "continues": before is not None,
+            "totals": _totals(whole),
+            "added": added,
+            "late": late,
+        }
         return content if mark is None else {**content, "watermark": mark}
 
     def made(self) -> None:
@@ -145,7 +153,7 @@ def _pane(write: PutPane) -> dict[str, Any]:
         "sequence": sequence_of(pane.sequence),
         "rows": pane.summary.rows,
         "counts": pack(pane.summary.counts),
-        "totals": _totals(pane.totals),
+        "totals": {**_totals(pane.totals), "acknowledged": pane.acknowledged},
         "final": pane.final,
     }
     return content if pane.watermark is None else {**content, "watermark": pane.watermark}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib import resources
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -32,16 +34,28 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from driftmeter.errors import StoreError, StoreUnavailableError
 
 _OPTIONS = ("prefix", "replicas", "cluster", "master")
-_ANSWER = 5.0
-"""Seconds to wait for an answer: scripts take milliseconds, whoever takes longer is away."""
+_ANSWER = 2.5
+"""Seconds to wait for an answer: scripts take milliseconds, whoever takes longer is away. The SDK waits 3 s for its
+own answer, and should hear of it before."""
 _CONNECT = 2.0
 _AWAY = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
 """What begins an answer of a server that cannot write just now, and may later; redis-py has names for the others."""
+_AWAY_ERRORS = (
+    *(ConnectionError, TimeoutError, RedisClusterException),
+    *(ReadOnlyError, OutOfMemoryError, ClusterDownError, TryAgainError),
+)
+_NOISE = re.compile(
+    r"^Command # \d+ \(.*\) of pipeline caused error: "
+    r"|Error running script \(call to \w+\): |@?user_script:\d+: |@user_script: \d+: "
+    r"|,? ?script: \w+, on @user_script:\d+\.?",
+    re.DOTALL,
+)
+"""What Redis and redis-py put around an answer to say where in a script or pipeline it came from."""
 
 
 class Link:
@@ -63,7 +77,10 @@ class Link:
         self.replicas = _whole(own.get("replicas", "0"))
         self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self.cluster = _yes("cluster", own.get("cluster", "false"))
-        plain = urlunsplit(parts._replace(query=urlencode(options)))
+        self._master = own.get("master", "mymaster")
+        self._patience = _ANSWER
+        # urlunsplit would write unix:/path
+        plain = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(options)}".rstrip("?")
         common: dict[str, Any] = {
             "socket_timeout": _ANSWER,
             "socket_connect_timeout": _CONNECT,
@@ -80,18 +97,19 @@ class Link:
         try:
             self._client: Any
             if parts.scheme == "redis+sentinel":
-                self._client = _by_sentinel(parts.netloc, parts.path, own.get("master", "mymaster"), common)
+                self._client = _by_sentinel(parts.netloc, parts.path, self._master, common)
             else:
                 self._client = redis.Redis.from_url(plain, **common)
                 # raises TypeError on options that there are none of, which else the first command would, or nobody
                 pool = self._client.connection_pool
                 pool.connection_class(**pool.connection_kwargs)
+                self._patience = pool.connection_kwargs["socket_timeout"]
             if self.cluster:
                 # connects at once, to learn where the slots are
                 with self._reachable():
                     self._client = RedisCluster.from_url(plain, **common)
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"store: expected redis://host:port/database, got {self.address!r}: {error}") from error
+        except (ValueError, TypeError, RedisError) as error:
+            raise _misfit(error, options, self.address) from error
 
     def script(self, name: str, tag: str, *values: bytes | str | int, writes: bool = True) -> Any:
         """Run a script on the model of `tag`; one that writes returns when enough replicas have it."""
@@ -144,17 +162,19 @@ class Link:
                 pipeline.execute_command(*command)
             return list(pipeline.execute())
 
-    def drop(self, beginning: str) -> None:
-        """Drop all keys that begin so, wherever they are."""
+    def drop(self, beginning: str, still: Callable[[], bool]) -> None:
+        """Drop all keys that begin so, wherever they are, for as long as that is `still` ours to do."""
         pattern = re.sub(r"[][*?\\]", r"\\\g<0>", beginning) + "*"
         with self._reachable():
             chunk: list[bytes] = []
             for each in self._client.scan_iter(pattern, count=1000):
                 chunk.append(each)
                 if len(chunk) == 1000:
+                    if not still():
+                        return
                     self._client.unlink(*chunk)
                     chunk = []
-            if chunk:
+            if chunk and still():
                 self._client.unlink(*chunk)
 
     def info(self) -> dict[str, Any]:
@@ -179,45 +199,120 @@ class Link:
             raise StoreUnavailableError("the store is closed")
         try:
             yield
-        except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
-            raise StoreError(f"the store {self.address} refuses us: {error}") from error
-        except ReadOnlyError as error:  # what was the master is a replica now
-            self._client.connection_pool.disconnect() if isinstance(self._client, redis.Redis) else None
+        except (RedisError, RedisClusterException) as error:
+            if isinstance(error, ReadOnlyError) and isinstance(self._client, redis.Redis):
+                self._client.connection_pool.disconnect()  # what was the master is a replica now
+            raise self._failed(error) from error
+        except OSError as error:
             raise self._away(error) from error
-        except MovedError as error:
-            raise StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true") from error
-        except (
-            *(ConnectionError, TimeoutError, RedisClusterException, OSError),
-            *(OutOfMemoryError, ClusterDownError, TryAgainError),
-        ) as error:
-            raise self._away(error) from error
-        except RedisError as error:
-            if str(error).lstrip("-").startswith(_AWAY):
-                raise self._away(error) from error
-            raise StoreError(f"the store {self.address} failed: {error}") from error
+
+    def _failed(self, error: Exception) -> StoreError:
+        """Say what an error means: that the store is away for now, or that it never will do as it is asked."""
+        text = _plain(error)
+        chain = list(_chain(error))
+        if any(isinstance(each, AuthenticationError) for each in chain):
+            if "HELLO must be called" in text or "uthentication required" in text:
+                scheme = self.address.partition(":")[0]
+                return StoreError(f"the store {self.address} needs a password: {scheme}://:password@host:port/0")
+            return StoreError(f"the store {self.address} refuses us: {_plain(chain[-1])}")
+        if isinstance(error, AuthorizationError | NoPermissionError):
+            return StoreError(f"the store {self.address} refuses us: {text}")
+        if isinstance(error, MovedError):
+            return StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true")
+        if "Cluster mode is not enabled" in text or "cluster support disabled" in text:
+            return StoreError(f"the store {self.address} is no cluster: leave out cluster=true")
+        if re.search("unknown command .SENTINEL", text, re.IGNORECASE):
+            return StoreError(f"the store {self.address} is no Sentinel: expected Sentinels, or redis://host:port/0")
+        if isinstance(error, _AWAY_ERRORS) or text.lstrip("-").startswith(_AWAY):
+            return self._away(error)
+        return StoreError(f"the store {self.address} failed: {text}")
 
     def _away(self, error: Exception) -> StoreUnavailableError:
         if self._closed:
             return StoreUnavailableError("the store is closed")
-        return StoreUnavailableError(f"the store {self.address} cannot be reached or written now: {error}")
+        return StoreUnavailableError(
+            f"the store {self.address} cannot be reached or written now: {self._reason(error)}"
+        )
+
+    def _reason(self, error: Exception) -> str:
+        """Return in a few words why a server is away."""
+        text = _plain(error)
+        if isinstance(error, OutOfMemoryError):
+            return "Redis is full (maxmemory)"
+        if isinstance(error, ReadOnlyError):
+            return "it is a replica, which takes no writes"
+        if isinstance(error, MasterNotFoundError):
+            # the name is followed by what each Sentinel that could not be asked is, at length
+            return "no Sentinel can be asked" if " : " in text else f"no Sentinel knows the master {self._master!r}"
+        for each in reversed(list(_chain(error))):
+            if isinstance(each, socket.gaierror):
+                return "unknown host"
+            if isinstance(each, ssl.SSLError):
+                return f"TLS: {re.sub(r'^.SSL[^]]*. | .[(]?_ssl[.]c.*$', '', str(each))}"
+            if isinstance(each, ConnectionRefusedError):
+                return "connection refused"
+            if isinstance(each, TimeoutError | socket.timeout):
+                return f"no answer within {_CONNECT if 'connecting' in text else self._patience:g} s"
+            if isinstance(each, OSError) and each.strerror:
+                return each.strerror.lower()
+        return text
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it, the first last, but none of an earlier call that has been told of."""
+    while error is not None and not isinstance(error, StoreError):
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _plain(error: BaseException) -> str:
+    return _NOISE.sub("", str(error)).strip()
+
+
+def _misfit(error: Exception, options: Mapping[str, str], address: str) -> StoreError:
+    """Say which option of redis-py's is none, or has a value that it can't have."""
+    if found := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+        others = "those of redis-py, such as socket_timeout, and ssl_ca_certs with rediss://"
+        return StoreError(f"store: unknown option {found[1]!r}; known: {', '.join(_OPTIONS)} and {others}")
+    if (found := re.search(r"Invalid value for '(\w+)'", str(error))) and found[1] in options:
+        return StoreError(f"store: option {found[1]!r} cannot be {options[found[1]]!r}")
+    return StoreError(f"store: expected redis://host:port/database with options that fit, got {address!r}")
 
 
 def _parts(url: str) -> SplitResult:
     """Return the parts of an address; shows nothing of one whose password may have ended up in any of them."""
     scheme = url.partition(":")[0]
+    example = f"{scheme}://host:port/database"
     try:
         parts = urlsplit(url)
-        whole = scheme == "redis+sentinel" or parts.port != 0  # raises ValueError where it is no number
-        database = parts.path.removeprefix("/")
-        known = scheme == "unix" or not database or database.isdecimal()
-        if whole and known and "@" not in parts.path + parts.query + parts.fragment:
-            return parts
-    except ValueError:
-        pass
-    raise StoreError(
-        f"store: expected {scheme}://[user:password@]host:port/database, and in a password %40 for @, %2F for /,"
-        f" %3F for ?, %23 for #, got {scheme}://…"
-    ) from None
+    except ValueError:  # brackets
+        parts = None
+    if parts is None or "@" in parts.path + parts.query + parts.fragment:
+        raise StoreError(
+            f"store: expected {scheme}://[user:password@]host:port/database, and in a password %40 for @, %2F for /,"
+            f" %3F for ?, %23 for #, got {scheme}://…"
+        ) from None
+    if scheme == "unix":
+        if not parts.path:
+            raise StoreError("store: expected unix:///path/of/the/socket, got 'unix://'")
+        return parts
+    places = parts.netloc.rpartition("@")[2].split(",") if scheme == "redis+sentinel" else [parts.netloc]
+    for place in places:
+        try:
+            host, port = (single := urlsplit(f"//{place}")).hostname, single.port
+        except ValueError:
+            port, host = 0, "?"
+        if not host:
+            got = f"{scheme}://…" if parts.netloc else repr(f"{scheme}://{parts.path}")
+            raise StoreError(f"store: expected {example}, got {got}")
+        if port == 0 or (port is None and scheme == "redis+sentinel"):
+            # what stands there may be a password that lacks its @host, and is not shown
+            raise StoreError(
+                f"store: expected a port that is a number from 1 to 65535, as in {example}, got {scheme}://…"
+            )
+    if parts.path not in ("", "/") and not parts.path[1:].isdecimal():
+        raise StoreError(f"store: expected a database that is a number, as in {scheme}://host:port/0, got {scheme}://…")
+    return parts
 
 
 def _yes(name: str, text: str) -> bool:
@@ -251,6 +346,11 @@ def _script(name: str) -> tuple[str, str]:
     folder = resources.files("driftmeter.store").joinpath("scripts")
     text = "\n".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def host_time() -> float:
+    """Return this host's time in seconds, which may be put forward and back."""
+    return time.time()
 
 
 def stopwatch() -> float:

@@ -21,7 +21,8 @@ class ModelRecord:
 
     `digest` is the active profile, whose verdict counts; `newest` the one that rows are counted by, which becomes the
     active one as `rollover` says. `settings` are what it was configured with, which only the monitor can read; None
-    where it never was. `folded` is how far the active profile's fold is, `holder` who holds the lease on folding now.
+    where it never was. `folded` is how far the active profile's fold is, `holder` who holds the lease on folding now,
+    `returned` when panes were last closed again after nobody had for longer than any round takes.
     """
 
     model: str
@@ -32,6 +33,7 @@ class ModelRecord:
     settings: bytes | None = None
     folded: Milliseconds = 0
     holder: str | None = None
+    returned: Milliseconds = 0
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Store(Protocol):
         ...
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
-        """Return the frozen slices that are not folded yet, ascending by (end, start)."""
+        """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
         ...
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
@@ -204,7 +206,7 @@ class Store(Protocol):
         ...
 
     def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
-        """Remember that somebody has seen an incident."""
+        """Remember that somebody has seen an incident; the first to say so is kept."""
         ...
 
     def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:

@@ -42,7 +42,7 @@ from driftmeter.sources import SourceRecord
 from driftmeter.store.aging import merged, ripe, thinned
 from driftmeter.store.answers import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
 from driftmeter.store.draft import Draft, digest_of, packed
-from driftmeter.store.link import Link, stopwatch
+from driftmeter.store.link import Link, host_time, stopwatch
 from driftmeter.store.packing import (
     pack_slice,
     rows_of,
@@ -71,6 +71,8 @@ _CHUNK = 100
 _CLOSING = ("born", "frozen", "digest", "newest", "leader", "streak")
 """What a close rests on: where any of it has changed meanwhile, it is drawn up anew."""
 _SWEEP_EVERY: Milliseconds = HOUR
+_SLEPT = 1.0
+"""By so many seconds a host's clock and its stopwatch part when it was suspended, or its clock was put right."""
 _DELETING: Milliseconds = 60_000
 """So long the one who deletes a model has to finish: who makes it anew then does."""
 _MOST_ROUNDS = 100
@@ -105,8 +107,10 @@ class RedisStore:
         self._link = Link(url)
         self._clock = clock
         self._ahead: float | None = None
+        self._apart = 0.0
         self._sums = Sums()
         self._committing = threading.Lock()
+        self._token = secrets.token_hex(8)
         self._swept: dict[str, Milliseconds] = {}
         self._born: dict[str, bytes] = {}
         self._warned = False
@@ -117,7 +121,8 @@ class RedisStore:
         """Return the server's time, as far as this process knows: every script that tells it corrects that."""
         if self._clock is not None:
             return self._clock()
-        if self._ahead is None:
+        # a host that was suspended wakes with a stopwatch that stood still
+        if self._ahead is None or abs(host_time() - stopwatch() - self._apart) > _SLEPT:
             seconds, micro = self._link.command("TIME")
             self._learn_time(int(seconds) * 1000 + int(micro) // 1000)
         assert self._ahead is not None
@@ -125,6 +130,7 @@ class RedisStore:
 
     def _learn_time(self, now: Milliseconds) -> None:
         self._ahead = now - stopwatch() * 1000
+        self._apart = host_time() - stopwatch()
 
     def _given(self) -> str:
         return "" if self._clock is None else str(self._clock())
@@ -213,20 +219,27 @@ class RedisStore:
         """Forget a model and all that belongs to it."""
         # from here on it is unknown to all, and nobody can make it anew before all that belonged to it is gone; where
         # this process ends in between, the next one that deletes it goes on
-        if self._run("delete", model) == -1:
-            raise self._unknown(model)
+        match self._run("delete", model, self._token, _DELETING):
+            case -1:
+                raise self._unknown(model)
+            case 0:
+                raise StoreUnavailableError(f"model {model!r} is being deleted")
         self._drop(model)
 
     def _finish_deleting(self, model: str) -> None:
         """Do what a process left undone that began to delete a model, and ended a while ago."""
-        gone = self._link.command("HGET", self._tag(model), "gone")
-        if gone is not None and not 0 <= self.now() - int(gone) < _DELETING:
+        if self._run("delete", model, self._token, _DELETING, "gone") == 1:
             self._drop(model)
 
     def _drop(self, model: str) -> None:
-        self._link.drop(self._key(model, ""))
+        def still() -> bool:
+            return bool(self._link.command("HGET", self._tag(model), "token") == self._token.encode())
+
+        self._link.drop(self._key(model, ""), still)
+        if not still():  # it took so long that another one has gone on with it
+            return
         self._link.command("SREM", self._models_key, quote(model, safe=""))
-        self._run("deleted", model)
+        self._run("deleted", model, self._token)
         with self._committing:
             self._sums.forget(model)
 

@@ -46,7 +46,8 @@ from driftmeter.summary import Summary
 from driftmeter.types import Clock, Milliseconds
 
 _MODELS = (
-    "SELECT model, digest, pane, lateness, frozen, newest, body, folded, owner, until FROM models"
+    "SELECT model, digest, pane, lateness, frozen, newest, body, folded, owner, until, halted"
+    " FROM models"
     " LEFT JOIN settings USING (model) LEFT JOIN rollovers USING (model) LEFT JOIN leases USING (model)"
     " LEFT JOIN progress USING (model, digest)"
 )
@@ -515,9 +516,11 @@ class SQLiteStore:
 
 
 def _record(row: tuple[Any, ...], now: Milliseconds) -> ModelRecord:
-    model, digest, pane, lateness, frozen, newest, settings, folded, owner, until = row
+    model, digest, pane, lateness, frozen, newest, settings, folded, owner, until, halted = row
     holder = owner if owner is not None and now < until <= now + LONGEST_LEASE else None
-    return ModelRecord(model, digest, Timing(pane, lateness), frozen, newest or digest, settings, folded or 0, holder)
+    returned = max(0, halted - lateness)
+    timing = Timing(pane, lateness)
+    return ModelRecord(model, digest, timing, frozen, newest or digest, settings, folded or 0, holder, returned)
 
 
 def _slice(row: tuple[int, int, int, int, bytes]) -> Slice:

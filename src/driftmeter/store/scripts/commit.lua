@@ -33,6 +33,9 @@ for _, each in ipairs(sent.sums) do
   local stored = redis.call('HGET', key('meta', each.place), each.source)
   if stored and not above(each.sequence, stored) then return {'behind'} end
 end
+for _, each in ipairs(sent.sources) do
+  if each.continues and redis.call('HEXISTS', key('sources'), each.field) == 0 then return {'behind'} end
+end
 for _, each in ipairs(sent.keys) do
   local found = redis.call('GET', key('key', each.key))
   if found and now - number(found:sub(1, 8)) <= DAY then
@@ -57,7 +60,13 @@ local function account(field, totals, added, late, final, overtakes)
   local tally = {observed, counted, old_added, old_late}
   local earlier, latest = {unpack(old, 8, 11)}, {unpack(old, 12, 15)}
   local spans = math.floor(now / SPAN) - place
-  if spans == 1 then
+  local known = not found and totals.acknowledged or 0
+  if known > 0 then
+    -- sources.Account.met
+    old_added, place = known, math.floor(now / SPAN)
+    earlier = {totals.observed - totals.counted + known, known, known, 0}
+    latest = earlier
+  elseif spans == 1 then
     earlier, latest = latest, tally
   elseif spans > 1 or not found then
     earlier, latest = tally, tally

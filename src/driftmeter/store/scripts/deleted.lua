@@ -1,3 +1,3 @@
 -- All is gone: the name is free.
-if redis.call('HEXISTS', tag, 'gone') == 1 then redis.call('DEL', tag) end
+if redis.call('HGET', tag, 'token') == ARGV[2] then redis.call('DEL', tag) end
 return 1
