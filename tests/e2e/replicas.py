@@ -21,11 +21,12 @@ import redis
 import urllib3
 
 from driftmeter.demo.gateway import Gateway
-from driftmeter.demo.processes import end, free_port
+from driftmeter.demo.processes import end
 from driftmeter.panes import Timing
 from e2e.namespace import HERE, THERE, Namespace
 from e2e.source import MODEL, SOURCES, reference_profile
 from e2e.unruly import Unruly
+from redis_server import free_port
 
 TESTS = Path(__file__).parents[1]
 SERVERS = 4

@@ -1,5 +1,6 @@
--- Make the writes of one model durable: all that could speak against it comes before the first of them. What a process adds up itself comes as its sum so far: where that
--- rests on something that is no longer so, nothing is written, and the answer says how it is now.
+-- Make the writes of one model durable: all that could speak against it comes before the first of them. What a process
+-- adds up itself comes as its sum so far: where that rests on something that is no longer so, nothing is written, and
+-- the answer says how it is now.
 local DAY, SPAN = 86400000, 600000
 local sent = cmsgpack.unpack(ARGV[2])
 
@@ -78,7 +79,8 @@ local function account(field, totals, added, late, final, overtakes)
   else
     observed, counted = totals.observed, totals.counted
   end
-  local head = {now, old_added + added, old_late + late, final and 1 or 0, math.max(place, math.floor(now / SPAN)), observed, counted}
+  place = math.max(place, math.floor(now / SPAN))
+  local head = {now, old_added + added, old_late + late, final and 1 or 0, place, observed, counted}
   for _, tallied in ipairs({earlier, latest}) do
     for place = 1, 4 do head[#head + 1] = tallied[place] end
   end

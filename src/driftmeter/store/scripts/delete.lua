@@ -1,5 +1,5 @@
--- Make a model unknown, and its name taken until all that belongs to it is gone. Given: a token of who does it, how long
--- another one has to finish, whether only to finish what another one began.
+-- Make a model unknown, and its name taken until all that belongs to it is gone. Given: a token of who does it, how
+-- long another one has to finish, whether only to finish what another one began.
 local token, length, only = unpack(ARGV, 2)
 local gone, born, whose = unpack(redis.call('HMGET', tag, 'gone', 'born', 'token'))
 if not gone and not born then return -1 end

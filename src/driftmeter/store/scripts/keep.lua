@@ -1,4 +1,5 @@
--- Keep something of a model that exists: the key, the field, the value; `first` keeps what is there, no value takes away.
+-- Keep something of a model that exists: the key, the field, the value; `first` keeps what is there, and no value takes
+-- it away.
 local name, field, value, first = unpack(ARGV, 2)
 if redis.call('HEXISTS', tag, 'born') == 0 then return -1 end
 local where = name == '' and tag or key(name)
