@@ -42,11 +42,17 @@ def test_an_older_profile_takes_over_when_model_servers_go_back_to_it() -> None:
     standing = Standing("new", "new")
     for _ in range(PANES):
         standing = standing.closed({"old": 9, "new": 1})
-    assert standing == Standing("old", "new")  # whoever brings no profile still counts by the newest
-    standing = Standing("new", "new")
-    for _ in range(PANES):
-        standing = standing.closed({"old": 9})
     assert standing == Standing("old", "old")
+
+
+def test_a_profile_that_is_registered_while_another_takes_over_stays_on_its_way() -> None:
+    standing = Standing("a", "b").closed({"b": 9}).registered("c", idle=False)
+    for _ in range(PANES):
+        standing = standing.closed({"b": 9, "c": 1})
+    assert standing == Standing("b", "c")
+    for _ in range(PANES):
+        standing = standing.closed({"b": 3, "c": 7})
+    assert standing == Standing("c", "c")
 
 
 def test_two_that_take_turns_to_lead_get_nowhere() -> None:

@@ -205,8 +205,8 @@ class DriftMonitor:
         with self._folding:  # two threads of one process would only do the same work twice
             folded = [self._fold_all(model, digest) for digest in self.store.pending(model)]
         known = self.last_known(model)
-        if known is not None and known.newest != known.digest:
-            self._records.pop(model, None)  # another profile may be the active one now
+        if known is not None and any(folded):
+            self._records[model] = (float("-inf"), known)  # another profile may be the active one now
         return any(folded)
 
     def _fold_all(self, model: str, digest: str) -> bool:

@@ -30,7 +30,8 @@ class Standing:
         """Take a closed pane's rows by profile; a pane without rows says nothing.
 
         Whichever profile holds most rows for long enough becomes the active one, an older one too: model servers that
-        bring their own profile may be rolled back. Rows go on being counted by the newest unless nobody uses that.
+        bring their own profile may be rolled back. A newest that was overtaken is the newest no more; one that is still
+        on its way stays.
         """
         total = sum(rows.values())
         if not total:
@@ -41,4 +42,4 @@ class Standing:
         streak = self.streak + 1 if leader == self.leader else 1
         if streak < PANES:
             return replace(self, leader=leader, streak=streak)
-        return Standing(leader, self.newest if rows.get(self.newest) else leader)
+        return Standing(leader, leader if self.newest == self.active else self.newest)

@@ -144,7 +144,8 @@ class Evaluator:
             self._complain("attend", "the other servers cannot be told of this one", error)
         self._over("")
         fresh: list[View] = []
-        for record in records:
+        # those that had to wait in the last round come first
+        for record in sorted(records, key=lambda each: self._due.get(each.model, 0.0)):
             if self._stopping.is_set():
                 break
             if begin < self._due.get(record.model, begin):

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha1
 from importlib import resources
@@ -18,6 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     ClusterDownError,
@@ -217,6 +218,10 @@ class Link:
             return StoreError(f"the store {self.address} refuses us: {_plain(chain[-1])}")
         if isinstance(error, AuthorizationError | NoPermissionError):
             return StoreError(f"the store {self.address} refuses us: {text}")
+        if self.cluster and isinstance(error, AskError):  # as MovedError is: we went past the one who follows
+            with suppress(RedisError, RedisClusterException, OSError):
+                self._client.nodes_manager.initialize()
+            return self._away(error)
         if isinstance(error, MovedError):
             return StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true")
         if "Cluster mode is not enabled" in text or "cluster support disabled" in text:

@@ -121,12 +121,13 @@ class RedisStore:
         """Return the server's time, as far as this process knows: every script that tells it corrects that."""
         if self._clock is not None:
             return self._clock()
-        # a host that was suspended wakes with a stopwatch that stood still
-        if self._ahead is None or abs(host_time() - stopwatch() - self._apart) > _SLEPT:
+        if self._ahead is None:
             seconds, micro = self._link.command("TIME")
             self._learn_time(int(seconds) * 1000 + int(micro) // 1000)
         assert self._ahead is not None
-        return int(stopwatch() * 1000 + self._ahead)
+        # a host that was suspended wakes with a stopwatch that stood still; the next script says how late it is
+        slept = host_time() - stopwatch() - self._apart
+        return int((stopwatch() + (slept if abs(slept) > _SLEPT else 0.0)) * 1000 + self._ahead)
 
     def _learn_time(self, now: Milliseconds) -> None:
         self._ahead = now - stopwatch() * 1000
