@@ -78,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await context.committer.drain()
         await context.evaluator.stop()
     context.probe.close()
-    context.lookups.shutdown(wait=False, cancel_futures=True)
+    context.lookups.close()
     context.threads.shutdown()
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from driftmeter.server.bodies import Budget
 from driftmeter.server.committer import Committer
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
+from driftmeter.server.lookups import Lookups
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.probe import Probe
 from driftmeter.server.settings import Settings
@@ -28,8 +29,6 @@ T = TypeVar("T")
 
 _SHORT, _LONG = 0.2, 2.0
 """Seconds that a request waits to learn what may have changed of a model that is known, and of one that is not."""
-_AWAY = 1.0
-"""Seconds for which a store that did not answer is not asked again."""
 
 
 def _incarnation() -> str:
@@ -50,9 +49,7 @@ class Context:
     in_flight: Budget = field(init=False)
     warm: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
-    lookups: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "driftmeter-lookup"))
-    asked: dict[object, asyncio.Future[Any]] = field(default_factory=dict)
-    away: list[float] = field(default_factory=lambda: [0.0])
+    lookups: Lookups = field(default_factory=Lookups)
     source: str = field(default_factory=_incarnation)
 
     def __post_init__(self) -> None:
@@ -72,7 +69,7 @@ class Context:
         key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
-            found = self.warm[key] = await self._asked(key, lambda: self.monitor.compiled(*key), _LONG)
+            found = self.warm[key] = await self.lookups.ask(key, lambda: self.monitor.compiled(*key), _LONG)
         return found
 
     async def _record(self, model: str) -> ModelRecord:
@@ -80,36 +77,12 @@ class Context:
         write to find out, together with others."""
         known = self.monitor.last_known(model)
         try:
-            return await self._asked(model, lambda: self.monitor.record(model), _LONG if known is None else _SHORT)
+            return await self.lookups.ask(model, lambda: self.monitor.record(model), _LONG if known is None else _SHORT)
         except StoreUnavailableError:
             if known is None:
                 raise
             return known
 
-    async def _asked(self, what: object, ask: Callable[[], T], patience: float) -> T:
-        """Ask the store: once for all requests that want to know the same, and not at all in the second after it did
-        not answer. None waits longer than `patience` seconds."""
-        asked: asyncio.Future[T] | None = self.asked.get(what)
-        if asked is None:
-            loop = asyncio.get_running_loop()
-            if loop.time() < self.away[0]:
-                raise StoreUnavailableError("the store does not answer")
-            asked = self.asked[what] = loop.run_in_executor(self.lookups, ask)
-            asked.add_done_callback(lambda done: self._answered(what, done))
-        await asyncio.wait([asked], timeout=patience)
-        if not asked.done():
-            raise StoreUnavailableError(f"the store has not answered within {patience:g} s")
-        return asked.result()
-
-    def _answered(self, what: object, done: asyncio.Future[Any]) -> None:
-        del self.asked[what]
-        if not done.cancelled() and isinstance(done.exception(), StoreUnavailableError):
-            self.away[0] = asyncio.get_running_loop().time() + _AWAY
-
-    async def in_store(self, work: Callable[[], T]) -> T:
-        """Run what waits for the store where nothing else waits behind it but the like."""
-        return await asyncio.get_running_loop().run_in_executor(self.lookups, work)
-
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run what may block, or takes long, off the event loop."""
+        """Run what takes long off the event loop; what waits for the store goes by way of `lookups`."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)

@@ -181,7 +181,7 @@ async def acknowledge(request: Request, model: str, incident: str) -> Response:
         except InputError as error:
             raise NotFoundError("incident", error.expected, incident[:100]) from error
 
-    return _json(await context.in_thread(remember))
+    return _json(await context.lookups.run(remember))
 
 
 def _note(body: bytes) -> str:

@@ -58,7 +58,7 @@ async def put_settings(request: Request, model: str) -> Response:
 
     with context.in_flight.hold() as share:
         body = await read_body(request, _LONGEST_SETTINGS, context.threads, share)
-        return _json(await context.in_store(lambda: configure(body)))
+        return _json(await context.lookups.run(lambda: configure(body)))
 
 
 @router.delete(_SETTINGS, status_code=204, tags=["write"], responses=openapi.answers(404, 503, status=204))
@@ -99,7 +99,7 @@ async def expect(request: Request, model: str) -> Response:
 
     with context.in_flight.hold() as share:
         body = await read_body(request, _LONGEST_MARK, context.threads, share)
-        return _json(await context.in_store(lambda: remember(body)))
+        return _json(await context.lookups.run(lambda: remember(body)))
 
 
 @router.delete(_EXPECTED, status_code=204, tags=["write"], responses=openapi.answers(404, 503, status=204))

@@ -284,7 +284,7 @@ async def put_profile(request: Request, model: str) -> Response:
 
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)
-        known, compiled, now = await context.in_store(lambda: register(body))
+        known, compiled, now = await context.lookups.run(lambda: register(body))
     return _json({"model": model, **_timing(compiled, now)}, 200 if known else 201)
 
 
