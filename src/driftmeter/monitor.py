@@ -128,14 +128,16 @@ class DriftMonitor:
 
     def record(self, model: str) -> ModelRecord:
         """Return a model as the store knew it at most half a second ago; raises UnknownModelError."""
-        found = self._records.get(model)
-        if found is None or self._stopwatch() - found[0] > _RECORD_SECONDS:
+        found = self.remembered(model)
+        if found is None:
+            asked = self._stopwatch()
             try:
-                found = self._records[model] = (self._stopwatch(), self.store.model(model))
+                found = self.store.model(model)
             except UnknownModelError:  # deleted, maybe through another replica
                 self._forget(model)
                 raise
-        return found[1]
+            self._records[model] = asked, found
+        return found
 
     def remembered(self, model: str) -> ModelRecord | None:
         """Return a model's record if that can be had without asking the store: for who must not wait."""

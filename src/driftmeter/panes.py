@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -76,6 +76,11 @@ class Totals:
             dropped[name] = min(MOST_ROWS, dropped.get(name, 0) + rows)
         observed = min(MOST_ROWS, self.observed)
         return Totals(observed, min(observed, self.counted), dropped)
+
+    def followed_by(self, said: Totals) -> Totals:
+        """Return what holds after the source said this and then that: what was overtaken on its way takes nothing
+        back."""
+        return said if said.observed >= self.observed else self
 
     def dropped_since(self, earlier: Totals) -> dict[str, int]:
         """Return by how much each reason has grown since an earlier state of the same source."""
@@ -183,6 +188,15 @@ class WindowSetting:
     def reached(self, rows: int, oldest_start: Milliseconds, end: Milliseconds) -> bool:
         """Say whether slices back to `oldest_start` that hold `rows` rows are enough for `select`."""
         return rows >= self.rows and oldest_start < end - self.length
+
+
+def together(slices: Iterable[Slice]) -> Iterator[Slice]:
+    """Give slices that come ascending by end; those that end together as one."""
+    for end, group in groupby(slices, key=lambda each: each.end):
+        parts = list(group)
+        start = min(part.start for part in parts)
+        summary = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
+        yield Slice(start, end - start, summary)
 
 
 def due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Milliseconds, Milliseconds], ...]:

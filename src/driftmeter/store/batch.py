@@ -78,7 +78,7 @@ class Batch:
         if account == Account():
             account = Account.met(self._now, pane.totals, pane.acknowledged)
         totals = account.totals
-        newer = pane.totals if pane.totals.observed >= totals.observed else totals
+        newer = totals.followed_by(pane.totals)
         added = 0 if duplicate else max(0, rows - before)
         # who has gone is called back by rows that it did not count before, not by what was overtaken on its way
         final = pane.final or (account.final and pane.totals.observed <= totals.observed)

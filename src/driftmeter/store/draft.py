@@ -19,13 +19,10 @@ from driftmeter.types import Milliseconds
 class Draft:
     """The writes of one model that are made together."""
 
-    def __init__(
-        self, model: str, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]
-    ) -> None:
+    def __init__(self, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]) -> None:
         """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
         self._known, self._own = known, sums
-        self._writes = writes
-        self._receipts: dict[int, Receipt | None] = {}
+        self._receipts: dict[int, Receipt] = {}
         self._panes: list[tuple[int, PutPane]] = []
         self._added: dict[tuple[Place, str], list[Summary]] = {}
         self._sources: dict[str, tuple[Totals, int, int, Milliseconds | None]] = {}
@@ -36,6 +33,10 @@ class Draft:
             else:
                 self._receipts[place] = self._add(write, taken)
         self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
+        self._totals = {
+            source: (known.totals.get(source, Totals()) + totals).bounded()
+            for source, (totals, *_) in self._sources.items()
+        }
         self.content = {
             "born": known.born,
             "barrier": known.barrier,
@@ -43,7 +44,9 @@ class Draft:
             "digests": list(dict.fromkeys(map(digest_of, writes.values()))),
             "panes": [_pane(write) for _, write in self._panes],
             "sums": [self._sum(*each) for each in self._new.items()],
-            "sources": [self._source(source, *each) for source, each in self._sources.items()],
+            "sources": [
+                self._source(source, added, late, mark) for source, (_, added, late, mark) in self._sources.items()
+            ],
             "keys": [
                 {"key": key, "fingerprint": fingerprint, "late": late}
                 for key, (fingerprint, late) in self._keys.items()
@@ -94,15 +97,12 @@ class Draft:
             "counts": pack(each.summary.counts),
         }
 
-    def _source(self, source: str, totals: Totals, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
-        before = self._known.totals.get(source)
-        whole = ((before or Totals()) + totals).bounded()
-        field = self._own.field(source)
+    def _source(self, source: str, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
         content = {
-            "field": field,
+            "field": self._own.field(source),
             "source": source,
-            "continues": before is not None,
-            "totals": _totals(whole),
+            "continues": source in self._known.totals,
+            "totals": _totals(self._totals[source]),
             "added": added,
             "late": late,
         }
@@ -111,16 +111,14 @@ class Draft:
     def made(self) -> None:
         """Take note that all of it was written."""
         self._known.sums |= self._new
-        for source, (totals, *_) in self._sources.items():
-            self._known.totals[source] = (self._known.totals.get(source, Totals()) + totals).bounded()
+        self._known.totals |= self._totals
 
     def receipts(self, answers: Sequence[Sequence[Any]]) -> dict[int, Receipt | Exception]:
         """Return what became of each write, given what the script says of the panes."""
-        found: dict[int, Receipt | Exception] = {place: each for place, each in self._receipts.items() if each}
+        found: dict[int, Receipt | Exception] = {**self._receipts}
         for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
             totals = Totals.from_json(json.loads(before)) if before else Totals()
-            newer = write.pane.totals if write.pane.totals.observed >= totals.observed else totals
-            dropped = newer.dropped_since(totals)
+            dropped = totals.followed_by(write.pane.totals).dropped_since(totals)
             found[place] = Receipt(late, bool(duplicate), added=added, added_late=added_late, dropped=dropped)
         return found
 

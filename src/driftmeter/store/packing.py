@@ -15,7 +15,6 @@ from driftmeter.types import Counts, Milliseconds
 
 _WIDTHS = ((1, 0xFF), (2, 0xFFFF), (4, 0xFFFF_FFFF))
 _SLICE = struct.Struct(">QI")
-_SEALED = 6 + 8 + 6
 
 
 def pack(counts: Counts) -> bytes:

@@ -36,6 +36,7 @@ from driftmeter.panes import (
     live_after,
     next_watermark,
     pulse,
+    together,
 )
 from driftmeter.rollover import Standing
 from driftmeter.sources import SourceRecord
@@ -130,6 +131,7 @@ class RedisStore:
         return int((stopwatch() + (slept if abs(slept) > _SLEPT else 0.0)) * 1000 + self._ahead)
 
     def _learn_time(self, now: Milliseconds) -> None:
+        """Take the time as a script says it, which is the clock's own where there is one."""
         self._ahead = now - stopwatch() * 1000
         self._apart = host_time() - stopwatch()
 
@@ -265,9 +267,11 @@ class RedisStore:
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
         """Make the writes durable, those of one model together; one that can't be made has its error instead."""
         answers: dict[int, Receipt | Exception] = {}
+        by_model: dict[str, dict[int, Write]] = {}
+        for place, write in enumerate(writes):
+            by_model.setdefault(write.model, {})[place] = write
         with self._committing:
-            for model in dict.fromkeys(write.model for write in writes):
-                ours = {place: write for place, write in enumerate(writes) if write.model == model}
+            for model, ours in by_model.items():
                 try:
                     answers |= self._commit(model, ours)
                 except Exception as error:  # of this model alone: what was made of the others stays made
@@ -289,7 +293,7 @@ class RedisStore:
         taken: dict[str, bytes] = {}
         for _ in range(_MOST_ROUNDS):
             known = self._sums.of(model)
-            draft = Draft(model, known, self._sums, left, taken)
+            draft = Draft(known, self._sums, left, taken)
             if not left:
                 return answers
             try:
@@ -322,8 +326,7 @@ class RedisStore:
         raise StoreUnavailableError(f"model {model!r} changes faster than anything can be written to it")
 
     def _learn(self, known: Model, found: Sequence[Any]) -> None:
-        if self._clock is None:
-            self._learn_time(int(found[1]))
+        self._learn_time(int(found[1]))
         known.learn(found[2], int(found[3]), int(found[4]))
 
     def _sweep(self, model: str) -> None:
@@ -360,8 +363,7 @@ class RedisStore:
 
     def _look(self, model: str) -> _Look:
         now, found, logs, first = self._run("look", model, writes=False)
-        if self._clock is None:
-            self._learn_time(int(now))
+        self._learn_time(int(now))
         fields = fields_of(found)
         if "born" not in fields:
             raise self._unknown(model)
@@ -431,14 +433,7 @@ class RedisStore:
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
         """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
-        found = slices_of(self._run("slices", model, digest, "", limit, writes=False))
-        slices = []
-        for end, group in groupby(found, key=lambda each: each.end):
-            parts = list(group)
-            start = min(part.start for part in parts)
-            summary = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
-            slices.append(Slice(start, end - start, summary))
-        return slices
+        return list(together(slices_of(self._run("slices", model, digest, "", limit, writes=False))))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
@@ -572,8 +567,7 @@ class RedisStore:
         """Say that a server is there for `length` from now on; return those that are, by name."""
         key = f"{self._link.prefix}:replicas"
         now, names = self._link.script("attend", key, self._given(), owner, length, LONGEST_LEASE)
-        if self._clock is None:
-            self._learn_time(int(now))
+        self._learn_time(int(now))
         return [name.decode() for name in names]
 
     def close(self) -> None:

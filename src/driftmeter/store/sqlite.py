@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from contextlib import closing
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from driftmeter.panes import (
     merge,
     next_watermark,
     pulse,
+    together,
 )
 from driftmeter.rollover import Standing
 from driftmeter.sources import SourceRecord
@@ -341,7 +342,6 @@ class SQLiteStore:
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
         """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
-        slices: list[Slice] = []
         with (
             self._db.reading() as connection,
             closing(
@@ -352,14 +352,7 @@ class SQLiteStore:
                 )
             ) as cursor,
         ):
-            for end, group in groupby(cursor, key=lambda row: row[0]):
-                parts = list(map(_slice, group))
-                start = min(part.start for part in parts)
-                total = Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)
-                slices.append(Slice(start, end - start, total))
-                if len(slices) == limit:
-                    break
-        return slices
+            return list(islice(together(map(_slice, cursor)), limit))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
