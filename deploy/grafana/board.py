@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.builders import dashboard, timeseries
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from panels import SOURCE, query
+from panels import SOURCE, query, trend
 
 MODELS = '{model=~"$model"}'
 LEAST_P_VALUE = 1e-16
@@ -87,3 +87,14 @@ def latencies(histogram: str) -> list[Dataquery]:
         )
         for ref, (name, quantile) in zip("ABC", QUANTILES.items(), strict=True)
     ]
+
+
+def coverage() -> timeseries.Panel:
+    """Return the share of the rows that the verdicts rest on."""
+    return trend(
+        "Coverage",
+        query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),
+        about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
+        unit="percentunit",
+        most=1,
+    )

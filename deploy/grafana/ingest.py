@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from board import MODELS, board, latencies, models_variable, rate, servers_up
+from board import MODELS, board, coverage, latencies, models_variable, rate, servers_up
 from panels import GREEN, RED, number, query, trend
 
 
@@ -84,15 +84,7 @@ def ingest() -> dashboard.Dashboard:
                 about="Requests answered 4xx, by reason: nothing of them counts.",
             )
         )
-        .with_panel(
-            trend(
-                "Coverage",
-                query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),
-                about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
-                unit="percentunit",
-                most=1,
-            )
-        )
+        .with_panel(coverage())
         .with_panel(
             trend(
                 "Sources silent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from board import LEAST_P_VALUE, MODELS, board, models_variable
+from board import LEAST_P_VALUE, MODELS, board, coverage, models_variable
 from panels import ALARM, GREEN, RED, SEVERITY, YELLOW, feature_table, number, query, states, trend
 
 
@@ -139,15 +139,7 @@ def overview() -> dashboard.Dashboard:
                 log=True,
             )
         )
-        .with_panel(
-            trend(
-                "Coverage",
-                query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),
-                about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
-                unit="percentunit",
-                most=1,
-            )
-        )
+        .with_panel(coverage())
         .with_panel(
             trend(
                 "Rows in the window",
