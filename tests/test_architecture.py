@@ -19,6 +19,7 @@ MAP = (
     "errors version",
     "types",
     "durations",
+    "values",
     "grid",
     "residuals calibration",
     "profile",

@@ -41,7 +41,7 @@ def profile_of(**references: np.ndarray) -> Profile:
     """Return a profile with one numeric feature for each reference."""
     features = []
     for name, values in references.items():
-        grid = NumericGrid.fit(values, bins=64, single=name == "float32")
+        grid = NumericGrid.fit(values, bins=64)
         features.append(Feature(name, "numeric", "feature", grid, (0,) * grid.size, name))
     return Profile("m", 1, tuple(features))
 
@@ -78,7 +78,7 @@ def assert_exact(profile: Profile, rows: Rows) -> None:
 
 
 def around(values: np.ndarray) -> np.ndarray:
-    cuts = np.array(NumericGrid.fit(values, bins=64, single=False).cuts)
+    cuts = np.array(NumericGrid.fit(values, bins=64).cuts)
     with np.errstate(over="ignore"):
         return np.concatenate([cuts, np.nextafter(cuts, np.inf), np.nextafter(cuts, -np.inf), values[:200], ODD])
 

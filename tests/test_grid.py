@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftmeter.grid import CategoryGrid, NumericGrid, canonical, hash64
+from driftmeter.grid import CategoryGrid, NumericGrid, hash64
+from driftmeter.values import canonical
 
 
 def numeric(*values: float, bins: int = 64, single: bool = False) -> NumericGrid:

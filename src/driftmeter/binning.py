@@ -19,6 +19,7 @@ from driftmeter.profile import Profile
 from driftmeter.rows import Rows
 from driftmeter.summary import Summary
 from driftmeter.types import Codes, Counts, Floats
+from driftmeter.values import is_unreadable
 
 CELLS = 1024
 BLOCK = 1024
@@ -61,6 +62,7 @@ class Binner:
         self._last = self._offsets + [grid.special["far above"] for grid, _ in numeric]
         self._missing = self._offsets + [grid.special["missing"] for grid, _ in numeric]
         self._not_finite = self._offsets + [grid.special["not finite"] for grid, _ in numeric]
+        self._unreadable = self._offsets + [grid.special["unreadable"] for grid, _ in numeric]
         grids = [grid for grid, _ in numeric]
         self._grids = grids
         self._scale, self._bias = np.empty(len(grids)), np.empty(len(grids))
@@ -119,7 +121,8 @@ class Binner:
             block = rows.numbers[start : start + BLOCK]
             bins = self._sweep(block)
             if not _all_finite(block):
-                bins = np.where(np.isnan(block), self._missing, np.where(np.isinf(block), self._not_finite, bins))
+                nan = np.where(is_unreadable(block), self._unreadable, self._missing)
+                bins = np.where(np.isnan(block), nan, np.where(np.isinf(block), self._not_finite, bins))
             numbers[start : start + BLOCK] = bins
         return numbers, rows.codes + self._others
 
@@ -133,7 +136,8 @@ class Binner:
         row, column = np.divmod(np.flatnonzero(~np.isfinite(block)), block.shape[1])
         odd = block[row, column]
         source = np.where(odd == np.inf, self._last[column], self._offsets[column])
-        target = np.where(np.isnan(odd), self._missing[column], self._not_finite[column])
+        nan = np.where(is_unreadable(odd), self._unreadable[column], self._missing[column])
+        target = np.where(np.isnan(odd), nan, self._not_finite[column])
         counts -= np.bincount(source, minlength=counts.size)
         counts += np.bincount(target, minlength=counts.size)
 

@@ -12,15 +12,18 @@ import numpy as np
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of
-from driftmeter.grid import CategoryGrid, CategoryType, NumericGrid, canonical
+from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
-from driftmeter.rows import Reader, Rows
-from driftmeter.types import Floats, Kind, Milliseconds
+from driftmeter.rows import Reader, Rows, numbers_of
+from driftmeter.types import Kind, Milliseconds
+from driftmeter.values import CategoryType, canonical
 
 MIN_CATEGORY_ROWS = 30
 """A category has a bin of its own from this many reference rows on: below, its rate is too uncertain."""
-MOST_CATEGORIES = 128
+MOST_CATEGORIES = 256
+"""Bins of their own that a feature's categories may have: of those with that share of the rows or more. The others are
+hashed into bins that no count had a say in."""
 MOST_KNOWN = 10_000
 
 IDENTIFIER = "looks like an identifier: hardly a value comes twice"
@@ -29,6 +32,8 @@ IDENTIFIER_ROWS = 1_000
 IDENTIFIER_SHARE = 0.95
 
 GIVEN_THE_REST = "given the rest"
+RESIDUAL_NOISE = 2.0**-9
+"""Standard deviations: a number rounded to six digits moves residuals by some of the steps that they are counted in."""
 
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
@@ -113,11 +118,7 @@ def fit_profile(
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
     """Type the reference's rows by the very code that will type live ones."""
-    rows, rejected, _ = Reader(draft).read_columns(columns)
-    if rejected:
-        first = rejected[0]
-        raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
-    return rows
+    return Reader(draft).read_columns(columns)[0]
 
 
 def _regressed(draft: Profile, rows: Rows) -> Profile:
@@ -130,7 +131,7 @@ def _regressed(draft: Profile, rows: Rows) -> Profile:
     residuals = Residuals.fit([numeric[place].column for place in places], rows.numbers[:, places])
     if residuals is None:
         return draft
-    grid = NumericGrid.fit(np.zeros(0), bins=2, single=False)
+    grid = NumericGrid.fit(np.zeros(0), bins=2)
     derived = [
         Feature(f"{target} {GIVEN_THE_REST}", "numeric", "derived", grid, (0,) * grid.size, target)
         for target in residuals.targets
@@ -144,7 +145,7 @@ def _gridded(draft: Profile, rows: Rows, bins: int) -> Profile:
     last = len(draft.residuals.targets)
     derived = []
     for feature, values in zip(draft.features[-last:], rows.numbers.T[-last:], strict=True):
-        grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, single=False)
+        grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, noise=RESIDUAL_NOISE)
         derived.append(replace(feature, grid=grid, counts=(0,) * grid.size))
     return replace(draft, features=(*draft.features[:-last], *derived))
 
@@ -210,22 +211,20 @@ def _grid(
     name: str, kind: str, dtype: nw.dtypes.DType, column: Column, bins: int
 ) -> tuple[str, Kind, Part | None, NumericGrid | CategoryGrid]:
     if kind == "numeric":
-        assert isinstance(column, np.ndarray)
-        values: Floats = column[np.isfinite(column)].astype(np.float64)
-        return name, "numeric", None, NumericGrid.fit(values, bins=bins, single=column.dtype == np.float32)
+        values, _ = numbers_of(name, column)
+        finite = values[np.isfinite(values)]
+        return name, "numeric", None, NumericGrid.fit(finite, bins=bins, whole=dtype.is_integer())
     if kind == "boolean":
         return name, "boolean", None, CategoryGrid.boolean()
     if kind in ("hour", "weekday"):
         texts = tuple(str(value) for value in range(24 if kind == "hour" else 7))
         return name, "categorical", cast(Part, kind), CategoryGrid(texts, (), 0, "integer")
-    single = dtype == nw.Float32
     grid = CategoryGrid.fit(
-        _category_counts(name, column, _category_type(dtype), single=single),
+        _category_counts(name, column, _category_type(dtype)),
         dtype=_category_type(dtype),
-        min_rows=MIN_CATEGORY_ROWS,
+        min_rows=max(MIN_CATEGORY_ROWS, -(-len(column) // MOST_CATEGORIES)),
         most_bins=MOST_CATEGORIES,
         most_known=MOST_KNOWN,
-        single=single,
     )
     return name, "categorical", None, grid
 
@@ -241,7 +240,7 @@ def _category_type(dtype: nw.dtypes.DType) -> CategoryType:
     return "float" if dtype.is_numeric() else "boolean" if dtype == nw.Boolean else "string"
 
 
-def _category_counts(name: str, column: Column, dtype: CategoryType, *, single: bool) -> dict[str, int]:
+def _category_counts(name: str, column: Column, dtype: CategoryType) -> dict[str, int]:
     if isinstance(column, np.ndarray):
         distinct, inverse = np.unique(column, return_inverse=True)
         column = Dictionary(inverse.reshape(-1), tuple(distinct.tolist()))
@@ -251,9 +250,9 @@ def _category_counts(name: str, column: Column, dtype: CategoryType, *, single: 
     counts: dict[str, int] = {}
     for value, count in zip(column.values, rows.tolist(), strict=True):
         try:
-            text = canonical(value, dtype, single=single)
-        except (TypeError, OverflowError) as error:
-            raise ProfileError(f"column {name!r}: expected categories (texts or numbers), got {error}") from error
+            text = canonical(value, dtype)
+        except (TypeError, ValueError, OverflowError):
+            continue  # counted as unreadable
         if text is not None:
             counts[text] = counts.get(text, 0) + count
     return counts

@@ -45,19 +45,20 @@ def _feature(feature: Feature, counts: Counts, rows: int) -> Feature:
     grid = feature.grid
     if isinstance(grid, CategoryGrid):
         # what came unseen is what may come so again; and no count had a say in which categories have a bin
-        once = int(counts[grid.special["unseen"]])
+        once = int(counts[grid.unseen].sum())
         grid = replace(grid, once=min(once, rows), boundary=0)
     return replace(feature, grid=grid, counts=tuple(_known(feature, counts).tolist()))
 
 
 def _known(feature: Feature, counts: Counts) -> Counts:
-    """Count what is unseen with `other`, counts (…, bins): a grid's `once` says how much of that is to be expected."""
+    """Count what is unseen with the rest of its hash, counts (…, bins): a grid's `once` says how much to expect."""
     grid = feature.grid
     if not isinstance(grid, CategoryGrid):
         return counts
     known = counts.copy()
-    known[..., grid.special["other"]] += known[..., grid.special["unseen"]]
-    known[..., grid.special["unseen"]] = 0
+    unseen = known[..., grid.unseen]
+    known[..., grid.rest.start : grid.rest.start + unseen.shape[-1]] += unseen
+    known[..., grid.unseen] = 0
     return known
 
 
@@ -92,7 +93,7 @@ def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str
         part, start = stretches[:, start : start + feature.size], start + feature.size
         if not isinstance(feature.grid, CategoryGrid) or not feature.grid.once:
             continue
-        rows, unseen = part.sum(axis=1), part[:, feature.grid.special["unseen"]]
+        rows, unseen = part.sum(axis=1), part[:, feature.grid.unseen].sum(axis=1)
         if unseen.any():
             expected = rows * (unseen.sum() / rows.sum())
             dispersion = certain * float((np.square(unseen - expected) / expected).sum())

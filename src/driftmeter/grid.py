@@ -5,39 +5,45 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
-from itertools import pairwise
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from driftmeter.types import JSON, Floats
-
-CategoryType = Literal["string", "integer", "float", "boolean"]
+from driftmeter.values import CategoryType, texts_of
 
 _LARGEST = float(np.finfo(np.float64).max)
+DIGITS = 6
+"""Significant digits that the cuts tell apart: what comes as float32, as text of so many digits, or added up in another
+order falls in the same bin."""
+_NOISE = 2.0**-23
+"""Of a value: how far it moves when it is cast to float32, at most, and back."""
+MOST_HASHED = 1024
 
 
 @dataclass(frozen=True)
 class NumericGrid:
     """Bins of a number, in the order of the number line.
 
-    `cuts` ascend: the far low bound, the reference's minimum, the inner edges, just above the maximum,
-    just above the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the
-    bins are far below, below, the core, above, far above; behind them come missing and not finite.
-    `single` says that values are rounded to float32 first, as the reference's were.
+    `cuts` ascend: the far low bound, just below the reference's minimum, the inner edges, just above the maximum,
+    the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the bins are far below,
+    below, the core, above, far above; behind them come missing, not finite, unreadable. No cut is as near to a value
+    of the reference as rounding could move it. `atoms` has, for each bin of the core, the one value that the reference
+    held in it, or None where it held several.
     """
 
     cuts: tuple[float, ...]
-    single: bool = False
+    atoms: tuple[float | None, ...]
 
     @property
     def size(self) -> int:
         """Number of bins."""
-        return len(self.cuts) + 3
+        return len(self.cuts) + 4
 
     @property
     def core(self) -> slice:
@@ -60,14 +66,16 @@ class NumericGrid:
             "far above": n,
             "missing": n + 1,
             "not finite": n + 2,
+            "unreadable": n + 3,
         }
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Half-open intervals for the core, names for the rest."""
-        edges = self.cuts[1:-1]
-        core = [f"[{low:.6g}, {high:.6g})" for low, high in pairwise(edges)]
-        return ("far below", "below", *core, "above", "far above", "missing", "not finite")
+        """The value of an atom, half-open intervals for the rest of the core, names for what is beyond it."""
+        # the outermost cuts are a hair beyond the extremes
+        edges = [f"{self.cuts[1]:.5g}", *(f"{cut:.9g}" for cut in self.cuts[2:-2]), f"{self.cuts[-2]:.5g}"]
+        core = [f"[{edges[i]}, {edges[i + 1]})" if atom is None else f"{atom:.9g}" for i, atom in enumerate(self.atoms)]
+        return ("far below", "below", *core, "above", "far above", "missing", "not finite", "unreadable")
 
     @cached_property
     def edges(self) -> Floats:
@@ -76,7 +84,7 @@ class NumericGrid:
 
     def to_json(self) -> JSON:
         """Plain JSON; floats round-trip."""
-        return {"cuts": list(self.cuts), "single": self.single}
+        return {"cuts": list(self.cuts), "atoms": list(self.atoms)}
 
     @classmethod
     def from_json(cls, data: JSON) -> NumericGrid:
@@ -84,41 +92,117 @@ class NumericGrid:
         cuts = tuple(float(cut) for cut in data["cuts"])
         if len(cuts) < 4 or not all(map(math.isfinite, cuts)) or list(cuts) != sorted(cuts):
             raise ValueError(f"expected at least 4 finite ascending cuts, got {len(cuts)}: {cuts[:5]}…")
-        return cls(cuts, bool(data["single"]))
+        atoms = tuple(None if atom is None else float(atom) for atom in data["atoms"])
+        if len(atoms) != len(cuts) - 3:
+            raise ValueError(f"expected an atom or null for each of {len(cuts) - 3} bins, got {len(atoms)}")
+        return cls(cuts, atoms)
 
     @classmethod
-    def fit(cls, values: Floats, *, bins: int, single: bool) -> NumericGrid:
+    def fit(cls, values: Floats, *, bins: int, whole: bool = False, noise: float = 0.0) -> NumericGrid:
         """Place the cuts by the finite values of a reference.
 
-        At most `bins` distinct values get a bin each; else the bins hold equal shares, but a value that
-        alone fills more than a bin is a bin by itself. Depends on the values, never on their order.
+        Where at most `bins` values can be told apart each has a bin; else the bins hold equal shares, but a value that
+        alone fills more than a bin is a bin by itself. `whole` says that the values are integers, which nobody
+        rounds to six digits; `noise` is how far values may move at least, in their own unit. Depends on the values,
+        never on their order.
         """
         ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: which of them came first must not show
         if ordered.size == 0:
             ordered = np.zeros(1)
-        starts = np.unique(ordered)
-        if len(starts) > bins:
-            ranks = np.arange(1, bins) * len(ordered) // bins
-            chosen, times = np.unique(np.concatenate([ordered[:1], ordered[ranks]]), return_counts=True)
-            after_ties = np.nextafter(chosen[times > 1], np.inf)
-            starts = np.unique(np.concatenate([chosen, after_ties[after_ties <= ordered[-1]]]))
+        distinct, rows = np.unique(ordered, return_counts=True)
+        unit, parting = _gaps(distinct, rows, bins, whole, noise)
+        firsts = np.flatnonzero(np.append(True, ~np.isnan(parting)))  # values that no cut can part are one
+        starts = np.arange(len(firsts))
+        if len(firsts) > bins:
+            ends = np.cumsum(np.add.reduceat(rows, firsts))
+            ranks = np.arange(bins) * len(ordered) // bins
+            chosen, times = np.unique(np.searchsorted(ends, ranks, side="right"), return_counts=True)
+            after_ties = chosen[times > 1] + 1
+            starts = np.unique(np.concatenate([[0], chosen, after_ties[after_ties < len(firsts)]]))
+        begins = firsts[starts]
+        lasts = np.append(begins[1:], len(distinct)) - 1
+        inner = [
+            float(parting[at - 1]) if math.isfinite(parting[at - 1]) else _roundest(*distinct[at - 1 : at + 1].tolist())
+            for at in begins[1:].tolist()
+        ]
+        alone = distinct[lasts] - distinct[begins] <= np.append(unit, 0.0)[begins]
+        atoms = tuple(float(distinct[at]) if one else None for at, one in zip(begins, alone, strict=True))
         low, high = float(ordered[0]), float(ordered[-1])
         median = float(ordered[(len(ordered) - 1) // 2])
-        far_low, far_high = low - (median - low) / 2, high + (high - median) / 2
-        with np.errstate(over="ignore"):  # beyond the largest number is clipped below
-            outer = [np.nextafter(high, np.inf), np.nextafter(far_high, np.inf)]
-        cuts = np.clip([far_low, *starts, *outer], -_LARGEST, _LARGEST)
-        return cls(tuple(float(cut) for cut in cuts), single)
+        margins = [_margin(each, max(abs(low), abs(high)), whole, noise) for each in (low, high)]
+        bottom, top = low - margins[0], high + margins[1]
+        if not math.isfinite(bottom):
+            bottom = -_LARGEST
+        top = min(top, _LARGEST)
+        far_low, far_high = low - (median / 2 - low / 2), high + (high / 2 - median / 2)
+        cuts = [min(far_low, bottom), bottom, *inner, top, max(far_high, top)]
+        return cls(tuple(float(cut) for cut in np.clip(cuts, -_LARGEST, _LARGEST)), atoms)
+
+
+def _unit(values: Floats, whole: bool) -> Floats:
+    """Return how far neighbours of six digits are apart at such a value; where values are integers, of float32."""
+    size = np.maximum(np.abs(values), np.finfo(np.float64).tiny)
+    with np.errstate(under="ignore", over="ignore"):
+        unit: Floats = (
+            2.0 ** (np.floor(np.log2(size)) - 23) if whole else 10.0 ** (np.floor(np.log10(size)) - (DIGITS - 1))
+        )
+    return unit
+
+
+def _margin(value: float, largest: float, whole: bool, noise: float) -> float:
+    """Return how far beyond an extreme of the reference its cut lies."""
+    if whole:
+        return max(0.5, 4 * _NOISE * abs(value), noise)
+    # a sum in another order is off by the size of what was added up, even where it should be 0
+    return max(10.0**-5 * abs(value), 1e-9 * largest, noise, 1e-300)
+
+
+def _gaps(distinct: Floats, rows: npt.NDArray[np.intp], bins: int, whole: bool, noise: float) -> tuple[Floats, Floats]:
+    """Return for each two neighbours of ascending values, shape (values - 1,), how near rounding may bring numbers, and
+    where a cut may part the two: anywhere (infinity), only there, or nowhere (NaN).
+
+    Values that are as near as rounding may move them are parted where rounding parts numbers: half way between two that
+    have so many digits, if such a place lies between them, and few rows lie on it.
+    """
+    low, high = distinct[:-1], distinct[1:]
+    unit = np.maximum(np.maximum(_unit(low, whole), _unit(high, whole)), noise)
+    with np.errstate(over="ignore"):
+        apart = high / 2 - low / 2 >= 2 * unit
+    parting = np.where(apart, np.inf, np.nan)
+    near = np.flatnonzero(~apart)
+    if near.size:
+        step = unit[near]
+        half = (np.floor(low[near] / step + 0.5) + 0.5) * step  # the first half unit above the lower one
+        reach = np.maximum(np.abs(half) * _NOISE, noise / 2)
+        below = np.concatenate([[0], np.cumsum(rows)])
+        upto = np.searchsorted(distinct, half + reach, side="right")
+        around = below[upto] - below[np.searchsorted(distinct, half - reach)]
+        few = around <= max(1.0, below[-1] / (2 * bins))
+        parting[near] = np.where((low[near] < half) & (half <= high[near]) & few, half, np.nan)
+    return unit, parting
+
+
+def _roundest(low: float, high: float) -> float:
+    """Return the number with the fewest digits in the middle half of an interval."""
+    quarter = high / 4 - low / 4
+    first, last = low + quarter, high - quarter
+    middle = low / 2 + high / 2
+    for digits in range(1, 17):
+        found = float(f"{middle:.{digits}g}")
+        if first <= found <= last:
+            return found
+    return middle
 
 
 @dataclass(frozen=True)
 class CategoryGrid:
-    """Bins of a category: one for each frequent one, then other, unseen, missing.
+    """Bins of a category: one for each frequent one, some for the rest together, then unseen, missing, unreadable.
 
-    `others` are the 64-bit hashes of the known categories without a bin of their own, ascending; None means
-    that there were too many to keep, and then nothing is ever `unseen`. `once` is the number of categories
-    that the reference held exactly once: by Good–Turing, what `unseen` may expect. `single` says that numbers
-    are rounded to float32 first, as the reference's were: 0.1 is not the same number as float32 and as float64.
+    The rest, known categories without a bin of their own, share `hashed` bins by their hash, so that a few of them that
+    take over or vanish are seen; with one it is called other. As many are for unseen categories: the rest and the
+    unseen of one hash together have the same expectation in every sample, which neither has alone. `others` are the
+    64-bit hashes of the rest, ascending; None means that there were too many to keep, and then nothing is ever unseen.
+    `once` is the number of categories that the reference held exactly once: by Good–Turing, what unseen may expect.
 
     A category has a bin from `fewest` rows on; 0 where the bins were fixed without a look at the counts. So
     chance chose some of them, by rows that the same category will not have again: `boundary` is how many.
@@ -128,30 +212,42 @@ class CategoryGrid:
     others: tuple[int, ...] | None
     once: int = 0
     dtype: CategoryType = "string"
-    single: bool = False
     fewest: int = 0
     boundary: int = 0
+    hashed: int = 1
 
     @property
     def size(self) -> int:
         """Number of bins."""
-        return len(self.categories) + 3
+        return int(self.unseen.stop) + 2
+
+    @property
+    def rest(self) -> slice:
+        """The bins of categories without one of their own."""
+        return slice(len(self.categories), len(self.categories) + self.hashed)
+
+    @property
+    def unseen(self) -> slice:
+        """The bins of categories that the reference did not hold."""
+        start = self.rest.stop
+        return slice(start, start + (1 if self.others is None else self.hashed))
 
     @property
     def present(self) -> slice:
-        """All bins but `missing`."""
-        return slice(0, len(self.categories) + 2)
+        """All bins of categories, known or not."""
+        return slice(0, self.unseen.stop)
 
     @cached_property
     def special(self) -> dict[str, int]:
-        """Index of the bins that are not one category."""
-        n = len(self.categories)
-        return {"other": n, "unseen": n + 1, "missing": n + 2}
+        """Index of the bins of rows without a category."""
+        return {"missing": self.unseen.stop, "unreadable": self.unseen.stop + 1}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The categories themselves, then the names of the rest."""
-        return (*self.categories, "other", "unseen", "missing")
+        """The categories themselves, then the names of the other bins."""
+        parts = [f" {index + 1} of {self.hashed}" for index in range(self.hashed)] if self.hashed > 1 else [""]
+        rest, unseen = [f"other{part}" for part in parts], [f"unseen{part}" for part in parts]
+        return (*self.categories, *rest, *unseen[: self.unseen.stop - self.unseen.start], "missing", "unreadable")
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -167,16 +263,33 @@ class CategoryGrid:
     def _others(self) -> frozenset[int] | None:
         return None if self.others is None else frozenset(self.others)
 
-    def bin_of(self, text: str | None) -> int:
-        """Return the bin of a canonical text; None is missing."""
-        n = len(self.categories)
-        if text is None:
-            return n + 2
-        found = self._bins.get(text)
-        if found is not None:
-            return found
-        known = self._others is None or hash64(text) in self._others
-        return n if known else n + 1
+    @cached_property
+    def _numbers(self) -> dict[float, int]:
+        """Bins of texts that are numbers, by the number; not of those that two texts are."""
+        numbers = {text: number for text in self.categories if (number := _number_in(text)) is not None}
+        once = Counter(numbers.values())
+        return {number: self._bins[text] for text, number in numbers.items() if once[number] == 1}
+
+    def bin_of(self, value: object) -> int:
+        """Return the bin of a value, as `values` has it; raises TypeError where it is no category.
+
+        Of the texts that it may go by, the first that the reference knew decides: a reference that wrote "1.0" knows
+        the number 1.
+        """
+        texts = texts_of(value, self.dtype)
+        if not texts:
+            return self.special["missing"]
+        for text in texts:
+            found = self._bins.get(text)
+            if found is not None:
+                return found
+        number = _number_in(texts[-1]) if len(texts) > 1 else None
+        if number is not None and number in self._numbers:
+            return self._numbers[number]
+        hashes = list(map(hash64, texts))
+        known = hashes[0] if self._others is None else next((each for each in hashes if each in self._others), None)
+        start, hash_ = (self.unseen.start, hashes[0]) if known is None else (self.rest.start, known)
+        return int(start) + hash_ % self.hashed
 
     def to_json(self) -> JSON:
         """Plain JSON; the hashes as base64 of little-endian 64-bit integers."""
@@ -188,9 +301,9 @@ class CategoryGrid:
             "others": packed,
             "once": self.once,
             "dtype": self.dtype,
-            "single": self.single,
             "fewest": self.fewest,
             "boundary": self.boundary,
+            "hashed": self.hashed,
         }
 
     @classmethod
@@ -205,18 +318,20 @@ class CategoryGrid:
         if boundary > len(own) * fewest:
             raise ValueError(f"expected a boundary of at most {len(own) * fewest} rows, got {boundary}")
         once = integer_of(data["once"])
-        return cls(own, others, once, data["dtype"], bool(data["single"]), fewest, boundary)
+        hashed = integer_of(data["hashed"])
+        if not 1 <= hashed <= MOST_HASHED:
+            raise ValueError(f"expected 1 to {MOST_HASHED} hashed bins, got {hashed}")
+        return cls(own, others, once, data["dtype"], fewest, boundary, hashed)
 
     @classmethod
     def fit(
         cls,
-        counts: dict[str, int],
+        counts: Mapping[str, int],
         *,
         dtype: CategoryType,
         min_rows: int,
         most_bins: int,
         most_known: int,
-        single: bool = False,
     ) -> CategoryGrid:
         """Give the most frequent categories bins of their own; `counts` maps canonical text to rows.
 
@@ -235,12 +350,26 @@ class CategoryGrid:
         others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
         once = sum(rows == 1 for rows in counts.values())
         near = sum(near_boundary(counts[text], fewest) for text in own)
-        return cls(own, others, once, dtype, single, fewest, _boundary(counts.values(), fewest, near))
+        boundary = _boundary(counts.values(), fewest, near)
+        return cls(own, others, once, dtype, fewest, boundary, _hashed(len(counts) - len(own)))
 
     @classmethod
     def boolean(cls) -> CategoryGrid:
         """The grid of every boolean feature."""
         return cls(("false", "true"), (), 0, "boolean")
+
+
+def _hashed(rest: int) -> int:
+    """Return how many bins so many categories share: a power of two, twice as many as they are, so that most are by
+    themselves, up to a limit."""
+    return 1 if rest < 2 else min(MOST_HASHED, 1 << (2 * rest - 1).bit_length())
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
 
 
 def near_boundary(rows: int, fewest: int) -> bool:
@@ -288,81 +417,3 @@ def integer_of(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**53:
         raise ValueError(f"expected an integer from 0 to 2**53 - 1, got {str(value)[:40]}")
     return value
-
-
-def is_missing(value: object) -> bool:
-    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA."""
-    if value is None:
-        return True
-    if isinstance(value, float | np.floating):
-        return bool(value != value)
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(value))
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    # told by name: pandas need not be there, and its NA is not even unequal to itself
-    return type(value).__name__ in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
-
-
-def canonical(value: object, dtype: CategoryType, *, single: bool = False) -> str | None:
-    """Return the one text form of a category, or None where it is missing.
-
-    Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and
-    Arrow alike; the text "1" is the number 1 exactly where the reference's categories were numbers.
-    Raises TypeError on lists, objects and other values that are no category.
-
-    >>> canonical(1.0, "integer"), canonical("1", "integer"), canonical(True, "boolean"), canonical(1.5, "string")
-    ('1', '1', 'true', '1.5')
-    """
-    if value is None:
-        return None
-    if isinstance(value, bool | np.bool_):
-        if dtype in ("integer", "float"):
-            raise TypeError("a boolean")
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _canonical_text(value, dtype, single=single)
-    if is_missing(value):
-        return None
-    if isinstance(value, int | np.integer) and not isinstance(value, np.timedelta64):
-        value = int(value)
-    elif isinstance(value, float | np.floating | Decimal):
-        # through Decimal's own integer: beyond 2**53 a float would merge neighbours
-        value = int(value) if float(value).is_integer() else float(value)
-    else:
-        raise TypeError(f"a {type(value).__name__}")
-    if single:
-        return _single_text(float(value))
-    if dtype == "boolean":
-        if value not in (0, 1):
-            raise TypeError(f"the number {value}")
-        return "true" if value else "false"
-    return str(value)
-
-
-def _single_text(number: float) -> str:
-    with np.errstate(over="ignore"):  # beyond float32 is infinite there too
-        rounded = np.float32(number)
-    return str(int(rounded)) if float(rounded).is_integer() else str(rounded)
-
-
-def _canonical_text(text: str, dtype: CategoryType, *, single: bool) -> str:
-    if dtype == "string":
-        return text
-    if dtype == "boolean":
-        lowered = text.strip().lower()
-        if lowered in ("true", "false"):
-            return lowered
-        if lowered in ("0", "1"):
-            return "true" if lowered == "1" else "false"
-        raise TypeError(f"the text {text[:40]!r}")
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if single:
-        return _single_text(number)
-    if math.isfinite(number) and number.is_integer():
-        # through int where the text is one: beyond 2**53 a float would merge neighbours
-        return str(int(text)) if text.strip().lstrip("+-").isdecimal() else str(int(number))
-    return str(number)

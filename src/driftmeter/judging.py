@@ -357,18 +357,16 @@ def covers_days(calibration: Calibration | None) -> bool:
     )
 
 
+RARE_IN_REFERENCE = frozenset(
+    ["missing", "unseen", "unreadable", "below", "above", "far below", "far above", "not finite"]
+)
+"""Bins in which there should be few rows."""
+
+
 def _severity(low: float, cause: Cause | None) -> str:
     """Grade by the lower bound, or by how many more rows are in a bin where there should be none."""
     excess = 0.0
-    if cause is not None and cause.what in (
-        "missing",
-        "unseen",
-        "below",
-        "above",
-        "far below",
-        "far above",
-        "not finite",
-    ):
+    if cause is not None and not cause.category and cause.what in RARE_IN_REFERENCE:
         excess = cause.value - cause.reference
     if low >= MAJOR or excess >= MAJOR_RATE:
         return "major"

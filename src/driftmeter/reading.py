@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftmeter.frames import Column, Dictionary, read_table
+from driftmeter.frames import read_table
 from driftmeter.grid import CategoryGrid
 from driftmeter.profile import Profile
 
@@ -45,32 +44,3 @@ def read_data(path: str | Path, profile: Profile) -> pa.Table:
     for column in guessed:
         table = table.set_column(table.schema.get_field_index(column), column, again[column])
     return table
-
-
-def with_numbers(columns: Mapping[str, Column], profile: Profile) -> dict[str, Column]:
-    """Read the text cells of numeric features as numbers, one by one: a column of a frame has one type, and a
-    single bad cell makes all of it text. Cells that hold no number stay as they are, for the Reader to reject."""
-    numeric = {feature.column for feature in profile.features if feature.kind == "numeric"}
-    return {
-        name: _with_numbers(column) if name in numeric and isinstance(column, Dictionary) else column
-        for name, column in columns.items()
-    }
-
-
-def _with_numbers(column: Dictionary) -> Dictionary:
-    return Dictionary(
-        column.indices, tuple(number_of(value) if isinstance(value, str) else value for value in column.values)
-    )
-
-
-def number_of(text: str) -> float | str:
-    """Return the number that a cell holds, or the text where it holds none.
-
-    >>> number_of(" 1.5e3 "), number_of("1_000"), number_of("n/a")
-    (1500.0, '1_000', 'n/a')
-    """
-    try:
-        # underscores are Python's own way to write numbers, not that of data
-        return text if "_" in text else float(text)
-    except ValueError:
-        return text

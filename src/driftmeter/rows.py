@@ -9,17 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.grid import CategoryGrid, NumericGrid, canonical, is_missing
+from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import Regressor
 from driftmeter.types import JSON, Codes, Floats
+from driftmeter.values import UNREADABLE, is_missing, is_unreadable, number_of
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
@@ -27,13 +27,13 @@ _LONGEST_CACHED = 64
 """Longer texts are looked up anew each time: what is kept of strangers' data must be bounded in bytes."""
 _MOST_SHAPES = 64
 MOST_REPORTED = 1_000
-"""How many unreadable values of a batch are described; the rows of all of them are left out."""
-_NUMBER_TYPES = frozenset([float, int, type(None)])
+"""How many unreadable values of a batch are described; all are counted."""
+_NUMBER_TYPES = frozenset([float, int, bool, type(None)])
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """One value that could not be read, and with it its row."""
+    """A value that could not be read. Its row counts all the same, unless it is no row at all (`field` is empty)."""
 
     row: int
     field: str
@@ -47,8 +47,8 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Rows:
-    """Typed rows: `numbers` (rows, numeric features, derived ones last) float64 with NaN for missing; `codes` (rows,
-    other features) local bins; `index` (rows,) where each stood in what was sent."""
+    """Typed rows: `numbers` (rows, numeric features, derived ones last) float64 with NaN for missing and UNREADABLE for
+    what is no number; `codes` (rows, other features) local bins; `index` (rows,) where each stood in what was sent."""
 
     numbers: Floats
     codes: Codes
@@ -65,15 +65,18 @@ class Rows:
 
 @dataclass
 class _Bad:
-    """The rows of one batch that could not be read, and the first values that were the reason."""
+    """What of one batch could not be read: whole rows, and the first values."""
 
     rows: set[int] = field(default_factory=set)
     first: list[Rejected] = field(default_factory=list)
 
+    @property
+    def room(self) -> int:
+        return MOST_REPORTED - len(self.first)
+
     def add(self, row: int, name: str, expected: str, value: object) -> None:
-        self.rows.add(row)
         # a batch of nothing but bad values must not become a larger list of complaints
-        if len(self.first) < MOST_REPORTED:
+        if self.room:
             self.first.append(Rejected(row, name, expected, describe(value)))
 
 
@@ -90,10 +93,6 @@ class Reader:
         self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
         self._known = frozenset(self.names)
-        self._single = np.array(
-            [place for place, f in enumerate(self.numeric) if isinstance(f.grid, NumericGrid) and f.grid.single],
-            np.intp,
-        )
         self._regressor, self._regressed = None, np.empty(0, np.intp)
         if profile.residuals is not None:
             self._regressor = Regressor(profile.residuals)
@@ -108,8 +107,9 @@ class Reader:
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as mappings.
 
-        Returns the rows that could be read, the first values that could not, and the number of values under
-        columns that the profile does not know. A record that is no mapping is rejected like a bad value.
+        Returns the rows, the first values that could not be read, and the number of values under columns that the
+        profile does not know. A value that cannot be read is counted as such, and its row is a row; a record that is
+        no mapping is none.
         """
         bad = _Bad()
         plain: list[Mapping[str, Any]] = []
@@ -118,6 +118,7 @@ class Reader:
                 plain.append(record)
             else:
                 bad.add(row, "", "an object of features", record)
+                bad.rows.add(row)
                 plain.append({})
         columns: dict[str, Column] = {name: [record.get(name) for record in plain] for name in self.names}
         return self._finish(columns, len(plain), bad, sum(map(self._ignored, plain)))
@@ -155,9 +156,6 @@ class Reader:
         for position, feature in enumerate(self.numeric):
             column = columns.get(feature.column)
             numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
-        if self._single.size:
-            with np.errstate(over="ignore"):  # beyond float32 is infinite there too
-                numbers[:, self._single] = numbers[:, self._single].astype(np.float32)
         if self._regressor is not None:
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
         codes = np.empty((len(self.others), rows), dtype=np.intp).T  # so that a column is written in one run
@@ -169,18 +167,31 @@ class Reader:
         if bad.rows:
             index = np.delete(index, list(bad.rows))
             return Rows(numbers[index], codes[index], index), bad.first, ignored
-        return Rows(numbers, codes, index), [], ignored
+        return Rows(numbers, codes, index), bad.first, ignored
+
+    def unreadable(self, rows: Rows) -> dict[str, int]:
+        """Return how many values could not be read, by column; only of those with any."""
+        found: dict[str, int] = {}
+        for features, cells in (
+            (self.numeric, is_unreadable(rows.numbers[:, : len(self.numeric)])),
+            (self.others, rows.codes == [f.grid.special["unreadable"] for f in self.others]),
+        ):
+            for feature, count in zip(features, cells.sum(axis=0).tolist(), strict=True):
+                if count:
+                    found[feature.column] = max(count, found.get(feature.column, 0))
+        return found
 
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
-        """Return the local bins, shape (rows,), of a column that is not a number."""
+        """Return the local bins, shape (rows,), of a column that is not a number; unreadable ones are reported too."""
+        unreadable = feature.grid.special["unreadable"]
         if isinstance(column, Dictionary):
             table = [*self._bins(feature, column.values), self._bin(feature, None)]
             try:
                 codes: Codes = np.fromiter(table, np.intp, len(table))[column.indices]
             except IndexError as error:
                 raise InputError(f"columns.{feature.column}", "indices within the dictionary", str(error)) from error
-            if -1 in table:
-                for row in np.flatnonzero(codes < 0):
+            if unreadable in table:
+                for row in np.flatnonzero(codes == unreadable)[: bad.room]:
                     _reject_category(feature, int(row), column.values[column.indices[row]], bad)
             return codes
         if isinstance(column, np.ndarray):
@@ -191,12 +202,12 @@ class Reader:
                 return self._codes(feature, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
         values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column
         codes = np.fromiter((self._bin(feature, value) for value in values), dtype=np.intp, count=len(values))
-        for row in np.flatnonzero(codes < 0):
+        for row in np.flatnonzero(codes == unreadable)[: bad.room]:
             _reject_category(feature, int(row), values[row], bad)
         return codes
 
     def _bins(self, feature: Feature, values: tuple[object, ...]) -> list[int]:
-        """Return the local bin of each of some distinct values, -1 for one that is no category."""
+        """Return the local bin of each of some distinct values."""
         try:
             # texts, which are nearly all there is, are their own keys, and mostly known
             found = list(map(self._cached[feature.name].get, values))
@@ -206,23 +217,21 @@ class Reader:
         return known if len(known) == len(values) else [self._bin(feature, value) for value in values]
 
     def _bin(self, feature: Feature, value: object) -> int:
-        """Return the local bin of one value, -1 where it is no category."""
+        """Return the local bin of one value."""
         cache = self._cached[feature.name]
         # 1, 1.0 and True are one key to a dict, and not one category
         key = value if isinstance(value, str) else (type(value), value)
         try:
             found = cache.get(key)
-        except TypeError:  # not hashable, so surely no category
-            return -1
+        except TypeError:  # not hashable: an array of one, or surely no category
+            cache, found = {}, None
         if found is None:
             grid = feature.grid
             assert isinstance(grid, CategoryGrid)
             try:
-                text = _part(value, feature.part) if feature.part else canonical(value, grid.dtype, single=grid.single)
+                found = grid.bin_of(_part(value, feature.part) if feature.part else value)
             except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
-                found = -1
-            else:
-                found = grid.bin_of(text)
+                found = grid.special["unreadable"]
             if _is_short(value):
                 if len(cache) >= self._most_cached:
                     cache.clear()
@@ -249,21 +258,34 @@ def _check_column(name: str, column: Column) -> None:
         raise InputError(f"columns.{name}", "a list of values", describe(column))
 
 
+def numbers_of(name: str, column: Column) -> tuple[Floats, list[Rejected]]:
+    """Return one column as float64, NaN where missing, UNREADABLE where there is no number, and the first of those."""
+    bad = _Bad()
+    return _numbers(name, column, bad), bad.first
+
+
 def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
-    """Return one column as float64, NaN where missing; what is no number is reported in `bad`."""
+    """Return one column as float64, NaN where missing, UNREADABLE where there is no number: `bad` has the first."""
     if isinstance(column, np.ndarray):
-        if column.dtype.kind in "fiu":
+        if column.dtype.kind in "fiub":
             return column.astype(np.float64, copy=False)
         values: list[Any] = column.tolist()
     elif isinstance(column, Dictionary):
+        table = np.full(len(column.values) + 1, np.nan)
+        unreadable = np.zeros(len(table), dtype=bool)
+        for place, value in enumerate(column.values):
+            unreadable[place] = not _put(table, place, value)
         try:
-            values = [None if index < 0 else column.values[index] for index in column.indices]
+            numbers: Floats = table[column.indices]
         except IndexError as error:
             raise InputError(f"columns.{name}", "indices within the dictionary", str(error)) from error
+        if unreadable.any():
+            for row in np.flatnonzero(unreadable[column.indices])[: bad.room].tolist():
+                bad.add(row, name, "a number", column.values[column.indices[row]])
+        return numbers
     else:
         values = column
-    types = set(map(type, values))
-    if types <= _NUMBER_TYPES:
+    if set(map(type, values)) <= _NUMBER_TYPES:
         try:
             # None becomes NaN by itself, and at the speed of C
             return np.array(values, dtype=np.float64)
@@ -271,18 +293,19 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
             pass  # an integer beyond float64: found below
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
-        if is_missing(value):
-            continue
-        if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(
-            value, int | float | np.number | Decimal
-        ):
+        if not _put(numbers, row, value):
             bad.add(row, name, "a number", value)
-            continue
-        try:
-            numbers[row] = value
-        except (OverflowError, TypeError):
-            bad.add(row, name, "a number within float64", value)
     return numbers
+
+
+def _put(numbers: Floats, place: int, value: object) -> bool:
+    """Write the number that a value is; say whether it is one, or missing."""
+    try:
+        numbers[place] = number_of(value)
+    except (TypeError, ValueError, OverflowError):
+        numbers[place] = UNREADABLE
+        return False
+    return True
 
 
 def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> None:

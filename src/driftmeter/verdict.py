@@ -26,7 +26,7 @@ _JUDGED_ROLES = ("feature", "prediction")
 MINOR, MAJOR = 0.1, 0.25
 """The field's usual bounds of the population stability index."""
 MINOR_RATE, MAJOR_RATE = 0.01, 0.05
-"""Shares of all rows that newly are missing, unseen or out of range."""
+"""Shares of all rows that newly are missing, unreadable, unseen or out of range, or that should be and are not."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,8 @@ def _flagged(
     profile: Profile, scores: Sequence[FeatureScores], settings: ModelSettings
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     p_values = np.array([score.p_value for score in scores])
-    effects = np.array([score.effect for score in scores])
+    # where a share of the rows is where none should be, that share is the effect: no index of groups need show it
+    effects = np.array([max(score.effect, score.excess) for score in scores])
     tolerances = np.array([settings.tolerance_of(feature.name) for feature in profile.features])
     order = np.argsort(p_values, kind="stable")
     bounds = settings.false_discovery_rate * np.arange(1, len(scores) + 1) / max(len(scores), 1)
@@ -165,11 +166,10 @@ def _flagged(
 
 
 def grade(scores: FeatureScores, low: float) -> Severity:
-    """Grade by the lower bound of the drift, or by what newly is missing, unseen or out of range."""
-    excess = max((now - reference for reference, now in scores.rates.values()), default=0.0)
-    if low >= MAJOR or excess >= MAJOR_RATE:
+    """Grade by the lower bound of the drift, or by what newly is missing, unreadable, unseen, out of range, or gone."""
+    if low >= MAJOR or scores.excess >= MAJOR_RATE:
         return "major"
-    return "minor" if low >= MINOR or excess >= MINOR_RATE else "none"
+    return "minor" if low >= MINOR or scores.excess >= MINOR_RATE else "none"
 
 
 def tests_json(scores: FeatureScores) -> JSON:

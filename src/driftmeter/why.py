@@ -45,6 +45,9 @@ def span(length: Milliseconds) -> str:
 def finding(cause: Cause) -> str:
     """Say what a detector found, without a verdict on it."""
     over = f"over {cause.rows:,} rows in {span(cause.window)}"
+    shares = f"{_percent(cause.value)} of the rows against {_percent(cause.reference)} in the reference"
+    if cause.category:
+        return f"category {cause.what!r} has {shares}, {over}"
     if cause.what in _SHAPES:
         word = _SHAPES[cause.what][cause.value > 0]
         if cause.what == "mean":
@@ -57,17 +60,16 @@ def finding(cause: Cause) -> str:
             f"one value has {cause.value:.0%} of the rows, {over}; in no such window of the reference had one more "
             f"than {cause.reference:.0%}"
         )
-    shares = f"{_percent(cause.value)} of the rows against {_percent(cause.reference)} in the reference"
-    if cause.what in ("missing", "not finite", "unseen", "below", "above", "far below", "far above"):
-        names = {
-            "unseen": "in a category never seen before",
-            "below": "below the reference's range",
-            "above": "above the reference's range",
-            "far below": "far below the reference's range",
-            "far above": "far above the reference's range",
-        }
-        return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
-    return f"category {cause.what!r} has {shares}, {over}"
+    names = {
+        "unseen": "in a category never seen before",
+        "below": "below the reference's range",
+        "above": "above the reference's range",
+        "far below": "far below the reference's range",
+        "far above": "far above the reference's range",
+    }
+    if cause.what.startswith("other"):
+        return f"{shares} are in rare categories{cause.what.removeprefix('other')}, {over}"
+    return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
 
 
 def _percent(share: float) -> str:
@@ -87,7 +89,7 @@ def pending(cause: Cause | None) -> str:
 def ok(inside: bool, cause: Cause | None) -> str:
     """Say that nothing is wrong, or only so little that it does not matter."""
     if inside:
-        found = f": {finding(cause)}" if cause is not None and cause.what in _SHAPES else ""
+        found = f": {finding(cause)}" if cause is not None and cause.what in _SHAPES and not cause.category else ""
         return _sentence(f"it has moved for sure, by less than the tolerance{found}")
     return "Nothing beyond chance and tolerance."
 

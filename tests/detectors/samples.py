@@ -157,12 +157,12 @@ def delays_of(detector, before, after, changes, *, seed, horizon, row_ms=100):
 def categories(counts: Sequence[int], *, missing: int = 0, name: str = "c") -> Feature:
     """Make a categorical feature whose categories v0, v1, ... were fixed without a look at their counts."""
     grid = CategoryGrid(tuple(f"v{index}" for index in range(len(counts))), ())
-    return Feature(name, "categorical", "feature", grid, (*counts, 0, 0, missing), name)
+    return Feature(name, "categorical", "feature", grid, (*counts, 0, 0, missing, 0), name)
 
 
 def numbers(values: np.ndarray, *, bins: int = 64, name: str = "x") -> Feature:
     """Make a numeric feature; NaN is missing."""
-    grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, single=False)
+    grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins)
     counts = np.zeros(grid.size, dtype=np.int64)
     np.add.at(counts, np.searchsorted(grid.edges, values[np.isfinite(values)], side="right"), 1)
     counts[grid.special["missing"]] = np.isnan(values).sum()

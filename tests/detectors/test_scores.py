@@ -59,7 +59,7 @@ def test_what_is_out_of_range_scores_as_the_outermost_values_of_the_reference(va
 
 
 def test_a_bin_without_rows_scores_as_the_nearest_one_with_rows():
-    grid = NumericGrid((0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), False)
+    grid = NumericGrid((0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), (None,) * 5)
     counts = np.zeros(grid.size, dtype=int)
     counts[[3, 5, 6]] = 300, 400, 300  # the first, third and, with its neighbour, last of the ordinary bins
     counts[4] = 0

@@ -73,19 +73,19 @@ def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_ea
 
 def test_what_is_never_unseen_is_not_looked_for():
     grid = CategoryGrid(("a", "b"), None)
-    feature = Feature("c", "categorical", "feature", grid, (50, 30, 20, 0, 0), "c")
+    feature = Feature("c", "categorical", "feature", grid, (50, 30, 20, 0, 0, 0), "c")
     found = Tables([feature])
-    assert found.rare_names == ("a", "b", "other", "missing")
+    assert found.rare_names == ("a", "b", "other", "missing", "unreadable")
     # any of very many categories might have been given a bin
     assert found.rare_tests[0] > 10_000
 
 
 def test_unseen_categories_are_expected_as_often_as_the_reference_held_categories_once():
     grid = CategoryGrid(("a",), tuple(range(40)), once=25)
-    feature = Feature("c", "categorical", "feature", grid, (900, 100, 0, 0), "c")
+    feature = Feature("c", "categorical", "feature", grid, (900, 100, 0, 0, 0), "c")
     found = Tables([feature])
     expected = dict(zip(found.rare_names, found.rare_reference.tolist(), strict=True))
-    assert (expected["unseen"], expected["other"]) == (25, 75)
+    assert (expected["unseen"], expected["other"]) == (25, 100)
 
 
 def test_categories_are_expected_without_the_rows_that_chance_gave_them():
@@ -146,12 +146,12 @@ def test_groups_of_categories_do_not_depend_on_their_ranks():
 
 
 def test_the_modal_share_leaves_the_outermost_bins_of_numbers_out():
-    grid = NumericGrid(tuple(float(each) for each in range(9)), False)
+    grid = NumericGrid(tuple(float(each) for each in range(9)), (None,) * 6)
     counts = [0] * grid.size
     counts[grid.core.start], counts[grid.core.start + 2], counts[grid.special["missing"]] = 500, 300, 200
     feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")
     found = Tables([feature, categories([900, 100])])
-    both = np.concatenate([feature.reference, [900, 100, 0, 0, 0]])
+    both = np.concatenate([feature.reference, [900, 100, 0, 0, 0, 0]])
     assert found.modal(both, 1_000).tolist() == [0.3, 0.9]
 
 

@@ -19,7 +19,7 @@ def counted(grid: NumericGrid, values: np.ndarray) -> np.ndarray:
 
 
 def numeric(values: np.ndarray, bins: int = 64, name: str = "x") -> Feature:
-    grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins, single=False)
+    grid = NumericGrid.fit(values[np.isfinite(values)], bins=bins)
     return Feature(name, "numeric", "feature", grid, tuple(counted(grid, values).tolist()), name)
 
 
@@ -28,11 +28,11 @@ def categorical(
 ) -> Feature:
     names = tuple(f"v{index}" for index in range(len(counts)))
     grid = CategoryGrid(names, () if known else None, once)
-    return Feature(name, "categorical", "feature", grid, (*counts, other, 0, missing), name)
+    return Feature(name, "categorical", "feature", grid, (*counts, other, 0, missing, 0), name)
 
 
 def boolean(false: int, true: int, missing: int = 0) -> Feature:
-    return Feature("b", "boolean", "feature", CategoryGrid.boolean(), (false, true, 0, 0, missing), "b")
+    return Feature("b", "boolean", "feature", CategoryGrid.boolean(), (false, true, 0, 0, missing, 0), "b")
 
 
 def noise(p: float, replicates: int) -> float:

@@ -158,6 +158,6 @@ def test_hours_keep_their_order() -> None:
 
 
 def test_numbers_have_no_categories() -> None:
-    feature = Feature("x", "numeric", "feature", NumericGrid((0.0, 1.0, 2.0, 3.0)), (0,) * 7, "x")
+    feature = Feature("x", "numeric", "feature", NumericGrid((0.0, 1.0, 2.0, 3.0), (None,)), (0,) * 8, "x")
     with pytest.raises(TypeError, match="feature 'x': expected categories"):
         order_of(feature)

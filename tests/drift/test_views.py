@@ -33,7 +33,7 @@ def test_present_is_all_finite_values():
 
 def test_unseen_expects_the_categories_seen_once_and_is_present_as_other():
     feature = categorical([500, 300], other=40, missing=60, once=25)
-    counts = np.array([50, 30, 4, 6, 10])
+    counts = np.array([50, 30, 4, 6, 10, 0])
     unseen = pair_of("unseen", feature, counts)
     assert unseen.reference.tolist() == [[25, 815]]
     assert unseen.window.tolist() == [[6, 84]]
@@ -41,7 +41,7 @@ def test_unseen_expects_the_categories_seen_once_and_is_present_as_other():
 
 
 def test_a_boolean_has_two_bins_that_matter():
-    counts = np.array([7, 3, 0, 0, 2])
+    counts = np.array([7, 3, 0, 0, 2, 0])
     assert pair_of("present", boolean(60, 40), counts).window.tolist() == [[7, 3, 0]]
     assert pair_of("missing", boolean(60, 40), counts).window.tolist() == [[2, 10]]
 
@@ -51,17 +51,17 @@ def test_groups_hold_every_row_with_the_missing_and_the_infinite_apart():
     cells = cells_of("groups", feature)
     special = feature.grid.special
     assert (cells >= 0).all()
-    assert reference_of("groups", feature, cells).tolist() == [625] * 16 + [0, 0, 0]
+    assert reference_of("groups", feature, cells).tolist() == [625] * 16 + [0, 0, 0, 0]
     assert (cells == cells[special["missing"]]).sum() == (cells == cells[special["not finite"]]).sum() == 1
 
 
 def test_the_group_of_the_unseen_holds_what_good_and_turing_expect():
     grid = CategoryGrid(("a", "b"), (1, 2, 3), once=2)
-    feature = Feature("c", "categorical", "feature", grid, (50, 40, 7, 0, 3), "c")
+    feature = Feature("c", "categorical", "feature", grid, (50, 40, 7, 0, 3, 0), "c")
     cells = cells_of("groups", feature)
     reference = reference_of("groups", feature, cells)
     assert reference.sum() == 100
-    assert reference[cells[grid.special["unseen"]]] == 2
-    assert reference[cells[grid.special["other"]]] == 5
-    unbounded = Feature("c", "categorical", "feature", CategoryGrid(("a", "b"), None, once=2), (50, 40, 7, 0, 3), "c")
-    assert reference_of("groups", unbounded, cells).tolist() == [50, 40, 7, 0, 3]
+    assert reference[cells[grid.unseen.start]] == 2
+    assert reference[cells[grid.rest.start]] == 5
+    unbounded = Feature("c", "categorical", "feature", CategoryGrid(("a", "b"), None, once=2), (50, 40, 7, 0, 3, 0), "c")
+    assert reference_of("groups", unbounded, cells).tolist() == [50, 40, 7, 0, 3, 0]

@@ -16,8 +16,7 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.panes import HOUR, Slice, Timing
 from driftmeter.profile import Profile
-from driftmeter.reading import with_numbers
-from driftmeter.rows import Reader, Rejected, Rows
+from driftmeter.rows import Reader, Rejected, Rows, numbers_of
 from driftmeter.summary import Summary
 from driftmeter.times import Times
 from driftmeter.types import Milliseconds
@@ -61,9 +60,9 @@ def _panes(times: Times, length: Milliseconds) -> int:
 
 @dataclass
 class Unreadable:
-    """Rows that the reader could not take, and the first values that were the reason."""
+    """How many values could not be read, which are counted as such, and the first of them."""
 
-    rows: int = 0
+    values: int = 0
     first: list[Rejected] = field(default_factory=list)
 
 
@@ -106,7 +105,9 @@ class History:
         for fault in faults:
             if fault.column not in names:
                 raise unknown_column(fault, names)
-        touched = with_numbers({fault.column: column_of(data[fault.column]) for fault in faults}, profile)
+        numeric = {feature.column for feature in profile.features if feature.kind == "numeric"}
+        touched = {fault.column: column_of(data[fault.column]) for fault in faults}
+        touched |= {name: numbers_of(name, touched[name])[0] for name in touched if name in numeric}
         faulty = apply(touched, times, faults, np.random.default_rng(seed))
         return cls(profile, data, times, choose_pane(times, pane), tuple(faults), faulty)
 
@@ -146,7 +147,7 @@ class History:
     def slices(self) -> Iterator[Slice]:
         """Yield the panes that hold rows, in order, counted as a metric server counts them."""
         reader, binner = Reader(self.profile), Binner(self.profile)
-        self.unreadable.rows, self.unreadable.first = 0, []
+        self.unreadable.values, self.unreadable.first = 0, []
         open_start, open_summary = -1, Summary.zero(self.profile.bins)
         for begin in range(0, len(self), BLOCK):
             rows = self._read(reader, begin, min(begin + BLOCK, len(self)))
@@ -167,10 +168,10 @@ class History:
 
     def _read(self, reader: Reader, begin: int, end: int) -> Rows:
         names = [name for name in reader.names if name not in self.faulty]
-        columns = with_numbers(columns_of(self.frame[begin:end], names), self.profile)
+        columns = columns_of(self.frame[begin:end], names)
         columns |= {name: _part(column, begin, end) for name, column in self.faulty.items()}
         rows, bad, _ = reader.read_columns(columns)
-        self.unreadable.rows += end - begin - len(rows)
+        self.unreadable.values += sum(reader.unreadable(rows).values())
         self.unreadable.first += [
             replace(each, row=begin + each.row) for each in bad[: 10 - len(self.unreadable.first)]
         ]

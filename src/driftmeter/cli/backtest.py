@@ -112,8 +112,13 @@ def backtest(
         if as_json and not several:
             _print(event.to_json())
     in_file = [replace(each, row=int(trace.places[each.row])) for each in history.unreadable.first]
-    for note in _unread(in_file, history.unreadable.rows):
-        click.echo(note, err=True)
+    if in_file:
+        first = in_file[0]
+        click.echo(
+            f"{history.unreadable.values:,} values cannot be read and count as unreadable, such as in row {first.row}: "
+            f"{first.field}: expected {first.expected}, got {first.got}.",
+            err=True,
+        )
     if as_json:
         for line in tables.curve_json(history, courses) if several else tables.seen_json(history, courses[0]):
             _print(line)

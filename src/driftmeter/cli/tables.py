@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -114,11 +113,9 @@ def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
         if share == 1.0 and _own_bins(feature) == 1:
             yield "constant"
         elif share >= _HEAVY:
-            yield (
-                f"{share:.0%} at {grid.cuts[heaviest - 1]:.6g}"
-                if _single(grid, heaviest)
-                else (f"{share:.0%} in {grid.labels[heaviest]}")
-            )
+            inside = range(*grid.core.indices(grid.size))
+            alone = heaviest in inside and grid.atoms[heaviest - grid.core.start] is not None
+            yield f"{share:.0%} {'at' if alone else 'in'} {grid.labels[heaviest]}"
         if feature.role != "derived" and _all_differ(series, total):
             yield "looks like an identifier: every row has another value"
         return
@@ -133,13 +130,8 @@ def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Featu
     if grid.others is None:
         yield "too many categories to know them all: none is ever unseen"
     elif grid.others:
-        yield f"{len(grid.others):,} rare categories share the bin other"
-
-
-def _single(grid: NumericGrid, position: int) -> bool:
-    """Say whether a bin holds one value only."""
-    low, high = grid.cuts[position - 1 : position + 1]
-    return math.nextafter(low, math.inf) == high
+        bins = "the bin other" if grid.hashed == 1 else f"{grid.hashed:,} bins by their hash"
+        yield f"{len(grid.others):,} rare categories share {bins}"
 
 
 def _all_differ(series: nw.Series[Any], present: int) -> bool:

@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
-from driftmeter.grid import CategoryGrid, is_missing
+from driftmeter.grid import CategoryGrid
 from driftmeter.panes import MAX_AHEAD, Timing, parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader, Rows
 from driftmeter.summary import Summary
 from driftmeter.types import Floats, Milliseconds
+from driftmeter.values import is_missing
 
 COMPILING = threading.Lock()
 """Held where another thread than the first makes profiles and their tables. A fork must wait for it: until

@@ -83,6 +83,7 @@ class DWS:
         self._group_rows: Floats = np.where(tables.degrees > 0, np.maximum(averaged, 1e-12), tables.rows)
         self._score_tests: Floats = np.maximum(2.0 * tables.scored.sum(axis=1), 1.0)
         self._names = (*NAMES, "bins", "stuck", *tables.rare_names)
+        self._named = (*[False] * (len(NAMES) + 2), *tables.rare_named)
 
     # --- the state
 
@@ -169,6 +170,7 @@ class DWS:
                 float(found.evidence[level, feature]),
                 Cause(
                     self._names[found.cause[level, feature]],
+                    self._named[found.cause[level, feature]],
                     float(found.value[level, feature]),
                     float(found.reference[level, feature]),
                     int(found.lengths[level, feature]),
@@ -238,7 +240,7 @@ class DWS:
 
     def _rare_bins(self, best: Best, counts: Floats, rows: int, excess: Excess, alpha: float) -> None:
         tables, owner = self.tables, self.tables.rare_owner
-        seen = counts[tables.rare]
+        seen = tables.rare_counts(counts)
         share = self._rare_share
         effect = 1 + rows * excess.rare
         m = self.variance.rare_rows

@@ -194,7 +194,7 @@ class ESR:
             np.matmul(self._smooth_pays, padded[:, :, None])[:, :, 0]
             / (1 + rows * excess.scores)[:, self._smooth_score]
         )
-        inside = floats[tables.rare[self._rare_bin]]
+        inside = tables.rare_counts(counts)[self._rare_bin]
         gained = inside * self._rare_inside + (rows - inside) * self._rare_outside
         gained = gained / (1 + rows * excess.rare[self._rare_bin])
         stake = np.log(elapsed)
@@ -274,11 +274,11 @@ class ESR:
             score = int(self._smooth_score[smooth.argmax()])
             part = slice(tables.starts[feature], tables.starts[feature + 1])
             mean = float(tables.scores[score, part] @ state.counts[part]) / rows
-            return Cause(NAMES[score], mean, 0.0, window, rows)
+            return Cause(NAMES[score], False, mean, 0.0, window, rows)
         index = int(self._rare_bin[own[rare.argmax()]])
-        now = float(state.counts[tables.rare[index]]) / rows
+        now = float(tables.rare_counts(state.counts)[index]) / rows
         before = float(tables.rare_reference[index] / tables.rows[feature])
-        return Cause(tables.rare_names[index], now, before, window, rows)
+        return Cause(tables.rare_names[index], tables.rare_named[index], now, before, window, rows)
 
     # --- bytes
 

@@ -25,11 +25,12 @@ class Cause:
 
     `what` is "mean", "spread", "skew", "tails" (value: the shift in the reference's own standard deviations),
     "bins" (a Pearson statistic over its degrees of freedom), "stuck" (the most frequent bin's share), or the
-    name of a bin (value and reference: its shares of the rows). `window` is how long the window behind it was,
-    `rows` how many rows it held.
+    name of a bin (value and reference: its shares of the rows); `category` says that it is a category, which may be
+    called like any of those. `window` is how long the window behind it was, `rows` how many rows it held.
     """
 
     what: str
+    category: bool
     value: float
     reference: float
     window: Milliseconds

@@ -15,7 +15,7 @@ from driftmeter.types import Codes, Counts, Floats
 MOST_GROUPS = 16
 LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
-_RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unseen")
+_RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unreadable")
 _OUTSIDE = ("below", "above", "far below", "far above")
 _MOST_KNOWN = 10_000
 
@@ -64,9 +64,11 @@ class Tables:
             self.padded_scores[index, :, : part.stop - part.start] = self.scores[:, part]
 
     def _rare(self) -> None:
-        """List the bins that are judged one by one."""
+        """List the bins that are judged one by one: see `rare_counts` for what is counted there."""
+        self._merged: list[tuple[slice, slice]] = []
         bins: list[int] = []
         names: list[str] = []
+        named: list[bool] = []
         own: list[bool] = []
         expected: list[float] = []
         tests = np.zeros(len(self.features))
@@ -75,11 +77,12 @@ class Tables:
             chosen = [special[name] for name in _RARE if name in special]
             grid = feature.grid
             if isinstance(grid, CategoryGrid):
-                if grid.others is None:
-                    chosen.remove(special["unseen"])  # nothing ever is
-                categories = range(special["other"] + 1 if self.reference[part][special["other"]] else special["other"])
-                chosen = [*categories, *chosen]
+                if grid.others is not None:
+                    chosen.append(grid.unseen.start)
+                held = np.flatnonzero(self.reference[part][grid.rest]) + grid.rest.start
+                chosen = [*range(len(grid.categories)), *held.tolist(), *chosen]
                 known = len(grid.categories) + (_MOST_KNOWN if grid.others is None else len(grid.others))
+                self._merged.append((slice_of(part, grid.rest), slice_of(part, grid.unseen)))
                 # which categories have a bin was chosen by their counts: the budget is for all that might have had one
                 tests[index] = 2 * max(len(chosen), known)
             reference = _expected(feature)
@@ -88,11 +91,15 @@ class Tables:
                 tests[index] = len(chosen) + sum(both)
             for each in chosen:
                 bins.append(part.start + each)
-                names.append(feature.grid.labels[each])
+                unseen = isinstance(grid, CategoryGrid) and each == grid.unseen.start
+                names.append("unseen" if unseen else grid.labels[each])
+                named.append(isinstance(grid, CategoryGrid) and each < len(grid.categories))
                 expected.append(float(reference[each]))
             own += both
         self.rare: Codes = np.array(bins, dtype=np.intp)
         self.rare_names = tuple(names)
+        self.rare_named = tuple(named)
+        """Whether a rare bin is a category, which may be called like any bin."""
         self.rare_owner: Codes = self.owner[self.rare]
         self.rare_starts: Codes = np.flatnonzero(np.diff(self.rare_owner, prepend=-1)).astype(np.intp)
         self.rare_reference: Floats = np.array(expected)
@@ -116,6 +123,16 @@ class Tables:
         self.degrees: Floats = np.bincount(self.group_owner, minlength=len(self.features)).astype(np.float64) - 1
 
     # --- what a window says
+
+    def rare_counts(self, counts: Counts | Floats) -> Floats:
+        """Return the rows in each rare bin, shape (rare,) or (…, rare): an unseen category's are with the rest of its
+        hash, where alone they have an expectation, and all unseen ones together are a bin besides."""
+        merged: Floats = counts.astype(np.float64)
+        for rest, unseen in self._merged:
+            together = merged[..., unseen].sum(axis=-1)
+            merged[..., rest.start : rest.start + unseen.stop - unseen.start] += merged[..., unseen]
+            merged[..., unseen.start] = together
+        return merged[..., self.rare]
 
     def means(self, counts: Counts | Floats, rows: float) -> Floats:
         """Return the mean of each score, shape (features, scores)."""
@@ -153,7 +170,7 @@ def _may_leave(feature: Feature, bin_: int) -> bool:
     """
     grid = feature.grid
     if isinstance(grid, CategoryGrid):
-        return bin_ <= grid.special["other"]
+        return bool(bin_ < grid.rest.stop)
     outside = [grid.special[name] for name in _RARE if name in _OUTSIDE]
     return bin_ in outside and bool(feature.reference[bin_] >= LEAST_SHARE * feature.reference.sum())
 
@@ -163,10 +180,7 @@ def _expected(feature: Feature) -> Floats:
     reference = reference_of(feature)
     grid = feature.grid
     if isinstance(grid, CategoryGrid) and grid.others is not None:
-        other, unseen = grid.special["other"], grid.special["unseen"]
-        once = min(float(grid.once), reference[other])
-        reference[unseen] = grid.once
-        reference[other] -= once
+        reference[grid.unseen.start] = grid.once
     return reference
 
 
@@ -175,7 +189,7 @@ def pooled(feature: Feature) -> Codes:
 
     Categories stand in an order that their counts have no say in: by rank, the most frequent ones would be
     those whose counts chance had raised. What is out of range goes to the outermost group, what is missing
-    to the middle one, where it moves least; of a category it goes to the last, with `other` and `unseen`.
+    to the middle one, where it moves least. An unseen category is with the rest of its hash.
     """
     reference = reference_of(feature)
     grid = feature.grid
@@ -194,7 +208,13 @@ def pooled(feature: Feature) -> Codes:
     special = grid.special
     if isinstance(grid, NumericGrid):
         codes[[special["above"], special["far above"]]] = code
-        codes[[special["missing"], special["not finite"]]] = code // 2
+        codes[[special["missing"], special["not finite"], special["unreadable"]]] = code // 2
     else:
-        codes[[special["unseen"], special["missing"]]] = codes[special["other"]]
+        codes[grid.unseen] = codes[grid.rest][: grid.unseen.stop - grid.unseen.start]
+        codes[[special["missing"], special["unreadable"]]] = codes[grid.rest.stop - 1]
     return codes
+
+
+def slice_of(part: slice, local: slice) -> slice:
+    """Return a feature's slice as one of a vector of all counts."""
+    return slice(part.start + local.start, part.start + local.stop)

@@ -1,7 +1,7 @@
 """Categories without the winner's curse: their order, their groups, and what the reference has in each.
 
 The reference's counts decided which categories have a bin. So by chance these counts are too high, taken
-together, and those of `other` too low; and neighbours by rank are too high together, or too low.
+together, and those of the rest too low; and neighbours by rank are too high together, or too low.
 """
 
 from __future__ import annotations
@@ -9,34 +9,35 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
-from driftmeter.grid import CategoryGrid, near_boundary
+from driftmeter.grid import CategoryGrid, hash64, near_boundary
 from driftmeter.profile import Feature
 from driftmeter.types import Codes, Counts
 
 
 def order_of(feature: Feature) -> Codes:
-    """Return the bins of the values in an order that no count decided: categories by their hash, then `other`.
+    """Return the bins of the values in an order that no count decided: categories by their hash, then the rest.
 
-    `unseen` and `missing` are not among them. Bins that were fixed without a look at the counts, such as
+    What is unseen, missing or unreadable is not among them. Bins that were fixed without a look at the counts, such as
     hours, keep their own order.
 
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
-    >>> order_of(Feature("city", "categorical", "feature", grid, (700, 60, 40, 5, 0, 0), "city")).tolist()
+    >>> order_of(Feature("city", "categorical", "feature", grid, (700, 60, 40, 5, 0, 0, 0), "city")).tolist()
     [2, 0, 1, 3]
     """
     grid = _grid_of(feature)
-    return np.array([*grid.order, grid.special["other"]], dtype=np.intp)
+    return np.array([*grid.order, *range(grid.rest.start, grid.rest.stop)], dtype=np.intp)
 
 
 def leave_one_out(feature: Feature) -> Counts:
     """Return what the reference lets a window expect in each bin, shape (bins,), of as many rows.
 
-    The grid's `boundary` rows are taken off the categories near it, from each the same, and given to `other`:
-    then sums over categories have the mean that new rows have. Source: Good (1953); see grid.py.
+    The grid's `boundary` rows are taken off the categories near it, from each the same, and given to the rest, to each
+    of its bins by what it holds: then sums over categories have the mean that new rows have. Source: Good (1953); see
+    grid.py.
 
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30, boundary=10)
-    >>> leave_one_out(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0), "city")).tolist()
-    [700, 35, 27, 30, 0, 0]
+    >>> leave_one_out(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0, 0), "city")).tolist()
+    [700, 35, 27, 30, 0, 0, 0]
     """
     grid = _grid_of(feature)
     counts = feature.reference.copy()
@@ -45,8 +46,10 @@ def leave_one_out(feature: Feature) -> Counts:
     for place, bin_ in enumerate(near):
         loss = min(left // (len(near) - place), int(counts[bin_]))
         counts[bin_] -= loss
-        counts[grid.special["other"]] += loss
         left -= loss
+    rest = counts[grid.rest]
+    held = np.concatenate([[0], np.cumsum(rest if rest.any() else np.ones_like(rest))])
+    rest += np.diff(held * (grid.boundary - left) // held[-1])
     return counts
 
 
@@ -54,22 +57,36 @@ def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     """Return the group of each bin, shape (bins,): at most `most` of about equal shares, and perhaps one new.
 
     A category with a group's share or more may be alone; the rest are together by their hash, never by their
-    rank. `unseen` is with `other`; `missing` is -1. See `reference_groups`.
+    rank. What is unseen is with the rest of its hash; missing and unreadable are -1. See `reference_groups`.
 
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
-    >>> feature = Feature("city", "categorical", "feature", grid, (550, 150, 100, 200, 0, 0), "city")
+    >>> feature = Feature("city", "categorical", "feature", grid, (550, 150, 100, 200, 0, 0, 0), "city")
     >>> groups_of(feature, most=3).tolist()
-    [0, 1, 1, 2, 2, -1]
+    [0, 1, 1, 2, 2, -1, -1]
     """
     grid = _grid_of(feature)
     order, counts = order_of(feature), leave_one_out(feature)
     if grid.fewest:
-        own = order[:-1]
+        own, rest = order[: len(grid.categories)], order[len(grid.categories) :]
         large = counts[own] * most >= counts[order].sum()
-        order = np.concatenate([own[large], own[~large], order[-1:]])
+        order = np.concatenate([own[large], own[~large], rest])
     groups = np.full(grid.size, -1, dtype=np.intp)
     groups[order] = reference_groups(counts[order], most)
-    groups[grid.special["unseen"]] = groups[grid.special["other"]]
+    groups[grid.unseen] = groups[grid.rest][: grid.unseen.stop - grid.unseen.start]
+    return groups
+
+
+def hashed_groups(feature: Feature, number: int) -> Codes:
+    """Return the group of each bin, shape (bins,), of `number` by the categories' hash; missing and unreadable are -1.
+
+    `number` is a power of two and at most the bins of the rest: no bin is parted.
+    """
+    grid = _grid_of(feature)
+    groups = np.full(grid.size, -1, dtype=np.intp)
+    groups[: grid.rest.start] = [hash64(category) % number for category in grid.categories]
+    rest = np.arange(grid.hashed) % number
+    groups[grid.rest] = rest
+    groups[grid.unseen] = rest[: grid.unseen.stop - grid.unseen.start]
     return groups
 
 

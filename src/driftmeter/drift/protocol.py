@@ -11,7 +11,18 @@ import numpy.typing as npt
 
 from driftmeter.types import Floats, Kind
 
-View = Literal["present", "groups", "missing", "unseen", "out_of_range"]
+View = Literal[
+    "present",
+    "known",
+    "groups",
+    "hashed_64",
+    "hashed_256",
+    "hashed_1024",
+    "missing",
+    "unreadable",
+    "unseen",
+    "out_of_range",
+]
 """Which counts of a feature a test looks at; scorer.py says which bins are in each."""
 
 

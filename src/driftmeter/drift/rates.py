@@ -1,4 +1,4 @@
-"""Rates of what should be rare: missing, unseen categories, values out of range.
+"""Rates of what should be rare: missing, unreadable, unseen categories, values out of range.
 
 Each acts on two bins, those rows and all others, and its statistic is the window's rate less the
 reference's. Tails are exact up to the variance (`tail.py`), however few rows there are.
@@ -35,6 +35,29 @@ class Missing:
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its two-sided p-value."""
         p = two_sided(pair.window[..., 0], pair.reference[..., 0], pair.n, pair.m)
+        return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
+
+
+class Unreadable:
+    """Compare the share of all rows in which something stands that is no value of the feature's kind.
+
+    More are drift, fewer are not. One row is added to the reference's count: one of a million such rows says that they
+    may come. An empty sample gives 0 and p = 1.
+
+    >>> round(float(Unreadable().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
+    0.00274
+    """
+
+    name = "unreadable"
+    kinds: tuple[Kind, ...] = ("numeric", "categorical", "boolean")
+    view: View = "unreadable"
+    unit = "share of rows"
+    bounds = (-1.0, 1.0)
+    source = _SOURCE
+
+    def score(self, pair: Pair) -> Scores:
+        """Return the excess rate and its one-sided p-value."""
+        p = upper_tail(pair.window[..., 0], pair.reference[..., 0] + 1.0, pair.n, pair.m + 1)
         return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from driftmeter.drift.ks import resolves
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores, View, total
-from driftmeter.drift.psi import effect
+from driftmeter.drift.psi import Effect, effect
 from driftmeter.drift.table import DRIFT_TESTS
 from driftmeter.drift.views import Table
 from driftmeter.errors import InputError
@@ -18,9 +18,12 @@ from driftmeter.grid import CategoryGrid
 from driftmeter.profile import Feature
 from driftmeter.types import Counts, Floats
 
-RATES: tuple[View, ...] = ("missing", "unseen", "out_of_range")
+RATES: tuple[View, ...] = ("missing", "unreadable", "unseen", "out_of_range")
 """The tests that are rates; they have the names of their views."""
-_BEHIND_P_VALUE = ("ks", "chi_square", *RATES)
+_BEHIND_P_VALUE = ("ks", "chi_square", "vanished", *RATES)
+_HASHED: tuple[tuple[View, int], ...] = (("hashed_1024", 1024), ("hashed_256", 256), ("hashed_64", 64))
+_ROWS_PER_GROUP = 10
+"""Groups by hash are as many as leave each so many rows of the smaller sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class FeatureScores:
     """All that the tests say of one feature in one window.
 
     `tests` are those that are shown; `p_value`, whatever is shown, is Bonferroni over the test of the present
-    values and the rates that apply, at most 1; `effect` and `effect_low` are those of psi.py; `rates` maps a
-    rate's name to the reference's and the window's; `present` counts the window's rows with a finite number or a
-    category.
+    values and the rates that apply, at most 1; `effect` and `effect_low` are those of psi.py, of many categories
+    the larger one of few groups and of many; `rates` maps a rate's name to the reference's and the window's;
+    `present` counts the window's rows with a finite number or a category.
     """
 
     tests: dict[str, Score]
@@ -39,6 +42,14 @@ class FeatureScores:
     effect_low: float
     rates: dict[str, tuple[float, float]]
     present: int
+    vanished: float = 0.0
+
+    @property
+    def excess(self) -> float:
+        """By how much the share of rows that are missing, unreadable, new or out of range has grown, at most; or the
+        share of the reference whose categories have vanished beyond chance."""
+        grown = max((now - reference for reference, now in self.rates.values()), default=0.0)
+        return max(grown, self.vanished)
 
 
 class Scorer:
@@ -47,8 +58,8 @@ class Scorer:
     A feature's scores depend on its own counts alone, bit for bit, whatever features are beside it.
 
     >>> grid = CategoryGrid(("a", "b"), (), 0)
-    >>> feature = Feature("plan", "categorical", "feature", grid, (700, 300, 0, 0, 0), "plan")
-    >>> (score,) = Scorer([feature]).scores(np.array([60, 30, 0, 0, 10]))
+    >>> feature = Feature("plan", "categorical", "feature", grid, (700, 300, 0, 0, 0, 0), "plan")
+    >>> (score,) = Scorer([feature]).scores(np.array([60, 30, 0, 0, 10, 0]))
     >>> score.present, round(score.tests["total_variation"].statistic, 3), score.rates["missing"]
     (90, 0.033, (0.0, 0.1))
     """
@@ -60,13 +71,16 @@ class Scorer:
         """
         starts = [0, *accumulate(feature.size for feature in features)]
         self._bins = starts[-1]
-        members: dict[tuple[tuple[DriftTest, ...], tuple[str, ...]], list[int]] = {}
+        members: dict[tuple[tuple[DriftTest, ...], tuple[str, ...], int], list[int]] = {}
         named = [None] * len(features) if shown is None else shown
         for index, (feature, names) in enumerate(zip(features, named, strict=True)):
-            members.setdefault(_chosen(feature, names), []).append(index)
+            # those of many categories by themselves: they would widen the arrays of all
+            members.setdefault((*_chosen(feature, names), _most_groups(feature)), []).append(index)
         self._blocks = [
-            _Block(tests, names, indices, [features[i] for i in indices], [starts[i] for i in indices], self._bins)
-            for (tests, names), indices in members.items()
+            _Block(
+                tests, names, most, indices, [features[i] for i in indices], [starts[i] for i in indices], self._bins
+            )
+            for (tests, names, most), indices in members.items()
         ]
 
     def scores(self, counts: Counts) -> list[FeatureScores]:
@@ -85,10 +99,21 @@ def score_feature(feature: Feature, counts: Counts) -> FeatureScores:
 
 
 def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
-    """Return the tests that apply: those of its kind, without `unseen` where its categories were too many to know."""
+    """Return the tests that apply: those of its kind; `unseen` not where its categories were too many to know, and
+    `vanished` only where they are many."""
     grid = feature.grid
-    unknown = isinstance(grid, CategoryGrid) and grid.others is None
-    return tuple(test for test in DRIFT_TESTS if feature.kind in test.kinds and not (unknown and test.view == "unseen"))
+    left_out = set()
+    if isinstance(grid, CategoryGrid) and grid.others is None:
+        left_out.add("unseen")
+    if isinstance(grid, CategoryGrid) and grid.hashed == 1:
+        left_out.add("vanished")
+    return tuple(test for test in DRIFT_TESTS if feature.kind in test.kinds and test.name not in left_out)
+
+
+def _most_groups(feature: Feature) -> int:
+    """Return by how many groups of its hash a category may be compared, 0 for few categories and for numbers."""
+    hashed = feature.grid.hashed if isinstance(feature.grid, CategoryGrid) else 0
+    return next((number for _, number in _HASHED if number <= hashed), 0)
 
 
 def _chosen(feature: Feature, names: Collection[str] | None) -> tuple[tuple[DriftTest, ...], tuple[str, ...]]:
@@ -105,6 +130,7 @@ class _Block:
         self,
         tests: tuple[DriftTest, ...],
         shown: tuple[str, ...],
+        most_groups: int,
         indices: Sequence[int],
         features: Sequence[Feature],
         starts: Sequence[int],
@@ -113,7 +139,10 @@ class _Block:
         self.indices = indices
         self._tests = tests
         self._shown = shown
-        views: dict[View, None] = dict.fromkeys(["present", "groups", *(test.view for test in tests)])
+        self._hashed = [(view, number) for view, number in _HASHED if number <= most_groups]
+        views: dict[View, None] = dict.fromkeys(
+            ["present", "groups", *(view for view, _ in self._hashed), *(test.view for test in tests)]
+        )
         self._tables = {view: Table(view, features, starts, bins) for view in views}
         self._resolves = resolves(self._tables["present"].reference)
 
@@ -121,7 +150,8 @@ class _Block:
         pairs = {view: table.pair(counts) for view, table in self._tables.items()}
         scores = {test.name: test.score(pairs[test.view]) for test in self._tests}
         rates = {name: _rates(pairs[name]) for name in RATES if name in pairs}
-        size = effect(pairs["groups"])
+        size = self._effect(pairs)
+        vanished = np.zeros(len(self.indices)) if "vanished" not in scores else scores["vanished"].statistic
         shown = {name: _each(scores[name]) for name in self._shown}
         rows = zip(
             self._p_values(scores).tolist(),
@@ -129,6 +159,7 @@ class _Block:
             size.low.tolist(),
             zip(*rates.values(), strict=True),
             pairs["present"].n.tolist(),
+            vanished.tolist(),
             strict=True,
         )
         return [
@@ -139,15 +170,33 @@ class _Block:
                 low,
                 dict(zip(rates, rate, strict=True)),
                 int(n),
+                gone,
             )
-            for place, (p, estimate, low, rate, n) in enumerate(rows)
+            for place, (p, estimate, low, rate, n, gone) in enumerate(rows)
         ]
+
+    def _effect(self, pairs: dict[View, Pair]) -> Effect:
+        """Return the effect; of many categories over as many groups as rows allow, if it is larger there."""
+        found = effect(pairs["groups"])
+        if not self._hashed:
+            return found
+        smaller = np.minimum(pairs["present"].n, pairs["present"].m)
+        estimate, low = found.estimate, found.low
+        larger = np.zeros(len(smaller), dtype=bool)
+        for view, number in self._hashed:
+            enough = (smaller >= _ROWS_PER_GROUP * number) & ~larger
+            larger |= enough
+            if enough.any():
+                fine = effect(pairs[view])
+                estimate = np.where(enough, np.maximum(estimate, fine.estimate), estimate)
+                low = np.where(enough, np.maximum(low, fine.low), low)
+        return Effect(estimate, low)
 
     def _p_values(self, scores: dict[str, Scores]) -> Floats:
         of_values = _p_value(scores["chi_square"])
         if "ks" in scores:
             of_values = np.where(self._resolves, _p_value(scores["ks"]), of_values)
-        judged = [of_values, *(_p_value(scores[name]) for name in RATES if name in scores)]
+        judged = [of_values, *(_p_value(scores[name]) for name in ("vanished", *RATES) if name in scores)]
         least: Floats = np.minimum.reduce(judged)
         return np.minimum(len(judged) * least, 1.0)
 

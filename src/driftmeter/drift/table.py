@@ -8,8 +8,9 @@ from driftmeter.drift.jensen_shannon import JensenShannon
 from driftmeter.drift.ks import KolmogorovSmirnov
 from driftmeter.drift.protocol import DriftTest
 from driftmeter.drift.psi import PopulationStability
-from driftmeter.drift.rates import Missing, OutOfRange, Unseen
+from driftmeter.drift.rates import Missing, OutOfRange, Unreadable, Unseen
 from driftmeter.drift.total_variation import TotalVariation
+from driftmeter.drift.vanished import Vanished
 from driftmeter.drift.wasserstein import Wasserstein
 
 DRIFT_TESTS: tuple[DriftTest, ...] = (
@@ -20,7 +21,9 @@ DRIFT_TESTS: tuple[DriftTest, ...] = (
     Hellinger(),
     TotalVariation(),
     Wasserstein(),
+    Vanished(),
     Missing(),
+    Unreadable(),
     Unseen(),
     OutOfRange(),
 )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftmeter.drift.categories import groups_of, leave_one_out, order_of
+from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import reference_groups
 from driftmeter.drift.wasserstein import positions
-from driftmeter.grid import NumericGrid
+from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
@@ -50,21 +50,32 @@ class Table:
 def cells_of(view: View, feature: Feature) -> Codes:
     """Return the cell that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
 
-    An unseen category is counted with `other` here: only together do they have one expectation, since the
-    reference's own rare categories are `other` for it and unseen before it. How many are new is the view
-    `unseen`, of two cells: those rows, all other rows with a value. So are `missing` (among all rows) and
-    `out_of_range`. The `groups` hold every row: what is missing, not finite or unseen is a group of its own.
+    An unseen category is `present` with the rest of its hash: only together do they have one expectation, since
+    the reference's own rare categories are the rest for it and unseen before it; `known` leaves it out. How many are
+    new is the view `unseen`, of two cells: those rows, all other rows with a value. So are `missing` and `unreadable`
+    (among all rows) and `out_of_range`. The `groups` hold every row: what is missing, unreadable, not finite or unseen
+    is a group of its own. `hashed_64` and the like are of that many groups by hash.
     """
     grid = feature.grid
     special = grid.special
-    if view in ("present", "groups"):
-        return _present(feature) if view == "present" else _groups(feature)
+    if view.startswith("hashed_"):
+        return _with_groups_of_their_own(feature, hashed_groups(feature, int(view.removeprefix("hashed_"))))
+    if view in ("present", "known"):
+        present = _present(feature)
+        if view == "known" and isinstance(grid, CategoryGrid):
+            present[grid.unseen] = -1
+        return present
+    if view == "groups":
+        return _groups(feature)
     cells = np.ones(grid.size, dtype=np.intp)
-    if view == "missing":
-        cells[special["missing"]] = 0
+    if view in ("missing", "unreadable"):
+        cells[special[view]] = 0
         return cells
-    cells[[special[name] for name in (OUTSIDE if view == "out_of_range" else ("unseen",))]] = 0
-    cells[special["missing"]] = -1
+    cells[[special["missing"], special["unreadable"]]] = -1
+    if isinstance(grid, CategoryGrid):
+        cells[grid.unseen] = 0
+    else:
+        cells[[special[name] for name in OUTSIDE]] = 0
     return cells
 
 
@@ -77,18 +88,23 @@ def _present(feature: Feature) -> Codes:
     # not by rank: tests add up neighbours
     order = order_of(feature)
     cells[order] = np.arange(len(order))
-    cells[grid.special["unseen"]] = cells[grid.special["other"]]
+    cells[grid.unseen] = cells[grid.rest][: grid.unseen.stop - grid.unseen.start]
     return cells
 
 
 def _groups(feature: Feature) -> Codes:
-    special = feature.grid.special
-    if isinstance(feature.grid, NumericGrid):
+    if isinstance(feature.grid, CategoryGrid):
+        groups = groups_of(feature)
+        groups[feature.grid.unseen] = groups.max() + 1
+    else:
         present = _present(feature)
         groups = np.where(present < 0, -1, reference_groups(_added(present, feature.reference))[present])
-    else:
-        groups = groups_of(feature)
-    for name in ("unseen", "not finite", "missing"):
+    return _with_groups_of_their_own(feature, groups)
+
+
+def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
+    special = feature.grid.special
+    for name in ("not finite", "missing", "unreadable"):
         if name in special:
             groups[special[name]] = groups.max() + 1
     return groups
@@ -96,22 +112,24 @@ def _groups(feature: Feature) -> Codes:
 
 def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
     """Return what the reference has in each cell. What is unseen it has by Good–Turing: as many rows as it held
-    categories once, which in the reference itself are counted with `other`, or have a bin of their own. In
-    `other` it has besides the rows by which chance gave categories their bins: see `leave_one_out`."""
+    categories once, which in the reference itself are counted with the rest, or have a bin of their own. In the
+    rest it has besides the rows by which chance gave categories their bins: see `leave_one_out`."""
     grid = feature.grid
-    if isinstance(grid, NumericGrid) or view in ("missing", "out_of_range"):
+    if isinstance(grid, NumericGrid) or view in ("missing", "unreadable"):
         return _added(cells, feature.reference)
-    counts = _added(cells, leave_one_out(feature))
-    if grid.others is None or view == "present":
-        return counts
+    expected = leave_one_out(feature)
+    if grid.others is None or view not in ("unseen", "groups"):
+        return _added(cells, expected)
     if view == "unseen":
+        counts = _added(cells, expected)
         once = min(grid.once, int(counts.sum()))
         return np.array([once, counts.sum() - once], dtype=np.int64)
-    other, unseen = cells[grid.special["other"]], cells[grid.special["unseen"]]
-    once = min(grid.once, int(counts[other]))
-    counts[other] -= once
-    counts[unseen] += once
-    return counts
+    rest = expected[grid.rest]
+    once = min(grid.once, int(rest.sum()))
+    held = np.concatenate([[0], np.cumsum(rest)])
+    rest -= np.diff(held * once // max(int(held[-1]), 1))
+    expected[grid.unseen.start] += once
+    return _added(cells, expected)
 
 
 def _added(cells: Codes, counts: Counts) -> Counts:

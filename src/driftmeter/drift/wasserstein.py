@@ -42,10 +42,12 @@ class Wasserstein:
 
 
 def positions(grid: NumericGrid) -> Floats:
-    """Return where each present bin of a grid sits: a core bin at its lower cut, an outer one at its near bound.
+    """Return where each present bin of a grid sits: a core bin at its one value, or else at its lower cut, an outer one
+    at its near bound.
 
-    >>> positions(NumericGrid((0.0, 1.0, 2.0, 4.0, 5.0, 9.0))).tolist()
-    [0.0, 1.0, 1.0, 2.0, 4.0, 5.0, 9.0]
+    >>> positions(NumericGrid((0.0, 0.9, 1.5, 4.0, 5.0, 9.0), (1.0, 2.0, None))).tolist()
+    [0.0, 0.9, 1.0, 2.0, 4.0, 5.0, 9.0]
     """
     cuts = grid.edges
-    return np.concatenate([cuts[:2], cuts[1:]])
+    core = [cut if atom is None else atom for cut, atom in zip(cuts[1:-2].tolist(), grid.atoms, strict=True)]
+    return np.concatenate([cuts[:2], core, cuts[-2:]])

@@ -11,8 +11,8 @@ import numpy as np
 
 from driftmeter.errors import InputError
 from driftmeter.profile import Profile
-from driftmeter.reading import number_of, read_data
-from driftmeter.rows import Rejected, describe
+from driftmeter.reading import read_data
+from driftmeter.rows import Rejected
 from driftmeter.times import Times, read_times
 from driftmeter.types import Codes
 
@@ -26,7 +26,7 @@ TIMESTAMP = "timestamp"
 class Trace:
     """Rows to send, in order of time; `times` is None where the file has none.
 
-    `places` (rows,) is where each row stood in the file, from 0. Rows with a value in `rejected` are left out.
+    `places` (rows,) is where each row stood in the file, from 0. Rows whose time is in `rejected` are left out.
     """
 
     rows: pa.Table
@@ -43,9 +43,9 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     """Read a file, or its first `limit` rows, in the order of its column `time`.
 
     By default `time` is the first of these that the file has: the column that the profile was told holds the
-    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time or numbers cannot be read are left
-    out. Raises InputError where the file cannot be read at all, has none of the columns, or where the numbers in
-    `time` are no seconds since the epoch.
+    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Raises
+    InputError where the file cannot be read at all, has none of the columns, or where the numbers in `time` are no
+    seconds since the epoch.
     """
     table = read_data(path, profile)
     table = table if limit is None else table.slice(0, limit)
@@ -63,9 +63,6 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     if time is not None:
         times, bad = read_times(nw.from_native(table[time], series_only=True), time)
     table = table.select([name for name in names if name in table.column_names])
-    for feature in profile.features:
-        if feature.kind == "numeric" and feature.column in table.column_names:
-            table = _with_numbers(table, feature.column, bad)
     bad.sort(key=lambda each: each.row)
     keep = np.ones(len(table), dtype=bool)
     keep[[each.row for each in bad]] = False
@@ -73,20 +70,3 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     if times is not None:
         places = places[np.argsort(times[places], kind="stable")]
     return Trace(table.take(places), None if times is None else times[places], places, tuple(bad))
-
-
-def _with_numbers(table: pa.Table, name: str, bad: list[Rejected]) -> pa.Table:
-    """Read a column of text as numbers, cell by cell."""
-    import pyarrow as pa
-
-    column = table[name]
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return table
-    numbers: list[float | None] = []
-    for row, cell in enumerate(column.to_pylist()):
-        number = None if cell is None else number_of(cell)
-        if isinstance(number, str):
-            bad.append(Rejected(row, name, "a number", describe(cell)))
-            number = None
-        numbers.append(number)
-    return table.set_column(table.schema.get_field_index(name), name, pa.array(numbers, pa.float64()))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from driftmeter.binning import Binner
@@ -11,7 +11,7 @@ from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Window
 from driftmeter.profile import Profile
-from driftmeter.reading import with_numbers
+from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
 from driftmeter.rows import Reader, Rejected
 from driftmeter.settings import ModelSettings
@@ -24,19 +24,29 @@ if TYPE_CHECKING:
 
 _BLOCK = 100_000
 """Rows typed at once, so that a frame of any length needs little memory besides its own."""
-MOST_NAMED = 20
+MOST_NAMED = 3
+"""Unreadable values that are named, of each column."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What could not be read: the number of rows, which count nowhere, and the first values."""
+    """What could not be read: the number of values by column, and the first of them."""
 
-    rows: int = 0
+    columns: Mapping[str, int] = field(default_factory=dict)
     first: tuple[Rejected, ...] = ()
+
+    @property
+    def values(self) -> int:
+        """How many values could not be read."""
+        return sum(self.columns.values())
 
     def to_json(self) -> JSON:
         """Plain JSON."""
-        return {"rows": self.rows, "first": [each.to_json() for each in self.first]}
+        return {
+            "values": self.values,
+            "columns": dict(self.columns),
+            "first": [each.to_json() for each in self.first],
+        }
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Report:
 
     profile: Profile
     verdict: Verdict
-    rejected: Unreadable
+    unreadable: Unreadable
     absent: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -67,12 +77,11 @@ class Report:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was not as the profile expects."""
         notes = [f"Column {name!r} is not in the data: all its values count as missing." for name in self.absent]
-        if self.rejected.rows:
-            notes.append(f"{self.rejected.rows:,} rows could not be read and are not counted.")
-            notes += [
-                f"Row {each.row}, {each.field}: expected {each.expected}, got {each.got}."
-                for each in self.rejected.first[:3]
-            ]
+        for name, values in self.unreadable.columns.items():
+            examples = [f"{each.got} in row {each.row}" for each in self.unreadable.first if each.field == name][:3]
+            told = f", such as {', '.join(examples)}" if examples else ""
+            share = percent(values / self.rows)
+            notes.append(f"Column {name!r}: {values:,} of {self.rows:,} values ({share}) cannot be read{told}.")
         if self.ignored:
             notes.append(f"The profile does not know these columns: {_some(self.ignored)}.")
         if self.verdict.state == "insufficient":
@@ -88,7 +97,7 @@ class Report:
         """The public words of a verdict, and `rejected`, `absent` and `ignored` besides."""
         return {
             **self.verdict.to_json(),
-            "rejected": self.rejected.to_json(),
+            "unreadable": self.unreadable.to_json(),
             "absent": list(self.absent),
             "ignored": list(self.ignored),
         }
@@ -101,7 +110,7 @@ class Report:
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
 
-    Text in a numeric feature's column is read cell by cell; what holds no number is rejected with its row.
+    Text in a numeric feature's column is read cell by cell; what holds no number counts as unreadable.
     Of `settings` only tolerances, `tests`, `false_discovery_rate` and `min_rows` mean anything here: there is one
     window.
     Raises InputError where the frame has no rows or none of the profile's columns, TypeError where it is no frame.
@@ -119,14 +128,14 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
         raise InputError("data", f"columns of the profile ({_some(reader.names)})", _some(data.columns) or "no columns")
     if len(data) == 0:
         raise InputError("data", "rows", "none")
-    summary, rejected = Summary.zero(profile.bins), Unreadable()
+    summary, unreadable = Summary.zero(profile.bins), Unreadable()
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
-        rows, bad, _ = reader.read_columns(with_numbers(columns_of(block, reader.names), profile))
+        rows, bad, _ = reader.read_columns(columns_of(block, reader.names))
         summary += binner.observe(rows)
-        rejected = _and(rejected, len(block) - len(rows), bad, start)
+        unreadable = _and(unreadable, reader.unreadable(rows), bad, start)
     ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
-    return Report(profile, _verdict(profile, summary, settings or ModelSettings()), rejected, absent, ignored)
+    return Report(profile, _verdict(profile, summary, settings or ModelSettings()), unreadable, absent, ignored)
 
 
 def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Verdict:
@@ -135,11 +144,13 @@ def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Ver
     return judge_window(profile, scorer_of(profile, settings).scores(summary.counts), window, settings)
 
 
-def _and(before: Unreadable, rows: int, bad: Sequence[Rejected], start: int) -> Unreadable:
-    room = MOST_NAMED - len(before.first)
-    ordered = sorted(bad, key=lambda each: each.row)[: max(room, 0)]
-    moved = tuple(replace(each, row=each.row + start) for each in ordered)
-    return Unreadable(before.rows + rows, before.first + moved)
+def _and(before: Unreadable, columns: Mapping[str, int], bad: Sequence[Rejected], start: int) -> Unreadable:
+    total = {name: before.columns.get(name, 0) + columns.get(name, 0) for name in {**before.columns, **columns}}
+    first = list(before.first)
+    for each in bad:
+        if sum(known.field == each.field for known in first) < MOST_NAMED:
+            first.append(replace(each, row=each.row + start))
+    return Unreadable(total, tuple(first))
 
 
 def _some(names: Sequence[Any]) -> str:

@@ -45,12 +45,17 @@ def chart(feature: Feature, counts: Sequence[int]) -> str:
 
 
 def bars_of(feature: Feature, counts: Sequence[int]) -> list[Bar]:
-    """Return all bins of a feature; an empty sample has no shares."""
+    """Return all bins of a feature, those that are hashed as one; an empty sample has no shares."""
     reference, window = max(sum(feature.counts), 1), max(sum(counts), 1)
-    return [
+    bars = [
         Bar(label, int(was) / reference, int(now) / window)
         for label, was, now in zip(feature.grid.labels, feature.counts, counts, strict=True)
     ]
+    if isinstance(feature.grid, CategoryGrid):
+        for name, part in (("unseen", feature.grid.unseen), ("other", feature.grid.rest)):  # the later ones first
+            whole = [sum(feature.counts[part]) / reference, sum(map(int, counts[part])) / window]
+            bars[part] = [Bar(name, *whole)]
+    return bars
 
 
 def _numbers(grid: NumericGrid, bars: list[Bar]) -> tuple[int, str]:
@@ -58,7 +63,7 @@ def _numbers(grid: NumericGrid, bars: list[Bar]) -> tuple[int, str]:
     names = grid.special
     low = [bars[names[name]] for name in ("far below", "below") if _filled(bars[names[name]])]
     high = [bars[names[name]] for name in ("above", "far above") if _filled(bars[names[name]])]
-    apart = [bars[names[name]] for name in ("missing", "not finite") if _filled(bars[names[name]])]
+    apart = [bars[names[name]] for name in ("missing", "not finite", "unreadable") if _filled(bars[names[name]])]
     top = _round_up(max(max(bar.reference, bar.window) for bar in bars))
     parts = [_scale(top)]
     groups = [low, core, high, apart]
@@ -111,7 +116,8 @@ def _edges(grid: NumericGrid, start: float, width: float, bins: int) -> str:
     edges = grid.cuts[1:-1]
     y = _TOP + _HEIGHT + 15
     if bins <= _MOST_NAMED_BINS:
-        return "".join(_text(start + (i + 0.5) * width, y, f"{edges[i]:.4g}", "middle") for i in range(bins))
+        names = [edges[i] if atom is None else atom for i, atom in enumerate(grid.atoms)]
+        return "".join(_text(start + (i + 0.5) * width, y, f"{name:.4g}", "middle") for i, name in enumerate(names))
     places = sorted({round(bins * part / 4) for part in range(5)})
     anchors = {places[0]: "start", places[-1]: "end"}
     return "".join(_text(start + i * width, y, f"{edges[i]:.4g}", anchors.get(i, "middle")) for i in places)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -49,7 +49,8 @@ class Batch:
     """What one request held: rows that count, when they were, and what was wrong with the rest.
 
     `times` is one for all `rows`, or one each; `dropped` counts rows by reason; `rejected` names the first
-    `MOST_NAMED` of the values at fault, by row; `ignored` counts values under unknown columns.
+    `MOST_NAMED` of the values at fault, by row, whether that row counts or not; `unreadable` counts such values of
+    `rows` by column; `ignored` counts values under unknown columns.
     """
 
     rows: Rows
@@ -59,11 +60,12 @@ class Batch:
     rejected: tuple[Rejected, ...] = ()
     ignored: int = 0
     watermark: Milliseconds | None = None
+    unreadable: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def totals(self) -> Totals:
         """The batch as its source reports it."""
-        return Totals(self.sent, len(self.rows), self.dropped)
+        return Totals(self.sent, len(self.rows), self.dropped, self.unreadable)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def read_batch(
         rows, bad, ignored = reader.read_columns(content.columns)
         ignored += content.ignored
     default = now if content.time is None else content.time
-    return _timed(rows, bad, content, default, now, ignored)
+    batch = _timed(rows, bad, content, default, now, ignored)
+    return replace(batch, unreadable=reader.unreadable(batch.rows)) if bad else batch
 
 
 def _timed(

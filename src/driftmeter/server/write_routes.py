@@ -163,6 +163,7 @@ def _rows_answer(batch: Batch, receipt: Receipt) -> JSON:
         "accepted": len(batch.rows),
         "rejected_rows": batch.sent - len(batch.rows),
         "rejected": [each.to_json() for each in batch.rejected],
+        "unreadable": batch.unreadable,
         "late": receipt.late,
         "ignored": batch.ignored,
         "duplicate": receipt.duplicate,

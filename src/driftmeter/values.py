@@ -1,0 +1,235 @@
+"""Values: what one cell means to each kind of feature. The one table of it, for every door.
+
+| cell | a number | true or false | a category of numbers | a category of texts |
+|---|---|---|---|---|
+| None, NaN, NaT, NA | missing | missing | missing | missing |
+| "" and blanks | missing | missing | missing | the text |
+| "NaN", "NA", "N/A", "null" … | missing | missing | missing | the text |
+| True | 1 | true | 1 | true |
+| 1, 1.0, Decimal("1.0") | 1 | true | 1 | 1 |
+| "1", " 1.0 " | 1 | true | 1 | the text |
+| "true", "TRUE" | unreadable | true | the text | the text |
+| 0.1 + 0.2, float32 0.3 | 0.3 to 6 digits | unreadable | 0.3 | 0.3 |
+| dates, times, UUIDs, intervals | unreadable | unreadable | their text | their text |
+| "unknown" | unreadable | unreadable | the text | the text |
+| lists, objects, arrays of several | unreadable | unreadable | unreadable | unreadable |
+
+Wrappings do not count: an array or series of one, a 0-d array, an Enum, UTF-8 bytes are what they hold.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import struct
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from driftmeter.types import Floats
+
+CategoryType = Literal["string", "integer", "float", "boolean"]
+
+_UNREADABLE_BITS = 0x7FF8_0000_0000_D81F
+UNREADABLE: float = struct.unpack("<d", struct.pack("<Q", _UNREADABLE_BITS))[0]
+"""Stands in an array of numbers where there was something that is none: a NaN told from others by its payload, as R
+tells NA. Its low bits are set, which no float32 can bring along."""
+
+MISSING_WORDS = frozenset(["", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"])
+"""What texts say, in any case and between blanks, where a number, or true or false, is missing."""
+
+_TRUE, _FALSE = frozenset(["true", "1", "1.0"]), frozenset(["false", "0", "0.0"])
+_DIGITS = 6
+"""Significant digits that a number survives float32 and a sum in another order with."""
+_EXACT = 2**53
+_WRAPPED = 8
+
+
+def is_unreadable(numbers: Floats) -> npt.NDArray[np.bool_]:
+    """Say which of some numbers stand for cells that hold none; the shape stays."""
+    return np.asarray(np.asarray(numbers).view(np.uint64) == _UNREADABLE_BITS)
+
+
+def is_missing(value: object) -> bool:
+    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA."""
+    if value is None:
+        return True
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    # told by name: pandas need not be there, and its NA is not even unequal to itself
+    return type(value).__name__ in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
+
+
+def plain(value: Any) -> object:
+    """Take a value out of its wrapping: arrays and series of one, numpy's scalars, enums, UTF-8 bytes.
+
+    None where it is missing; a value that is of no use stays as it is.
+
+    >>> plain(np.array([0.3])), plain(b"Ulm"), plain(np.float32(0.5)), plain(np.datetime64("2024-01-05"))
+    (0.3, 'Ulm', 0.5, datetime.date(2024, 1, 5))
+    """
+    for _ in range(_WRAPPED):
+        if is_missing(value):
+            return None
+        if isinstance(value, Enum):
+            value = value.value
+        elif isinstance(value, bytes | bytearray | memoryview):
+            try:
+                return bytes(value).decode()
+            except UnicodeDecodeError:
+                return value
+        elif isinstance(value, np.datetime64 | np.timedelta64):
+            unit = "us" if np.datetime_data(value.dtype)[0] in ("ns", "ps", "fs", "as") else None
+            value = (value if unit is None else value.astype(f"{value.dtype.kind}8[us]")).item()
+        elif hasattr(value, "item") and not isinstance(value, type):
+            # numpy, pandas, polars, torch and others agree on this name, and that it fails where there are several
+            try:
+                value = value.item()
+            except Exception:
+                return value
+        else:
+            return value
+    return value
+
+
+def number_of(value: object) -> float:
+    """Return the number that a value is, NaN where it is missing.
+
+    Raises TypeError or ValueError where it is none, OverflowError where it is beyond float64.
+
+    >>> number_of(" 1.5e3 "), number_of(True), number_of("n/a")
+    (1500.0, 1.0, nan)
+    """
+    value = plain(value)
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() in MISSING_WORDS:
+            return math.nan
+        if "_" in text:  # Python's own way to write numbers, not that of data
+            raise ValueError(value)
+        return float(text)
+    if isinstance(value, int | float | Decimal | Fraction):
+        return float(value)
+    raise TypeError(type(value).__name__)
+
+
+def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
+    """Return the texts that a category may go by, the canonical one first; none where it is missing.
+
+    Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and Arrow
+    alike; the text "1" is the number 1 exactly where the reference's categories were numbers. Others than the first
+    are for a reference that wrote the same value in another way: as "1.0", "True", or a time without seconds.
+    Raises TypeError on lists, objects and other values that are no category.
+
+    >>> texts_of(1.0, "integer"), texts_of(" 1", "integer"), texts_of(True, "boolean"), texts_of(0.1 + 0.2, "float")
+    (('1',), ('1',), ('true',), ('0.3',))
+    >>> texts_of(1.0, "string")
+    ('1', '1.0')
+    """
+    if type(value) is not str:
+        value = plain(value)
+    if value is None:
+        return ()
+    if dtype == "boolean":
+        return _boolean(value)
+    if isinstance(value, str):
+        return (value,) if dtype == "string" else _text_of_number(value)
+    if isinstance(value, bool):
+        if dtype != "string":
+            return ("1" if value else "0",)
+        return ("true", "True", "TRUE", "1") if value else ("false", "False", "FALSE", "0")
+    if isinstance(value, int | float | Decimal | Fraction):
+        return _number(value, several=dtype == "string")
+    if isinstance(value, dt.date | dt.time | dt.timedelta):
+        return _moment(value)
+    # told by name: pandas need not be there. The bands of pandas.cut are written like this in every file, too
+    if isinstance(value, UUID) or (type(value).__name__, type(value).__module__.partition(".")[0]) in (
+        ("Interval", "pandas"),
+        ("Period", "pandas"),
+    ):
+        return (str(value),)
+    raise TypeError(f"a {type(value).__name__}")
+
+
+def canonical(value: object, dtype: CategoryType) -> str | None:
+    """Return the one text form of a category, None where it is missing; see `texts_of`."""
+    texts = texts_of(value, dtype)
+    return texts[0] if texts else None
+
+
+def _boolean(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in MISSING_WORDS:
+            return ()
+    elif isinstance(value, int | float | Decimal):
+        text = str(float(value))
+    else:
+        raise TypeError(f"a {type(value).__name__}")
+    if text in _TRUE:
+        return ("true",)
+    if text in _FALSE:
+        return ("false",)
+    raise TypeError(f"the {'text' if isinstance(value, str) else 'number'} {str(value)[:40]!r}")
+
+
+def _text_of_number(text: str) -> tuple[str, ...]:
+    """Read a text among categories that are numbers."""
+    stripped = text.strip()
+    if stripped.lower() in MISSING_WORDS:
+        return ()
+    if stripped.lstrip("+-").isdecimal() and stripped.isascii():
+        return (str(int(stripped)),)  # beyond 2**53 a float would merge neighbours
+    try:
+        return _number(math.nan if "_" in stripped else float(stripped), several=False)
+    except ValueError:
+        return (text,)
+
+
+def _number(number: int | float | Decimal | Fraction, *, several: bool) -> tuple[str, ...]:
+    """Write a number: whole ones without a point, others to as many digits as survive a float32."""
+    if isinstance(number, float) and not math.isfinite(number):
+        if number != number:
+            raise ValueError(str(number))
+        return (str(number),)
+    if isinstance(number, Decimal) and not number.is_finite():
+        return (str(float(number)),)
+    if number == int(number):
+        whole = str(int(number))
+        return (whole, f"{whole}.0") if several else (whole,)
+    exact = repr(float(number))
+    short = float(f"{float(number):.{_DIGITS}g}")
+    text = str(int(short)) if short.is_integer() and abs(short) < _EXACT else repr(short)
+    return tuple(dict.fromkeys((text, exact))) if several else (text,)
+
+
+def _moment(value: dt.date | dt.time | dt.timedelta) -> tuple[str, ...]:
+    """Write a date or a time as ISO 8601, and in the other ways in which files have it."""
+    if isinstance(value, dt.timedelta):
+        return (str(value),)
+    if isinstance(value, dt.datetime):
+        texts = [
+            value.isoformat(" "),
+            value.isoformat(),
+            value.isoformat(" ", "seconds"),
+            value.isoformat("T", "seconds"),
+        ]
+        texts += [value.isoformat(mark, unit) for unit in ("milliseconds", "microseconds") for mark in (" ", "T")]
+        if value.tzinfo is None and value.time() == dt.time(0):
+            texts.insert(0, value.date().isoformat())
+        return tuple(dict.fromkeys(texts))
+    if isinstance(value, dt.time):
+        units = ("auto", "minutes", "milliseconds", "microseconds")
+        return tuple(dict.fromkeys(value.isoformat(unit) for unit in units if unit != "minutes" or not value.second))
+    return (value.isoformat(), f"{value.isoformat()} 00:00:00")
