@@ -18,7 +18,7 @@ SOURCE = Path(driftmeter.__file__).parent
 MAP = (
     "errors version",
     "types",
-    "durations",
+    "durations moments",
     "values",
     "grid",
     "residuals calibration",

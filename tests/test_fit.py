@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from driftmeter.errors import ProfileError
+from driftmeter.errors import InputError, ProfileError
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature, Profile
 
@@ -119,7 +119,8 @@ def test_an_hour_is_a_feature_of_its_own_name_that_reads_the_column() -> None:
     ("values", "kind", "message"),
     [
         (["a"], "numeric", "'x': expected numbers"),
-        (["a"], "hour", "'x': its hour needs a date-time column"),
+        (["a"], "hour", "'x', row 0: expected a date-time, for its hour, got text"),
+        ([True], "hour", "'x': its hour needs a date-time column"),
         ([2], "boolean", "'x', row 0: expected true or false, got a number"),
         (["yes"], "boolean", "'x', row 0: expected true or false, got text"),
         ([[1]], "categorical", "'x': expected categories .* got a list"),
@@ -285,9 +286,44 @@ def test_a_missing_moment_is_missing(make: Any) -> None:
     assert shares(only(make({"x": [MOMENTS[0], None]}), kind="hour")) == {"5": 1, "missing": 1}
 
 
-def test_a_moment_of_another_zone_counts_by_its_hour_in_utc() -> None:
-    there = pl.Series([dt.datetime(2024, 1, 1, 5)]).dt.replace_time_zone("America/New_York")
-    assert shares(only(there, kind="hour")) == {"10": 1}
+def test_an_hour_is_by_the_clocks_of_the_columns_own_zone() -> None:
+    there = pl.Series([dt.datetime(2024, 1, 1, 5), dt.datetime(2024, 7, 1, 5)]).dt.replace_time_zone("America/New_York")
+    feature = only(there, kind="hour")
+    assert shares(feature) == {"5": 2}
+    assert feature.zone == "America/New_York"
+
+
+def test_an_hour_is_by_the_clocks_of_the_zone_that_is_asked_for() -> None:
+    there = pl.Series("x", [dt.datetime(2024, 1, 1, 5), dt.datetime(2024, 7, 1, 4)]).dt.replace_time_zone("UTC")
+    profile = Profile.fit(there.to_frame(), model="m", kinds={"x": "hour"}, zone="Europe/Berlin")
+    assert shares(profile.features[0]) == {"6": 2}
+    assert (profile.features[0].zone, profile.zone) == ("Europe/Berlin", "Europe/Berlin")
+    assert Profile.loads(profile.dumps()) == profile
+
+
+@pytest.mark.parametrize("zone", ["+01:00", None])
+def test_an_hour_of_bare_offsets_or_of_no_zone_is_as_written(zone: str | None) -> None:
+    column = pa.array([dt.datetime(2024, 1, 1, 4, tzinfo=dt.UTC if zone else None)], pa.timestamp("us", zone))
+    profile = Profile.fit(pa.table({"x": column}), model="m", kinds={"x": "hour"})
+    assert shares(profile.features[0]) == {"5" if zone else "4": 1}
+    assert profile.features[0].zone is None
+
+
+def test_the_hours_of_texts_and_of_seconds_are_read() -> None:
+    written = ["2024-01-08T09:00:00+01:00", "2024-07-08T09:00:00+02:00", "2024-07-08 09:30"]
+    assert shares(only(written, kind="hour")) == {"9": 3}
+    assert shares(only([1_704_700_800, None], kind="hour")) == {"8": 1, "missing": 1}
+
+
+def test_equal_moments_that_are_written_otherwise_have_their_own_hours() -> None:
+    berlin = dt.datetime(2024, 1, 8, 9, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    frame = pd.DataFrame({"x": pd.Series([berlin, berlin.astimezone(dt.UTC)], dtype=object)})
+    assert shares(only(frame, kind="hour")) == {"9": 1, "8": 1}
+
+
+def test_an_unknown_zone_is_refused() -> None:
+    with pytest.raises(InputError, match=r"zone: expected a name of the IANA database, .* got 'Berlin'"):
+        Profile.fit(pl.DataFrame({"x": [1.0]}), model="m", zone="Berlin")
 
 
 def test_identifiers_beyond_two_to_the_53_stay_apart() -> None:

@@ -33,7 +33,9 @@ records = st.fixed_dictionaries(
         "city": st.none() | st.sampled_from(["Bonn", "Ulm", "v3"]) | st.text(max_size=4),
         "code": st.none() | st.integers(0, 4) | st.sampled_from([1.0, "1", "500", "x"]),
         "member": st.sampled_from([None, True, False, 1, 0.0, "true"]),
-        "seen": st.none() | st.sampled_from(["2024-05-01T07:00", "2024-05-01T23:59:59+02:00"]) | st.integers(0, 10**9),
+        "seen": st.none()
+        | st.sampled_from(["2024-05-01T07:00", "2024-05-01T23:59:59+02:00"])
+        | st.integers(10**9, 4 * 10**9),
     },
 )
 batches = st.lists(records, max_size=40)

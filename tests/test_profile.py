@@ -100,8 +100,8 @@ def test_the_order_and_spacing_of_the_json_do_not_matter(golden: Profile) -> Non
         (b"[]", "got 'list'"),
         (b"{}", "got None"),
         (b'{"format": "other"}', "got 'other'"),
-        (b'{"format": "driftmeter-profile", "version": 99}', "expected a profile of version 1, got version 99"),
-        (b'{"format": "driftmeter-profile", "version": 1}', "damaged: KeyError"),
+        (b'{"format": "driftmeter-profile", "version": 99}', "expected a profile of version 2, got version 99"),
+        (b'{"format": "driftmeter-profile", "version": 2}', "damaged: KeyError"),
     ],
 )
 def test_what_is_no_profile_is_refused_with_what_came(data: bytes, message: str) -> None:

@@ -13,6 +13,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of
 from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.moments import find_zone, zone_named
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
 from driftmeter.rows import Reader, Rows, numbers_of
@@ -53,6 +54,7 @@ def fit_profile(
     residuals: bool,
     pane: tuple[int, Milliseconds],
     by_hour: bool,
+    zone: str | None,
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
     try:
@@ -63,6 +65,8 @@ def fit_profile(
         raise ProfileError("the reference has no rows")
     if not 2 <= bins <= 1024:
         raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
+    if zone is not None:
+        zone_named(zone)
     for name, kind in kinds.items():
         if kind not in KINDS:
             raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {kind!r}")
@@ -94,10 +98,13 @@ def fit_profile(
             (0,) * grid.size,
             name,
             part,
+            None if part is None else zone or _own_zone(data[name].dtype),
         )
         for name, kind, part, grid in grids
     )
-    draft = Profile(model, len(data), drafts, left_out, independent, time)
+    if zone is None and time is not None:
+        zone = _own_zone(data[time].dtype)
+    draft = Profile(model, len(data), drafts, left_out, independent, time, zone=zone)
     rows = _read(draft, columns)
     if residuals:
         draft = _regressed(draft, rows)
@@ -194,10 +201,20 @@ def _kind_of(dtype: nw.dtypes.DType) -> str:
     return f"of type {dtype}, which is not monitored"
 
 
+def _own_zone(dtype: nw.dtypes.DType) -> str | None:
+    """Return the zone that a column names, by a name that summer time belongs to: a bare offset would be another half
+    the year."""
+    name = dtype.time_zone if isinstance(dtype, nw.Datetime) else None
+    return name if name is not None and find_zone(name) is not None else None
+
+
 def _as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
     """Return the column's values, read as that kind."""
     if kind in ("hour", "weekday"):
-        if not isinstance(series.dtype, nw.Datetime | nw.Date):
+        if (
+            not isinstance(series.dtype, nw.Datetime | nw.Date | nw.String | nw.Object)
+            and not series.dtype.is_numeric()
+        ):
             raise ProfileError(f"column {name!r}: its {kind} needs a date-time column, got {series.dtype}")
     elif kind == "numeric" and series.dtype not in (nw.Float32, nw.Float64):
         try:

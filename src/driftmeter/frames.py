@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,9 @@ class Dictionary:
                 indices.append(-1)
                 continue
             try:
-                index = table.setdefault((type(value), value), len(distinct))
+                # equal moments may be written with other hours
+                key = value.isoformat() if isinstance(value, dt.datetime) else value
+                index = table.setdefault((type(value), key), len(distinct))
             except TypeError:  # not hashable: no category, but that is for the reader to say
                 index = len(distinct)
             if index == len(distinct):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
 FORMAT = "driftmeter-profile"
-VERSION = 1
+VERSION = 2
 MOST_BINS = 4_000_000
 """Of all features together: larger panes are not read either."""
 
@@ -34,7 +34,8 @@ class Feature:
     """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
 
     `column` is where a row carries the value, or for a derived feature the value whose residual it is; `part` is
-    set where the feature is the hour or the weekday (in UTC) of a date-time column.
+    set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA name, or
+    where that is None as the value itself is written.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Feature:
     counts: tuple[int, ...]
     column: str
     part: Part | None = None
+    zone: str | None = None
 
     @cached_property
     def reference(self) -> Counts:
@@ -63,6 +65,7 @@ class Feature:
             "role": self.role,
             "column": self.column,
             "part": self.part,
+            "zone": self.zone,
             "grid": self.grid.to_json(),
             "counts": list(self.counts),
         }
@@ -76,11 +79,13 @@ class Feature:
         for key in ("name", "column"):
             if not isinstance(data[key], str):
                 raise TypeError(f"{key}: expected a text, got {data[key]!r}")
+        if not isinstance(data["zone"], str | None):
+            raise TypeError(f"zone: expected a text, got {data['zone']!r}")
         grid = (NumericGrid if data["kind"] == "numeric" else CategoryGrid).from_json(data["grid"])
         counts = tuple(map(integer_of, data["counts"]))
         if len(counts) != grid.size:
             raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
-        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"])
+        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"], data["zone"])
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ class Profile:
     """How the derived features, the last of `features`, follow from numeric ones."""
     calibration: Calibration | None = None
     """How much the reference varies by itself in the course of time."""
+    zone: str | None = None
+    """The zone, an IANA name, of the times in `time` that name none, and of the hours of the day; None is UTC."""
 
     def __post_init__(self) -> None:
         """Refuse what could never be judged."""
@@ -141,11 +148,11 @@ class Profile:
 
     def _texts(self) -> Iterator[str]:
         yield self.model
-        yield self.time or ""
+        yield from (self.time or "", self.zone or "")
         for column, reason in self.left_out.items():
             yield from (column, reason)
         for feature in self.features:
-            yield from (feature.name, feature.column)
+            yield from (feature.name, feature.column, feature.zone or "")
             if isinstance(feature.grid, CategoryGrid):
                 yield from feature.grid.categories
 
@@ -174,6 +181,7 @@ class Profile:
             "rows": self.rows,
             "independent": self.independent,
             "time": self.time,
+            "zone": self.zone,
             "residuals": None if self.residuals is None else self.residuals.to_json(),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "left_out": dict(sorted(self.left_out.items())),
@@ -215,8 +223,9 @@ class Profile:
         digest = content.pop("digest", None)
         try:
             residuals, calibration = content["residuals"], content["calibration"]
-            if not isinstance(content["time"], str | None):
-                raise TypeError(f"time: expected a text, got {content['time']!r}")
+            for key in ("time", "zone"):
+                if not isinstance(content[key], str | None):
+                    raise TypeError(f"{key}: expected a text, got {content[key]!r}")
             profile = cls(
                 content["model"],
                 integer_of(content["rows"]),
@@ -226,6 +235,7 @@ class Profile:
                 content["time"],
                 None if residuals is None else Residuals.from_json(residuals),
                 None if calibration is None else Calibration.from_json(calibration),
+                content["zone"],
             )
             if residuals is None and any(feature.role == "derived" for feature in profile.features):
                 raise ValueError("expected residuals, from which the derived features follow, got none")
@@ -270,6 +280,7 @@ class Profile:
         pane_rows: int = 100,
         pane_length: Milliseconds = 3_600_000,
         by_hour: bool = False,
+        zone: str | None = None,
     ) -> Profile:
         """Make a profile of a pandas, polars or pyarrow frame.
 
@@ -278,7 +289,8 @@ class Profile:
         `exclude` name columns. With `residuals`, what the others leave unexplained of each numeric feature that they
         explain at all becomes a feature, named such as "age given the rest". With `time` the profile is calibrated:
         `pane_rows` and `pane_length` (ms) are as the model's settings have them, `by_hour` compares each hour of the
-        day (UTC) with itself. The order of the rows does not matter.
+        day with itself. `zone`, an IANA name, says by which clocks hours and weekdays are told, and of which zone times
+        are that name none; by default a column's own, or else as written. The order of the rows does not matter.
         Raises ProfileError, naming the column.
         """
         from driftmeter.fit import fit_profile
@@ -297,6 +309,7 @@ class Profile:
             residuals=residuals,
             pane=(pane_rows, pane_length),
             by_hour=by_hour,
+            zone=zone,
         )
 
 

@@ -6,7 +6,6 @@ same bin whichever way it came.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +15,11 @@ import numpy as np
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.profile import Feature, Part, Profile
+from driftmeter.moments import moment_of, on_clock, zone_named
+from driftmeter.profile import Feature, Profile
 from driftmeter.residuals import Regressor
 from driftmeter.types import JSON, Codes, Floats
-from driftmeter.values import UNREADABLE, is_missing, is_unreadable, number_of
+from driftmeter.values import UNREADABLE, is_unreadable, number_of, plain
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
@@ -91,6 +91,9 @@ class Reader:
         self.numeric = [f for f in read if isinstance(f.grid, NumericGrid)]
         self._numbers = len(self.numeric) + derived
         self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
+        for feature in self.others:
+            if feature.zone is not None:
+                zone_named(feature.zone)  # raises, where this machine has no such zone
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
         self._known = frozenset(self.names)
         self._regressor, self._regressed = None, np.empty(0, np.intp)
@@ -229,7 +232,7 @@ class Reader:
             grid = feature.grid
             assert isinstance(grid, CategoryGrid)
             try:
-                found = grid.bin_of(_part(value, feature.part) if feature.part else value)
+                found = grid.bin_of(_part(value, feature) if feature.part else value)
             except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
                 found = grid.special["unreadable"]
             if _is_short(value):
@@ -331,20 +334,9 @@ def describe(value: object) -> str:
         return kind
 
 
-def _part(value: object, part: Part) -> str | None:
-    if is_missing(value):
+def _part(value: object, feature: Feature) -> str | None:
+    value = plain(value)
+    if value is None:
         return None
-    if isinstance(value, np.datetime64):
-        value = value.astype("datetime64[us]").item()
-    elif isinstance(value, np.number):
-        value = value.item()
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        value = dt.datetime(value.year, value.month, value.day)
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        value = dt.datetime.fromtimestamp(value, dt.UTC)
-    if not isinstance(value, dt.datetime):
-        raise TypeError(f"a {type(value).__name__}")
-    moment = value.astimezone(dt.UTC) if value.tzinfo else value
-    return str(moment.hour if part == "hour" else moment.weekday())
+    moment = on_clock(moment_of(value), None if feature.zone is None else zone_named(feature.zone))
+    return str(moment.hour if feature.part == "hour" else moment.weekday())

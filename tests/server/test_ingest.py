@@ -52,6 +52,48 @@ def test_any_other_content_type_is_refused_with_the_ones_that_are_read(content_t
         media_of(content_type)
 
 
+# --- times on the clocks of their zone
+
+
+def hours(body: object, media: Media, zone: str | None) -> list[str]:
+    profile = Profile.fit(pa.table({"at": ["2024-01-08 09:00"]}), model="m", kinds={"at": "hour"}, zone=zone)
+    reader = Reader(profile)
+    batch = read_arrow(reader, body, media) if isinstance(body, pa.Table) else read(reader, body, media)
+    return [profile.features[0].grid.labels[code] for code in batch.rows.codes[:, 0]]
+
+
+SUMMER = dt.datetime(2024, 7, 8, 7, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("framing", ["stream", "file"])
+@pytest.mark.parametrize("coded", [False, True])
+@pytest.mark.parametrize(("own", "hour"), [("UTC", "7"), ("Europe/Berlin", "9"), ("-03:30", "3")])
+def test_a_column_of_arrow_is_on_the_clocks_of_its_own_zone_or_on_those_of_the_profile(
+    framing: Media, coded: bool, own: str, hour: str
+) -> None:
+    column = pa.array([SUMMER, None], pa.timestamp("us", own))
+    table = pa.table({"at": column.dictionary_encode() if coded else column})
+    assert hours(table, framing, None) == [hour, "missing"]
+    assert hours(table, framing, "Europe/Berlin") == ["9", "missing"]
+
+
+@pytest.mark.parametrize("media", ["json", "msgpack"])
+def test_texts_and_seconds_are_on_the_clocks_of_the_profile(media: Media) -> None:
+    told = [SUMMER.isoformat(), "2024-07-08T09:00:00+02:00", SUMMER.timestamp(), str(int(SUMMER.timestamp()))]
+    body = {"columns": {"at": told}}
+    assert hours(body, media, "Europe/Berlin") == ["9"] * 4
+    assert hours(body, media, None) == ["7", "9", "7", "7"]
+
+
+def test_msgpacks_own_timestamps_are_on_the_clocks_of_the_profile() -> None:
+    assert hours({"rows": [{"at": SUMMER}]}, "msgpack", "Europe/Berlin") == ["9"]
+
+
+def test_an_arrow_column_of_a_zone_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"columns.at: expected a time zone that is known here, got 'Europe/Ulm'"):
+        hours(pa.table({"at": pa.array([0], pa.timestamp("s", "Europe/Ulm"))}), "stream", None)
+
+
 # --- the same rows by every door
 
 numbers = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False, width=32))

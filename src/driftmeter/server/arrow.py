@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import struct
 from collections.abc import Container, Iterator
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
+from driftmeter.moments import zone_of_column
 from driftmeter.server.problems import TooLargeError
 
 Framing = Literal["stream", "file"]
@@ -64,13 +66,13 @@ def _column(name: str, chunks: Any, numeric: bool) -> Column:
         values = array.dictionary
         if not _scalar(values.type):
             raise _unreadable(name, kind)
-        return _dictionary(array, _values(values))
+        return _dictionary(array, _values(name, values))
     if pa.types.is_null(kind):
         return [None] * len(array)
     if not _scalar(kind):
         raise _unreadable(name, kind)
     if pa.types.is_temporal(kind):
-        return _times(array)
+        return _times(name, array)
     if pa.types.is_decimal(kind):
         array = array.cast(pa.float64())
     elif pa.types.is_float16(kind):
@@ -82,7 +84,7 @@ def _column(name: str, chunks: Any, numeric: bool) -> Column:
     if kind in (pa.string_view(), pa.binary_view()):
         array = array.cast(pa.large_string())
     coded = array.dictionary_encode()
-    return _dictionary(coded, _values(coded.dictionary))
+    return _dictionary(coded, _values(name, coded.dictionary))
 
 
 def _scalar(kind: Any) -> bool:
@@ -109,9 +111,19 @@ def _numbers(array: Any) -> Column:
     return numbers
 
 
-def _times(array: Any) -> Column:
+def _times(name: str, array: Any) -> np.ndarray[Any, np.dtype[Any]] | list[Any]:
     moments: np.ndarray[Any, np.dtype[Any]] = array.to_numpy(zero_copy_only=False).astype("datetime64[us]")
-    return moments
+    named = getattr(array.type, "tz", None)
+    if named is None:
+        return moments
+    zone = zone_of_column(named)
+    if zone is None:
+        raise InputError(f"columns.{name}", "a time zone that is known here", repr(named)[:60])
+    # on the clocks of the column; what is beyond the calendar stays a number, and missing None
+    return [
+        each.replace(tzinfo=dt.UTC).astimezone(zone) if isinstance(each, dt.datetime) else each
+        for each in moments.tolist()
+    ]
 
 
 def _dictionary(array: Any, values: tuple[object, ...]) -> Dictionary:
@@ -121,9 +133,10 @@ def _dictionary(array: Any, values: tuple[object, ...]) -> Dictionary:
     return Dictionary(indices.to_numpy(zero_copy_only=False).astype(np.intp), values)
 
 
-def _values(values: Any) -> tuple[object, ...]:
+def _values(name: str, values: Any) -> tuple[object, ...]:
     if pa.types.is_temporal(values.type):
-        return tuple(values.to_numpy(zero_copy_only=False).astype("datetime64[us]").tolist())
+        times = _times(name, values)
+        return tuple(times if isinstance(times, list) else times.tolist())
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
     return tuple(values.to_pylist())
