@@ -263,7 +263,7 @@ def test_what_is_neither_text_nor_number_is_no_category(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, math.nan, np.float32("nan"), np.datetime64("NaT"), pd.NaT, pd.NA, Decimal("NaN")]
+    "value", [None, math.nan, np.float32("nan"), np.datetime64("NaT", "us"), pd.NaT, pd.NA, Decimal("NaN")]
 )
 def test_what_frames_put_where_there_is_nothing_is_missing(value: object) -> None:
     for dtype in ("string", "integer", "float", "boolean"):

@@ -356,7 +356,7 @@ def test_a_date_is_its_midnight(hours: Reader, weekdays: Reader) -> None:
         assert bins(weekdays, [date]) == ["6"]
 
 
-@pytest.mark.parametrize("value", [None, math.nan, np.datetime64("NaT")])
+@pytest.mark.parametrize("value", [None, math.nan, np.datetime64("NaT", "us")])
 def test_a_missing_moment_is_missing(hours: Reader, value: object) -> None:
     assert bins(hours, [value]) == ["missing"]
 
@@ -396,7 +396,7 @@ def test_a_batch_of_nothing_but_bad_values_is_left_out_whole_and_described_in_pa
     assert rows.index.tolist() == [MOST_REPORTED + 5]
 
 
-@pytest.mark.parametrize("value", [np.datetime64("NaT"), pd.NaT, pd.NA, Decimal("NaN"), None, math.nan])
+@pytest.mark.parametrize("value", [np.datetime64("NaT", "us"), pd.NaT, pd.NA, Decimal("NaN"), None, math.nan])
 def test_what_frames_call_missing_is_missing(
     numbers: Reader, cities: Reader, codes: Reader, flags: Reader, hours: Reader, value: object
 ) -> None:

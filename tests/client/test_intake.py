@@ -100,7 +100,7 @@ def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: A
 
 
 @pytest.mark.parametrize(
-    "timestamp", [None, float("nan"), np.float64("nan"), pandas.NaT, pandas.NA, np.datetime64("NaT")]
+    "timestamp", [None, float("nan"), np.float64("nan"), pandas.NaT, pandas.NA, np.datetime64("NaT", "us")]
 )
 def test_a_missing_timestamp_is_now(profile: Profile, timestamp: Any) -> None:
     batch = Intake(profile).read([(dict(ROW), None, timestamp, 5.0)])
