@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftmeter.errors import DriftmeterError
+from driftmeter.errors import DriftmeterError, ProfileError, UnreadableWarning
 from driftmeter.panes import HOUR
 from driftmeter.profile import Profile
 
@@ -72,7 +72,8 @@ def test_what_comes_on_one_day_only_counts_as_one_event(frame):
 
 def test_rows_without_a_time_are_left_out(frame):
     holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) % 10 > 0).then("at"))
-    profile = fit(holes)
+    with pytest.warns(UnreadableWarning, match=r"300 of 3,000 \(10 %\) cannot be read, .* These rows count, but not"):
+        profile = fit(holes, allow_unreadable_times=True)
     assert profile.rows == ROWS
     whole, left = fit(frame).calibration, profile.calibration
     # nine tenths of the rows an hour, in windows of as many rows: a ninth longer
@@ -80,12 +81,23 @@ def test_rows_without_a_time_are_left_out(frame):
     assert left.windows[0] < whole.windows[0] + 1
 
 
-def test_a_column_that_mostly_has_no_times_is_refused_by_name(frame):
-    holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) % 10 == 0).then("at"))
-    with pytest.raises(DriftmeterError, match=r"column 'at', row 1: expected a time since 1970.*got null"):
+def test_a_column_of_which_over_a_hundredth_has_no_times_is_refused_by_name(frame):
+    holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) >= 31).then("at"))
+    said = r"time 'at': expected a time of 1971 to 2100: .*, got 31 of 3,000 \(1.03 %\) cannot be read, such as row 0: "
+    with pytest.raises(
+        ProfileError, match=said + r"nothing; row 1: nothing; row 2: nothing\. .*--allow-unreadable-times"
+    ):
         fit(holes)
     with pytest.raises(DriftmeterError, match="milliseconds"):
         fit(frame.with_columns(at=pl.col("at").dt.epoch("ms")))
+    with pytest.raises(ProfileError, match=r"3,000 of 3,000 \(100 %\)"):
+        fit(frame.with_columns(at=pl.lit("soon")), allow_unreadable_times=True)
+
+
+def test_a_few_rows_without_a_time_are_said_and_left_out(frame):
+    holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) >= 30).then("at"))
+    with pytest.warns(UnreadableWarning, match=r"Time 'at': 30 of 3,000 \(1 %\) cannot be read"):
+        fit(holes)
 
 
 def test_too_few_rows_give_no_calibration(frame):

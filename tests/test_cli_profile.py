@@ -119,7 +119,7 @@ def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
         (["--model", "m", "--label", "truth"], "driftmeter: no column 'truth'; there are: bestellt, größe"),
         (["--model", "m", "--numeric", "ville"], "column 'ville': expected numbers"),
         (["--model", "a/b"], "expected a name without '/'"),
-        (["--model", "m", "--hour", "ville"], "needs a date-time column"),
+        (["--model", "m", "--hour", "ville"], "expected a date-time, for its hour, got text"),
         (["--model", "m", "-o", "nowhere/p.json"], "driftmeter: nowhere/p.json: No such file or directory"),
     ],
 )

@@ -264,7 +264,7 @@ def test_the_ends_of_the_calendar_are_times() -> None:
             True,
             "",
             "soon",
-            "1700000000",
+            "20240101",
             -1,
             -0.5,
             1e18,

@@ -94,9 +94,13 @@ def test_numbers_that_are_no_seconds_are_refused(profile: Profile, tmp_path: Pat
 def test_a_number_among_seconds_that_is_none_costs_its_row(profile: Profile, tmp_path: Path) -> None:
     file = tmp_path / "o.parquet"
     pl.DataFrame({"größe": [1.0, 2.0, 3.0, 4.0], "am": [1714521600, 0, None, 1714521601]}).write_parquet(file)
-    trace = load_trace(file, profile, time="am")
+    with pytest.raises(InputError, match=r"time 'am': .* 2 of 4 \(50 %\) .* row 1: a number \(0\); row 2: nothing"):
+        load_trace(file, profile, time="am")
+    trace = load_trace(file, profile, time="am", allow_unreadable_times=True)
     assert trace.places.tolist() == [0, 3]
     assert [each.row for each in trace.rejected] == [1, 2]
+    assert trace.note is not None
+    assert "2 of 4 (50 %) cannot be read" in trace.note
 
 
 def test_dates_are_midnights(profile: Profile, tmp_path: Path) -> None:
@@ -112,7 +116,7 @@ def test_rows_without_a_time_or_with_unreadable_numbers_are_left_out_and_named(
 ) -> None:
     rows = orders.orders(10, seed=2)
     rows[3]["bestellt"], rows[5]["größe"], rows[6]["bestellt"] = None, "n.v.", "soon"
-    trace = load_trace(orders.write_csv(tmp_path / "o.csv", rows), profile)
+    trace = load_trace(orders.write_csv(tmp_path / "o.csv", rows), profile, allow_unreadable_times=True)
     assert trace.places.tolist() == [0, 1, 2, 4, 7, 8, 9]
     assert [(each.row, each.field) for each in trace.rejected] == [(3, "bestellt"), (5, "größe"), (6, "bestellt")]
 

@@ -1,4 +1,5 @@
 import datetime as dt
+from decimal import Decimal
 
 import narwhals as nw
 import pandas as pd
@@ -6,7 +7,8 @@ import polars as pl
 import pytest
 
 from driftmeter.errors import InputError
-from driftmeter.times import read_times
+from driftmeter.rows import Rejected
+from driftmeter.times import read_times, told_of
 
 NOON = 1_717_243_200_000
 """1 June 2024, 12:00 UTC."""
@@ -44,17 +46,80 @@ def test_texts_are_iso_8601():
     assert read(["2024-06-01T12:00:00Z", "2024-06-01 12:00", "2024-06-01"])[0] == [NOON, NOON, NOON - 12 * 3_600_000]
 
 
+def test_decimals_and_texts_of_digits_are_seconds_too():
+    assert read([Decimal(NOON // 1000)], dtype=pl.Decimal(12, 2)) == ([NOON], [])
+    assert read([str(NOON // 1000), f" {NOON / 1000 + 0.25} "]) == ([NOON, NOON + 250], [])
+    assert read(pd.Series([Decimal("1717243200.25"), dt.datetime(2024, 6, 1, 12)], dtype=object))[0] == [
+        NOON + 250,
+        NOON,
+    ]
+
+
+BERLIN = [
+    ("2024-01-01T13:00", "2024-01-01T12:00Z"),
+    ("2024-06-01T14:00", "2024-06-01T12:00Z"),
+    ("2024-03-31T02:30", "2024-03-31T01:30Z"),  # left out
+    ("2024-10-27T02:30", "2024-10-27T00:30Z"),  # comes twice
+    ("2024-10-27T03:00", "2024-10-27T02:00Z"),
+]
+
+
+@pytest.mark.parametrize("form", ["text", "polars", "pandas", "objects"])
+def test_times_that_name_no_zone_are_of_the_one_that_is_given(form):
+    moments = [dt.datetime.fromisoformat(local) for local, _ in BERLIN]
+    column = {
+        "text": pl.Series("at", [local for local, _ in BERLIN]),
+        "polars": pl.Series("at", moments),
+        "pandas": pd.Series(moments),
+        "objects": pd.Series(moments, dtype=object),
+    }[form]
+    times, bad = read_times(nw.from_native(column, series_only=True), "at", "Europe/Berlin")
+    assert times.tolist() == read([utc for _, utc in BERLIN])[0]
+    assert bad == []
+
+
+def test_times_that_name_a_zone_or_are_seconds_are_not_moved():
+    aware = pl.Series("at", [dt.datetime(2024, 6, 1, 12)]).dt.replace_time_zone("UTC")
+    for column in (aware, pl.Series("at", ["2024-06-01T12:00Z"]), pl.Series("at", [NOON // 1000])):
+        assert read_times(nw.from_native(column, series_only=True), "at", "Asia/Kolkata")[0].tolist() == [NOON]
+
+
+def test_dates_are_the_midnight_of_the_zone():
+    dates = nw.from_native(pl.Series("at", [dt.date(2024, 6, 1)]), series_only=True)
+    assert read_times(dates, "at", "Asia/Kolkata")[0].tolist() == [NOON - 12 * 3_600_000 - 19_800_000]
+
+
+def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed():
+    bad = [Rejected(row, "at", "a time", "text ('?')") for row in range(10)]
+    assert told_of([], 1000, allow=False) is None
+    said = "10 of 1,000 (1 %) cannot be read, such as row 0: text ('?'); row 1: text ('?'); row 2: text ('?')"
+    assert told_of(bad, 1000, allow=False) == f"Time 'at': {said}; expected a time."
+    with pytest.raises(InputError, match=r"time 'at': expected a time, got 10 of 999 .*--allow-unreadable-times"):
+        told_of(bad, 999, allow=False)
+    assert "10 of 999" in (told_of(bad, 999, allow=True) or "")
+
+
 @pytest.mark.parametrize(
     ("values", "got"),
     [
-        ([None, dt.datetime(2024, 6, 1, 12)], "null"),
+        ([None, dt.datetime(2024, 6, 1, 12)], "nothing"),
         ([dt.datetime(1969, 7, 20), dt.datetime(2024, 6, 1, 12)], "1969-07-20T00:00:00.000Z"),
-        ([None, NOON // 1000], "null"),
-        ([float("nan"), NOON / 1000, NOON / 1000], "a number (nan)"),
+        ([dt.datetime(1970, 1, 1), dt.datetime(2024, 6, 1, 12)], "1970-01-01T00:00:00.000Z"),
+        ([dt.datetime(1, 1, 1), dt.datetime(2024, 6, 1, 12)], "0001-01-01T00:00:00.000Z"),
+        ([dt.datetime(9999, 12, 31), dt.datetime(2024, 6, 1, 12)], "9999-12-31T00:00:00.000Z"),
+        ([None, NOON // 1000], "nothing"),
+        ([float("nan"), NOON / 1000, NOON / 1000], "nothing"),
         ([5.0, NOON / 1000, NOON / 1000], "a number (5.0)"),
+        ([0, NOON // 1000, NOON // 1000], "a number (0)"),
+        ([NOON, NOON // 1000, NOON // 1000], f"a number ({NOON}); these look like milliseconds"),
         (["", "2024-06-01T12:00Z"], "text ('')"),
         (["yesterday", "2024-06-01T12:00Z"], "text ('yesterday')"),
-        ([None, "2024-06-01T12:00Z"], "null"),
+        (["01/06/2024 12:00", "2024-06-01T12:00Z"], "text ('01/06/2024 12:00')"),
+        (["1900-01-01", "2024-06-01T12:00Z"], "text ('1900-01-01')"),
+        ([str(NOON), "2024-06-01T12:00Z"], f"text ('{NOON}'); these look like milliseconds"),
+        (["20240601", "2024-06-01T12:00Z"], "text ('20240601'); these look like dates: write 2024-01-31"),
+        (["45444.5", "2024-06-01T12:00Z"], "text ('45444.5'); these look like the days that spreadsheets count"),
+        ([None, "2024-06-01T12:00Z"], "nothing"),
     ],
     ids=str,
 )
@@ -63,7 +128,7 @@ def test_what_is_no_time_is_named_with_its_row(values, got):
     assert times[0] == -1
     assert set(times[1:]) == {NOON}
     assert (bad.row, bad.field, bad.got) == (0, "at", got)
-    assert "a time since 1970" in bad.expected
+    assert bad.expected.startswith("a time of 1971 to 2100: ISO 8601")
 
 
 def test_milliseconds_are_refused_and_called_so():

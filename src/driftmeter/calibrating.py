@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,11 +19,11 @@ from driftmeter.detectors.calibrate import (
     days_of,
     most_panes,
 )
-from driftmeter.errors import ProfileError
+from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.frames import Column, Dictionary
 from driftmeter.profile import Profile
 from driftmeter.rows import Rows
-from driftmeter.times import read_times
+from driftmeter.times import read_times, told_of
 from driftmeter.types import Codes, Milliseconds
 
 
@@ -33,17 +34,22 @@ def calibrated(
     column: nw.Series[Any],
     pane: tuple[int, Milliseconds],
     by_hour: bool,
+    allow_unreadable_times: bool,
 ) -> Calibration | None:
     """Learn from the rows in order of time how much they vary by themselves; None where they cover too little.
 
     `pane` says how many rows, or milliseconds, make a pane of the detector; `by_hour`, that each hour of the day is
-    compared with itself.
+    compared with itself. Warns of a few times that cannot be read; raises ProfileError where they are more than a few,
+    unless that is allowed, or all.
     """
     assert profile.time is not None
-    times, unreadable = read_times(column, profile.time)
-    if 2 * len(unreadable) > len(times):
-        first = unreadable[0]
-        raise ProfileError(f"column {first.field!r}, row {first.row}: expected {first.expected}, got {first.got}")
+    try:
+        times, unreadable = read_times(column, profile.time, profile.zone)
+        said = told_of(unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times))
+    except InputError as error:
+        raise ProfileError(str(error)) from error
+    if said is not None:
+        warnings.warn(f"{said} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
     order = np.argsort(times, kind="stable")[len(unreadable) :]
     ordered, binner = times[order], Binner(profile)
     cuts = list(cut(ordered, *pane))

@@ -15,6 +15,10 @@ DriftmeterError
 from __future__ import annotations
 
 
+class UnreadableWarning(UserWarning):
+    """A few of the data cannot be read, and count nowhere: so few that it goes on without them."""
+
+
 class DriftmeterError(Exception):
     """Base of all errors raised by driftmeter."""
 

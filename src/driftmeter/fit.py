@@ -55,6 +55,7 @@ def fit_profile(
     pane: tuple[int, Milliseconds],
     by_hour: bool,
     zone: str | None,
+    allow_unreadable_times: bool,
 ) -> Profile:
     """Make a profile; see `Profile.fit`."""
     try:
@@ -120,7 +121,8 @@ def fit_profile(
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
         ) from error
-    return replace(profile, calibration=calibrated(profile, rows, columns, data[time], pane, by_hour))
+    found = calibrated(profile, rows, columns, data[time], pane, by_hour, allow_unreadable_times)
+    return replace(profile, calibration=found)
 
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:

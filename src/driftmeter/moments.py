@@ -41,10 +41,14 @@ def moment_of(value: object) -> dt.datetime:
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        if not SINCE <= value < UNTIL:
-            raise ValueError(f"expected seconds since the epoch, of 1990 to 2100, got {value}")
-        return dt.datetime.fromtimestamp(float(value), dt.UTC)
+        return dt.datetime.fromtimestamp(_seconds(float(value)), dt.UTC)
     raise TypeError(f"a {type(value).__name__}")
+
+
+def _seconds(number: float) -> float:
+    if not SINCE <= number < UNTIL:
+        raise ValueError(f"expected seconds since the epoch, of 1990 to 2100, got {number}")
+    return number
 
 
 def read_text(text: str) -> dt.datetime | float:
@@ -57,7 +61,7 @@ def read_text(text: str) -> dt.datetime | float:
     """
     text = text.strip()
     if _NUMBER.fullmatch(text):
-        return float(text)
+        return _seconds(float(text))
     # the standard library takes any character between date and time
     tail = _TAIL.search(text)
     if tail is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from driftmeter.errors import InputError
+from driftmeter.moments import read_text
 from driftmeter.summary import Summary
 from driftmeter.types import JSON, Milliseconds
 
@@ -304,14 +305,15 @@ def iso(time: Milliseconds) -> str:
 def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
     """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone) or a datetime.
 
-    Raises InputError naming `field` on anything else, and on times before 1970 or after the year 9999.
+    A text may also be a number of seconds. Raises InputError naming `field` on anything else, and on times before 1970
+    or after the year 9999.
 
     >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
     (1700000000500, 1700000000500)
     """
     try:
         if isinstance(value, str):
-            value = dt.datetime.fromisoformat(value)
+            value = read_text(value)
         time = -1
         if isinstance(value, dt.datetime):
             moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)

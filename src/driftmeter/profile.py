@@ -281,6 +281,7 @@ class Profile:
         pane_length: Milliseconds = 3_600_000,
         by_hour: bool = False,
         zone: str | None = None,
+        allow_unreadable_times: bool = False,
     ) -> Profile:
         """Make a profile of a pandas, polars or pyarrow frame.
 
@@ -291,7 +292,8 @@ class Profile:
         `pane_rows` and `pane_length` (ms) are as the model's settings have them, `by_hour` compares each hour of the
         day with itself. `zone`, an IANA name, says by which clocks hours and weekdays are told, and of which zone times
         are that name none; by default a column's own, or else as written. The order of the rows does not matter.
-        Raises ProfileError, naming the column.
+        Raises ProfileError, naming the column, also where over a hundredth of the times cannot be read, unless
+        `allow_unreadable_times`; of fewer it warns.
         """
         from driftmeter.fit import fit_profile
 
@@ -310,6 +312,7 @@ class Profile:
             pane=(pane_rows, pane_length),
             by_hour=by_hour,
             zone=zone,
+            allow_unreadable_times=allow_unreadable_times,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -9,66 +11,150 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.errors import InputError
-from driftmeter.panes import iso, parse_time
+from driftmeter.grid import is_missing
+from driftmeter.moments import SINCE, UNTIL, moment_of, zone_named
+from driftmeter.panes import DAY, HOUR
 from driftmeter.rows import Rejected, describe
+from driftmeter.types import Milliseconds
 
 Times = npt.NDArray[np.int64]
 """Milliseconds since the epoch, shape (rows,)."""
 
-_SINCE, _UNTIL = 631_152_000, 4_102_444_800
-"""1990 and 2100, in seconds: numbers beyond are taken for something else than a time."""
+MOST_UNREADABLE = 0.01
+"""A larger share of times that cannot be read is no slip: rows by the hundred would vanish from the order of time."""
+ALLOWING = "--allow-unreadable-times (allow_unreadable_times=True)"
+_EXPECTED = "a time of 1971 to 2100: ISO 8601, such as 2024-01-31T09:00, or seconds since the epoch"
+_FIRST, _END = 365 * DAY, 1000 * UNTIL
+"""1971 and 2100: earlier and later times stand for none, such as 0, 0001-01-01 and 9999-12-31."""
+_UNITS = ((1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds"))
+_EXCEL = 25_569
+"""1 January 1970 in days since the 30th of December 1899, as spreadsheets count."""
+_NAMED = 3
 
 
-def read_times(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
+def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tuple[Times, list[Rejected]]:
     """Return each row's time, -1 where there is none, and what was there instead.
 
-    Date-times and dates are taken as they are (UTC where they name no zone), numbers as seconds since the epoch, texts
-    as ISO 8601. Raises InputError where most numbers mean something else, such as milliseconds.
+    Date-times and dates are taken as they are, numbers as seconds since the epoch, texts as ISO 8601 or as such
+    numbers. Times that name no zone are of `zone`, UTC where that is None; of an hour that the change of the clocks
+    brings twice they are the first, and of one that it leaves out as much later. Raises InputError where most numbers
+    mean something else, such as milliseconds.
     """
+    clocks = dt.UTC if zone is None else zone_named(zone)
     if column.dtype.is_numeric():
-        return _seconds(column.to_list(), name)
-    if not isinstance(column.dtype, nw.Datetime | nw.Date):
-        return _parsed(column.to_list(), name)
+        return _seconds(column, name)
+    if isinstance(column.dtype, nw.Datetime | nw.Date):
+        return _moments(column, name, clocks)
+    return _cells(column.to_list(), name, clocks)
+
+
+def told_of(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
+    """Say how many of so many rows' times cannot be read, with examples; None where all can.
+
+    Raises InputError where that is more than a hundredth, unless that is allowed.
+    """
+    if not unreadable:
+        return None
+    first = unreadable[0]
+    share = 100 * len(unreadable) / rows
+    examples = "; ".join(f"row {each.row}: {each.got}" for each in unreadable[:_NAMED])
+    said = f"{len(unreadable):,} of {rows:,} ({share:.3g} %) cannot be read, such as {examples}"
+    if len(unreadable) > MOST_UNREADABLE * rows and not allow:
+        raise InputError(f"time {first.field!r}", first.expected, f"{said}. To leave these rows out: {ALLOWING}")
+    return f"Time {first.field!r}: {said}; expected {first.expected}."
+
+
+def _moments(column: nw.Series[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[Rejected]]:
+    aware = isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None
     if isinstance(column.dtype, nw.Date):
         column = column.cast(nw.Datetime("ms"))
     missing = column.is_null().to_numpy()
-    moments = column.dt.timestamp("ms").fill_null(0).cast(nw.Int64).to_numpy()
-    times = np.where(missing, -1, moments).astype(np.int64)
+    moments = column.dt.timestamp("ms").fill_null(0).cast(nw.Int64).to_numpy().astype(np.int64)
+    sound = ~missing & (moments >= _FIRST) & (moments < _END)
     bad = [
-        _no_time(int(row), name, "null" if missing[row] else iso(int(moments[row])))
-        for row in np.flatnonzero(times < 0)
+        Rejected(int(row), name, _EXPECTED, "nothing" if missing[row] else _written(int(moments[row])))
+        for row in np.flatnonzero(~sound)
     ]
-    return np.maximum(times, -1), bad
+    times = np.where(sound, moments, _FIRST)
+    if not aware:
+        times = times - _offsets(times, clocks)
+    return np.where(sound, times, -1), bad
 
 
-def _seconds(cells: list[Any], name: str) -> tuple[Times, list[Rejected]]:
+def _offsets(local: Times, clocks: dt.tzinfo) -> Times:
+    """Return how far a zone's clocks are ahead of UTC when they show some times."""
+    if clocks is dt.UTC:
+        return np.zeros(len(local), dtype=np.int64)
+    # clocks change at most once a quarter of an hour
+    quarters, inverse = np.unique(local // (HOUR // 4), return_inverse=True)
+    shown = [dt.datetime(1970, 1, 1) + dt.timedelta(minutes=15 * quarter) for quarter in quarters.tolist()]
+    ahead = [each.replace(tzinfo=clocks).utcoffset() for each in shown]
+    lengths = np.array([(each or dt.timedelta()) // dt.timedelta(milliseconds=1) for each in ahead], dtype=np.int64)
+    offsets: Times = lengths[inverse.reshape(-1)]
+    return offsets
+
+
+def _seconds(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
     """Read seconds since the epoch; numbers of which most mean something else are refused, not read as 1970."""
-    given = [cell for cell in cells if cell is not None and cell == cell]
-    likely = [cell for cell in given if _SINCE <= cell < _UNTIL]
-    if given and 2 * len(likely) <= len(given):
-        odd = next(cell for cell in given if not _SINCE <= cell < _UNTIL)
-        hint = "; these look like milliseconds" if _SINCE <= odd / 1000 < _UNTIL else ""
-        raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", f"{odd}{hint}")
-    times = np.full(len(cells), -1, dtype=np.int64)
-    bad = []
-    for row, cell in enumerate(cells):
-        if cell is None or not _SINCE <= cell < _UNTIL:
-            bad.append(_no_time(row, name, describe(cell)))
-        else:
-            times[row] = parse_time(cell, name)
-    return times, bad
+    seconds = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    likely = (seconds >= SINCE) & (seconds < UNTIL)
+    given = np.flatnonzero(~np.isnan(seconds))
+    if len(given) and 2 * np.count_nonzero(likely) <= len(given):
+        odd = float(seconds[given][~likely[given]][0])
+        raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", f"{odd:.15g}{_hint(odd)}")
+    cells = column.to_list() if not likely.all() else []
+    bad = [_no_time(row, name, cells[row]) for row in np.flatnonzero(~likely).tolist()]
+    # by way of whole microseconds: 1.001 * 1000 is a little less than 1001
+    times = np.rint(np.where(likely, seconds, 0.0) * 1_000_000).astype(np.int64) // 1000
+    return np.where(likely, times, -1), bad
 
 
-def _parsed(cells: list[Any], name: str) -> tuple[Times, list[Rejected]]:
+def _cells(cells: list[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[Rejected]]:
     times = np.full(len(cells), -1, dtype=np.int64)
     bad = []
     for row, cell in enumerate(cells):
         try:
-            times[row] = parse_time(cell, name)
-        except InputError:
-            bad.append(_no_time(row, name, describe(cell)))
+            moment = moment_of(cell)
+            time = _since_epoch(moment if moment.tzinfo else moment.replace(tzinfo=clocks))
+            if _FIRST <= time < _END:
+                times[row] = time
+                continue
+        except (ValueError, TypeError, ArithmeticError):
+            pass
+        bad.append(_no_time(row, name, cell))
     return times, bad
 
 
-def _no_time(row: int, name: str, got: str) -> Rejected:
-    return Rejected(row, name, "a time since 1970: seconds since the epoch or ISO 8601", got)
+def _since_epoch(moment: dt.datetime) -> Milliseconds:
+    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+
+
+def _no_time(row: int, name: str, cell: object) -> Rejected:
+    if is_missing(cell):
+        return Rejected(row, name, _EXPECTED, "nothing")
+    try:
+        hint = _hint(float(cell))  # type: ignore[arg-type]  # raises where that is none
+    except (TypeError, ValueError, OverflowError):
+        hint = ""
+    return Rejected(row, name, _EXPECTED, describe(cell) + hint)
+
+
+def _hint(number: float) -> str:
+    """Say what a number looks like that is no number of seconds."""
+    for factor, unit in _UNITS:
+        if SINCE <= number / factor < UNTIL:
+            return f"; these look like {unit}"
+    if SINCE <= (number - _EXCEL) * (DAY // 1000) < UNTIL:
+        return "; these look like the days that spreadsheets count"
+    if number == int(number) and 1990_01_01 <= number < 2100_01_01:
+        return "; these look like dates: write 2024-01-31"
+    return ""
+
+
+def _written(time: Milliseconds) -> str:
+    """Write a time that may be before 1970, or beyond the calendar."""
+    try:
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=time)
+    except OverflowError:
+        return f"{time} ms since the epoch"
+    return f"{moment.isoformat(timespec='milliseconds')}Z"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from driftmeter.cli.params import DURATION
+from driftmeter.cli.params import DURATION, unreadable_times_option, zone_option
 
 if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
@@ -53,6 +53,8 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
 @click.argument("data", type=click.Path())
 @click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
               "one called timestamp.")  # fmt: skip
+@zone_option
+@unreadable_times_option
 @click.option("--pane", type=_Pane(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
               "or longer where the times are coarser.")  # fmt: skip
 @click.option("--inject", "injected", multiple=True, metavar="FAULT", help="Put a fault into a column, such as 'temp: "
@@ -72,6 +74,8 @@ def backtest(
     profile: str,
     data: str,
     time: str | None,
+    zone: str | None,
+    allow_unreadable_times: bool,
     pane: int | Literal["auto"],
     injected: Sequence[str],
     seed: int,
@@ -98,7 +102,7 @@ def backtest(
     faults = [parse(text) for text in injected]
     reference = Profile.load(profile)
     chosen = _settings(reference.model, file, tolerance, budgets)
-    trace = load_trace(data, reference, time=time)
+    trace = load_trace(data, reference, time=time, zone=zone, allow_unreadable_times=allow_unreadable_times)
     if trace.times is None:
         raise InputError(data, "a column that holds the time, named by --time", "none")
     if not len(trace):
@@ -155,7 +159,10 @@ def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
     back = int((trace.places[1:] < trace.places[:-1]).sum())
     if back:
         yield f"The rows were not in order of time (it goes back {back:,} times): they were sorted."
-    yield from _unread(trace.rejected, len({each.row for each in trace.rejected}))
+    if trace.note is not None:
+        yield trace.note
+    values = [each for each in trace.rejected if each.field != trace.time]
+    yield from _unread(values, len({each.row for each in values}))
     names = {feature.column for feature in profile.features}
     absent = [name for name in sorted(names) if name not in trace.rows.column_names]
     if absent:

@@ -1,4 +1,4 @@
-"""Types of options."""
+"""Types of options, and options that several commands have."""
 
 from __future__ import annotations
 
@@ -51,3 +51,11 @@ class Speed(click.ParamType[float]):
 
 
 DURATION, SPEED, RATE = Duration(), Speed("x"), Speed("/s")
+
+zone_option = click.option(
+    "--zone", metavar="NAME", help="Zone of the times that name none, such as Europe/Berlin.  [default: the profile's, "
+    "or UTC]",
+)  # fmt: skip
+unreadable_times_option = click.option(
+    "--allow-unreadable-times", is_flag=True, help="Leave out the rows whose time cannot be read, even more than 1 %."
+)

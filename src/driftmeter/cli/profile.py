@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from driftmeter.cli.params import unreadable_times_option
 from driftmeter.cli.remote import ask, url_option
 
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
@@ -13,8 +14,8 @@ _WHAT = {
     "categorical": "Treat COLUMN as categories.",
     "numeric": "Treat COLUMN as numbers.",
     "boolean": "Treat COLUMN as true or false.",
-    "hour": "Monitor the hour (UTC) of the date-time COLUMN.",
-    "weekday": "Monitor the weekday (UTC) of the date-time COLUMN.",
+    "hour": "Monitor the hour of the date-time COLUMN, on the clocks of --zone.",
+    "weekday": "Monitor the weekday of the date-time COLUMN, on the clocks of --zone.",
 }
 
 
@@ -34,7 +35,10 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--bins", type=click.IntRange(2, 1024), default=64, show_default=True, metavar="N",
               help="Bins of a number.")  # fmt: skip
 @click.option("--no-residuals", is_flag=True, help="Leave out what the other numbers do not explain of each.")
-@click.option("--by-hour", is_flag=True, help="With --time: compare each hour of the day (UTC) with itself.")
+@click.option("--by-hour", is_flag=True, help="With --time: compare each hour of the day with itself.")
+@click.option("--zone", metavar="NAME", help="By whose clocks hours and weekdays are told, such as Europe/Berlin; "
+              "times that name no zone are of this one.  [default: the column's own, or as written]")  # fmt: skip
+@unreadable_times_option
 @click.option("--from-live", metavar="MODEL", help="Instead of DATA: what MODEL sees live is normal from now on.")
 @click.option("--since", metavar="TIME|DURATION", help="With --from-live: from then on, or for so long until now.")
 @click.option("--until", metavar="TIME", help="With --from-live: until then.  [default: now]")
@@ -54,6 +58,8 @@ def profile(
     bins: int,
     no_residuals: bool,
     by_hour: bool,
+    zone: str | None,
+    allow_unreadable_times: bool,
     from_live: str | None,
     since: str | None,
     until: str | None,
@@ -84,27 +90,37 @@ def profile(
         raise click.UsageError("--time and --independent exclude each other", ctx)
     kinds = _kinds(columns, ctx)
 
+    import warnings
     from pathlib import Path
 
     from driftmeter.cli import tables
+    from driftmeter.errors import UnreadableWarning
     from driftmeter.frames import read_table
     from driftmeter.profile import Profile
+    from driftmeter.reading import with_texts
 
-    table = read_table(data)
-    made = Profile.fit(
-        table,
-        model=model,
-        time=time,
-        independent=independent,
-        prediction=prediction,
-        label=label,
-        include=include or None,
-        exclude=exclude,
-        kinds=kinds,
-        bins=bins,
-        residuals=not no_residuals,
-        by_hour=by_hour,
-    )
+    moments = {name for name, kind in kinds.items() if kind in ("hour", "weekday")}
+    table = with_texts(read_table(data), data, moments)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnreadableWarning)
+        made = Profile.fit(
+            table,
+            model=model,
+            time=time,
+            independent=independent,
+            prediction=prediction,
+            label=label,
+            include=include or None,
+            exclude=exclude,
+            kinds=kinds,
+            bins=bins,
+            residuals=not no_residuals,
+            by_hour=by_hour,
+            zone=zone,
+            allow_unreadable_times=allow_unreadable_times,
+        )
+    for each in caught:
+        click.echo(str(each.message), err=True)
     made.dump(output)
     tables.show_profile(made, table, Path(output))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftmeter.cli.params import RATE, SPEED
+from driftmeter.cli.params import RATE, SPEED, unreadable_times_option, zone_option
 
 if TYPE_CHECKING:
     from driftmeter.replay import Player, Totals
@@ -27,6 +27,8 @@ _MOST_REASONS = 5
               help="The model, by the name that the server knows.")  # fmt: skip
 @click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
               "one called timestamp.")  # fmt: skip
+@zone_option
+@unreadable_times_option
 @click.option("--speed", type=SPEED, default="max", show_default=True,
               help="So many times as fast as it happened, such as 60x, or max.")  # fmt: skip
 @click.option("--rate", type=RATE, default="1000", show_default=True, metavar="ROWS", help="Rows per second of a file "
@@ -43,6 +45,8 @@ def replay(
     url: str,
     model: str,
     time: str | None,
+    zone: str | None,
+    allow_unreadable_times: bool,
     speed: float,
     rate: float,
     keep_time: bool,
@@ -62,7 +66,16 @@ def replay(
     link = Link(url, model, patience=retry_for, stop=stop)
     try:
         known = link.model()
-        trace = load_trace(data, known.profile, time=time, limit=limit)
+        trace = load_trace(
+            data,
+            known.profile,
+            time=time,
+            limit=limit,
+            zone=zone,
+            allow_unreadable_times=allow_unreadable_times,
+        )
+        if trace.note is not None:
+            click.echo(trace.note, err=True)
         player = Player(
             trace, link, known, Pace(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
         )

@@ -62,7 +62,7 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
     for feature in profile.features:
         table.add_row(
             _text(feature.name),
-            feature.kind if feature.part is None else f"{feature.kind} ({feature.part})",
+            feature.kind if feature.part is None else f"{feature.part}, {feature.zone or 'as written'}",
             feature.role,
             str(_own_bins(feature)),
             percent(feature.counts[feature.grid.special["missing"]] / profile.rows),

@@ -13,7 +13,7 @@ from driftmeter.errors import InputError
 from driftmeter.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.rows import Rejected
-from driftmeter.times import Times, read_times
+from driftmeter.times import Times, read_times, told_of
 from driftmeter.types import Codes
 
 if TYPE_CHECKING:
@@ -33,19 +33,32 @@ class Trace:
     times: Times | None
     places: Codes
     rejected: tuple[Rejected, ...] = ()
+    time: str | None = None
+    """The column of the times."""
+    note: str | None = None
+    """What there is to say of times that cannot be read."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.places)
 
 
-def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, limit: int | None = None) -> Trace:
+def load_trace(
+    path: str | Path,
+    profile: Profile,
+    *,
+    time: str | None = None,
+    limit: int | None = None,
+    zone: str | None = None,
+    allow_unreadable_times: bool = False,
+) -> Trace:
     """Read a file, or its first `limit` rows, in the order of its column `time`.
 
     By default `time` is the first of these that the file has: the column that the profile was told holds the
-    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Raises
-    InputError where the file cannot be read at all, has none of the columns, or where the numbers in `time` are no
-    seconds since the epoch.
+    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left
+    out. Times that name no zone are of `zone`, by default the profile's. Raises InputError where the file cannot be
+    read at all, has none of the columns, where the numbers in `time` are no seconds since the epoch, or where over a
+    hundredth of the times cannot be read, unless that is allowed.
     """
     table = read_data(path, profile)
     table = table if limit is None else table.slice(0, limit)
@@ -59,9 +72,10 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     elif time not in table.column_names:
         raise InputError(str(path), f"a column {time!r}", ", ".join(table.column_names))
     bad: list[Rejected] = []
-    times = None
+    times, note = None, None
     if time is not None:
-        times, bad = read_times(nw.from_native(table[time], series_only=True), time)
+        times, bad = read_times(nw.from_native(table[time], series_only=True), time, zone or profile.zone)
+        note = told_of(bad, len(times), allow=allow_unreadable_times and len(bad) < len(times))
     table = table.select([name for name in names if name in table.column_names])
     bad.sort(key=lambda each: each.row)
     keep = np.ones(len(table), dtype=bool)
@@ -69,4 +83,4 @@ def load_trace(path: str | Path, profile: Profile, *, time: str | None = None, l
     places = np.flatnonzero(keep)
     if times is not None:
         places = places[np.argsort(times[places], kind="stable")]
-    return Trace(table.take(places), None if times is None else times[places], places, tuple(bad))
+    return Trace(table.take(places), None if times is None else times[places], places, tuple(bad), time, note)
