@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.errors import InputError
-from driftmeter.grid import is_missing
 from driftmeter.moments import SINCE, UNTIL, moment_of, zone_named
 from driftmeter.panes import DAY, HOUR
 from driftmeter.rows import Rejected, describe
 from driftmeter.types import Milliseconds
+from driftmeter.values import is_missing
 
 Times = npt.NDArray[np.int64]
 """Milliseconds since the epoch, shape (rows,)."""
