@@ -46,7 +46,7 @@ def _feature(feature: Feature, counts: Counts, rows: int) -> Feature:
     if isinstance(grid, CategoryGrid):
         # what came unseen is what may come so again; and no count had a say in which categories have a bin
         once = int(counts[grid.unseen].sum())
-        grid = replace(grid, once=min(once, rows), boundary=0)
+        grid = replace(grid, once=min(once, rows), boundary=0, twice=0)
     return replace(feature, grid=grid, counts=tuple(_known(feature, counts).tolist()))
 
 

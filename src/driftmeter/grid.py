@@ -202,7 +202,8 @@ class CategoryGrid:
     take over or vanish are seen; with one it is called other. As many are for unseen categories: the rest and the
     unseen of one hash together have the same expectation in every sample, which neither has alone. `others` are the
     64-bit hashes of the rest, ascending; None means that there were too many to keep, and then nothing is ever unseen.
-    `once` is the number of categories that the reference held exactly once: by Good–Turing, what unseen may expect.
+    `once` is the number of categories that the reference held exactly once: by Good–Turing, what unseen may expect;
+    `twice` that of those it held exactly twice: they say how many rows of one unseen category come together.
 
     A category has a bin from `fewest` rows on; 0 where the bins were fixed without a look at the counts. So
     chance chose some of them, by rows that the same category will not have again: `boundary` is how many.
@@ -215,6 +216,18 @@ class CategoryGrid:
     fewest: int = 0
     boundary: int = 0
     hashed: int = 1
+    twice: int = 0
+
+    @property
+    def clustering(self) -> float:
+        """How much more the rows of unseen categories vary than rows that come by themselves, per row and per share of
+        the window in both samples.
+
+        Of a category that comes λ times in a reference, w rows in a window of q times its size and r in the reference
+        have E[(w·1{r=0} − q·1{r=1})²] = e^{−λ}(qλ + q²λ + q²λ²), and Σλ²e^{−λ} is twice the number of those that came
+        twice. Source: Good (1953), eq. 16.
+        """
+        return 2 * self.twice / max(self.once, 1)
 
     @property
     def size(self) -> int:
@@ -304,6 +317,7 @@ class CategoryGrid:
             "fewest": self.fewest,
             "boundary": self.boundary,
             "hashed": self.hashed,
+            "twice": self.twice,
         }
 
     @classmethod
@@ -321,7 +335,7 @@ class CategoryGrid:
         hashed = integer_of(data["hashed"])
         if not 1 <= hashed <= MOST_HASHED:
             raise ValueError(f"expected 1 to {MOST_HASHED} hashed bins, got {hashed}")
-        return cls(own, others, once, data["dtype"], fewest, boundary, hashed)
+        return cls(own, others, once, data["dtype"], fewest, boundary, hashed, integer_of(data["twice"]))
 
     @classmethod
     def fit(
@@ -348,10 +362,10 @@ class CategoryGrid:
         taken = set(own)
         rest = [text for text in counts if text not in taken] if len(counts) <= most_known else []
         others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
-        once = sum(rows == 1 for rows in counts.values())
+        once, twice = (sum(rows == times for rows in counts.values()) for times in (1, 2))
         near = sum(near_boundary(counts[text], fewest) for text in own)
         boundary = _boundary(counts.values(), fewest, near)
-        return cls(own, others, once, dtype, fewest, boundary, _hashed(len(counts) - len(own)))
+        return cls(own, others, once, dtype, fewest, boundary, _hashed(len(counts) - len(own)), twice)
 
     @classmethod
     def boolean(cls) -> CategoryGrid:

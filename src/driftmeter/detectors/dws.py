@@ -279,6 +279,9 @@ class DWS:
         expected = tables.rare_reference / rest * (m / total)
         clusters, size = self.variance.clusters.T
         known = size > 0
+        # rows of one unseen category come together
+        spread = 1 + tables.rare_clustering * rows / (rows + total)
+        shrink, expected = shrink * spread, expected / spread
         # one record-breaking day is one event, however many rows it has
         cluster = np.maximum(size, np.maximum(effect, 1 + rows * excess.scores.max(axis=1)[owner]))
         shrink = np.where(known, cluster, shrink)

@@ -48,7 +48,8 @@ class Pair:
 
     Bins that hold nothing in both samples change no result, so that features of different sizes share one
     array. Where either sample has no rows at all, all shares are zero: nothing can be said, hence no drift.
-    `positions` is where each bin sits on the number line, in the feature's unit.
+    `positions` is where each bin sits on the number line, in the feature's unit; `clustering` (features,) says how much
+    rows of unseen categories come together.
 
     >>> pair = Pair(np.array([3, 1, 0]), np.array([1, 1, 0]))
     >>> pair.reference_shares.tolist(), pair.window_shares.tolist()
@@ -58,6 +59,7 @@ class Pair:
     reference: Floats
     window: Floats
     positions: Floats | None = None
+    clustering: Floats | None = None
 
     def __post_init__(self) -> None:
         """Take integers too: counts below 2⁵³ are exact as floats."""

@@ -65,7 +65,8 @@ class Unseen:
     """Compare the share of the rows with a value whose category the reference never held.
 
     The reference's first count is the number of categories that it held exactly once: by Good–Turing that
-    many of its size in new rows are of categories still unseen. More is drift, fewer is not. An empty sample
+    many of its size in new rows are of categories still unseen. Rows of one unseen category come together, so that
+    counts vary more, the larger the window: see `CategoryGrid.clustering`. More is drift, fewer is not. An empty sample
     gives 0 and p = 1.
 
     >>> round(float(Unseen().score(Pair(np.array([2, 998]), np.array([5, 95]))).p_value), 6)
@@ -81,7 +82,9 @@ class Unseen:
 
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its one-sided p-value."""
-        p = upper_tail(pair.window[..., 0], pair.reference[..., 0], pair.n, pair.m)
+        clustering = 0.0 if pair.clustering is None else pair.clustering
+        spread = 1 + clustering * pair.n / np.maximum(pair.n + pair.m, 1)
+        p = upper_tail(pair.window[..., 0] / spread, pair.reference[..., 0] / spread, pair.n / spread, pair.m / spread)
         return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
 
 

@@ -8,7 +8,7 @@ from scipy.special import pdtrc
 from driftmeter.drift.protocol import Pair, Scores, View, total
 from driftmeter.types import Kind
 
-LEAST_EXPECTED = 3.0
+LEAST_EXPECTED = 2.0
 """Rows that a window should hold of a category (or of the few that share a bin) before its absence is of note."""
 
 
@@ -17,7 +17,7 @@ class Vanished:
 
     Given the t rows that both samples have in a bin, the reference's part of which is at least one, the window has none
     of them with chance π = (m/N)^t / (1 − (n/N)^t), N = m + n: Good's conditional argument, bin by bin. Only bins that
-    should hold 3 rows count. The number of empty ones is compared with a Poisson distribution of mean Σπ, whose upper
+    should hold 2 rows count. The number of empty ones is compared with a Poisson distribution of mean Σπ, whose upper
     tail is that of a sum of such events, or heavier, since rows that are not in one bin are in another. The statistic
     is the share of the reference in the empty bins, less what chance lets one expect; 0 and p = 1 of an empty sample.
 

@@ -30,6 +30,9 @@ class Table:
         self._cells: Codes = np.full(bins, self._spare, dtype=np.intp)
         self.reference: Floats = np.zeros(self._shape)
         self._positions: Floats | None = None
+        self._clustering: Floats | None = None
+        if view == "unseen":
+            self._clustering = np.array([f.grid.clustering for f in features if isinstance(f.grid, CategoryGrid)])
         if view == "present" and all(isinstance(feature.grid, NumericGrid) for feature in features):
             self._positions = np.zeros(self._shape)
         for row, (feature, codes, start) in enumerate(zip(features, cells, starts, strict=True)):
@@ -44,7 +47,7 @@ class Table:
     def pair(self, counts: Counts) -> Pair:
         """Return the window's counts beside the reference's."""
         window: Floats = np.asarray(np.bincount(self._cells, counts, self._spare + 1), dtype=np.float64)
-        return Pair(self.reference, window[: self._spare].reshape(self._shape), self._positions)
+        return Pair(self.reference, window[: self._spare].reshape(self._shape), self._positions, self._clustering)
 
 
 def cells_of(view: View, feature: Feature) -> Codes:
