@@ -75,7 +75,7 @@ def test_what_has_moved_within_tolerance_says_both() -> None:
         why.latched(),
         why.insufficient(None),
         why.insufficient(1.2345),
-        why.CALIBRATING,
+        why.calibrating(691_200_000),
         why.of_window("insufficient", SCORES, 150, ModelSettings()),
         why.of_window("drifting", SCORES, 1500, ModelSettings()),
         why.of_window("ok", SCORES, 1500, ModelSettings()),

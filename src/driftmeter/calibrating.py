@@ -21,6 +21,7 @@ from driftmeter.detectors.calibrate import (
 )
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.frames import Column, Dictionary
+from driftmeter.moments import hour_at, zone_named
 from driftmeter.profile import Profile
 from driftmeter.rows import Rows
 from driftmeter.times import read_times, told_of
@@ -74,7 +75,9 @@ def calibrated(
         elif feature.part is None:
             found = clusters_of_categories(_codes_of(columns[feature.column])[order], days)
         clusters |= {(index, name): cluster for name, cluster in found.items()}
-    return calibrate(profile.features, panes, clusters, np.array(starts) if by_hour else None)
+    zone = None if profile.zone is None else zone_named(profile.zone)
+    hours = np.array([hour_at(start, zone) for start in starts], dtype=np.int64)
+    return calibrate(profile.features, panes, clusters, hours if by_hour else None)
 
 
 def _codes_of(column: Column) -> Codes:

@@ -20,7 +20,7 @@ ARRAYS = {
     "cores": "mean additive variance of the ordinary bins, (levels, features)",
     "stuck": "the most frequent bin, in log-odds: mean, deviation, kurtosis, largest, (levels, features, 4)",
     "clusters": "reference rows and mean cluster size of each rare bin; 0 where not known, (rare bins, 2)",
-    "hours": "mean of each score in each hour of the day (UTC), (24, features, scores), or none: (0, …)",
+    "hours": "mean of each score in each hour of the day, (24, features, scores), or none: (0, …)",
 }
 """What a calibration holds; `tables.py` of the detectors says which bins are rare and how groups are pooled."""
 _POSITIVE = ("scores", "tails", "rare", "groups", "cores", "clusters")
@@ -31,8 +31,8 @@ _MOST = 50_000_000
 class Calibration:
     """Additive variances by length of window: Var(window mean) = σ² (1/n + τ²), τ² learnt in the reference's own order.
 
-    `lengths` ascend: how long the windows of each level were, in ms of time that held rows; `windows` how many there
-    were; `rows` how many rows the windows of the last level held on average.
+    `lengths` ascend: how much of event time, in ms, the windows of each level stand for, a stretch without rows being a
+    day at most; `windows` how many there were; `rows` how many rows the windows of the last level held on average.
     """
 
     lengths: tuple[Milliseconds, ...]
@@ -46,6 +46,11 @@ class Calibration:
     stuck: Floats
     clusters: Floats
     hours: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+
+    @property
+    def covered(self) -> Milliseconds:
+        """How much of event time the reference stands for: a batch a day for 200 days covers 200 days."""
+        return self.lengths[0] * self.windows[0]
 
     def to_json(self) -> JSON:
         """Plain JSON; the arrays as base64 of compressed numbers of three digits."""

@@ -10,7 +10,7 @@ from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
-from driftmeter.detectors.run import runs
+from driftmeter.detectors.run import passed, runs
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice, iso, merge
@@ -67,10 +67,11 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     all are taken as long as the longest."""
     longest = max((each.length for each in slices), default=0)
     even = merge(slices, longest) if longest else []
-    panes = [
-        (run.counts, min(run.length, settings.pane_length))
-        for run in runs(even, settings.pane_rows, settings.pane_length)
-    ]
+    panes: _Panes = []
+    last: Milliseconds | None = None
+    for run in runs(even, settings.pane_rows, settings.pane_length):
+        panes.append((run.counts, passed(run.start if last is None else last, run.end)))
+        last = run.end
     if len(panes) < LEAST_WINDOWS:
         return None
     edges = np.cumsum([feature.size for feature in features])[:-1]

@@ -25,7 +25,6 @@ from driftmeter.summary import Summary
 from driftmeter.types import JSON, Floats, Milliseconds, Role
 from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade, scorer_of
 
-CALIBRATED_DAYS = 12
 LONGEST_GAP = DAY // 2
 LARGEST_BLIND = 1.0
 """Where only a larger shift than this, in standard deviations, could be seen, there are too few rows to judge."""
@@ -64,7 +63,8 @@ class JudgeState:
     """What one slice hands to the next: the detector's state, since when each feature is flagged, the incidents.
 
     `expected` are the features whose drift is expected now, and until when. `clock` is event time in which a gap of any
-    length counts as half a day at most: no rows are no sign that a fault is over. `last` is when the last pane ended.
+    length counts as half a day at most, or as panes come: no rows are no sign that a fault is over. `last` is when the
+    last pane ended.
     """
 
     detector: Any = None
@@ -125,7 +125,7 @@ class Judge:
             return state, Step()
         state = self._resume(state, over, reading.start)
         flags = self._flags(state, reading) if self.calibrated else []
-        passed = min(reading.end - state.last, LONGEST_GAP) if state.last else 0
+        passed = min(reading.end - state.last, max(LONGEST_GAP, reading.pace)) if state.last else 0
         state = replace(state, last=reading.end, clock=state.clock + passed)
         done = turn(state.incidents, flags, reading.end, state.clock)
         state = self._remember(state, reading, done.incidents)
@@ -266,7 +266,8 @@ class Judge:
         self, state: JudgeState, reading: Reading | None, index: int, evidence: float, smallest: float
     ) -> tuple[State, str]:
         if not self.calibrated:
-            return "calibrating", why.CALIBRATING if self.warm is None else why.WARMING
+            known = self.profile.calibration
+            return "calibrating", why.WARMING if known is None else why.calibrating(known.covered)
         if evidence >= 0:
             return "drifting", why.drifting(self._cause(state, index))
         if reading is None or smallest > LARGEST_BLIND:
@@ -348,13 +349,8 @@ def incidents_in(data: bytes) -> tuple[Incident, ...]:
 
 
 def covers_days(calibration: Calibration | None) -> bool:
-    """Say whether a calibration knows how days differ: windows of half a day or more that cover twelve of them."""
-    if calibration is None:
-        return False
-    return any(
-        length >= DAY / 2 and length * number >= CALIBRATED_DAYS * DAY
-        for length, number in zip(calibration.lengths, calibration.windows, strict=True)
-    )
+    """Say whether a calibration knows how days differ: whether it covers twelve of them."""
+    return calibration is not None and calibration.covered >= why.NEEDED_DAYS * DAY
 
 
 RARE_IN_REFERENCE = frozenset(

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from driftmeter.errors import InputError
+from driftmeter.types import Milliseconds
 
 SINCE, UNTIL = 631_152_000, 4_102_444_800
 """1990 and 2100, in seconds since the epoch: numbers beyond are taken for something else than a time."""
@@ -106,6 +107,15 @@ def zone_of_column(name: str) -> dt.tzinfo | None:
     sign, hours, minutes = offset.groups()
     length = dt.timedelta(hours=int(hours), minutes=int(minutes))
     return dt.timezone(-length if sign == "-" else length)
+
+
+def hour_at(time: Milliseconds, zone: dt.tzinfo | None) -> int:
+    """Return the hour of the day that a zone's clocks show, those of UTC where there is none.
+
+    >>> hour_at(0, None), hour_at(0, zone_named("Asia/Kolkata"))
+    (0, 5)
+    """
+    return dt.datetime.fromtimestamp(time // 1000, zone or dt.UTC).hour
 
 
 def on_clock(moment: dt.datetime, zone: dt.tzinfo | None) -> dt.datetime:

@@ -11,11 +11,11 @@ UNCALIBRATED = (
     "The profile has no order of time, so nothing says how much is normal: scores are shown, nothing pages. "
     "Make it with --time COLUMN, or --independent where rows really are drawn independently."
 )
-CALIBRATING = (
-    "The reference covers too little time to know a normal day (12 days are needed): evidence is shown, nothing pages."
-)
+NEEDED_DAYS = 12
+"""From so many on the reference knows how days differ."""
 TOO_SHORT = (
-    "The reference has too few panes of a hundred rows or an hour to learn from: scores are shown, nothing pages."
+    "The reference has too few stretches of time to learn from (12 are needed, each of a hundred rows, an hour or a "
+    f"batch, and {NEEDED_DAYS} days in all): scores are shown, nothing pages."
 )
 WARMING = (
     "The profile has no order of time; what is normal is being learnt from live traffic, drift included: evidence is "
@@ -40,6 +40,19 @@ def span(length: Milliseconds) -> str:
         if length >= least * unit:
             return f"{length / unit:.3g} {name}"
     return f"{length / 1000:.3g} s"
+
+
+def calibrating(covered: Milliseconds) -> str:
+    """Say that a reference covers too little time, and how much.
+
+    >>> calibrating(691_200_000)[:90]
+    'The reference covers 8 days, and 12 are needed to know a normal one: evidence is shown, no'
+    """
+    days = covered // 8_640_000 / 10
+    return (
+        f"The reference covers {days:g} days, and {NEEDED_DAYS} are needed to know a normal one: evidence is shown, "
+        "nothing pages."
+    )
 
 
 def finding(cause: Cause) -> str:

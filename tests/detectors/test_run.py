@@ -1,9 +1,14 @@
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from driftmeter.detectors.calibrate import cut
-from driftmeter.detectors.run import LONGEST_GAP, Run, runs
-from driftmeter.panes import HOUR, Slice
+from driftmeter.detectors.run import LONGEST_GAP, Run, passed, runs
+from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.summary import Summary
+
+START = 1_704_067_200_000
 
 
 def slice_of(start: int, rows: int, length: int = 10_000) -> Slice:
@@ -36,4 +41,16 @@ def test_a_reference_is_cut_as_live_slices_are():
     live = list(runs([slice_of(int(s), int(n)) for s, n in zip(starts, rows, strict=True)], 100, HOUR))
     reference = list(cut(times, 100, HOUR))
     assert np.diff([0, *(end for end, _ in reference)]).tolist() == [run.rows for run in live]
-    assert [length for _, length in reference] == [min(run.length, HOUR) for run in live]
+    ends = [live[0].start, *(run.end for run in live)]
+    assert [length for _, length in reference] == [passed(*each) for each in pairwise(ends)]
+
+
+def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most():
+    assert passed(0, 10_000) == 10_000
+    assert passed(0, 65 * HOUR) == DAY
+
+
+@pytest.mark.parametrize("batches", [[0, 0, 0], [0, 3 * HOUR, -2 * HOUR]])
+def test_a_batch_stands_for_the_time_since_the_one_before(batches):
+    times = np.concatenate([np.full(150, START + day * DAY + late) for day, late in enumerate(batches)])
+    assert [length for _, length in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]

@@ -112,7 +112,10 @@ class Course:
         """Say why nothing can page by this profile, None where something can."""
         if self._judge.calibrated:
             return None
-        return why.UNCALIBRATED if self._judge.detector is None else why.CALIBRATING
+        calibration = self.profile.calibration
+        if calibration is not None:
+            return why.calibrating(calibration.covered)
+        return why.UNCALIBRATED if self.profile.time is None else why.TOO_SHORT
 
     def take(self, pane: Slice) -> list[Event]:
         """Fold one pane; return what that made happen."""

@@ -96,7 +96,7 @@ def told_of_time(profile: Profile) -> str:
         return f"Not calibrated. {why.UNCALIBRATED}" if profile.time is None else f"Not calibrated. {why.TOO_SHORT}"
     first, last = calibration.lengths[0], calibration.lengths[-1]
     told = f"Calibrated by windows of {why.span(first)} to {why.span(last)}."
-    return told if covers_days(calibration) else f"{told} {why.CALIBRATING}"
+    return told if covers_days(calibration) else f"{told} {why.calibrating(calibration.covered)}"
 
 
 def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:

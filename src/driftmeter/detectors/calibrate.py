@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
-from driftmeter.detectors.run import LENGTH, ROWS, lasted
+from driftmeter.detectors.run import LENGTH, ROWS, passed
 from driftmeter.detectors.tables import Tables
 from driftmeter.panes import DAY, HOUR
 from driftmeter.profile import Feature
@@ -37,17 +38,16 @@ def cut(
     times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = LENGTH
 ) -> Iterator[tuple[int, Milliseconds]]:
     """Cut ascending times (rows,) into a detector's panes, by the rule that live ones are cut by: yield the number of
-    rows up to the end of each, and how long it counts."""
+    rows up to the end of each, and how much of event time it stands for."""
     pane = resolution(times)
     starts, first = np.unique(times // pane * pane, return_index=True)
     ends = np.append(first[1:], len(times))
-    begun, before, held, done = -1, 0, 0, 0
+    begun, last, done = -1, -1, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        begun, held = (start, pane) if begun < 0 else (begun, lasted(held, start + pane - before))
-        before = start + pane
-        if end - done >= rows or before - begun >= length:
-            yield end, min(held, length)
-            begun, done = -1, end
+        begun = start if begun < 0 else begun
+        if end - done >= rows or start + pane - begun >= length:
+            yield end, passed(begun if last < 0 else last, start + pane)
+            begun, last, done = -1, start + pane, end
 
 
 def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
@@ -69,22 +69,25 @@ def calibrate(
     features: Sequence[Feature],
     panes: Sequence[tuple[Counts, Milliseconds]],
     clusters: Mapping[tuple[int, str], tuple[float, float]],
-    starts: npt.NDArray[np.int64] | None = None,
+    hour_of: npt.NDArray[np.int64] | None = None,
 ) -> Calibration | None:
-    """Make a calibration from consecutive panes, each counts (bins,) and a length in ms; None of too few panes.
+    """Make a calibration from consecutive panes, each counts (bins,) and the event time that it stands for, in ms; None
+    of too few panes.
 
     Per score, rare bin and pooled group, and per length of window: τ² = max(0, F·Var(window mean)/σ² − mean(1/n)),
     with F the upper 90 % bound of a variance known from k windows; the excess kurtosis of the window means where it is
     more than chance, and over fewer than 100 windows at least half of that of the next shorter ones. `clusters` maps
-    (feature, rare bin) to reference rows and the mean size of the clusters they came in. With `starts`, when each pane
-    began, each hour of the day is compared with itself, and what varies is what is left.
+    (feature, rare bin) to reference rows and the mean size of the clusters they came in. With `hour_of`, the hour of
+    the day in which each pane began, each hour is compared with itself, and what varies is what is left.
     """
     tables = Tables(features)
     counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
     lengths = np.array([length for _, length in panes], dtype=np.int64)
-    by_hour = np.zeros((len(panes), 0 if starts is None else HOURS), dtype=np.int64)
-    if starts is not None:
-        by_hour[np.arange(len(panes)), starts // HOUR % HOURS] = counts[:, : tables.starts[1]].sum(axis=1)
+    if len(lengths) > 1:
+        lengths[0] = lengths[1:].mean()  # nobody knows since when it stands for its time
+    by_hour = np.zeros((len(panes), 0 if hour_of is None else HOURS), dtype=np.int64)
+    if hour_of is not None:
+        by_hour[np.arange(len(panes)), hour_of] = counts[:, : tables.starts[1]].sum(axis=1)
     hours = hourly_means(tables, counts, by_hour)
     while len(counts) > most_panes(counts.shape[1]):
         counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
@@ -196,7 +199,7 @@ def _level(
     if before is not None and number < _FEW_WINDOWS:
         tails = np.maximum(tails, 0.5 * before)
     return _Level(
-        int(lengths.mean()),
+        ceil(lengths.mean()),
         number,
         float(rows.mean()),
         scores * tables.scored,

@@ -18,13 +18,14 @@ from scipy.stats import ncx2
 
 from driftmeter.detectors import windows
 from driftmeter.detectors.protocol import Cause, Mask, Reading
-from driftmeter.detectors.run import Run
+from driftmeter.detectors.run import Run, passed
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Excess, Variance
 from driftmeter.detectors.windows import Best, Block, Found, State
-from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.moments import hour_at, zone_named
+from driftmeter.panes import HOUR, Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.types import Counts, Floats, Milliseconds
@@ -82,6 +83,7 @@ class DWS:
         averaged = self._averaged(self.variance.group_rows)
         self._group_rows: Floats = np.where(tables.degrees > 0, np.maximum(averaged, 1e-12), tables.rows)
         self._score_tests: Floats = np.maximum(2.0 * tables.scored.sum(axis=1), 1.0)
+        self._zone = None if profile.zone is None else zone_named(profile.zone)
         self._names = (*NAMES, "bins", "stuck", *tables.rare_names)
         self._named = (*[False] * (len(NAMES) + 2), *tables.rare_named)
 
@@ -90,7 +92,7 @@ class DWS:
     def start(self) -> State:
         """Return the state before the first pane."""
         features = len(self.profile.features)
-        return State(0, 0, 0, None, (None,), np.zeros(features, np.int64), Found.nothing(1, features))
+        return State(0, 0, 0, 0, None, (None,), np.zeros(features, np.int64), Found.nothing(1, features))
 
     def update(self, state: State, pane: Slice) -> tuple[State, Reading | None]:
         """Take one frozen pane; there is a reading once the run holds enough rows, or has lasted long enough."""
@@ -100,12 +102,12 @@ class DWS:
         if not run.complete(self.settings.pane_rows, self.settings.pane_length):
             return replace(state, run=run), None
         length = min(run.length, self.settings.pane_length)
-        elapsed = min(run.end - state.last, DAY) if state.panes else length
-        return self._take(state, Block(run.counts, run.rows, length, elapsed, self._hours(run)), run.start, run.end)
+        elapsed = passed(state.last, run.end) if state.panes else length
+        return self._take(state, Block(run.counts, run.rows, run.start, length, elapsed, self._hours(run)), run.end)
 
-    def _take(self, state: State, pane: Block, start: Milliseconds, end: Milliseconds) -> tuple[State, Reading]:
-        panes, held = state.panes + 1, state.held + pane.length
-        levels = self._levels(held / panes)
+    def _take(self, state: State, pane: Block, end: Milliseconds) -> tuple[State, Reading]:
+        panes, held, elapsed = state.panes + 1, state.held + pane.length, state.passed + pane.elapsed
+        levels = self._levels(elapsed / panes)
         found = state.found.resized(levels)
         blocks = [*state.blocks[:levels], *[None] * (levels - len(state.blocks))]
         fresh = np.zeros(levels, dtype=bool)
@@ -117,18 +119,22 @@ class DWS:
                 if previous is None:
                     break
                 window = previous + current
-            self._judge(window, stride, levels).write(found, level, panes - 2**level >= state.since)
+            # traffic that comes in batches holds rows for less time than it stands for
+            length = window.length * elapsed // held
+            best = Best(len(self.tables.features), window, end)
+            self._judge(best, window, length, stride, levels)
+            best.write(found, level, panes - 2**level >= state.since)
             fresh[level] = True
             if panes % 2**level:
                 break
             current = window
-        after = State(panes, held, end, None, tuple(blocks), state.since, found)
-        return after, self._reading(found, fresh, start, end)
+        after = State(panes, held, elapsed, end, None, tuple(blocks), state.since, found)
+        return after, self._reading(after, fresh, pane.start)
 
     def _hours(self, run: Run) -> Counts:
         hours = np.zeros(len(self.variance.hours), dtype=np.int64)
         if len(hours):
-            hours[run.start // HOUR % len(hours)] = run.rows
+            hours[hour_at(run.start, self._zone)] = run.rows
         return hours
 
     def _levels(self, pane_length: float) -> int:
@@ -137,25 +143,27 @@ class DWS:
         # a hair more: a power of two must not be missed by rounding
         return min(1 + int(log2(panes) + 1e-9), MOST_LEVELS)
 
-    def _reading(self, found: Found, fresh: Mask, start: Milliseconds, end: Milliseconds) -> Reading:
+    def _reading(self, state: State, fresh: Mask, start: Milliseconds) -> Reading:
+        found = state.found
         strongest = found.evidence.argmax(axis=0)
         columns = np.arange(found.evidence.shape[1])
         return Reading(
             start,
-            end,
+            state.last,
             found.evidence,
             fresh,
             found.lengths.max(axis=1).astype(np.int64),
             np.asarray(found.inside.any(axis=0), dtype=bool),
             found.low[strongest, columns],
             found.smallest.min(axis=0),
+            state.passed // state.panes,
         )
 
     def standing(self, state: State) -> Reading | None:
         """Return what the latest window of each level said; None before the first pane."""
         if not state.panes:
             return None
-        return self._reading(state.found, np.zeros(len(state.found.evidence), dtype=bool), state.last, state.last)
+        return self._reading(state, np.zeros(len(state.found.evidence), dtype=bool), state.last)
 
     def restart(self, state: State, features: Mask) -> State:
         """Forget what these features' windows hold: theirs begin anew with the next pane."""
@@ -173,7 +181,7 @@ class DWS:
                     self._named[found.cause[level, feature]],
                     float(found.value[level, feature]),
                     float(found.reference[level, feature]),
-                    int(found.lengths[level, feature]),
+                    int(found.spans[level, feature]),
                     int(found.rows[level, feature]),
                 ),
             )
@@ -182,21 +190,17 @@ class DWS:
 
     # --- one window
 
-    def _judge(self, window: Block, stride: Milliseconds, levels: int) -> Best:
-        """Test every feature in one window."""
-        tables = self.tables
-        features = len(tables.features)
-        alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * features))
-        excess = self.variance.at(window.length)
+    def _judge(self, best: Best, window: Block, length: Milliseconds, stride: Milliseconds, levels: int) -> None:
+        """Test every feature in one window, which varies as those of that `length` did in the reference."""
+        alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * len(self.tables.features)))
+        excess = self.variance.at(length)
         counts = window.counts.astype(np.float64)
-        best = Best(features, window.rows, window.length)
         expected = np.tensordot(window.hours / window.rows, self.variance.hours, axes=1)
         self._scores(best, counts, window.rows, expected, excess, alpha)
         self._rare_bins(best, counts, window.rows, excess, alpha)
         dependent = self._pooled(best, counts, window.rows, excess, alpha)
-        if window.length >= STUCK_LENGTH:
+        if length >= STUCK_LENGTH:
             self._stuck(best, window, excess, alpha, dependent)
-        return best
 
     def _scores(self, best: Best, counts: Floats, rows: int, expected: Floats, excess: Excess, alpha: float) -> None:
         tables = self.tables

@@ -19,7 +19,7 @@ from scipy.special import betaincinv, ndtri
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Cause, Mask, Reading
-from driftmeter.detectors.run import Run
+from driftmeter.detectors.run import Run, passed
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
@@ -38,7 +38,7 @@ RAISED = (1.5, 3.0, 10.0)
 """Stakes on a rare bin are the best ones for its share being so many times the bound."""
 LOWERED = (1 / 3, 1 / 1.5)
 LEAST_LOWERED = 1e-3
-_MAGIC = b"ESR1"
+_MAGIC = b"ESR2"
 _LEVELS = 2
 """What is found now, and what was found last and still stands."""
 
@@ -49,9 +49,12 @@ class State:
 
     `counts` (bins,) and `rows` (features,) are what came since a feature's bets were last begun, `begun` (features,)
     when that was; `held` (features,) is the evidence of the last alarm, which stands until `until` (features,).
+    `active` is how much time of the panes held rows, `passed` how much of event time they stand for.
     """
 
     panes: int
+    active: Milliseconds
+    passed: Milliseconds
     last: Milliseconds
     run: Run | None
     smooth: Floats
@@ -163,7 +166,8 @@ class ESR:
         none = np.full(features, -np.inf)
         whole = np.zeros(features, np.int64)
         return State(
-            0, 0, None, np.full((features, self._smooth_pays.shape[1]), -np.inf), np.full(len(self._rare_bin), -np.inf),
+            0, 0, 0, 0, None,
+            np.full((features, self._smooth_pays.shape[1]), -np.inf), np.full(len(self._rare_bin), -np.inf),
             np.zeros(bins, np.int64), whole, whole, none, none, whole,
         )  # fmt: skip
 
@@ -175,7 +179,7 @@ class ESR:
         if not run.complete(self.settings.pane_rows, self.settings.pane_length):
             return replace(state, run=run), None
         length = min(run.length, self.settings.pane_length)
-        elapsed = min(run.end - state.last, DAY) if state.panes else length
+        elapsed = passed(state.last, run.end) if state.panes else length
         after = self._bet_on(state, run.counts, run.rows, length, elapsed, run.end)
         return after, self._reading(after, run.start, fresh=True)
 
@@ -186,7 +190,8 @@ class ESR:
         features = len(tables.features)
         # what has alarmed begins anew, as the proof has it; until now it could be asked why
         state = self._begin(state, state.evidence >= 0)
-        excess = self.variance.at(length)
+        active, whole = state.active + length, state.passed + elapsed
+        excess = self.variance.at(length * whole // active)
         floats = counts.astype(np.float64)
         padded = np.zeros(tables.padded_share.shape)
         padded[tables.owner, np.arange(len(counts)) - tables.starts[tables.owner]] = floats
@@ -210,7 +215,8 @@ class ESR:
         evidence = (capital - threshold + np.log(max(number, 1))) / np.log(10)
         begun = np.where(state.rows == 0, end - length, state.begun)
         return State(
-            state.panes + 1, end, None, smooth, rare, state.counts + counts, state.rows + rows, begun, evidence,
+            state.panes + 1, active, whole, end, None,
+            smooth, rare, state.counts + counts, state.rows + rows, begun, evidence,
             np.where(hit, evidence, np.where(state.until > end, state.held, -np.inf)),
             # an alarm stands as long as it took to come: by then it would have come again
             np.where(hit, end + np.minimum(end - begun, DAY), state.until),
@@ -238,6 +244,7 @@ class ESR:
             np.zeros(len(tables.features), dtype=bool),
             low,
             np.where(state.rows > 0, smallest, np.inf),
+            state.passed // state.panes,
         )
 
     def standing(self, state: State) -> Reading | None:
@@ -291,6 +298,8 @@ class ESR:
         run = state.run
         head = {
             "panes": state.panes,
+            "active": state.active,
+            "passed": state.passed,
             "last": state.last,
             "run": None if run is None else [run.start, run.end, run.length, run.rows],
         }
@@ -312,7 +321,16 @@ class ESR:
             for name in _FLOATS
         }
         integers = {name: np.frombuffer(next(parts), "<i8").reshape(empty.rows.shape) for name in _INTEGERS}
-        return State(panes=head["panes"], last=head["last"], run=run, counts=counts, **floats, **integers)
+        return State(
+            panes=head["panes"],
+            active=head["active"],
+            passed=head["passed"],
+            last=head["last"],
+            run=run,
+            counts=counts,
+            **floats,
+            **integers,
+        )
 
 
 _FLOATS = ("smooth", "rare", "evidence", "held")

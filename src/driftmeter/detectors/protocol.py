@@ -44,7 +44,8 @@ class Reading:
     `evidence` (levels, features) is the log10 of how far past the alarm threshold the latest window of each
     level is: at 0 and above it alarms; -inf where none was judged yet. `fresh` (levels,) says which levels were
     judged at this very pane. `inside` (features,) are significant, but smaller than the tolerance.
-    `lengths` (levels,) are the windows' lengths in event time that held rows. `effect_low` (features,) is the
+    `lengths` (levels,) are how much of event time the windows stand for, a stretch without rows being a day at most;
+    `pace` is how much a pane does on average. `effect_low` (features,) is the
     lower bound of the drift in the window with most evidence, as a population stability index.
     `smallest` (features,) is the smallest shift, in standard deviations, that could have been seen by now.
     """
@@ -57,6 +58,7 @@ class Reading:
     inside: Mask
     effect_low: Floats
     smallest: Floats
+    pace: Milliseconds
 
     @property
     def strongest(self) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from driftmeter.panes import HOUR, Slice
+from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.types import Counts, Milliseconds
 
 ROWS = 100
@@ -13,6 +13,14 @@ LENGTH: Milliseconds = HOUR
 """A run is complete once it holds so many rows or has lasted so long, unless settings say otherwise."""
 LONGEST_GAP: Milliseconds = HOUR
 """A longer stretch without rows adds no more to how long a run counts: nothing is known of what it would have held."""
+MOST_PASSED: Milliseconds = DAY
+"""From one run to the next counts a day at most: a batch a day stands for its day, and nights and weekends belong to
+office hours, but an outage of weeks earns no alarm."""
+
+
+def passed(since: Milliseconds, end: Milliseconds) -> Milliseconds:
+    """Return how much of event time a run that ends at `end` stands for, when the one before ended at `since`."""
+    return min(end - since, MOST_PASSED)
 
 
 def lasted(length: Milliseconds, gap: Milliseconds) -> Milliseconds:

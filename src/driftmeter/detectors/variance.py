@@ -79,7 +79,7 @@ class Variance:
         self.rare_rows = np.where(tables.reference[tables.rare] >= _FEW, own, ordinary)
 
     def at(self, length: Milliseconds) -> Excess:
-        """Return the variances of windows of that length, in ms of time that held rows.
+        """Return the variances of windows that stand for so much of event time, in ms.
 
         Between two calibrated lengths they are interpolated in the logarithm of the length. A longer window has
         those of the longest: nobody knows that it would vary less. A shorter one of 1/k of the shortest has k times as

@@ -15,27 +15,30 @@ from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.run import Run
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 
-_MAGIC = b"DWS1"
+_MAGIC = b"DWS2"
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive panes added up: counts, rows, `length` in ms that held rows, `elapsed` in ms of event time.
+    """Consecutive panes added up: counts, rows, when they `start`, `length` in ms that held rows, `elapsed` in ms of
+    event time that they stand for, a stretch without rows being a day at most.
 
-    `hours` are the rows by hour of the day (UTC) in which their pane began, (24,), or none where that does not matter.
+    `hours` are the rows by hour of the day in which their pane began, (24,), or none where that does not matter.
     """
 
     counts: Counts
     rows: int
+    start: Milliseconds
     length: Milliseconds
     elapsed: Milliseconds
     hours: Counts
 
     def __add__(self, other: Block) -> Block:
-        """Add the panes of both."""
+        """Add the panes that follow."""
         return Block(
             self.counts + other.counts,
             self.rows + other.rows,
+            self.start,
             self.length + other.length,
             self.elapsed + other.elapsed,
             self.hours + other.hours,
@@ -46,7 +49,8 @@ class Block:
 class Found:
     """What the latest window of each level said, each (levels, features).
 
-    `cause` is a number of what was found, -1 where there is none; `value` and `reference` are as in `Cause`.
+    `cause` is a number of what was found, -1 where there is none; `value` and `reference` are as in `Cause`. `lengths`
+    are the event time that the windows stand for, `spans` how long they were from start to end.
     """
 
     evidence: Floats
@@ -58,6 +62,7 @@ class Found:
     inside: Floats
     rows: Floats
     lengths: Floats
+    spans: Floats
 
     @classmethod
     def nothing(cls, levels: int, features: int) -> Found:
@@ -65,7 +70,7 @@ class Found:
         shape = (levels, features)
         return cls(
             np.full(shape, -np.inf), np.full(shape, -1, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(shape),
-            np.full(shape, np.inf), np.zeros(shape), np.zeros(shape), np.zeros(shape),
+            np.full(shape, np.inf), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape),
         )  # fmt: skip
 
     def without(self, features: Mask) -> Found:
@@ -87,11 +92,13 @@ class Found:
 class State:
     """A position in the stream: the panes so far, the run that is not yet a pane, a block per level, what was found.
 
+    `held` is how much time of the panes held rows, `passed` how much of event time they stand for.
     `since` (features,) is the number of the pane from which on a feature's windows count.
     """
 
     panes: int
     held: Milliseconds
+    passed: Milliseconds
     last: Milliseconds
     run: Run | None
     blocks: tuple[Block | None, ...]
@@ -102,9 +109,9 @@ class State:
 class Best:
     """The strongest finding of each feature in one window, while its tests are made."""
 
-    def __init__(self, features: int, rows: int, length: Milliseconds) -> None:
-        """Begin with nothing found, in a window of so many rows and so long."""
-        self._rows, self._length = rows, length
+    def __init__(self, features: int, window: Block, end: Milliseconds) -> None:
+        """Begin with nothing found, in a window that ends at `end`."""
+        self._rows, self._length, self._span = window.rows, window.elapsed, end - window.start
         self.evidence: Floats = np.full(features, -np.inf)
         self.cause: npt.NDArray[np.int64] = np.full(features, -1, np.int64)
         self.value: Floats = np.zeros(features)
@@ -118,6 +125,7 @@ class Best:
         for name in ("evidence", "cause", "value", "reference", "low", "smallest", "inside"):
             getattr(found, name)[level, chosen] = getattr(self, name)[chosen]
         found.rows[level, chosen], found.lengths[level, chosen] = self._rows, self._length
+        found.spans[level, chosen] = self._span
 
     def offer(self, evidence: Floats, cause: Codes, value: Floats, reference: Floats, *, dim: bool = False) -> None:
         """Take what is stronger than what there is; `dim` causes only where nothing clearer alarms already."""
@@ -135,12 +143,13 @@ def dump(state: State) -> bytes:
     head = {
         "panes": state.panes,
         "held": state.held,
+        "passed": state.passed,
         "last": state.last,
         "levels": len(state.found.evidence),
         "features": len(state.since),
         "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
         "blocks": [
-            None if each is None else [each.rows, each.length, each.elapsed, each.hours.tolist()]
+            None if each is None else [each.rows, each.start, each.length, each.elapsed, each.hours.tolist()]
             for each in state.blocks
         ],
     }
@@ -172,10 +181,12 @@ def load(data: bytes, bins: int, features: int) -> State:
             name: np.frombuffer(zlib.decompress(next(parts)), "<i8" if name == "cause" else "<f8").reshape(shape)
             for name in Found.__annotations__
         }
-        return State(head["panes"], head["held"], head["last"], run, blocks, since, Found(**arrays))
+        return State(head["panes"], head["held"], head["passed"], head["last"], run, blocks, since, Found(**arrays))
 
     return unpack(_MAGIC, data, read)
 
 
-def _block(counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, hours: list[int]) -> Block:
-    return Block(counts, rows, length, elapsed, np.array(hours, dtype=np.int64))
+def _block(
+    counts: Counts, rows: int, start: Milliseconds, length: Milliseconds, elapsed: Milliseconds, hours: list[int]
+) -> Block:
+    return Block(counts, rows, start, length, elapsed, np.array(hours, dtype=np.int64))
