@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.types import JSON, Floats
-from driftmeter.values import CategoryType, texts_of
+from driftmeter.values import CategoryType, other_ways, texts_of
 
 _LARGEST = float(np.finfo(np.float64).max)
 DIGITS = 6
@@ -292,17 +292,29 @@ class CategoryGrid:
         texts = texts_of(value, self.dtype)
         if not texts:
             return self.special["missing"]
+        found = self._known(texts)
+        if found is None and isinstance(value, str) and self.dtype == "string":
+            found = self._known(other_ways(value))
+        elif found is None and len(texts) > 1:
+            number = _number_in(texts[-1])
+            found = None if number is None else self._numbers.get(number)
+        if found is not None:
+            return found
+        start = self.rest.start if self.others is None else self.unseen.start
+        return int(start) + hash64(texts[0]) % self.hashed
+
+    def _known(self, texts: Iterable[str]) -> int | None:
+        """Return the bin of the first of some texts that is a known category, those with a bin of their own first."""
         for text in texts:
             found = self._bins.get(text)
             if found is not None:
                 return found
-        number = _number_in(texts[-1]) if len(texts) > 1 else None
-        if number is not None and number in self._numbers:
-            return self._numbers[number]
-        hashes = list(map(hash64, texts))
-        known = hashes[0] if self._others is None else next((each for each in hashes if each in self._others), None)
-        start, hash_ = (self.unseen.start, hashes[0]) if known is None else (self.rest.start, known)
-        return int(start) + hash_ % self.hashed
+        if self._others:
+            for text in texts:
+                hash_ = hash64(text)
+                if hash_ in self._others:
+                    return int(self.rest.start) + hash_ % self.hashed
+        return None
 
     def to_json(self) -> JSON:
         """Plain JSON; the hashes as base64 of little-endian 64-bit integers."""

@@ -8,7 +8,7 @@
 | True | 1 | true | 1 | true |
 | 1, 1.0, Decimal("1.0") | 1 | true | 1 | 1 |
 | "1", " 1.0 " | 1 | true | 1 | the text |
-| "true", "TRUE" | unreadable | true | the text | the text |
+| "true", "TRUE" | 1 | true | 1 | the text |
 | 0.1 + 0.2, float32 0.3 | 0.3 to 6 digits | unreadable | 0.3 | 0.3 |
 | dates, times, UUIDs, intervals | unreadable | unreadable | their text | their text |
 | "unknown" | unreadable | unreadable | the text | the text |
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import struct
 from decimal import Decimal
 from enum import Enum
@@ -47,6 +48,7 @@ _TRUE, _FALSE = frozenset(["true", "1", "1.0"]), frozenset(["false", "0", "0.0"]
 _DIGITS = 6
 """Significant digits that a number survives float32 and a sum in another order with."""
 _EXACT = 2**53
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0)?", re.ASCII)
 _WRAPPED = 8
 
 
@@ -116,6 +118,8 @@ def number_of(value: object) -> float:
         text = value.strip()
         if text.lower() in MISSING_WORDS:
             return math.nan
+        if text.lower() in ("true", "false"):
+            return float(text.lower() == "true")
         if "_" in text:  # Python's own way to write numbers, not that of data
             raise ValueError(value)
         return float(text)
@@ -162,6 +166,29 @@ def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
     raise TypeError(f"a {type(value).__name__}")
 
 
+def other_ways(text: str) -> tuple[str, ...]:
+    """Return in what other ways the value that a text stands for is written: whole numbers with or without ".0", truths
+    in any case, dates and times to another precision.
+
+    For texts that are no category: 1.10 and 1.1 stay two, and so do 01 and 1.
+
+    >>> other_ways("3.0"), other_ways("TRUE"), other_ways("2024-01-05 00:00:00")[0], other_ways("1.10")
+    (('3',), ('true', 'True'), '2024-01-05', ())
+    """
+    if _WHOLE.fullmatch(text):
+        return (text.removesuffix(".0"),) if text.endswith(".0") else (f"{text}.0",)
+    if (lowered := text.lower()) in ("true", "false"):
+        return tuple(way for way in (lowered, lowered.capitalize(), lowered.upper()) if way != text)
+    if text[:1].isdigit() and ("-" in text or ":" in text):
+        for kind in (dt.datetime, dt.time):
+            try:
+                moment = kind.fromisoformat(text)
+            except ValueError:
+                continue
+            return tuple(way for way in _moment(moment) if way != text)
+    return ()
+
+
 def canonical(value: object, dtype: CategoryType) -> str | None:
     """Return the one text form of a category, None where it is missing; see `texts_of`."""
     texts = texts_of(value, dtype)
@@ -189,6 +216,8 @@ def _text_of_number(text: str) -> tuple[str, ...]:
     stripped = text.strip()
     if stripped.lower() in MISSING_WORDS:
         return ()
+    if stripped.lower() in ("true", "false"):
+        return ("1" if stripped.lower() == "true" else "0",)
     if stripped.lstrip("+-").isdecimal() and stripped.isascii():
         return (str(int(stripped)),)  # beyond 2**53 a float would merge neighbours
     try:
