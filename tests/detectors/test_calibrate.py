@@ -130,3 +130,46 @@ def test_categories_of_one_day_come_in_clusters():
     codes = np.array([0, 0, 0, 1, 2, 2, -1])
     days = np.array([0, 1, 1, 1, 0, 0, 1])
     assert clusters_of_categories(codes, days) == {"unseen": (3.0, 5 / 3)}
+
+
+def local_shop(months: range, seed: int) -> pl.DataFrame:
+    """Return rows of Berlin's days: what comes in depends on the hour that its clocks show."""
+    chance = np.random.default_rng(seed)
+    hours = np.arange(months.start * 30 * 24, months.stop * 30 * 24)
+    utc = pl.Series("at", np.repeat(START + hours * HOUR, ROWS)).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
+    shown = utc.dt.convert_time_zone("Europe/Berlin").dt.hour().to_numpy()
+    values = np.sin(shown / 24 * 2 * np.pi) + chance.normal(size=len(utc))
+    return pl.DataFrame({"x": values, "at": utc})
+
+
+def pages(profile: Profile, frame: pl.DataFrame) -> int:
+    judge, reader, binner = Judge(profile), Reader(profile), Binner(profile)
+    state, opened = judge.start(), 0
+    for (at,), part in frame.group_by("at", maintain_order=True):
+        rows, _, _ = reader.read_columns(columns_of(as_frame(part), reader.names))
+        start = int(at.timestamp()) * 1000
+        state, step = judge.step(state, Slice(start, HOUR, binner.observe(rows)))
+        opened += len(step.opened)
+    return opened
+
+
+def test_by_hour_the_clocks_of_the_zone_say_the_hour_in_summer_too():
+    winter, summer = local_shop(range(2), 11), local_shop(range(4, 6), 12)
+    found = {
+        zone: Profile.fit(winter, model="m", time="at", by_hour=True, zone=zone) for zone in ("UTC", "Europe/Berlin")
+    }
+    at_noon = {zone: profile.calibration.hours[12, 0, 0] for zone, profile in found.items()}
+    assert at_noon["Europe/Berlin"] == pytest.approx(0, abs=0.1)
+    assert at_noon["UTC"] < -0.1  # thirteen by the clocks of Berlin
+    assert pages(found["Europe/Berlin"], summer) == 0
+    assert pages(found["UTC"], summer) > 0
+
+
+def test_by_hour_a_zone_beside_the_hours_of_utc_has_hours_of_its_own():
+    times = pl.Series("at", np.repeat(START + np.arange(40 * 48) * HOUR // 2, 10)).cast(pl.Datetime("ms"))
+    shown = (np.repeat(np.arange(40 * 48) // 2 % 24 >= 12, 10)).astype(float)
+    frame = pl.DataFrame({"x": shown + np.random.default_rng(13).normal(size=len(shown)), "at": times})
+    frame = frame.with_columns(at=pl.col("at") - pl.duration(minutes=330))  # naive, and UTC
+    aware = frame.with_columns(pl.col("at").dt.replace_time_zone("UTC"))
+    hours = Profile.fit(aware, model="m", time="at", by_hour=True, zone="Asia/Kolkata").calibration.hours[:, 0, 0]
+    assert hours[11] < -0.2 < 0.2 < hours[12]
