@@ -42,7 +42,7 @@ lint: setup ## check style and types
 	$(BIN)/mypy
 
 .PHONY: debian
-debian: ## install what the tests run for real: nginx, prometheus, alertmanager, redis, dnsmasq
+debian: ## install what the tests run for real: nginx, prometheus, alertmanager, redis, dnsmasq, chromium
 	@sh scripts/debian.sh
 
 .PHONY: build

@@ -45,7 +45,7 @@ def test_whatever_features_are_called_each_door_counts_the_same(
     fitted = Profile.fit(reference, model="shop", independent=True, residuals=False)
     profile = Profile.loads(fitted.dumps())
     reader, binner = Reader(profile), Binner(profile)
-    columns = {each: VALUES for each in reader.names}
+    columns = dict.fromkeys(reader.names, VALUES)
     assert set(columns) == {name, other}
     records = [dict.fromkeys(columns, value) for value in VALUES]
     table = pa.table({each: pa.array(values, pa.float64()) for each, values in columns.items()})

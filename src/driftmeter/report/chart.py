@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
@@ -17,6 +18,8 @@ _NAMED = 52
 """Width of a bin that has its name written below it."""
 _MOST_NAMED_BINS = 10
 _GAP = 10
+MOST_BARS = 64
+"""Of a number, between its minimum and maximum: more would be too thin to be seen."""
 MOST_CATEGORIES = 14
 _LINE = 21
 
@@ -35,11 +38,31 @@ class Bar:
         return f"{self.label}: reference {percent(self.reference)}, window {percent(self.window)}"
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """The bars of a number: those along the number line, and what lies to their left and right and apart from them,
+    without the empty ones. `marks` are written below: at which bar's left edge (half: its middle), what, and how it is
+    anchored there."""
+
+    marks: list[tuple[float, str, str]]
+    low: list[Bar]
+    core: list[Bar]
+    high: list[Bar]
+    apart: list[Bar]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a category: the first `named` are categories themselves."""
+
+    bars: list[Bar]
+    named: int
+
+
 def chart(feature: Feature, counts: Sequence[int]) -> str:
     """Draw a feature: upright bars along the number line, or one line for each category."""
-    bars = bars_of(feature, counts)
-    drawn = _numbers(feature.grid, bars) if isinstance(feature.grid, NumericGrid) else _categories(feature.grid, bars)
-    height, body = drawn
+    drawn = drawn_of(feature, counts)
+    height, body = _numbers(drawn) if isinstance(drawn, Numbers) else _categories(drawn)
     label = escape(f"Histogram of {feature.name}: reference against window")
     return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{body}</svg>'
 
@@ -58,21 +81,56 @@ def bars_of(feature: Feature, counts: Sequence[int]) -> list[Bar]:
     return bars
 
 
-def _numbers(grid: NumericGrid, bars: list[Bar]) -> tuple[int, str]:
-    core = bars[grid.core]
-    names = grid.special
-    low = [bars[names[name]] for name in ("far below", "below") if _filled(bars[names[name]])]
-    high = [bars[names[name]] for name in ("above", "far above") if _filled(bars[names[name]])]
-    apart = [bars[names[name]] for name in ("missing", "not finite", "unreadable") if _filled(bars[names[name]])]
-    top = _round_up(max(max(bar.reference, bar.window) for bar in bars))
+def drawn_of(feature: Feature, counts: Sequence[int]) -> Numbers | Lines:
+    """Return the bars that a chart shows: few enough to tell apart, whatever the grid."""
+    bars, grid = bars_of(feature, counts), feature.grid
+    return _numbers_of(grid, bars) if isinstance(grid, NumericGrid) else _lines_of(grid, bars)
+
+
+def _numbers_of(grid: NumericGrid, bars: list[Bar]) -> Numbers:
+    edges, core = grid.cuts[1:-1], bars[grid.core]
+    if len(core) > MOST_BARS:
+        together = -(-len(core) // MOST_BARS)
+        starts = range(0, len(core), together)
+        edges = (*(edges[start] for start in starts), edges[-1])
+        core = [
+            Bar(f"[{low:.6g}, {high:.6g})", *_sums(core[start : start + together]))
+            for start, (low, high) in zip(starts, pairwise(edges), strict=True)
+        ]
+    special = {name: bars[place] for name, place in grid.special.items() if _filled(bars[place])}
+    low = [special.pop(name) for name in ("far below", "below") if name in special]
+    high = [special.pop(name) for name in ("above", "far above") if name in special]
+    return Numbers(_marks(edges, grid.atoms, len(core)), low, core, high, list(special.values()))
+
+
+def _lines_of(grid: CategoryGrid, bars: list[Bar]) -> Lines:
+    own = bars[: len(grid.categories)]
+    special = [bar for bar in bars[len(own) :] if _filled(bar)]
+    if len(own) <= MOST_CATEGORIES:
+        return Lines([*own, *special], len(own))
+    # those that changed most, among equals the most frequent; drawn in the profile's order
+    ranked = sorted(own, key=lambda bar: (-abs(bar.window - bar.reference), -bar.reference))
+    chosen = set(map(id, ranked[: MOST_CATEGORIES - 1]))
+    shown = [bar for bar in own if id(bar) in chosen]
+    rest = [bar for bar in own if id(bar) not in chosen]
+    return Lines([*shown, Bar(f"{len(rest)} more", *_sums(rest)), *special], len(shown))
+
+
+def _sums(bars: Sequence[Bar]) -> tuple[float, float]:
+    return sum(bar.reference for bar in bars), sum(bar.window for bar in bars)
+
+
+def _numbers(drawn: Numbers) -> tuple[int, str]:
+    core, apart = drawn.core, drawn.apart
+    groups = [drawn.low, core, drawn.high, apart]
+    top = _round_up(max(max(bar.reference, bar.window) for group in groups for bar in group))
     parts = [_scale(top)]
-    groups = [low, core, high, apart]
     room = WIDTH - _LEFT - _RIGHT - _GAP * (sum(map(bool, groups)) - 1)
-    width = (room - _NAMED * (len(low) + len(high) + len(apart))) / len(core)
+    width = (room - _NAMED * sum(len(group) for group in groups if group is not core)) / len(core)
     x = float(_LEFT)
     for group in filter(None, groups):
         if group is core:
-            parts.append(_edges(grid, x, width, len(core)))
+            parts += [_text(x + place * width, _TOP + _HEIGHT + 15, text, how) for place, text, how in drawn.marks]
         for bar in group:
             wide = width if group is core else _NAMED
             parts.append(_upright(bar, x, wide, top, named=group is not core))
@@ -111,35 +169,24 @@ def _scale(top: float) -> str:
     return "".join(lines)
 
 
-def _edges(grid: NumericGrid, start: float, width: float, bins: int) -> str:
-    """Write the values at some edges of the core, or below each bin where there are few."""
-    edges = grid.cuts[1:-1]
-    y = _TOP + _HEIGHT + 15
+def _marks(edges: Sequence[float], atoms: Sequence[float | None], bins: int) -> list[tuple[float, str, str]]:
+    """Name the values at some edges, or of each bin where there are few; with the digits that tell them apart."""
     if bins <= _MOST_NAMED_BINS:
-        names = [edges[i] if atom is None else atom for i, atom in enumerate(grid.atoms)]
-        return "".join(_text(start + (i + 0.5) * width, y, f"{name:.4g}", "middle") for i, name in enumerate(names))
-    places = sorted({round(bins * part / 4) for part in range(5)})
-    anchors = {places[0]: "start", places[-1]: "end"}
-    return "".join(_text(start + i * width, y, f"{edges[i]:.4g}", anchors.get(i, "middle")) for i in places)
+        places, middle = list(range(bins)), 0.5
+        values = [edges[place] if atom is None else atom for place, atom in enumerate(atoms)]
+    else:
+        places, middle = sorted({round(bins * part / 4) for part in range(5)}), 0.0
+        values = [edges[place] for place in places]
+    digits = next((n for n in range(4, 10) if len({f"{value:.{n}g}" for value in values}) == len(set(values))), 4)
+    anchors = {} if middle else {places[0]: "start", places[-1]: "end"}
+    texts = [f"{value:.{digits}g}" for value in values]
+    return [(place + middle, text, anchors.get(place, "middle")) for place, text in zip(places, texts, strict=True)]
 
 
-def _categories(grid: CategoryGrid, bars: list[Bar]) -> tuple[int, str]:
-    own = bars[: len(grid.categories)]
-    special = [bar for bar in bars[len(own) :] if _filled(bar)]
-    shown, rest = own, []
-    if len(own) > MOST_CATEGORIES:
-        # those that changed most, among equals the most frequent; drawn in the profile's order
-        ranked = sorted(own, key=lambda bar: (-abs(bar.window - bar.reference), -bar.reference))
-        chosen = set(map(id, ranked[: MOST_CATEGORIES - 1]))
-        shown = [bar for bar in own if id(bar) in chosen]
-        rest = [bar for bar in own if id(bar) not in chosen]
-    lines = list(shown)
-    if rest:
-        lines.append(Bar(f"{len(rest)} more", sum(b.reference for b in rest), sum(b.window for b in rest)))
-    lines += special
+def _categories(drawn: Lines) -> tuple[int, str]:
+    lines, named = drawn.bars, drawn.named
     top = max((max(bar.reference, bar.window) for bar in lines), default=0.0) or 1.0
     left, right = 150, 118
-    named = len(shown)
     parts = []
     for index, bar in enumerate(lines):
         y = 6 + index * _LINE

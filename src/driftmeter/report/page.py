@@ -1,4 +1,4 @@
-"""The report as one page of HTML: no script, nothing fetched, readable without colours."""
+"""The report as one page of HTML: nothing fetched, readable without colours and without scripts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any
 
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.chart import chart, escape, percent
+from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
 from driftmeter.report.style import CSS
 from driftmeter.types import JSON
 from driftmeter.version import __version__
 
 STATES = ("drifting", "pending", "calibrating", "uncalibrated", "insufficient", "ok")
 """Worst first."""
+FEWEST_DRAWN, MOST_DRAWN = 30, 100
+"""Features that are drawn on the page: what drifts up to the most, and at least the worst few. Thousands of charts
+would make it so large that no browser opens it; the others are drawn when their row is opened."""
 _SEVERITIES = ("major", "minor", "none")
 _RATES = {"missing": "missing", "unseen": "unseen", "out_of_range": "out of range"}
 
@@ -32,28 +36,46 @@ def render_html(
     """
     features = in_order(verdict["features"])
     known = {feature.name: feature for feature in profile.features}
+    drawn = min(max(FEWEST_DRAWN, sum(bool(each["drifting"]) for each in features)), MOST_DRAWN, len(features))
+    later = [known[name] for each in features[drawn:] if (name := each["feature"]) in known and name in counts]
     title = f"{verdict['model']}: {verdict['state']}"
+    scripts = f"script-src '{SCRIPT_DIGEST}'; " if later else ""
     parts = [
         '<!DOCTYPE html>\n<html lang="en" xmlns="http://www.w3.org/1999/xhtml"><head><meta charset="utf-8"/>',
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-        'img-src data:"/>',
+        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; {scripts}'
+        "style-src 'unsafe-inline'; img-src data:\"/>",
         f'<link rel="icon" href="data:,"/><title>{escape(title)} · driftmeter</title>',
         f"<style>{CSS}</style></head><body>",
         _header(profile, verdict),
         _notes(notes),
         "<main>",
-        _table(features, known),
-        '<h2 id="distributions">Distributions</h2><p class="legend"><span class="key">reference</span>'
-        '<span class="key window">window</span><span class="soft">share of all rows in each bin of the '
-        "profile</span></p>",
+        '<h2 id="features">Features</h2>',
+        _table(
+            features[:drawn],
+            known,
+            [
+                f'<a href="#feature-{place}">{escape(each["feature"])}</a>'
+                for place, each in enumerate(features[:drawn])
+            ],
+            "Worst first. Effect is the population stability index without what chance adds: from 0.1 on minor, from "
+            "0.25 on major.",
+        ),
+        '<h2 id="distributions">Distributions</h2>'
+        '<p class="legend"><span class="key">reference</span><span class="key window">window</span>'
+        '<span class="soft">share of all rows in each bin of the profile</span></p>',
         '<div class="cards">',
-        *(_card(place, each, known.get(each["feature"]), counts) for place, each in enumerate(features)),
-        "</div></main>",
+        *(_card(place, each, known.get(each["feature"]), counts) for place, each in enumerate(features[:drawn])),
+        "</div>",
+        _others(features[drawn:], known, {feature.name: place for place, feature in enumerate(later)}),
+        "</main>",
         f"<footer>driftmeter {escape(__version__)} · profile {escape(verdict.get('profile') or profile.digest)}"
-        "</footer></body></html>\n",
+        "</footer>",
     ]
-    return "".join(parts)
+    if later:
+        data = packed((feature, counts[feature.name]) for feature in later)
+        parts.append(f'<script type="text/plain" id="{DATA_ID}">{data}</script><script>{SCRIPT}</script>')
+    return "".join([*parts, "</body></html>\n"])
 
 
 def in_order(features: Iterable[JSON]) -> list[JSON]:
@@ -74,7 +96,7 @@ def _header(profile: Profile, verdict: JSON) -> str:
     worst = next((s for s in _SEVERITIES if any(f["drifting"] and f["severity"] == s for f in verdict["features"])), "")
     drifting = sum(bool(each["drifting"]) for each in verdict["features"])
     facts = [
-        ("Features drifting", f"{drifting} <small>of {len(verdict['features'])}</small>"),
+        ("Features drifting", f"{drifting:,} <small>of {len(verdict['features']):,}</small>"),
         ("Rows", f"{verdict['rows']:,}"),
         ("Rows of the reference", f"{profile.rows:,}"),
     ]
@@ -93,22 +115,37 @@ def _notes(notes: Iterable[str]) -> str:
     return f'<ul class="notes">{lines}</ul>' if lines else ""
 
 
-def _table(features: Sequence[JSON], known: Mapping[str, Feature]) -> str:
+def _others(features: Sequence[JSON], known: Mapping[str, Feature], places: Mapping[str, int]) -> str:
+    """List what is not drawn; `places` says where of the packed charts a feature's is."""
+    if not features:
+        return ""
+    drifting = sum(bool(each["drifting"]) for each in features)
+    some = f", {drifting:,} of them drifting" if drifting else ""
+    return f'<h2 id="others">The other {len(features):,} features{some}</h2>' + _table(
+        features,
+        known,
+        [_folded(each, places.get(each["feature"])) for each in features],
+        "Worst first. Each opens: why it is in its state, and how its values are distributed.",
+    )
+
+
+def _table(features: Sequence[JSON], known: Mapping[str, Feature], names: Sequence[str], caption: str) -> str:
+    """List features, each under its name as the page shows it."""
     with_since = any(each["since"] for each in features)
     with_evidence = any(each["evidence"] is not None for each in features)
-    names = ["Feature", "Kind", "State", "Severity"]
+    texts = ["Feature", "Kind", "State", "Severity"]
     numbers = ["Effect", "p-value", *(["Evidence"] if with_evidence else []), "Missing"]
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    head = "".join(f'<th scope="col">{name}</th>' for name in texts)
     head += "".join(f'<th scope="col" class="number">{name}</th>' for name in numbers)
     head += '<th scope="col">Since</th>' if with_since else ""
     rows = []
-    for place, each in enumerate(features):
+    for name, each in zip(names, features, strict=True):
         feature = known.get(each["feature"])
         kind: str = feature.kind if feature else "–"
         if each["role"] != "feature":
             kind = f"{kind}, {each['role']}"
         cells = [
-            f'<th scope="row"><a href="#feature-{place}">{escape(each["feature"])}</a></th>',
+            f'<th scope="row">{name}</th>',
             f"<td>{escape(kind)}</td>",
             f"<td>{_state(each['state'], each['severity'])}</td>",
             f"<td>{escape(each['severity'])}</td>",
@@ -122,15 +159,26 @@ def _table(features: Sequence[JSON], known: Mapping[str, Feature]) -> str:
             cells.append(f"<td>{escape(each['since'] or '')}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        '<h2 id="features">Features</h2><div class="wide"><table><caption>Worst first. Effect is the population '
-        "stability index without what chance adds: from 0.1 on minor, from 0.25 on major.</caption>"
+        f'<div class="wide"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
+def _folded(each: JSON, place: int | None) -> str:
+    """Return a name that opens: why, and the chart at `place` of the packed ones."""
+    data = "" if place is None else f' data-chart="{place}"'
+    rates = " · ".join(_rates(each))
+    said = f'<p class="soft">{escape(rates)}</p>' if rates else ""
+    why = escape(each.get("why") or "")
+    return f"<details{data}><summary>{escape(each['feature'])}</summary>{said}<p>{why}</p></details>"
+
+
+def _rates(each: JSON) -> list[str]:
+    return [f"{words} {rate}" for name, words in _RATES.items() if (rate := rate_text(each, name, changed=True))]
+
+
 def _card(place: int, each: JSON, feature: Feature | None, counts: Mapping[str, Sequence[int]]) -> str:
-    facts = [f"effect {effect_text(each['effect'])}", f"p {p_text(each['p_value'])}"]
-    facts += [f"{words} {rate}" for name, words in _RATES.items() if (rate := rate_text(each, name, changed=True))]
+    facts = [f"effect {effect_text(each['effect'])}", f"p {p_text(each['p_value'])}", *_rates(each)]
     found = counts.get(each["feature"])
     drawn = chart(feature, found) if feature is not None and found is not None else ""
     return (

@@ -33,6 +33,9 @@ caption { text-align: left; color: var(--soft); padding-bottom: .5rem; }
 th, td { padding: .4rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: baseline; }
 thead th { font-size: .8rem; color: var(--soft); font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 8rem; }
+summary { cursor: pointer; width: fit-content; text-decoration: underline dotted; text-underline-offset: .2em; }
+summary:focus-visible { outline: 2px solid var(--win); outline-offset: 2px; }
+details > :not(summary) { font-weight: 400; width: min(35rem, 80vw); }
 .number { text-align: right; white-space: nowrap; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); gap: 1rem; }
 .cards section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .9rem 1rem; }
