@@ -25,7 +25,7 @@ MIN_CATEGORY_ROWS = 30
 MOST_CATEGORIES = 256
 """Bins of their own that a feature's categories may have: of those with that share of the rows or more. The others are
 hashed into bins that no count had a say in."""
-MOST_KNOWN = 10_000
+MOST_KNOWN = 100_000
 
 IDENTIFIER = "looks like an identifier: hardly a value comes twice"
 IDENTIFIER_ROWS = 1_000

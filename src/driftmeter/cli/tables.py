@@ -150,8 +150,10 @@ def show_report(report: Report) -> None:
     """Print the verdict: a line for each feature, the worst first, and what was not as expected."""
     out = console()
     table = Table("feature", "role", "state", "severity", box=None, header_style="bold", pad_edge=False)
-    for name in ("effect", "p-value", "missing", "unseen", "out of range"):
-        table.add_column(name, justify="right")
+    # nearly all data has nothing unreadable: then there is no column for it
+    rates = ["missing", *(["unreadable"] if report.unreadable.values else []), "unseen", "out_of_range"]
+    for name in ("effect", "p-value", *rates):
+        table.add_column(name.replace("_", " "), justify="right")
     for each in in_order(report.verdict.to_json()["features"]):
         table.add_row(
             _text(each["feature"]),
@@ -160,7 +162,7 @@ def show_report(report: Report) -> None:
             each["severity"],
             effect_text(each["effect"]),
             p_text(each["p_value"]),
-            *(rate_text(each, rate) for rate in ("missing", "unseen", "out_of_range")),
+            *(rate_text(each, rate) for rate in rates),
         )
     out.print(table)
     out.print()

@@ -17,7 +17,7 @@ LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
 _RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unreadable")
 _OUTSIDE = ("below", "above", "far below", "far above")
-_MOST_KNOWN = 10_000
+_MOST_KNOWN = 100_000
 
 
 class Tables:
