@@ -218,16 +218,15 @@ class CategoryGrid:
     hashed: int = 1
     twice: int = 0
 
-    @property
-    def clustering(self) -> float:
-        """How much more the rows of unseen categories vary than rows that come by themselves, per row and per share of
-        the window in both samples.
+    def clustering(self, rows: int) -> float:
+        """Return how much more the number of unseen rows varies than rows that come by themselves, beside a reference
+        of `rows` with a category, per share of the window in both samples.
 
-        Of a category that comes λ times in a reference, w rows in a window of q times its size and r in the reference
-        have E[(w·1{r=0} − q·1{r=1})²] = e^{−λ}(qλ + q²λ + q²λ²), and Σλ²e^{−λ} is twice the number of those that came
-        twice. Source: Good (1953), eq. 16.
+        The estimate N₁/m of what is unseen has the variance (N₁(1 − N₁/m) + 2N₂)/m², of which the second part is that
+        rows of one category come together. Source: Esty (1983), eq. 1.2.
         """
-        return 2 * self.twice / max(self.once, 1)
+        alone = self.once * (1 - self.once / max(rows, 1))
+        return 2 * self.twice / max(alone, 1.0)
 
     @property
     def size(self) -> int:

@@ -105,7 +105,10 @@ class Tables:
         self.rare_reference: Floats = np.array(expected)
         self.two_sided = np.array(own, dtype=bool)
         self.rare_tests: Floats = tests
-        clustering = [f.grid.clustering if isinstance(f.grid, CategoryGrid) else 0.0 for f in self.features]
+        clustering = [
+            f.grid.clustering(int(f.reference[f.grid.present].sum())) if isinstance(f.grid, CategoryGrid) else 0.0
+            for f in self.features
+        ]
         unseen = np.array([name == "unseen" and not category for name, category in zip(names, named, strict=True)])
         self.rare_clustering: Floats = np.where(unseen, np.array(clustering)[self.rare_owner], 0.0)
         """How much rows of unseen categories come together; 0 of other rare bins."""

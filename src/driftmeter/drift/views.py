@@ -32,7 +32,8 @@ class Table:
         self._positions: Floats | None = None
         self._clustering: Floats | None = None
         if view == "unseen":
-            self._clustering = np.array([f.grid.clustering for f in features if isinstance(f.grid, CategoryGrid)])
+            grids = [(f.grid, int(f.reference[f.grid.present].sum())) for f in features]
+            self._clustering = np.array([g.clustering(m) for g, m in grids if isinstance(g, CategoryGrid)])
         if view == "present" and all(isinstance(feature.grid, NumericGrid) for feature in features):
             self._positions = np.zeros(self._shape)
         for row, (feature, codes, start) in enumerate(zip(features, cells, starts, strict=True)):
