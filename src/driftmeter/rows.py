@@ -28,7 +28,8 @@ _LONGEST_CACHED = 64
 _MOST_SHAPES = 64
 MOST_REPORTED = 1_000
 """How many unreadable values of a batch are described; all are counted."""
-_NUMBER_TYPES = frozenset([float, int, bool, type(None)])
+_NUMBER_TYPES = frozenset([float, int, bool, type(None), np.bool_, *(np.dtype(code).type for code in "efdbhilqBHILQ")])
+"""Types that numpy itself reads as float64, None as NaN."""
 
 
 @dataclass(frozen=True)
