@@ -117,7 +117,7 @@ def test_many_notes_are_cut(profile: Path, tmp_path: Path) -> None:
         (b"\xff\xfe", "expected a profile"),
         (b"[]", "expected a profile"),
         (b'{"format": "driftmeter-profile", "version": 99}', "version 99"),
-        (b'{"format": "driftmeter-profile", "version": 1}', "damaged"),
+        (b'{"format": "driftmeter-profile", "version": 2}', "damaged"),
         (None, "No such file or directory"),
     ],
 )
