@@ -390,7 +390,7 @@ def small_shift(shift: float, panes: int) -> list[Figure]:
     for feature in profile.features:
         assert isinstance(feature.grid, NumericGrid)
         below = norm.cdf(feature.grid.edges, loc=shift)
-        shares.append(np.concatenate([np.diff(below, prepend=0.0, append=1.0), [0.0, 0.0]]))
+        shares.append(np.concatenate([np.diff(below, prepend=0.0, append=1.0), [0.0, 0.0, 0.0]]))
     judge = Judge(profile, ModelSettings())
 
     def drawn() -> Iterator[tuple[int, Slice]]:

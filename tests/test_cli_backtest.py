@@ -133,6 +133,27 @@ def test_a_csv_file_gives_the_events_of_the_parquet_file(profile: Path, data: Pa
     assert lines(run(profile, tmp_path / "history.csv", *given)) == lines(run(profile, data, *given)) != []
 
 
+def test_times_that_cannot_be_read_are_said_or_refused(profile: Path, tmp_path: Path) -> None:
+    for bad, code in ((10, 0), (11, 2)):
+        frame = history(1000).with_columns(pl.col("at").dt.to_string("%Y-%m-%d %H:%M:%S"))
+        frame = frame.with_columns(at=pl.when(pl.int_range(1000) < bad).then(pl.lit("soon")).otherwise("at"))
+        frame.write_csv(tmp_path / "history.csv")
+        result = run(profile, tmp_path / "history.csv", "--time", "at")
+        assert result.exit_code == code
+        assert f"{bad} of 1,000 ({bad / 10:.3g} %) cannot be read, such as row 0: text ('soon'); row 1" in result.stderr
+    result = run(profile, tmp_path / "history.csv", "--time", "at", "--allow-unreadable-times")
+    assert result.exit_code == 0
+    assert " 989 rows " in result.stdout
+
+
+def test_times_that_name_no_zone_are_of_the_one_that_is_given(profile: Path, data: Path, tmp_path: Path) -> None:
+    local = history().with_columns(pl.col("at").dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None))
+    local.write_parquet(tmp_path / "local.parquet")
+    given = ("--time", "at", "--inject", FAULT, "--json")
+    expected = lines(run(profile, data, *given))
+    assert lines(run(profile, tmp_path / "local.parquet", *given, "--zone", "Europe/Berlin")) == expected != []
+
+
 def test_what_cannot_be_read_is_said(profile: Path, tmp_path: Path) -> None:
     frame = history(1000).with_columns(pl.col("temp").cast(pl.String)).drop("seats")
     frame[7, "temp"] = "warm"

@@ -97,6 +97,40 @@ def test_notes_say_what_deserves_a_second_look(values: list[Any], note: str, tmp
         assert line.rstrip().endswith("%")
 
 
+@pytest.mark.parametrize(
+    ("values", "options", "kind", "noted"),
+    [
+        (["2024-01-08T08:00:00Z"], [], "hour, as written", True),
+        ([1_704_700_800], [], "hour, as written", True),
+        (["2024-01-08T09:00:00+01:00"], [], "hour, as written", False),
+        (["2024-01-08 09:00"], [], "hour, as written", False),
+        (["2024-01-08T08:00:00Z"], ["--zone", "Europe/Berlin"], "hour, Europe/Berlin", False),
+    ],
+)
+def test_a_profile_says_by_whose_clocks_hours_are_and_names_the_way_out_of_utc(
+    values: list[Any], options: list[str], kind: str, noted: bool, tmp_path: Path
+) -> None:
+    pl.DataFrame({"at": values * 50}).write_csv(tmp_path / "d.csv")
+    result = run(tmp_path / "d.csv", "--model", "m", "--hour", "at", "-o", tmp_path / "p.json", *options)
+    assert result.exit_code == 0, result.output
+    assert kind in result.stdout
+    assert ("the hour of UTC: --zone NAME if people" in result.stdout) == noted
+
+
+def test_times_that_cannot_be_read_are_said_or_refused(tmp_path: Path) -> None:
+    cells = [f"2024-01-{1 + hour // 24:02} {hour % 24:02}:00" for hour in range(600)]
+    for bad, code in ((6, 0), (7, 2)):
+        pl.DataFrame({"at": ["31/12/2023"] * bad + cells[bad:], "x": range(600)}).write_csv(tmp_path / "d.csv")
+        result = run(tmp_path / "d.csv", "--model", "m", "--time", "at", "-o", tmp_path / "p.json")
+        assert result.exit_code == code
+        assert f"{bad} of 600 ({bad / 6:.3g} %) cannot be read, such as row 0: text ('31/12/2023')" in result.stderr
+    allowed = ("--time", "at", "--allow-unreadable-times", "-o", tmp_path / "p.json")
+    result = run(tmp_path / "d.csv", "--model", "m", *allowed)
+    assert result.exit_code == 0
+    assert "7 of 600" in result.stderr
+    assert "The reference covers 24.7 days" not in result.stdout
+
+
 def test_an_empty_column_has_a_note_and_can_still_be_monitored(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("x,y\n" + ",1\n" * 50, encoding="utf-8")

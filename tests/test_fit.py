@@ -321,6 +321,14 @@ def test_equal_moments_that_are_written_otherwise_have_their_own_hours() -> None
     assert shares(only(frame, kind="hour")) == {"9": 1, "8": 1}
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT+1"])
+def test_zones_of_pandas_that_narwhals_has_no_type_for_are_read(zone: str) -> None:
+    moments = pd.Series([dt.datetime(2024, 1, 8, 9), dt.datetime(2024, 7, 8, 9)]).dt.tz_localize(zone)
+    feature = only(pd.DataFrame({"x": moments}), kind="hour")
+    assert shares(feature) == {"9": 2}
+    assert feature.zone == zone
+
+
 def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(InputError, match=r"zone: expected a name of the IANA database, .* got 'Berlin'"):
         Profile.fit(pl.DataFrame({"x": [1.0]}), model="m", zone="Berlin")

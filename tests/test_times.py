@@ -84,6 +84,14 @@ def test_times_that_name_a_zone_or_are_seconds_are_not_moved():
         assert read_times(nw.from_native(column, series_only=True), "at", "Asia/Kolkata")[0].tolist() == [NOON]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_pandas_columns_of_any_zone_are_read(zone):
+    there = pd.Series(pd.to_datetime(["2024-06-01T12:00Z", None])).dt.tz_convert(zone)
+    times, bad = read_times(nw.from_native(there, series_only=True), "at", "Asia/Kolkata")
+    assert times.tolist() == [NOON, -1]
+    assert [each.got for each in bad] == ["nothing"]
+
+
 def test_dates_are_the_midnight_of_the_zone():
     dates = nw.from_native(pl.Series("at", [dt.date(2024, 6, 1)]), series_only=True)
     assert read_times(dates, "at", "Asia/Kolkata")[0].tolist() == [NOON - 12 * 3_600_000 - 19_800_000]

@@ -36,6 +36,8 @@ GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
 """Standard deviations: a number rounded to six digits moves residuals by some of the steps that they are counted in."""
 
+_MOMENTS = nw.Datetime | nw.Date | nw.String | nw.Categorical | nw.Enum | nw.Object | nw.Unknown
+"""Types of columns that may hold times, besides numbers."""
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
 
@@ -99,12 +101,12 @@ def fit_profile(
             (0,) * grid.size,
             name,
             part,
-            None if part is None else zone or _own_zone(data[name].dtype),
+            None if part is None else zone or _own_zone(data[name]),
         )
         for name, kind, part, grid in grids
     )
     if zone is None and time is not None:
-        zone = _own_zone(data[time].dtype)
+        zone = _own_zone(data[time])
     draft = Profile(model, len(data), drafts, left_out, independent, time, zone=zone)
     rows = _read(draft, columns)
     if residuals:
@@ -203,20 +205,21 @@ def _kind_of(dtype: nw.dtypes.DType) -> str:
     return f"of type {dtype}, which is not monitored"
 
 
-def _own_zone(dtype: nw.dtypes.DType) -> str | None:
+def _own_zone(series: nw.Series[Any]) -> str | None:
     """Return the zone that a column names, by a name that summer time belongs to: a bare offset would be another half
     the year."""
-    name = dtype.time_zone if isinstance(dtype, nw.Datetime) else None
+    name = series.dtype.time_zone if isinstance(series.dtype, nw.Datetime) else None
+    if isinstance(series.dtype, nw.Unknown):
+        # narwhals (2.29) has no type for pandas' zones with an underscore or a digit, such as America/New_York
+        zone = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
+        name = None if zone is None else str(zone)
     return name if name is not None and find_zone(name) is not None else None
 
 
 def _as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
     """Return the column's values, read as that kind."""
     if kind in ("hour", "weekday"):
-        if (
-            not isinstance(series.dtype, nw.Datetime | nw.Date | nw.String | nw.Object)
-            and not series.dtype.is_numeric()
-        ):
+        if not isinstance(series.dtype, _MOMENTS) and not series.dtype.is_numeric():
             raise ProfileError(f"column {name!r}: its {kind} needs a date-time column, got {series.dtype}")
     elif kind == "numeric" and series.dtype not in (nw.Float32, nw.Float64):
         try:

@@ -101,7 +101,8 @@ def _seconds(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
     given = np.flatnonzero(~np.isnan(seconds))
     if len(given) and 2 * np.count_nonzero(likely) <= len(given):
         odd = float(seconds[given][~likely[given]][0])
-        raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", f"{odd:.15g}{_hint(odd)}")
+        got = f"{odd:.0f}" if odd.is_integer() else f"{odd}"
+        raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", got + _hint(odd))
     cells = column.to_list() if not likely.all() else []
     bad = [_no_time(row, name, cells[row]) for row in np.flatnonzero(~likely).tolist()]
     # by way of whole microseconds: 1.001 * 1000 is a little less than 1001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from driftmeter import why
 from driftmeter.frames import as_frame
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.judging import covers_days
+from driftmeter.moments import moment_of
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
@@ -102,6 +104,8 @@ def told_of_time(profile: Profile) -> str:
 def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
     """Yield what deserves a second look in a feature of the reference."""
     grid, counts = feature.grid, feature.reference
+    if feature.part is not None and _on_utc(feature, series):
+        yield f"the {feature.part} of UTC: --zone NAME if people there live by clocks with summer time"
     present = counts[grid.present]
     total = int(present.sum())
     if total == 0:
@@ -132,6 +136,16 @@ def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Featu
     elif grid.others:
         bins = "the bin other" if grid.hashed == 1 else f"{grid.hashed:,} bins by their hash"
         yield f"{len(grid.others):,} rare categories share {bins}"
+
+
+def _on_utc(feature: Feature, series: nw.Series[Any]) -> bool:
+    """Say whether hours are those of UTC, by the column's zone or since its values are written so."""
+    if feature.zone is not None:
+        return feature.zone == "UTC"
+    try:
+        return moment_of(next(iter(series.drop_nulls().head(1).to_list()))).utcoffset() == dt.timedelta(0)
+    except (StopIteration, ValueError, TypeError, ArithmeticError):
+        return False
 
 
 def _all_differ(series: nw.Series[Any], present: int) -> bool:
