@@ -1,8 +1,9 @@
-"""A real Redis server for tests: its own directory, a free port, every acknowledged write on disk."""
+"""A real Redis or Valkey server for tests: its own directory, a free port, every acknowledged write on disk."""
 
 from __future__ import annotations
 
 import atexit
+import os
 import random
 import shutil
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,7 @@ class RedisServer:
     """One redis-server; it can be ended, gently or not, and started again with what it had."""
 
     def __init__(self, directory: Path, *options: str, port: int = 0, bind: str = "127.0.0.1") -> None:
-        found = shutil.which("redis-server")
-        if found is None:
-            pytest.skip("not installed on this machine: redis-server")
+        found = program()
         self.directory, self.bind = directory, bind
         self.port = port or free_port()
         self._command = [
@@ -82,6 +81,17 @@ class RedisServer:
         self.stop()
 
 
+def program() -> str:
+    """Return the server that tests run: that of DRIFTMETER_TEST_REDIS, as scripts/redis_servers.sh sets it, or the
+    redis-server that this machine has; skips where it has none."""
+    given = os.environ.get("DRIFTMETER_TEST_REDIS", "")
+    found = shutil.which(given or "redis-server")
+    if found is None and not given:
+        pytest.skip("not installed on this machine: redis-server")
+    assert found is not None, f"DRIFTMETER_TEST_REDIS: expected a program, got {given!r}"
+    return found
+
+
 @cache
 def shared_server() -> RedisServer:
     """Return one server for all tests that only need an empty one; it ends with them."""
@@ -93,11 +103,15 @@ def shared_server() -> RedisServer:
     return server
 
 
-def free_port() -> int:
-    """Return a port that no outgoing connection is given before the server has it, nor while it is down."""
+def free_port(*above: int) -> int:
+    """Return a port that no outgoing connection is given before the server has it, nor while it is down; those `above`
+    it by so much are free like it."""
+    last = 32_000 - max(above, default=0)
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)  # tests may have seeded the other one
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+        port = random.SystemRandom().randrange(20_000, last)  # tests may have seeded the other one
+        with ExitStack() as probes, suppress(OSError):
+            for each in (port, *(port + more for more in above)):
+                probe = probes.enter_context(socket.socket())
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", each))
             return port
