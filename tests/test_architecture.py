@@ -112,7 +112,7 @@ def test_a_file_imports_only_from_files_above_it(path: Path) -> None:
     assert not wrong, f"{name} imports {wrong}"
 
 
-OF_REDIS = {SOURCE / "store" / name for name in ("draft.py", "link.py", "redis.py")}
+OF_REDIS = {SOURCE / "store" / name for name in ("draft.py", "link.py", "redis.py", "refusals.py")}
 """Loaded for who asks for that store, with its extra."""
 
 

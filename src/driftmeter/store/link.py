@@ -21,42 +21,34 @@ from redis.exceptions import (
     AskError,
     AuthenticationError,
     AuthorizationError,
-    ClusterDownError,
     ConnectionError,
     MovedError,
-    NoPermissionError,
     NoScriptError,
-    OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
-    TryAgainError,
 )
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from driftmeter.errors import StoreError, StoreUnavailableError
+from driftmeter.store.refusals import code_of, text_of
 
 _OPTIONS = ("prefix", "replicas", "cluster", "master")
 _ANSWER = 2.5
 """Seconds to wait for an answer: scripts take milliseconds, whoever takes longer is away. The SDK waits 3 s for its
 own answer, and should hear of it before."""
 _CONNECT = 2.0
-_AWAY = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
-"""What begins an answer of a server that cannot write just now, and may later; redis-py has names for the others."""
-_AWAY_ERRORS = (
-    *(ConnectionError, TimeoutError, RedisClusterException),
-    *(ReadOnlyError, OutOfMemoryError, ClusterDownError, TryAgainError),
+_AWAY = frozenset(
+    {"OOM", "READONLY", "MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED"}
+    | {"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}
 )
-_NOISE = re.compile(
-    r"^Command # \d+ \(.*\) of pipeline caused error: "
-    r"|Error running script \(call to \w+\): |@?user_script:\d+: |@user_script: \d+: "
-    r"|,? ?script: \w+, on @user_script:\d+\.?",
-    re.DOTALL,
-)
-"""What Redis and redis-py put around an answer to say where in a script or pipeline it came from."""
+"""Codes of a server that cannot do what it is asked just now, and may later."""
+_KILLED = "Script killed by user"
+"""The same of a script that somebody stopped, which has no code of its own. It had written nothing: else nobody can."""
+_AWAY_ERRORS = (ConnectionError, TimeoutError, RedisClusterException)
 
 
 class Link:
@@ -201,7 +193,7 @@ class Link:
         try:
             yield
         except (RedisError, RedisClusterException) as error:
-            if isinstance(error, ReadOnlyError) and isinstance(self._client, redis.Redis):
+            if code_of(error) == "READONLY" and isinstance(self._client, redis.Redis):
                 self._client.connection_pool.disconnect()  # what was the master is a replica now
             raise self._failed(error) from error
         except OSError as error:
@@ -209,14 +201,14 @@ class Link:
 
     def _failed(self, error: Exception) -> StoreError:
         """Say what an error means: that the store is away for now, or that it never will do as it is asked."""
-        text = _plain(error)
+        code, text = code_of(error), text_of(error)
         chain = list(_chain(error))
         if any(isinstance(each, AuthenticationError) for each in chain):
             if "HELLO must be called" in text or "uthentication required" in text:
                 scheme = self.address.partition(":")[0]
                 return StoreError(f"the store {self.address} needs a password: {scheme}://:password@host:port/0")
-            return StoreError(f"the store {self.address} refuses us: {_plain(chain[-1])}")
-        if isinstance(error, AuthorizationError | NoPermissionError):
+            return StoreError(f"the store {self.address} refuses us: {text_of(chain[-1])}")
+        if isinstance(error, AuthorizationError) or code == "NOPERM":
             return StoreError(f"the store {self.address} refuses us: {text}")
         if self.cluster and isinstance(error, AskError):  # as MovedError is: we went past the one who follows
             with suppress(RedisError, RedisClusterException, OSError):
@@ -228,7 +220,7 @@ class Link:
             return StoreError(f"the store {self.address} is no cluster: leave out cluster=true")
         if re.search("unknown command .SENTINEL", text, re.IGNORECASE):
             return StoreError(f"the store {self.address} is no Sentinel: expected Sentinels, or redis://host:port/0")
-        if isinstance(error, _AWAY_ERRORS) or text.lstrip("-").startswith(_AWAY):
+        if isinstance(error, _AWAY_ERRORS) or code in _AWAY or text.startswith(_KILLED):
             return self._away(error)
         return StoreError(f"the store {self.address} failed: {text}")
 
@@ -241,10 +233,10 @@ class Link:
 
     def _reason(self, error: Exception) -> str:
         """Return in a few words why a server is away."""
-        text = _plain(error)
-        if isinstance(error, OutOfMemoryError):
+        code, text = code_of(error), text_of(error)
+        if code == "OOM":
             return "Redis is full (maxmemory)"
-        if isinstance(error, ReadOnlyError):
+        if code == "READONLY":
             return "it is a replica, which takes no writes"
         if isinstance(error, MasterNotFoundError):
             # the name is followed by what each Sentinel that could not be asked is, at length
@@ -268,10 +260,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and not isinstance(error, StoreError):
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _plain(error: BaseException) -> str:
-    return _NOISE.sub("", str(error)).strip()
 
 
 def _misfit(error: Exception, options: Mapping[str, str], address: str) -> StoreError:
