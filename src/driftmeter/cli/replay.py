@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,7 @@ def _play(player: Player) -> None:
         fields: dict[str, Any] = {"late": totals.late, "rejected": totals.rejected}
         bar.update(task, completed=totals.sent, rate=bar.tasks[0].speed or 0.0, **fields)
 
-    with bar:
+    with nullcontext() if bar.disable else bar:  # rich before 14.3 writes a line for a bar that it never drew
         player.run(progress)
 
 
