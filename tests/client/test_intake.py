@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from client.conftest import ROW, make_profile
 from driftmeter.client.intake import Intake
-from driftmeter.panes import Timing
+from driftmeter.panes import Timing, parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 
@@ -161,7 +161,7 @@ def test_panes_partition_the_rows(stamps: list[float]) -> None:
     intake = Intake(PROFILE)
     batch = intake.read([({**ROW, "age": stamp}, 0.1, stamp, 0.0) for stamp in stamps])
     for start, summary in intake.count(batch, TIMING, 0.0, 200_000_000):
-        inside = [s for s in stamps if start is not None and start <= int(s * 1000) < start + TIMING.pane]
+        inside = [s for s in stamps if start is not None and start <= parse_time(s) < start + TIMING.pane]
         assert summary.rows == len(inside)
         assert summary.check(PROFILE) is None
 
