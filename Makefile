@@ -35,6 +35,10 @@ demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fa
 test: setup debian lint ## pass every test
 	$(BIN)/python -m pytest
 
+.PHONY: test-newest
+test-newest: setup ## pass the unit tests on the newest Python that is found, too
+	@UV=$(UV) sh scripts/newest.sh
+
 .PHONY: lint
 lint: setup ## check style and types
 	$(BIN)/ruff check --quiet

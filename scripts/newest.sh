@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs the unit tests on the newest Python of this machine, where .venv has an older one. All but those of whole systems
+# (tests/e2e) and of what is deployed around Python (tests/deploy): `make test` has run these.
+set -eu
+
+uv=${UV:-uv}
+
+pythons() { # MINOR EXECUTABLE of all that start and are no preview: what pyenv puts on PATH may do neither
+    IFS=:
+    for folder in $PATH "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin; do
+        for python in "$folder"/python3.[0-9][0-9]; do
+            [ -x "$python" ] || continue
+            "$python" -c 'import sys; v = sys.version_info; v[3] == "final" and print(v[1], sys.executable)' 2>/dev/null || true
+        done
+    done
+}
+
+here=$(.venv/bin/python -c 'import sys; print(sys.version_info[1])')
+newest=$(pythons | sort -n | tail -n 1)
+minor=${newest%% *}
+if [ "${minor:-0}" -le "$here" ]; then
+    echo "no Python newer than 3.$here is found here: the tests ran on that alone" >&2
+    exit 0
+fi
+env=.tools/python3.$minor
+echo "running the unit tests on Python 3.$minor too ($env)" >&2
+"$uv" venv --quiet --allow-existing --python "${newest#* }" "$env"
+VIRTUAL_ENV=$env "$uv" pip sync --quiet --require-hashes requirements.lock
+VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
+exec "$env/bin/python" -m pytest tests --ignore=tests/e2e --ignore=tests/deploy
