@@ -31,6 +31,19 @@ def categorical(
     return Feature(name, "categorical", "feature", grid, (*counts, other, 0, missing, 0), name)
 
 
+def hashed(reference: np.ndarray, *, min_rows: int = 30, name: str = "h") -> Feature:
+    """Categories named by number, as many in a bin of their own as have the rows; the rest by their hash."""
+    counts = {str(index): int(rows) for index, rows in enumerate(reference) if rows}
+    grid = CategoryGrid.fit(counts, dtype="string", min_rows=min_rows, most_bins=256, most_known=10_000)
+    return Feature(name, "categorical", "feature", grid, tuple(counted_categories(grid, reference).tolist()), name)
+
+
+def counted_categories(grid: CategoryGrid, rows: np.ndarray) -> np.ndarray:
+    """Count rows of categories named by number."""
+    bins = [grid.bin_of(str(index)) for index in range(len(rows))]
+    return np.bincount(bins, rows, grid.size).astype(np.int64)
+
+
 def boolean(false: int, true: int, missing: int = 0) -> Feature:
     return Feature("b", "boolean", "feature", CategoryGrid.boolean(), (false, true, 0, 0, missing, 0), "b")
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from driftmeter.drift import Scorer
-from driftmeter.drift.categories import groups_of, leave_one_out, order_of
+from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
+from driftmeter.settings import ModelSettings
 from driftmeter.types import Counts, Floats
 
 
@@ -117,11 +118,11 @@ def test_the_reference_gives_other_the_rows_that_chance_gave_to_the_categories()
     gaps = []
     for _ in range(60):
         stream = Stream(rng.multinomial(10_000, shares))
-        live = stream.counted(np.ones(330))[stream.grid.special["other"]] / 330
+        live = stream.counted(np.ones(330))[stream.grid.rest].sum() / 330
         expected = leave_one_out(stream.feature)
         assert expected.sum() == 10_000
         assert expected.min() >= 0
-        gaps.append(expected[stream.grid.special["other"]] / 10_000 - live)
+        gaps.append(expected[stream.grid.rest].sum() / 10_000 - live)
     assert abs(np.mean(gaps)) < 0.008  # .07 without
     assert np.std(gaps) < 0.012
 
@@ -161,3 +162,69 @@ def test_numbers_have_no_categories() -> None:
     feature = Feature("x", "numeric", "feature", NumericGrid((0.0, 1.0, 2.0, 3.0), (None,)), (0,) * 8, "x")
     with pytest.raises(TypeError, match="feature 'x': expected categories"):
         order_of(feature)
+
+
+MANY = {
+    "600 equal": (equal(600), 10_000),
+    "600 by Zipf": (zipf(600), 10_000),
+    "10,000 equal": (equal(10_000), 20_000),
+    "10,000 by Zipf": (zipf(10_000), 20_000),
+}
+
+
+def found(shares: Floats, live: Floats, m: int, n: int = 10_000, streams: int = 20) -> Floats:
+    """Return which windows `check` would call drifting: significant at 1 %, and beyond the tolerance."""
+    rng, flags = np.random.default_rng(5), []
+    for _ in range(streams):
+        stream = Stream(rng.multinomial(m, shares))
+        (scores,) = Scorer([stream.feature]).scores(stream.counted(rng.multinomial(n, live)))
+        flags.append(scores.p_value <= 0.01 and max(scores.effect, scores.excess) >= ModelSettings().tolerance)
+    return np.array(flags)
+
+
+@pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
+def test_of_many_categories_the_same_mix_is_no_drift(shares: Floats, m: int) -> None:
+    assert not found(shares, shares, m, streams=60).any()
+
+
+@pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
+def test_of_many_categories_a_rare_one_that_takes_over_is_found(shares: Floats, m: int) -> None:
+    category = len(shares) // 2
+    assert found(shares, grown(shares, category, 0.1 / shares[category]), m).all()
+
+
+@pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
+def test_of_many_categories_the_mix_of_another_place_is_found(shares: Floats, m: int) -> None:
+    live = np.where(np.arange(len(shares)) % 2, 1.6, 0.4) * shares
+    assert found(shares, live / live.sum(), m).all()
+
+
+@pytest.mark.parametrize("first", [0, 300, 580])
+def test_of_600_categories_twenty_that_vanish_are_found(first: int) -> None:
+    shares = equal(600)
+    gone = (np.arange(600) >= first) & (np.arange(600) < first + 20)
+    assert found(shares, np.where(gone, 0.0, shares) * 600 / 580, 10_000).all()
+
+
+def test_of_10000_categories_the_twenty_largest_that_vanish_are_found() -> None:
+    shares = zipf(10_000)
+    live = np.where(np.arange(10_000) < 20, 0.0, shares)
+    assert found(shares, live / live.sum(), 20_000).all()
+
+
+def test_categories_that_are_hashed_are_alone_in_most_of_their_bins() -> None:
+    stream = Stream(np.array([5000, 3000, *[20] * 100]))
+    assert (stream.grid.categories, stream.grid.hashed) == (("0", "1"), 256)
+    bins = [stream.grid.bin_of(str(index)) for index in range(2, 102)]
+    assert all(stream.grid.rest.start <= bin_ < stream.grid.rest.stop for bin_ in bins)
+    assert len(set(bins)) > 70
+
+
+def test_hashed_groups_part_no_bin_and_leave_out_only_what_is_no_category() -> None:
+    feature = Stream(np.full(600, 10)).feature
+    grid = feature.grid
+    for number in (64, 256, 1024):
+        groups = hashed_groups(feature, number)
+        assert sorted(np.flatnonzero(groups < 0).tolist()) == sorted(grid.special.values())
+        assert groups.max() == number - 1
+        assert np.array_equal(groups[grid.rest], groups[grid.unseen])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.samples import boolean, categorical, counted, noise, numeric
+from drift.samples import boolean, categorical, counted, hashed, noise, numeric
 from driftmeter.drift import Scorer, score_feature
 from driftmeter.drift.tail import upper_tail
 from driftmeter.drift.wasserstein import Wasserstein
@@ -23,6 +23,7 @@ FEATURES = (
     categorical([400] * 100, name="many"),
     categorical([500, 500], known=False, name="unbounded"),
     numeric(RNG.poisson(3, 5000) * 1.0, bins=16, name="few"),
+    hashed(RNG.multinomial(5000, np.full(300, 1 / 300)), name="hashed"),
 )
 
 
@@ -63,15 +64,16 @@ def test_each_kind_has_the_tests_that_apply():
     distances = ["psi", "jensen_shannon", "hellinger", "total_variation"]
     scores = Scorer(FEATURES).scores(np.zeros(sum(feature.size for feature in FEATURES), dtype=np.int64))
     names = {feature.name: list(score.tests) for feature, score in zip(FEATURES, scores, strict=True)}
-    assert names["normal"] == ["ks", "chi_square", *distances, "wasserstein", "missing", "out_of_range"]
-    assert names["plan"] == ["chi_square", *distances, "missing", "unseen"]
-    assert names["unbounded"] == names["b"] == ["chi_square", *distances, "missing"]
+    assert names["normal"] == ["ks", "chi_square", *distances, "wasserstein", "missing", "unreadable", "out_of_range"]
+    assert names["plan"] == ["chi_square", *distances, "missing", "unreadable", "unseen"]
+    assert names["hashed"] == ["chi_square", *distances, "vanished", "missing", "unreadable", "unseen"]
+    assert names["unbounded"] == names["b"] == ["chi_square", *distances, "missing", "unreadable"]
 
 
 def test_only_the_tests_that_are_named_are_shown_and_all_else_stays_as_it_is(scorer):
     rng = np.random.default_rng(8)
     counts = np.concatenate([rng.integers(0, 100, feature.size) for feature in FEATURES])
-    named = [("wasserstein", "psi"), ("ks", "psi"), (), None, ("ks",), ("psi",), (), ("unseen",), ("chi_square",)]
+    named = [("wasserstein", "psi"), ("ks", "psi"), (), None, ("ks",), ("psi",), (), ("unseen",), ("chi_square",), None]
     chosen = Scorer(FEATURES, named).scores(counts)
     for whole, part, names in zip(scorer.scores(counts), chosen, named, strict=True):
         expected = {name: score for name, score in whole.tests.items() if names is None or name in names}
@@ -101,9 +103,44 @@ def test_a_window_of_missing_values_shows_in_the_missing_rate_and_in_the_effect(
     scores = score_feature(feature, counted(feature.grid, np.full(500, np.nan)))
     assert scores.rates["missing"] == (0.0, 1.0)
     assert scores.tests["missing"].p_value < 1e-100
-    assert scores.p_value == 3 * scores.tests["missing"].p_value
+    assert scores.p_value == 4 * scores.tests["missing"].p_value
     assert scores.tests["ks"].p_value == 1
     assert scores.effect > 1
+
+
+def test_a_window_of_unreadable_values_shows_in_their_rate_and_in_the_effect():
+    for feature in FEATURES:
+        counts = np.zeros(feature.size, dtype=np.int64)
+        counts[feature.grid.special["unreadable"]] = 500
+        scores = score_feature(feature, counts)
+        assert scores.rates["unreadable"] == (0.0, 1.0)
+        assert scores.tests["unreadable"].p_value < 1e-50
+        assert scores.p_value < 1e-50
+        assert scores.effect > 1
+        assert (scores.excess, scores.present) == (1.0, 0)
+
+
+def test_one_unreadable_row_is_none_and_twenty_in_a_thousand_are_drift():
+    feature, rng = FEATURES[0], np.random.default_rng(12)
+    window = counted(feature.grid, rng.normal(size=1000))
+    for rows, low, high in ((1, 0.15, 1.0), (20, 0.0, 1e-10)):
+        window[feature.grid.special["unreadable"]] = rows
+        scores = score_feature(feature, window)
+        assert low <= scores.tests["unreadable"].p_value <= high
+        assert scores.excess == pytest.approx(rows / (1000 + rows))
+
+
+def test_the_p_value_of_hashed_categories_is_bonferroni_over_those_that_vanished_too():
+    feature = FEATURES[-1]
+    counts = feature.reference.copy()
+    gone = np.flatnonzero(counts)[:20]
+    lost = counts[gone].sum()
+    counts[gone] = 0
+    scores = score_feature(feature, counts)
+    judged = ("chi_square", "vanished", "missing", "unreadable", "unseen")
+    assert scores.p_value == 5 * min(scores.tests[name].p_value for name in judged) < 1e-20
+    assert scores.excess == scores.vanished == scores.tests["vanished"].statistic
+    assert scores.vanished == pytest.approx(lost / 5000, abs=0.002)
 
 
 def test_values_where_the_reference_had_none_show_in_the_missing_rate():
@@ -130,8 +167,9 @@ def test_a_constant_that_stays_is_no_drift():
 def test_the_p_value_is_bonferroni_over_ks_and_the_rates():
     rng = np.random.default_rng(1)
     feature = FEATURES[0]
-    scores = score_feature(feature, counted(feature.grid, rng.normal(0.1, size=1000)))
-    assert scores.p_value == 3 * min(scores.tests[name].p_value for name in ("ks", "missing", "out_of_range"))
+    scores = score_feature(feature, counted(feature.grid, rng.normal(0.2, size=1000)))
+    judged = ("ks", "missing", "unreadable", "out_of_range")
+    assert scores.p_value == 4 * min(scores.tests[name].p_value for name in judged)
     assert scores.tests["ks"].p_value < scores.tests["chi_square"].p_value
 
 
@@ -140,23 +178,23 @@ def test_a_number_that_is_nearly_always_the_same_is_judged_by_chi_square():
     feature = FEATURES[2]
     window = np.where(rng.random(1000) < 0.91, 0.0, rng.gamma(2, size=1000))
     scores = score_feature(feature, counted(feature.grid, window))
-    assert scores.p_value == 3 * scores.tests["chi_square"].p_value < 0.01
+    assert scores.p_value == 4 * scores.tests["chi_square"].p_value < 0.01
     assert scores.tests["chi_square"].p_value < scores.tests["ks"].p_value / 10
 
 
 def test_a_new_category_is_seen_by_its_rate_and_its_effect():
     feature = FEATURES[6]
-    counts = np.append(np.full(100, 97), [0, 300, 0])
+    counts = np.append(np.full(100, 97), [0, 300, 0, 0])
     scores = score_feature(feature, counts)
     assert scores.rates["unseen"] == (0.0, 0.03)
-    assert scores.p_value == min(3 * scores.tests["unseen"].p_value, 3 * scores.tests["chi_square"].p_value)
+    assert scores.p_value == min(4 * scores.tests["unseen"].p_value, 4 * scores.tests["chi_square"].p_value)
     assert scores.p_value < 1e-50
     assert scores.effect > 0.01
 
 
 def test_categories_still_unseen_are_no_drift_where_the_reference_had_many_seen_once():
     feature = categorical([3000, 2000], other=5000, once=900)
-    counts = np.array([300, 200, 410, 90, 0])
+    counts = np.array([300, 200, 410, 90, 0, 0])
     scores = score_feature(feature, counts)
     assert scores.p_value == 1
     assert scores.effect == 0

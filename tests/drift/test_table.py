@@ -19,7 +19,9 @@ def test_the_names_are_those_of_the_contract():
         "hellinger",
         "total_variation",
         "wasserstein",
+        "vanished",
         "missing",
+        "unreadable",
         "unseen",
         "out_of_range",
     ]

@@ -63,5 +63,7 @@ def test_the_group_of_the_unseen_holds_what_good_and_turing_expect():
     assert reference.sum() == 100
     assert reference[cells[grid.unseen.start]] == 2
     assert reference[cells[grid.rest.start]] == 5
-    unbounded = Feature("c", "categorical", "feature", CategoryGrid(("a", "b"), None, once=2), (50, 40, 7, 0, 3, 0), "c")
+    unbounded = Feature(
+        "c", "categorical", "feature", CategoryGrid(("a", "b"), None, once=2), (50, 40, 7, 0, 3, 0), "c"
+    )
     assert reference_of("groups", unbounded, cells).tolist() == [50, 40, 7, 0, 3, 0]
