@@ -200,9 +200,9 @@ def pooled(feature: Feature) -> Codes:
     """
     reference = reference_of(feature)
     grid = feature.grid
-    least = max(LEAST_GROUP_SHARE * reference.sum(), reference[_core(feature)].sum() / MOST_GROUPS)
-    codes = np.zeros(feature.size, dtype=np.intp)
     order = list(range(feature.size))[grid.core] if isinstance(grid, NumericGrid) else order_of(feature).tolist()
+    least = max(LEAST_GROUP_SHARE * reference.sum(), reference[order].sum() / MOST_GROUPS)
+    codes = np.zeros(feature.size, dtype=np.intp)
     code, held = 0, 0.0
     for index in order:
         if held >= least:
