@@ -201,7 +201,7 @@ def _boolean(value: object) -> tuple[str, ...]:
         if text in MISSING_WORDS:
             return ()
     elif isinstance(value, int | float | Decimal):
-        text = str(float(value))
+        text = str(float(value) + 0.0)  # -0.0 is 0
     else:
         raise TypeError(f"a {type(value).__name__}")
     if text in _TRUE:
