@@ -54,7 +54,7 @@ def changing(test: DriftTest) -> np.ndarray:
     """Return windows that are further and further from the shares; what looks for absence sees nothing less."""
     steps = np.linspace(0, 1, 6)[:, None]
     if test.name == "vanished":
-        return rows(SHARES, 200) * (np.arange(len(SHARES)) >= np.arange(5)[:, None])
+        return rows(SHARES, 200) * (np.arange(len(SHARES)) >= np.arange(4)[:, None])
     return rows((1 - steps) * SHARES + steps * MOVED, 2000)
 
 

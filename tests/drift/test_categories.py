@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from drift.samples import noise
 from driftmeter.drift import Scorer
 from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.grid import CategoryGrid, NumericGrid
@@ -184,7 +185,7 @@ def found(shares: Floats, live: Floats, m: int, n: int = 10_000, streams: int = 
 
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
 def test_of_many_categories_the_same_mix_is_no_drift(shares: Floats, m: int) -> None:
-    assert not found(shares, shares, m, streams=60).any()
+    assert found(shares, shares, m, streams=60).mean() <= 0.01 + noise(0.01, 60)
 
 
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
@@ -196,7 +197,8 @@ def test_of_many_categories_a_rare_one_that_takes_over_is_found(shares: Floats, 
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
 def test_of_many_categories_the_mix_of_another_place_is_found(shares: Floats, m: int) -> None:
     live = np.where(np.arange(len(shares)) % 2, 1.6, 0.4) * shares
-    assert found(shares, live / live.sum(), m).all()
+    # rows for 1,024 groups: in fewer, those of one hash make up for each other
+    assert found(shares, live / live.sum(), m, n=12_000).all()
 
 
 @pytest.mark.parametrize("first", [0, 300, 580])

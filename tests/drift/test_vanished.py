@@ -17,7 +17,7 @@ def test_without_drift_it_has_at_most_its_size(categories: int, power: float, m:
     scores = Vanished().score(Pair(rng.multinomial(m, shares, replicates), rng.multinomial(n, shares, replicates)))
     for nominal in (0.05, 0.01, 0.001):
         assert np.mean(scores.p_value <= nominal) <= nominal + noise(nominal, replicates)
-    assert scores.statistic.mean() < 0.002
+    assert scores.statistic.mean() < 0.005
 
 
 def test_twenty_of_600_that_vanish_are_found_and_their_share_is_the_statistic() -> None:
@@ -30,9 +30,9 @@ def test_twenty_of_600_that_vanish_are_found_and_their_share_is_the_statistic() 
     assert scores.statistic == pytest.approx(20 / 600, abs=0.012)
 
 
-def test_a_bin_that_should_hold_fewer_than_three_rows_may_be_empty() -> None:
+def test_a_bin_that_should_hold_fewer_than_two_rows_may_be_empty() -> None:
     rows = np.full(100, 100)
-    for window_rows, counted in ((2, False), (4, True)):
+    for window_rows, counted in ((1, False), (3, True)):
         window = np.where(np.arange(100) < 50, 0, 2 * window_rows)
         assert (window.sum() / 100 > LEAST_EXPECTED) == counted
         p = float(Vanished().score(Pair(rows, window)).p_value)
