@@ -32,6 +32,7 @@ from detectors.samples import (
 )
 from driftmeter.detectors.protocol import strongest
 from driftmeter.errors import StoreError
+from driftmeter.grid import CategoryGrid
 from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
@@ -263,7 +264,7 @@ def says_numbers(detector, state, reading) -> None:
 
 def alarms_and_says_why(make):
     profile = mixed()
-    amount, visits, *_, city, code, _, member = profile.features
+    amount, visits, *_, city, code, only, member = profile.features
     code_bin = code.grid.labels[0]
     shifts = {
         "amount": {
@@ -272,6 +273,7 @@ def alarms_and_says_why(make):
             "below": moved(amount, 0.03, "below"),
             "far above": moved(amount, 0.03, "far above"),
             "not finite": moved(amount, 0.03, "not finite"),
+            "unreadable": moved(amount, 0.03, "unreadable"),
         },
         "visits": {"mean or bins": poisson_shares(visits, 3.6)},
         "constant": {"above": moved(profile.features[2], 0.1, "above")},
@@ -279,10 +281,11 @@ def alarms_and_says_why(make):
             "unseen": moved(city, 0.05, "unseen"),
             "c2 or bins": moved(city, 0.3, "c2"),
             "c0 or bins": moved(city, 0.1, "c0"),
+            "unreadable": moved(city, 0.05, "unreadable"),
         },
         "code": {code_bin: moved(code, 0.08, code_bin), "unseen": moved(code, 0.05, "unseen")},
-        "only": {"unseen": moved(profile.features[6], 0.05, "unseen")},
-        "member": {"missing": moved(member, 0.05, "missing")},
+        "only": {"unseen": moved(only, 0.05, "unseen"), "unreadable": moved(only, 0.05, "unreadable")},
+        "member": {"missing": moved(member, 0.05, "missing"), "unreadable": moved(member, 0.05, "unreadable")},
     }
     for name, cases in shifts.items():
         for what, shares in cases.items():
@@ -308,6 +311,8 @@ def alarms_with(make, profile: Profile, name: str, shares: np.ndarray, what: str
             cause = strongest(detector.causes(state, index))
             assert cause is not None
             assert cause.what in what.split(" or "), (name, cause)
+            grid = profile.features[index].grid
+            assert cause.category == (isinstance(grid, CategoryGrid) and cause.what in grid.categories)
             return
     raise AssertionError(f"{name}: no alarm of {what}")
 

@@ -82,16 +82,19 @@ def poisson_shares(feature: Feature, mean: float) -> np.ndarray:
 
 def _shares(below: np.ndarray, missing: float, not_finite: float) -> np.ndarray:
     present = np.maximum(np.diff(below, prepend=0.0, append=1.0), 0) * (1 - missing - not_finite)
-    return np.concatenate([present, [missing, not_finite]])
+    return np.concatenate([present, [missing, not_finite, 0.0]])
 
 
 def moved(feature: Feature, share: float, bin_: str, shares: np.ndarray | None = None) -> np.ndarray:
-    """Return a feature's shares once a bin has that share, all others alike less."""
+    """Return a feature's shares once a bin has that share, all others alike less; `unseen` may be several bins."""
     shares = feature.reference / sum(feature.counts) if shares is None else shares
-    index = feature.grid.labels.index(bin_)
-    rest = np.where(np.arange(len(shares)) == index, 0.0, shares)
+    chosen = [index for index, label in enumerate(feature.grid.labels) if label.partition(" ")[0] == bin_]
+    if bin_ != "unseen" or not isinstance(feature.grid, CategoryGrid) or bin_ in feature.grid.categories:
+        chosen = [feature.grid.labels.index(bin_)]
+    rest = shares.copy()
+    rest[chosen] = 0.0
     rest = rest * (1 - share) / rest.sum()
-    rest[index] = share
+    rest[chosen] = share / len(chosen)
     return rest
 
 

@@ -89,9 +89,9 @@ def test_a_sparse_pane_after_a_burst_is_no_reason_to_fail():
 def test_a_category_that_is_called_unseen_has_no_clusters_of_unseen_ones():
     feature = categories([500, 500])
     feature = replace(feature, grid=replace(feature.grid, categories=("unseen", "seen")))
-    panes = [(np.array([50, 50, 0, 0, 0]), HOUR)] * 20
+    panes = [(np.array([50, 50, 0, 0, 0, 0]), HOUR)] * 20
     found = calibrate([feature], panes, {(0, "unseen"): (30.0, 10.0)})
-    clusters = dict(zip(["own", "seen", "missing", "unseen"], found.clusters.tolist(), strict=True))
+    clusters = dict(zip(["own", "seen", "missing", "unreadable", "unseen"], found.clusters.tolist(), strict=True))
     assert clusters["own"] == [0, 0]
     assert clusters["unseen"] == [30, 10]
 

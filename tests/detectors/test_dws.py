@@ -154,20 +154,26 @@ def test_the_smallest_shift_that_could_be_seen_shrinks_as_windows_grow(one):
     assert 0.1 < smallest[-1] < 0.25
 
 
-def test_severity_is_graded_by_what_a_shift_surely_is(one):
-    shares = normal_shares(one.features[0], mean=0.5)
-    detector = DWS(one, ModelSettings(reach=DAY))
-    _, readings = run(detector, Draws([shares]).panes(np.random.default_rng(33), 100))
-    # a shift of half a standard deviation is a PSI of a quarter
-    assert 0.15 < readings[-1].effect_low[0] < 0.25
-    _, still = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(33), 100))
-    assert still[-1].effect_low[0] < 0.02
+def test_severity_is_graded_by_what_a_shift_surely_is():
+    low = []
+    for seed in range(8):
+        one = numbers_profile(1, seed=seed)
+        shares = normal_shares(one.features[0], mean=0.5)
+        detector = DWS(one, ModelSettings(reach=DAY))
+        _, readings = run(detector, Draws([shares]).panes(np.random.default_rng(33), 100))
+        low.append(readings[-1].effect_low[0])
+        _, still = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(33), 100))
+        assert still[-1].effect_low[0] < 0.02
+    # a shift of half a standard deviation is a PSI of a quarter; the bound is two standard errors below
+    assert min(low) > 0.15
+    assert np.mean(low) < 0.24
+    assert np.mean(np.array(low) < 0.25) >= 0.75
 
 
 def test_many_small_shifts_of_categories_are_seen_together():
     feature = categories([500] * 20)
     profile = of_features(feature)
-    shares = np.zeros(23)
+    shares = np.zeros(24)
     # neighbours in the order of pooling move together, else they would make up for each other
     shares[order_of(feature)[:20]] = np.repeat([0.06, 0.04], 10)
     detector = DWS(profile, ModelSettings(reach=DAY))

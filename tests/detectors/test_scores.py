@@ -31,6 +31,8 @@ def test_scores_have_mean_0_and_variance_1_under_the_reference_and_do_not_correl
 
 
 def test_scores_depend_on_ranks_alone(values):
+    # neighbours that are closer than six digits tell apart would not be parted alike
+    values = np.unique(values.round(2))
     assert np.array_equal(rank_scores(numbers(values)), rank_scores(numbers(1_000 + 8 * values)))
 
 

@@ -23,8 +23,8 @@ def drawn_categories(seed: int, levels: int = 130, rows: int = 4_000) -> Feature
     )
     counts = {str(name): int(number) for name, number in counts.items()}
     grid = CategoryGrid.fit(counts, dtype="string", min_rows=30, most_bins=128, most_known=10_000)
-    own = [counts[name] for name in grid.categories]
-    return Feature("c", "categorical", "feature", grid, (*own, rows - sum(own), 0, 0), "c")
+    binned = np.bincount([grid.bin_of(name) for name in counts], list(counts.values()), grid.size)
+    return Feature("c", "categorical", "feature", grid, tuple(binned.astype(int).tolist()), "c")
 
 
 def test_tables_lay_the_features_side_by_side(tables):
@@ -64,11 +64,12 @@ def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_ea
     feature = numbers(np.arange(100.0))
     found = Tables([feature, categories([60, 40])])
     names = found.rare_names
-    assert set(names[:6]) == {"missing", "below", "above", "far below", "far above", "not finite"}
-    assert names[6:] == ("v0", "v1", "missing", "unseen")
-    assert found.two_sided.tolist() == [False] * 6 + [True, True, False, False]
-    assert found.rare_tests[0] == 6
-    assert found.rare_tests[1] >= 2 * 4
+    assert set(names[:7]) == {"missing", "below", "above", "far below", "far above", "not finite", "unreadable"}
+    assert names[7:] == ("v0", "v1", "missing", "unreadable", "unseen")
+    assert found.two_sided.tolist() == [False] * 7 + [True, True, False, False, False]
+    assert found.rare_named == (*[False] * 7, True, True, False, False, False)
+    assert found.rare_tests[0] == 7
+    assert found.rare_tests[1] >= 2 * 5
 
 
 def test_what_is_never_unseen_is_not_looked_for():
