@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import threading
 
 import numpy as np
@@ -12,6 +13,7 @@ from driftmeter.binning import BLOCK, MOST_PASSES, Binner
 from driftmeter.grid import NumericGrid
 from driftmeter.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
+from driftmeter.values import UNREADABLE
 
 RNG = np.random.default_rng(11)
 REFERENCES = {
@@ -34,7 +36,7 @@ REFERENCES = {
     "float32": RNG.lognormal(0, 1, 5000).astype(np.float32).astype(float),
 }
 ODD = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e300, -1e300, 1.7976931348623157e308, -1.7976931348623157e308]
-NOT_FINITE = [np.nan, np.inf, -np.inf]
+NOT_FINITE = [np.nan, np.inf, -np.inf, UNREADABLE]
 
 
 def profile_of(**references: np.ndarray) -> Profile:
@@ -54,7 +56,9 @@ def rows_of(*columns: np.ndarray) -> Rows:
 def expected_bins(grid: NumericGrid, values: np.ndarray) -> np.ndarray:
     """Bin one value at a time, by the definition."""
     bins = [
-        grid.special["missing"]
+        grid.special["unreadable"]
+        if struct.pack("<d", value) == struct.pack("<d", UNREADABLE)
+        else grid.special["missing"]
         if np.isnan(value)
         else grid.special["not finite"]
         if np.isinf(value)
@@ -112,9 +116,9 @@ def test_bins_are_those_of_searchsorted_on_any_numbers(one: list[float], other: 
 
 
 def test_infinities_are_not_finite_beside_a_feature_that_needs_more_compare_passes() -> None:
-    profile = profile_of(steep=RNG.lognormal(0, 0.9, 5000), flat=np.array([0.0, 1.0, 2.0]))
+    profile = profile_of(steep=RNG.lognormal(0, 1.3, 5000), flat=np.array([0.0, 1.0, 2.0]))
     assert 3 <= Binner(profile)._passes <= MOST_PASSES
-    infinite = np.array([np.inf, -np.inf, np.nan])
+    infinite = np.array(NOT_FINITE)
     assert_exact(profile, rows_of(infinite, infinite))
 
 
@@ -131,6 +135,17 @@ def test_one_infinity_in_a_block_disturbs_no_other_block() -> None:
     assert_exact(profile_of(normal=REFERENCES["normal"]), rows_of(values))
 
 
+def test_what_is_unreadable_is_not_what_is_missing_in_any_block() -> None:
+    values = RNG.normal(size=3 * BLOCK)
+    values[::7], values[::11] = np.nan, UNREADABLE
+    profile = profile_of(normal=REFERENCES["normal"], flat=np.array([0.0, 1.0]))
+    assert_exact(profile, rows_of(values, values[::-1]))
+    special = profile.features[0].grid.special
+    counts = Binner(profile).observe(rows_of(values, values)).counts
+    assert counts[special["unreadable"]] == len(values[::11])
+    assert counts[special["missing"]] == len(values[::7]) - len(values[::77])
+
+
 def test_finite_values_whose_sum_overflows_are_finite() -> None:
     assert_exact(profile_of(huge=REFERENCES["huge"]), rows_of(np.full(100, 1.7e308)))
 
@@ -145,7 +160,7 @@ def test_a_view_of_every_other_row_is_counted_as_its_copy() -> None:
 def test_a_profile_of_categories_alone_has_no_numbers_to_bin() -> None:
     profile = Profile.fit(pl.DataFrame({"c": ["a"] * 40 + ["b"]}), model="m")
     rows, _, _ = Reader(profile).read_columns({"c": ["a", "b", "z", None]})
-    assert Binner(profile).observe(rows).counts.tolist() == [1, 1, 1, 1]
+    assert Binner(profile).observe(rows).counts.tolist() == [1, 1, 1, 1, 0]
     assert Binner(profile).bins_of(rows)[1].ravel().tolist() == [0, 1, 2, 3]
 
 

@@ -13,8 +13,8 @@ HOUR = 3_600_000
 SCORES = FeatureScores({}, 1.5e-9, 0.3123, 0.26, {}, 1000)
 
 
-def cause(what: str, value: float = 0.5, reference: float = 0.0) -> Cause:
-    return Cause(what, value, reference, 6 * HOUR, 12_345)
+def cause(what: str, value: float = 0.5, reference: float = 0.0, *, category: bool = False) -> Cause:
+    return Cause(what, category, value, reference, 6 * HOUR, 12_345)
 
 
 CAUSES = {
@@ -35,8 +35,27 @@ CAUSES = {
     ("above", 0.5): "50.0 % of the rows against 0 % in the reference are above the reference's range, over",
     ("far below", 0.5): "50.0 % of the rows against 0 % in the reference are far below the reference's range, over",
     ("far above", 0.5): "50.0 % of the rows against 0 % in the reference are far above the reference's range, over",
-    ("São Paulo", 0.5): "Category 'São Paulo' has 50.0 % of the rows against 0 % in the reference, over",
+    ("unreadable", 0.5): "50.0 % of the rows against 0 % in the reference are unreadable, over",
+    ("other", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories, over",
+    ("other 3 of 64", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories 3 of 64, over",
 }
+CATEGORIES = [
+    "São Paulo",
+    "below",
+    "above",
+    "far above",
+    "missing",
+    "unreadable",
+    "unseen",
+    "unseen 3 of 64",
+    "other",
+    "other 3 of 64",
+    "not finite",
+    "mean",
+    "spread",
+    "bins",
+    "stuck",
+]
 
 
 def is_one_sentence(text: str) -> bool:
@@ -50,6 +69,15 @@ def test_each_cause_is_one_plain_sentence(what: str, value: float) -> None:
     assert why.drifting(found).startswith(CAUSES[what, value])
     for sentence in (why.drifting(found), why.pending(found), why.ok(True, found), why.ok(False, found)):
         assert is_one_sentence(sentence), sentence
+
+
+@pytest.mark.parametrize("name", CATEGORIES)
+def test_a_category_is_explained_as_one_whatever_it_is_called(name: str) -> None:
+    found = cause(name, category=True)
+    told = f"ategory {name!r} has 50.0 % of the rows against 0 % in the reference, over 12,345 rows in 6 h"
+    assert why.drifting(found) == f"C{told}."
+    assert why.pending(found) == f"Not sure enough yet: c{told}."
+    assert why.ok(True, found) == why.ok(True, None)
 
 
 @pytest.mark.parametrize(("what", "value"), CAUSES)
