@@ -310,7 +310,9 @@ def _columns(
 def _arrow(framing: arrow.Framing, body: bytes, reader: Reader, reserved: bool, most: int, most_rows: int) -> _Content:
     wanted = {*reader.names, TIMESTAMP} if reserved else {*reader.names}
     numeric = {feature.column for feature in reader.numeric}
-    columns, rows, unknown = arrow.read_columns(body, framing, wanted, numeric, most, most_rows)
+    columns, rows, unknown = arrow.read_columns(
+        body, framing, wanted, numeric, most, most_rows, moments={TIMESTAMP} if reserved else ()
+    )
     times = columns.pop(TIMESTAMP, None) if reserved else None
     return _Content(None, _at_least_one(columns, reader, rows), rows, rows * unknown, times)
 

@@ -40,9 +40,11 @@ def _arrow_rows(body: bytes, framing: arrow.Framing) -> float:
     much else too."""
     rows = 0
     try:
-        for number, (metadata, batch, inflated) in enumerate(islice(arrow.batches(body, framing), _MESSAGES + 1)):
-            rows += batch
-            if number == _MESSAGES or metadata > _TEXT or inflated > 4 * _BYTES or batch < 0:
+        for number, message in enumerate(islice(arrow.messages(body, framing), _MESSAGES + 1)):
+            rows += message.length
+            if number == _MESSAGES or message.metadata > _TEXT or message.inflated > 4 * _BYTES or message.length < 0:
+                return float("inf")
+            if message.has_views:  # any number of them may point at one long text
                 return float("inf")
     except (pa.ArrowException, OSError, struct.error):
         return len(body) > _TEXT and float("inf")  # it will be refused before anything is unfolded
