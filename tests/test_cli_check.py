@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import orders
 from driftmeter.cli.app import app
-from driftmeter.frames import read_table
+from driftmeter.files import read_table
 from driftmeter.profile import Profile
 
 Write = Callable[[Path, list[dict[str, Any]]], Path]
@@ -143,7 +143,7 @@ def test_an_altered_profile_is_refused(profile: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("größe\n", "expected rows, got none"),
+        ("größe\n", "expected rows below the header, got none"),
         ("other\n1\n", "expected columns of the profile (größe"),
         ("größe\nx\ny\n", "größe: expected a number, got text ('x'); no row can be read"),
     ],

@@ -192,8 +192,8 @@ def test_options_that_make_no_sense_together_are_refused(csv_file: Path, argumen
         ("x.xlsx", b"", "expected a file ending in .parquet, .csv"),
         ("x.parquet", b"PAR1 but no more", "expected a readable .parquet file"),
         ("x.csv", b"", "expected a readable .csv file"),
-        ("x.csv", b"a,b\n", "no rows"),
-        ("x.csv", b"a,b\n1\n2,3\n", "expected a readable .csv file"),
+        ("x.csv", b"a,b\n", "expected rows below the header, got none"),
+        ("x.csv", b"a,b\n1\n2,3\n", "expected 2 cells, as in the header, got 1 in line 2"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:

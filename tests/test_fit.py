@@ -123,7 +123,7 @@ def test_an_hour_is_a_feature_of_its_own_name_that_reads_the_column() -> None:
         ([True], "hour", "'x': its hour needs a date-time column"),
         ([2], "boolean", "'x', row 0: expected true or false, got a number"),
         (["yes"], "boolean", "'x', row 0: expected true or false, got text"),
-        ([[1]], "categorical", "'x': expected categories .* got a list"),
+        ([[1]], "categorical", "'x': expected categories .* got type List"),
         (MOMENTS, "categorical", "'x': expected categories .* got a datetime"),
     ],
 )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from pyarrow import csv, feather, parquet
 
 from driftmeter.errors import InputError
-from driftmeter.frames import Dictionary, as_frame, column_of, columns_of, read_table
+from driftmeter.frames import Dictionary, as_frame, column_of, columns_of
 
 MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
@@ -138,50 +136,3 @@ def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
 def test_what_is_no_frame_is_refused() -> None:
     with pytest.raises(TypeError):
         as_frame([{"x": 1}])
-
-
-def write(table: pa.Table, path: Path) -> None:
-    """Write a table in the format that the name of the file says."""
-    name = path.name
-    if name.endswith(".parquet"):
-        parquet.write_table(table, path)
-    elif name.endswith((".arrow", ".feather")):
-        feather.write_feather(table, path)
-    elif name.endswith(".gz"):
-        with pa.CompressedOutputStream(path, "gzip") as stream:
-            csv.write_csv(table, stream)
-    else:
-        csv.write_csv(table, path, csv.WriteOptions(delimiter="\t" if name.endswith(".tsv") else ","))
-
-
-@pytest.mark.parametrize("name", ["a.parquet", "a.PARQUET", "a.csv", "a.csv.gz", "a.tsv", "a.arrow", "a.feather"])
-def test_a_file_gives_back_what_was_written(table: pa.Table, tmp_path: Path, name: str) -> None:
-    write(table, tmp_path / name.lower())
-    (tmp_path / name.lower()).rename(tmp_path / name)
-    assert read_table(tmp_path / name).to_pydict() == table.to_pydict()
-
-
-def test_a_file_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.xlsx: expected a file ending in \.parquet"):
-        read_table(tmp_path / "a.xlsx")
-
-
-@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.feather"])
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="nothing there"):
-        read_table(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.csv.gz"])
-@pytest.mark.parametrize("content", [b"", b"not at all", b"PAR1" * 10])
-def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=name):
-        read_table(tmp_path / name)
-
-
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n3\n"])
-def test_a_damaged_csv_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.csv"):
-        read_table(tmp_path / "a.csv")

@@ -14,7 +14,8 @@ from pyarrow import csv, parquet
 
 from driftmeter.binning import Binner
 from driftmeter.errors import ProfileError, ProfileFormatError
-from driftmeter.frames import as_frame, columns_of, read_table
+from driftmeter.files import read_table
+from driftmeter.frames import as_frame, columns_of
 from driftmeter.grid import CategoryGrid
 from driftmeter.profile import Feature, Profile, _digest
 from driftmeter.rows import Reader

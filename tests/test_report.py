@@ -167,14 +167,6 @@ def test_csv_and_parquet_of_the_same_rows_give_the_same_verdict(shop: Profile, t
     assert csv.read_csv(tmp_path / "o.csv")["plz"].type == pa.int64()
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1", 1.0), (" -2.5e3 ", -2500.0), ("inf", float("inf")), ("1_0", "1_0"), ("", ""), ("12 kg", "12 kg")],
-)
-def test_a_cell_holds_a_number_or_stays_text(text: str, value: object) -> None:
-    assert number_of(text) == value
-
-
 # --- the page
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
-from driftmeter.frames import Column, Dictionary, as_frame, column_of
+from driftmeter.frames import Column, Dictionary, as_frame
 from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.kinds import as_kind, kind_of
 from driftmeter.moments import find_zone, zone_named
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
@@ -36,7 +37,6 @@ GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
 """Standard deviations: a number rounded to six digits moves residuals by some of the steps that they are counted in."""
 
-_MOMENTS = nw.Datetime | nw.Date | nw.String | nw.Categorical | nw.Enum | nw.Object | nw.Unknown
 """Types of columns that may hold times, besides numbers."""
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
@@ -82,11 +82,12 @@ def fit_profile(
     columns: dict[str, Column] = {}
     for name in wanted:
         series = data[name]
-        kind = kinds.get(name) or _kind_of(series.dtype)
-        if kind not in KINDS:
-            left_out[name] = kind
+        found, reason = (kinds[name], "") if name in kinds else kind_of(name, series, asked=name in asked)
+        if found is None:
+            left_out[name] = reason
             continue
-        columns[name] = _as_kind(name, series, kind)
+        kind = found
+        columns[name] = as_kind(name, series, kind)
         if kind == "categorical" and name not in asked and _is_identifier(columns[name], len(data)):
             left_out[name] = IDENTIFIER
             del columns[name]
@@ -123,8 +124,8 @@ def fit_profile(
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
         ) from error
-    found = calibrated(profile, rows, columns, data[time], pane, by_hour, allow_unreadable_times)
-    return replace(profile, calibration=found)
+    calibration = calibrated(profile, rows, columns, data[time], pane, by_hour, allow_unreadable_times)
+    return replace(profile, calibration=calibration)
 
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
@@ -192,19 +193,6 @@ def _choose(
     return [name for name in columns if name not in left_out], left_out
 
 
-def _kind_of(dtype: nw.dtypes.DType) -> str:
-    """Return the kind of a column, or a sentence that says why it has none."""
-    if dtype.is_numeric():
-        return "numeric"
-    if dtype == nw.Boolean:
-        return "boolean"
-    if isinstance(dtype, nw.String | nw.Categorical | nw.Enum | nw.Object | nw.Unknown):
-        return "categorical"
-    if isinstance(dtype, nw.Datetime | nw.Date):
-        return "a date-time; ask for its hour or weekday"
-    return f"of type {dtype}, which is not monitored"
-
-
 def _own_zone(series: nw.Series[Any]) -> str | None:
     """Return the zone that a column names, by a name that summer time belongs to: a bare offset would be another half
     the year."""
@@ -214,19 +202,6 @@ def _own_zone(series: nw.Series[Any]) -> str | None:
         zone = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
         name = None if zone is None else str(zone)
     return name if name is not None and find_zone(name) is not None else None
-
-
-def _as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
-    """Return the column's values, read as that kind."""
-    if kind in ("hour", "weekday"):
-        if not isinstance(series.dtype, _MOMENTS) and not series.dtype.is_numeric():
-            raise ProfileError(f"column {name!r}: its {kind} needs a date-time column, got {series.dtype}")
-    elif kind == "numeric" and series.dtype not in (nw.Float32, nw.Float64):
-        try:
-            series = series.cast(nw.Float64)
-        except Exception as error:  # each backend raises its own
-            raise ProfileError(f"column {name!r}: expected numbers, got {series.dtype}: {error}") from error
-    return column_of(series)
 
 
 def _grid(

@@ -1,27 +1,21 @@
-"""Columns of data frames: from a file or a pandas, polars or pyarrow frame to arrays that `rows` reads."""
+"""Columns of data frames: from a pandas, polars or pyarrow frame to arrays that `rows` reads."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
 
-from driftmeter.errors import InputError, MissingExtraError
+from driftmeter.errors import InputError
 from driftmeter.types import Codes
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_EXACT = 2**53
+EXACT = 2**53
 """Larger integers than this are not all float64, and may be somebody's identifiers."""
-_CODE = r"^\s*0[0-9]+\s*$"
-_SUFFIXES = (".parquet", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,8 @@ Column = np.ndarray[Any, np.dtype[Any]] | Dictionary | list[Any]
 def as_frame(frame: Any) -> nw.DataFrame[Any]:
     """Wrap a pandas, polars or pyarrow frame; collect a lazy one.
 
-    Raises InputError where two columns have one name, TypeError on what is no frame.
+    Arrow's columns come in plain types. Raises InputError where two columns have one name, TypeError on what is no
+    frame.
     """
     try:
         wrapped = nw.from_native(frame)
@@ -72,6 +67,11 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
         data.columns  # noqa: B018 - some backends look at the names only now
     except DuplicateError as error:
         raise InputError("columns", "one column of each name", str(error)) from error
+    if data.implementation.is_pyarrow():
+        from driftmeter.plain import plain_table
+
+        plain: nw.DataFrame[Any] = nw.from_native(plain_table(data.to_native()))
+        return plain
     return data
 
 
@@ -82,7 +82,7 @@ def column_of(series: nw.Series[Any]) -> Column:
     if dtype.is_integer():
         if not missing and (whole := np.asarray(series.to_numpy())).dtype.kind in "iu":
             return whole
-        if missing and max(abs(int(series.min() or 0)), abs(int(series.max() or 0))) > _EXACT:
+        if missing and max(abs(int(series.min() or 0)), abs(int(series.max() or 0))) > EXACT:
             return Dictionary.encode(_values(series))
     if dtype.is_numeric():
         single = dtype == nw.Float32
@@ -104,60 +104,3 @@ def _values(series: nw.Series[Any]) -> Iterator[object]:
     missing = series.is_null().to_list()
     for value, absent in zip(series.to_list(), missing, strict=True):
         yield None if absent or (isinstance(value, float) and value != value) else value
-
-
-def read_table(path: str | Path) -> pa.Table:
-    """Read a CSV, TSV, Parquet or Arrow file, told by its ending; empty CSV cells are missing.
-
-    A CSV column with a cell such as 02556 is text: read as numbers, such codes would lose their zeros.
-    Raises InputError naming the file where it cannot be read.
-    """
-    try:
-        import pyarrow as pa
-        from pyarrow import csv, feather, parquet
-    except ImportError as error:
-        raise MissingExtraError("reading files needs pyarrow: pip install 'driftmeter[cli]'") from error
-    path = Path(path)
-    name = path.name.lower()
-    if not name.endswith(_SUFFIXES):
-        raise InputError(str(path), f"a file ending in {', '.join(_SUFFIXES)}", repr(path.suffix))
-    try:
-        if name.endswith(".parquet"):
-            return parquet.read_table(path)
-        if name.endswith((".arrow", ".feather")):
-            return feather.read_table(path)
-        parse = csv.ParseOptions(delimiter="\t" if name.endswith(".tsv") else ",")
-        return _with_codes(
-            csv.read_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(strings_can_be_null=True)),
-            lambda texts: csv.read_csv(
-                path,
-                parse_options=parse,
-                convert_options=csv.ConvertOptions(
-                    strings_can_be_null=True, include_columns=texts, column_types=dict.fromkeys(texts, pa.string())
-                ),
-            ),
-        )
-    except FileNotFoundError as error:
-        raise InputError(str(path), "a file", "nothing there") from error
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise InputError(str(path), f"a readable {path.suffix} file", str(error)) from error
-
-
-def _with_codes(table: pa.Table, read_texts: Callable[[list[str]], pa.Table]) -> pa.Table:
-    """Put back the text of those columns that were taken for numbers and have a cell with a leading zero."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    numbers = [
-        field.name
-        for field in table.schema
-        if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
-        and table.column_names.count(field.name) == 1
-    ]
-    if not numbers:
-        return table
-    texts = read_texts(numbers)
-    for name in numbers:
-        if compute.any(compute.match_substring_regex(texts[name], _CODE)).as_py():
-            table = table.set_column(table.schema.get_field_index(name), name, texts[name])
-    return table

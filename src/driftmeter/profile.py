@@ -114,6 +114,8 @@ class Profile:
     """How much the reference varies by itself in the course of time."""
     zone: str | None = None
     """The zone, an IANA name, of the times in `time` that name none, and of the hours of the day; None is UTC."""
+    na: tuple[str, ...] = ()
+    """Words that stand for a missing value in the CSV files of this model."""
 
     def __post_init__(self) -> None:
         """Refuse what could never be judged."""
@@ -148,7 +150,7 @@ class Profile:
 
     def _texts(self) -> Iterator[str]:
         yield self.model
-        yield from (self.time or "", self.zone or "")
+        yield from (self.time or "", self.zone or "", *self.na)
         for column, reason in self.left_out.items():
             yield from (column, reason)
         for feature in self.features:
@@ -181,6 +183,7 @@ class Profile:
             "rows": self.rows,
             "independent": self.independent,
             "time": self.time,
+            "na": list(self.na),
             "zone": self.zone,
             "residuals": None if self.residuals is None else self.residuals.to_json(),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
@@ -226,6 +229,8 @@ class Profile:
             for key in ("time", "zone"):
                 if not isinstance(content[key], str | None):
                     raise TypeError(f"{key}: expected a text, got {content[key]!r}")
+            if not all(isinstance(word, str) for word in content["na"]):
+                raise TypeError(f"na: expected texts, got {content['na']!r}")
             profile = cls(
                 content["model"],
                 integer_of(content["rows"]),
@@ -236,6 +241,7 @@ class Profile:
                 None if residuals is None else Residuals.from_json(residuals),
                 None if calibration is None else Calibration.from_json(calibration),
                 content["zone"],
+                tuple(content["na"]),
             )
             if residuals is None and any(feature.role == "derived" for feature in profile.features):
                 raise ValueError("expected residuals, from which the derived features follow, got none")

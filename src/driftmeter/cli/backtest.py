@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from driftmeter.cli.params import DURATION, unreadable_times_option, zone_option
+from driftmeter.cli.params import DURATION, encoding_option, say, unreadable_times_option, zone_option
 
 if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
@@ -56,6 +56,7 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
               "one called timestamp.")  # fmt: skip
 @zone_option
 @unreadable_times_option
+@encoding_option
 @click.option("--pane", type=_Pane(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
               "or longer where the times are coarser.")  # fmt: skip
 @click.option("--inject", "injected", multiple=True, metavar="FAULT", help="Put a fault into a column, such as 'temp: "
@@ -77,6 +78,7 @@ def backtest(
     time: str | None,
     zone: str | None,
     allow_unreadable_times: bool,
+    encoding: str | None,
     pane: int | Literal["auto"],
     injected: Sequence[str],
     seed: int,
@@ -103,7 +105,15 @@ def backtest(
     faults = [parse(text) for text in injected]
     reference = Profile.load(profile)
     chosen = _settings(reference.model, file, tolerance, budgets)
-    trace = load_trace(data, reference, time=time, zone=zone, allow_unreadable_times=allow_unreadable_times)
+    trace = load_trace(
+        data,
+        reference,
+        time=time,
+        zone=zone,
+        allow_unreadable_times=allow_unreadable_times,
+        encoding=encoding,
+        say=say,
+    )
     if trace.times is None:
         raise InputError(data, "a column that holds the time, named by --time", "none")
     if not len(trace):

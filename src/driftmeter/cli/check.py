@@ -6,6 +6,8 @@ import json
 
 import click
 
+from driftmeter.cli.params import encoding_option, say
+
 
 @click.command(short_help="Compare a file with a profile: exit 0 no drift, 1 drift.")
 @click.argument("profile", type=click.Path())
@@ -19,6 +21,7 @@ import click
               help="Least effect that counts as drift.")  # fmt: skip
 @click.option("--false-discovery-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01,
               show_default=True, metavar="RATE", help="Share of false alarms among the features flagged.")  # fmt: skip
+@encoding_option
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -30,6 +33,7 @@ def check(
     min_rows: int,
     tolerance: float,
     false_discovery_rate: float,
+    encoding: str | None,
 ) -> None:
     """Compare all rows of DATA with PROFILE. Exits with 0 for no drift, 1 for drift, 2 for an error.
 
@@ -49,7 +53,8 @@ def check(
 
     reference = Profile.load(profile)
     settings = ModelSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
-    report = compare(reference, read_data(data, reference), settings=settings)
+    table = read_data(data, reference, encoding=encoding, **({} if quiet else {"say": say}))
+    report = compare(reference, table, settings=settings)
     if html:
         Path(html).write_text(report.to_html(), encoding="utf-8")
     if as_json and not quiet:

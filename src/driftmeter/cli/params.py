@@ -59,3 +59,11 @@ zone_option = click.option(
 unreadable_times_option = click.option(
     "--allow-unreadable-times", is_flag=True, help="Leave out the rows whose time cannot be read, even more than 1 %."
 )
+encoding_option = click.option(
+    "--encoding", metavar="NAME", help="Encoding of a CSV file, such as latin-1.  [default: its mark, or UTF-8]"
+)
+
+
+def say(note: str) -> None:
+    """Tell what was recognised in a file, where it is in nobody's way."""
+    click.echo(note, err=True)

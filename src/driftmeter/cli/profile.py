@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from driftmeter.cli.params import unreadable_times_option
+from driftmeter.cli.params import encoding_option, say, unreadable_times_option
 from driftmeter.cli.remote import ask, url_option
 
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
@@ -39,6 +39,9 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--zone", metavar="NAME", help="By whose clocks hours and weekdays are told, such as Europe/Berlin; "
               "times that name no zone are of this one.  [default: the column's own, or as written]")  # fmt: skip
 @unreadable_times_option
+@click.option("--na", multiple=True, metavar="WORD", help="A word that stands for a missing value in CSV, such as NA; "
+              "kept in the profile. Repeatable.")  # fmt: skip
+@encoding_option
 @click.option("--from-live", metavar="MODEL", help="Instead of DATA: what MODEL sees live is normal from now on.")
 @click.option("--since", metavar="TIME|DURATION", help="With --from-live: from then on, or for so long until now.")
 @click.option("--until", metavar="TIME", help="With --from-live: until then.  [default: now]")
@@ -60,6 +63,8 @@ def profile(
     by_hour: bool,
     zone: str | None,
     allow_unreadable_times: bool,
+    na: Sequence[str],
+    encoding: str | None,
     from_live: str | None,
     since: str | None,
     until: str | None,
@@ -91,16 +96,18 @@ def profile(
     kinds = _kinds(columns, ctx)
 
     import warnings
+    from dataclasses import replace
     from pathlib import Path
 
     from driftmeter.cli import tables
     from driftmeter.errors import UnreadableWarning
-    from driftmeter.frames import read_table
+    from driftmeter.files import read_table
     from driftmeter.profile import Profile
-    from driftmeter.reading import with_texts
 
-    moments = {name for name, kind in kinds.items() if kind in ("hour", "weekday")}
-    table = with_texts(read_table(data), data, moments)
+    # as they stand in a CSV file: 1.10 and 1.1 are two categories, and a time's own clocks show in its text alone
+    texts = {name for name, kind in kinds.items() if kind in ("categorical", "hour", "weekday")}
+    numbers = {name for name, kind in kinds.items() if kind == "numeric"}
+    table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableWarning)
         made = Profile.fit(
@@ -121,6 +128,7 @@ def profile(
         )
     for each in caught:
         click.echo(str(each.message), err=True)
+    made = replace(made, na=tuple(na))
     made.dump(output)
     tables.show_profile(made, table, Path(output))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftmeter.cli.params import RATE, SPEED, unreadable_times_option, zone_option
+from driftmeter.cli.params import RATE, SPEED, encoding_option, say, unreadable_times_option, zone_option
 
 if TYPE_CHECKING:
     from driftmeter.replay import Player, Totals
@@ -29,6 +29,7 @@ _MOST_REASONS = 5
               "one called timestamp.")  # fmt: skip
 @zone_option
 @unreadable_times_option
+@encoding_option
 @click.option("--speed", type=SPEED, default="max", show_default=True,
               help="So many times as fast as it happened, such as 60x, or max.")  # fmt: skip
 @click.option("--rate", type=RATE, default="1000", show_default=True, metavar="ROWS", help="Rows per second of a file "
@@ -47,6 +48,7 @@ def replay(
     time: str | None,
     zone: str | None,
     allow_unreadable_times: bool,
+    encoding: str | None,
     speed: float,
     rate: float,
     keep_time: bool,
@@ -73,6 +75,8 @@ def replay(
             limit=limit,
             zone=zone,
             allow_unreadable_times=allow_unreadable_times,
+            encoding=encoding,
+            say=say,
         )
         if trace.note is not None:
             click.echo(trace.note, err=True)

@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from driftmeter import why
-from driftmeter.frames import as_frame
+from driftmeter.frames import as_frame, column_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.judging import covers_days
+from driftmeter.kinds import placeholders_note
 from driftmeter.moments import moment_of
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.batch import Report
@@ -120,6 +121,8 @@ def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
             inside = range(*grid.core.indices(grid.size))
             alone = heaviest in inside and grid.atoms[heaviest - grid.core.start] is not None
             yield f"{share:.0%} {'at' if alone else 'in'} {grid.labels[heaviest]}"
+        if feature.role != "derived" and not series.dtype.is_numeric():
+            yield from filter(None, [placeholders_note(column_of(series))])
         if feature.role != "derived" and _all_differ(series, total):
             yield "looks like an identifier: every row has another value"
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +52,18 @@ def load_trace(
     limit: int | None = None,
     zone: str | None = None,
     allow_unreadable_times: bool = False,
+    encoding: str | None = None,
+    say: Callable[[str], None] = lambda note: None,
 ) -> Trace:
     """Read a file, or its first `limit` rows, in the order of its column `time`.
 
     By default `time` is the first of these that the file has: the column that the profile was told holds the
-    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left
-    out. Times that name no zone are of `zone`, by default the profile's. Raises InputError where the file cannot be
-    read at all, has none of the columns, where the numbers in `time` are no seconds since the epoch, or where over a
-    hundredth of the times cannot be read, unless that is allowed.
+    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that
+    name no zone are of `zone`, by default the profile's. Raises InputError where the file cannot be read at all, has
+    none of the columns, where the numbers in `time` are no seconds since the epoch, or where over a hundredth of the
+    times cannot be read, unless that is allowed.
     """
-    table = read_data(path, profile)
+    table = read_data(path, profile, encoding=encoding, say=say)
     table = table if limit is None else table.slice(0, limit)
     names = tuple(dict.fromkeys(feature.column for feature in profile.features))
     if not set(names) & set(table.column_names):

@@ -1,0 +1,136 @@
+"""Delta tables: exactly the files that the log says are live.
+
+Source: the Delta transaction log protocol (delta-io/delta, PROTOCOL.md): reader versions 1 to 3, without deletion
+vectors and column mapping, whose tables are refused with the way out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from driftmeter.errors import InputError
+from driftmeter.files.how import How
+from driftmeter.files.ipc import together
+from driftmeter.files.parquet import read_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HARMLESS = frozenset(["timestampNtz", "vacuumProtocolCheck", "columnMapping", "deletionVectors", "typeWidening"])
+"""Reader features that change nothing here, or that are refused only where they are in use."""
+_EXPORT = "a table without; write its rows anew, as with Spark: spark.read.format('delta').load(…).write.parquet(…)"
+_WHOLE = ("long", "integer", "short", "byte")
+
+
+def read_delta(path: Path, how: How) -> pa.Table:
+    """Read the newest version of a Delta table; raises InputError where this reader cannot tell what is in it."""
+    schema, configuration, files = _state(path)
+    if configuration.get("delta.columnMapping.mode", "none") != "none":
+        raise _refuse(path, "column mapping", _EXPORT)
+    parts = []
+    for name, add in sorted(files.items()):
+        if add.get("deletionVector"):
+            raise _refuse(path, "deletion vectors (rows deleted in files that stay)", _EXPORT)
+        file = path / unquote(name)
+        if "://" in name or not file.resolve().is_relative_to(path.resolve()):
+            raise _refuse(path, f"a file elsewhere ({name})", "the table's own files below its folder")
+        if not file.is_file():
+            raise _refuse(path, f"nothing at {unquote(name)}", "the files that its log names")
+        parts.append((unquote(name), _typed(read_file(file, how), add.get("partitionValues") or {}, schema, how)))
+    if not parts:
+        raise InputError(str(path), "rows", "a Delta table without a file")
+    return together(parts)
+
+
+def _refuse(path: Path, got: str, expected: str) -> InputError:
+    return InputError(f"{path} (a Delta table)", expected, got)
+
+
+def _state(path: Path) -> tuple[Mapping[str, str], Mapping[str, str], dict[str, dict[str, Any]]]:
+    """Return the types of the columns, the configuration, and the live files with what the log says of each."""
+    schema: dict[str, str] = {}
+    configuration: Mapping[str, str] = {}
+    files: dict[str, dict[str, Any]] = {}
+    for action in _actions(path):
+        if protocol := action.get("protocol"):
+            strange = [each for each in protocol.get("readerFeatures") or [] if each not in _HARMLESS]
+            if protocol.get("minReaderVersion", 1) > 3 or strange:
+                raise _refuse(path, f"{', '.join(strange) or 'a newer protocol'}", _EXPORT)
+        elif metadata := action.get("metaData"):
+            fields = json.loads(metadata.get("schemaString") or '{"fields": []}')["fields"]
+            schema = {field["name"]: field["type"] for field in fields if isinstance(field["type"], str)}
+            configuration = dict(metadata.get("configuration") or {})
+        elif add := action.get("add"):
+            files[add["path"]] = {**add, "partitionValues": dict(add.get("partitionValues") or {})}
+        elif remove := action.get("remove"):
+            files.pop(remove["path"], None)
+    return schema, configuration, files
+
+
+def _actions(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the actions of the last checkpoint and of all commits after it, in order."""
+    log = path / "_delta_log"
+    commits = {int(file.stem): file for file in log.glob("*.json") if re.fullmatch(r"\d{20}", file.stem)}
+    checkpoints = _checkpoints(log)
+    last = max(checkpoints, default=-1)
+    if last >= 0:
+        yield from _of_checkpoint(path, checkpoints[last])
+    newest = max(commits, default=last)
+    missing = [version for version in range(last + 1, newest + 1) if version not in commits]
+    if newest < 0 or missing:
+        raise _refuse(path, f"no version {missing[0] if missing else 0}", "a whole log in _delta_log")
+    for version in range(last + 1, newest + 1):
+        for line in commits[version].read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                yield json.loads(line)
+
+
+def _checkpoints(log: Path) -> dict[int, list[Path]]:
+    """Return the files of each whole checkpoint by its version."""
+    found: dict[int, list[Path]] = {}
+    for file in sorted(log.glob("*.checkpoint*.parquet")):
+        # those of the second kind have names of another form: the commits before them may still be there
+        if named := re.fullmatch(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet", file.name):
+            found.setdefault(int(named[1]), []).append(file)
+    return {version: files for version, files in found.items() if len(files) == _parts(files[-1])}
+
+
+def _parts(file: Path) -> int:
+    return int(file.name.split(".")[3]) if file.name.count(".") > 2 else 1
+
+
+def _of_checkpoint(path: Path, files: list[Path]) -> Iterator[dict[str, Any]]:
+    from pyarrow import parquet
+
+    for file in files:
+        table = parquet.read_table(file, partitioning=None)
+        if "sidecar" in table.column_names and table["sidecar"].null_count < len(table):
+            raise _refuse(path, "a checkpoint with sidecars", _EXPORT)
+        chosen = [name for name in ("protocol", "metaData", "add", "remove") if name in table.column_names]
+        for row in table.select(chosen).to_pylist():
+            # what was removed stays in a checkpoint for a while, and is no file of it
+            yield {name: value for name, value in row.items() if value is not None and name != "remove"}
+
+
+def _typed(table: pa.Table, values: Mapping[str, str | None], schema: Mapping[str, str], how: How) -> pa.Table:
+    """Append the columns that only the log has, in the types that the table's schema says."""
+    import pyarrow as pa
+
+    for name, text in values.items():
+        if name in table.column_names:
+            continue
+        kind = schema.get(name, "string")
+        arrow = {"date": pa.date32(), "boolean": pa.bool_(), "double": pa.float64(), "float": pa.float32()}
+        to = pa.int64() if kind in _WHOLE else pa.float64() if kind.startswith("decimal") else arrow.get(kind)
+        to = to or (pa.timestamp("us", "UTC") if kind == "timestamp" else pa.large_string())
+        if name in how.texts:
+            to = pa.large_string()
+        cell = pa.scalar(text or None, pa.string())
+        column = pa.repeat(cell.cast(pa.timestamp("us")) if pa.types.is_timestamp(to) else cell, len(table))
+        table = table.append_column(name, column.cast(to))
+    return table

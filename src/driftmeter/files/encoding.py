@@ -1,0 +1,75 @@
+"""Which encoding a text file has: what its mark says, or UTF-8, and where it is not."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftmeter.errors import InputError
+from driftmeter.files.dialect import HEAD
+
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+          (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8"))  # fmt: skip
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Found:
+    """The encoding of a file, its beginning, and whether its quotes are odd in number."""
+
+    encoding: str
+    head: str
+    odd_quotes: bool
+
+
+def encoding_of(path: Path, asked: str | None) -> Found:
+    """Look through a text file, which may be compressed.
+
+    Raises InputError with the line of the first byte that is not UTF-8, and what may help.
+    """
+    import pyarrow as pa
+
+    encoding = _known(asked)
+    line, quotes, head = 1, 0, b""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        block = stream.read(_BLOCK)
+        head = block[:HEAD]
+        if encoding is None:
+            encoding = next((name for mark, name in _MARKS if block.startswith(mark)), "utf-8")
+        check = codecs.getincrementaldecoder("utf-8")() if encoding == "utf-8" else None
+        if check is not None and b"\0" in head:
+            hint = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+            raise InputError(str(path), "text in UTF-8", f"zero bytes; try --encoding {hint}")
+        while block:
+            quotes += block.count(b'"')
+            if check is not None:
+                waiting = len(check.getstate()[0])
+                try:
+                    check.decode(block)
+                except UnicodeDecodeError as error:
+                    raise _not_utf8(path, error, block, waiting, line) from error
+                line += block.count(b"\n")
+            block = stream.read(_BLOCK)
+        if check is not None:
+            try:
+                check.decode(b"", final=True)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(path, error, b"", 0, line) from error
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
+    return Found(encoding, text.removeprefix("\ufeff"), bool(quotes % 2))
+
+
+def _known(asked: str | None) -> str | None:
+    if asked is None:
+        return None
+    try:
+        return codecs.lookup(asked).name
+    except LookupError as error:
+        raise InputError("--encoding", "an encoding that Python knows, such as latin-1 or utf-16", asked) from error
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError, block: bytes, waiting: int, line: int) -> InputError:
+    byte = error.object[error.start]
+    line += block.count(b"\n", 0, max(0, error.start - waiting))
+    return InputError(str(path), "UTF-8", f"byte 0x{byte:02x} in line {line}; try --encoding latin-1")

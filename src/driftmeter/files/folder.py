@@ -1,0 +1,70 @@
+"""Folders of files that are one table: which of them count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftmeter.errors import InputError
+from driftmeter.files.delta import read_delta
+from driftmeter.files.how import How
+from driftmeter.files.ipc import read_ipc, together
+from driftmeter.files.parquet import read_parquets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ENDINGS = (".parquet", ".parq", ".pq")
+
+
+def read_folder(path: Path, how: How) -> pa.Table:
+    """Read a folder of Parquet files, a Delta table, or what Hugging Face `save_to_disk` wrote.
+
+    Files and folders whose names start with . or _ are no data. Raises InputError for tables of which the files alone
+    do not say what counts: Iceberg, Hudi.
+    """
+    if (path / "_delta_log").is_dir():
+        return read_delta(path, how)
+    if any((path / "metadata").glob("*.metadata.json")):
+        raise _refuse(path, "an Iceberg table", "pyiceberg: table.scan().to_arrow(), then pyarrow.parquet.write_table")
+    if (path / ".hoodie").is_dir():
+        raise _refuse(path, "a Hudi table", "Spark: spark.read.format('hudi').load(…).write.parquet(…)")
+    if (path / "dataset_dict.json").is_file():
+        splits = ", ".join(json.loads((path / "dataset_dict.json").read_text())["splits"])
+        raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
+    if (path / "state.json").is_file():
+        names = [each["filename"] for each in json.loads((path / "state.json").read_text()).get("_data_files", [])]
+        return together([(name, read_ipc(path / name)) for name in names])
+    files = sorted(_files(path))
+    parquets = [file for file in files if file.name.lower().endswith(_ENDINGS)]
+    if not parquets:  # Hive and Impala write files without an ending
+        parquets = [file for file in files if not file.suffix and _is_parquet(file)]
+    if parquets:
+        return read_parquets(path, parquets, how)
+    arrows = [file for file in files if file.name.lower().endswith((".arrow", ".feather", ".ipc", ".arrows"))]
+    if arrows:
+        return together([(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
+    got = ", ".join(str(file.relative_to(path)) for file in files[:3]) or "none"
+    raise InputError(str(path), "a folder of Parquet or Arrow files", got)
+
+
+def _refuse(path: Path, what: str, export: str) -> InputError:
+    return InputError(str(path), f"a table whose files all count; write one with {export}", what)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    for entry in path.iterdir():
+        # a column may be called _x, and its folder _x=1
+        if entry.name.startswith((".", "_")) and not (entry.is_dir() and "=" in entry.name):
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        else:
+            yield entry
+
+
+def _is_parquet(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(4) == b"PAR1"

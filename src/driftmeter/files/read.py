@@ -1,0 +1,78 @@
+"""Reading a file or folder, told by its name and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftmeter.errors import InputError, MissingExtraError
+from driftmeter.files.how import How, silent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COMPRESSED = (".gz", ".bz2", ".zst")
+DELIMITED = (".csv", ".tsv")
+PARQUET = (".parquet", ".parq", ".pq")
+ARROW = (".arrow", ".feather", ".ipc", ".arrows")
+
+
+def is_delimited(path: str | Path) -> bool:
+    """Say whether a file is CSV or TSV, perhaps compressed."""
+    name = Path(path).name.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return name.endswith(DELIMITED)
+
+
+def read_table(
+    path: str | Path,
+    *,
+    texts: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    na: Iterable[str] = (),
+    encoding: str | None = None,
+    say: Callable[[str], None] = silent,
+) -> pa.Table:
+    """Read a CSV, TSV, Parquet or Arrow file, or a folder of Parquet or Arrow files, such as a Delta table.
+
+    In CSV an empty cell is missing and a quoted empty one is an empty text. A column with a cell such as 02556 is
+    text: read as numbers, such codes would lose their zeros. Columns `texts` are text as they stand, `numbers` are read
+    as numbers, cells `na` are missing; `say` hears what was recognised. Raises InputError naming the file, and in CSV
+    the line, where it cannot be read.
+    """
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise MissingExtraError("reading files needs pyarrow: pip install 'driftmeter[cli]'") from error
+    from driftmeter.files.delimited import read_delimited
+    from driftmeter.files.folder import read_folder
+    from driftmeter.files.ipc import read_ipc
+    from driftmeter.files.parquet import read_parquet
+    from driftmeter.plain import plain_table
+
+    path, how = Path(path), How(frozenset(texts), frozenset(numbers), tuple(na), encoding, say)
+    name = path.name.lower()
+    try:
+        if path.is_dir():
+            table = read_folder(path, how)
+        elif is_delimited(path):
+            table = read_delimited(path, how)
+        elif name.endswith(PARQUET):
+            table = read_parquet(path, how)
+        elif name.endswith(ARROW):
+            table = read_ipc(path)
+        else:
+            endings = ", ".join((*PARQUET[:1], *DELIMITED, ".csv.gz", *ARROW))
+            raise InputError(str(path), f"a file ending in {endings}, or a folder of them", repr(path.suffix))
+        table = plain_table(table)
+    except FileNotFoundError as error:
+        raise InputError(str(path), "a file", "nothing there") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise InputError(str(path), f"a readable {path.suffix} file", str(error)) from error
+    names: list[str] = table.column_names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(str(path), "one column of each name", f"{names.count(twice)} called {twice!r}")
+    return table
