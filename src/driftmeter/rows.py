@@ -331,7 +331,7 @@ def describe(value: object) -> str:
     try:
         text = str(value)[:40]
         return f"{kind} ({text if kind == 'a number' else repr(text)})"
-    except ValueError:  # an integer of more digits than Python cares to print
+    except Exception:  # an integer of more digits than Python cares to print, or an object that fails
         return kind
 
 

@@ -14,7 +14,8 @@
 | "unknown" | unreadable | unreadable | the text | the text |
 | lists, objects, arrays of several | unreadable | unreadable | unreadable | unreadable |
 
-Wrappings do not count: an array or series of one, a 0-d array, an Enum, UTF-8 bytes are what they hold.
+Wrappings do not count: an array or series of one, a 0-d array, a scalar of Arrow, an Enum, UTF-8 bytes are what they
+hold.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def is_unreadable(numbers: Floats) -> npt.NDArray[np.bool_]:
 
 
 def is_missing(value: object) -> bool:
-    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA."""
+    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA, numpy's masked."""
     if value is None:
         return True
     if isinstance(value, float | np.floating):
@@ -68,7 +69,10 @@ def is_missing(value: object) -> bool:
     if isinstance(value, Decimal):
         return value.is_nan()
     # told by name: pandas need not be there, and its NA is not even unequal to itself
-    return type(value).__name__ in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
+    kind = type(value).__name__
+    if kind == "MaskedConstant":  # which says of itself that it is 0.0
+        return type(value).__module__.startswith("numpy.")
+    return kind in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
 
 
 def plain(value: Any) -> object:
@@ -92,6 +96,10 @@ def plain(value: Any) -> object:
         elif isinstance(value, np.datetime64 | np.timedelta64):
             unit = "us" if np.datetime_data(value.dtype)[0] in ("ns", "ps", "fs", "as") else None
             value = (value if unit is None else value.astype(f"{value.dtype.kind}8[us]")).item()
+        elif isinstance(value, np.ndarray) and value.size == 1:
+            value = value.flat[0]  # `item` makes nanoseconds bare integers, and shows what is masked
+        elif hasattr(value, "as_py"):
+            value = value.as_py()  # a value of Arrow
         elif hasattr(value, "item") and not isinstance(value, type):
             # numpy, pandas, polars, torch and others agree on this name, and that it fails where there are several
             try:

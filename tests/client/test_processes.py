@@ -145,9 +145,13 @@ def test_the_background_thread_imports_nothing(tier: Tier, profile_path: Path) -
     # a fork during an import leaves the child with a lock that nobody gives back
     run(
         """
+        import numpy as np
         before = set(sys.modules)
         monitor.observe(ROW)
         monitor.observe({"age": "old"})
+        monitor.observe([1, 2])
+        monitor.observe(ROW, prediction=[[0.5]])
+        monitor.observe(ROW, prediction=np.array([0.5]), timestamp=np.datetime64("2023-01-01T00:00", "ns"))
         monitor.observe(ROW, prediction=0.5, timestamp="2023-01-01")
         assert monitor.flush()
         assert set(sys.modules) == before, set(sys.modules) - before

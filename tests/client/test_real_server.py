@@ -150,10 +150,11 @@ def test_a_server_that_was_away_gets_everything(server: MetricServer, profile: P
 
 def test_losses_are_reported(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
     monitor = monitor_at(profile)
+    monitor.observe([41.5, "Ulm"])
     monitor.observe({**ROW, "age": "old"})
     monitor.observe(ROW, timestamp=time.time() + 3_600)
     assert monitor.flush()
-    assert server.totals() == Totals(2, 0, {"invalid": 1, "future": 1})
+    assert server.totals() == Totals(3, 1, {"invalid": 1, "future": 1}, {"age": 1})
 
 
 def test_the_store_knows_who_has_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:

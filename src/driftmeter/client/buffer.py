@@ -46,10 +46,19 @@ class Buffer:
         self.row_bytes = 0.0
         self.rows: deque[Raw] = deque()
         self.full, self.invalid, self.closed = Tally(), Tally(), Tally()
+        self.refused = ("", "")
+        """What was expected of the row that was invalid last, and what it was."""
+        self.remark = ""
+        """What was wrong with the last call, beside its rows; whoever says it takes it away."""
 
     def __len__(self) -> int:
         """Return the number of rows that wait."""
         return len(self.rows)
+
+    def refuse(self, expected: str, got: str) -> None:
+        """Count something that is no row."""
+        self.refused = expected, got
+        self.invalid.add()
 
     def take(self, most: int) -> list[Raw]:
         """Remove and return the oldest rows."""

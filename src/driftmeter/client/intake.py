@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
@@ -14,17 +16,23 @@ import numpy.typing as npt
 
 from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
+from driftmeter.client.records import answer_of
+from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
-from driftmeter.panes import MAX_AHEAD, Timing, parse_time
+from driftmeter.panes import MAX_AHEAD, Timing, add_up, parse_time
 from driftmeter.profile import Profile
-from driftmeter.rows import Reader, Rows
+from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.summary import Summary
 from driftmeter.types import Floats, Milliseconds
-from driftmeter.values import is_missing
+from driftmeter.values import is_missing, plain
 
 COMPILING = threading.Lock()
 """Held where another thread than the first makes profiles and their tables. A fork must wait for it: until
 Python 3.12 `cached_property` has a lock that would stay locked in the child."""
+
+TIMESTAMP = "timestamp"
+"""The field of a time, as the metric server calls it."""
+_MOST_UNKNOWN = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,10 @@ class Batch:
     """Rows that could not be read, and are not in `rows`."""
     ignored_values: int = 0
     ignored_predictions: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """How many values of `rows` could not be read, by column."""
+    first: Mapping[str, Rejected] = field(default_factory=dict)
+    """One of them for each column, and for TIMESTAMP where that made a row invalid."""
 
     @property
     def bytes(self) -> int:
@@ -60,20 +72,40 @@ class Intake:
             if isinstance(feature.grid, CategoryGrid):
                 feature.grid.bin_of("")
         self._column = next((f.column for f in profile.features if f.role == "prediction"), None)
+        self.rows = 0
+        """Rows that came so far."""
+        self.absent = set(names)
+        """Columns of the profile that no row has had so far."""
+        self.unknown: tuple[str, ...] = ()
+        """The first columns that came and that the profile does not know."""
+        self._specials = _specials(profile)
 
     def read(self, raw: Sequence[Raw]) -> Batch:
         """Type rows; whatever is in them, this raises nothing. A prediction goes under its column."""
+        self.rows += len(raw)
         try:
             return self._read(raw)
         except Exception:
-            # some value fails in a way that no reader foresees: it shall cost its own row only
-            kept, invalid = [], 0
-            for row in raw:
-                try:
-                    kept.append((row, self._read([row])))
-                except Exception:
-                    invalid += 1
-            return _join([batch for _, batch in kept], self._read([]), invalid)
+            # some value fails in a way that no reader foresees: it shall cost its own cell, or else its row, only
+            return _join([*map(self._read_alone, raw), self._read([])])
+
+    def _read_alone(self, row: Raw) -> Batch:
+        record, prediction, timestamp, clock = row
+        with suppress(Exception):
+            return self._read([row])
+        try:
+            harmless = {name: self._harmless(name, value) for name, value in record.items()}
+            return self._read([(harmless, self._harmless(self._column or "", prediction), timestamp, clock)])
+        except Exception:
+            return replace(self._read([]), invalid=1)
+
+    def _harmless(self, name: str, value: object) -> object:
+        """Return a value, or in the place of one that fails when it is looked at something that is only unreadable."""
+        try:
+            self._reader.read_columns({name: [answer_of(value, name)]})
+        except Exception:
+            return _Failing(value)
+        return value
 
     def _read(self, raw: Sequence[Raw]) -> Batch:
         records, ignored_predictions = [], 0
@@ -82,23 +114,37 @@ class Intake:
                 if self._column is None:
                     ignored_predictions += 1
                 else:
-                    record[self._column] = prediction
+                    record[self._column] = answer_of(prediction, self._column)
             records.append(record)
-        rows, ignored_values = self._typed(records)
+        rows, bad, ignored_values = self._typed(records)
         times = np.array([row[3] for row in raw], dtype=np.float64) * 1000
         stamped = np.ones(len(raw), dtype=bool)
         readable = np.ones(len(raw), dtype=bool)
         for position, (_, _, timestamp, _) in enumerate(raw):
             if not is_missing(timestamp):
+                stamped[position] = False
                 time = _time(timestamp)
-                stamped[position], readable[position] = False, time is not None
-                times[position] = time or 0
+                if isinstance(time, InputError):
+                    readable[position] = False
+                    bad.append(Rejected(position, TIMESTAMP, time.expected, describe(timestamp)))
+                elif time is None:
+                    stamped[position] = True
+                else:
+                    times[position] = time
         times, stamped, readable = times[rows.index], stamped[rows.index], readable[rows.index]
         if not readable.all():
             rows, times, stamped = rows.take(np.flatnonzero(readable)), times[readable], stamped[readable]
-        return Batch(rows, times, stamped, len(raw) - len(rows), ignored_values, ignored_predictions)
+        unreadable: dict[str, int] = {}
+        first: dict[str, Rejected] = {}
+        if bad:
+            unreadable, first = self._reader.unreadable(rows), {each.field: each for each in reversed(bad)}
+            for name in unreadable.keys() - first.keys():  # more are bad than the reader describes
+                _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
+                first |= {each.field: each for each in described[:1]}
+        invalid = len(raw) - len(rows)
+        return Batch(rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first)
 
-    def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, int]:
+    def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
         bench/observe.py."""
         names = self._reader.names
@@ -108,10 +154,29 @@ class Intake:
             except KeyError:
                 pass
             else:
-                rows, _, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
-                return rows, sum(map(len, records)) - len(records) * len(names)
-        rows, _, ignored_values = self._reader.read_records(records)
-        return rows, ignored_values
+                self.absent.clear()
+                rows, bad, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
+                return rows, bad, self._look(records, sum(map(len, records)) - len(records) * len(names))
+        self.absent = {name for name in self.absent if not any(name in record for record in records)}
+        rows, bad, ignored_values = self._reader.read_records(records)
+        return rows, bad, self._look(records, ignored_values)
+
+    def _look(self, records: list[dict[str, Any]], ignored_values: int) -> int:
+        """Keep the names of the first columns that the profile does not know; return their number as it is."""
+        if ignored_values and not self.unknown:
+            known = self._reader.names
+            strange = dict.fromkeys(name for record in records for name in record if name not in known)
+            self.unknown = tuple(describe_name(name) for name in list(strange)[:_MOST_UNKNOWN])
+        return ignored_values
+
+    def unreadable_in(self, summary: Summary) -> dict[str, int]:
+        """Return how many values of a summary's rows could not be read, by column; only of those with any."""
+        columns, places = self._specials
+        values = summary.counts[places]
+        found: dict[str, int] = {}
+        for place in np.flatnonzero(values).tolist():
+            found[columns[place]] = max(int(values[place]), found.get(columns[place], 0))
+        return found
 
     def count(
         self, batch: Batch, timing: Timing, offset: float, now: Milliseconds
@@ -130,33 +195,74 @@ class Intake:
             yield (None if start < 0 else start), self._binner.observe(rows)
 
 
-def _time(timestamp: object) -> Milliseconds | None:
+def describe_name(name: object) -> str:
+    """Write a column's name, of any type, in at most 40 characters."""
     try:
-        if isinstance(timestamp, np.datetime64):
+        return repr(name if isinstance(name, str) and len(name) <= 40 else str(name)[:40])
+    except Exception:
+        return type(name).__name__[:40]
+
+
+class _Failing:
+    """Stands for a value that fails when it is looked at."""
+
+    def __init__(self, value: object) -> None:
+        self._name = type(value).__name__[:40]
+
+    def __str__(self) -> str:
+        return f"a {self._name} that fails"
+
+
+def _specials(profile: Profile) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """Return the columns, and where the counts of all bins hold what of each could not be read."""
+    columns, places, start = [], [], 0
+    for feature in profile.features:
+        if feature.role != "derived":
+            columns.append(feature.column)
+            places.append(start + feature.grid.special["unreadable"])
+        start += feature.size
+    return columns, np.array(places, np.intp)
+
+
+def _time(timestamp: Any) -> Milliseconds | InputError | None:
+    """Read a time, None where it is missing."""
+    expected = "seconds since the epoch or ISO 8601"
+    try:
+        if isinstance(timestamp, np.ndarray) and timestamp.size == 1:
+            timestamp = timestamp.flat[0]
+        if isinstance(timestamp, np.datetime64) and not np.isnat(timestamp):
             timestamp = timestamp.astype("datetime64[us]").item()
             if not isinstance(timestamp, datetime):  # beyond the calendar, where numpy gives bare integers
-                return None
-        elif isinstance(timestamp, np.number):
-            timestamp = timestamp.item()
-        time = parse_time(timestamp)
+                return InputError(TIMESTAMP, "a time of the calendar", "one beyond it")
+        else:
+            timestamp = plain(timestamp)
+        if timestamp is None:
+            return None
+        return parse_time(float(timestamp) if isinstance(timestamp, Decimal) else timestamp)
+    except InputError as error:
+        return error
     except Exception:  # an object may fail even to say what it is
-        return None
-    return time if time >= 0 else None
+        return InputError(TIMESTAMP, expected, type(timestamp).__name__)
 
 
-def _join(batches: Sequence[Batch], empty: Batch, invalid: int) -> Batch:
-    """Return several batches as one; `empty` has the shape of none."""
-    parts = [*batches, empty]
+def _join(parts: Sequence[Batch]) -> Batch:
+    """Return several batches as one."""
     rows = Rows(
         np.concatenate([part.rows.numbers for part in parts]),
         np.concatenate([part.rows.codes for part in parts]),
         np.concatenate([part.rows.index for part in parts]),
     )
+    unreadable: dict[str, int] = {}
+    first: dict[str, Rejected] = {}
+    for part in parts:
+        unreadable, first = add_up(unreadable, part.unreadable), {**part.first, **first}
     return Batch(
         rows,
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.stamped for part in parts]),
-        invalid + sum(part.invalid for part in parts),
+        sum(part.invalid for part in parts),
         sum(part.ignored_values for part in parts),
         sum(part.ignored_predictions for part in parts),
+        unreadable,
+        first,
     )

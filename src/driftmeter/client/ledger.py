@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from driftmeter.panes import Pane, Totals
+from driftmeter.panes import LONGEST_REASON, MOST_REASONS, Pane, Totals
 from driftmeter.summary import Summary
 from driftmeter.types import Counts, Milliseconds
 
@@ -60,6 +61,7 @@ class Ledger:
         self.budget = budget
         self.observed = self.counted = self.acknowledged = self.late = 0
         self.dropped = dict.fromkeys(REASONS, 0)
+        self.unreadable: dict[str, int] = {}
         self.bytes = 0
         self._entries: dict[Key, _Entry] = {}
         self._sequence = 0
@@ -73,15 +75,20 @@ class Ledger:
     @property
     def totals(self) -> Totals:
         """What the source has seen so far; reasons that never came up are left out."""
-        return Totals(self.observed, self.counted, {reason: rows for reason, rows in self.dropped.items() if rows})
+        dropped = {reason: rows for reason, rows in self.dropped.items() if rows}
+        return Totals(self.observed, self.counted, dropped, self.unreadable.copy())
 
     def drop(self, reason: str, rows: int) -> None:
         """Book rows as observed and dropped."""
         self.observed += rows
         self.dropped[reason] += rows
 
-    def add(self, key: Key, summary: Summary) -> None:
-        """Book rows of one pane: counted, or dropped where the pane can't be had."""
+    def add(self, key: Key, summary: Summary, unreadable: Mapping[str, int] | None = None) -> None:
+        """Book rows of one pane: counted, or dropped where the pane can't be had.
+
+        `unreadable` are the values of these rows that could not be read, by column: such counts only grow, also where
+        a pane is given up later. Columns beyond the first MOST_REASONS - 1 of them are together, under "other".
+        """
         entry = self._entries.get(key) or self._open(key, summary.counts.size)
         if isinstance(entry, str):
             return self.drop(entry, summary.rows)
@@ -89,6 +96,8 @@ class Ledger:
             return self.drop("refused", summary.rows)
         self.observed += summary.rows
         self.counted += summary.rows
+        for name, values in (unreadable or {}).items():
+            self._book(name[:LONGEST_REASON], values)
         entry.counts += summary.counts
         entry.rows += summary.rows
         self._touch(entry)
@@ -169,6 +178,11 @@ class Ledger:
         for key, entry in list(self._entries.items()):
             if key.end < before and entry.sequence <= entry.acknowledged:
                 self._close(key)
+
+    def _book(self, name: str, values: int) -> None:
+        if name not in self.unreadable and len(self.unreadable) >= MOST_REASONS - 1:
+            name = "other"
+        self.unreadable[name] = self.unreadable.get(name, 0) + values
 
     def _pane(self, key: Key, summary: Summary, sequence: int, *, final: bool = False) -> Pane:
         entry = self._entries.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import os
 import re
 import secrets
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,7 @@ from driftmeter.client.backoff import Backoff
 from driftmeter.client.buffer import Buffer
 from driftmeter.client.faults import LOGGER
 from driftmeter.client.intake import COMPILING
+from driftmeter.client.records import RECORD, RECORDS, NoRecordError, each_of, record_of, records_of, settled
 from driftmeter.client.transport import AwayError, Http, Transport
 from driftmeter.client.worker import Worker
 from driftmeter.errors import InputError, ProfileError
@@ -34,6 +36,8 @@ LONGEST_INTERVAL = 60.0
 """Seconds between two reports, at most: the tier takes who says nothing for longer for dead."""
 EXIT_TIMEOUT = 2.0
 """Seconds that an exiting interpreter waits for the last panes of all its monitors."""
+TOO_FEW = "no time: there are fewer than rows"
+"""Stands for a time that `observe_many` was not given."""
 
 _monitors: weakref.WeakSet[Monitor] = weakref.WeakSet()
 
@@ -113,36 +117,58 @@ class Monitor:
         _hook_in()
         _monitors.add(self)
 
-    def observe(self, features: Mapping[str, Any], prediction: object = None, timestamp: object = None) -> None:
+    def observe(self, features: Any, prediction: object = None, timestamp: object = None) -> None:
         """Take one row: values by column; never wait and never raise.
 
-        `prediction` goes under the profile's prediction column. `timestamp` is when it happened (seconds since
-        the epoch, ISO 8601, or a datetime); without one it is now, by the server's clock. The row is copied,
-        its values are not: what you put in place of a value later is not seen, what you change inside one is.
+        `features` is a dict, or whatever else gives each value the name of its column: any mapping, a row of pandas, a
+        frame of one row (pandas, polars, pyarrow), a structured scalar of numpy, a named tuple, a dataclass, an object
+        of msgspec, attrs or pydantic. A list or an array has no names: it is dropped as invalid. A value that is none
+        of its feature's kind costs no other its row: it is counted as unreadable, see `unreadable`.
+
+        `prediction` goes under the profile's prediction column; what a model answers for one row, an array, list or
+        frame of one, is what is in it. `timestamp` is when it happened (seconds since the epoch, ISO 8601, or a
+        datetime); without one it is now, by the server's clock. The row is copied, its values are not: what you put in
+        place of a value later is not seen, what you change inside one is.
         """
         try:
+            if prediction is not None and type(prediction) is not float:
+                prediction = settled(prediction)
             # The copy is what lets callers go on with their dict (many models encode in place), and what
             # keeps the other thread from walking over a dict that changes under it.
-            row = (features.copy() if type(features) is dict else _copy(features), prediction, timestamp, self._clock())
+            row = (
+                features.copy() if type(features) is dict else record_of(features),
+                prediction,
+                timestamp,
+                self._clock(),
+            )
             if len(self._rows) >= self._buffer.limit and not self._unusual(row):
                 return
             self._rows.append(row)
-        except Exception:
-            self._buffer.invalid.add()
+        except Exception as error:
+            self._refuse(error, RECORD)
 
-    def observe_many(
-        self,
-        records: Iterable[Mapping[str, Any]],
-        predictions: Iterable[object] | None = None,
-        timestamp: object = None,
-    ) -> None:
-        """Take many rows, each with its prediction where there are any; never wait and never raise."""
+    def observe_many(self, records: Any, predictions: Any = None, timestamp: Any = None) -> None:
+        """Take many rows, each with its prediction where there are any; never wait and never raise.
+
+        `records` is a frame (pandas, polars, pyarrow), a structured array, or an iterable of what `observe` takes.
+        `predictions` holds one for each row: a list, a series, a frame of one column, an array of shape (rows,) or
+        (rows, 1). `timestamp` is one for all, or likewise one for each row.
+        """
         try:
-            answers = iter(()) if predictions is None else iter(predictions)
-            for record in records:
-                self.observe(record, next(answers, None), timestamp)
-        except Exception:
-            self._buffer.invalid.add()
+            rows, answers, times = records_of(records), each_of(predictions), each_of(timestamp)
+            single = predictions is not None and answers is None
+            if single:  # which is what one row is answered
+                head = list(itertools.islice(rows, 2))
+                rows, answers = itertools.chain(head, rows), iter([predictions] if len(head) == 1 else [])
+            taken = 0
+            for record in rows:
+                answer = next(answers, None) if answers else None
+                self.observe(record, answer, next(times, TOO_FEW) if times else timestamp)
+                taken += 1
+            if predictions is not None and taken:
+                self._compare(taken, [predictions] if single else predictions)
+        except Exception as error:
+            self._refuse(error, RECORDS)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Send everything now; say whether all rows so far were acknowledged or given up within `timeout` seconds."""
@@ -181,11 +207,20 @@ class Monitor:
 
         `observed` rows are `counted` (and acknowledged), `dropped` (in all, and by reason as `dropped_…`), or
         `waiting`. `late` are those that the server says came after their pane was frozen. `ignored_values`
-        stood under columns that the profile doesn't know, `ignored_predictions` had no column to go to.
+        stood under columns that the profile doesn't know, `ignored_predictions` had no column to go to,
+        `unreadable_values` were none of their feature's kind: their rows count, see `unreadable`.
         `panes` are held now; `requests` were sent, and `failures` are reports that did not get through.
         All but `waiting` and `panes` only grow.
         """
         return self._worker.stats()
+
+    def unreadable(self) -> dict[str, dict[str, object]]:
+        """Return what could not be read since the start (or the fork), by field: `count`, and what was `expected` and
+        what was `got` of the last one.
+
+        The field `timestamp` is that of times, which cost their row, and the empty one is that of what is no row.
+        """
+        return self._worker.unreadable()
 
     @property
     def source(self) -> str:
@@ -213,6 +248,22 @@ class Monitor:
         self._wake = threading.Event()
         self._changed = threading.Condition()
         self._starting = threading.Lock()
+
+    def _refuse(self, error: Exception, expected: str) -> None:
+        """Count a row as invalid, and keep why it is."""
+        if isinstance(error, NoRecordError):
+            self._buffer.refuse(error.expected, error.got)
+        else:
+            self._buffer.refuse(expected, f"something that fails with {type(error).__name__[:40]}")
+
+    def _compare(self, rows: int, predictions: Any) -> None:
+        """Keep a remark where there were not as many predictions as rows."""
+        try:
+            given = len(predictions)
+        except TypeError:  # a generator
+            return
+        if given != rows:
+            self._buffer.remark = f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
 
     def _unusual(self, row: tuple[dict[str, Any], object, object, float]) -> bool:
         """Decide on a row where the buffer is closed, full or not open yet: whether it is to be appended."""
@@ -300,6 +351,7 @@ class Monitor:
                 worker.say_goodbye()
             except Exception:
                 worker.faults.warn("bug", "the goodbye failed", trace=True)
+        worker.last_words()
         worker.over = True
         worker.transport.close()
 
@@ -326,12 +378,6 @@ class Monitor:
         if worker.known and not self._introduced:
             self._introduced = True
             LOGGER.info("driftmeter: reporting to %s as %s", self.url, worker.ledger.source)
-
-
-def _copy(features: object) -> dict[str, Any]:
-    if not isinstance(features, Mapping):
-        raise TypeError(f"expected a mapping of features, got a {type(features).__name__}")
-    return dict(features)
 
 
 def _url_safe(name: str) -> str:

@@ -6,6 +6,7 @@ clock says.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -14,14 +15,16 @@ from contextlib import suppress
 
 from driftmeter.client.buffer import Buffer
 from driftmeter.client.faults import Faults
-from driftmeter.client.intake import COMPILING, Batch, Intake
+from driftmeter.client.intake import COMPILING, TIMESTAMP, Batch, Intake, describe_name
 from driftmeter.client.ledger import Key, Ledger
 from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
+from driftmeter.client.unread import Unread
 from driftmeter.codec import encode_pane
 from driftmeter.errors import InputError, ProfileFormatError
-from driftmeter.panes import Pane, Timing
+from driftmeter.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile import Profile
+from driftmeter.rows import Rejected
 from driftmeter.types import JSON, Milliseconds
 
 CHUNK = 256
@@ -34,6 +37,9 @@ FAREWELL = 1.0
 """Seconds, at most, for the word that the source goes: nothing is lost with it."""
 KEEP: Milliseconds = 10_000
 """How long after its lateness a pane is kept for rows that come later still."""
+ENOUGH = 100
+"""Rows after which a column that none of them had is missed."""
+_MOST_NAMED = 5
 
 # The answer is about who asks or when, not about the data: the same request may well succeed later.
 _LATER = frozenset([401, 403, 408, 425, 429])
@@ -63,6 +69,8 @@ class Worker:
         self.over = False
         """Whether nothing will ever be sent again: what waits is lost."""
         self.requests = self.failures = self.ignored_values = self.ignored_predictions = 0
+        self.unreadable_values = 0
+        self._unread = Unread()
         self._own = profile
         self._intake: Intake | None = None
         self._timing: Timing | None = None
@@ -109,12 +117,19 @@ class Worker:
                 "dropped": sum(dropped.values()),
                 **dropped,
                 "late": ledger.late,
+                "unreadable_values": self.unreadable_values,
                 "ignored_values": self.ignored_values,
                 "ignored_predictions": self.ignored_predictions,
                 "panes": len(ledger),
                 "requests": self.requests,
                 "failures": self.failures,
             }
+
+    def unreadable(self) -> dict[str, dict[str, object]]:
+        """Return what could not be read, by field."""
+        with self._lock:
+            self._book_drops()
+            return self._unread.to_json()
 
     def drain(self) -> None:
         """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
@@ -132,6 +147,8 @@ class Worker:
                 self.ignored_predictions += batch.ignored_predictions
                 if batch.invalid:
                     self.ledger.drop("invalid", batch.invalid)
+                if batch.first:
+                    self._note(batch)
                 self._typed.append(batch)
                 self._typed_rows += len(batch.rows)
                 self._typed_bytes += batch.bytes
@@ -144,6 +161,15 @@ class Worker:
             used = self.ledger.bytes + self._typed_bytes
             if self.buffer.limit >= 0:
                 self.buffer.fit(max(self._max_bytes - used, self._max_bytes // 4), self._typed_rows)
+        self._speak()
+
+    def last_words(self) -> None:
+        """Name the fields that could not be read and that no warning has named yet; call it last."""
+        with self._lock:
+            self._book_drops()
+            message = self._unread.say() if self._unread.unnamed else ""
+        if message:
+            self.faults.once("unread", message)
 
     def exchange(self) -> None:
         """Send what changed; raises AwayError where the tier can't take it now."""
@@ -171,6 +197,41 @@ class Worker:
         with suppress(AwayError):
             self._say(final=True)
 
+    def _note(self, batch: Batch) -> None:
+        """Keep what of a batch could not be read."""
+        for name, rejected in batch.first.items():
+            # a time costs its row, other values do not; rows lack a time and nothing else where they are invalid
+            self._unread.note(rejected, batch.unreadable.get(name, 0) or batch.invalid)
+        self.unreadable_values += sum(batch.unreadable.values())
+
+    def _speak(self) -> None:
+        """Warn of what cannot be read, and of columns that do not match the profile's; seldom."""
+        if self._unread.unsaid and self.faults.may("unread"):
+            with self._lock:
+                message = self._unread.say()
+            self.faults.warn("unread", message)
+        if self.buffer.remark:
+            self.faults.warn("remark", self.buffer.remark)
+            self.buffer.remark = ""
+        intake = self._intake
+        if intake is None or intake.rows < ENOUGH:
+            return
+        unknown = ", ".join(intake.unknown)
+        if intake.absent:
+            names = ", ".join(map(describe_name, sorted(intake.absent)[:_MOST_NAMED]))
+            more = f" and {len(intake.absent) - _MOST_NAMED:,} more" if len(intake.absent) > _MOST_NAMED else ""
+            others = f"; columns came that the profile does not know, such as {unknown}" if unknown else ""
+            self.faults.once(
+                f"absent {intake.digest}",
+                f"none of the first {intake.rows:,} rows had the columns {names}{more}{others}",
+            )
+        if unknown:
+            message = f"columns that the profile does not know are ignored, such as {unknown}"
+            self.faults.once(f"unknown {intake.digest}", message, level=logging.INFO)
+        if self.ignored_predictions:
+            message = "predictions are ignored: the profile has no prediction column"
+            self.faults.once(f"predictions {intake.digest}", message, level=logging.INFO)
+
     def _crowded(self) -> bool:
         """Whether typed rows that wait for the timing take all the room that they may."""
         return self._typed_rows >= self.buffer.most_rows or self._typed_bytes >= self._max_bytes * 3 // 4
@@ -193,8 +254,11 @@ class Worker:
             for start, summary in counted:
                 if start is None:
                     self.ledger.drop("future", summary.rows)
+                    expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
+                    self._unread.note(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
                 else:
-                    self.ledger.add(Key(start, length, digest), summary)
+                    unreadable = self._intake.unreadable_in(summary) if batch.unreadable else None
+                    self.ledger.add(Key(start, length, digest), summary, unreadable)
 
     def _book_drops(self) -> None:
         """Take over what `observe` had to drop."""
@@ -202,6 +266,8 @@ class Worker:
             value = tally.value()
             if value > self._seen[reason]:
                 self.ledger.drop(reason, value - self._seen[reason])
+                if reason == "invalid":
+                    self._unread.note(Rejected(0, "", *self.buffer.refused), value - self._seen[reason])
                 self._seen[reason] = value
 
     def _report(self) -> None:

@@ -1,0 +1,206 @@
+"""What `observe` takes for a row, and `observe_many` for rows: whatever gives each value the name of its column."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from driftmeter.rows import describe
+
+RECORD = "values by column: a dict, a row or frame of one row, a named tuple or dataclass"
+RECORDS = "rows: a frame, or an iterable of such as observe takes"
+_AT_ONCE = 1_000
+"""Rows of a frame that become dicts at once: the frame may be far larger than what waits."""
+_NESTED = 4
+
+
+class NoRecordError(TypeError):
+    """Something was given as a row that is none; `expected` and `got` say what was wrong."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        """Say both."""
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected, self.got = expected, got
+
+
+def record_of(features: Any) -> dict[str, Any]:
+    """Return the values of one row by column, as a dict of its own.
+
+    A mapping, what has the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row (pandas,
+    polars, pyarrow), a row of Arrow, a structured scalar or array of one, a named tuple, a dataclass, an object of
+    msgspec, attrs or pydantic (its fields, none of what is within). Raises NoRecordError on what has no names, such as
+    a list or an array, and on frames of several rows.
+
+    >>> from collections import namedtuple
+    >>> record_of(namedtuple("Applicant", "age city")(41, "Ulm"))
+    {'age': 41, 'city': 'Ulm'}
+    """
+    if hasattr(features, "as_py"):  # a row of Arrow: a mapping of values in Arrow's own wrapping
+        features = features.as_py()
+    if isinstance(features, Mapping):
+        return dict(features)
+    frame = _frame(features)
+    if frame is not None:
+        return _only_row(frame)
+    if isinstance(features, type):
+        raise NoRecordError(RECORD, f"the class {features.__name__[:40]}")
+    found = _of_array(features) or _of_series(features) or _of_fields(features)
+    if found is None and not isinstance(features, str | bytes) and hasattr(features, "keys"):
+        found = dict(features)
+    if found is None:
+        raise NoRecordError(RECORD, _said(features))
+    return found
+
+
+def records_of(records: Any) -> Iterator[Any]:
+    """Yield the rows of a frame as dicts, else the items of an iterable as they are.
+
+    Raises NoRecordError where it is neither, and on one single row.
+    """
+    if not hasattr(records, "as_py"):
+        frame = _frame(records)
+        if frame is not None:
+            return _rows(frame)
+        if isinstance(records, np.ndarray) and records.dtype.names and records.ndim:
+            return iter(records.reshape(-1))
+    if isinstance(records, str | bytes | bytearray | Mapping) or not isinstance(records, Iterable):
+        raise NoRecordError(RECORDS, _said(records))
+    return iter(records)
+
+
+def each_of(values: Any) -> Iterator[Any] | None:
+    """Yield the items of what holds one value for each row: an array, series, list, or frame, whose rows are dicts;
+    None where it is one single value, such as a number, a text or a time."""
+    if hasattr(values, "as_py") or isinstance(values, str | bytes | bytearray | Mapping):
+        return None
+    frame = _frame(values)
+    if frame is not None:
+        return _rows(frame)
+    if isinstance(values, np.ndarray) and values.ndim:
+        # arrays of one would keep the whole array alive, and change with it
+        return iter(values.reshape(-1).copy() if values.size == len(values) else values)
+    return iter(values) if isinstance(values, Iterable) and getattr(values, "ndim", None) != 0 else None
+
+
+def settled(prediction: Any) -> Any:
+    """Return a prediction so that it stays what it is, and can be read without a library that is not loaded yet: arrays
+    are copied, for models answer in the same one again, and a frame of one row becomes a dict."""
+    if isinstance(prediction, str | bytes | int | float | np.generic):
+        return prediction
+    if isinstance(prediction, np.ndarray):
+        return prediction.copy()
+    frame = _frame(prediction)
+    return prediction if frame is None or len(frame) != 1 else _only_row(frame)
+
+
+def answer_of(prediction: Any, column: str) -> Any:
+    """Return the value of a prediction that may be wrapped: in a list of one, or in named fields, of which the one that
+    is called `column`, or the only one, is it. What is none of these stays as it is; see `values.plain` for arrays and
+    series of one.
+
+    Lists of one stand for their value here, and nowhere else: `model.predict([row]).tolist()` answers so.
+
+    >>> answer_of([[0.3]], "score"), answer_of({"score": 0.3, "version": 7}, "score"), answer_of([0.3, 0.7], "score")
+    (0.3, 0.3, [0.3, 0.7])
+    """
+    for _ in range(_NESTED):
+        if prediction is None or isinstance(prediction, str | bytes | int | float | np.generic | np.ndarray):
+            return prediction
+        if isinstance(prediction, list | tuple) and not hasattr(prediction, "_fields"):
+            if len(prediction) != 1:
+                return prediction
+            prediction = prediction[0]
+            continue
+        try:
+            fields = dict(prediction) if isinstance(prediction, Mapping) else _of_series(prediction)
+            fields = _of_fields(prediction) if fields is None else fields
+        except Exception:  # no record, or one that fails: it is what it is
+            return prediction
+        if fields is None or (column not in fields and len(fields) != 1):
+            return prediction
+        prediction = fields[column] if column in fields else next(iter(fields.values()))
+    return prediction
+
+
+def _frame(data: Any) -> nw.DataFrame[Any] | None:
+    """Wrap a frame of pandas, polars, pyarrow or one that narwhals knows; None where it is no frame."""
+    kind = type(data)
+    if not hasattr(kind, "columns"):  # narwhals loads more of itself before it says no
+        return None
+    if kind.__module__.partition(".")[0] == "pyarrow" and hasattr(data, "to_struct_array"):
+        import pyarrow as pa
+
+        data = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+    found = nw.from_native(data, eager_only=True, pass_through=True)
+    return found if isinstance(found, nw.DataFrame) else None
+
+
+def _only_row(frame: nw.DataFrame[Any]) -> dict[str, Any]:
+    if len(frame) != 1:
+        more = ": observe_many takes several" if len(frame) else ""
+        raise NoRecordError(f"one row{more}", f"a frame of {len(frame):,} rows")
+    return _texts(frame.rows(named=True)[0])
+
+
+def _rows(frame: nw.DataFrame[Any]) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(frame), _AT_ONCE):
+        yield from map(_texts, frame[start : start + _AT_ONCE].rows(named=True))
+
+
+def _texts(row: dict[Any, Any]) -> dict[str, Any]:
+    return row if all(type(name) is str for name in row) else {str(name): value for name, value in row.items()}
+
+
+def _of_array(features: Any) -> dict[str, Any] | None:
+    """Read a structured scalar, or an array of one."""
+    if not isinstance(features, np.void | np.ndarray) or not features.dtype.names:
+        return None
+    if features.size != 1:
+        raise NoRecordError("one row: observe_many takes several", f"an array of {features.size:,} rows")
+    row: Any = features if isinstance(features, np.void) else features.flat[0]
+    # copies, for the values are views of the array
+    return {name: row[name].copy() for name in features.dtype.names}
+
+
+def _of_series(features: Any) -> dict[str, Any] | None:
+    """Read a row of pandas, or of what has its methods: a series with the columns' names."""
+    if not (hasattr(features, "to_dict") and hasattr(features, "index") and hasattr(features, "iloc")):
+        return None
+    found: dict[Any, Any] = features.to_dict()
+    if not any(isinstance(name, str) for name in found):
+        raise NoRecordError(RECORD, _said(features))
+    return _texts(found)
+
+
+def _of_fields(features: Any) -> dict[str, Any] | None:
+    """Read the fields of an object whose class names them."""
+    kind = type(features)
+    names: Iterable[str]
+    if isinstance(features, tuple) and hasattr(kind, "_fields"):
+        return dict(zip(kind._fields, features, strict=False))
+    if dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+    elif hasattr(kind, "__struct_fields__"):  # msgspec
+        names = kind.__struct_fields__
+    elif hasattr(kind, "__attrs_attrs__"):
+        names = [field.name for field in kind.__attrs_attrs__]
+    elif any(base.__name__ == "BaseModel" and base.__module__.startswith("pydantic.") for base in kind.__mro__):
+        return dict(features)
+    else:
+        return None
+    return {name: getattr(features, name) for name in names if hasattr(features, name)}
+
+
+def _said(features: Any) -> str:
+    """Say what came, and how much of it."""
+    if features is None or isinstance(features, str | bytes | int | float):
+        return describe(features)
+    kind = type(features).__name__[:40]
+    try:
+        return f"{kind} of {len(features):,} values, without names"
+    except TypeError:
+        return kind
