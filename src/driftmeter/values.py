@@ -208,7 +208,7 @@ def _boolean(value: object) -> tuple[str, ...]:
         text = value.strip().lower()
         if text in MISSING_WORDS:
             return ()
-    elif isinstance(value, int | float | Decimal):
+    elif isinstance(value, int | float | Decimal | Fraction):
         text = str(float(value) + 0.0)  # -0.0 is 0
     else:
         raise TypeError(f"a {type(value).__name__}")
