@@ -2,52 +2,82 @@ from __future__ import annotations
 
 import itertools
 import math
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from driftmeter.grid import CategoryGrid, NumericGrid, hash64
-from driftmeter.values import canonical
 
 
-def numeric(*values: float, bins: int = 64, single: bool = False) -> NumericGrid:
-    return NumericGrid.fit(np.array(values, np.float64), bins=bins, single=single)
+def numeric(*values: float, bins: int = 64, whole: bool = False) -> NumericGrid:
+    return NumericGrid.fit(np.array(values, np.float64), bins=bins, whole=whole)
 
 
 def bin_of(grid: NumericGrid, value: float) -> str:
     return grid.labels[int(np.searchsorted(grid.edges, value, side="right"))]
 
 
-def test_few_distinct_values_have_a_bin_each() -> None:
+def test_few_distinct_values_have_a_bin_each_that_is_called_by_the_value() -> None:
     grid = numeric(1, 1, 2, 5)
-    assert [bin_of(grid, value) for value in (1, 2, 5)] == ["[1, 2)", "[2, 5)", "[5, 5)"]
+    assert [bin_of(grid, value) for value in (1, 2, 5)] == ["1", "2", "5"]
+    assert grid.atoms == (1.0, 2.0, 5.0)
+
+
+def test_cuts_lie_between_the_values_where_the_roundest_numbers_are() -> None:
+    assert numeric(1, 1, 2, 5).cuts[2:-2] == (1.5, 4.0)
+    assert numeric(0.1, 0.2, 0.3).cuts[2:-2] == (0.15, 0.25)
+    assert numeric(100.01, 100.02).cuts[2:-2] == pytest.approx((100.015,))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_no_cut_is_as_near_to_a_value_as_rounding_could_bring_it(whole: bool) -> None:
+    values = np.random.default_rng(9).integers(-3000, 3000, 400) * 1.0
+    grid = numeric(*values, whole=whole)
+    for each in (values.astype(np.float32), (values / 3 + values / 3) + values / 3, values * 0.1 * 10):
+        bins = [np.searchsorted(grid.edges, one, side="right") for one in (values, each.astype(np.float64))]
+        assert np.array_equal(*bins)
+    gaps = np.abs(grid.edges[:, None] - values).min(axis=1)
+    assert gaps.min() > 1e-6 * np.abs(values).min()
+    assert gaps[1:-1].min() >= (0.5 if whole else 1e-3)
+
+
+def test_values_that_six_digits_do_not_tell_apart_share_a_bin_unless_they_are_whole() -> None:
+    assert numeric(1.0, 1.0 + 1e-7, 2.0).atoms == (1.0, 2.0)
+    assert numeric(1_234_567.0, 1_234_568.0, 3e6).atoms == (1_234_567.0, 3e6)
+    assert numeric(1_234_567.0, 1_234_568.0, 3e6, whole=True).atoms == (1_234_567.0, 1_234_568.0, 3e6)
 
 
 def test_values_outside_the_reference_are_below_or_above_and_beyond_half_its_spread_far() -> None:
     grid = numeric(0, 10, 20)
-    beyond = {-6: "far below", -5: "below", -1: "below", 21: "above", 25: "above", 26: "far above"}
+    beyond = {-6: "far below", -5: "below", -1: "below", 21: "above", 24: "above", 25: "far above", 26: "far above"}
     assert {value: bin_of(grid, value) for value in beyond} == beyond
 
 
-def test_the_extremes_of_the_reference_are_inside() -> None:
-    grid = numeric(*np.random.default_rng(0).normal(size=1000))
+def test_the_extremes_of_the_reference_are_inside_with_a_margin() -> None:
+    values = np.random.default_rng(0).normal(size=1000)
+    grid = numeric(*values)
     inside = range(*grid.core.indices(grid.size))
     for value in (grid.cuts[1], math.nextafter(grid.cuts[-2], -math.inf)):
         assert np.searchsorted(grid.edges, value, side="right") in inside
+    for value in (values.min(), values.max()):
+        assert np.searchsorted(grid.edges, [value * 0.999995, value * 1.000005], side="right").tolist() == (
+            [inside[0 if value < 0 else -1]] * 2
+        )
+        assert np.searchsorted(grid.edges, value * 1.0001, side="right") not in inside
 
 
-def test_a_constant_has_one_bin_and_everything_else_is_far() -> None:
+def test_a_constant_has_one_bin_with_a_margin_and_everything_else_is_far() -> None:
     grid = numeric(7, 7, 7)
-    around = [math.nextafter(7, -math.inf), 7, math.nextafter(7, math.inf)]
-    assert [bin_of(grid, value) for value in around] == ["far below", "[7, 7)", "far above"]
+    around = [6.9999, math.nextafter(7, -math.inf), 7, math.nextafter(7, math.inf), 7.0001]
+    assert [bin_of(grid, value) for value in around] == ["far below", "7", "7", "7", "far above"]
+    assert bin_of(numeric(0), 1e-12) == "far above"
 
 
 def test_no_values_give_a_grid_all_the_same() -> None:
     grid = numeric()
-    assert grid.size == 7
+    assert grid.size == 8
     assert grid.cuts == numeric(0.0).cuts
 
 
@@ -62,7 +92,9 @@ def test_a_value_with_sixty_percent_of_the_rows_is_a_bin_by_itself() -> None:
     values = np.concatenate([np.zeros(6000), np.random.default_rng(2).normal(size=4000)])
     grid = numeric(*values)
     alone = int(np.searchsorted(grid.edges, 0.0, side="right"))
-    assert (grid.cuts[alone - 1], grid.cuts[alone]) == (0.0, math.nextafter(0.0, 1.0))
+    assert (grid.labels[alone], grid.atoms[alone - grid.core.start]) == ("0", 0.0)
+    below, above = values[values < 0].max(), values[values > 0].min()
+    assert below < grid.cuts[alone - 1] < 0 < grid.cuts[alone] < above
     assert grid.core.stop - grid.core.start <= 64
 
 
@@ -75,14 +107,15 @@ def test_a_value_that_fills_a_little_more_than_one_bin_is_a_bin_by_itself() -> N
     values = np.arange(6400.0)
     values[1000:1150] = 1000.0  # the ranks of 1,000 and 1,100, but not the next
     grid = numeric(*values)
-    assert {1000.0, math.nextafter(1000.0, 2000.0)} <= set(grid.cuts)
+    assert bin_of(grid, 1000.0) == "1000"
+    assert [bin_of(grid, value) for value in (999.0, 1150.0)] == ["[899.5, 999.5)", "[1100, 1199.5)"]
 
 
 def test_a_heavy_maximum_is_a_bin_by_itself() -> None:
     values = np.concatenate([np.full(6000, 9.0), np.random.default_rng(3).random(4000)])
     grid = numeric(*values)
-    assert bin_of(grid, 9.0).startswith("[9,")
-    assert bin_of(grid, math.nextafter(9.0, 10.0)) == "far above"  # the median is the maximum: nothing is near
+    assert bin_of(grid, 9.0) == bin_of(grid, math.nextafter(9.0, 10.0)) == "9"
+    assert bin_of(grid, 9.001) == "far above"  # the median is the maximum: nothing is near
 
 
 def test_the_sign_of_zero_does_not_show() -> None:
@@ -108,7 +141,13 @@ def test_the_special_bins_are_where_the_labels_say() -> None:
 @pytest.mark.parametrize("cuts", [[1, 2, 3], [1, 3, 2, 4], [1, 2, 3, math.inf], [1, 2, math.nan, 4]])
 def test_cuts_that_do_not_ascend_are_refused(cuts: list[float]) -> None:
     with pytest.raises(ValueError, match="at least 4 finite ascending cuts"):
-        NumericGrid.from_json({"cuts": cuts, "single": False})
+        NumericGrid.from_json({"cuts": cuts, "atoms": [None]})
+
+
+@pytest.mark.parametrize("atoms", [[], [None, None]])
+def test_another_number_of_atoms_than_of_bins_is_refused(atoms: list[None]) -> None:
+    with pytest.raises(ValueError, match="an atom or null for each of 1 bins"):
+        NumericGrid.from_json({"cuts": [1, 2, 3, 4], "atoms": atoms})
 
 
 def categories(
@@ -123,6 +162,63 @@ def test_a_category_has_a_bin_of_its_own_from_thirty_rows_on() -> None:
     assert [grid.labels[grid.bin_of(text)] for text in ("a", "b", "z", None)] == ["other", "b", "unseen", "missing"]
 
 
+def test_the_rest_is_hashed_into_bins_twice_as_many_as_there_are_categories_of_it() -> None:
+    for rest, hashed in ((0, 1), (1, 1), (2, 4), (3, 8), (5, 16), (64, 128), (65, 256), (512, 1024), (5000, 1024)):
+        grid = categories({"a": 40, **{f"v{number}": 2 for number in range(rest)}})
+        assert (grid.hashed, grid.rest, grid.unseen) == (
+            hashed,
+            slice(1, 1 + hashed),
+            slice(1 + hashed, 1 + 2 * hashed),
+        )
+        assert grid.size == 1 + 2 * hashed + 2
+
+
+def test_a_category_without_a_bin_falls_in_that_of_its_hash_and_an_unseen_one_in_the_same_place() -> None:
+    grid = categories({"a": 40, **{f"v{number}": 2 for number in range(30)}})
+    assert grid.hashed == 64
+    for number in range(60):
+        text = f"v{number}"
+        start = grid.rest.start if number < 30 else grid.unseen.start
+        assert grid.bin_of(text) == start + hash64(text) % 64
+    assert grid.labels[grid.rest.start + 2] == "other 3 of 64"
+    assert grid.labels[grid.unseen.start + 2] == "unseen 3 of 64"
+
+
+def test_what_is_no_category_raises_and_what_is_wrapped_is_taken_out() -> None:
+    grid = categories({"a": 40, "3": 40})
+    assert [grid.bin_of(value) for value in (np.array(["a"]), b"a", 3, 3.0, Decimal("3.00"))] == [1, 1, 0, 0, 0]
+    for value in (["a"], {"a": 1}, np.array(["a", "b"]), b"\xff", 1j):
+        with pytest.raises(TypeError):
+            grid.bin_of(value)
+
+
+def test_a_reference_that_wrote_the_same_value_in_another_way_knows_it() -> None:
+    cases = {
+        "3.0": [3, 3.0, "3"],
+        "3": [3.0, "3.0"],
+        "True": [True, "true", "TRUE"],
+        "2024-01-05": [date(2024, 1, 5), datetime(2024, 1, 5), np.datetime64("2024-01-05"), "2024-01-05 00:00:00"],
+        "2024-01-05 08:00:00": [datetime(2024, 1, 5, 8), "2024-01-05T08:00:00"],
+        "08:00": [time(8), "08:00:00"],
+        "0.30000000000000004": [0.1 + 0.2],
+        "0.3": [0.1 + 0.2, np.float32(0.3), Decimal("0.30")],
+    }
+    for text, values in cases.items():
+        grid = categories({text: 40, "x": 50})
+        assert [grid.labels[grid.bin_of(value)] for value in values] == [text] * len(values), text
+
+
+def test_texts_that_only_look_alike_stay_apart() -> None:
+    grid = categories({"1.10": 50, "1.1": 40, "01": 30, "1": 35, "a": 31})
+    assert [grid.labels[grid.bin_of(text)] for text in ("1.10", "1.1", "01", "1")] == ["1.10", "1.1", "01", "1"]
+    assert [grid.labels[grid.bin_of(text)] for text in ("001", "A", " a", "1.100")] == ["unseen"] * 4
+
+
+def test_the_categories_that_the_reference_knows_win() -> None:
+    grid = categories({"true": 40, "True": 50, "1": 30})
+    assert [grid.labels[grid.bin_of(value)] for value in ("true", "True", True, 1)] == ["true", "True", "true", "1"]
+
+
 def test_equally_frequent_categories_stand_in_alphabetical_order() -> None:
     assert categories({"b": 40, "a": 40, "c": 50}).categories == ("c", "a", "b")
 
@@ -130,7 +226,8 @@ def test_equally_frequent_categories_stand_in_alphabetical_order() -> None:
 def test_the_rest_beyond_the_most_bins_is_other() -> None:
     grid = categories({f"{number:03}": 100 + number for number in range(130)})
     assert (len(grid.categories), grid.fewest) == (128, 102)
-    assert grid.labels[grid.bin_of("001")] == "other"
+    assert grid.hashed == 4
+    assert grid.bin_of("001") == grid.rest.start + hash64("001") % 4
 
 
 def test_of_equally_frequent_categories_either_all_have_a_bin_or_none() -> None:
@@ -174,14 +271,24 @@ def test_the_order_of_the_categories_depends_on_their_names_alone() -> None:
 
 def test_beyond_ten_thousand_categories_nothing_is_unseen() -> None:
     many = {str(number): 1 for number in range(10_000)}
-    assert categories(many).bin_of("new") == categories(many).special["unseen"]
+    grid = categories(many)
+    assert grid.bin_of("new") == grid.unseen.start + hash64("new") % 1024
     grid = categories({**many, "one more": 1})
     assert grid.others is None
-    assert grid.bin_of("new") == grid.special["other"]
+    assert grid.bin_of("new") == grid.rest.start + hash64("new") % 1024
+    assert (grid.unseen.stop - grid.unseen.start, grid.size) == (1, 1024 + 1 + 2)
 
 
 def test_the_categories_seen_once_are_counted() -> None:
-    assert categories({"a": 1, "b": 1, "c": 2, "d": 50}).once == 2
+    grid = categories({"a": 1, "b": 1, "c": 2, "d": 50})
+    assert (grid.once, grid.twice) == (2, 1)
+
+
+def test_unseen_rows_come_together_where_the_reference_held_categories_twice() -> None:
+    once, both = ({f"v{number}": 1 + (number < twice) for number in range(100)} for twice in (0, 60))
+    assert categories(once).clustering(100) == 0
+    assert categories(both).clustering(160) == pytest.approx(2 * 60 / (40 * (1 - 40 / 160)))
+    assert CategoryGrid(("a",), ()).clustering(0) == 0
 
 
 @pytest.mark.parametrize(
@@ -190,6 +297,7 @@ def test_the_categories_seen_once_are_counted() -> None:
         categories({"a": 40, "b": 3, "ü": 1}),
         CategoryGrid(("a",), None, fewest=30, boundary=7),
         CategoryGrid((), ()),
+        categories({f"v{number}": 1 + number % 2 for number in range(90)}),
     ],
 )
 def test_a_category_grid_survives_json(grid: CategoryGrid) -> None:
@@ -204,6 +312,13 @@ def test_a_category_grid_with_an_impossible_boundary_is_refused(wrong: dict[str,
         CategoryGrid.from_json({**right, **wrong})
 
 
+@pytest.mark.parametrize("hashed", [0, 1025, 2.0, True])
+def test_an_impossible_number_of_hashed_bins_is_refused(hashed: object) -> None:
+    right = CategoryGrid(("a", "b"), ()).to_json()
+    with pytest.raises(ValueError, match="expected"):
+        CategoryGrid.from_json({**right, "hashed": hashed})
+
+
 def test_the_hash_of_a_category_is_the_same_for_ever() -> None:
     assert hash64("Ulm") == 16797968501358574361
     assert hash64("") != hash64(" ")
@@ -211,76 +326,4 @@ def test_the_hash_of_a_category_is_the_same_for_ever() -> None:
 
 def test_half_a_surrogate_pair_is_just_another_unseen_category() -> None:
     grid = categories({"a": 40})
-    assert grid.bin_of("\ud800") == grid.special["unseen"]
-
-
-TEXTS = [
-    # value, and its text as a category of string, integer, float, boolean; TypeError where it can be none
-    (1, ("1", "1", "1", "true")),
-    (1.0, ("1", "1", "1", "true")),
-    ("1", ("1", "1", "1", "true")),
-    ("1.0", ("1.0", "1", "1", TypeError)),
-    (1.5, ("1.5", "1.5", "1.5", TypeError)),
-    ("x", ("x", "x", "x", TypeError)),
-    ("True", ("True", "True", "True", "true")),
-    ("", ("", "", "", TypeError)),
-    (2**53 + 1, (*["9007199254740993"] * 3, TypeError)),
-    ("9007199254740993", (*["9007199254740993"] * 3, TypeError)),
-    (-0.0, ("0", "0", "0", "false")),
-    (math.inf, ("inf", "inf", "inf", TypeError)),
-    (math.nan, (None,) * 4),
-    (None, (None,) * 4),
-]
-
-
-@pytest.mark.parametrize(("value", "texts"), TEXTS, ids=repr)
-def test_a_category_has_one_text_by_the_type_of_its_column(value: object, texts: tuple[object, ...]) -> None:
-    for dtype, expected in zip(("string", "integer", "float", "boolean"), texts, strict=True):
-        if expected is TypeError:
-            with pytest.raises(TypeError):
-                canonical(value, dtype)
-        else:
-            assert canonical(value, dtype) == expected
-
-
-@pytest.mark.parametrize("truth", [True, np.True_])
-def test_a_boolean_is_no_number_and_has_one_text(truth: object) -> None:
-    assert canonical(truth, "boolean") == canonical(truth, "string") == "true"
-    for dtype in ("integer", "float"):
-        with pytest.raises(TypeError):
-            canonical(truth, dtype)
-
-
-@pytest.mark.parametrize("value", [np.int8(1), np.uint64(1), np.float32(1), np.float64(1), np.str_("1")])
-def test_the_numbers_of_numpy_are_numbers(value: object) -> None:
-    assert canonical(value, "integer") == "1"
-
-
-@pytest.mark.parametrize("value", [[1], {"a": 1}, (1,), b"1", date(2024, 1, 1), np.timedelta64(1, "s"), 1j])
-def test_what_is_neither_text_nor_number_is_no_category(value: object) -> None:
-    with pytest.raises(TypeError):
-        canonical(value, "string")
-
-
-@pytest.mark.parametrize(
-    "value", [None, math.nan, np.float32("nan"), np.datetime64("NaT", "us"), pd.NaT, pd.NA, Decimal("NaN")]
-)
-def test_what_frames_put_where_there_is_nothing_is_missing(value: object) -> None:
-    for dtype in ("string", "integer", "float", "boolean"):
-        assert canonical(value, dtype) is None
-
-
-def test_a_decimal_is_a_number() -> None:
-    values = [Decimal("1.00"), Decimal("0.1"), Decimal(2**53 + 1), Decimal("1e400")]
-    assert [canonical(value, "float") for value in values] == ["1", "0.1", str(2**53 + 1), "inf"]
-
-
-@pytest.mark.parametrize("value", [0.1, np.float32(0.1), float(np.float32(0.1)), "0.1", "0.10000000149011612"])
-def test_single_numbers_have_one_text_whatever_carried_them(value: object) -> None:
-    assert canonical(value, "float", single=True) == "0.1"
-
-
-def test_single_numbers_are_rounded_as_float32_are() -> None:
-    values = [2**24 + 1, 1e39, 3.0, "7.0", "n/a"]
-    texts = [canonical(value, "float", single=True) for value in values]
-    assert texts == [str(2**24), "inf", "3", "7", "n/a"]
+    assert grid.labels[grid.bin_of("\ud800")] == "unseen"
