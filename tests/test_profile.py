@@ -193,7 +193,7 @@ def test_a_file_that_is_no_profile_is_named(tmp_path: Path) -> None:
 
 
 def feature(name: str) -> Feature:
-    return Feature(name, "boolean", "feature", CategoryGrid.boolean(), (1, 0, 0, 0, 0), name)
+    return Feature(name, "boolean", "feature", CategoryGrid.boolean(), (1, 0, 0, 0, 0, 0), name)
 
 
 @pytest.mark.parametrize(

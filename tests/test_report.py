@@ -83,13 +83,14 @@ def test_rows_beyond_one_block_are_counted_and_numbered_through(shop: Profile, t
     many = pl.concat([taller] * 60).with_columns(pl.col("größe").cast(pl.String))
     many[110_000, "größe"] = "n.v."
     report = compare(shop, many)
-    assert report.rows == 119_999
-    assert [each.row for each in report.rejected.first] == [110_000]
+    assert report.rows == 120_000
+    assert [each.row for each in report.unreadable.first] == [110_000]
+    assert report.unreadable.columns == {"größe": 1}
 
 
 def test_json_has_the_words_of_a_verdict_and_no_times(shop: Profile, taller: pl.DataFrame) -> None:
     content = json.loads(json.dumps(compare(shop, taller).to_json(), allow_nan=False))
-    assert {"model", "state", "rows", "window", "features", "rejected"} <= set(content)
+    assert {"model", "state", "rows", "window", "features", "unreadable"} <= set(content)
     assert content["window"]["start"] is None
     assert content["last_drift"] is None
     assert content["incident"] is None
@@ -107,7 +108,7 @@ def test_json_has_the_words_of_a_verdict_and_no_times(shop: Profile, taller: pl.
             "tests",
         } <= (set(feature))
         assert feature["since"] is None
-    assert content["rejected"] == {"rows": 0, "first": []}
+    assert content["unreadable"] == {"values": 0, "columns": {}, "first": []}
 
 
 def test_tolerances_and_the_least_rows_hold(shop: Profile, taller: pl.DataFrame) -> None:
@@ -126,16 +127,35 @@ def test_only_the_tests_that_are_named_are_in_a_report(shop: Profile, taller: pl
     assert [each["p_value"] for each in report["features"]] == [each["p_value"] for each in everything["features"]]
 
 
-def test_text_cells_are_read_one_by_one_and_bad_ones_rejected_with_their_rows(
+def test_text_cells_are_read_one_by_one_and_bad_ones_are_unreadable_and_told_with_their_rows(
     shop: Profile, same: pl.DataFrame
 ) -> None:
     text = same.with_columns(pl.col("größe").cast(pl.String))
     assert compare(shop, text).verdict == compare(shop, same).verdict
     text[3, "größe"], text[5, "größe"] = "tall", "1_000"
     report = compare(shop, text)
-    assert (report.rejected.rows, report.rows) == (2, 1998)
-    assert [(each.row, each.field) for each in report.rejected.first] == [(3, "größe"), (5, "größe")]
-    assert any("tall" in note for note in report.notes)
+    assert (report.unreadable.values, report.rows) == (2, 2000)
+    assert [(each.row, each.field) for each in report.unreadable.first] == [(3, "größe"), (5, "größe")]
+    height = next(each for each in report.verdict.features if each.feature == "größe")
+    assert height.scores.rates["unreadable"] == (0.0, 0.001)
+    assert report.notes == (
+        "Column 'größe': 2 of 2,000 values (0.1 %) cannot be read, such as text ('tall') in row 3, "
+        "text ('1_000') in row 5.",
+    )
+
+
+def test_of_each_column_three_unreadable_values_are_named_however_many_come_first(
+    shop: Profile, same: pl.DataFrame
+) -> None:
+    text = same.with_columns(pl.col("größe", "anzahl").cast(pl.String))
+    text[:900, "größe"], text[1999, "anzahl"] = "?", "!"
+    report = compare(shop, text)
+    assert report.unreadable.columns == {"größe": 900, "anzahl": 1}
+    assert [(each.row, each.field) for each in report.unreadable.first] == [
+        *((row, "größe") for row in range(3)),
+        (1999, "anzahl"),
+    ]
+    assert names_drifting(report) == ["größe"]
 
 
 def test_a_column_that_is_absent_is_all_missing_and_said(shop: Profile, same: pl.DataFrame) -> None:
