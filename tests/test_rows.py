@@ -96,8 +96,10 @@ def test_an_infinite_number_is_not_finite(numbers: Reader) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1, 1.0, np.int64(1), np.float32(1), np.uint8(1), "1", " 1.0 ", b"1", True, np.True_, "true", Decimal("1.0")]
-    + [np.array(1), np.array([1.0]), pd.Series([1]), pl.Series([True])],
+    [
+        *(1, 1.0, np.int64(1), np.float32(1), np.uint8(1), "1", " 1.0 ", b"1", True, np.True_, "true", Decimal("1.0")),
+        *(np.array(1), np.array([1.0]), pd.Series([1]), pl.Series([True])),
+    ],
     ids=repr,
 )
 def test_a_number_is_a_number_of_whatever_type(numbers: Reader, value: object) -> None:

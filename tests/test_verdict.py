@@ -23,14 +23,14 @@ LOUD = replace(QUIET, p_value=1e-9, effect=0.3, effect_low=0.26)
 def profile_of(*names: str, roles: dict[str, str] | None = None) -> Profile:
     grid = CategoryGrid(("a",), ())
     features = [
-        Feature(name, "categorical", (roles or {}).get(name, "feature"), grid, (1, 0, 0, 0), name)  # type: ignore[arg-type]
+        Feature(name, "categorical", (roles or {}).get(name, "feature"), grid, (1, 0, 0, 0, 0), name)  # type: ignore[arg-type]
         for name in names
     ]
     return Profile("m", 1, tuple(features))
 
 
 def window_of(rows: int = 1000) -> Window:
-    return Window(END - 50_000, END, 5, Summary(rows, np.zeros(8, np.int64)))
+    return Window(END - 50_000, END, 5, Summary(rows, np.zeros(10, np.int64)))
 
 
 def judged(
@@ -135,9 +135,9 @@ def test_severity_is_graded_by_the_lower_bound_and_by_excess_rates() -> None:
 
 def test_the_scorer_of_a_profile_shows_the_tests_that_the_settings_name() -> None:
     settings = ModelSettings(tests=("psi", "missing"), features={"b": FeatureSettings(tests=())})
-    found = scorer_of(profile_of("a", "b"), settings).scores(np.array([5, 0, 0, 0, 5, 0, 0, 0]))
+    found = scorer_of(profile_of("a", "b"), settings).scores(np.array([5, 0, 0, 0, 0, 5, 0, 0, 0, 0]))
     assert [list(each.tests) for each in found] == [["psi", "missing"], []]
-    everything = scorer_of(profile_of("a", "b"), ModelSettings()).scores(np.array([5, 0, 0, 0, 5, 0, 0, 0]))
+    everything = scorer_of(profile_of("a", "b"), ModelSettings()).scores(np.array([5, 0, 0, 0, 0, 5, 0, 0, 0, 0]))
     assert len(everything[0].tests) > 5
 
 
@@ -190,7 +190,7 @@ def test_of_the_open_incidents_the_newest_is_shown_and_all_are_counted() -> None
 
 
 def test_a_window_without_slices_has_no_times() -> None:
-    empty = Window(0, 0, 0, Summary(0, np.zeros(8, np.int64)))
+    empty = Window(0, 0, 0, Summary(0, np.zeros(10, np.int64)))
     assert Verdict("m", "0", empty, ()).to_json()["window"] == {"start": None, "end": None, "panes": 0}
 
 

@@ -81,12 +81,13 @@ def test_a_fault_is_in_the_counts(profile: Profile) -> None:
     assert history.starts(faults[1]) == START + 4 * HOUR
 
 
-def test_rows_that_cannot_be_read_count_nowhere_and_are_told(profile: Profile) -> None:
+def test_values_that_cannot_be_read_count_as_such_once_however_often_rows_are_counted_and_are_told(profile: Profile) -> None:
     frame = streams.frame(100, seed=2).with_columns(member=pl.Series(["true"] * 98 + ["perhaps", "false"]))
     history = History.of(profile, frame, streams.times(100), pane=HOUR)
     for _ in range(2):
-        assert total(list(history.slices()), profile).rows == 99
-    assert history.unreadable.rows == 1
+        assert total(list(history.slices()), profile).rows == 100
+    assert history.unreadable.values == 1
+    assert len(history.unreadable.first) == 1
     assert (history.unreadable.first[0].row, history.unreadable.first[0].field) == (98, "member")
 
 
