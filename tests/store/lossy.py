@@ -1,4 +1,4 @@
-"""A way to a server on which answers, or requests, get lost when told to."""
+"""A way to a server on which answers, or requests, get lost when told to; and one that can be cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from types import TracebackType
 class LossyProxy:
     """Passes everything on between clients and one port, until it is told to lose something.
 
-    What it loses ends the connection, as a broken line does; the client can't know which of the two it was.
+    What it loses ends the connection, as a broken line does; the client can't know which of the two it was. Where it is
+    cut nothing gets through, and either nobody is told, or connections end and new ones are refused.
     """
 
     def __init__(self, port: int) -> None:
@@ -22,13 +23,20 @@ class LossyProxy:
         self._share = 0.0
         self._random = random.Random(7)
         self.lost = 0
+        self._whole = threading.Event()
+        self._whole.set()
+        self._refuses = False
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def lose_answer(self, after: int = 0) -> None:
         """Lose the next answer, or that after some others: the server has done what was asked."""
@@ -42,11 +50,28 @@ class LossyProxy:
         """Lose this share of all messages of either kind."""
         self._share = share
 
+    def cut(self, *, silently: bool) -> None:
+        """Let nothing through until it heals."""
+        self._whole.clear()
+        if not silently:
+            self._refuses = True
+            self._end(self._sockets)
+
+    def heal(self) -> None:
+        self._refuses = False
+        self._whole.set()
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._port))
+                try:
+                    if self._refuses:
+                        raise ConnectionRefusedError
+                    server = socket.create_connection(("127.0.0.1", self._port))
+                except OSError:
+                    client.close()
+                    continue
                 self._sockets += [client, server]
                 for pair in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
@@ -54,10 +79,14 @@ class LossyProxy:
     def _pass_on(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 20):
+                self._whole.wait()
                 if self._loses(answers):
                     break
                 target.sendall(data)
-        for each in (source, target):
+        self._end([source, target])
+
+    def _end(self, sockets: list[socket.socket]) -> None:
+        for each in sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
@@ -73,6 +102,7 @@ class LossyProxy:
             return loses
 
     def close(self) -> None:
+        self.heal()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         for each in (self._listener, *self._sockets):

@@ -1,20 +1,24 @@
-"""What `?replicas=N` holds: what was acknowledged is there after a failover."""
+"""What `?replicas=N` holds: what was acknowledged is there after a failover, whoever had written it."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import redis
+from redis.crc import key_slot
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.protocol import Fold, Progress, Receipt
 from driftmeter.store.redis import RedisStore
 from redis_server import RedisServer
-from store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
+from store.lossy import LossyProxy
+from store.samples import START, TIMING, SetClock, batch, closed, freeze_at, pane, put
 
 
 @pytest.fixture
@@ -25,8 +29,15 @@ def master(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def replica(tmp_path: Path, master: RedisServer) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "replica", "--replicaof", "127.0.0.1", str(master.port)) as replica:
+def link(master: RedisServer) -> Iterator[LossyProxy]:
+    """How the replica reaches the master."""
+    with LossyProxy(master.port) as link:
+        yield link
+
+
+@pytest.fixture
+def replica(tmp_path: Path, master: RedisServer, link: LossyProxy) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "replica", "--replicaof", "127.0.0.1", str(link.port)) as replica:
         until(lambda: master.ask("WAIT 1 100") == "1")
         yield replica
         replica.stop(signal.SIGKILL)
@@ -89,6 +100,102 @@ def test_what_no_replica_has_is_not_acknowledged_however_often_it_is_tried(
     assert store.unfolded("m", "d") == [closed(8)]
 
 
+@pytest.mark.parametrize("silently", [True, False])
+def test_what_a_cut_link_holds_back_is_acknowledged_to_nobody_and_what_was_acknowledged_outlives_a_failover(
+    store: RedisStore,
+    other: RedisStore,
+    master: RedisServer,
+    replica: RedisServer,
+    link: LossyProxy,
+    clock: SetClock,
+    silently: bool,
+) -> None:
+    first, second = [batch(3, key="k"), pane(5, sequence=1)], [batch(7, key="l"), pane(11, sequence=2)]
+    for each in (store, other):  # both know the model, and have connections that wrote before
+        put(each, batch(1, key="before"))
+    link.cut(silently=silently)
+    for each, writes in ((store, first), (other, first[:1]), (other, first)):
+        with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+            each.commit(writes)
+    link.heal()
+    until(lambda: master.ask("WAIT 1 100") == "1")
+    assert put(other, *first) == [Receipt(duplicate=True)] * 2
+    link.cut(silently=silently)
+    for each in (store, other):
+        with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+            each.commit(second)
+    master.stop(signal.SIGKILL)
+    assert replica.ask("REPLICAOF NO ONE") == "OK"
+    with closing(RedisStore(replica.url, clock=clock)) as new:
+        assert put(new, *first) == [Receipt(duplicate=True)] * 2
+        assert put(new, *second) == [Receipt()] * 2  # what nobody was told of comes again
+        freeze_at(new, clock, 1000)
+        assert new.unfolded("m", "d") == [closed(1 + 3 + 7 + 11)]
+
+
+FOUND_DONE: dict[str, Callable[[RedisStore, str], object]] = {
+    "batch": lambda store, model: store.commit([batch(1, key="k", model=model)]),
+    "pane": lambda store, model: store.commit([pane(1, model=model)]),
+    "profile": lambda store, model: store.register(model, "d", b"{}", TIMING),
+    "settings": lambda store, model: store.configure(model, b"settings"),
+    "no settings": lambda store, model: store.configure(model, None),
+    "incident": lambda store, model: store.acknowledge(model, "1", START, "seen"),
+    "mark": lambda store, model: store.expect(model, "f", START, START + 1000),
+    "no mark": lambda store, model: store.expect(model, "f", START, START),
+    "notice": lambda store, model: store.notified(model, "n"),
+    "lease": lambda store, model: store.lease(model, "owner", 1000),
+    "presence": lambda store, model: store.attend("owner", 1000),
+    "deletion": lambda store, model: store.delete(model),
+    "fold": lambda store, model: store.fold(model, "d", 0, Fold(Progress(START + 1000), b"", START + 1000)),
+    "nothing": lambda store, model: store.ping(),
+}
+"""What may find everything as it should be, and then has nothing to write."""
+
+
+def test_who_finds_done_what_no_replica_has_is_not_told_so(
+    store: RedisStore, other: RedisStore, link: LossyProxy
+) -> None:
+    for name in FOUND_DONE:
+        store.register(name, "d", b"{}", TIMING)
+    put(other, batch(1))
+    link.cut(silently=True)
+    for each in (store, other):
+        with ThreadPoolExecutor(len(FOUND_DONE)) as pool:
+            asked = {name: pool.submit(call, each, name) for name, call in FOUND_DONE.items()}
+            told = {name: type(one.exception() or one.result()).__name__ for name, one in asked.items()}
+        # who is in the way of another one's deletion is told that
+        assert told == dict.fromkeys(told, "StoreUnavailableError")
+
+
+def test_a_model_whose_name_no_replica_has_is_not_registered(
+    store: RedisStore, other: RedisStore, link: LossyProxy, master: RedisServer, replica: RedisServer
+) -> None:
+    link.cut(silently=True)
+    for each in (store, other):
+        with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+            each.register("new", "d", b"{}", TIMING)
+    link.heal()
+    other.register("new", "d", b"{}", TIMING)
+    master.stop(signal.SIGKILL)
+    assert replica.ask("REPLICAOF NO ONE") == "OK"
+    with closing(RedisStore(replica.url)) as left:
+        assert [record.model for record in left.models()] == ["m", "new"]
+
+
+def test_what_is_written_to_be_waited_for_goes_by_itself(store: RedisStore, master: RedisServer) -> None:
+    put(store, batch(1))
+    store.attend("owner", 1000)
+    with closing(redis.Redis.from_url(master.url)) as client:
+        found = [key.decode() for key in client.scan_iter("*waited")]
+        tags = ("m", "driftmeter:replicas", "driftmeter:models")
+        assert set(found) <= {f"driftmeter:{{{tag}}}:waited" for tag in tags}
+        assert all(client.pttl(key) < 1001 for key in found)
+        for key in ("models", "replicas", "ping"):
+            name = f"driftmeter:{key}"
+            assert key_slot(store._link._waited(name).encode()) == key_slot(name.encode())
+        until(lambda: not list(client.scan_iter("*waited")))
+
+
 def test_a_master_that_has_become_a_replica_is_unavailable_until_it_is_one_again(
     store: RedisStore, master: RedisServer, replica: RedisServer, clock: SetClock
 ) -> None:
@@ -110,3 +217,16 @@ def test_a_master_that_has_become_a_replica_is_unavailable_until_it_is_one_again
         assert put(careless, batch(4)) == [Receipt()]
         freeze_at(careless, clock, 1000)
         assert careless.unfolded("m", "d") == [closed(6)]
+
+
+def test_a_server_without_memory_left_lets_a_model_be_deleted(
+    store: RedisStore, other: RedisStore, master: RedisServer
+) -> None:
+    put(store, batch(1, key="k"))
+    master.ask("CONFIG SET maxmemory 1")
+    with pytest.raises(StoreUnavailableError, match="full"):
+        put(other, batch(1, key="k"))
+    store.delete("m")
+    assert store.models() == []
+    with closing(redis.Redis.from_url(master.url)) as client:
+        assert not list(client.scan_iter("driftmeter:{m}:meta*"))

@@ -105,21 +105,25 @@ class Link:
             raise _misfit(error, options, self.address) from error
 
     def script(self, name: str, tag: str, *values: bytes | str | int, writes: bool = True) -> Any:
-        """Run a script on the model of `tag`; one that writes returns when enough replicas have it."""
+        """Run a script on the model of `tag`; one that writes returns when enough replicas have what it has found and
+        written."""
         with self._reachable():
             text, digest = _script(name)
-            client = self._node(tag) if self.replicas and writes else self._client
+            run = self._evaluate_and_wait if self.replicas and writes else self._evaluate
             try:
-                answer = self._evaluate(client, "EVALSHA", digest, tag, values, writes)
+                return run("EVALSHA", digest, tag, values)
             except NoScriptError:
-                answer = self._evaluate(client, "EVAL", text, tag, values, writes)
-            return answer
+                return run("EVAL", text, tag, values)
 
-    def _evaluate(self, client: Any, command: str, script: str, tag: str, values: Sequence[Any], writes: bool) -> Any:
-        if not (self.replicas and writes):
-            return client.execute_command(command, script, 1, tag, *values)
-        pipeline = client.pipeline(transaction=False)
-        pipeline.execute_command(command, script, 1, tag, *values)
+    def _evaluate(self, command: str, script: str, tag: str, values: Sequence[Any]) -> Any:
+        return self._client.execute_command(command, script, 1, tag, *values)
+
+    def _evaluate_and_wait(self, command: str, script: str, tag: str, values: Sequence[Any]) -> Any:
+        # on one connection, and in one go: WAIT speaks of what its own connection last wrote. From Redis 8.0 and Valkey
+        # 8.1 on that is all: to who found a duplicate, and wrote nothing, it says at once that all replicas have it.
+        # So every script writes something, the key that it is given, after what it has found of others'
+        pipeline = self._node(tag).pipeline(transaction=False)
+        pipeline.execute_command(command, script, 2, tag, self._waited(tag), *values)
         pipeline.execute_command("WAIT", self.replicas, int(_ANSWER * 500))
         answer, reached = pipeline.execute(raise_on_error=False)
         if isinstance(answer, Exception):
@@ -132,8 +136,12 @@ class Link:
             raise ConnectionError(f"{reached} of {self.replicas} replicas have it")
         return answer
 
+    def _waited(self, tag: str) -> str:
+        """Return a key of the same slot, whose name begins as all do."""
+        return f"{tag}:waited" if "{" in tag else f"{self.prefix}:{{{tag}}}:waited"
+
     def _node(self, tag: str) -> Any:
-        """Return a client of the one server that has a key: WAIT is of a connection."""
+        """Return a client of the one server that has a key."""
         if isinstance(self._client, RedisCluster):
             return self._client.get_redis_connection(self._client.get_node_from_key(tag))
         return self._client
@@ -337,7 +345,8 @@ def _by_sentinel(hosts: str, path: str, master: str, common: dict[str, Any]) -> 
 def _script(name: str) -> tuple[str, str]:
     """Return a script and the digest that servers know it by."""
     folder = resources.files("driftmeter.store").joinpath("scripts")
-    text = "\n".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    prelude, main, coda = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name, "coda"))
+    text = f"{prelude}\nlocal function main()\n{main}end\n{coda}"
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -154,7 +154,7 @@ class RedisStore:
 
     def ping(self) -> None:
         """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
-        self._link.command("SET", f"{self._link.prefix}:ping", b"", "PX", 1000)
+        self._link.script("ping", f"{self._link.prefix}:ping", self._given())
 
     # --- models and profiles
 
@@ -169,12 +169,15 @@ class RedisStore:
         values = (digest, body, timing.pane, timing.lateness, int(again), secrets.token_hex(8))
         # listed before: one that is listed and not there is passed over, one that is there must be seen; and after:
         # one of this name may just have been deleted
-        self._link.command("SADD", self._models_key, quote(model, safe=""))
+        self._list(model)
         if self._run("register", model, *values) == -1:
             self._finish_deleting(model)
             if self._run("register", model, *values) == -1:
                 raise StoreUnavailableError(f"model {model!r} is being deleted")
-        self._link.command("SADD", self._models_key, quote(model, safe=""))
+        self._list(model)
+
+    def _list(self, model: str) -> None:
+        self._link.script("list", self._models_key, self._given(), quote(model, safe=""))
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
