@@ -9,7 +9,7 @@ from types import TracebackType
 from redis_server import RedisServer, free_port
 
 _SLOTS = (range(5461), range(5461, 10923), range(10923, 16384))
-_BUS = 10_000
+BUS = 10_000
 """By so much the port by which servers of a cluster talk is above their own; before Redis 7.0 it can't be set."""
 
 
@@ -20,7 +20,7 @@ class RedisClusterServers:
         self.nodes: list[RedisServer] = []
         for number in range(3):
             options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
-            self.nodes.append(RedisServer(directory / str(number), *options, port=free_port(_BUS)))
+            self.nodes.append(RedisServer(directory / str(number), *options, port=free_port(BUS)))
 
     @property
     def url(self) -> str:

@@ -122,10 +122,17 @@ class Link:
         # on one connection, and in one go: WAIT speaks of what its own connection last wrote. From Redis 8.0 and Valkey
         # 8.1 on that is all: to who found a duplicate, and wrote nothing, it says at once that all replicas have it.
         # So every script writes something, the key that it is given, after what it has found of others'
-        pipeline = self._node(tag).pipeline(transaction=False)
+        node = self._node(tag)
+        pipeline = node.pipeline(transaction=False)
         pipeline.execute_command(command, script, 2, tag, self._waited(tag), *values)
         pipeline.execute_command("WAIT", self.replicas, int(_ANSWER * 500))
-        answer, reached = pipeline.execute(raise_on_error=False)
+        try:
+            answer, reached = pipeline.execute(raise_on_error=False)
+        except ConnectionError:
+            if self.cluster:  # whose client only looks around for what it sends itself
+                node.connection_pool.disconnect()
+                self._look_around()
+            raise
         if isinstance(answer, Exception):
             raise answer
         if isinstance(reached, ResponseError) and str(reached).startswith("WAIT cannot be used with replica"):
@@ -145,6 +152,12 @@ class Link:
         if isinstance(self._client, RedisCluster):
             return self._client.get_redis_connection(self._client.get_node_from_key(tag))
         return self._client
+
+    def _look_around(self) -> None:
+        """Learn anew where a cluster's slots are."""
+        if isinstance(self._client, RedisCluster):
+            with suppress(RedisError, RedisClusterException, OSError):
+                self._client.nodes_manager.initialize()
 
     def command(self, *parts: bytes | str | int | float) -> Any:
         """Run a command."""
@@ -191,6 +204,10 @@ class Link:
         """Close all connections; what is asked afterwards raises StoreUnavailableError."""
         self._closed = True
         client = getattr(self, "_client", None)
+        if isinstance(client, RedisCluster):  # which leaves connections to the garbage collector
+            for node in client.get_nodes():
+                if node.redis_connection is not None:
+                    node.redis_connection.connection_pool.disconnect()
         if client is not None:
             client.close()
 
@@ -219,8 +236,7 @@ class Link:
         if isinstance(error, AuthorizationError) or code == "NOPERM":
             return StoreError(f"the store {self.address} refuses us: {text}")
         if self.cluster and isinstance(error, AskError):  # as MovedError is: we went past the one who follows
-            with suppress(RedisError, RedisClusterException, OSError):
-                self._client.nodes_manager.initialize()
+            self._look_around()
             return self._away(error)
         if isinstance(error, MovedError):
             return StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true")

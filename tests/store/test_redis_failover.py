@@ -1,0 +1,75 @@
+"""What `?replicas=N` holds where a cluster, or Sentinel, has a replica take over."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+import redis
+
+from driftmeter.errors import StoreUnavailableError
+from driftmeter.store.protocol import Receipt
+from driftmeter.store.redis import RedisStore
+from redis_cluster import BUS
+from redis_server import RedisServer, free_port
+from store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
+from store.test_redis_replicas import until
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """A cluster of one server and its replica."""
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0")
+    with (
+        RedisServer(tmp_path / "master", *options, port=free_port(BUS)) as master,
+        RedisServer(tmp_path / "replica", *options, port=free_port(BUS)) as replica,
+    ):
+        with closing(redis.Redis.from_url(master.url)) as one, closing(redis.Redis.from_url(replica.url)) as other:
+            one.execute_command("CLUSTER ADDSLOTS", *range(16384))
+            name = one.execute_command("CLUSTER MYID").decode()
+            one.execute_command("CLUSTER MEET", "127.0.0.1", replica.port)
+            until(lambda: name in str(other.execute_command("CLUSTER NODES")))
+            other.execute_command("CLUSTER REPLICATE", name)
+            until(lambda: master.ask("GET a") == "-1" and replica.ask("GET a").startswith("-MOVED"))
+            # a replica is only told of once it has got something, and by the master some seconds later
+            one.set("b", "")
+            until(lambda: str(replica.port) in str(other.execute_command("CLUSTER SLOTS")))
+        yield master, replica
+        master.stop(signal.SIGKILL)
+        replica.stop(signal.SIGKILL)
+
+
+def test_what_was_acknowledged_is_there_when_a_replica_of_the_cluster_takes_over(
+    pair: tuple[RedisServer, RedisServer], clock: SetClock
+) -> None:
+    master, replica = pair
+    url = f"{replica.url}?cluster=true&replicas=1"
+    with closing(RedisStore(url, clock=clock)) as store, closing(RedisStore(url, clock=clock)) as other:
+        store.register("m", "d", b"{}", TIMING)
+        for each in (store, other):
+            put(each, batch(1, key="before"))
+        replica._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
+        for each in (store, other):
+            with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+                each.commit([batch(3, key="k")])
+        replica._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
+        assert put(other, batch(3, key="k")) == [Receipt(duplicate=True)]
+        put(store, pane(5))
+        master.stop(signal.SIGKILL)
+        assert replica.ask("CLUSTER FAILOVER TAKEOVER") == "OK"
+        until(lambda: replica.ask("GET a") == "-1")
+        for each in (store, other):  # they find by themselves who follows
+            with suppress(StoreUnavailableError):
+                each.commit([batch(1)])
+            with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+                each.commit([batch(1)])
+    with closing(RedisStore(f"{replica.url}?cluster=true", clock=clock)) as new:
+        assert [each.model for each in new.models()] == ["m"]
+        assert put(new, batch(3, key="k"), pane(5)) == [Receipt(duplicate=True)] * 2
+        freeze_at(new, clock, 1000)
+        # rows without a key that were not acknowledged may be there all the same
+        (found,) = new.unfolded("m", "d")
+        assert found in (closed(1 + 3 + 5 + more) for more in range(5))
