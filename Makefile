@@ -31,9 +31,19 @@ demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 
 demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fails if anything drifts
 	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
 
+# what holds for every store, and what replicas and failovers must not lose
+SHARED = tests/store/test_conformance*.py tests/store/test_redis_replicas.py tests/store/test_redis_failover.py -k redis
+
 .PHONY: test
 test: setup debian lint ## pass every test
 	$(BIN)/python -m pytest
+	sh scripts/redis_server.sh valkey-9.1 $(SHARED)
+
+.PHONY: test-redis
+test-redis: setup debian ## pass the store's tests on Redis 6.2, 7.0, 8.2 and Valkey 8.1, 9.1
+	@failed=; for each in redis-6.2 redis-7.0 redis-8.2 valkey-8.1 valkey-9.1; do \
+	  sh scripts/redis_server.sh $$each tests/store -k redis || failed="$$failed $$each"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
 .PHONY: test-newest
 test-newest: setup ## pass the unit tests on the newest Python that is found, too
