@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import redis
+from redis.sentinel import Sentinel
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.redis import RedisStore
 from redis_cluster import BUS
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer, free_port, program
 from store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
+from store.test_redis_away import insist
 from store.test_redis_replicas import until
 
 
@@ -73,3 +76,51 @@ def test_what_was_acknowledged_is_there_when_a_replica_of_the_cluster_takes_over
         # rows without a key that were not acknowledged may be there all the same
         (found,) = new.unfolded("m", "d")
         assert found in (closed(1 + 3 + 5 + more) for more in range(5))
+
+
+@contextmanager
+def watched(directory: Path, master: RedisServer) -> Iterator[str]:
+    """Have a Sentinel watch a master, gone to it after half a second; gives how a store is asked for by it."""
+    port = free_port()
+    settings = (
+        *(f"port {port}", "bind 127.0.0.1", f"dir {directory}"),
+        f"sentinel monitor mymaster 127.0.0.1 {master.port} 1",
+        *("sentinel down-after-milliseconds mymaster 500", "sentinel failover-timeout mymaster 5000"),
+    )
+    directory.mkdir()
+    (directory / "sentinel.conf").write_text("\n".join(settings) + "\n")
+    command = [program(), str(directory / "sentinel.conf"), "--sentinel", "--logfile", str(directory / "sentinel.log")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        asked = Sentinel([("127.0.0.1", port)])
+        until(lambda: len(asked.discover_slaves("mymaster")) == 1)
+        asked.sentinels[0].close()
+        yield f"redis+sentinel://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def test_what_was_acknowledged_is_there_when_sentinel_has_a_replica_take_over(tmp_path: Path, clock: SetClock) -> None:
+    with (
+        RedisServer(tmp_path / "master", "--repl-diskless-sync-delay", "0") as master,
+        RedisServer(tmp_path / "replica", "--replicaof", "127.0.0.1", str(master.port)) as replica,
+        ExitStack() as ends,
+    ):
+        for server in (master, replica):  # one that looks for its master does not end gently
+            ends.callback(server.stop, signal.SIGKILL)
+        until(lambda: master.ask("WAIT 1 100") == "1")
+        url = ends.enter_context(watched(tmp_path / "sentinel", master))
+        store = ends.enter_context(closing(RedisStore(f"{url}?replicas=1", clock=clock)))
+        careless = ends.enter_context(closing(RedisStore(url, clock=clock)))
+        store.register("m", "d", b"{}", TIMING)
+        put(store, *(batch(1, key=f"k{number}") for number in range(20)), pane(5))
+        master.stop(signal.SIGKILL)
+        with pytest.raises(StoreUnavailableError):
+            store.commit([batch(1, key="k20")])
+        told = insist(lambda: put(careless, batch(1, key="k19"), batch(1, key="k20"), pane(5)))
+        assert told == [Receipt(duplicate=True), Receipt(), Receipt(duplicate=True)]
+        with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+            store.commit([batch(1, key="k20")])
+        freeze_at(careless, clock, 1000)
+        assert careless.unfolded("m", "d") == [closed(20 + 1 + 5)]
