@@ -54,7 +54,7 @@ else
         printf '%s\n' "$pinned" | "$uv" pip install --quiet --python .venv/bin/python --python-version 3.12 \
             --only-binary :all: --no-deps --require-hashes --link-mode copy --target "$folder" --requirements -
     fi
-    server=$(program "$folder")
+    server=$PWD/$(program "$folder")
 fi
 said=$("$server" --version 2>&1) || true
 case "$said" in
@@ -66,6 +66,5 @@ case "$said" in
 esac
 
 echo "$said" | cut -d ' ' -f 1-3
-DRIFTMETER_TEST_REDIS=$(realpath "$server")
-export DRIFTMETER_TEST_REDIS
+export DRIFTMETER_TEST_REDIS="$server"
 exec .venv/bin/python -m pytest -q "$@"

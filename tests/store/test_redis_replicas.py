@@ -114,16 +114,15 @@ def test_what_a_cut_link_holds_back_is_acknowledged_to_nobody_and_what_was_ackno
     for each in (store, other):  # both know the model, and have connections that wrote before
         put(each, batch(1, key="before"))
     link.cut(silently=silently)
-    for each, writes in ((store, first), (other, first[:1]), (other, first)):
+    for each, writes in ((store, first), (other, first[:1])):
         with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
             each.commit(writes)
     link.heal()
     until(lambda: master.ask("WAIT 1 100") == "1")
     assert put(other, *first) == [Receipt(duplicate=True)] * 2
     link.cut(silently=silently)
-    for each in (store, other):
-        with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-            each.commit(second)
+    with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+        store.commit(second)
     master.stop(signal.SIGKILL)
     assert replica.ask("REPLICAOF NO ONE") == "OK"
     with closing(RedisStore(replica.url, clock=clock)) as new:

@@ -130,7 +130,7 @@ class Link:
             answer, reached = pipeline.execute(raise_on_error=False)
         except ConnectionError:
             if self.cluster:  # whose client only looks around for what it sends itself
-                node.connection_pool.disconnect()
+                node.connection_pool.disconnect(inuse_connections=False)
                 self._look_around()
             raise
         if isinstance(answer, Exception):
