@@ -128,7 +128,8 @@ def test_times_that_cannot_be_read_are_said_or_refused(tmp_path: Path) -> None:
     result = run(tmp_path / "d.csv", "--model", "m", *allowed)
     assert result.exit_code == 0
     assert "7 of 600" in result.stderr
-    assert "The reference covers 24.7 days" not in result.stdout
+    assert "Calibrated by windows of 1 h to" in result.stdout
+    assert "Rows that come as these did are too few, or too alike" in result.stdout
 
 
 def test_an_empty_column_has_a_note_and_can_still_be_monitored(tmp_path: Path) -> None:

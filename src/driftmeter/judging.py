@@ -28,6 +28,8 @@ from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerd
 LONGEST_GAP = DAY // 2
 LARGEST_BLIND = 1.0
 """Where only a larger shift than this, in standard deviations, could be seen, there are too few rows to judge."""
+MOST_REHEARSED = 64
+"""So many panes are played through to say when features will be judged."""
 NEARLY = -1.0
 """From this evidence on a feature is pending: it would alarm if ten times as many false pages were allowed."""
 _HEAD = struct.Struct("<I")
@@ -357,6 +359,31 @@ RARE_IN_REFERENCE = frozenset(
     ["missing", "unseen", "unreadable", "below", "above", "far below", "far above", "not finite"]
 )
 """Bins in which there should be few rows."""
+
+
+def judged_after(profile: Profile, settings: ModelSettings | None = None) -> tuple[int, int]:
+    """Return after how many rows features are no longer insufficient, rows coming as the reference's did, and how many
+    features still are after MOST_REHEARSED panes; 0 rows where all are.
+
+    Raises ValueError where the profile has no calibration, which knows how they came.
+    """
+    known = profile.calibration
+    if known is None:
+        raise ValueError("expected a profile with a calibration")
+    settings = settings or ModelSettings()
+    detector: Detector[Any] = DETECTORS[settings.guarantee](profile, settings)
+    length = known.lengths[0]
+    counts = np.concatenate([feature.reference for feature in profile.features]) / known.windows[0]
+    pane = Summary(max(1, profile.rows // known.windows[0]), np.rint(counts).astype(np.int64))
+    state, after, blind = detector.start(), 0, len(profile.features)
+    for number in range(MOST_REHEARSED):
+        state, reading = detector.update(state, Slice(number * length, length, pane))
+        left = blind if reading is None else int(np.count_nonzero(reading.smallest > LARGEST_BLIND))
+        if left < blind:
+            after, blind = (number + 1) * pane.rows, left
+        if not blind:
+            break
+    return after, blind
 
 
 def _severity(low: float, cause: Cause | None) -> str:

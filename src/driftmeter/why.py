@@ -46,12 +46,12 @@ def calibrating(covered: Milliseconds) -> str:
     """Say that a reference covers too little time, and how much.
 
     >>> calibrating(691_200_000)[:90]
-    'The reference covers 8 days, and 12 are needed to know a normal one: evidence is shown, no'
+    'The reference has rows of 8 days, and 12 are needed to know a normal one: evidence is show'
     """
     days = covered // 8_640_000 / 10
     return (
-        f"The reference covers {days:g} days, and {NEEDED_DAYS} are needed to know a normal one: evidence is shown, "
-        "nothing pages."
+        f"The reference has rows of {days:g} days, and {NEEDED_DAYS} are needed to know a normal one: evidence is "
+        "shown, nothing pages."
     )
 
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from driftmeter.backtest import Course, History
-from driftmeter.judging import covers_days
-from driftmeter.panes import DAY, HOUR, parse_time
+from driftmeter.judging import covers_days, judged_after
+from driftmeter.panes import DAY, HOUR, Window, parse_time
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
 
@@ -111,7 +111,9 @@ def test_fewer_than_twelve_days_are_too_few_and_that_is_said(draw: Draw, days: i
     if profile.calibration is None:  # eleven batches are fewer than twelve stretches
         assert "too few stretches of time to learn from (12 are needed" in course.silent
     else:
-        assert f"covers {profile.calibration.covered // (DAY // 10) / 10:g} days, and 12 are needed" in course.silent
+        assert (
+            f"has rows of {profile.calibration.covered // (DAY // 10) / 10:g} days, and 12 are needed" in course.silent
+        )
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,32 @@ def test_a_window_of_batches_is_told_as_long_as_it_was() -> None:
     found = course._judge.findings(course._state, "income")
     assert [each["rows"] for each in found] == [50, 100, 200, 400]
     assert [each["window_seconds"] for each in found] == [3600 + 7 * 86_400 * weeks for weeks in (0, 1, 3, 7)]
+
+
+@pytest.mark.parametrize(
+    ("draw", "days", "at_most"),
+    [(dated, 60, 2 * ROWS), (all_day, 30, 2 * ROWS), (weekly, 728, ROWS), (office, 42, 100)],
+)
+def test_it_can_be_said_after_how_many_rows_they_are_judged(draw: Draw, days: int, at_most: int) -> None:
+    profile = profile_of(draw, days)
+    after, blind = judged_after(profile)
+    assert 0 < after <= at_most
+    assert blind == 0
+    course, rows = Course(profile, ModelSettings()), 0
+    times, frame = traffic(draw, range(days, days + 4 * WEEK), seed=2)
+    for pane in History.of(profile, frame, times).slices():
+        course.take(pane)
+        rows += pane.summary.rows
+        window = Window(pane.start, pane.end, 1, pane.summary)
+        if course._judge.verdict(course._state, window).features[0].state == "ok":
+            break
+    assert rows <= 5 * after  # that a batch stands for its day is known with the second one
+
+
+def test_what_is_too_little_to_be_judged_is_said() -> None:
+    chance = np.random.default_rng(3)
+    slow = np.repeat(chance.normal(size=40), 24)  # a day's rows are one
+    times = pl.Series(START + np.arange(960) * HOUR).cast(pl.Datetime("ms"))
+    profile = Profile.fit(pl.DataFrame({"at": times, "x": slow + 0.01 * chance.normal(size=960)}), model="m", time="at")
+    after, blind = judged_after(profile)
+    assert after > 48 or blind == 1

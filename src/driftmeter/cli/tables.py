@@ -16,9 +16,10 @@ from rich.text import Text
 from driftmeter import why
 from driftmeter.frames import as_frame, column_of
 from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.judging import covers_days
+from driftmeter.judging import covers_days, judged_after
 from driftmeter.kinds import placeholders_note
 from driftmeter.moments import moment_of
+from driftmeter.panes import DAY
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
@@ -98,8 +99,21 @@ def told_of_time(profile: Profile) -> str:
     if calibration is None:
         return f"Not calibrated. {why.UNCALIBRATED}" if profile.time is None else f"Not calibrated. {why.TOO_SHORT}"
     first, last = calibration.lengths[0], calibration.lengths[-1]
-    told = f"Calibrated by windows of {why.span(first)} to {why.span(last)}."
-    return told if covers_days(calibration) else f"{told} {why.calibrating(calibration.covered)}"
+    told = f"Calibrated by windows of {why.span(first)} to {why.span(last)}, not counting days without rows."
+    return f"{told} {_told_of_judging(profile) if covers_days(calibration) else why.calibrating(calibration.covered)}"
+
+
+def _told_of_judging(profile: Profile) -> str:
+    """Say how long rows must come until they are judged: the first question after `serve`."""
+    after, blind = judged_after(profile)
+    if not after:
+        return "Rows that come as these did are too few, or too alike, to be judged soon."
+    later = f", and {blind} of {len(profile.features)} features later" if blind else ""
+    assert profile.calibration is not None
+    pace = profile.calibration.covered / profile.rows
+    # a batch stands for a day at most, and nobody waits for what it stands for
+    took = f", {why.span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
+    return f"Rows that come as these did are judged after about {after:,} of them{took}{later}."
 
 
 def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
