@@ -243,6 +243,14 @@ def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: P
     assert (found.windows[0], found.lengths[0]) == (22, HOUR)
 
 
+def test_a_batch_a_day_calibrates_by_days(uncalibrated: Profile) -> None:
+    counts = np.concatenate([each.reference for each in uncalibrated.features])
+    batches = [Slice(START // HOUR * HOUR + day * DAY, HOUR, Summary(uncalibrated.rows, counts)) for day in range(30)]
+    found = calibration_of(uncalibrated.features, batches, ModelSettings())
+    assert found is not None
+    assert (found.lengths[0], found.windows[0], found.covered) == (DAY, 30, 30 * DAY)
+
+
 def test_a_profile_made_of_one_that_was_made_so_expects_what_came_last(uncalibrated: Profile) -> None:
     feature, grid = city_of(uncalibrated)
     parts = [each.reference.copy() for each in uncalibrated.features]
