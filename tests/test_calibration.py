@@ -17,7 +17,7 @@ def calibration() -> Calibration:
         "stuck": (2, 3, 4), "clusters": (5, 2),
     }  # fmt: skip
     arrays = {name: chance.exponential(size=shape) for name, shape in shapes.items()}
-    return Calibration((HOUR, 2 * HOUR), (480, 240), 1234.5, **arrays)
+    return Calibration((HOUR, 2 * HOUR), (480, 240), 1234.5, 1.25, **arrays)
 
 
 def altered(calibration: Calibration, **changes: object) -> dict:

@@ -19,6 +19,7 @@ from driftmeter.detectors.calibrate import (
     days_of,
     most_panes,
 )
+from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.frames import Column, Dictionary
 from driftmeter.moments import hour_at, zone_named
@@ -60,8 +61,9 @@ def calibrated(
     panes, starts, begun = [], [], 0
     for place in range(0, len(cuts) // together * together, together):
         group = cuts[place : place + together]
-        end, length = group[-1][0], sum(length for _, length in group)
-        panes.append((binner.observe(rows.take(order[begun:end])).counts, length))
+        end = group[-1][0]
+        pace = Pace(sum(each.held for _, each in group), sum(each.passed for _, each in group))
+        panes.append((binner.observe(rows.take(order[begun:end])).counts, pace))
         starts.append(int(ordered[begun]))
         begun = end
     days, known = days_of(ordered), rows.take(order)

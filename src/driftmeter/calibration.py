@@ -32,12 +32,14 @@ class Calibration:
     """Additive variances by length of window: Var(window mean) = σ² (1/n + τ²), τ² learnt in the reference's own order.
 
     `lengths` ascend: how much of event time, in ms, the windows of each level stand for, a stretch without rows being a
-    day at most; `windows` how many there were; `rows` how many rows the windows of the last level held on average.
+    day at most; `windows` how many there were; `rows` how many rows the windows of the last level held on
+    average; `usual` how much time panes stood for over the time of them that held rows.
     """
 
     lengths: tuple[Milliseconds, ...]
     windows: tuple[int, ...]
     rows: float
+    usual: float
     scores: Floats
     tails: Floats
     rare: Floats
@@ -58,6 +60,7 @@ class Calibration:
             "lengths": list(self.lengths),
             "windows": list(self.windows),
             "rows": self.rows,
+            "usual": self.usual,
             "arrays": {name: _pack(getattr(self, name)) for name in ARRAYS},
         }
 
@@ -72,13 +75,16 @@ class Calibration:
         rows = float(data["rows"])
         if not 0 < rows < float("inf"):
             raise ValueError(f"expected rows above 0, got {data['rows']}")
+        usual = float(data["usual"])
+        if not 1 <= usual < float("inf"):
+            raise ValueError(f"expected a usual ratio of at least 1, got {data['usual']}")
         arrays = {name: _unpack(data["arrays"][name]) for name in ARRAYS}
         for name, array in arrays.items():
             if name not in ("clusters", "hours") and len(array) != len(lengths):
                 raise ValueError(f"calibration {name}: expected {len(lengths)} levels, got {len(array)}")
             if name in _POSITIVE and (array < 0).any():
                 raise ValueError(f"calibration {name}: expected numbers of at least 0, got {array.min()}")
-        return cls(lengths, tuple(map(integer_of, data["windows"])), rows, **arrays)
+        return cls(lengths, tuple(map(integer_of, data["windows"])), rows, usual, **arrays)
 
     def rounded(self) -> Calibration:
         """Return it as it will be read back: three digits of each number."""

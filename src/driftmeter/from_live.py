@@ -10,7 +10,7 @@ from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
-from driftmeter.detectors.run import passed, runs
+from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice, iso, merge
@@ -21,7 +21,7 @@ from driftmeter.types import Counts, Milliseconds
 
 LEAST_ROWS = 1000
 
-_Panes = list[tuple[Counts, Milliseconds]]
+_Panes = list[tuple[Counts, Pace]]
 
 
 def profile_from_live(profile: Profile, slices: Sequence[Slice], settings: ModelSettings) -> Profile:
@@ -70,14 +70,15 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     panes: _Panes = []
     last: Milliseconds | None = None
     for run in runs(even, settings.pane_rows, settings.pane_length):
-        panes.append((run.counts, passed(run.start if last is None else last, run.end)))
+        held = min(run.length, settings.pane_length)
+        panes.append((run.counts, Pace(held, passed(run.start if last is None else last, run.end))))
         last = run.end
     if len(panes) < LEAST_WINDOWS:
         return None
     edges = np.cumsum([feature.size for feature in features])[:-1]
     known = [
-        (np.concatenate([*map(_known, features, np.split(counts, edges))]), length)  # as the reference is counted
-        for counts, length in panes
+        (np.concatenate([*map(_known, features, np.split(counts, edges))]), pace)  # as the reference is counted
+        for counts, pace in panes
     ]
     return calibrate(features, known, _clusters(features, panes))
 

@@ -7,6 +7,7 @@ import pytest
 from detectors.samples import categories
 from driftmeter.binning import Binner
 from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
+from driftmeter.detectors.run import Pace
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
 from driftmeter.panes import HOUR, Slice, Window
@@ -89,7 +90,7 @@ def test_a_sparse_pane_after_a_burst_is_no_reason_to_fail():
 def test_a_category_that_is_called_unseen_has_no_clusters_of_unseen_ones():
     feature = categories([500, 500])
     feature = replace(feature, grid=replace(feature.grid, categories=("unseen", "seen")))
-    panes = [(np.array([50, 50, 0, 0, 0, 0]), HOUR)] * 20
+    panes = [(np.array([50, 50, 0, 0, 0, 0]), Pace(HOUR, HOUR))] * 20
     found = calibrate([feature], panes, {(0, "unseen"): (30.0, 10.0)})
     clusters = dict(zip(["own", "seen", "missing", "unreadable", "unseen"], found.clusters.tolist(), strict=True))
     assert clusters["own"] == [0, 0]

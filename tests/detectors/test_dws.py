@@ -202,7 +202,7 @@ def calibration_of(profile: Profile, tau: float, *, stuck: tuple[float, float, f
     arrays["stuck"] = np.tile(np.array(stuck, dtype=float), (2, features, 1))
     arrays["clusters"] = np.zeros((rare, 2))
     assert set(arrays) == set(ARRAYS) - {"hours"}
-    return Calibration((HOUR, DAY), (480, 20), 24_000.0, **arrays)
+    return Calibration((HOUR, DAY), (480, 20), 24_000.0, 1.0, **arrays)
 
 
 def test_a_shift_as_large_as_days_differ_anyway_is_no_alarm(one):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftmeter.detectors.calibrate import cut
-from driftmeter.detectors.run import LONGEST_GAP, Run, passed, runs
+from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
 from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.summary import Summary
 
@@ -42,7 +42,8 @@ def test_a_reference_is_cut_as_live_slices_are():
     reference = list(cut(times, 100, HOUR))
     assert np.diff([0, *(end for end, _ in reference)]).tolist() == [run.rows for run in live]
     ends = [live[0].start, *(run.end for run in live)]
-    assert [length for _, length in reference] == [passed(*each) for each in pairwise(ends)]
+    assert [pace.passed for _, pace in reference] == [passed(*each) for each in pairwise(ends)]
+    assert [pace.held for _, pace in reference] == [min(run.length, HOUR) for run in live]
 
 
 def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most():
@@ -53,4 +54,20 @@ def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most()
 @pytest.mark.parametrize("batches", [[0, 0, 0], [0, 3 * HOUR, -2 * HOUR]])
 def test_a_batch_stands_for_the_time_since_the_one_before(batches):
     times = np.concatenate([np.full(150, START + day * DAY + late) for day, late in enumerate(batches)])
-    assert [length for _, length in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]
+    assert [pace.passed for _, pace in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]
+
+
+@pytest.mark.parametrize(
+    ("pace", "held", "stands", "usual", "expected"),
+    [
+        (Pace(9 * HOUR, 9 * HOUR), HOUR, HOUR, 1.0, HOUR),  # without a gap
+        (Pace(8 * HOUR, DAY), HOUR, HOUR, 3.0, 3 * HOUR),  # office hours, as in the reference: noon
+        (Pace(8 * HOUR, DAY), HOUR, 17 * HOUR, 3.0, 3 * HOUR),  # and nine o'clock
+        (Pace(8 * HOUR, DAY), HOUR, HOUR, 1.0, HOUR),  # office hours, of which the reference knows nothing
+        (Pace(70_000, 7 * DAY), 10_000, DAY, 24.0, DAY),  # batches of seconds, where the reference had dates
+        (Pace(70_000, 7 * DAY), 10_000, DAY, 1.0, DAY),  # or came all day
+        (Pace(DAY, DAY), HOUR, HOUR, 24.0, HOUR),  # all day, where the reference was a batch a day
+    ],
+)
+def test_a_window_counts_for_what_it_stands_for(pace, held, stands, usual, expected):
+    assert pace.length_of(held, stands, usual) == expected

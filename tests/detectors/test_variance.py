@@ -31,7 +31,7 @@ def calibration(tables: Tables, *, scores: tuple[float, float] = (0.4, 0.1), row
         "stuck": np.stack([np.full((features, 4), each) for each in (3.0, 5.0)]),
         "clusters": np.full((rare, 2), 7.0),
     }
-    return Calibration((HOUR, DAY), (240, 10), rows, **(arrays | others))
+    return Calibration((HOUR, DAY), (240, 10), rows, 1.0, **(arrays | others))
 
 
 def test_without_a_calibration_rows_count_as_independent(tables):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.calibration import Calibration
-from driftmeter.detectors.run import LENGTH, ROWS, passed
+from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
 from driftmeter.detectors.tables import Tables
 from driftmeter.panes import DAY, HOUR
 from driftmeter.profile import Feature
@@ -34,20 +34,19 @@ _MOST_CELLS = 50_000_000
 _LEAST_PANES = 256
 
 
-def cut(
-    times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = LENGTH
-) -> Iterator[tuple[int, Milliseconds]]:
+def cut(times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = LENGTH) -> Iterator[tuple[int, Pace]]:
     """Cut ascending times (rows,) into a detector's panes, by the rule that live ones are cut by: yield the number of
-    rows up to the end of each, and how much of event time it stands for."""
+    rows up to the end of each, and how it came."""
     pane = resolution(times)
     starts, first = np.unique(times // pane * pane, return_index=True)
     ends = np.append(first[1:], len(times))
-    begun, last, done = -1, -1, 0
+    begun, before, last, held, done = -1, -1, -1, 0, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        begun = start if begun < 0 else begun
-        if end - done >= rows or start + pane - begun >= length:
-            yield end, passed(begun if last < 0 else last, start + pane)
-            begun, last, done = -1, start + pane, end
+        begun, held = (start, pane) if begun < 0 else (begun, lasted(held, start + pane - before))
+        before = start + pane
+        if end - done >= rows or before - begun >= length:
+            yield end, Pace(min(held, length), passed(begun if last < 0 else last, before))
+            begun, last, done = -1, before, end
 
 
 def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
@@ -67,12 +66,11 @@ def most_panes(bins: int) -> int:
 
 def calibrate(
     features: Sequence[Feature],
-    panes: Sequence[tuple[Counts, Milliseconds]],
+    panes: Sequence[tuple[Counts, Pace]],
     clusters: Mapping[tuple[int, str], tuple[float, float]],
     hour_of: npt.NDArray[np.int64] | None = None,
 ) -> Calibration | None:
-    """Make a calibration from consecutive panes, each counts (bins,) and the event time that it stands for, in ms; None
-    of too few panes.
+    """Make a calibration from consecutive panes, each counts (bins,) and how it came; None of too few panes.
 
     Per score, rare bin and pooled group, and per length of window: τ² = max(0, F·Var(window mean)/σ² − mean(1/n)),
     with F the upper 90 % bound of a variance known from k windows; the excess kurtosis of the window means where it is
@@ -82,9 +80,10 @@ def calibrate(
     """
     tables = Tables(features)
     counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
-    lengths = np.array([length for _, length in panes], dtype=np.int64)
+    lengths = np.array([pace.passed for _, pace in panes], dtype=np.int64)
     if len(lengths) > 1:
         lengths[0] = lengths[1:].mean()  # nobody knows since when it stands for its time
+    usual = Pace(sum(pace.held for _, pace in panes), int(lengths.sum())).ratio
     by_hour = np.zeros((len(panes), 0 if hour_of is None else HOURS), dtype=np.int64)
     if hour_of is not None:
         by_hour[np.arange(len(panes)), hour_of] = counts[:, : tables.starts[1]].sum(axis=1)
@@ -118,6 +117,7 @@ def calibrate(
         tuple(each.length for each in levels),
         tuple(each.windows for each in levels),
         levels[-1].rows,
+        usual,
         **arrays,
         clusters=sizes,
         hours=hours,

@@ -18,7 +18,7 @@ from scipy.stats import ncx2
 
 from driftmeter.detectors import windows
 from driftmeter.detectors.protocol import Cause, Mask, Reading
-from driftmeter.detectors.run import Run, passed
+from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
@@ -119,8 +119,7 @@ class DWS:
                 if previous is None:
                     break
                 window = previous + current
-            # traffic that comes in batches holds rows for less time than it stands for
-            length = window.length * elapsed // held
+            length = Pace(held, elapsed).length_of(window.length, window.elapsed, self.variance.usual)
             best = Best(len(self.tables.features), window, end)
             self._judge(best, window, length, stride, levels)
             best.write(found, level, panes - 2**level >= state.since)

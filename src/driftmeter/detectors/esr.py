@@ -19,7 +19,7 @@ from scipy.special import betaincinv, ndtri
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Cause, Mask, Reading
-from driftmeter.detectors.run import Run, passed
+from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
@@ -191,7 +191,7 @@ class ESR:
         # what has alarmed begins anew, as the proof has it; until now it could be asked why
         state = self._begin(state, state.evidence >= 0)
         active, whole = state.active + length, state.passed + elapsed
-        excess = self.variance.at(length * whole // active)
+        excess = self.variance.at(Pace(active, whole).length_of(length, elapsed, self.variance.usual))
         floats = counts.astype(np.float64)
         padded = np.zeros(tables.padded_share.shape)
         padded[tables.owner, np.arange(len(counts)) - tables.starts[tables.owner]] = floats

@@ -23,6 +23,28 @@ def passed(since: Milliseconds, end: Milliseconds) -> Milliseconds:
     return min(end - since, MOST_PASSED)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How panes came so far: how much of their time `held` rows, and how much of event time they stand for."""
+
+    held: Milliseconds = 0
+    passed: Milliseconds = 0
+
+    @property
+    def ratio(self) -> float:
+        """Time that panes stand for over time that held rows: 1 where rows come without a gap, 24 of hourly batches a
+        day."""
+        return max(1.0, self.passed / self.held) if self.held else 1.0
+
+    def length_of(self, held: Milliseconds, passed: Milliseconds, usual: float) -> Milliseconds:
+        """Return how long a window counts that held rows for so long, and stands for so much of event time.
+
+        The panes of a day share what it stands for, by the time that held rows, as they did in the reference, where the
+        ratio was `usual`. Where they come otherwise now, a window counts for no more than it stands for.
+        """
+        return int(min(held * self.ratio, max(passed, held * usual)))
+
+
 def lasted(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
     """Return how long a run counts once `gap` more of event time has passed."""
     return length + min(gap, LONGEST_GAP)

@@ -53,6 +53,7 @@ class Variance:
                 if found != shape:
                     raise ValueError(f"{name}: expected a calibration of the shape {shape}, got {found}")
         self._calibration = calibration
+        self.usual = 1.0 if calibration is None else calibration.usual
         self.clusters: Floats = np.zeros((rare, 2)) if calibration is None else calibration.clusters
         self.hours: Floats = np.zeros((0, features, len(NAMES)))
         if calibration is not None and len(calibration.hours):
