@@ -84,8 +84,11 @@ class Totals:
 
     def dropped_since(self, earlier: Totals) -> dict[str, int]:
         """Return by how much each reason has grown since an earlier state of the same source."""
-        growth = {reason: rows - earlier.dropped.get(reason, 0) for reason, rows in self.dropped.items()}
-        return {reason: rows for reason, rows in growth.items() if rows > 0}
+        return _growth(self.dropped, earlier.dropped)
+
+    def unreadable_since(self, earlier: Totals) -> dict[str, int]:
+        """Return by how much each column's unreadable values have grown since then, likewise."""
+        return _growth(self.unreadable, earlier.unreadable)
 
     def to_json(self) -> JSON:
         """Plain JSON."""
@@ -124,6 +127,11 @@ def add_up(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     for name, count in other.items():
         sums[name] = sums.get(name, 0) + count
     return sums
+
+
+def _growth(now: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int]:
+    growth = {name: count - earlier.get(name, 0) for name, count in now.items()}
+    return {name: count for name, count in growth.items() if count > 0}
 
 
 def _bounded(counts: Mapping[str, int]) -> dict[str, int]:

@@ -82,6 +82,8 @@ def finding(cause: Cause) -> str:
     }
     if cause.what.startswith("other"):
         return f"{shares} are in rare categories{cause.what.removeprefix('other')}, {over}"
+    if cause.what == "unreadable":
+        return f"{shares} are unreadable: they hold no value of the feature's kind, {over}"
     return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
 
 
@@ -122,14 +124,39 @@ def insufficient(smallest: float | None) -> str:
     )
 
 
+_RATES = {
+    "missing": "of the rows are missing",
+    "unreadable": "of the rows are unreadable, no value of the feature's kind,",
+    "unseen": "of the values are in a category never seen before",
+    "out_of_range": "of the values are out of the reference's range or not finite",
+}
+_TELLING = 0.01
+"""A rate that has changed by so much, or by more than the effect, is what a sentence tells of."""
+
+
 def of_window(state: str, scores: FeatureScores, rows: int, settings: ModelSettings) -> str:
-    """Say why a window that is judged by itself has its state."""
+    """Say why a window that is judged by itself has its state, and which rate has changed most."""
     if state == "insufficient":
         return f"{rows:,} rows are too few to judge; {settings.min_rows:,} are needed."
     size = f"effect {scores.effect:.2g}, p-value {scores.p_value:.2g}"
     if state == "drifting":
-        return f"The window differs beyond chance and tolerance: {size}."
+        return f"The window differs beyond chance and tolerance: {_rate(scores)}{size}."
     return f"Nothing beyond chance and tolerance: {size}."
+
+
+def _rate(scores: FeatureScores) -> str:
+    """Name the share that has changed most, where it is one of rows that are special; nothing where none has."""
+    found = [
+        # missing ones may also be fewer
+        (
+            abs(now - before) if name == "missing" else now - before,
+            f"{_percent(now)} {_RATES[name]} against {_percent(before)} in the reference",
+        )
+        for name, (before, now) in scores.rates.items()
+    ]
+    found.append((scores.vanished, f"categories that held {_percent(scores.vanished)} of the reference are gone"))
+    change, text = max(found)
+    return f"{text}; " if change > 0 and change >= min(_TELLING, scores.effect) else ""
 
 
 def _sentence(text: str) -> str:

@@ -95,6 +95,7 @@ class MonitorCollector(Collector):
         "observed": ("driftmeter_sdk_rows_observed", "Rows that the model server reported."),
         "counted": ("driftmeter_sdk_rows_counted", "Rows that a metric server has acknowledged."),
         "dropped": ("driftmeter_sdk_rows_dropped", "Rows that did not fit, or could not be read."),
+        "unreadable_values": ("driftmeter_sdk_values_unreadable", "Values that were none of their feature's kind."),
         "late": ("driftmeter_sdk_rows_late", "Rows that came after their pane was frozen."),
         "requests": ("driftmeter_sdk_requests", "Requests to metric servers."),
         "failures": ("driftmeter_sdk_failures", "Requests to metric servers that failed."),

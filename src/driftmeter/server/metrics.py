@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from driftmeter.panes import LONGEST_REASON
+from driftmeter.profile import Profile
 from driftmeter.store.protocol import Receipt
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -19,7 +21,7 @@ REASONS = frozenset(["invalid", "future", "buffer_full", "panes_full", "late", "
 
 
 class ProcessMetrics:
-    """Counters and latencies in a registry of their own. Labels hold known models, routes and reasons only."""
+    """Counters and latencies in a registry of their own. Labels hold known names only: models, features, reasons …"""
 
     def __init__(self) -> None:
         """Create the families."""
@@ -34,6 +36,12 @@ class ProcessMetrics:
             "driftmeter_rows_dropped",
             "Rows that could not be counted, here or, as it says itself, by an SDK.",
             ["model", "reason"],
+            registry=registry,
+        )
+        self._unreadable = Counter(
+            "driftmeter_values_unreadable",
+            "Values of counted rows that were none of their feature's kind, here or, as it says itself, at an SDK.",
+            ["model", "feature"],
             registry=registry,
         )
         self._late = Counter(
@@ -75,6 +83,14 @@ class ProcessMetrics:
             # an SDK names its own reasons, and labels must stay few
             self._dropped.labels(model, reason if reason in REASONS else "other").inc(count)
 
+    def unreadable(self, model: str, profile: Profile, values: Mapping[str, int]) -> None:
+        """Count values that could not be read, by column, under the features that are read from it."""
+        for column, count in values.items():
+            features = [f.name for f in profile.features if f.role != "derived" and f.column[:LONGEST_REASON] == column]
+            # an SDK names its own columns, and those of many together; labels must stay few
+            for feature in features or ["other"]:
+                self._unreadable.labels(model, feature).inc(count)
+
     def fail(self, model: str) -> None:
         """Count a model that could not be evaluated."""
         self._failed.labels(model).inc()
@@ -93,7 +109,7 @@ class ProcessMetrics:
 
     def forget(self, model: str) -> None:
         """Drop the series of a model that was deleted."""
-        for family in (self._rows, self._late, self._dropped, self._failed):
+        for family in (self._rows, self._late, self._dropped, self._unreadable, self._failed):
             family.remove_by_labels({"model": model})
 
     def render(self) -> str:

@@ -85,6 +85,7 @@ async def post_rows(request: Request) -> Response:
         raise KeyConflictError("Idempotency-Key", "the batch that it first came with", "another batch")
     if not receipt.duplicate:
         context.metrics.count(model, receipt, batch.dropped)
+        context.metrics.unreadable(model, compiled.profile, batch.unreadable)
     return _json(_rows_answer(batch, receipt))
 
 
@@ -204,6 +205,7 @@ async def put_pane(request: Request) -> Response:
     _check(pane, profile, active.timing, now)
     receipt = await context.committer.commit(PutPane(model, pane))
     context.metrics.count(model, receipt, receipt.dropped)
+    context.metrics.unreadable(model, profile, receipt.unreadable)
     return _json({"late": receipt.late, **_timing(active, now)})
 
 

@@ -84,7 +84,14 @@ class Batch:
         final = pane.final or (account.final and pane.totals.observed <= totals.observed)
         account = account.write(self._now, newer, added, new_late, final)
         self._sources[model, pane.source] = (account, _later(mark, pane.watermark))
-        return Receipt(late, duplicate, added=added, added_late=new_late, dropped=newer.dropped_since(totals))
+        return Receipt(
+            late,
+            duplicate,
+            added=added,
+            added_late=new_late,
+            dropped=newer.dropped_since(totals),
+            unreadable=newer.unreadable_since(totals),
+        )
 
     def _add(self, write: AddRows) -> Receipt:
         model = write.model

@@ -118,8 +118,15 @@ class Draft:
         found: dict[int, Receipt | Exception] = {**self._receipts}
         for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
             totals = Totals.from_json(json.loads(before)) if before else Totals()
-            dropped = totals.followed_by(write.pane.totals).dropped_since(totals)
-            found[place] = Receipt(late, bool(duplicate), added=added, added_late=added_late, dropped=dropped)
+            newer = totals.followed_by(write.pane.totals)
+            found[place] = Receipt(
+                late,
+                bool(duplicate),
+                added=added,
+                added_late=added_late,
+                dropped=newer.dropped_since(totals),
+                unreadable=newer.unreadable_since(totals),
+            )
         return found
 
 

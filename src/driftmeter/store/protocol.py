@@ -74,7 +74,7 @@ class Receipt:
     had been counted before, `conflict` that the key was used for another batch: then nothing was written.
     `added` and `added_late` are the rows, and the late ones among them, that no earlier write had brought: over
     all replicas they add up to what came, however often it was sent. So do the rows that a source says it `dropped`
-    itself, by reason.
+    itself, by reason, and the `unreadable` values that it says its rows held, by column.
     """
 
     late: int = 0
@@ -83,6 +83,7 @@ class Receipt:
     added: int = 0
     added_late: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
