@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -35,7 +36,10 @@ CAUSES = {
     ("above", 0.5): "50.0 % of the rows against 0 % in the reference are above the reference's range, over",
     ("far below", 0.5): "50.0 % of the rows against 0 % in the reference are far below the reference's range, over",
     ("far above", 0.5): "50.0 % of the rows against 0 % in the reference are far above the reference's range, over",
-    ("unreadable", 0.5): "50.0 % of the rows against 0 % in the reference are unreadable, over",
+    (
+        "unreadable",
+        0.5,
+    ): "50.0 % of the rows against 0 % in the reference are unreadable, no value of the feature's kind, over",
     ("other", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories, over",
     ("other 3 of 64", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories 3 of 64, over",
 }
@@ -128,6 +132,37 @@ def test_a_window_by_itself_names_its_size_and_its_chance() -> None:
         "150 rows are too few to judge; 200 are needed."
     )
     assert why.of_window("drifting", SCORES, 1500, ModelSettings()) == (
+        "The window differs beyond chance and tolerance: effect 0.31, p-value 1.5e-09."
+    )
+
+
+RATES = {
+    ("missing", 0.0, 0.05): "5 % of the rows are missing against 0 % in the reference",
+    ("missing", 0.25, 0.0): "0 % of the rows are missing against 25.0 % in the reference",
+    ("unreadable", 0.0, 0.4): "40.0 % of the rows are unreadable, no value of the feature's kind, against 0 % in the",
+    ("unseen", 0.01, 0.2): "20.0 % of the values are in a category never seen before against 1 % in the reference",
+    ("out_of_range", 0.0, 0.0123): "1.2 % of the values are out of the reference's range or not finite against 0 %",
+}
+
+
+@pytest.mark.parametrize(("name", "before", "now"), RATES)
+def test_a_window_by_itself_names_the_share_that_has_changed(name: str, before: float, now: float) -> None:
+    rates = {"missing": (0.0, 0.001), "unreadable": (0.0, 0.0), name: (before, now)}
+    sentence = why.of_window("drifting", replace(SCORES, rates=rates), 1500, ModelSettings())
+    assert sentence.startswith(f"The window differs beyond chance and tolerance: {RATES[name, before, now]}")
+    assert sentence.endswith("; effect 0.31, p-value 1.5e-09.")
+    assert is_one_sentence(sentence)
+
+
+def test_of_several_shares_the_one_that_has_changed_most_is_named_and_small_ones_are_not() -> None:
+    rates = {"missing": (0.0, 0.02), "unreadable": (0.0, 0.05)}
+    sentence = why.of_window("drifting", replace(SCORES, rates=rates, vanished=0.03), 1500, ModelSettings())
+    assert "5 % of the rows are unreadable" in sentence
+    assert "missing" not in sentence
+    gone = why.of_window("drifting", replace(SCORES, rates=rates, vanished=0.3), 1500, ModelSettings())
+    assert "categories that held 30.0 % of the reference are gone; effect" in gone
+    small = replace(SCORES, rates={"missing": (0.0, 0.001), "unseen": (0.3, 0.1)})
+    assert why.of_window("drifting", small, 1500, ModelSettings()) == (
         "The window differs beyond chance and tolerance: effect 0.31, p-value 1.5e-09."
     )
 

@@ -83,7 +83,7 @@ def finding(cause: Cause) -> str:
     if cause.what.startswith("other"):
         return f"{shares} are in rare categories{cause.what.removeprefix('other')}, {over}"
     if cause.what == "unreadable":
-        return f"{shares} are unreadable: they hold no value of the feature's kind, {over}"
+        return f"{shares} are unreadable, no value of the feature's kind, {over}"
     return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
 
 

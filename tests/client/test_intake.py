@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import datetime as dt
 import tracemalloc
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pandas
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +95,13 @@ def test_a_timestamp_that_cannot_be_read_makes_the_row_invalid(profile: Profile,
         np.datetime64("2023-11-14T22:13:20", "ns"),
         pandas.Timestamp("2023-11-14T22:13:20Z"),
         pandas.Timestamp("2023-11-14T22:13:20"),
+        np.array(["2023-11-14T22:13:20"], dtype="datetime64[ns]"),
+        np.array(NOW / 1000),
+        pandas.Series(pandas.to_datetime(["2023-11-14T22:13:20Z"])),
+        pl.Series([dt.datetime(2023, 11, 14, 22, 13, 20)]),
+        pa.scalar(dt.datetime(2023, 11, 14, 22, 13, 20)),
+        Decimal(NOW // 1000),
+        b"2023-11-14T22:13:20Z",
     ],
 )
 def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: Any) -> None:
@@ -132,11 +144,103 @@ def test_a_prediction_goes_under_the_profiles_column(profile: Profile) -> None:
 
 
 def test_what_the_profile_does_not_know_is_ignored_and_counted() -> None:
-    import polars as pl
-
     profile = Profile.fit(pl.DataFrame({"age": [1.0, 2.0, 3.0]}), model="m")
     batch = Intake(profile).read([({"age": 1.0, "shoe": 4, "hat": 5}, 0.7, None, 0.0)])
     assert (batch.ignored_values, batch.ignored_predictions, batch.invalid) == (2, 1, 0)
+
+
+class City(Enum):
+    ULM = "Ulm"
+
+
+PLAIN: dict[str, tuple[dict[str, Any], Any]] = {
+    "array of one": ({}, np.array([0.5])),
+    "array of one by one": ({}, np.array([[0.5]], dtype=np.float32)),
+    "0-d array": ({}, np.array(0.5)),
+    "series of pandas": ({}, pandas.Series([0.5], index=[7])),
+    "series of polars": ({}, pl.Series([0.5])),
+    "list of one": ({}, [[0.5]]),
+    "text prediction": ({}, "0.5"),
+    "bytes prediction": ({}, b"0.5"),
+    "decimal": ({"age": Decimal("41.5")}, Decimal("0.5")),
+    "named prediction": ({}, {"score": 0.5, "version": 7}),
+    "arrow": ({"city": pa.scalar("Ulm"), "age": pa.scalar(41.5)}, pa.scalar(0.5)),
+    "bytes": ({"city": b"Ulm"}, 0.5),
+    "enum": ({"city": City.ULM}, 0.5),
+    "array of a text": ({"city": np.array(["Ulm"])}, 0.5),
+    "one for true": ({"member": 1}, 0.5),
+    "text for true": ({"member": "True"}, 0.5),
+    "numpy for true": ({"member": np.bool_(True)}, 0.5),
+    "number as text": ({"age": " 41.5 "}, 0.5),
+    "number as bytes": ({"age": b"41.5"}, 0.5),
+    "0-d feature": ({"age": np.array(41.5)}, 0.5),
+    "fraction": ({"age": Fraction(83, 2)}, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_what_has_one_plain_meaning_counts_as_that(profile: Profile, name: str) -> None:
+    changed, prediction = PLAIN[name]
+    intake = Intake(profile)
+    batch = intake.read([({**ROW, **changed}, prediction, None, 5.0)])
+    plain = intake.read([(dict(ROW), 0.5, None, 5.0)])
+    assert np.array_equal(batch.rows.numbers, plain.rows.numbers)
+    assert np.array_equal(batch.rows.codes, plain.rows.codes)
+    assert (batch.invalid, batch.unreadable, batch.first) == (0, {}, {})
+
+
+@pytest.mark.parametrize("masked", [np.ma.masked, np.ma.array([3.0], mask=[True]), pa.scalar(None), [None]])
+def test_what_is_masked_or_empty_is_missing(profile: Profile, masked: Any) -> None:
+    batch = Intake(profile).read([(dict(ROW), masked, None, 5.0)])
+    assert np.isnan(batch.rows.numbers[0, -1])
+    assert (batch.invalid, batch.unreadable) == (0, {})
+
+
+def test_values_that_cannot_be_read_are_counted_by_column_and_described(profile: Profile) -> None:
+    rows = [({**ROW, "age": "old", "city": [1]}, np.array([0.1, 0.9]), None, 0.0), (dict(ROW), 0.5, "soon", 0.0)]
+    batch = Intake(profile).read([*rows, ({**ROW, "age": "older"}, 0.5, None, 0.0)])
+    assert (len(batch.rows), batch.invalid) == (2, 1)
+    assert batch.unreadable == {"age": 2, "city": 1, "score": 1}
+    assert {name: (each.expected, each.got) for name, each in batch.first.items()} == {
+        "age": ("a number", "text ('old')"),
+        "city": ("a category (text or number)", "a list"),
+        "score": ("a number", "ndarray ('[0.1 0.9]')"),
+        "timestamp": ("seconds since the epoch or ISO 8601", "text ('soon')"),
+    }
+
+
+def test_each_field_is_described_however_many_values_are_bad() -> None:
+    wide = Profile.fit(pl.DataFrame({f"f{number}": [1.0, 2.0, 3.0] for number in range(30)}), model="m")
+    batch = Intake(wide).read([({f"f{number}": "x" * 1_000 for number in range(30)}, None, None, 0.0)] * 100)
+    assert batch.unreadable == {f"f{number}": 100 for number in range(30)}
+    assert {name: each.got for name, each in batch.first.items()} == {
+        f"f{number}": f"text ('{'x' * 40}')" for number in range(30)
+    }
+
+
+@pytest.mark.parametrize("column", ["age", "city", "member"])
+def test_a_value_that_fails_when_it_is_looked_at_costs_its_own_cell_only(profile: Profile, column: str) -> None:
+    batch = Intake(profile).read([(dict(ROW), 0.5, None, 0.0), ({**ROW, column: Evil()}, 0.5, None, 0.0)])
+    assert (len(batch.rows), batch.invalid, batch.unreadable) == (2, 0, {column: 1})
+
+
+def test_what_a_summary_could_not_read_is_what_its_rows_could_not(profile: Profile) -> None:
+    intake = Intake(profile)
+    batch = intake.read([({**ROW, "age": "old", "member": "maybe"}, [1, 2], None, 0.0), (dict(ROW), 0.5, None, 0.0)])
+    [(_, summary)] = intake.count(batch, TIMING, 0.0, NOW)
+    assert intake.unreadable_in(summary) == batch.unreadable == {"age": 1, "member": 1, "score": 1}
+
+
+def test_columns_that_never_came_and_columns_that_nobody_knows_are_kept(profile: Profile) -> None:
+    intake = Intake(profile)
+    assert intake.absent == {"age", "amount", "city", "member", "score"}
+    intake.read([({"age": None, "amont": 20.0}, None, None, 0.0)] * 3)
+    intake.read([({"city": "Ulm", "x" * 100: 1, 5: 2}, 0.5, None, 0.0)])  # type: ignore[dict-item]
+    assert intake.absent == {"amount", "member"}
+    assert intake.unknown == ("'amont'",)
+    assert intake.rows == 4
+    intake.read([({**ROW, "score": 0.5}, None, None, 0.0)])
+    assert intake.absent == set()
 
 
 VALUES = st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.booleans() | st.just([1])

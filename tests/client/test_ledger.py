@@ -21,6 +21,30 @@ def rows(count: int) -> Summary:
     return Summary(count, np.array([count, 0, 0, count], dtype=np.int64))
 
 
+def test_unreadable_values_of_counted_rows_are_in_the_totals_and_those_of_dropped_ones_are_not() -> None:
+    ledger = Ledger("s", budget=8_000)
+    ledger.add(key(1), rows(3), {"age": 2})
+    ledger.add(key(1), rows(3), {"age": 1, "city": 3})
+    ledger.forget(10 * PANE)
+    pane = ledger.pane(key(1))
+    assert pane is not None
+    assert pane.totals == ledger.totals == Totals(6, 6, {}, {"age": 3, "city": 3})
+    ledger.acknowledge(pane)
+    ledger.forget(10 * PANE)
+    ledger.add(key(1), rows(3), {"age": 3})
+    assert ledger.totals == Totals(9, 6, {"late": 3}, {"age": 3, "city": 3})
+
+
+def test_unreadable_columns_are_so_many_that_a_server_takes_them_and_keep_their_places() -> None:
+    ledger = Ledger("s", budget=8_000)
+    for number in range(100, 0, -1):
+        ledger.add(key(1), rows(1), {f"{number:03}{'-' * 100}": 1, "last": 1})
+    totals = ledger.totals
+    assert Totals.from_json(totals.to_json()) == totals
+    assert (len(totals.unreadable), sum(totals.unreadable.values())) == (32, 200)
+    assert (totals.unreadable["last"], totals.unreadable["other"], totals.unreadable["100" + "-" * 61]) == (100, 70, 1)
+
+
 class Books(RuleBasedStateMachine):
     """A ledger, and a server that keeps the highest sequence: whatever is lost, reordered or sent twice."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -500,6 +501,63 @@ def test_observe_never_raises(tier: Tier, profile: Profile, monitor_of: Make, na
     assert stats["observed"] == stats["counted"] + stats["dropped"] >= 7
     assert stats["counted"] >= 2
     assert tier.summary(profile).rows == stats["counted"]
+
+
+def test_what_is_no_row_is_counted_and_kept_with_what_was_expected(
+    tier: Tier, profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe([41.5, "Ulm"], prediction=0.5)
+    monitor.observe_many("age")
+    monitor.observe(Broken(age=1))
+    assert monitor.flush()
+    assert (monitor.stats()["observed"], monitor.stats()["dropped_invalid"]) == (3, 3)
+    kept = monitor.unreadable()[""]
+    assert (kept["count"], kept["got"]) == (3, "something that fails with RuntimeError")
+    wait_for(lambda: "cannot be read: rows: expected values by column" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "said"),
+    [([0.1, 0.2], "got 2"), ([0.1] * 4, "got 4"), (0.5, "got 1"), ("yes", "got 1"), (iter([0.1]), ""), ([0.1] * 3, "")],
+)
+def test_predictions_that_do_not_match_the_rows_are_said(
+    tier: Tier, profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture, predictions: Any, said: str
+) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe_many([ROW] * 3, predictions)
+    assert monitor.flush()
+    assert monitor.close()
+    assert monitor.stats()["counted"] == 3
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ([f"model 'm': observe_many: expected 3 predictions, one for each row, {said}"] if said else [])
+
+
+@pytest.mark.parametrize("predictions", [0.5, [0.5], np.array([[0.5]]), np.array(0.5)])
+def test_one_row_takes_one_prediction_however_it_comes(
+    tier: Tier, profile: Profile, monitor_of: Make, predictions: Any
+) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe_many([ROW], predictions)
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [{**ROW, "score": 0.5}])
+
+
+def test_each_row_has_its_own_time_where_there_are_several(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor, base = monitor_of(profile), tier.now() // 2_000 * 2
+    monitor.observe_many([ROW] * 4, timestamp=np.array([base - 4, base - 2, base - 2]))
+    assert monitor.flush()
+    assert {start // 1000 - base: summary.rows for start, summary in tier.by_start(profile).items()} == {-4: 1, -2: 2}
+    assert monitor.unreadable()["timestamp"]["got"] == "text ('no time: there are fewer than rows')"
+
+
+def test_a_prediction_array_that_is_used_again_counts_as_it_was(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor, answer = monitor_of(profile), np.empty(1)
+    for score in (0.1, 0.5, 0.9):
+        answer[0] = score
+        monitor.observe(ROW, prediction=answer)
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [{**ROW, "score": score} for score in (0.1, 0.5, 0.9)])
 
 
 class Broken(dict[str, Any]):

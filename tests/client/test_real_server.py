@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+import pandas
+import polars
+import pyarrow
 import pytest
 
 from client.conftest import ROW, make_profile
@@ -155,6 +161,81 @@ def test_losses_are_reported(server: MetricServer, profile: Profile, monitor_at:
     monitor.observe(ROW, timestamp=time.time() + 3_600)
     assert monitor.flush()
     assert server.totals() == Totals(3, 1, {"invalid": 1, "future": 1}, {"age": 1})
+
+
+def answer_of(server: MetricServer, path: str) -> Any:
+    with urllib.request.urlopen(f"{server.url}{path}", timeout=5) as answer:
+        return answer.read().decode()
+
+
+FRAMES: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
+    "pandas": pandas.DataFrame,
+    "polars": polars.DataFrame,
+    "pyarrow": pyarrow.Table.from_pylist,
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_count_as_their_rows(server: MetricServer, profile: Profile, monitor_at: Make, name: str) -> None:
+    rows = [{**ROW, "age": float(age), "city": ["Ulm", None][age % 2]} for age in range(1_500)]
+    scores = np.linspace(0, 1, len(rows) + 1).astype(np.float32).reshape(-1, 1)
+    monitor, frame = monitor_at(profile), FRAMES[name](rows)
+    monitor.observe_many(frame, scores[:-1])
+    monitor.observe(frame[:1], scores[-1:])
+    assert monitor.flush()
+    expected = [{**row, "score": float(score)} for row, score in zip([*rows, rows[0]], scores[:, 0], strict=True)]
+    wait_for(lambda: server.frozen(profile).rows == 1_501)
+    assert server.frozen(profile) == directly(profile, expected)
+
+
+def test_what_scikit_learn_predicts_counts_as_it_stands(server: MetricServer) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(0)
+    data = pandas.DataFrame({"age": rng.normal(40, 12, 500), "amount": rng.lognormal(3, 1, 500)})
+    model = linear_model.LinearRegression().fit(data, 0.01 * data["age"])
+    fitted = Profile.fit(data.assign(score=model.predict(data)), model="m", prediction="score")
+    with Monitor(server.url, profile=fitted, interval=0.1) as monitor:
+        for place in range(20):
+            features = data.iloc[place].to_dict()
+            monitor.observe(features, prediction=model.predict(pandas.DataFrame([features])))
+        for place in range(20):
+            frame = data[place : place + 1]
+            monitor.observe(frame, prediction=model.predict(frame))
+        monitor.observe_many(data[:20], model.predict(data[:20]))
+        assert monitor.flush()
+        stats = monitor.stats()
+    assert (stats["counted"], stats["dropped"], stats["unreadable_values"]) == (60, 0, 0)
+    expected = data[:20].assign(score=model.predict(data[:20])).to_dict("records")
+    wait_for(lambda: server.frozen(fitted) == directly(fitted, expected * 3))
+
+
+def test_what_cannot_be_read_is_named_by_log_stats_sources_metrics_and_verdict(
+    server: MetricServer, monitor_at: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    data = pandas.DataFrame({"age": rng.normal(40, 12, 2_000), "city": rng.choice(["Ulm", "Bonn"], 2_000)})
+    fitted = Profile.fit(data, model="m", independent=True)
+    monitor = monitor_at(fitted)
+    for place in range(1_000):
+        row = data.iloc[place].to_dict()
+        monitor.observe({**row, "age": "unknown"} if place % 2 else row)
+    assert monitor.flush()
+    assert (monitor.stats()["counted"], monitor.stats()["unreadable_values"]) == (1_000, 500)
+    assert monitor.unreadable() == {"age": {"count": 500, "expected": "a number", "got": "text ('unknown')"}}
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("model 'm': cannot be read: field 'age': expected a number, got text ('unknown')")
+    [source] = json.loads(answer_of(server, "/v1/models/m/sources"))["sources"]
+    assert (source["counted"], source["unreadable"]) == (1_000, {"age": 500})
+    assert 'driftmeter_values_unreadable_total{feature="age",model="m"} 500.0' in answer_of(server, "/metrics")
+    wait_for(lambda: json.loads(answer_of(server, "/v1/models/m/verdict"))["state"] == "drifting")
+    age, city = json.loads(answer_of(server, "/v1/models/m/verdict"))["features"]
+    assert (age["feature"], age["state"], age["severity"], city["state"] != "drifting") == (
+        "age",
+        "drifting",
+        "major",
+        True,
+    )
+    assert age["why"].startswith("50.0 % of the rows against 0 % in the reference are unreadable")
 
 
 def test_the_store_knows_who_has_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:

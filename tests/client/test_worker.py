@@ -231,3 +231,70 @@ def test_a_goodbye_waits_no_longer_than_a_second_nor_than_it_may(
     worker.say_goodbye()
     assert line.timeouts[-1] == pytest.approx(wait)
     assert worker.settled
+
+
+# --- what cannot be read
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_what_cannot_be_read_is_said_once_a_minute_by_field(
+    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = worker_of(profile)
+    for second in range(130):
+        worker.buffer.rows.append(({**ROW, "age": "x" * 1_000}, 0.5, None, line.time))
+        if second == 10:
+            worker.buffer.rows.append((dict(ROW), 0.5, "soon", line.time))
+        worker.exchange()
+        line.time += 1
+    age = f"field 'age': expected a number, got text ('{'x' * 40}')"
+    time = "field 'timestamp': expected seconds since the epoch or ISO 8601, got text ('soon')"
+    assert said(caplog) == [
+        f"model 'm': cannot be read: {age} (1 so far)",
+        f"model 'm': cannot be read: {time} (1 so far); {age} (61 so far)",
+        f"model 'm': cannot be read: {age} (121 so far)",
+    ]
+    assert worker.unreadable()["age"]["count"] == worker.stats()["unreadable_values"] == 130
+
+
+def test_a_field_that_no_warning_has_named_yet_is_named_at_the_end(
+    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = worker_of(profile)
+    for name in ("age", "amount", "age"):
+        worker.buffer.rows.append(({**ROW, name: "old"}, 0.5, None, line.time))
+        worker.exchange()
+    assert len(said(caplog)) == 1
+    worker.last_words()
+    worker.last_words()
+    assert len(said(caplog)) == 2
+    assert "field 'amount'" in said(caplog)[1]
+
+
+def test_a_column_that_never_comes_is_missed_once_beside_those_that_nobody_knows(
+    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = worker_of(profile)
+    row = {"age": 41.5, "amont": 20.0, "city": "Ulm", "member": True}
+    for _ in range(4):
+        worker.buffer.rows.extend((dict(row), None, None, line.time) for _ in range(50))
+        worker.exchange()
+        line.time += 100
+    assert said(caplog) == [
+        "model 'm': none of the first 100 rows had the columns 'amount', 'score'; columns came that the profile does "
+        "not know, such as 'amont'"
+    ]
+
+
+def test_nothing_is_said_where_all_is_well(
+    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = worker_of(profile)
+    worker.buffer.rows.extend(({**ROW, "city": None, "shoe": 42}, 0.5, None, line.time) for _ in range(300))
+    worker.exchange()
+    worker.last_words()
+    assert said(caplog) == []
+    assert worker.unreadable() == {}

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from driftmeter.grid import CategoryGrid
+from driftmeter.profile import Feature, Profile
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.store.protocol import Receipt
 
@@ -59,3 +61,25 @@ def test_reasons_that_only_a_source_knows_share_one_label() -> None:
     assert 'driftmeter_rows_dropped_total{model="m",reason="buffer_full"} 2.0' in text
     assert 'driftmeter_rows_dropped_total{model="m",reason="other"} 7.0' in text
     assert "weather" not in text
+
+
+def test_unreadable_values_are_counted_under_the_features_of_their_column_and_no_others() -> None:
+    grid, name = CategoryGrid(("a",), ()), "n" * 100
+    features = [
+        Feature("age", "categorical", "feature", grid, (1, 0, 0, 0), "age"),
+        Feature("at hour", "categorical", "feature", grid, (1, 0, 0, 0), "at"),
+        Feature("at weekday", "categorical", "feature", grid, (1, 0, 0, 0), "at"),
+        Feature(name, "categorical", "feature", grid, (1, 0, 0, 0), name),
+    ]
+    metrics, profile = ProcessMetrics(), Profile("m", 1, tuple(features))
+    metrics.unreadable("m", profile, {"age": 2, "at": 3, "n" * 64: 4, "moon": 5, "other": 6})
+    metrics.unreadable("m", profile, {"age": 10})
+    found = {
+        sample.labels["feature"]: sample.value
+        for family in text_string_to_metric_families(metrics.render())
+        for sample in family.samples
+        if sample.name == "driftmeter_values_unreadable_total"
+    }
+    assert found == {"age": 12, "at hour": 3, "at weekday": 3, name: 4, "other": 11}
+    metrics.forget("m")
+    assert 'model="m"' not in metrics.render()

@@ -296,6 +296,18 @@ def test_a_pane_after_the_freeze_changes_nothing_and_is_reported(
     assert client.get("/v1/models/shop/verdict").content == verdict
 
 
+def test_unreadable_values_are_listed_by_source_and_counted_once_by_feature(client: Client, profile: Profile) -> None:
+    family = "driftmeter_values_unreadable_total"
+    for sequence, values in ((1, 2), (3, 5), (2, 3), (3, 5)):
+        totals = Totals(5 * sequence, 5 * sequence, {}, {"amount": values})
+        assert put(client, pane_of(profile, 5, sequence, totals=totals)).status_code == 200
+    client.rows({"rows": [{"amount": "dear"}, {"amount": 12.5}]})
+    sources = {each["source"]: each for each in client.get("/v1/models/shop/sources").json()["sources"]}
+    assert sources["sdk/1"]["unreadable"] == {"amount": 5}
+    assert [each["unreadable"] for name, each in sources.items() if name != "sdk/1"] == [{"amount": 1}]
+    assert client.metric(family) == {'{feature="amount",model="shop"}': 6.0}
+
+
 def test_a_pane_of_an_unknown_profile_is_404(client: Client, profile: Profile) -> None:
     problem = problem_of(put(client, pane_of(profile, 1, digest="f" * 32)), 404, "unknown_profile")
     assert profile.digest in problem["detail"]

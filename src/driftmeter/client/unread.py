@@ -53,14 +53,14 @@ class Unread:
         return any(not field.said for field in self._fields.values())
 
     def say(self) -> str:
-        """Return a sentence on the fields that have grown most since the last one: their names, what was expected, what
-        came. No value is longer than 40 characters."""
+        """Return a sentence on some fields, what was expected and what came: those that were never said, then those
+        that have grown most. The rest is for the next sentence. No value is longer than 40 characters."""
         grown = [(name, field) for name, field in self._fields.items() if field.count > field.said]
         grown.sort(key=lambda each: (each[1].said > 0, each[1].said - each[1].count))
         parts = [_part(name, field) for name, field in grown[:_MOST_NAMED]]
         if len(grown) > _MOST_NAMED:
             parts.append(f"{len(grown) - _MOST_NAMED:,} more fields, see Monitor.unreadable()")
-        for _, field in grown:
+        for _, field in grown[:_MOST_NAMED]:
             field.said = field.count
         return f"cannot be read: {'; '.join(parts)}"
 
