@@ -106,6 +106,10 @@ def plain(value: Any) -> object:
                 value = value.item()
             except Exception:
                 return value
+        elif hasattr(value, "__array__") and not isinstance(value, type):
+            value = np.asarray(value)  # a tensor of TensorFlow has no `item`
+            if value.size != 1:
+                return value
         else:
             return value
     return value

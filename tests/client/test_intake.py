@@ -149,6 +149,16 @@ def test_what_the_profile_does_not_know_is_ignored_and_counted() -> None:
     assert (batch.ignored_values, batch.ignored_predictions, batch.invalid) == (2, 1, 0)
 
 
+class Tensor:
+    """What gives itself as an array, and has no other word for it, like those of TensorFlow."""
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self._values, dtype)
+
+
 class City(Enum):
     ULM = "Ulm"
 
@@ -159,6 +169,7 @@ PLAIN: dict[str, tuple[dict[str, Any], Any]] = {
     "0-d array": ({}, np.array(0.5)),
     "series of pandas": ({}, pandas.Series([0.5], index=[7])),
     "series of polars": ({}, pl.Series([0.5])),
+    "tensor": ({"age": Tensor(41.5)}, Tensor([[0.5]])),
     "list of one": ({}, [[0.5]]),
     "text prediction": ({}, "0.5"),
     "bytes prediction": ({}, b"0.5"),

@@ -114,7 +114,8 @@ class Intake:
                 if self._column is None:
                     ignored_predictions += 1
                 else:
-                    record[self._column] = answer_of(prediction, self._column)
+                    answer = prediction if type(prediction) is float else answer_of(prediction, self._column)
+                    record[self._column] = answer
             records.append(record)
         rows, bad, ignored_values = self._typed(records)
         times = np.array([row[3] for row in raw], dtype=np.float64) * 1000

@@ -206,9 +206,9 @@ class Worker:
 
     def _speak(self) -> None:
         """Warn of what cannot be read, and of columns that do not match the profile's; seldom."""
-        if self._unread.unsaid and self.faults.may("unread"):
-            with self._lock:
-                message = self._unread.say()
+        with self._lock:
+            message = self._unread.say() if self._unread.unsaid and self.faults.may("unread") else ""
+        if message:
             self.faults.warn("unread", message)
         if self.buffer.remark:
             self.faults.warn("remark", self.buffer.remark)
