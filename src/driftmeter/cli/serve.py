@@ -68,17 +68,17 @@ def serve(
     driftmeter serve --store sqlite:////var/lib/driftmeter/store.sqlite --host 0.0.0.0 --pane 2s --lateness 2s
     driftmeter serve --store redis://redis:6379/0 --host 0.0.0.0
     """
-    import logging
     from pathlib import Path
 
     from driftmeter.panes import Timing
     from driftmeter.profile import Profile
+    from driftmeter.server.logs import log_to_stderr
     from driftmeter.server.run import serve as run
     from driftmeter.server.settings import Settings
     from driftmeter.settings import ModelSettings
     from driftmeter.settings_file import SettingsFile
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(log_level)
     address = _check_store(store)
     if urls:
         from driftmeter.notify import destinations

@@ -1,0 +1,23 @@
+"""The log of a metric server: one line a message, whatever models and features are called."""
+
+from __future__ import annotations
+
+import logging
+
+from driftmeter.names import in_one_line
+
+
+class OneLine(logging.Formatter):
+    """Escapes line breaks and control characters of the message; a traceback below it keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's own name
+        """Return the first line."""
+        record.message = in_one_line(record.message)
+        return super().formatMessage(record)
+
+
+def log_to_stderr(level: str) -> None:
+    """Log from `level` on, unless somebody has set up logging before."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
