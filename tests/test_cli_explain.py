@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from driftmeter.cli.app import app
+from driftmeter.cli.explain import _advice
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals
@@ -110,3 +112,12 @@ def test_what_makes_no_sense_is_refused(
     result = run(served[1], "profile", *arguments, "-o", str(tmp_path / "p.json"))
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
     assert not (tmp_path / "p.json").exists()
+
+
+def test_what_can_be_done_is_written_as_a_shell_takes_it() -> None:
+    found = {"drifting": True, "state": "drifting", "since": "2026-01-01T00:00:00.000Z", "feature": "-it's $(here)"}
+    lines = list(_advice("my model", found, {"id": "17", "acknowledged": None}))
+    words = [shlex.split(line.partition("   ")[0]) for line in lines]
+    assert words[0] == ["driftmeter", "acknowledge", "my model", "17"]
+    assert words[1] == ["driftmeter", "expect", "--for", "6h", "--", "my model", "-it's $(here)"]
+    assert words[2][:4] == ["driftmeter", "profile", "--from-live", "my model"]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import iso
@@ -63,6 +67,48 @@ def test_drift_is_seen_by_every_door_of_reading(client: Client, clock: Clock) ->
     assert history["verdicts"][-1]["state"] == "drifting"
     (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
     assert (incident["state"], incident["acknowledged"]) == ("open", None)
+
+
+HOSTILE = (
+    "net\nweight",
+    "nul\x00",
+    "cr\r",
+    "a/b",
+    "/a//b/",
+    "../x",
+    "%2f",
+    "?q=1#f",
+    'a"b',
+    "\\",
+    "<script>",
+    "-x",
+    "'",
+)
+
+
+def test_features_can_be_asked_for_whatever_they_are_called(client: Client, clock: Clock) -> None:
+    frame = pl.DataFrame({name: [float(row) for row in range(100)] for name in HOSTILE})
+    profile = Profile.fit(frame, model="odd", independent=True, residuals=False)
+    client.monitor.register(profile)
+    body = {"rows": [dict.fromkeys(HOSTILE, 500.0)] * 1_000}
+    assert client.post("/v1/models/odd/rows", json=body).status_code == 200
+    for _ in range(8):
+        clock.now += 500
+        client.monitor.advance("odd")
+    for name in HOSTILE:
+        found = client.get(f"/v1/models/odd/features/{quote(name, safe='')}").json()
+        assert (found["feature"], found["state"]) == (name, "drifting")
+        assert client.post("/v1/models/odd/expected", json={"feature": name, "for": "1h"}).status_code == 200
+    deadline = time.monotonic() + 10  # the server looks at its store by itself
+    while 'model="odd",feature="-x"' not in client.get("/metrics").text and time.monotonic() < deadline:
+        time.sleep(0.05)
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    assert {s.labels.get("feature") for each in families for s in each.samples if s.labels.get("model") == "odd"} - {
+        None
+    } == set(HOSTILE)
+    page = client.get("/v1/models/odd/report").text
+    ElementTree.fromstring(page)
+    assert "<script>" not in page
 
 
 def test_an_incident_is_acknowledged_with_a_note(client: Client, clock: Clock) -> None:

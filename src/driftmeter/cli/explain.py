@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 import click
@@ -140,11 +141,18 @@ def _moved(found: JSON) -> object | None:
     return table
 
 
+def _quoted(*words: str) -> str:
+    """Write arguments as a shell takes them, a name that begins like an option too."""
+    dashes = "-- " if any(word.startswith("-") for word in words) else ""
+    return dashes + shlex.join(words)
+
+
 def _advice(model: str, found: JSON, incident: JSON | None) -> Iterator[str]:
     if incident is not None and incident["acknowledged"] is None:
-        yield f"driftmeter acknowledge {model} {incident['id']}   somebody has it in hand{note_text('')}"
+        yield f"driftmeter acknowledge {_quoted(model, incident['id'])}   somebody has it in hand{note_text('')}"
     if found["drifting"]:
-        yield f"driftmeter expect {model} '{found['feature']}' --for 6h   it is meant to be so for a while"
-        yield f"driftmeter profile --from-live {model} --since {found['since']} -o next.json   this is normal now"
+        yield f"driftmeter expect --for 6h {_quoted(model, found['feature'])}   it is meant to be so for a while"
+        since = f"--since {found['since']} -o next.json"
+        yield f"driftmeter profile --from-live {shlex.quote(model)} {since}   this is normal now"
     if found["state"] == "uncalibrated":
         yield "driftmeter profile DATA --time COLUMN --model …   let the profile learn what is normal"

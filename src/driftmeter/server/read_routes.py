@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from driftmeter.errors import InputError
 from driftmeter.panes import HOUR, iso
@@ -104,7 +105,16 @@ def get_verdict(request: Request, model: str, profile: Digest = None) -> Respons
     return Response(Context.of(request).monitor.verdict(model, profile), media_type="application/json")
 
 
-@router.get("/v1/models/{model}/features/{feature:path}", responses=openapi.answers(404, 503))
+class _Anything(PathConvertor):
+    """A rest of the path that may hold line breaks too, as `path` may not."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", _Anything())
+
+
+@router.get("/v1/models/{model}/features/{feature:anything}", responses=openapi.answers(404, 503))
 def get_feature(request: Request, model: str, feature: str, profile: Digest = None) -> Response:
     """Return a feature's verdict, its scores in each window, and its bins with their counts."""
     monitor = Context.of(request).monitor
