@@ -17,7 +17,7 @@ SOURCE = Path(driftmeter.__file__).parent
 # top to bottom: a file imports only from files above its own line
 MAP = (
     "errors version",
-    "types",
+    "types names",
     "durations moments",
     "values plain",
     "grid",

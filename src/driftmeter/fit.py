@@ -15,6 +15,7 @@ from driftmeter.frames import Column, Dictionary, as_frame
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.kinds import as_kind, kind_of
 from driftmeter.moments import find_zone, zone_named
+from driftmeter.names import named, no_feature
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
 from driftmeter.rows import Reader, Rows, numbers_of
@@ -66,6 +67,8 @@ def fit_profile(
         raise ProfileError(str(error)) from error
     if len(data) == 0:
         raise ProfileError("the reference has no rows")
+    prediction, label, time = named(prediction), named(label), named(time)
+    kinds = {str(named(name)): kind for name, kind in kinds.items()}
     if not 2 <= bins <= 1024:
         raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
     if zone is not None:
@@ -73,7 +76,8 @@ def fit_profile(
     for name, kind in kinds.items():
         if kind not in KINDS:
             raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {kind!r}")
-    include = None if include is None else list(include)
+    include = None if include is None else [str(named(name)) for name in include]
+    exclude = [str(named(name)) for name in exclude]
     wanted, left_out = _choose(
         data.columns, include, exclude, not_features={"label": label, "time": time}, mentioned=(prediction, *kinds)
     )
@@ -190,6 +194,10 @@ def _choose(
     if include is not None:
         keep = {*include, *asked}
         left_out |= {name: "not included" for name in columns if name not in keep and name not in left_out}
+    asked.update(include or ())
+    for name in columns:
+        if name not in asked and (why := no_feature(name)):
+            left_out.setdefault(name, why)
     return [name for name in columns if name not in left_out], left_out
 
 

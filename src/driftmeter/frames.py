@@ -12,6 +12,7 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 
 from driftmeter.errors import InputError
+from driftmeter.names import texts_of
 from driftmeter.types import Codes
 
 EXACT = 2**53
@@ -58,15 +59,20 @@ Column = np.ndarray[Any, np.dtype[Any]] | Dictionary | list[Any]
 def as_frame(frame: Any) -> nw.DataFrame[Any]:
     """Wrap a pandas, polars or pyarrow frame; collect a lazy one.
 
-    Arrow's columns come in plain types. Raises InputError where two columns have one name, TypeError on what is no
-    frame.
+    Arrow's columns come in plain types. Whole numbers are names as good as text, which they become. Raises InputError
+    where two columns have one name or one has a name of another type, TypeError on what is no frame.
     """
     try:
         wrapped = nw.from_native(frame)
         data = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
         data.columns  # noqa: B018 - some backends look at the names only now
+        native = data.to_native()
+        if nw.dependencies.is_pandas_like_dataframe(native) and any(type(name) is not str for name in native.columns):
+            data = nw.from_native(native.set_axis(texts_of(native.columns), axis=1), eager_only=True)
+            data.columns  # noqa: B018 - 0 and "0" are one name now
     except DuplicateError as error:
-        raise InputError("columns", "one column of each name", str(error)) from error
+        got = str(error).rpartition("- ")[2]
+        raise InputError("columns", "one column of each name", f"{got}: rename or drop the others") from error
     if data.implementation.is_pyarrow():
         from driftmeter.plain import plain_table
 

@@ -15,6 +15,7 @@ import numpy as np
 from driftmeter.calibration import Calibration
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
+from driftmeter.names import check_name
 from driftmeter.residuals import Residuals
 from driftmeter.types import JSON, Counts, Kind, Milliseconds, Role
 
@@ -121,10 +122,15 @@ class Profile:
         """Refuse what could never be judged."""
         if not isinstance(self.model, str) or not self.model or "/" in self.model:
             raise ProfileError(f"model: expected a name without '/', got {self.model!r}")
+        check_name("model", self.model)
+        for feature in self.features:
+            check_name(f"column {feature.column[:40]!r}", feature.column)
         names = [feature.name for feature in self.features]
         twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
         if twice:
-            raise ProfileError(f"two features have the name {twice[0]!r}")
+            raise ProfileError(
+                f"two features have the name {twice[0]!r}: rename the column of that name, or leave it out (exclude)"
+            )
         if not self.features:
             raise ProfileError(f"no column can be monitored; left out: {dict(self.left_out)}")
         if self.rows < 1:

@@ -16,6 +16,7 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.moments import moment_of, on_clock, zone_named
+from driftmeter.names import with_text_names
 from driftmeter.profile import Feature, Profile
 from driftmeter.residuals import Regressor
 from driftmeter.types import JSON, Codes, Floats
@@ -119,7 +120,7 @@ class Reader:
         plain: list[Mapping[str, Any]] = []
         for row, record in enumerate(records):
             if isinstance(record, Mapping):
-                plain.append(record)
+                plain.append(with_text_names(record))
             else:
                 bad.add(row, "", "an object of features", record)
                 bad.rows.add(row)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
+from driftmeter.names import text_of
 from driftmeter.panes import LATEST, MAX_AHEAD, Totals, iso, parse_time
 from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.server import arrow
@@ -296,9 +297,10 @@ def _columns(
         raise InputError("columns", "an object of arrays", describe(content))
     columns: dict[str, Column] = {}
     for name, values in content.items():
-        if not isinstance(name, str):
+        text = text_of(name)  # msgpack has other names too
+        if text is None:
             raise InputError("columns", "names as text", describe(name))
-        columns[name] = values if isinstance(values, list) else _packed(name, values)
+        columns[text] = values if isinstance(values, list) else _packed(name, values)
     times = columns.pop(TIMESTAMP, None) if reserved else None
     rows = len(next(iter(columns.values()), [] if times is None else times))
     _limit(rows, most_rows)
