@@ -85,6 +85,8 @@ def column_of(series: nw.Series[Any]) -> Column:
     """Return a series as an array where it holds numbers, as a list where times, else as a dictionary."""
     dtype = series.dtype
     missing = series.null_count() > 0
+    if isinstance(dtype, nw.Int128 | nw.UInt128):  # numpy has none
+        return Dictionary.encode(_values(series))
     if dtype.is_integer():
         if not missing and (whole := np.asarray(series.to_numpy())).dtype.kind in "iu":
             return whole

@@ -23,12 +23,17 @@ from driftmeter.values import MISSING_WORDS, number_of, plain
 
 NUMBERS_SHARE = 0.95
 """A column of which so many present values are numbers is one of numbers: the others are its placeholders."""
-IDENTIFIER = "looks like an identifier: nearly every row has another integer beyond 2**53; as numbers where asked for"
+IDENTIFIER = (
+    "looks like an identifier: nearly every row has another integer beyond 2**53; a quantity where it is asked for as "
+    "numeric"
+)
 _MOMENT = "a date-time; ask for its hour or weekday"
 _TIME = "a time of day, which is not monitored; ask for it as categories"
 _FEWEST = 20
 """Present values from which on it is no chance that all differ."""
 _MOST_EXAMPLES = 5
+_BOOLEANS = ("true", "false")
+"""Numbers for a column of numbers, and no sign that a column is one."""
 _CODE = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _INDEX = re.compile(r"__index_level_\d+__")
 _LOOKED_AT = 1_000
@@ -72,7 +77,7 @@ def _strange_type(series: nw.Series[Any]) -> str | None:
     if dtype.is_nested() or type(dtype).__name__ == "Map":
         return str(dtype)
     native = getattr(series.to_native(), "type", None)
-    if dtype == nw.Unknown and native is not None:  # of Arrow, whose plain types are all known
+    if dtype in (nw.Unknown, nw.Binary) and native is not None:  # of Arrow, whose plain types are all known
         return None if str(native) == "null" else str(native)
     if isinstance(dtype, nw.Binary):
         some = series.drop_nulls().head(_LOOKED_AT).to_list()
@@ -177,7 +182,7 @@ def _sorted_out(column: Dictionary) -> tuple[int, int, list[str]]:
         if text is not None and _CODE.fullmatch(text):
             return 0, len(column), []
         try:
-            number = number_of(value)
+            number = number_of("-" if text is not None and text.strip().lower() in _BOOLEANS else value)
         except (TypeError, ValueError, OverflowError):
             others += count
             found[str(value)] = count
@@ -214,7 +219,7 @@ def placeholders_note(column: Column) -> str | None:
 def _is_identifier(column: Column) -> bool:
     """Say whether nearly all of some integers differ and most are beyond 2**53, as no quantity needs."""
     if isinstance(column, Dictionary):
-        values = [value for value in column.values if isinstance(value, int) and not isinstance(value, bool)]
+        values = [value for value in map(plain, column.values) if isinstance(value, int)]
         present = int(np.count_nonzero(column.indices >= 0))
         large = sum(abs(value) > EXACT for value in values)
         distinct = len(values)

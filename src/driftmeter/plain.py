@@ -51,8 +51,8 @@ def plain(column: pa.ChunkedArray, *, extension: str | None = None, most_text: i
     name = str(kind)
     if isinstance(kind, pa.BaseExtensionType):
         return _of_extension(column, kind.extension_name)
-    if extension is not None and extension in _EXTENSIONS:
-        return _EXTENSIONS[extension](column)
+    if extension is not None:
+        return _EXTENSIONS[extension](column) if extension in _EXTENSIONS else _opaque(column, extension)
     if pa.types.is_dictionary(kind):
         return _one_dictionary(column, most_text)
     if pa.types.is_run_end_encoded(kind):
@@ -91,6 +91,16 @@ def _of_extension(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         return column
     storage = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     return _EXTENSIONS[name](storage)
+
+
+def _opaque(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Say of a column that its storage is not what it means, as of pandas' periods, which are stored as integers."""
+    import pyarrow as pa
+
+    if not hasattr(pa, "opaque"):  # before 18
+        return column
+    kind = pa.opaque(column.type, name, "")
+    return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in column.chunks], kind)
 
 
 def _of_uuids(storage: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -212,16 +222,18 @@ def _check_views(column: pa.ChunkedArray, most: int) -> None:
 
 
 def _text_of_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return bytes as text where all are UTF-8, as old writers leave text without saying so; else as they are."""
+    """Return bytes as text where all are printable UTF-8, as old writers leave text unmarked; else as they are."""
     import pyarrow as pa
+    from pyarrow import compute
 
     try:
-        if pa.types.is_fixed_size_binary(column.type):
-            column.cast(pa.binary()).cast(pa.string())
-            return column.cast(pa.binary()).cast(pa.large_string())
-        return column.cast(pa.large_string())
+        fixed = pa.types.is_fixed_size_binary(column.type)
+        text = (column.cast(pa.binary()) if fixed else column).cast(pa.large_string())
     except pa.ArrowInvalid:
         return column
+    # lengths of time and the like are bytes that may be UTF-8 by chance
+    unprintable = compute.any(compute.match_substring_regex(text, r"[\x00-\x08\x0e-\x1f]")).as_py()
+    return column if unprintable else text
 
 
 def _of_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:

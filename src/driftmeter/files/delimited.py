@@ -16,6 +16,8 @@ from driftmeter.files.encoding import encoding_of
 from driftmeter.files.how import How
 from driftmeter.values import MISSING_WORDS, number_of
 
+BOOLEANS = frozenset(["true", "false"])
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -107,6 +109,8 @@ class _File:
             self._walk(text)
         except InputError as found:
             return found
+        if "cannot infer number of columns" in text:
+            return InputError(str(self.path), "rows below the header", "none")
         return InputError(str(self.path), f"a readable {self.path.suffix} file", text[:300])
 
     def _walk(self, problem: str) -> None:
@@ -167,7 +171,7 @@ def _settled(table: pa.Table, file: _File) -> pa.Table:
                 made[name] = each.with_points().numbers()
         file.how.say(f"{file.path}: read with decimal commas ({', '.join(commas[:5])})")
     for name, each in texts.items():
-        values = each.numbers()
+        values = each.booleans() or each.numbers()
         if values is not None:
             made[name] = values
         elif name in commas:
@@ -230,13 +234,25 @@ class _Texts:
                 number = number_of(text)
             except (ValueError, OverflowError):
                 return None
-            if re.match(_CODE, text):
+            if re.match(_CODE, text) or text.strip().lower() in BOOLEANS:
                 return None
             some = some or number == number
             found.append(number if number == number else None)
         if not some:
             return None
         return self._column(pa.array(found, pa.float64()))
+
+    def booleans(self) -> pa.ChunkedArray | None:
+        """Return the column as true and false where all its texts are such or say that there is none, as R writes
+        them; else None."""
+        import pyarrow as pa
+
+        lowered = [text.strip().lower() for text in self.values]
+        present = set(lowered) - MISSING_WORDS
+        if not present or not present <= BOOLEANS:
+            return None
+        found = [None if text in MISSING_WORDS else text == "true" for text in lowered]
+        return self._column(pa.array(found, pa.bool_()))
 
     def column(self) -> pa.ChunkedArray:
         """Return the column as text."""

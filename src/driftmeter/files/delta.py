@@ -21,9 +21,14 @@ from driftmeter.files.parquet import read_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_HARMLESS = frozenset(["timestampNtz", "vacuumProtocolCheck", "columnMapping", "deletionVectors", "typeWidening"])
+_HARMLESS = frozenset(
+    [
+        *("timestampNtz", "vacuumProtocolCheck", "columnMapping", "deletionVectors", "typeWidening", "v2Checkpoint"),
+        *("variantType", "variantType-preview", "variantShredding-preview"),
+    ]
+)
 """Reader features that change nothing here, or that are refused only where they are in use."""
-_EXPORT = "a table without; write its rows anew, as with Spark: spark.read.format('delta').load(…).write.parquet(…)"
+_EXPORT = "write its rows anew, as with Spark: spark.read.format('delta').load(…).write.parquet(…)"
 _WHOLE = ("long", "integer", "short", "byte")
 
 
@@ -31,11 +36,11 @@ def read_delta(path: Path, how: How) -> pa.Table:
     """Read the newest version of a Delta table; raises InputError where this reader cannot tell what is in it."""
     schema, configuration, files = _state(path)
     if configuration.get("delta.columnMapping.mode", "none") != "none":
-        raise _refuse(path, "column mapping", _EXPORT)
+        raise _without(path, "column mapping")
     parts = []
     for name, add in sorted(files.items()):
         if add.get("deletionVector"):
-            raise _refuse(path, "deletion vectors (rows deleted in files that stay)", _EXPORT)
+            raise _without(path, "deletion vectors (rows deleted in files that stay)")
         file = path / unquote(name)
         if "://" in name or not file.resolve().is_relative_to(path.resolve()):
             raise _refuse(path, f"a file elsewhere ({name})", "the table's own files below its folder")
@@ -44,7 +49,11 @@ def read_delta(path: Path, how: How) -> pa.Table:
         parts.append((unquote(name), _typed(read_file(file, how), add.get("partitionValues") or {}, schema, how)))
     if not parts:
         raise InputError(str(path), "rows", "a Delta table without a file")
-    return together(parts)
+    return together(str(path), parts)
+
+
+def _without(path: Path, what: str) -> InputError:
+    return InputError(str(path), f"a Delta table without {what}; {_EXPORT}", "one with")
 
 
 def _refuse(path: Path, got: str, expected: str) -> InputError:
@@ -60,7 +69,7 @@ def _state(path: Path) -> tuple[Mapping[str, str], Mapping[str, str], dict[str, 
         if protocol := action.get("protocol"):
             strange = [each for each in protocol.get("readerFeatures") or [] if each not in _HARMLESS]
             if protocol.get("minReaderVersion", 1) > 3 or strange:
-                raise _refuse(path, f"{', '.join(strange) or 'a newer protocol'}", _EXPORT)
+                raise _without(path, ", ".join(strange) or "a newer protocol")
         elif metadata := action.get("metaData"):
             fields = json.loads(metadata.get("schemaString") or '{"fields": []}')["fields"]
             schema = {field["name"]: field["type"] for field in fields if isinstance(field["type"], str)}
@@ -110,7 +119,7 @@ def _of_checkpoint(path: Path, files: list[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
         table = parquet.read_table(file, partitioning=None)
         if "sidecar" in table.column_names and table["sidecar"].null_count < len(table):
-            raise _refuse(path, "a checkpoint with sidecars", _EXPORT)
+            raise _without(path, "a checkpoint with sidecars")
         chosen = [name for name in ("protocol", "metaData", "add", "remove") if name in table.column_names]
         for row in table.select(chosen).to_pylist():
             # what was removed stays in a checkpoint for a while, and is no file of it

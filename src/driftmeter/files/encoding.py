@@ -39,8 +39,9 @@ def encoding_of(path: Path, asked: str | None) -> Found:
             encoding = next((name for mark, name in _MARKS if block.startswith(mark)), "utf-8")
         check = codecs.getincrementaldecoder("utf-8")() if encoding == "utf-8" else None
         if check is not None and b"\0" in head:
-            hint = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
-            raise InputError(str(path), "text in UTF-8", f"zero bytes; try --encoding {hint}")
+            hints = {b"\0" in head[:1]: "utf-16-be", b"\0" in head[1:2]: "utf-16-le"}
+            hint = f"; try --encoding {hints[True]}" if True in hints else ""
+            raise InputError(str(path), "text in UTF-8", f"bytes that are zero{hint}")
         while block:
             quotes += block.count(b'"')
             if check is not None:

@@ -36,7 +36,7 @@ def read_folder(path: Path, how: How) -> pa.Table:
         raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
     if (path / "state.json").is_file():
         names = [each["filename"] for each in json.loads((path / "state.json").read_text()).get("_data_files", [])]
-        return together([(name, read_ipc(path / name)) for name in names])
+        return together(str(path), [(name, read_ipc(path / name)) for name in names])
     files = sorted(_files(path))
     parquets = [file for file in files if file.name.lower().endswith(_ENDINGS)]
     if not parquets:  # Hive and Impala write files without an ending
@@ -45,9 +45,9 @@ def read_folder(path: Path, how: How) -> pa.Table:
         return read_parquets(path, parquets, how)
     arrows = [file for file in files if file.name.lower().endswith((".arrow", ".feather", ".ipc", ".arrows"))]
     if arrows:
-        return together([(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
+        return together(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
     got = ", ".join(str(file.relative_to(path)) for file in files[:3]) or "none"
-    raise InputError(str(path), "a folder of Parquet or Arrow files", got)
+    raise InputError(str(path), "a folder of Parquet or Arrow files (of CSV files, one that holds all rows)", got)
 
 
 def _refuse(path: Path, what: str, export: str) -> InputError:

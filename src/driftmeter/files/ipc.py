@@ -33,13 +33,13 @@ def read_ipc(path: Path) -> pa.Table:
                 continue
             source.seek(start)
             tables.append(pa.ipc.open_stream(source).read_all())
-    return tables[0] if len(tables) == 1 else together([(str(path), table) for table in tables])
+    return tables[0] if len(tables) == 1 else together(str(path), [("one stream", table) for table in tables])
 
 
-def together(parts: list[tuple[str, pa.Table]]) -> pa.Table:
+def together(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
     """Put the tables of several files together; a column that a file lacks is missing there.
 
-    Raises InputError naming the column and the files whose types for it do not go together.
+    Raises InputError naming `where`, the column and the files whose types for it do not go together.
     """
     import pyarrow as pa
 
@@ -63,5 +63,5 @@ def together(parts: list[tuple[str, pa.Table]]) -> pa.Table:
                     )
                 except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
                     got = f"{first.schema.field(name).type} in {file}, {table.schema.field(name).type} in {other}"
-                    raise InputError(f"column {name!r}", "one type in all files", got) from error
+                    raise InputError(f"{where}, column {name!r}", "one type in all files", got) from error
         raise

@@ -31,7 +31,9 @@ def read_parquets(base: Path, files: Iterable[Path], how: How) -> pa.Table:
     for found in values.values():
         for key, value in found.items():
             known.setdefault(key, set()).add(value)
-    return together([(name, _with_values(read_file(file, how), values[name], known, how)) for name, file in parts])
+    return together(
+        str(base), [(name, _with_values(read_file(file, how), values[name], known, how)) for name, file in parts]
+    )
 
 
 def read_file(path: Path, how: How) -> pa.Table:
