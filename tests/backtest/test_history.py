@@ -81,7 +81,9 @@ def test_a_fault_is_in_the_counts(profile: Profile) -> None:
     assert history.starts(faults[1]) == START + 4 * HOUR
 
 
-def test_values_that_cannot_be_read_count_as_such_once_however_often_rows_are_counted_and_are_told(profile: Profile) -> None:
+def test_values_that_cannot_be_read_count_as_such_once_however_often_rows_are_counted_and_are_told(
+    profile: Profile,
+) -> None:
     frame = streams.frame(100, seed=2).with_columns(member=pl.Series(["true"] * 98 + ["perhaps", "false"]))
     history = History.of(profile, frame, streams.times(100), pane=HOUR)
     for _ in range(2):
