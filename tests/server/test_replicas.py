@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,11 @@ from driftmeter.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
-from redis_server import shared_server
+from redis_server import RedisServer, shared_server
 from server.harness import Client, Clock, running
+from server.test_write_routes import problem_of
+from store.lossy import LossyProxy
+from store.test_redis_replicas import until
 
 ROWS = {"rows": [{"amount": 1.0}, {"amount": 2.0}]}
 KEY = {"Idempotency-Key": "batch-17"}
@@ -66,3 +71,38 @@ def test_one_server_folds_and_both_show_it(both: tuple[Client, Client, Clock]) -
     while shown != [{'{model="shop"}': 2.0}] * 2:
         assert time.monotonic() < deadline, shown
         shown = [each.metric("driftmeter_window_rows") for each in (one, other)]
+
+
+def test_a_batch_that_no_replica_of_redis_has_is_a_503_to_every_server_until_it_has_and_outlives_a_failover(
+    tmp_path: Path, profile: Profile
+) -> None:
+    with (
+        RedisServer(tmp_path / "master", "--repl-diskless-sync-delay", "0") as master,
+        LossyProxy(master.port) as link,
+        RedisServer(tmp_path / "replica", "--replicaof", "127.0.0.1", str(link.port)) as replica,
+        ExitStack() as ends,
+    ):
+        for redis in (master, replica):  # one that looks for its master does not end gently
+            ends.callback(redis.stop, signal.SIGKILL)
+        until(lambda: master.ask("WAIT 1 100") == "1")
+        clock = Clock()
+
+        def server(url: str) -> Client:
+            store = ends.enter_context(closing(RedisStore(url, clock=clock)))
+            monitor = DriftMonitor(store, timing=Timing(1_000, 0))
+            monitor.register(profile)
+            return ends.enter_context(running(monitor))
+
+        one, other = (server(f"{master.url}?replicas=1") for _ in range(2))
+        for each in (one, other):
+            assert each.rows(ROWS, headers={"Idempotency-Key": "before"}).status_code == 200
+        link.cut(silently=True)
+        for each in (one, other):
+            problem_of(each.rows(ROWS, headers=KEY), 503, "unavailable")
+        link.heal()
+        until(lambda: other.rows(ROWS, headers=KEY).status_code == 200)
+        master.stop(signal.SIGKILL)
+        assert replica.ask("REPLICAOF NO ONE") == "OK"
+        left = server(replica.url)
+        again = [left.rows(ROWS, headers={"Idempotency-Key": key}).json() for key in ("before", "batch-17")]
+        assert [answer["duplicate"] for answer in again] == [True, True]
