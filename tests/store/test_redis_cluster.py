@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from driftmeter.store.protocol import Receipt
 from driftmeter.store.redis import RedisStore
 from redis_cluster import RedisClusterServers
 from store.samples import TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from store.test_redis_replicas import until
 
 ODD_NAMES = ("m", "a{b}c", "}{", "{}", "two words", "100%", "modèle 数", "x" * 200, "a:b", "*")
 
@@ -110,3 +111,17 @@ def test_an_address_that_leaves_out_that_it_is_a_cluster_is_refused_with_what_to
 def test_no_server_of_the_cluster_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         RedisStore("redis://127.0.0.1:1/0?cluster=true")
+
+
+def test_a_store_that_is_closed_leaves_no_connections(cluster: RedisClusterServers, clock: SetClock) -> None:
+    with ExitStack() as admins:
+        nodes = [admins.enter_context(closing(redis.Redis.from_url(node.url))) for node in cluster.nodes]
+
+        def connected() -> list[int]:
+            return [sum(each["name"] == "driftmeter" for each in node.client_list()) for node in nodes]
+
+        store = RedisStore(f"{cluster.url}&client_name=driftmeter", clock=clock)
+        store.models()
+        assert sum(connected())
+        store.close()
+        until(lambda: connected() == [0, 0, 0])
