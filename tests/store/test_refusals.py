@@ -93,6 +93,7 @@ def test_what_is_over_in_a_moment_is_unavailable(link: Link, answer: str) -> Non
             "ERR ACL failure in script: User u has no permissions to run the 'set' command script: on @user_script:1.",
             "failed: ACL failure in script: User u has no permissions to run the 'set' command$",
         ),
+        ("MOVED 11978 127.0.0.1:21738", r"is one of a cluster: expected \?cluster=true$"),
         ("BUSYGROUP Consumer Group name already exists", "failed: BUSYGROUP"),
         (
             "ERR Error running script (call to f_620cd258c2c9c88c9d10db67812ccf663d96bdc6): @user_script:1: WRONGTYPE"

@@ -18,11 +18,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import (
-    AskError,
     AuthenticationError,
     AuthorizationError,
     ConnectionError,
-    MovedError,
     NoScriptError,
     ReadOnlyError,
     RedisClusterException,
@@ -235,10 +233,10 @@ class Link:
             return StoreError(f"the store {self.address} refuses us: {text_of(chain[-1])}")
         if isinstance(error, AuthorizationError) or code == "NOPERM":
             return StoreError(f"the store {self.address} refuses us: {text}")
-        if self.cluster and isinstance(error, AskError):  # as MovedError is: we went past the one who follows
+        if self.cluster and code in ("MOVED", "ASK"):  # we went past the one who follows
             self._look_around()
             return self._away(error)
-        if isinstance(error, MovedError):
+        if code == "MOVED":
             return StoreError(f"the store {self.address} is one of a cluster: expected ?cluster=true")
         if "Cluster mode is not enabled" in text or "cluster support disabled" in text:
             return StoreError(f"the store {self.address} is no cluster: leave out cluster=true")

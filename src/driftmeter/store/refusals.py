@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -25,9 +27,11 @@ _CLASSES: tuple[tuple[type[Exception], str], ...] = (
     (MasterDownError, "MASTERDOWN"),  # which redis-py takes for a kind of the next
     (ClusterDownError, "CLUSTERDOWN"),
     (TryAgainError, "TRYAGAIN"),
+    (MovedError, "MOVED"),  # and this one too
+    (AskError, "ASK"),
     (NoPermissionError, "NOPERM"),
 )
-"""Codes that redis-py takes off the text and makes classes of."""
+"""Codes that redis-py takes off the text and makes classes of: which ones depends on its version."""
 _CODE = re.compile(r"[A-Z]{2,}\b")
 _NOISE = re.compile(
     r"^Command # \d+ \(.*\) of pipeline caused error: "
