@@ -104,6 +104,14 @@ def test_columns_of_a_frame_that_are_no_texts_become_texts() -> None:
     assert record_of(pandas.DataFrame([[1.5, 2.5]])) == {"0": 1.5, "1": 2.5}
 
 
+def test_values_of_a_frame_of_pandas_keep_their_own_types() -> None:
+    frame = pandas.DataFrame({"id": [2**60 + 1], "share": [0.5], "member": [True], "at": pandas.Timestamp(0)})
+    row = record_of(frame.assign(none=pandas.array([None], dtype="Int64"), plan=pandas.Categorical(["a"])))
+    assert row.pop("none") is pandas.NA
+    assert row == {"id": 2**60 + 1, "share": 0.5, "member": True, "at": pandas.Timestamp(0), "plan": "a"}
+    assert [type(value) for value in row.values()] == [int, float, bool, pandas.Timestamp, str]
+
+
 MAKERS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "pandas": pandas.DataFrame,
     "polars": polars.DataFrame,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import narwhals as nw
@@ -45,7 +45,7 @@ def record_of(features: Any) -> dict[str, Any]:
         return dict(features)
     frame = _frame(features)
     if frame is not None:
-        return _only_row(frame)
+        return frame.only()
     if isinstance(features, type):
         raise NoRecordError(RECORD, f"the class {features.__name__[:40]}")
     found = _of_array(features) or _of_series(features) or _of_fields(features)
@@ -64,7 +64,7 @@ def records_of(records: Any) -> Iterator[Any]:
     if not hasattr(records, "as_py"):
         frame = _frame(records)
         if frame is not None:
-            return _rows(frame)
+            return iter(frame)
         if isinstance(records, np.ndarray) and records.dtype.names and records.ndim:
             return iter(records.reshape(-1))
     if isinstance(records, str | bytes | bytearray | Mapping) or not isinstance(records, Iterable):
@@ -79,7 +79,7 @@ def each_of(values: Any) -> Iterator[Any] | None:
         return None
     frame = _frame(values)
     if frame is not None:
-        return _rows(frame)
+        return iter(frame)
     if isinstance(values, np.ndarray) and values.ndim:
         # arrays of one would keep the whole array alive, and change with it
         return iter(values.reshape(-1).copy() if values.size == len(values) else values)
@@ -94,7 +94,7 @@ def settled(prediction: Any) -> Any:
     if isinstance(prediction, np.ndarray):
         return prediction.copy()
     frame = _frame(prediction)
-    return prediction if frame is None or len(frame) != 1 else _only_row(frame)
+    return prediction if frame is None or frame.rows != 1 else frame.only()
 
 
 def answer_of(prediction: Any, column: str) -> Any:
@@ -126,29 +126,50 @@ def answer_of(prediction: Any, column: str) -> Any:
     return prediction
 
 
-def _frame(data: Any) -> nw.DataFrame[Any] | None:
+@dataclasses.dataclass(frozen=True)
+class _Frame:
+    """A frame of so many rows; `take` gives those from one place to another as dicts."""
+
+    rows: int
+    take: Callable[[int, int], list[dict[str, Any]]]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for start in range(0, self.rows, _AT_ONCE):
+            yield from self.take(start, start + _AT_ONCE)
+
+    def only(self) -> dict[str, Any]:
+        if self.rows != 1:
+            more = ": observe_many takes several" if self.rows else ""
+            raise NoRecordError(f"one row{more}", f"a frame of {self.rows:,} rows")
+        return self.take(0, 1)[0]
+
+
+def _frame(data: Any) -> _Frame | None:
     """Wrap a frame of pandas, polars, pyarrow or one that narwhals knows; None where it is no frame."""
     kind = type(data)
     if not hasattr(kind, "columns"):  # narwhals loads more of itself before it says no
         return None
+    if hasattr(kind, "iloc") and any(base.__module__.partition(".")[0] == "pandas" for base in kind.__mro__):
+        return _of_pandas(data)
     if kind.__module__.partition(".")[0] == "pyarrow" and hasattr(data, "to_struct_array"):
         import pyarrow as pa
 
         data = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
     found = nw.from_native(data, eager_only=True, pass_through=True)
-    return found if isinstance(found, nw.DataFrame) else None
+    if not isinstance(found, nw.DataFrame):
+        return None
+    return _Frame(len(found), lambda start, stop: list(map(_texts, found[start:stop].rows(named=True))))
 
 
-def _only_row(frame: nw.DataFrame[Any]) -> dict[str, Any]:
-    if len(frame) != 1:
-        more = ": observe_many takes several" if len(frame) else ""
-        raise NoRecordError(f"one row{more}", f"a frame of {len(frame):,} rows")
-    return _texts(frame.rows(named=True)[0])
+def _of_pandas(data: Any) -> _Frame:
+    names = [name if type(name) is str else str(name) for name in data.columns]
 
+    def take(start: int, stop: int) -> list[dict[str, Any]]:
+        # eighty times as fast as to_dict("records") of one row, and each value is of its own type, too
+        values = data.iloc[start:stop].to_numpy(dtype=object)
+        return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
-def _rows(frame: nw.DataFrame[Any]) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(frame), _AT_ONCE):
-        yield from map(_texts, frame[start : start + _AT_ONCE].rows(named=True))
+    return _Frame(len(data), take)
 
 
 def _texts(row: dict[Any, Any]) -> dict[str, Any]:
