@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from driftmeter.client import Monitor
 from driftmeter.drift import DRIFT_TESTS
 from driftmeter.monitor import DriftMonitor
 from driftmeter.server.app import create_app
@@ -16,6 +17,7 @@ from driftmeter.store.protocol import Receipt
 ROOT = Path(__file__).parents[1]
 HTTP = (ROOT / "docs/http.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
+SDK = (ROOT / "docs/sdk.md").read_text()
 
 
 def routes() -> set[str]:
@@ -41,6 +43,12 @@ def test_every_metric_is_documented_and_no_other() -> None:
     known = {PREFIX + family for family in FAMILIES} | {name for name in shown if not name.endswith("_created")}
     documented = set(re.findall(r"^\| `(driftmeter_\w+)`", METRICS, re.MULTILINE))
     assert documented == known
+
+
+def test_every_count_of_the_sdk_is_documented_and_no_other() -> None:
+    table = SDK.partition("| key of `monitor.stats()`")[2]
+    monitor = Monitor("http://127.0.0.1:9", "m")
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(monitor.stats())
 
 
 @pytest.mark.parametrize("test", [test.name for test in DRIFT_TESTS])
