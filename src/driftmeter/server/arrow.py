@@ -24,7 +24,14 @@ from driftmeter.server.problems import TooLargeError
 
 Framing = Literal["stream", "file"]
 
-_ON_THIS_THREAD = {"use_threads": False}
+_NUMBERS = frozenset(
+    kind().id
+    for kind in (
+        *(pa.float32, pa.float64, pa.int8, pa.int16, pa.int32, pa.int64),
+        *(pa.uint8, pa.uint16, pa.uint32, pa.uint64),
+    )
+)
+_PLAIN = _NUMBERS | {kind().id for kind in (pa.bool_, pa.string, pa.large_string, pa.date32, pa.null)}
 
 
 def read_columns(
@@ -49,18 +56,19 @@ def read_columns(
             raise InputError("body", name, f"{len(body)} bytes starting {body[:8]!r}")
         _guard(body, framing, most, most_rows)
         parts = list(_tables(body, framing, wanted))
-        tables = [table for table, _ in parts]
         # offsets and indices come from outside: unchecked, they would be read as addresses
-        for table in tables:
+        for table, _ in parts:
             table.validate(full=True)
     except (pa.ArrowException, OSError, struct.error, UnicodeDecodeError) as error:
         raise InputError("body", name, str(error)[:200]) from error
+    tables = [dict(zip(table.column_names, table.columns, strict=True)) for table, _ in parts]
+    rows = [len(table) for table, _ in parts]
     columns = {
-        each: _column(each, tables, each in numeric, each in moments, most)
-        for each in dict.fromkeys(each for table in tables for each in table.column_names)
+        each: _column(each, [table.get(each) for table in tables], rows, each in numeric, each in moments, most)
+        for each in dict.fromkeys(each for table in tables for each in table)
         if each in wanted
     }
-    return columns, sum(map(len, tables)), max((unwanted for _, unwanted in parts), default=0)
+    return columns, sum(rows), max((unwanted for _, unwanted in parts), default=0)
 
 
 def _guard(body: bytes, framing: Framing, most: int, most_rows: int) -> None:
@@ -83,47 +91,43 @@ def messages(body: bytes, framing: Framing) -> Iterator[Message]:
 
 def _tables(body: bytes, framing: Framing, wanted: Container[str]) -> Iterator[tuple[pa.Table, int]]:
     """Yield each stream's wanted columns, and how many others it has."""
-    if framing == "file":
-        schema = pa.ipc.open_file(pa.py_buffer(body), options=pa.ipc.IpcReadOptions(**_ON_THIS_THREAD)).schema
-        options, unwanted = _options(schema, wanted)
-        yield pa.ipc.open_file(pa.py_buffer(body), options=options).read_all(), unwanted
-        return
     source = pa.BufferReader(body)
-    for start in starts_of_streams(source, body):
-        schema = pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(**_ON_THIS_THREAD)).schema
-        options, unwanted = _options(schema, wanted)
-        source.seek(start)
-        yield pa.ipc.open_stream(source, options=options).read_all(), unwanted
+    for start in starts_of_streams(source, body) if framing == "stream" else (0,):
+        open_body = pa.ipc.open_stream if framing == "stream" else pa.ipc.open_file
+        reader = open_body(source, options=pa.ipc.IpcReadOptions(use_threads=False))
+        names: list[str] = reader.schema.names
+        places = [place for place, name in enumerate(names) if name in wanted]
+        if len({names[place] for place in places}) < len(places):
+            chosen = [names[place] for place in places]
+            twice = next(name for name in chosen if chosen.count(name) > 1)
+            raise InputError(f"columns.{twice}", "one column of that name", f"{chosen.count(twice)}")
+        if len(places) < len(names):
+            source.seek(start)
+            # where none is wanted the first is read, for its rows count
+            options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=places or [0])
+            reader = open_body(source, options=options)
+        yield reader.read_all(), len(names) - len(places)
 
 
-def _options(schema: pa.Schema, wanted: Container[str]) -> tuple[pa.ipc.IpcReadOptions, int]:
-    """Say which columns are read: the wanted ones, or where there are none, the first, for the rows are counted."""
-    places = [place for place, name in enumerate(schema.names) if name in wanted]
-    chosen = [schema.names[place] for place in places]
-    if len(set(chosen)) < len(chosen):
-        twice = next(name for name in chosen if chosen.count(name) > 1)
-        raise InputError(f"columns.{twice}", "one column of that name", f"{chosen.count(twice)}")
-    unwanted = len(schema) - len(places)
-    return pa.ipc.IpcReadOptions(
-        **_ON_THIS_THREAD, included_fields=places or list(range(min(1, len(schema))))
-    ), unwanted
-
-
-def _column(name: str, tables: list[pa.Table], numeric: bool, moment: bool, most: int) -> Column:
+def _column(
+    name: str, parts: list[pa.ChunkedArray | None], rows: list[int], numeric: bool, moment: bool, most: int
+) -> Column:
     """Put a column's parts of several streams together; where a stream has no such column, it is missing."""
-    parts = [
-        _plain(name, table.column(name), most)
-        if name in table.column_names
-        else pa.chunked_array([pa.nulls(len(table))])
-        for table in tables
-    ]
     try:
-        chunks = parts[0] if len(parts) == 1 else _together(parts)
-        _check_zone(name, chunks.type, moment)
+        made = [
+            pa.chunked_array([pa.nulls(length)]) if part is None else _plain(name, part, most)
+            for part, length in zip(parts, rows, strict=True)
+        ]
+        chunks = made[0] if len(made) == 1 else _together(made)
         array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
-        return [] if isinstance(array, pa.ChunkedArray) else _values(array, numeric=numeric, moment=moment)
+        if isinstance(array, pa.ChunkedArray):  # no chunks at all
+            return []
+        if array.type.id in _NUMBERS and (numeric or not array.null_count):
+            return _numbers(array)
+        _check_zone(name, array.type, moment)
+        return _values(array, moment=moment)
     except (TypeError, pa.ArrowException) as error:
-        kinds = dict.fromkeys(str(table.schema.field(name).type) for table in tables if name in table.column_names)
+        kinds = dict.fromkeys(str(part.type) for part in parts if part is not None)
         expected = "numbers, text, booleans or times"
         raise InputError(f"columns.{name}", expected, f"Arrow type {' and '.join(kinds)}"[:100]) from error
 
@@ -135,6 +139,8 @@ def _check_zone(name: str, kind: pa.DataType, moment: bool) -> None:
 
 
 def _plain(name: str, column: pa.ChunkedArray, most: int) -> pa.ChunkedArray:
+    if column.type.id in _PLAIN:
+        return column
     try:
         return plain(column, most_text=most)
     except TooMuchTextError as error:
@@ -160,20 +166,18 @@ def _is_coded(part: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_dictionary(part.type) or pa.types.is_null(part.type))
 
 
-def _values(array: pa.Array, *, numeric: bool, moment: bool) -> Column:
-    """Return an array of a plain type as a column; raises TypeError on any other."""
+def _values(array: pa.Array, *, moment: bool) -> Column:
+    """Return an array of a plain type, which is no array of numbers, as a column; raises TypeError on any other."""
     kind, is_ = array.type, pa.types
     if is_.is_null(kind):
         return [None] * len(array)
     if is_.is_dictionary(kind):
         return _dictionary(array)
-    if is_.is_floating(kind) or (is_.is_integer(kind) and (numeric or not array.null_count)):
-        return _numbers(array)
-    if is_.is_boolean(kind) and not array.null_count:
+    if is_.is_floating(kind) or (is_.is_boolean(kind) and not array.null_count):
         return _numbers(array)
     if is_.is_timestamp(kind) and (moment or kind.tz is None):
         return _numbers(array).astype("datetime64[us]")
-    if not (is_.is_integer(kind) or _is_value(kind)):
+    if not _is_value(kind):
         raise TypeError(kind)
     return _dictionary(array.dictionary_encode())
 
