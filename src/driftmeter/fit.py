@@ -133,8 +133,20 @@ def fit_profile(
 
 
 def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
-    """Type the reference's rows by the very code that will type live ones."""
-    return Reader(draft).read_columns(columns)[0]
+    """Type the reference's rows by the very code that will type live ones; raises ProfileError where nothing of a
+    column can be read: it could never drift."""
+    reader = Reader(draft)
+    rows, bad, _ = reader.read_columns(columns)
+    first = {each.field: each for each in reversed(bad)}
+    without = {f.column: np.isnan(rows.numbers[:, place]) for place, f in enumerate(reader.numeric)}
+    for place, feature in enumerate(reader.others):
+        without[feature.column] = np.isin(rows.codes[:, place], [*feature.grid.special.values()])
+    for name in reader.unreadable(rows):
+        if without[name].all():
+            one = first.get(name)
+            told = f", row {one.row}: expected {one.expected}, got {one.got}" if one else ""
+            raise ProfileError(f"column {name!r}{told}: nothing there can be read")
+    return rows
 
 
 def _regressed(draft: Profile, rows: Rows) -> Profile:
