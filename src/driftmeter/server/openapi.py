@@ -186,6 +186,7 @@ _TIMING: JSON = {
 ROWS_ANSWER: JSON = {
     "accepted": {"type": "integer", "description": "Rows that count, with the late ones."},
     "rejected_rows": {"type": "integer"},
+    "unreadable": {"type": "object", "additionalProperties": {"type": "integer"}},
     "rejected": {
         "type": "array",
         "description": "The first 100 values at fault.",
