@@ -214,12 +214,13 @@ def test_times_may_be_mixed_and_a_bad_one_rejects_its_row_alone(reader: Reader) 
 def test_a_time_more_than_a_minute_ahead_is_future(reader: Reader) -> None:
     ahead = NOW / 1000 + 61
     batch = read(
-        reader, {"rows": [{"timestamp": ahead}, {"timestamp": ahead - 2}, {"timestamp": ahead, "amount": "x"}]}
+        reader, {"rows": [{"timestamp": ahead}, {"timestamp": ahead - 2}, {"timestamp": ahead, "amount": "x"}, 7]}
     )
     assert len(batch.rows) == 1
-    assert batch.dropped == {"invalid": 1, "future": 1}
+    assert batch.dropped == {"invalid": 1, "future": 2}
+    assert batch.unreadable == {}
     assert said(batch)[0][:3] == (0, "timestamp", "a time at most 60 s ahead of the server")
-    assert batch.totals.to_json() == {"observed": 3, "counted": 1, "dropped": {"future": 1, "invalid": 1}}
+    assert batch.totals.to_json() == {"observed": 4, "counted": 1, "dropped": {"future": 2, "invalid": 1}}
 
 
 def test_a_batch_from_the_future_is_rejected_row_by_row(reader: Reader) -> None:
@@ -249,9 +250,17 @@ def test_rows_of_which_only_the_time_is_known_count(reader: Reader) -> None:
 # --- what is wrong with rows
 
 
-def test_a_bad_value_rejects_its_row_and_the_rest_counts(reader: Reader) -> None:
+def test_a_value_that_cannot_be_read_is_counted_as_such_and_what_is_no_row_is_none(reader: Reader) -> None:
     batch = read(reader, {"rows": [{"amount": 1}, {"amount": "much"}, 7, {"member": [True]}, {"amount": 2}]})
-    assert batch.rows.index.tolist() == [0, 4]
+    assert batch.rows.index.tolist() == [0, 1, 3, 4]
+    assert batch.dropped == {"invalid": 1}
+    assert batch.unreadable == {"amount": 1, "member": 1}
+    assert batch.totals.to_json() == {
+        "observed": 5,
+        "counted": 4,
+        "dropped": {"invalid": 1},
+        "unreadable": {"amount": 1, "member": 1},
+    }
     assert said(batch) == [
         (1, "amount", "a number", "text ('much')"),
         (2, "", "an object of features", "a number (7)"),

@@ -74,6 +74,7 @@ def test_rows_are_counted_in_their_pane(client: Client, clock: Clock, reader: Re
         "accepted": 2,
         "rejected_rows": 0,
         "rejected": [],
+        "unreadable": {},
         "late": 0,
         "ignored": 0,
         "duplicate": False,
@@ -81,24 +82,28 @@ def test_rows_are_counted_in_their_pane(client: Client, clock: Clock, reader: Re
     assert counted(client, clock) == binner.observe(reader.read_records(ROWS["rows"])[0])
 
 
-def test_a_bad_row_is_named_and_the_others_count(client: Client, clock: Clock) -> None:
+def test_a_bad_row_and_an_unreadable_value_are_named_and_the_others_count(
+    client: Client, clock: Clock, reader: Reader
+) -> None:
     rows = [{"amount": 1.0, "extra": 1}, {"amount": "x"}, {"amount": 2.0, "timestamp": NOW / 1000 + 300}]
     found = client.rows({"rows": rows}).json()
-    assert (found["accepted"], found["rejected_rows"], found["ignored"]) == (1, 2, 1)
+    assert (found["accepted"], found["rejected_rows"], found["ignored"]) == (2, 1, 1)
+    assert found["unreadable"] == {"amount": 1}
     assert found["rejected"][0] == {"row": 1, "field": "amount", "expected": "a number", "got": "text ('x')"}
     assert found["rejected"][1]["field"] == "timestamp"
-    assert client.metric("driftmeter_rows_total") == {'{model="shop"}': 1}
-    assert client.metric("driftmeter_rows_dropped_total") == {
-        '{model="shop",reason="future"}': 1,
-        '{model="shop",reason="invalid"}': 1,
-    }
-    assert counted(client, clock).rows == 1
-    assert client.monitor.sources("shop").coverage == pytest.approx(1 / 3)
+    assert client.metric("driftmeter_rows_total") == {'{model="shop"}': 2}
+    assert client.metric("driftmeter_rows_dropped_total") == {'{model="shop",reason="future"}': 1}
+    assert client.monitor.sources("shop").coverage == pytest.approx(2 / 3)
+    summary = counted(client, clock)
+    amount, part = next(iter(reader.profile.slices()))
+    assert (amount.name, summary.rows) == ("amount", 2)
+    assert summary.counts[part][amount.grid.special["unreadable"]] == 1
 
 
-def test_more_rejected_values_than_a_hundred_are_only_counted(client: Client) -> None:
+def test_more_unreadable_values_than_a_hundred_are_only_counted(client: Client) -> None:
     found = client.rows({"columns": {"amount": ["x"] * 250 + [1]}}).json()
-    assert (found["accepted"], found["rejected_rows"], len(found["rejected"])) == (1, 250, 100)
+    assert (found["accepted"], found["rejected_rows"], len(found["rejected"])) == (251, 0, 100)
+    assert found["unreadable"] == {"amount": 250}
 
 
 def test_a_batch_with_a_key_counts_once(client: Client, clock: Clock) -> None:
