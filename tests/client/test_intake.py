@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from client.conftest import ROW, make_profile
 from driftmeter.client.intake import Intake
+from driftmeter.client.records import record_of
 from driftmeter.panes import Timing, parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
@@ -252,6 +253,20 @@ def test_columns_that_never_came_and_columns_that_nobody_knows_are_kept(profile:
     assert intake.rows == 4
     intake.read([({**ROW, "score": 0.5}, None, None, 0.0)])
     assert intake.absent == set()
+
+
+@pytest.mark.parametrize("maker", [pandas.DataFrame, lambda values: pandas.DataFrame(values).iloc[0]])
+def test_values_with_numbers_for_names_are_no_row_unless_the_profile_has_them(profile: Profile, maker: Any) -> None:
+    row = record_of(maker([[41.5, 20.0]]))
+    batch = Intake(profile).read([(dict(ROW), 0.5, None, 0.0), (row.copy(), 0.5, None, 0.0)])
+    assert (len(batch.rows), batch.invalid) == (1, 1)
+    assert batch.first[""].got == "values whose names are only numbers"
+    assert batch.refused == {"": 1, "timestamp": 0}
+    numbered = Profile.fit(pl.DataFrame({"0": [1.0, 2.0, 3.0], "1": [1.0, 2.0, 3.0]}), model="m")
+    intake = Intake(numbered)
+    batch = intake.read([(row.copy(), None, None, 0.0)])
+    assert (batch.rows.numbers.tolist(), batch.invalid) == ([[41.5, 20.0]], 0)
+    assert (intake.absent, intake.unknown) == (set(), ())
 
 
 VALUES = st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.booleans() | st.just([1])

@@ -68,7 +68,6 @@ NAMELESS: dict[str, tuple[Any, str]] = {
     "text": ('{"age": 41.5}', "text ('{\"age\": 41.5}')"),
     "list": ([41.5, "Ulm"], "list of 2 values, without names"),
     "array": (np.array([41.5, 1.0]), "ndarray of 2 values, without names"),
-    "series of pandas": (pandas.Series([41.5, 1.0]), "Series of 2 values, without names"),
     "series of polars": (polars.Series([41.5, 1.0]), "Series of 2 values, without names"),
     "number": (7, "a number (7)"),
     "class": (Classed, "the class Classed"),
@@ -100,8 +99,9 @@ def test_a_row_is_a_dict_of_its_own() -> None:
     assert record_of(ROW) is not ROW
 
 
-def test_columns_of_a_frame_that_are_no_texts_become_texts() -> None:
-    assert record_of(pandas.DataFrame([[1.5, 2.5]])) == {"0": 1.5, "1": 2.5}
+def test_whole_numbers_are_names_as_good_as_those_that_a_frame_has() -> None:
+    frame = pandas.DataFrame([[1.5, 2.5]])
+    assert record_of(frame) == record_of(frame.iloc[0]) == {0: 1.5, 1: 2.5}
 
 
 def test_values_of_a_frame_of_pandas_keep_their_own_types() -> None:

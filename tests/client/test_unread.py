@@ -56,6 +56,13 @@ def test_fields_that_were_never_said_come_first_and_those_beyond_five_next_time(
     assert not unread.unsaid
 
 
+def test_nothing_is_no_field() -> None:
+    unread = Unread()
+    unread.note(rejected("age"), 0)
+    assert not unread.unnamed
+    assert unread.to_json() == {}
+
+
 def test_a_long_name_is_cut() -> None:
     unread = Unread()
     unread.note(rejected("x" * 1_000), 1)

@@ -260,6 +260,19 @@ def test_what_cannot_be_read_is_said_once_a_minute_by_field(
     assert worker.unreadable()["age"]["count"] == worker.stats()["unreadable_values"] == 130
 
 
+def test_each_field_has_its_own_count_whatever_else_is_wrong_beside_it(
+    line: Line, profile: Profile, worker_of: Make
+) -> None:
+    worker = worker_of(profile)
+    rows = [({0: 1.5}, None)] * 3 + [(ROW, "soon")] * 4 + [({**ROW, "age": "old"}, None)] * 5
+    worker.buffer.rows.extend((dict(row), 0.5, at, line.time) for row, at in rows)
+    worker.buffer.refuse("values by column", "a list")
+    worker.exchange()
+    assert {field: kept["count"] for field, kept in worker.unreadable().items()} == {"": 4, "timestamp": 4, "age": 5}
+    stats = worker.stats()
+    assert (stats["counted"], stats["dropped_invalid"], stats["unreadable_values"]) == (5, 8, 5)
+
+
 def test_a_field_that_no_warning_has_named_yet_is_named_at_the_end(
     line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

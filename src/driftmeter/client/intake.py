@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
-from driftmeter.client.records import answer_of
+from driftmeter.client.records import RECORD, answer_of
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
+from driftmeter.names import with_text_names
 from driftmeter.panes import MAX_AHEAD, Timing, add_up, parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader, Rejected, Rows, describe
@@ -32,6 +33,9 @@ Python 3.12 `cached_property` has a lock that would stay locked in the child."""
 
 TIMESTAMP = "timestamp"
 """The field of a time, as the metric server calls it."""
+NAMELESS = "values whose names are only numbers"
+"""What an array's values have that became a row of a frame."""
+_NO_RECORD: Any = ()
 _MOST_UNKNOWN = 5
 
 
@@ -49,7 +53,9 @@ class Batch:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """How many values of `rows` could not be read, by column."""
     first: Mapping[str, Rejected] = field(default_factory=dict)
-    """One of them for each column, and for TIMESTAMP where that made a row invalid."""
+    """One of them for each column, and one for each field of `refused`."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are invalid, by the field at fault: TIMESTAMP, or none where it is no row."""
 
     @property
     def bytes(self) -> int:
@@ -97,7 +103,8 @@ class Intake:
             harmless = {name: self._harmless(name, value) for name, value in record.items()}
             return self._read([(harmless, self._harmless(self._column or "", prediction), timestamp, clock)])
         except Exception:
-            return replace(self._read([]), invalid=1)
+            first = {"": Rejected(0, "", RECORD, "values that fail when they are looked at")}
+            return replace(self._read([]), invalid=1, first=first, refused={"": 1})
 
     def _harmless(self, name: str, value: object) -> object:
         """Return a value, or in the place of one that fails when it is looked at something that is only unreadable."""
@@ -133,7 +140,8 @@ class Intake:
                 else:
                     times[position] = time
         times, stamped, readable = times[rows.index], stamped[rows.index], readable[rows.index]
-        if not readable.all():
+        refused = {"": len(raw) - len(rows), TIMESTAMP: int((~readable).sum())}
+        if refused[TIMESTAMP]:
             rows, times, stamped = rows.take(np.flatnonzero(readable)), times[readable], stamped[readable]
         unreadable: dict[str, int] = {}
         first: dict[str, Rejected] = {}
@@ -143,7 +151,7 @@ class Intake:
                 _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
                 first |= {each.field: each for each in described[:1]}
         invalid = len(raw) - len(rows)
-        return Batch(rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first)
+        return Batch(rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused)
 
     def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
@@ -158,9 +166,19 @@ class Intake:
                 self.absent.clear()
                 rows, bad, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
                 return rows, bad, self._look(records, sum(map(len, records)) - len(records) * len(names))
-        self.absent = {name for name in self.absent if not any(name in record for record in records)}
-        rows, bad, ignored_values = self._reader.read_records(records)
-        return rows, bad, self._look(records, ignored_values)
+        named = [self._named(record) for record in records]
+        self.absent = {name for name in self.absent if not any(name in record for record in named)}
+        rows, bad, ignored_values = self._reader.read_records(named)
+        bad = [replace(each, expected=RECORD, got=NAMELESS) if not each.field else each for each in bad]
+        return rows, bad, self._look([record for record in named if record is not _NO_RECORD], ignored_values)
+
+    def _named(self, record: dict[str, Any]) -> Any:
+        """Return a record whose names are texts; where none was, and none is a column of the profile, it is no record:
+        the values of an array that became a series, or a frame, only have numbers."""
+        named = with_text_names(record)
+        if named is record or any(type(name) is str and name != self._column for name in record):
+            return named
+        return named if any(name in named for name in self._reader.names if name != self._column) else _NO_RECORD
 
     def _look(self, records: list[dict[str, Any]], ignored_values: int) -> int:
         """Keep the names of the first columns that the profile does not know; return their number as it is."""
@@ -254,9 +272,11 @@ def _join(parts: Sequence[Batch]) -> Batch:
         np.concatenate([part.rows.index for part in parts]),
     )
     unreadable: dict[str, int] = {}
+    refused: dict[str, int] = {}
     first: dict[str, Rejected] = {}
     for part in parts:
-        unreadable, first = add_up(unreadable, part.unreadable), {**part.first, **first}
+        unreadable, refused = add_up(unreadable, part.unreadable), add_up(refused, part.refused)
+        first = {**part.first, **first}
     return Batch(
         rows,
         np.concatenate([part.times for part in parts]),
@@ -266,4 +286,5 @@ def _join(parts: Sequence[Batch]) -> Batch:
         sum(part.ignored_predictions for part in parts),
         unreadable,
         first,
+        refused,
     )

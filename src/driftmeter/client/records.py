@@ -33,7 +33,7 @@ def record_of(features: Any) -> dict[str, Any]:
     A mapping, what has the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row (pandas,
     polars, pyarrow), a row of Arrow, a structured scalar or array of one, a named tuple, a dataclass, an object of
     msgspec, attrs or pydantic (its fields, none of what is within). Raises NoRecordError on what has no names, such as
-    a list or an array, and on frames of several rows.
+    a list or an array, and on frames of several rows. Names may be of any type, as in a frame: see `Intake`.
 
     >>> from collections import namedtuple
     >>> record_of(namedtuple("Applicant", "age city")(41, "Ulm"))
@@ -158,11 +158,11 @@ def _frame(data: Any) -> _Frame | None:
     found = nw.from_native(data, eager_only=True, pass_through=True)
     if not isinstance(found, nw.DataFrame):
         return None
-    return _Frame(len(found), lambda start, stop: list(map(_texts, found[start:stop].rows(named=True))))
+    return _Frame(len(found), lambda start, stop: found[start:stop].rows(named=True))
 
 
 def _of_pandas(data: Any) -> _Frame:
-    names = [name if type(name) is str else str(name) for name in data.columns]
+    names = list(data.columns)
 
     def take(start: int, stop: int) -> list[dict[str, Any]]:
         # eighty times as fast as to_dict("records") of one row, and each value is of its own type, too
@@ -170,10 +170,6 @@ def _of_pandas(data: Any) -> _Frame:
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
     return _Frame(len(data), take)
-
-
-def _texts(row: dict[Any, Any]) -> dict[str, Any]:
-    return row if all(type(name) is str for name in row) else {str(name): value for name, value in row.items()}
 
 
 def _of_array(features: Any) -> dict[str, Any] | None:
@@ -191,10 +187,8 @@ def _of_series(features: Any) -> dict[str, Any] | None:
     """Read a row of pandas, or of what has its methods: a series with the columns' names."""
     if not (hasattr(features, "to_dict") and hasattr(features, "index") and hasattr(features, "iloc")):
         return None
-    found: dict[Any, Any] = features.to_dict()
-    if not any(isinstance(name, str) for name in found):
-        raise NoRecordError(RECORD, _said(features))
-    return _texts(found)
+    found: dict[str, Any] = features.to_dict()
+    return found
 
 
 def _of_fields(features: Any) -> dict[str, Any] | None:

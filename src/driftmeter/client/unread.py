@@ -34,6 +34,8 @@ class Unread:
 
     def note(self, first: Rejected, count: int) -> None:
         """Count so many values of a field, such as this one."""
+        if not count:
+            return
         field = self._fields.get(first.field)
         if field is None:
             if len(self._fields) >= _MOST_FIELDS:  # profiles that follow each other bring new ones

@@ -200,8 +200,7 @@ class Worker:
     def _note(self, batch: Batch) -> None:
         """Keep what of a batch could not be read."""
         for name, rejected in batch.first.items():
-            # a time costs its row, other values do not; rows lack a time and nothing else where they are invalid
-            self._unread.note(rejected, batch.unreadable.get(name, 0) or batch.invalid)
+            self._unread.note(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
         self.unreadable_values += sum(batch.unreadable.values())
 
     def _speak(self) -> None:
