@@ -23,14 +23,15 @@ from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.summary import Summary
 
 BINS = 5
-numbers = st.none() | st.floats(width=64) | st.integers(-(10**6), 10**6)
+unreadable = st.sampled_from(["unknown", [1], {"a": 1}, 1j, b"\xff"])
+numbers = st.none() | st.floats(width=64) | st.integers(-(10**6), 10**6) | st.sampled_from([True, " 7.5 ", "n/a"])
 records = st.fixed_dictionaries(
     {},
     optional={
-        "amount": numbers,
-        "count": numbers,
+        "amount": numbers | unreadable,
+        "count": numbers | unreadable,
         "weight": numbers,
-        "city": st.none() | st.sampled_from(["Bonn", "Ulm", "v3"]) | st.text(max_size=4),
+        "city": st.none() | st.sampled_from(["Bonn", "Ulm", "v3", ["v3"], {}]) | st.text(max_size=4),
         "code": st.none() | st.integers(0, 4) | st.sampled_from([1.0, "1", "500", "x"]),
         "member": st.sampled_from([None, True, False, 1, 0.0, "true"]),
         "seen": st.none()
@@ -68,6 +69,30 @@ def test_any_split_of_the_rows_equals_the_whole(reader, binner, rows, places) ->
     edges = [0, *sorted(min(place, len(rows)) for place in places), len(rows)]
     parts = [count(reader, binner, rows[low:high]) for low, high in itertools.pairwise(edges)]
     assert Summary.sum(parts, binner.profile.bins) == count(reader, binner, rows)
+
+
+@given(batches)
+def test_every_row_is_in_one_bin_of_each_feature(reader, binner, rows) -> None:
+    summary = count(reader, binner, rows)
+    for _, part in binner.profile.slices():
+        assert summary.counts[part].sum() == summary.rows == len(rows)
+
+
+many = st.lists(st.integers(0, 900).map("c{}".format) | st.none() | st.just([]), max_size=60)
+MANY = Profile.fit(pl.DataFrame({"c": [f"c{row % 600}" for row in range(3000)] + ["own"] * 40}), model="m")
+
+
+@given(many, st.integers(0, 60))
+def test_any_split_of_hashed_categories_equals_the_whole(values: list[Any], place: int) -> None:
+    reader, binner = Reader(MANY), Binner(MANY)
+    grid = MANY.features[0].grid
+    assert (grid.categories, grid.hashed) == (("own",), 1024)
+    rows = [{"c": value} for value in values]
+    whole = count(reader, binner, rows)
+    assert count(reader, binner, rows[:place]) + count(reader, binner, rows[place:]) == whole
+    assert whole.counts[grid.special["unreadable"]] == values.count([])
+    assert whole.counts[grid.rest].sum() == sum(bool(each) and int(each[1:]) < 600 for each in values)
+    assert whole.counts[grid.unseen].sum() == sum(bool(each) and int(each[1:]) >= 600 for each in values)
 
 
 RELATED = Profile.fit(
