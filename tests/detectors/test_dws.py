@@ -9,7 +9,6 @@ from detectors.samples import (
     Draws,
     categories,
     delays_of,
-    moved,
     normal_shares,
     numbers_profile,
     of_features,
@@ -25,6 +24,7 @@ from driftmeter.panes import DAY, HOUR, Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.why import finding
 
 STREAMS = 60
 
@@ -182,13 +182,20 @@ def test_many_small_shifts_of_categories_are_seen_together():
     assert strongest(detector.causes(state, 0)).what == "bins"
 
 
-def test_a_category_that_has_the_name_of_a_bin_is_judged_as_a_category():
+@pytest.mark.parametrize("name", ["below", "above", "far below", "missing", "unseen", "unreadable", "other", "mean"])
+def test_a_category_that_has_the_name_of_a_bin_is_judged_and_explained_as_a_category(name):
     feature = categories([700, 200, 100])
-    feature = replace(feature, grid=replace(feature.grid, categories=("missing", "unseen", "above")))
-    profile = of_features(feature)
-    shares = moved(feature, 0.4, "above")
-    _, readings = run(DWS(profile, ModelSettings(reach=DAY)), Draws([shares]).panes(np.random.default_rng(35), 10))
-    assert readings[-1].strongest[0] >= 0
+    feature = replace(feature, grid=replace(feature.grid, categories=("a", "b", name)))
+    shares = feature.reference / feature.reference.sum()
+    for bin_, category in ((2, True), (feature.grid.special["missing"], False)):
+        moved_there = 0.7 * shares
+        moved_there[bin_] += 0.3
+        detector = DWS(of_features(feature), ModelSettings(reach=DAY))
+        state, readings = run(detector, Draws([moved_there]).panes(np.random.default_rng(35), 10))
+        assert readings[-1].strongest[0] >= 0
+        cause = strongest(detector.causes(state, 0))
+        assert (cause.what, cause.category) == (name if category else "missing", category)
+        assert finding(cause).startswith(f"category '{name}' has") == category
 
 
 def calibration_of(profile: Profile, tau: float, *, stuck: tuple[float, float, float, float] = (0, 0, 0, 0)):
