@@ -153,8 +153,7 @@ def _flagged(
     profile: Profile, scores: Sequence[FeatureScores], settings: ModelSettings
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     p_values = np.array([score.p_value for score in scores])
-    # where a share of the rows is where none should be, that share is the effect: no index of groups need show it
-    effects = np.array([max(score.effect, score.excess) for score in scores])
+    effects = np.array([score.largest_effect for score in scores])
     tolerances = np.array([settings.tolerance_of(feature.name) for feature in profile.features])
     order = np.argsort(p_values, kind="stable")
     bounds = settings.false_discovery_rate * np.arange(1, len(scores) + 1) / max(len(scores), 1)

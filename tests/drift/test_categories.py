@@ -89,7 +89,8 @@ def test_without_drift_chi_square_is_not_above_its_size_in_large_windows_and_the
 def test_where_hardly_any_of_4000_categories_has_a_bin_there_is_no_false_alarm() -> None:
     p, whole, effect = scored(equal(4000), 10_000, 1000, streams=120)
     assert max(np.mean(p <= 0.05), np.mean(whole <= 0.05)) <= 0.08
-    assert effect.mean() < 0.002
+    # the mean of what chance leaves above 0, of 17 groups: .4·√(2·17)·(1/1000 + 1/10,000)
+    assert effect.mean() < 0.003
 
 
 def test_one_of_twenty_categories_that_grows_by_half_is_found() -> None:
@@ -179,7 +180,7 @@ def found(shares: Floats, live: Floats, m: int, n: int = 10_000, streams: int = 
     for _ in range(streams):
         stream = Stream(rng.multinomial(m, shares))
         (scores,) = Scorer([stream.feature]).scores(stream.counted(rng.multinomial(n, live)))
-        flags.append(scores.p_value <= 0.01 and max(scores.effect, scores.excess) >= ModelSettings().tolerance)
+        flags.append(scores.p_value <= 0.01 and scores.largest_effect >= ModelSettings().tolerance)
     return np.array(flags)
 
 

@@ -14,6 +14,7 @@ def test_the_names_are_those_of_the_contract():
     assert [test.name for test in DRIFT_TESTS] == [
         "ks",
         "chi_square",
+        "chi_square_hashed",
         "psi",
         "jensen_shannon",
         "hellinger",

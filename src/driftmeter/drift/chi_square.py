@@ -52,6 +52,21 @@ class ChiSquare:
         return Scores(statistic, np.where(pair.comparable, p, 1.0))
 
 
+class ChiSquareHashed(ChiSquare):
+    """Compare the shares of many categories, the rest of them hash by hash.
+
+    With as many degrees of freedom as there are bins it sees what few groups average away, such as a mix of rare
+    categories that has changed; and it sees less of a single frequent one, which `ChiSquare` is for.
+
+    >>> ChiSquareHashed().name, ChiSquareHashed().view
+    ('chi_square_hashed', 'hashed')
+    """
+
+    name = "chi_square_hashed"
+    kinds: tuple[Kind, ...] = ("categorical",)
+    view: View = "hashed"
+
+
 def _groups(expected: Floats, rare: npt.NDArray[np.bool_]) -> tuple[Codes, Codes]:
     """Return each bin's group, named by its first bin; in the second array no group is short of rows."""
     codes = np.empty(expected.shape, dtype=np.intp)

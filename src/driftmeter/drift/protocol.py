@@ -13,6 +13,7 @@ from driftmeter.types import Floats, Kind
 
 View = Literal[
     "present",
+    "hashed",
     "known",
     "groups",
     "hashed_64",

@@ -20,7 +20,9 @@ from driftmeter.types import Counts, Floats
 
 RATES: tuple[View, ...] = ("missing", "unreadable", "unseen", "out_of_range")
 """The tests that are rates; they have the names of their views."""
-_BEHIND_P_VALUE = ("ks", "chi_square", "vanished", *RATES)
+_OF_MANY = ("chi_square_hashed", "vanished")
+"""The tests that are for many categories only."""
+_BEHIND_P_VALUE = ("ks", "chi_square", *_OF_MANY, *RATES)
 _HASHED: tuple[tuple[View, int], ...] = (("hashed_1024", 1024), ("hashed_256", 256), ("hashed_64", 64))
 _ROWS_PER_GROUP = 10
 """Groups by hash are as many as leave each so many rows of the smaller sample."""
@@ -32,8 +34,9 @@ class FeatureScores:
 
     `tests` are those that are shown; `p_value`, whatever is shown, is Bonferroni over the test of the present
     values and the rates that apply, at most 1; `effect` and `effect_low` are those of psi.py, of many categories
-    the larger one of few groups and of many; `rates` maps a rate's name to the reference's and the window's;
-    `present` counts the window's rows with a finite number or a category.
+    at least what many groups say for sure, and `effect_of_many` what those say; `rates` maps a rate's name to the
+    reference's and the window's; `present` counts the window's rows with a finite number or a category; `vanished` is
+    the share of the reference whose categories have vanished beyond chance.
     """
 
     tests: dict[str, Score]
@@ -43,6 +46,16 @@ class FeatureScores:
     rates: dict[str, tuple[float, float]]
     present: int
     vanished: float = 0.0
+    effect_of_many: float = 0.0
+
+    @property
+    def largest_effect(self) -> float:
+        """What a tolerance is compared with, where chance is ruled out by the p-value.
+
+        A share of the rows where none should be is an effect that no index of groups need show; and what few groups
+        average away many may show.
+        """
+        return max(self.effect, self.effect_of_many, self.excess)
 
     @property
     def excess(self) -> float:
@@ -106,7 +119,7 @@ def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
     if isinstance(grid, CategoryGrid) and grid.others is None:
         left_out.add("unseen")
     if isinstance(grid, CategoryGrid) and grid.hashed == 1:
-        left_out.add("vanished")
+        left_out |= {*_OF_MANY}
     return tuple(test for test in DRIFT_TESTS if feature.kind in test.kinds and test.name not in left_out)
 
 
@@ -150,7 +163,7 @@ class _Block:
         pairs = {view: table.pair(counts) for view, table in self._tables.items()}
         scores = {test.name: test.score(pairs[test.view]) for test in self._tests}
         rates = {name: _rates(pairs[name]) for name in RATES if name in pairs}
-        size = self._effect(pairs)
+        size, fine = self._effect(pairs)
         vanished = np.zeros(len(self.indices)) if "vanished" not in scores else scores["vanished"].statistic
         shown = {name: _each(scores[name]) for name in self._shown}
         rows = zip(
@@ -160,6 +173,7 @@ class _Block:
             zip(*rates.values(), strict=True),
             pairs["present"].n.tolist(),
             vanished.tolist(),
+            fine.tolist(),
             strict=True,
         )
         return [
@@ -171,15 +185,18 @@ class _Block:
                 dict(zip(rates, rate, strict=True)),
                 int(n),
                 gone,
+                of_many,
             )
-            for place, (p, estimate, low, rate, n, gone) in enumerate(rows)
+            for place, (p, estimate, low, rate, n, gone, of_many) in enumerate(rows)
         ]
 
-    def _effect(self, pairs: dict[View, Pair]) -> Effect:
-        """Return the effect; of many categories over as many groups as rows allow, if it is larger there."""
+    def _effect(self, pairs: dict[View, Pair]) -> tuple[Effect, Floats]:
+        """Return the effect, and what it is over as many groups of many categories as rows allow, 0 of few categories.
+
+        Chance alone makes the latter large, so that only its lower bound goes into the former.
+        """
         found = effect(pairs["groups"])
-        if not self._hashed:
-            return found
+        of_many = np.zeros_like(found.estimate)
         smaller = np.minimum(pairs["present"].n, pairs["present"].m)
         estimate, low = found.estimate, found.low
         larger = np.zeros(len(smaller), dtype=bool)
@@ -188,15 +205,16 @@ class _Block:
             larger |= enough
             if enough.any():
                 fine = effect(pairs[view])
-                estimate = np.where(enough, np.maximum(estimate, fine.estimate), estimate)
+                estimate = np.where(enough, np.maximum(estimate, fine.low), estimate)
                 low = np.where(enough, np.maximum(low, fine.low), low)
-        return Effect(estimate, low)
+                of_many = np.where(enough, fine.estimate, of_many)
+        return Effect(estimate, low), of_many
 
     def _p_values(self, scores: dict[str, Scores]) -> Floats:
         of_values = _p_value(scores["chi_square"])
         if "ks" in scores:
             of_values = np.where(self._resolves, _p_value(scores["ks"]), of_values)
-        judged = [of_values, *(_p_value(scores[name]) for name in ("vanished", *RATES) if name in scores)]
+        judged = [of_values, *(_p_value(scores[name]) for name in (*_OF_MANY, *RATES) if name in scores)]
         least: Floats = np.minimum.reduce(judged)
         return np.minimum(len(judged) * least, 1.0)
 

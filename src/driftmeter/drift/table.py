@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftmeter.drift.chi_square import ChiSquare
+from driftmeter.drift.chi_square import ChiSquare, ChiSquareHashed
 from driftmeter.drift.hellinger import Hellinger
 from driftmeter.drift.jensen_shannon import JensenShannon
 from driftmeter.drift.ks import KolmogorovSmirnov
@@ -16,6 +16,7 @@ from driftmeter.drift.wasserstein import Wasserstein
 DRIFT_TESTS: tuple[DriftTest, ...] = (
     KolmogorovSmirnov(),
     ChiSquare(),
+    ChiSquareHashed(),
     PopulationStability(),
     JensenShannon(),
     Hellinger(),

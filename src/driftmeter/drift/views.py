@@ -8,9 +8,9 @@ import numpy as np
 
 from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.drift.protocol import Pair, View
-from driftmeter.drift.psi import reference_groups
+from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
-from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.grid import MOST_HASHED, CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
@@ -54,8 +54,9 @@ class Table:
 def cells_of(view: View, feature: Feature) -> Codes:
     """Return the cell that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
 
-    An unseen category is `present` with the rest of its hash: only together do they have one expectation, since
-    the reference's own rare categories are the rest for it and unseen before it; `known` leaves it out. How many are
+    An unseen category is `present` with the rest of its hash, at most 16 groups of them, or `hashed`, each bin by
+    itself: only together do they have one expectation, since the reference's own rare categories are the rest for it
+    and unseen before it; `known` is as `hashed` without the unseen. How many are
     new is the view `unseen`, of two cells: those rows, all other rows with a value. So are `missing` and `unreadable`
     (among all rows) and `out_of_range`. The `groups` hold every row: what is missing, unreadable, not finite or unseen
     is a group of its own. `hashed_64` and the like are of that many groups by hash.
@@ -64,8 +65,8 @@ def cells_of(view: View, feature: Feature) -> Codes:
     special = grid.special
     if view.startswith("hashed_"):
         return _with_groups_of_their_own(feature, hashed_groups(feature, int(view.removeprefix("hashed_"))))
-    if view in ("present", "known"):
-        present = _present(feature)
+    if view in ("present", "hashed", "known"):
+        present = _present(feature, MOST_GROUPS if view == "present" else MOST_HASHED)
         if view == "known" and isinstance(grid, CategoryGrid):
             present[grid.unseen] = -1
         return present
@@ -83,15 +84,16 @@ def cells_of(view: View, feature: Feature) -> Codes:
     return cells
 
 
-def _present(feature: Feature) -> Codes:
+def _present(feature: Feature, most_of_rest: int = MOST_GROUPS) -> Codes:
     grid = feature.grid
     cells = np.full(grid.size, -1, dtype=np.intp)
     if isinstance(grid, NumericGrid):
         cells[grid.present] = np.arange(grid.size)[grid.present]
         return cells
     # not by rank: tests add up neighbours
-    order = order_of(feature)
-    cells[order] = np.arange(len(order))
+    own = len(grid.categories)
+    cells[order_of(feature)[:own]] = np.arange(own)
+    cells[grid.rest] = own + np.arange(grid.hashed) % most_of_rest
     cells[grid.unseen] = cells[grid.rest][: grid.unseen.stop - grid.unseen.start]
     return cells
 
