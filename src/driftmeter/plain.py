@@ -97,8 +97,6 @@ def _opaque(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """Say of a column that its storage is not what it means, as of pandas' periods, which are stored as integers."""
     import pyarrow as pa
 
-    if not hasattr(pa, "opaque"):  # before 18
-        return column
     kind = pa.opaque(column.type, name, "")
     return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in column.chunks], kind)
 
