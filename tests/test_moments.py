@@ -62,7 +62,7 @@ def test_numbers_are_seconds_since_the_epoch(value: object) -> None:
     [
         "08/01/2024 09:00", "unknown", "", "09:00:00", "20240108", "2024", "2024-01", "1704704400000", "1_704_704_400",
         "nan", "UTC", "2024-13-01", 0, 1_704_704_400_000, 45_299.375, float("nan"), float("inf"), True, dt.time(9),
-        None, [], b"2024-01-08", np.datetime64("NaT"), np.datetime64(10**6, "Y"), Decimal("NaN"), "9" * 400,
+        None, [], b"2024-01-08", np.datetime64("NaT", "us"), np.datetime64(10**6, "Y"), Decimal("NaN"), "9" * 400,
     ],
     ids=repr,
 )  # fmt: skip
