@@ -127,9 +127,10 @@ class SQLiteStore:
 
     def _set_standing(self, model: str, standing: Standing) -> None:
         self._db.execute(
-            "UPDATE profiles SET used = ?1 WHERE model = ?2 AND digest IN (?3, (SELECT digest FROM models"
-            " WHERE model = ?2)) AND NOT EXISTS (SELECT 1 FROM models WHERE model = ?2 AND digest = ?3)",
-            (self.now(), model, standing.active),
+            "UPDATE profiles SET used = ? WHERE model = ? AND digest IN (?, (SELECT digest FROM models"
+            " WHERE model = ?)) AND NOT EXISTS (SELECT 1 FROM models WHERE model = ? AND digest = ?)",
+            # numbered placeholders with a sequence are deprecated in Python 3.12.0 and 3.12.1
+            (self.now(), model, standing.active, model, model, standing.active),
         )
         self._db.execute("UPDATE models SET digest = ? WHERE model = ?", (standing.active, model))
         self._db.execute(
@@ -405,9 +406,9 @@ class SQLiteStore:
         for each in merge(map(_slice, rows), length):
             self._insert_slice(model, digest, each)
         self._db.execute(
-            "DELETE FROM verdicts WHERE model = ?1 AND digest = ?2 AND at < ?3 AND at NOT IN"
-            " (SELECT max(at) FROM verdicts WHERE model = ?1 AND digest = ?2 AND at < ?3 GROUP BY at / ?4)",
-            values,
+            "DELETE FROM verdicts WHERE model = ? AND digest = ? AND at < ? AND at NOT IN"
+            " (SELECT max(at) FROM verdicts WHERE model = ? AND digest = ? AND at < ? GROUP BY at / ?)",
+            (*values[:3], *values),
         )
 
     # --- reading
