@@ -97,3 +97,16 @@ def test_what_moves_by_more_than_rounding_is_drift() -> None:
     profile = Profile.fit(pl.DataFrame({"x": values}), model="m")
     assert drifting(profile, values + 0.1)
     assert drifting(profile, np.where(values > 0.85, 0.8, values))
+
+
+@pytest.mark.parametrize(
+    ("middle", "spread"), [(1e6, 1.0), (2e6, 8.0), (52.5, 1e-4), (52.50005, 0.75e-4), (1e9, 1.0), (101_325.0, 0.01)]
+)
+def test_large_numbers_that_vary_little_are_told_apart_all_the_same(middle: float, spread: float) -> None:
+    rng = np.random.default_rng(3)
+    reference = rng.normal(middle, spread, 5000)
+    profile = Profile.fit(pl.DataFrame({"x": reference}), model="m", independent=True)
+    assert drifting(profile, rng.normal(middle, spread, 5000)) == []
+    assert drifting(profile, rng.normal(middle + spread / 2, spread, 5000)) == ["x"]
+    if spread > middle * 2**-20:  # else float32 would not hold them
+        assert drifting(profile, float32(reference)) == []

@@ -21,8 +21,9 @@ _LARGEST = float(np.finfo(np.float64).max)
 DIGITS = 6
 """Significant digits that the cuts tell apart: what comes as float32, as text of so many digits, or added up in another
 order falls in the same bin."""
-_NOISE = 2.0**-23
-"""Of a value: how far it moves when it is cast to float32, at most, and back."""
+_SINGLE, _DOUBLE = 23, 48
+"""Bits to which float32 tells numbers apart, and float64 after some arithmetic."""
+_FEWEST_STEPS = 1
 MOST_HASHED = 1024
 
 
@@ -72,8 +73,10 @@ class NumericGrid:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The value of an atom, half-open intervals for the rest of the core, names for what is beyond it."""
-        # the outermost cuts are a hair beyond the extremes
-        edges = [f"{self.cuts[1]:.5g}", *(f"{cut:.9g}" for cut in self.cuts[2:-2]), f"{self.cuts[-2]:.5g}"]
+        # the outermost cuts are a hair beyond the extremes, which need not be seen
+        low, high = self.cuts[1], self.cuts[-2]
+        form = ".5g" if high - low > 1e-3 * max(abs(low), abs(high)) else ".9g"
+        edges = [f"{low:{form}}", *(f"{cut:.9g}" for cut in self.cuts[2:-2]), f"{high:{form}}"]
         core = [f"[{edges[i]}, {edges[i + 1]})" if atom is None else f"{atom:.9g}" for i, atom in enumerate(self.atoms)]
         return ("far below", "below", *core, "above", "far above", "missing", "not finite", "unreadable")
 
@@ -110,7 +113,8 @@ class NumericGrid:
         if ordered.size == 0:
             ordered = np.zeros(1)
         distinct, rows = np.unique(ordered, return_counts=True)
-        unit, parting = _gaps(distinct, rows, bins, whole, noise)
+        bits = _precision(ordered, len(distinct) > bins, whole)
+        unit, parting = _gaps(distinct, rows, bins, bits, noise)
         firsts = np.flatnonzero(np.append(True, ~np.isnan(parting)))  # values that no cut can part are one
         starts = np.arange(len(firsts))
         if len(firsts) > bins:
@@ -129,8 +133,10 @@ class NumericGrid:
         atoms = tuple(float(distinct[at]) if one else None for at, one in zip(begins, alone, strict=True))
         low, high = float(ordered[0]), float(ordered[-1])
         median = float(ordered[(len(ordered) - 1) // 2])
-        margins = [_margin(each, max(abs(low), abs(high)), whole, noise) for each in (low, high)]
-        bottom, top = low - margins[0], high + margins[1]
+        # a sum in another order is off by the size of what was added up, even where it should be 0
+        least = max(0.5 if whole else 1e-9 * max(abs(low), abs(high)), noise, 1e-300)
+        margins = np.maximum(2 * _unit(ordered[[0, -1]], bits), least)
+        bottom, top = low - float(margins[0]), high + float(margins[1])
         if not math.isfinite(bottom):
             bottom = -_LARGEST
         top = min(top, _LARGEST)
@@ -139,33 +145,41 @@ class NumericGrid:
         return cls(tuple(float(cut) for cut in np.clip(cuts, -_LARGEST, _LARGEST)), atoms)
 
 
-def _unit(values: Floats, whole: bool) -> Floats:
-    """Return how far neighbours of six digits are apart at such a value; where values are integers, of float32."""
+def _precision(ordered: Floats, many: bool, whole: bool) -> int | None:
+    """Return to how many bits values are told apart, None for six decimal digits.
+
+    Six digits; integers as float32 has them. Where the middle half of `many` different values would be told apart by
+    less than a step, as of numbers about a million that vary by one, the next finer precision in which it would
+    not: there six digits or float32 are no rounding, but a loss that is to be seen.
+    """
+    first, last = float(ordered[len(ordered) // 4]), float(ordered[3 * len(ordered) // 4])
+    for bits in (_SINGLE, _DOUBLE) if whole else (None, _SINGLE, _DOUBLE):
+        step = float(_unit(np.array([max(abs(first), abs(last))]), bits)[0])
+        if not many or last / 2 - first / 2 >= _FEWEST_STEPS / 2 * step:
+            return bits
+    return _DOUBLE
+
+
+def _unit(values: Floats, bits: int | None) -> Floats:
+    """Return how far neighbours of such a precision are apart at each value."""
     size = np.maximum(np.abs(values), np.finfo(np.float64).tiny)
     with np.errstate(under="ignore", over="ignore"):
-        unit: Floats = (
-            2.0 ** (np.floor(np.log2(size)) - 23) if whole else 10.0 ** (np.floor(np.log10(size)) - (DIGITS - 1))
-        )
+        decimal, binary = np.floor(np.log10(size)), np.floor(np.log2(size))
+        unit: Floats = 10.0 ** (decimal - (DIGITS - 1)) if bits is None else 2.0 ** (binary - bits)
     return unit
 
 
-def _margin(value: float, largest: float, whole: bool, noise: float) -> float:
-    """Return how far beyond an extreme of the reference its cut lies."""
-    if whole:
-        return max(0.5, 4 * _NOISE * abs(value), noise)
-    # a sum in another order is off by the size of what was added up, even where it should be 0
-    return max(10.0**-5 * abs(value), 1e-9 * largest, noise, 1e-300)
-
-
-def _gaps(distinct: Floats, rows: npt.NDArray[np.intp], bins: int, whole: bool, noise: float) -> tuple[Floats, Floats]:
+def _gaps(
+    distinct: Floats, rows: npt.NDArray[np.intp], bins: int, bits: int | None, noise: float
+) -> tuple[Floats, Floats]:
     """Return for each two neighbours of ascending values, shape (values - 1,), how near rounding may bring numbers, and
     where a cut may part the two: anywhere (infinity), only there, or nowhere (NaN).
 
     Values that are as near as rounding may move them are parted where rounding parts numbers: half way between two that
-    have so many digits, if such a place lies between them, and few rows lie on it.
+    have so many digits, if such a place lies between them, and no frequent value lies on it.
     """
     low, high = distinct[:-1], distinct[1:]
-    unit = np.maximum(np.maximum(_unit(low, whole), _unit(high, whole)), noise)
+    unit = np.maximum(np.maximum(_unit(low, bits), _unit(high, bits)), noise)
     with np.errstate(over="ignore"):
         apart = high / 2 - low / 2 >= 2 * unit
     parting = np.where(apart, np.inf, np.nan)
@@ -173,12 +187,12 @@ def _gaps(distinct: Floats, rows: npt.NDArray[np.intp], bins: int, whole: bool, 
     if near.size:
         step = unit[near]
         half = (np.floor(low[near] / step + 0.5) + 0.5) * step  # the first half unit above the lower one
-        reach = np.maximum(np.abs(half) * _NOISE, noise / 2)
-        below = np.concatenate([[0], np.cumsum(rows)])
-        upto = np.searchsorted(distinct, half + reach, side="right")
-        around = below[upto] - below[np.searchsorted(distinct, half - reach)]
-        few = around <= max(1.0, below[-1] / (2 * bins))
-        parting[near] = np.where((low[near] < half) & (half <= high[near]) & few, half, np.nan)
+        # how the next finer precision may move what lies there
+        reach = np.maximum(np.abs(half) * 2.0 ** -(_SINGLE if bits is None else _DOUBLE), noise / 2)
+        # single rows that cross a cut both ways make up for each other, those of one value do not
+        heavy = np.append(distinct[rows > max(1.0, rows.sum() / (2 * bins))], np.inf)
+        light = heavy[np.searchsorted(heavy, half - reach)] > half + reach
+        parting[near] = np.where((low[near] < half) & (half <= high[near]) & light, half, np.nan)
     return unit, parting
 
 
