@@ -73,13 +73,13 @@ def test_unreadable_values_are_counted_under_the_features_of_their_column_and_no
     ]
     metrics, profile = ProcessMetrics(), Profile("m", 1, tuple(features))
     metrics.unreadable("m", profile, {"age": 2, "at": 3, "n" * 64: 4, "moon": 5, "other": 6})
-    metrics.unreadable("m", profile, {"age": 10})
+    metrics.unreadable("m", profile, {"age": 10, name: 7})
     found = {
         sample.labels["feature"]: sample.value
         for family in text_string_to_metric_families(metrics.render())
         for sample in family.samples
         if sample.name == "driftmeter_values_unreadable_total"
     }
-    assert found == {"age": 12, "at hour": 3, "at weekday": 3, name: 4, "other": 11}
+    assert found == {"age": 12, "at hour": 3, "at weekday": 3, name: 11, "other": 11}
     metrics.forget("m")
     assert 'model="m"' not in metrics.render()

@@ -84,12 +84,21 @@ class ProcessMetrics:
             self._dropped.labels(model, reason if reason in REASONS else "other").inc(count)
 
     def unreadable(self, model: str, profile: Profile, values: Mapping[str, int]) -> None:
-        """Count values that could not be read, by column, under the features that are read from it."""
+        """Count values that could not be read, by column, under the features that are read from it.
+
+        An SDK gives the first LONGEST_REASON characters of a column's name, rows that came here all of them.
+        """
+        if not values:
+            return
+        names: dict[str, list[str]] = {}
+        for feature in profile.features:
+            if feature.role != "derived":
+                for column in {feature.column, feature.column[:LONGEST_REASON]}:
+                    names.setdefault(column, []).append(feature.name)
         for column, count in values.items():
-            features = [f.name for f in profile.features if f.role != "derived" and f.column[:LONGEST_REASON] == column]
             # an SDK names its own columns, and those of many together; labels must stay few
-            for feature in features or ["other"]:
-                self._unreadable.labels(model, feature).inc(count)
+            for name in names.get(column, ["other"]):
+                self._unreadable.labels(model, name).inc(count)
 
     def fail(self, model: str) -> None:
         """Count a model that could not be evaluated."""
