@@ -297,7 +297,7 @@ class CategoryGrid:
         return {number: self._bins[text] for text, number in numbers.items() if once[number] == 1}
 
     def bin_of(self, value: object) -> int:
-        """Return the bin of a value, as `values` has it; raises TypeError where it is no category.
+        """Return the bin of a value, as `values` has it; raises what `texts_of` raises where it is no category.
 
         Of the texts that it may go by, the first that the reference knew decides: a reference that wrote "1.0" knows
         the number 1.

@@ -45,7 +45,6 @@ tells NA. Its low bits are set, which no float32 can bring along."""
 MISSING_WORDS = frozenset(["", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"])
 """What texts say, in any case and between blanks, where a number, or true or false, is missing."""
 
-_TRUE, _FALSE = frozenset(["true", "1", "1.0"]), frozenset(["false", "0", "0.0"])
 _DIGITS = 6
 """Significant digits that a number survives float32 and a sum in another order with."""
 _EXACT = 2**53
@@ -146,7 +145,7 @@ def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
     Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and Arrow
     alike; the text "1" is the number 1 exactly where the reference's categories were numbers. Others than the first
     are for a reference that wrote the same value in another way: as "1.0", "True", or a time without seconds.
-    Raises TypeError on lists, objects and other values that are no category.
+    Raises TypeError on lists, objects and other values that are no category, ValueError on what is not true or false.
 
     >>> texts_of(1.0, "integer"), texts_of(" 1", "integer"), texts_of(True, "boolean"), texts_of(0.1 + 0.2, "float")
     (('1',), ('1',), ('true',), ('0.3',))
@@ -208,19 +207,12 @@ def canonical(value: object, dtype: CategoryType) -> str | None:
 
 
 def _boolean(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if text in MISSING_WORDS:
-            return ()
-    elif isinstance(value, int | float | Decimal | Fraction):
-        text = str(float(value) + 0.0)  # -0.0 is 0
-    else:
-        raise TypeError(f"a {type(value).__name__}")
-    if text in _TRUE:
-        return ("true",)
-    if text in _FALSE:
-        return ("false",)
-    raise TypeError(f"the {'text' if isinstance(value, str) else 'number'} {str(value)[:40]!r}")
+    number = number_of(value)  # "+1" and "1.00" too: a CSV file of nothing else has them as numbers
+    if number != number:
+        return ()
+    if number not in (0, 1):
+        raise ValueError(f"the number {number}")
+    return ("true" if number else "false",)
 
 
 def _text_of_number(text: str) -> tuple[str, ...]:
