@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
     from driftmeter.profile import Profile
     from driftmeter.replay import Trace
-    from driftmeter.rows import Rejected
     from driftmeter.settings import ModelSettings
     from driftmeter.types import JSON
 
@@ -117,7 +116,7 @@ def backtest(
     if trace.times is None:
         raise InputError(data, "a column that holds the time, named by --time", "none")
     if not len(trace):
-        raise InputError(data, "rows that can be read", next(_unread(trace.rejected), "none"))
+        raise InputError(data, "rows", "none")
     history = History.of(reference, trace.rows, trace.times, pane=pane, faults=faults, seed=seed)
     courses = [Course(reference, settings) for settings in chosen]
     for note in (*_notes(reference, trace), *filter(None, [courses[0].silent])):
@@ -172,21 +171,10 @@ def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
         yield f"The rows were not in order of time (it goes back {back:,} times): they were sorted."
     if trace.note is not None:
         yield trace.note
-    values = [each for each in trace.rejected if each.field != trace.time]
-    yield from _unread(values, len({each.row for each in values}))
     names = {feature.column for feature in profile.features}
     absent = [name for name in sorted(names) if name not in trace.rows.column_names]
     if absent:
         yield f"Not in the data, so all values count as missing: {', '.join(absent[:10])}."
-
-
-def _unread(rejected: Sequence[Rejected], rows: int = 1) -> Iterator[str]:
-    if rejected and rows:
-        first = rejected[0]
-        yield (
-            f"{rows:,} rows cannot be read and count nowhere, such as row {first.row}: {first.field}: expected "
-            f"{first.expected}, got {first.got}."
-        )
 
 
 def _run(history: History, courses: Sequence[Course]) -> Iterator[Event]:

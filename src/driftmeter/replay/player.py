@@ -57,7 +57,7 @@ class Totals:
     """What became of the rows so far: `rows` in all, of which `unread` never go; each that was `sent` was `accepted`,
     or rejected by the server. `late` ones were accepted and are in no window.
 
-    `reasons` counts rejected values by what was wrong, each with an example.
+    `reasons` counts values that could not be read by what was wrong, each with an example: only a time costs its row.
     """
 
     rows: int
@@ -69,7 +69,7 @@ class Totals:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def reject(self, rejected: Iterable[Rejected]) -> None:
-        """Remember why values were rejected."""
+        """Remember why values could not be read."""
         for each in rejected:
             start = f"{each.field}: expected {each.expected}, got "
             known = next((reason for reason in self.reasons if reason.startswith(start)), None)
@@ -93,15 +93,13 @@ class Player:
     def __init__(self, trace: Trace, link: Link, model: Model, pace: Pace, *, source: str = "replay") -> None:
         """Prepare; raises InputError where there are no rows, or no times to keep."""
         if not len(trace):
-            first = trace.rejected[:1]
-            got = f"only such as: {first[0].field} {first[0].got} in row {first[0].row}" if first else "none"
-            raise InputError("rows", "some that can be read", got)
+            raise InputError("rows", "some", "none")
         reserved = all(feature.column != TIMESTAMP for feature in model.profile.features)
         if pace.keep_time and trace.times is None:
             raise InputError("time", "a column that holds the time, to keep it", "none")
         if pace.keep_time and not reserved:
             raise InputError("time", f"no feature of the name {TIMESTAMP!r}, to keep the time", "one")
-        unread = len({each.row for each in trace.rejected})
+        unread = len(trace.rejected)
         self.totals = Totals(len(trace) + unread, unread, rejected=unread)
         self.totals.reject(trace.rejected)
         self._trace, self._link, self._model, self._pace = trace, link, model, pace

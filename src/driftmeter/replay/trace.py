@@ -34,8 +34,6 @@ class Trace:
     times: Times | None
     places: Codes
     rejected: tuple[Rejected, ...] = ()
-    time: str | None = None
-    """The column of the times."""
     note: str | None = None
     """What there is to say of times that cannot be read."""
 
@@ -86,4 +84,4 @@ def load_trace(
     places = np.flatnonzero(keep)
     if times is not None:
         places = places[np.argsort(times[places], kind="stable")]
-    return Trace(table.take(places), None if times is None else times[places], places, tuple(bad), time, note)
+    return Trace(table.take(places), None if times is None else times[places], places, tuple(bad), note)
