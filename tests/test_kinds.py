@@ -40,7 +40,7 @@ def objects(values: Any) -> Any:
 
 
 def decided(column: Any, **options: Any) -> tuple[str | None, str]:
-    return kind_of("c", as_frame(frame_of(column))["c"], **options)
+    return kind_of(as_frame(frame_of(column))["c"], **options)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,10 @@ def test_large_integers_are_quantities_where_they_repeat_or_are_asked_for() -> N
     assert profile.features[0].kind == "numeric"
 
 
-def test_the_index_that_pandas_writes_is_no_feature() -> None:
-    series = as_frame(pa.table({"__index_level_0__": [1, 2]}))["__index_level_0__"]
-    assert kind_of("__index_level_0__", series)[0] is None
-
-
 def test_a_few_placeholders_among_numbers_leave_them_numbers_and_are_said() -> None:
     column = ["?"] * 5 + ["unknown"] + ["NA", ""] * 20 + TEXTS
     series = as_frame(pd.DataFrame({"c": column}))["c"]
-    assert kind_of("c", series) == ("numeric", "")
+    assert kind_of(series) == ("numeric", "")
     assert placeholders_of(column_of(series)) == (6, ("?", "unknown"))
     assert placeholders_note(column_of(series)) == "6 values are no numbers ('?', 'unknown'): unreadable"
     profile = Profile.fit(pd.DataFrame({"c": column}), model="m", independent=True)

@@ -86,7 +86,7 @@ def fit_profile(
     columns: dict[str, Column] = {}
     for name in wanted:
         series = data[name]
-        found, reason = (kinds[name], "") if name in kinds else kind_of(name, series, asked=name in asked)
+        found, reason = (kinds[name], "") if name in kinds else kind_of(series, asked=name in asked)
         if found is None:
             left_out[name] = reason
             continue

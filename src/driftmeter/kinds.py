@@ -35,21 +35,18 @@ _MOST_EXAMPLES = 5
 _BOOLEANS = ("true", "false")
 """Numbers for a column of numbers, and no sign that a column is one."""
 _CODE = re.compile(r"\s*[+-]?0[0-9]+\s*")
-_INDEX = re.compile(r"__index_level_\d+__")
 _LOOKED_AT = 1_000
 """Distinct texts of which so few as none is a number tell that the rest are none either."""
 
 Placeholders = tuple[int, tuple[str, ...]]
 
 
-def kind_of(name: str, series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None, str]:
+def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None, str]:
     """Return the kind of a column, or None and a sentence that says why it has none.
 
     `asked` says that somebody named the column: then it is not left out for looking like an identifier.
     """
     dtype = series.dtype
-    if _INDEX.fullmatch(str(name)) and not asked:
-        return None, "the index of a pandas frame, which has no name"
     if dtype == nw.Boolean:
         return "boolean", ""
     if dtype.is_numeric():
