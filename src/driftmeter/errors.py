@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class UnreadableWarning(UserWarning):
-    """A few of the data cannot be read, and count nowhere: so few that it goes on without them."""
+    """A few of the data cannot be read: so few that it goes on without them, or more where that was allowed."""
 
 
 class DriftmeterError(Exception):

@@ -38,7 +38,6 @@ GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
 """Standard deviations: a number rounded to six digits moves residuals by some of the steps that they are counted in."""
 
-"""Types of columns that may hold times, besides numbers."""
 KINDS = ("numeric", "categorical", "boolean", "hour", "weekday")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from driftmeter.errors import ProfileError
 from driftmeter.frames import EXACT, Column, Dictionary, column_of
-from driftmeter.values import MISSING_WORDS, number_of, plain
+from driftmeter.values import MISSING_WORDS, TRUTHS, number_of, plain
 
 NUMBERS_SHARE = 0.95
 """A column of which so many present values are numbers is one of numbers: the others are its placeholders."""
@@ -32,8 +32,6 @@ _TIME = "a time of day, which is not monitored; ask for it as categories"
 _FEWEST = 20
 """Present values from which on it is no chance that all differ."""
 _MOST_EXAMPLES = 5
-_BOOLEANS = ("true", "false")
-"""Numbers for a column of numbers, and no sign that a column is one."""
 _CODE = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _LOOKED_AT = 1_000
 """Distinct texts of which so few as none is a number tell that the rest are none either."""
@@ -179,7 +177,8 @@ def _sorted_out(column: Dictionary) -> tuple[int, int, list[str]]:
         if text is not None and _CODE.fullmatch(text):
             return 0, len(column), []
         try:
-            number = number_of("-" if text is not None and text.strip().lower() in _BOOLEANS else value)
+            # numbers in a column of numbers, and no sign that a column is one
+            number = number_of("-" if text is not None and text.strip().lower() in TRUTHS else value)
         except (TypeError, ValueError, OverflowError):
             others += count
             found[str(value)] = count

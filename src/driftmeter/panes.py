@@ -313,8 +313,8 @@ def iso(time: Milliseconds) -> str:
 def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
     """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone) or a datetime.
 
-    A text may also be a number of seconds. Raises InputError naming `field` on anything else, and on times before 1970
-    or after the year 9999.
+    A text may also be a number of seconds, of 1990 to 2100. Raises InputError naming `field` on anything else, and on
+    times before 1970 or after the year 9999.
 
     >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
     (1700000000500, 1700000000500)

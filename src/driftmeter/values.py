@@ -45,6 +45,8 @@ tells NA. Its low bits are set, which no float32 can bring along."""
 MISSING_WORDS = frozenset(["", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"])
 """What texts say, in any case and between blanks, where a number, or true or false, is missing."""
 
+TRUTHS = frozenset(["true", "false"])
+"""Texts, in any case and between blanks, that are true or false."""
 _DIGITS = 6
 """Significant digits that a number survives float32 and a sum in another order with."""
 _EXACT = 2**53
@@ -129,7 +131,7 @@ def number_of(value: object) -> float:
         text = value.strip()
         if text.lower() in MISSING_WORDS:
             return math.nan
-        if text.lower() in ("true", "false"):
+        if text.lower() in TRUTHS:
             return float(text.lower() == "true")
         if "_" in text:  # Python's own way to write numbers, not that of data
             raise ValueError(value)
@@ -188,7 +190,7 @@ def other_ways(text: str) -> tuple[str, ...]:
     """
     if _WHOLE.fullmatch(text):
         return (text.removesuffix(".0"),) if text.endswith(".0") else (f"{text}.0",)
-    if (lowered := text.lower()) in ("true", "false"):
+    if (lowered := text.lower()) in TRUTHS:
         return tuple(way for way in (lowered, lowered.capitalize(), lowered.upper()) if way != text)
     if text[:1].isdigit() and ("-" in text or ":" in text):
         for kind in (dt.datetime, dt.time):
@@ -220,7 +222,7 @@ def _text_of_number(text: str) -> tuple[str, ...]:
     stripped = text.strip()
     if stripped.lower() in MISSING_WORDS:
         return ()
-    if stripped.lower() in ("true", "false"):
+    if stripped.lower() in TRUTHS:
         return ("1" if stripped.lower() == "true" else "0",)
     if stripped.lstrip("+-").isdecimal() and stripped.isascii():
         return (str(int(stripped)),)  # beyond 2**53 a float would merge neighbours

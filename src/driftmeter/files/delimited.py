@@ -14,9 +14,7 @@ from driftmeter.errors import InputError
 from driftmeter.files.dialect import Dialect, dialect_of
 from driftmeter.files.encoding import encoding_of
 from driftmeter.files.how import How
-from driftmeter.values import MISSING_WORDS, number_of
-
-BOOLEANS = frozenset(["true", "false"])
+from driftmeter.values import MISSING_WORDS, TRUTHS, number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -234,7 +232,7 @@ class _Texts:
                 number = number_of(text)
             except (ValueError, OverflowError):
                 return None
-            if re.match(_CODE, text) or text.strip().lower() in BOOLEANS:
+            if re.match(_CODE, text) or text.strip().lower() in TRUTHS:
                 return None
             some = some or number == number
             found.append(number if number == number else None)
@@ -249,7 +247,7 @@ class _Texts:
 
         lowered = [text.strip().lower() for text in self.values]
         present = set(lowered) - MISSING_WORDS
-        if not present or not present <= BOOLEANS:
+        if not present or not present <= TRUTHS:
             return None
         found = [None if text in MISSING_WORDS else text == "true" for text in lowered]
         return self._column(pa.array(found, pa.bool_()))

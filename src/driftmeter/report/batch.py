@@ -94,7 +94,7 @@ class Report:
         return {feature.name: counts[part].tolist() for feature, part in self.profile.slices()}
 
     def to_json(self) -> JSON:
-        """The public words of a verdict, and `rejected`, `absent` and `ignored` besides."""
+        """The public words of a verdict, and `unreadable`, `absent` and `ignored` besides."""
         return {
             **self.verdict.to_json(),
             "unreadable": self.unreadable.to_json(),
