@@ -126,6 +126,15 @@ def test_what_this_reader_cannot_tell_is_refused_with_the_reason(
         read_table(tmp_path / "t")
 
 
+def test_a_log_that_is_cut_off_is_refused_by_its_name(tmp_path: Path) -> None:
+    table = Delta(tmp_path / "t")
+    table.commit(table.write("a.parquet"))
+    log = max((tmp_path / "t" / "_delta_log").glob("*.json"))
+    log.write_text(log.read_text()[:-20])
+    with pytest.raises(InputError, match=r"t: expected a readable folder, got "):
+        read_table(tmp_path / "t")
+
+
 def test_features_that_a_table_may_use_and_does_not_are_no_reason(tmp_path: Path) -> None:
     table = Delta(tmp_path / "t", minReaderVersion=3, readerFeatures=["deletionVectors", "timestampNtz", "variantType"])
     table.commit(table.write("a.parquet"))

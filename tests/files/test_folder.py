@@ -58,10 +58,17 @@ def test_what_hugging_face_saves_is_the_files_that_its_state_names(tmp_path: Pat
     stream(TABLE, tmp_path / "cache-1.arrow")
     names = [{"filename": f"data-0000{part}-of-00002.arrow"} for part in (0, 1)]
     (tmp_path / "state.json").write_text(json.dumps({"_data_files": names}))
+    (tmp_path / "dataset_info.json").write_text("{}")
     assert len(read_table(tmp_path)) == 4
     (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     with pytest.raises(InputError, match=r"one of its splits \(train, test\)"):
         read_table(tmp_path)
+
+
+def test_a_file_of_state_that_somebody_keeps_beside_the_data_is_no_matter(tmp_path: Path) -> None:
+    write(TABLE, tmp_path / "a.parquet")
+    (tmp_path / "state.json").write_text("[]")
+    assert len(read_table(tmp_path)) == 2
 
 
 # --- Parquet

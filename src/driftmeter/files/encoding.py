@@ -65,6 +65,7 @@ def _known(asked: str | None) -> str | None:
     if asked is None:
         return None
     try:
+        "".encode(asked)  # raises on codecs of bytes too, such as hex, which are no encodings of text
         return codecs.lookup(asked).name
     except LookupError as error:
         raise InputError("--encoding", "an encoding that Python knows, such as latin-1 or utf-16", asked) from error

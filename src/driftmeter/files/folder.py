@@ -34,8 +34,8 @@ def read_folder(path: Path, how: How) -> pa.Table:
     if (path / "dataset_dict.json").is_file():
         splits = ", ".join(json.loads((path / "dataset_dict.json").read_text())["splits"])
         raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
-    if (path / "state.json").is_file():
-        names = [each["filename"] for each in json.loads((path / "state.json").read_text()).get("_data_files", [])]
+    if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
+        names = [each["filename"] for each in json.loads((path / "state.json").read_text())["_data_files"]]
         return together(str(path), [(name, read_ipc(path / name)) for name in names])
     files = sorted(_files(path))
     parquets = [file for file in files if file.name.lower().endswith(_ENDINGS)]

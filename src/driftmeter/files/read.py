@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,8 +70,9 @@ def read_table(
         table = plain_table(table)
     except FileNotFoundError as error:
         raise InputError(str(path), "a file", "nothing there") from error
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise InputError(str(path), f"a readable {path.suffix} file", str(error)) from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, json.JSONDecodeError) as error:
+        what = "folder" if path.is_dir() else f"{path.suffix} file"
+        raise InputError(str(path), f"a readable {what}", str(error)) from error
     names: list[str] = table.column_names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
