@@ -124,7 +124,8 @@ def number_of(value: object) -> float:
     >>> number_of(" 1.5e3 "), number_of(True), number_of("n/a")
     (1500.0, 1.0, nan)
     """
-    value = plain(value)
+    if type(value) is not str:
+        value = plain(value)
     if value is None:
         return math.nan
     if isinstance(value, str):
