@@ -69,11 +69,12 @@ class ChiSquareHashed(ChiSquare):
 
 def _groups(expected: Floats, rare: npt.NDArray[np.bool_]) -> tuple[Codes, Codes]:
     """Return each bin's group, named by its first bin; in the second array no group is short of rows."""
-    codes = np.empty(expected.shape, dtype=np.intp)
+    codes = np.broadcast_to(np.arange(expected.shape[-1]), expected.shape).copy()
     first = np.zeros(expected.shape[:-1], dtype=np.intp)
     filled = np.full(expected.shape[:-1], -1, dtype=np.intp)
     held = np.zeros(expected.shape[:-1])
-    for bin_ in range(expected.shape[-1]):
+    # a bin that is rare nowhere is by itself, and fills no group: of hashed bins at least half are empty
+    for bin_ in np.flatnonzero(rare.any(axis=tuple(range(rare.ndim - 1)))).tolist():
         first = np.where(held == 0, bin_, first)
         codes[..., bin_] = np.where(rare[..., bin_], first, bin_)
         held = held + np.where(rare[..., bin_], expected[..., bin_], 0.0)
