@@ -41,7 +41,10 @@ CAUSES = {
         0.5,
     ): "50.0 % of the rows against 0 % in the reference are unreadable, no value of the feature's kind, over",
     ("other", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories, over",
-    ("other 3 of 64", 0.5): "50.0 % of the rows against 0 % in the reference are in rare categories 3 of 64, over",
+    (
+        "other 3 of 64",
+        0.5,
+    ): "50.0 % of the rows against 0 % in the reference are in one group of rare categories (3 of 64), over",
 }
 CATEGORIES = [
     "São Paulo",

@@ -80,8 +80,10 @@ def finding(cause: Cause) -> str:
         "far below": "far below the reference's range",
         "far above": "far above the reference's range",
     }
-    if cause.what.startswith("other"):
-        return f"{shares} are in rare categories{cause.what.removeprefix('other')}, {over}"
+    if cause.what == "other":
+        return f"{shares} are in rare categories, {over}"
+    if cause.what.startswith("other "):
+        return f"{shares} are in one group of rare categories ({cause.what.removeprefix('other ')}), {over}"
     if cause.what == "unreadable":
         return f"{shares} are unreadable, no value of the feature's kind, {over}"
     return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
