@@ -122,6 +122,12 @@ def test_a_column_that_is_absent_is_said(profile: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
+def test_a_column_without_a_name_that_the_profile_does_not_know_is_told_of(profile: Path, tmp_path: Path) -> None:
+    rows = [{"": row, **cells} for row, cells in enumerate(orders.orders(1500, seed=2))]
+    result = run(profile, orders.write_csv(tmp_path / "o.csv", rows))
+    assert "The profile does not know these columns: one without a name." in result.stdout
+
+
 def test_many_notes_are_cut(profile: Path, tmp_path: Path) -> None:
     row = {"größe": 170.0, **{f"extra {place}": 1 for place in range(20)}}
     result = run(profile, orders.write_csv(tmp_path / "o.csv", [row] * 300))

@@ -140,6 +140,13 @@ def test_an_empty_column_has_a_note_and_can_still_be_monitored(tmp_path: Path) -
     assert "no values at all" in result.stdout
 
 
+def test_one_feature_is_told_of_in_the_singular(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("x\n" + "1\n" * 50, encoding="utf-8")
+    result = run(file, "-o", tmp_path / "p.json", "--model", "m")
+    assert "p.json: 1 feature of m from 50 rows" in result.stdout
+
+
 def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a\x1b[31m,[bold]b\n" + "1,2\n" * 50, encoding="utf-8")

@@ -84,11 +84,16 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
     out.print(_text(told_of_time(profile)), soft_wrap=True)
     out.print(
         _text(
-            f"{path}: {len(profile.features)} features of {profile.model} from {profile.rows:,} rows, {size:,.0f} kB, "
+            f"{path}: {_features(profile)} of {profile.model} from {profile.rows:,} rows, {size:,.0f} kB, "
             f"digest {profile.digest}"
         ),
         soft_wrap=True,
     )
+
+
+def _features(profile: Profile) -> str:
+    count = len(profile.features)
+    return f"{count:,} features" if count != 1 else "1 feature"
 
 
 def told_of_time(profile: Profile) -> str:

@@ -154,4 +154,6 @@ def _and(before: Unreadable, columns: Mapping[str, int], bad: Sequence[Rejected]
 
 
 def _some(names: Sequence[Any]) -> str:
-    return ", ".join(map(str, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return ", ".join(str(name) or "one without a name" for name in names[:8]) + (
+        f" and {len(names) - 8} more" if len(names) > 8 else ""
+    )
