@@ -245,6 +245,10 @@ def test_a_time_is_read_in_each_of_its_forms(value: object) -> None:
     assert parse_time(value) == 1_700_000_000_500
 
 
+def test_a_date_is_its_midnight_as_the_text_of_it_is() -> None:
+    assert parse_time(dt.date(2023, 11, 14)) == parse_time("2023-11-14") == 1_699_920_000_000
+
+
 @given(st.integers(0, 4 * 10**12))
 def test_seconds_and_iso_text_of_one_time_are_the_same_millisecond(time: int) -> None:
     assert parse_time(iso(time)) == time
@@ -277,7 +281,7 @@ def test_the_ends_of_the_calendar_are_times() -> None:
             b"2024",
         ],
         *["1969-12-31T23:59:59", "0001-01-01", "9999-12-31T23:59:59-14:00"],
-        *[dt.datetime(1960, 1, 1), dt.date(2024, 1, 1)],
+        *[dt.datetime(1960, 1, 1), dt.date(1960, 1, 1), dt.time(9)],
     ],
     ids=lambda value: repr(value)[:30],
 )

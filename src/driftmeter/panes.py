@@ -311,7 +311,7 @@ def iso(time: Milliseconds) -> str:
 
 
 def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
-    """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone) or a datetime.
+    """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone), a datetime or a date.
 
     A text may also be a number of seconds, of 1990 to 2100. Raises InputError naming `field` on anything else, and on
     times before 1970 or after the year 9999.
@@ -322,6 +322,8 @@ def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
     try:
         if isinstance(value, str):
             value = read_text(value)
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            value = dt.datetime(value.year, value.month, value.day)  # its midnight, as the text of it is
         time = -1
         if isinstance(value, dt.datetime):
             moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)

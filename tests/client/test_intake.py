@@ -63,7 +63,7 @@ UNREADABLE = {
     "infinity": float("inf"),
     "before 1970": -5,
     "boolean": True,
-    "date": dt.date(2023, 1, 1),
+    "date before 1970": dt.date(1960, 1, 1),
     "numpy beyond the calendar": np.datetime64(10**6, "Y"),
 }
 
@@ -110,6 +110,13 @@ def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: A
     batch = intake.read([(dict(ROW), None, timestamp, 5.0)])
     [(start, summary)] = intake.count(batch, TIMING, offset=123_456.0, now=NOW)
     assert (start, summary.rows) == (NOW, 1)
+
+
+def test_a_date_is_its_midnight(profile: Profile) -> None:
+    intake = Intake(profile)
+    batch = intake.read([(dict(ROW), None, dt.date(2023, 11, 14), 5.0)])
+    [(start, summary)] = intake.count(batch, TIMING, offset=123_456.0, now=NOW)
+    assert (start, summary.rows) == (1_699_920_000_000, 1)
 
 
 @pytest.mark.parametrize(

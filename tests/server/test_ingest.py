@@ -157,6 +157,13 @@ def test_the_same_rows_by_each_door_give_the_same_summary(
     assert [(batch.sent, batch.ignored) for batch in batches] == [(len(records), 0)] * len(batches)
 
 
+def test_a_column_of_dates_says_when_rows_were_as_text_of_dates_does(reader: Reader) -> None:
+    days = pa.array([dt.date(2023, 11, 13), None], pa.date32())
+    arrow = read_arrow(reader, pa.table({"amount": [1.0, 2.0], "timestamp": days}))
+    text = read(reader, {"columns": {"amount": [1.0, 2.0], "timestamp": ["2023-11-13", None]}})
+    assert np.asarray(arrow.times).tolist() == np.asarray(text.times).tolist() == [1_699_833_600_000, NOW]
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(0, 2_000_000_000), st.floats(0, 2e9)), max_size=8))
 def test_times_by_each_door_are_the_same(reader: Reader, times: list[float | None]) -> None:
     expected = [NOW if time is None else parse_time(time) for time in times]
