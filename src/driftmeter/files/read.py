@@ -76,5 +76,6 @@ def read_table(
     names: list[str] = table.column_names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(str(path), "one column of each name", f"{names.count(twice)} called {twice!r}")
+        got = f"{names.count(twice)} called {twice!r}" if twice else f"{names.count(twice)} without a name"
+        raise InputError(str(path), "one column of each name", f"{got}: rename or drop the others")
     return table
