@@ -394,9 +394,10 @@ def test_two_arrow_columns_of_one_name_are_unreadable(reader: Reader) -> None:
         read_arrow(reader, table)
 
 
-def test_a_known_arrow_column_of_a_type_that_is_no_value_is_unreadable(reader: Reader) -> None:
-    with pytest.raises(InputError, match=r"columns\.amount: expected numbers, text, booleans or times, got Arrow"):
-        read_arrow(reader, pa.table({"amount": [[1.0]]}))
+def test_a_known_arrow_column_of_a_type_that_is_no_value_is_unreadable_in_each_cell(reader: Reader) -> None:
+    batch = read_arrow(reader, pa.table({"amount": [[1.0], None, [2.0, 3.0]], "city": ["Ulm"] * 3}))
+    assert (len(batch.rows), batch.unreadable) == (3, {"amount": 2})
+    assert said(batch) == [(0, "amount", "a number", "a list"), (2, "amount", "a number", "a list")]
 
 
 def test_arrow_columns_of_every_plain_type_are_read(reader: Reader, binner: Binner) -> None:

@@ -167,7 +167,10 @@ def _is_coded(part: pa.ChunkedArray) -> bool:
 
 
 def _values(array: pa.Array, *, moment: bool) -> Column:
-    """Return an array of a plain type, which is no array of numbers, as a column; raises TypeError on any other."""
+    """Return an array of a plain type, which is no array of numbers, as a column.
+
+    Of any other type there is nothing that a feature could be: each cell stands as an empty list, unread.
+    """
     kind, is_ = array.type, pa.types
     if is_.is_null(kind):
         return [None] * len(array)
@@ -178,7 +181,7 @@ def _values(array: pa.Array, *, moment: bool) -> Column:
     if is_.is_timestamp(kind) and (moment or kind.tz is None):
         return _numbers(array).astype("datetime64[us]")
     if not _is_value(kind):
-        raise TypeError(kind)
+        return Dictionary(np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0).astype(np.intp), ([],))
     return _dictionary(array.dictionary_encode())
 
 
