@@ -20,8 +20,9 @@ from driftmeter.calibration import ARRAYS, Calibration
 from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
+from driftmeter.grid import CategoryGrid
 from driftmeter.panes import DAY, HOUR, Slice
-from driftmeter.profile import Profile
+from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.why import finding
@@ -282,3 +283,23 @@ def test_what_is_kept_does_not_grow_with_the_panes(one):
     late, _ = run(detector, counts)
     assert len(late.blocks) == len(early.blocks) == 5
     assert len(detector.dumps(late)) < 1.2 * len(detector.dumps(early))
+
+
+@pytest.mark.parametrize("change", ["the same", "half vanish"])
+def test_of_many_categories_half_that_vanish_are_found_live(change):
+    rng = np.random.default_rng(11)
+    shares = np.full(600, 1 / 600)
+    counts = {f"c{index:03}": int(rows) for index, rows in enumerate(rng.multinomial(6_000, shares))}
+    grid = CategoryGrid.fit(counts, dtype="string", min_rows=30, most_bins=256, most_known=1000)
+    bins = np.array([grid.bin_of(name) for name in counts])
+    feature = Feature("zip", "categorical", "feature", grid, (0,) * grid.size, "zip")
+    reference = np.bincount(bins, list(counts.values()), grid.size).astype(int)
+    profile = Profile("m", 6_000, (replace(feature, counts=tuple(reference.tolist())),), independent=True)
+    judge = DWS(profile, ModelSettings())
+    live = shares if change == "the same" else np.where(np.arange(600) % 2, 2 / 600, 0)
+    state, best = judge.start(), -np.inf
+    for pane in range(60):
+        window = np.bincount(bins, rng.multinomial(500, live), grid.size).astype(int)
+        state, reading = judge.update(state, Slice(pane * 10_000, 10_000, Summary(500, window)))
+        best = max(best, float(reading.strongest.max()))
+    assert (best >= 0) == (change == "half vanish")

@@ -37,7 +37,6 @@ HEADROOM = 2.0
 MOST_LEVELS = 26
 LEAST_RATE = 0.002
 """A rare bin's share must have moved by this much, whatever the tolerance."""
-LEAST_POOLED_ROWS = 200
 MOST_DESIGN_EFFECT = 1.5
 """Pearson's statistic is only for rows that are nearly independent: above, it made nine of ten false incidents."""
 STUCK_LENGTH: Milliseconds = 20 * HOUR
@@ -307,7 +306,7 @@ class DWS:
             best.smallest, np.where(~tables.scored.any(axis=1), self.tolerance + critical * np.sqrt(noise), np.inf)
         )
         dependent = effect >= MOST_DESIGN_EFFECT
-        chosen = (tables.degrees >= 3) & ~dependent & (rows >= LEAST_POOLED_ROWS)
+        chosen = (tables.degrees >= 3) & ~dependent & (rows >= tables.pooled_rows)
         if not chosen.any():
             return dependent
         window = tables.grouped(counts)

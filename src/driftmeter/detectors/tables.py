@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
-from driftmeter.drift.categories import leave_one_out, order_of
+from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
 MOST_GROUPS = 16
+LEAST_POOLED_ROWS = 200
+MOST_HASHED_GROUPS = 512
+LEAST_HASHED = 64
+"""Hashed bins from which on a feature's categories are pooled by their hash, into many groups: few would average away
+what becomes of rare ones."""
+ROWS_PER_HASHED_GROUP = 10
 LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
 _RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unreadable")
@@ -127,6 +133,9 @@ class Tables:
         self.group_owner: Codes = np.array(owner, dtype=np.intp)
         self.group_reference: Floats = np.bincount(self.group, self.reference, start).astype(np.float64)
         self.group_share: Floats = self.group_reference / self.rows[self.group_owner]
+        groups = np.bincount(self.group_owner, minlength=len(self.features))
+        self.pooled_rows: Floats = np.where(groups > MOST_GROUPS, ROWS_PER_HASHED_GROUP * groups, LEAST_POOLED_ROWS)
+        """Rows that a window must hold for Pearson's statistic over a feature's groups, shape (features,)."""
         self.degrees: Floats = np.bincount(self.group_owner, minlength=len(self.features)).astype(np.float64) - 1
 
     # --- what a window says
@@ -192,7 +201,8 @@ def _expected(feature: Feature) -> Floats:
 
 
 def pooled(feature: Feature) -> Codes:
-    """Return the group of each bin, shape (bins,): neighbours together, each of a sixteenth of the rows or more.
+    """Return the group of each bin, shape (bins,): neighbours together, each of a sixteenth of the rows or more; many
+    categories by their hash, in up to 512 groups.
 
     Categories stand in an order that their counts have no say in: by rank, the most frequent ones would be
     those whose counts chance had raised. What is out of range goes to the outermost group, what is missing
@@ -200,6 +210,9 @@ def pooled(feature: Feature) -> Codes:
     """
     reference = reference_of(feature)
     grid = feature.grid
+    if isinstance(grid, CategoryGrid) and grid.hashed >= LEAST_HASHED:
+        groups = hashed_groups(feature, min(MOST_HASHED_GROUPS, grid.hashed))
+        return np.unique(np.maximum(groups, 0), return_inverse=True)[1].reshape(-1).astype(np.intp)
     order = list(range(feature.size))[grid.core] if isinstance(grid, NumericGrid) else order_of(feature).tolist()
     least = max(LEAST_GROUP_SHARE * reference.sum(), reference[order].sum() / MOST_GROUPS)
     codes = np.zeros(feature.size, dtype=np.intp)
