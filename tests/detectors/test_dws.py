@@ -298,8 +298,8 @@ def test_of_many_categories_half_that_vanish_are_found_live(change):
     judge = DWS(profile, ModelSettings())
     live = shares if change == "the same" else np.where(np.arange(600) % 2, 2 / 600, 0)
     state, best = judge.start(), -np.inf
-    for pane in range(60):
+    for place in range(60):
         window = np.bincount(bins, rng.multinomial(500, live), grid.size).astype(int)
-        state, reading = judge.update(state, Slice(pane * 10_000, 10_000, Summary(500, window)))
+        state, reading = judge.update(state, Slice(place * 10_000, 10_000, Summary(500, window)))
         best = max(best, float(reading.strongest.max()))
     assert (best >= 0) == (change == "half vanish")
