@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from pyarrow import csv, feather, parquet
@@ -60,3 +61,11 @@ def test_a_damaged_csv_is_refused_by_name(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.csv"):
         read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_a_128_bit_integer_of_polars_is_refused_with_the_way_out(tmp_path: Path, name: str) -> None:
+    frame = pl.DataFrame({"x": [1.0], "n": pl.Series([1], dtype=pl.Int128)})
+    frame.write_parquet(tmp_path / name) if name.endswith(".parquet") else frame.write_ipc(tmp_path / name)
+    with pytest.raises(InputError, match="in polars cast columns of Int128"):
+        read_table(tmp_path / name)
