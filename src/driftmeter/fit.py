@@ -12,7 +12,7 @@ import numpy as np
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame
-from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.grid import MOST_KNOWN, CategoryGrid, NumericGrid
 from driftmeter.kinds import as_kind, kind_of
 from driftmeter.moments import find_zone, zone_named
 from driftmeter.names import named, no_feature
@@ -27,7 +27,6 @@ MIN_CATEGORY_ROWS = 30
 MOST_CATEGORIES = 256
 """Bins of their own that a feature's categories may have: of those with that share of the rows or more. The others are
 hashed into bins that no count had a say in."""
-MOST_KNOWN = 100_000
 
 IDENTIFIER = "looks like an identifier: hardly a value comes twice"
 IDENTIFIER_ROWS = 1_000

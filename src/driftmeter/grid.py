@@ -25,6 +25,8 @@ _SINGLE, _DOUBLE = 23, 48
 """Bits to which float32 tells numbers apart, and float64 after some arithmetic."""
 _FEWEST_STEPS = 1
 MOST_HASHED = 1024
+MOST_KNOWN = 100_000
+"""Categories whose hashes a grid keeps: with more, none is ever told to be new."""
 
 
 @dataclass(frozen=True)

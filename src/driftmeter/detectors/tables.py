@@ -8,7 +8,7 @@ import numpy as np
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
-from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.grid import MOST_KNOWN, CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
@@ -23,7 +23,6 @@ LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
 _RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unreadable")
 _OUTSIDE = ("below", "above", "far below", "far above")
-_MOST_KNOWN = 100_000
 
 
 class Tables:
@@ -87,7 +86,7 @@ class Tables:
                     chosen.append(grid.unseen.start)
                 held = np.flatnonzero(self.reference[part][grid.rest]) + grid.rest.start
                 chosen = [*range(len(grid.categories)), *held.tolist(), *chosen]
-                known = len(grid.categories) + (_MOST_KNOWN if grid.others is None else len(grid.others))
+                known = len(grid.categories) + (MOST_KNOWN if grid.others is None else len(grid.others))
                 self._merged.append((slice_of(part, grid.rest), slice_of(part, grid.unseen)))
                 # which categories have a bin was chosen by their counts: the budget is for all that might have had one
                 tests[index] = 2 * max(len(chosen), known)

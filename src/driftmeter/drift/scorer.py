@@ -113,7 +113,7 @@ def score_feature(feature: Feature, counts: Counts) -> FeatureScores:
 
 def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
     """Return the tests that apply: those of its kind; `unseen` not where its categories were too many to know, and
-    `vanished` only where they are many."""
+    those for many categories only where there are many."""
     grid = feature.grid
     left_out = set()
     if isinstance(grid, CategoryGrid) and grid.others is None:
