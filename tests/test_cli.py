@@ -11,10 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-import orders
 from driftmeter import __version__
 from driftmeter.cli.app import app
 from driftmeter.cli.params import DURATION, RATE, SPEED
+from tests.support import orders
 
 DOCS = Path(__file__).parents[1] / "docs" / "cli.md"
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from backtest import streams
 from driftmeter.cli.app import app
 from driftmeter.panes import iso, parse_time
+from tests.backtest import streams
 
 ROWS = 6 * streams.DAY_ROWS
 FAULT = "temp: shift 1sd from 2024-06-04"

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-import orders
 from driftmeter.cli.app import app
 from driftmeter.files import read_table
 from driftmeter.profile import Profile
+from tests.support import orders
 
 Write = Callable[[Path, list[dict[str, Any]]], Path]
 FILES = [(orders.write_csv, "csv"), (orders.write_parquet, "parquet")]

@@ -20,7 +20,7 @@ from driftmeter.panes import Timing, Totals
 from driftmeter.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
-from metric_server import metric_server
+from tests.support.metric_server import metric_server
 
 START = 1_700_000_000_000
 

@@ -13,7 +13,7 @@ from driftmeter.panes import HOUR, iso, parse_time
 from driftmeter.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.types import JSON
-from metric_server import metric_server
+from tests.support.metric_server import metric_server
 
 NAMES = ("amount", "city", "code", "count", "member")
 OPEN: JSON = {

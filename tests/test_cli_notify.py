@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.notify_test import notify_test
-from notify.receiver import Webhook, serving
+from tests.notify.receiver import Webhook, serving
 
 
 def run(*urls: str, **variables: str) -> Any:

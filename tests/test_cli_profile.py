@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-import orders
 from driftmeter.cli.app import app
 from driftmeter.profile import Profile
+from tests.support import orders
 
 
 def run(*arguments: str | Path) -> Any:

@@ -16,13 +16,13 @@ import pytest
 import urllib3
 from click.testing import CliRunner
 
-import orders
 from driftmeter.cli.app import app
 from driftmeter.demo import stack
 from driftmeter.panes import Timing, WindowSetting
 from driftmeter.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
+from tests.support import orders
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from driftmeter.panes import DAY
 from driftmeter.profile import Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
-from metric_server import metric_server
+from tests.support.metric_server import metric_server
 
 OWN = ModelSettings(budget=7 * DAY, pane_rows=10, features={"amount": FeatureSettings(tests=("ks",), pages=False)})
 

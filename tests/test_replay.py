@@ -23,7 +23,6 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-import orders
 from driftmeter.cli.app import app
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.monitor import DriftMonitor
@@ -34,6 +33,7 @@ from driftmeter.report import compare
 from driftmeter.server.run import make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
+from tests.support import orders
 
 TIMING = Timing(10_000, 1_000)
 

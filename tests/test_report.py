@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-import orders
 from driftmeter.binning import Binner
 from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
@@ -23,6 +22,7 @@ from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
 from driftmeter.rows import Reader
 from driftmeter.settings import FeatureSettings, ModelSettings
+from tests.support import orders
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 

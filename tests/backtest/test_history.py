@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from backtest import streams
 from driftmeter.backtest import history as module
 from driftmeter.backtest.history import History, choose_pane
 from driftmeter.backtest.inject import parse
@@ -15,6 +14,7 @@ from driftmeter.panes import DAY, HOUR, MINUTE, Slice
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
+from tests.backtest import streams
 
 START, STEP = streams.START, streams.STEP
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from backtest import streams
 from driftmeter.backtest import backtest
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import DAY, MINUTE, Pane, Timing, iso, parse_time
 from driftmeter.store.protocol import PutPane
 from driftmeter.store.sqlite import SQLiteStore
+from tests.backtest import streams
 
 ROWS = 8 * streams.DAY_ROWS
 LENGTH = 30 * MINUTE

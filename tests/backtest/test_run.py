@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from backtest import streams
 from driftmeter.backtest import Course, Event, History, backtest, parse
 from driftmeter.backtest.history import PaneChoice
 from driftmeter.panes import DAY, HOUR, Slice, iso, parse_time
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from tests.backtest import streams
 
 ROWS = 8 * streams.DAY_ROWS
 FAULTS = ("temp: shift 1sd from 2024-06-05", "city: category XX 5% from 2024-06-06")

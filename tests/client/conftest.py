@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from client.tier import Tier
 from driftmeter.client import Monitor
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
+from tests.client.tier import Tier
 
 
 def make_profile(seed: int = 0) -> Profile:

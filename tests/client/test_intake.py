@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.conftest import ROW, make_profile
 from driftmeter.client.intake import Intake
 from driftmeter.client.records import record_of
 from driftmeter.panes import Timing, parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from tests.client.conftest import ROW, make_profile
 
 TIMING = Timing(2_000, 2_000)
 NOW = 1_700_000_000_000

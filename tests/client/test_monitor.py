@@ -14,9 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.conftest import ROW, make_profile
-from client.test_intake import GARBAGE
-from client.tier import Refusal, Tier
 from driftmeter.binning import Binner
 from driftmeter.client import Monitor
 from driftmeter.client.intake import Intake
@@ -26,6 +23,9 @@ from driftmeter.panes import Timing, Totals
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
+from tests.client.conftest import ROW, make_profile
+from tests.client.test_intake import GARBAGE
+from tests.client.tier import Refusal, Tier
 
 Make = Callable[..., Monitor]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from client.conftest import ROW
-from client.tier import Tier
 from driftmeter.profile import Profile
+from tests.client.conftest import ROW
+from tests.client.tier import Tier
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 

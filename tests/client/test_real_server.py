@@ -16,8 +16,6 @@ import polars
 import pyarrow
 import pytest
 
-from client.conftest import ROW, make_profile
-from client.test_monitor import directly, wait_for
 from driftmeter.client import Monitor
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals, WindowSetting
@@ -26,6 +24,8 @@ from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store import Store, open_store
 from driftmeter.summary import Summary
+from tests.client.conftest import ROW, make_profile
+from tests.client.test_monitor import directly, wait_for
 
 
 class MetricServer:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from client.conftest import ROW, make_profile
-from client.test_monitor import directly, refuse_panes
-from client.tier import Tier
 from driftmeter.client.buffer import Buffer
 from driftmeter.client.transport import Answer, AwayError
 from driftmeter.client.worker import FAREWELL, HEARTBEAT, Worker
 from driftmeter.panes import Timing, Totals
 from driftmeter.profile import Profile
 from driftmeter.summary import Summary
+from tests.client.conftest import ROW, make_profile
+from tests.client.test_monitor import directly, refuse_panes
+from tests.client.tier import Tier
 
 START = 1_700_000_000.0
 

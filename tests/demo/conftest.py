@@ -3,10 +3,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from demo.recorder import Recorder
 from driftmeter.demo import data
 from driftmeter.demo.data import Row
 from driftmeter.demo.predictor import Predictor
+from tests.demo.recorder import Recorder
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from demo.recorder import Recorder
 from driftmeter.demo.model_server import create_app
 from driftmeter.demo.predictor import Predictor
+from tests.demo.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 

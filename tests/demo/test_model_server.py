@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from demo.app_client import AppClient
-from demo.recorder import Recorder
 from driftmeter.demo.data import Row, reference_profile
 from driftmeter.demo.model_server import MAX_BODY, create_app, main
 from driftmeter.demo.predictor import Predictor
+from tests.demo.app_client import AppClient
+from tests.demo.recorder import Recorder
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from demo.verdicts import drifting, feature, verdict
 from driftmeter.demo.quiet import main, unrest
+from tests.demo.verdicts import drifting, feature, verdict
 
 
 @pytest.fixture

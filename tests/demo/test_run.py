@@ -15,8 +15,8 @@ import click
 import pytest
 from rich.console import Console
 
-from deploy.conftest import load
 from driftmeter.demo import stack, traffic
+from tests.deploy.conftest import load
 
 
 @pytest.fixture(scope="module")

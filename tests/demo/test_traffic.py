@@ -9,11 +9,11 @@ from itertools import islice, pairwise
 import httpx
 import pytest
 
-from demo.recorder import Recorder
 from driftmeter.demo.data import FEATURES, Row
 from driftmeter.demo.model_server import create_app
 from driftmeter.demo.predictor import Predictor
 from driftmeter.demo.traffic import CONNECTIONS, INJECTED, Progress, Traffic, inject, run, shuffled
+from tests.demo.recorder import Recorder
 
 
 class Sink:

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from demo.verdicts import drifting, feature, verdict
 from driftmeter.demo import view
 from driftmeter.demo.traffic import Progress
 from driftmeter.types import JSON
+from tests.demo.verdicts import drifting, feature, verdict
 
 
 def shown(verdict: JSON | None, width: int = 80) -> list[str]:

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.conftest import PLACES, ROOT
-from deploy.dns import Dns, own_network, resolving, until
-from deploy.replica import ask
 from driftmeter.demo.gateway import substitute
 from driftmeter.demo.processes import Process
+from tests.deploy.conftest import PLACES, ROOT
+from tests.deploy.dns import Dns, own_network, resolving, until
+from tests.deploy.replica import ask
 
 HEALTH = {
     "gateway": ":8002/nginx-health",

@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 import yaml
 
-from deploy.conftest import Run, Tool, load
-from deploy.replica import ask
+from tests.deploy.conftest import Run, Tool, load
+from tests.deploy.replica import ask
 
 PLACE = "http://alert-log:9095/"
 FIRING = (

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.conftest import ROOT, Run, Tool
-from redis_server import DURABLE
+from tests.deploy.conftest import ROOT, Run, Tool
+from tests.support.redis_server import DURABLE
 
 SCALED = ("metric-server", "model-server")
 INSTALLS = re.findall(r"^RUN (uv pip install .*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)

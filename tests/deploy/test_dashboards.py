@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.conftest import Run
-from deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, RARE, VERDICT
+from tests.deploy.conftest import Run
+from tests.deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, RARE, VERDICT
 
 METRIC = re.compile(r"\b(?:driftmeter|model_server)_\w+\b")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.conftest import ROOT
+from tests.deploy.conftest import ROOT
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.conftest import Tool
-from deploy.replica import Replica, ask
 from driftmeter.demo.gateway import Gateway, GatewayError
+from tests.deploy.conftest import Tool
+from tests.deploy.replica import Replica, ask
 
 ROWS = "/v1/models/flights/rows"
 PANE = "/v1/models/flights/panes/0/source"

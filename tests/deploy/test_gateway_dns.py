@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.conftest import Tool
-from deploy.dns import Dns, until
-from deploy.replica import Answer, Replica, ask
 from driftmeter.demo.gateway import Gateway
+from tests.deploy.conftest import Tool
+from tests.deploy.dns import Dns, until
+from tests.deploy.replica import Answer, Replica, ask
 
 NAME = "metric-server"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.conftest import ROOT
+from tests.deploy.conftest import ROOT
 
 FINAL = 'echo "{minor} $0"'
 SHIM = "echo 'pyenv: command not found' >&2; exit 127"

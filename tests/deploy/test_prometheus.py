@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.conftest import Run
+from tests.deploy.conftest import Run
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.conftest import ROOT, Tool
-from deploy.containers import active_targets
-from deploy.dns import Dns, own_network, resolving, until
 from driftmeter.demo.processes import Process, free_port
+from tests.deploy.conftest import ROOT, Tool
+from tests.deploy.containers import active_targets
+from tests.deploy.dns import Dns, own_network, resolving, until
 
 PORTS = {"metric-server": 8001, "model-server": 8000}
 

@@ -18,9 +18,9 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
-from deploy.conftest import Tool
-from deploy.contract import METRIC_SERVER, MODEL_SERVER, VERDICT, exposition
-from deploy.replica import ask
+from tests.deploy.conftest import Tool
+from tests.deploy.contract import METRIC_SERVER, MODEL_SERVER, VERDICT, exposition
+from tests.deploy.replica import ask
 
 
 class Exposed(BaseHTTPRequestHandler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from deploy.conftest import ROOT
+from tests.deploy.conftest import ROOT
 
 
 def test_a_server_that_there_is_none_of_is_refused_with_those_that_there_are() -> None:

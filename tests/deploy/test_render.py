@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.conftest import Tool
 from driftmeter.demo.gateway import NAMES, Gateway, GatewayError, find_nginx, render, substitute, template
+from tests.deploy.conftest import Tool
 
 
 def environment(root: Path) -> dict[str, str]:

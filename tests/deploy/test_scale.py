@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from deploy.conftest import Tool
-from deploy.containers import Compose, active_targets
-from deploy.contract import VERDICT
 from driftmeter.demo import traffic
-from e2e.system import HTTP, eventually, get
+from tests.deploy.conftest import Tool
+from tests.deploy.containers import Compose, active_targets
+from tests.deploy.contract import VERDICT
+from tests.e2e.system import HTTP, eventually, get
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.samples import (
+from driftmeter.detectors.protocol import strongest
+from driftmeter.errors import StoreError
+from driftmeter.grid import CategoryGrid
+from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.profile import Profile
+from driftmeter.settings import ModelSettings
+from driftmeter.summary import Summary
+from tests.detectors.samples import (
     PANE_MS,
     ROWS,
     START,
@@ -30,13 +37,6 @@ from detectors.samples import (
     reference_shares,
     run,
 )
-from driftmeter.detectors.protocol import strongest
-from driftmeter.errors import StoreError
-from driftmeter.grid import CategoryGrid
-from driftmeter.panes import DAY, HOUR, Slice
-from driftmeter.profile import Profile
-from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 
 BUDGET = 10 * DAY
 # short panes and few levels, so that a small stream exercises all of them

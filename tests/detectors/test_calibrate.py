@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from detectors.samples import categories
 from driftmeter.binning import Binner
 from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.detectors.run import Pace
@@ -13,6 +12,7 @@ from driftmeter.judging import Judge
 from driftmeter.panes import HOUR, Slice, Window
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from tests.detectors.samples import categories
 
 START = 1_704_067_200_000
 ROWS = 50

@@ -3,7 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.samples import (
+from driftmeter.calibration import ARRAYS, Calibration
+from driftmeter.detectors import DWS
+from driftmeter.detectors.protocol import strongest
+from driftmeter.drift.categories import order_of
+from driftmeter.grid import CategoryGrid
+from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.profile import Feature, Profile
+from driftmeter.settings import ModelSettings
+from driftmeter.summary import Summary
+from driftmeter.why import finding
+from tests.detectors.samples import (
     PANE_MS,
     ROWS,
     Draws,
@@ -16,16 +26,6 @@ from detectors.samples import (
     reference_shares,
     run,
 )
-from driftmeter.calibration import ARRAYS, Calibration
-from driftmeter.detectors import DWS
-from driftmeter.detectors.protocol import strongest
-from driftmeter.drift.categories import order_of
-from driftmeter.grid import CategoryGrid
-from driftmeter.panes import DAY, HOUR, Slice
-from driftmeter.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
-from driftmeter.why import finding
 
 STREAMS = 60
 

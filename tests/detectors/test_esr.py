@@ -3,12 +3,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.samples import PANE_MS, Draws, delays_of, moved, normal_shares, numbers_profile, reference_shares, run
 from driftmeter.detectors import ESR
 from driftmeter.detectors.protocol import strongest
 from driftmeter.panes import DAY
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from tests.detectors.samples import (
+    PANE_MS,
+    Draws,
+    delays_of,
+    moved,
+    normal_shares,
+    numbers_profile,
+    reference_shares,
+    run,
+)
 
 STREAMS = 60
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from detectors.samples import categories, numbers
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.grid import NumericGrid
 from driftmeter.profile import Feature
+from tests.detectors.samples import categories, numbers
 
 
 @pytest.fixture(scope="module")

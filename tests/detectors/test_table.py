@@ -2,10 +2,10 @@ from typing import get_args
 
 import pytest
 
-from detectors.conformance import CHECKS, SETTINGS
-from detectors.samples import numbers_profile
 from driftmeter.detectors import DETECTORS
 from driftmeter.settings import Guarantee
+from tests.detectors.conformance import CHECKS, SETTINGS
+from tests.detectors.samples import numbers_profile
 
 
 @pytest.mark.parametrize("guarantee", DETECTORS)

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.samples import categories, mixed_profile, numbers
 from driftmeter.detectors.tables import (
     LEAST_GROUP_SHARE,
     LEAST_HASHED,
@@ -16,6 +15,7 @@ from driftmeter.detectors.tables import (
 from driftmeter.drift.categories import leave_one_out
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
+from tests.detectors.samples import categories, mixed_profile, numbers
 
 
 @pytest.fixture(scope="module")

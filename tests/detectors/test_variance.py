@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.samples import categories, numbers, of_features
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes import DAY, HOUR
+from tests.detectors.samples import categories, numbers, of_features
 
 ROWS = 10_000
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drift.samples import noise
 from driftmeter.drift import Scorer
 from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.profile import Feature
 from driftmeter.settings import ModelSettings
 from driftmeter.types import Counts, Floats
+from tests.drift.samples import noise
 
 
 class Stream:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from drift.samples import noise
 from driftmeter.drift import Pair
 from driftmeter.drift.chi_square import ChiSquare
+from tests.drift.samples import noise
 
 CHI_SQUARE = ChiSquare()
 

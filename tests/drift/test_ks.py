@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, kstwobign
 
-from drift.samples import counted, noise, numeric
 from driftmeter.drift import Pair
 from driftmeter.drift.ks import KolmogorovSmirnov, resolves
+from tests.drift.samples import counted, noise, numeric
 
 KS = KolmogorovSmirnov()
 

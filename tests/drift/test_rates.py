@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from drift.samples import noise
 from driftmeter.drift import Pair
 from driftmeter.drift.rates import Missing, OutOfRange, Unseen
+from tests.drift.samples import noise
 
 SIZES = [(200, 10_000), (1000, 10_000), (1000, 1000), (1000, 300_000)]
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.samples import boolean, categorical, counted, hashed, noise, numeric
 from driftmeter.drift import Scorer, score_feature
 from driftmeter.drift.tail import upper_tail
 from driftmeter.drift.wasserstein import Wasserstein
 from driftmeter.errors import InputError
+from tests.drift.samples import boolean, categorical, counted, hashed, noise, numeric
 
 RNG = np.random.default_rng(99)
 FEATURES = (

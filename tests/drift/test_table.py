@@ -1,7 +1,7 @@
 import pytest
 
-from drift.conformance import CHECKS
 from driftmeter.drift import DRIFT_TESTS
+from tests.drift.conformance import CHECKS
 
 
 @pytest.mark.parametrize("test", DRIFT_TESTS, ids=lambda test: test.name)

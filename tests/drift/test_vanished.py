@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drift.samples import hashed, noise
 from driftmeter.drift import Pair
 from driftmeter.drift.vanished import LEAST_EXPECTED, Vanished
+from tests.drift.samples import hashed, noise
 
 
 @pytest.mark.parametrize(("categories", "power"), [(40, 0.0), (600, 0.0), (600, 1.0), (5000, 1.0)])

@@ -1,9 +1,9 @@
 import numpy as np
 
-from drift.samples import boolean, categorical, counted, numeric
 from driftmeter.drift.views import Table, cells_of, reference_of
 from driftmeter.grid import CategoryGrid
 from driftmeter.profile import Feature
+from tests.drift.samples import boolean, categorical, counted, numeric
 
 
 def pair_of(view, feature, counts):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from drift.samples import counted, numeric
 from driftmeter.drift import Pair, score_feature
 from driftmeter.drift.wasserstein import Wasserstein
+from tests.drift.samples import counted, numeric
 
 
 def measured(feature, window):

@@ -23,12 +23,12 @@ import urllib3
 from driftmeter.demo.gateway import Gateway
 from driftmeter.demo.processes import end
 from driftmeter.panes import Timing
-from e2e.namespace import HERE, THERE, Namespace
-from e2e.source import MODEL, SOURCES, reference_profile
-from e2e.unruly import Unruly
-from redis_server import free_port
+from tests.e2e.namespace import HERE, THERE, Namespace
+from tests.e2e.source import MODEL, SOURCES, reference_profile
+from tests.e2e.unruly import Unruly
+from tests.support.redis_server import free_port
 
-TESTS = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SERVERS = 4
 TIMING = Timing(pane=2_000, lateness=15_000)
 """What befalls the system keeps a row back for about six seconds: Redis is away for three, an SDK pauses for a few
@@ -234,12 +234,12 @@ class Sources:
         for number in range(SOURCES):
             with (directory / f"source-{number}.log").open("ab") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "e2e.source", url, str(profile), str(number)],
+                    [sys.executable, "-m", "tests.e2e.source", url, str(profile), str(number)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    cwd=TESTS,
+                    cwd=ROOT,
                 )
             stack.callback(_end, process)
             self._processes.append(process)

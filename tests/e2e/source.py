@@ -1,6 +1,6 @@
 """A source: rows that anybody can compute again from its number, and the process that sends them through the SDK.
 
-`python -m e2e.source URL PROFILE NUMBER` says `ready`, reads from its standard input when the stream begins
+`python -m tests.e2e.source URL PROFILE NUMBER` says `ready`, reads from its standard input when the stream begins
 (milliseconds since the epoch), sends its rows as they fall due, and prints its own account of them as JSON.
 """
 

@@ -21,7 +21,7 @@ import yaml
 from driftmeter.demo.data import reference_profile
 from driftmeter.demo.gateway import Gateway
 from driftmeter.demo.processes import Process, free_port
-from redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 HTTP = urllib3.PoolManager(retries=False, timeout=10.0)

@@ -28,7 +28,7 @@ from driftmeter.rows import Reader
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store.sqlite import SQLiteStore
-from e2e.system import eventually
+from tests.e2e.system import eventually
 
 START = 1_700_000_000_000
 TIMING = Timing(pane=10_000, lateness=60_000)

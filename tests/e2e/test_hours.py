@@ -23,7 +23,7 @@ from driftmeter.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch
-from server.harness import FILE, NOW, STREAM, arrow_bytes
+from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LOCAL = [

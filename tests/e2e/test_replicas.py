@@ -19,10 +19,10 @@ from driftmeter.sources import SourceRecord
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
-from e2e.namespace import THERE, Namespace
-from e2e.replicas import REDIS_STOPS, TIMING, Replica, Replicas, Sources, Witness, start
-from e2e.source import CLOSING, MODEL, ROWS, SOURCES, SPAN, columns, times
-from e2e.system import eventually
+from tests.e2e.namespace import THERE, Namespace
+from tests.e2e.replicas import REDIS_STOPS, TIMING, Replica, Replicas, Sources, Witness, start
+from tests.e2e.source import CLOSING, MODEL, ROWS, SOURCES, SPAN, columns, times
+from tests.e2e.system import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

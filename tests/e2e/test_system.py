@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from deploy.conftest import ROOT, load
 from driftmeter.demo import traffic
-from e2e.system import System, eventually, get, start
+from tests.deploy.conftest import ROOT, load
+from tests.e2e.system import System, eventually, get, start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

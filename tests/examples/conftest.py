@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from client.tier import Tier
 from driftmeter.panes import Timing
 from driftmeter.profile import Profile
+from tests.client.tier import Tier
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

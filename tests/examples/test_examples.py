@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from client.tier import Tier
 from driftmeter.binning import Binner
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
-from examples.conftest import EXAMPLES
+from tests.client.tier import Tier
+from tests.examples.conftest import EXAMPLES
 
 Load = Callable[[str], ModuleType]
 APPLICANTS: list[dict[str, Any]] = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from driftmeter.notify import Notice, notices
-from notify.receiver import Webhook, serving
+from tests.notify.receiver import Webhook, serving
 
 INCIDENT = {
     "id": "1700000040000",

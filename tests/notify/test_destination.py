@@ -8,7 +8,7 @@ import pytest
 
 from driftmeter.errors import InputError
 from driftmeter.notify import Destination, destinations
-from notify.receiver import MailServer, Webhook, serving
+from tests.notify.receiver import MailServer, Webhook, serving
 
 
 def test_a_text_arrives_at_a_webhook(webhook: Webhook) -> None:

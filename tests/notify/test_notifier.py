@@ -14,7 +14,7 @@ from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome
 from driftmeter.panes import Timing
 from driftmeter.store import open_store
-from notify.receiver import Webhook, serving, wait_until
+from tests.notify.receiver import Webhook, serving, wait_until
 
 WAITS = (0.01, 0.02, 0.03)
 

@@ -14,8 +14,8 @@ from driftmeter.server.settings import Settings
 from driftmeter.store import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
-from redis_server import shared_server
-from server.harness import Client, Clock, running
+from tests.server.harness import Client, Clock, running
+from tests.support.redis_server import shared_server
 
 
 @pytest.fixture

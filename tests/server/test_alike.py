@@ -20,7 +20,7 @@ from driftmeter.report import compare
 from driftmeter.rows import Reader
 from driftmeter.server.alike import decode_alike
 from driftmeter.server.ingest import Media, read_batch
-from server.harness import FILE, NOW, STREAM, arrow_bytes
+from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 VALUES = [1.5, None, -0.25, 2.0]
 # whatever UTF-8 can write and an address can name

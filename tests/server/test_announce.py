@@ -13,9 +13,9 @@ from driftmeter.server.announce import Announcer, announcing
 from driftmeter.server.evaluate import Evaluator, View
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.types import JSON, Milliseconds
-from notify.receiver import Webhook, serving
-from server.harness import NOW, Client, Clock
-from server.test_read_routes import drift
+from tests.notify.receiver import Webhook, serving
+from tests.server.harness import NOW, Client, Clock
+from tests.server.test_read_routes import drift
 
 
 def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:

@@ -14,8 +14,8 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.server import docs
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.probe import Probe
-from server.harness import Client
-from server.test_write_routes import ROWS, problem_of
+from tests.server.harness import Client
+from tests.server.test_write_routes import ROWS, problem_of
 
 ROUTES = {
     ("get", "/v1/models"),

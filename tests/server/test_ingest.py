@@ -21,7 +21,7 @@ from driftmeter.server import alike
 from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.summary import Summary
-from server.harness import FILE, NOW, STREAM, arrow_bytes
+from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 
 def read(reader: Reader, body: object, media: Media = "json", **options: Any) -> Batch:

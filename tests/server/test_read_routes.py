@@ -14,8 +14,8 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import iso
 from driftmeter.profile import Profile
 from driftmeter.server.ingest import time_of_text
-from server.harness import NOW, Client, Clock
-from server.test_write_routes import ROWS, problem_of
+from tests.server.harness import NOW, Client, Clock
+from tests.server.test_write_routes import ROWS, problem_of
 
 
 def drift(client: Client, clock: Clock) -> None:

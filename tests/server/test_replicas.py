@@ -16,11 +16,11 @@ from driftmeter.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
-from redis_server import RedisServer, shared_server
-from server.harness import Client, Clock, running
-from server.test_write_routes import problem_of
-from store.lossy import LossyProxy
-from store.test_redis_replicas import until
+from tests.server.harness import Client, Clock, running
+from tests.server.test_write_routes import problem_of
+from tests.store.lossy import LossyProxy
+from tests.store.test_redis_replicas import until
+from tests.support.redis_server import RedisServer, shared_server
 
 ROWS = {"rows": [{"amount": 1.0}, {"amount": 2.0}]}
 KEY = {"Idempotency-Key": "batch-17"}

@@ -26,7 +26,7 @@ from driftmeter.server.run import Server, make_server, serve
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
-from server.test_write_routes import problem_of
+from tests.server.test_write_routes import problem_of
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ from driftmeter.panes import DAY, HOUR, iso
 from driftmeter.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
-from server.harness import NOW, Client, Clock, running
-from server.test_write_routes import problem_of
+from tests.server.harness import NOW, Client, Clock, running
+from tests.server.test_write_routes import problem_of
 
 SETTINGS = "/v1/models/shop/settings"
 EXPECTED = "/v1/models/shop/expected"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from driftmeter.server.size import is_small
-from server.harness import FILE, arrow_bytes
+from tests.server.harness import FILE, arrow_bytes
 
 NAMES = 30
 

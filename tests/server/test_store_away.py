@@ -21,9 +21,9 @@ from driftmeter.profile import Profile
 from driftmeter.server.run import make_server, open_when_there
 from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
-from redis_server import RedisServer
-from server.test_run import eventually_ready, free_port
-from server.test_write_routes import problem_of
+from tests.server.test_run import eventually_ready, free_port
+from tests.server.test_write_routes import problem_of
+from tests.support.redis_server import RedisServer
 
 ROW = {"rows": [{"amount": 1.0}]}
 ROWS = "/v1/models/shop/rows"

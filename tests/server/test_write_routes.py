@@ -27,7 +27,7 @@ from driftmeter.rows import Reader
 from driftmeter.server import usable
 from driftmeter.server.settings import Settings
 from driftmeter.summary import Summary
-from server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
+from tests.server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
 
 ROWS = {"rows": [{"amount": 12.5, "city": "Ulm"}, {"amount": None, "city": "Bonn"}]}
 

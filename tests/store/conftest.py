@@ -9,8 +9,8 @@ import pytest
 from driftmeter.store.protocol import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore
-from redis_server import shared_server
-from store.samples import TIMING, SetClock
+from tests.store.samples import TIMING, SetClock
+from tests.support.redis_server import shared_server
 
 Opener = Callable[[], Store]
 """Opens one more store object on the same content."""

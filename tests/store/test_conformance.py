@@ -15,7 +15,7 @@ from driftmeter.panes import DAY, HOUR, MINUTE, SOURCE_IDLE, Timing, Totals, Win
 from driftmeter.sources import SourceRecord, Tally
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
 from driftmeter.summary import Summary
-from store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
+from tests.store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
 
 EVERYTHING = WindowSetting(0, 10**15)
 

@@ -9,8 +9,8 @@ import pytest
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes import DAY, Timing
 from driftmeter.store.protocol import Expectation, Store
-from store.conftest import Opener
-from store.samples import START, TIMING, SetClock
+from tests.store.conftest import Opener
+from tests.store.samples import START, TIMING, SetClock
 
 SETTINGS = b'{"budget":"7d"}'
 

@@ -11,8 +11,8 @@ from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes import DAY, HOUR, Totals
 from driftmeter.sources import SPAN, Tally
 from driftmeter.store.protocol import Store
-from store.conftest import Opener
-from store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.conftest import Opener
+from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 
 # --- profiles that take over
 

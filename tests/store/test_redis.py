@@ -22,8 +22,8 @@ from driftmeter.panes import DAY
 from driftmeter.store import link, open_store
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.redis import RedisStore
-from redis_server import RedisServer, shared_server
-from store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.support.redis_server import RedisServer, shared_server
 
 BOUNDED = {"", "known", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
 """Keys of a model that live as long as it: each holds so much per profile, source, open pane, mark or incident."""

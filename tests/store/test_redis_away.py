@@ -18,9 +18,9 @@ from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes import Totals
 from driftmeter.store.protocol import Fold, Progress, Receipt, Store, Write
 from driftmeter.store.redis import RedisStore
-from redis_server import RedisServer
-from store.lossy import LossyProxy
-from store.samples import START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put
+from tests.store.lossy import LossyProxy
+from tests.store.samples import START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put
+from tests.support.redis_server import RedisServer
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ from redis.sentinel import Sentinel
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.redis import RedisStore
-from redis_cluster import BUS
-from redis_server import RedisServer, free_port, program
-from store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
-from store.test_redis_away import insist
-from store.test_redis_replicas import until
+from tests.store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
+from tests.store.test_redis_away import insist
+from tests.store.test_redis_replicas import until
+from tests.support.redis_cluster import BUS
+from tests.support.redis_server import RedisServer, free_port, program
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelErr
 from driftmeter.panes import DAY, HOUR, MINUTE, WindowSetting
 from driftmeter.store.protocol import Fold, Progress
 from driftmeter.store.redis import RedisStore
-from redis_server import shared_server
-from store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
+from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
+from tests.support.redis_server import shared_server
 
 EVERYTHING = WindowSetting(10**12, 0)
 

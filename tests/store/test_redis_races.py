@@ -16,12 +16,12 @@ import pytest
 
 from driftmeter.panes import WindowSetting
 from driftmeter.store.redis import RedisStore
-from redis_server import shared_server
-from store.racer import TIMING, fold
-from store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put
-from store.samples import TIMING as SLOW
+from tests.store.racer import TIMING, fold
+from tests.store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put
+from tests.store.samples import TIMING as SLOW
+from tests.support.redis_server import shared_server
 
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SECONDS = 4.0
 
 
@@ -37,8 +37,8 @@ def racers(url: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Processes that are ready to begin."""
     found = {}
     for name in ("writer one", "writer two", "closer one", "closer two"):
-        command = [sys.executable, str(TESTS / "store" / "racer.py"), url, name, name.split()[0], str(SECONDS)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+        command = [sys.executable, "-m", "tests.store.racer", url, name, name.split()[0], str(SECONDS)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         found[name] = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

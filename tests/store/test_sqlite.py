@@ -20,9 +20,9 @@ from driftmeter.store.database import MOST_READERS
 from driftmeter.store.protocol import Receipt
 from driftmeter.store.schema import VERSION
 from driftmeter.store.sqlite import SQLiteStore, host_clock
-from store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 Writer = Callable[[str, float], subprocess.Popen[str]]
 
 
@@ -45,8 +45,8 @@ def writer(path: Path) -> Iterator[Writer]:
 
     def start(name: str, seconds: float) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(TESTS / "store" / "writer.py"), str(path), name, str(seconds)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
+            [sys.executable, "-m", "tests.store.writer", str(path), name, str(seconds)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

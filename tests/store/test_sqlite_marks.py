@@ -13,7 +13,7 @@ import pytest
 from driftmeter.store.protocol import Expectation
 from driftmeter.store.schema import MIGRATIONS, VERSION
 from driftmeter.store.sqlite import SQLiteStore
-from store.samples import START, TIMING, SetClock, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, SetClock, closed, fold_all, freeze_at, pane, put
 
 KEYS = 200
 

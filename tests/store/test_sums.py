@@ -4,7 +4,7 @@ import pytest
 
 from driftmeter.panes import Totals
 from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
-from store.samples import rows
+from tests.store.samples import rows
 
 EARLIER, LATER = Place("d", 0, 1000), Place("d", 1000, 1000)
 

@@ -1,4 +1,4 @@
-"""Write batches of one row to a store until told to stop: `python writer.py PATH NAME SECONDS`.
+"""Write batches of one row to a store until told to stop: `python -m tests.store.writer PATH NAME SECONDS`.
 
 Prints the number of each batch once it is committed, so that who reads it knows what was acknowledged.
 """
@@ -9,7 +9,7 @@ import sys
 import time
 
 from driftmeter.store.sqlite import SQLiteStore
-from store.samples import TIMING, batch, put
+from tests.store.samples import TIMING, batch, put
 
 
 def main(path: str, name: str, seconds: float) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from redis_server import RedisServer, free_port
+from tests.support.redis_server import RedisServer, free_port
 
 _SLOTS = (range(5461), range(5461, 10923), range(10923, 16384))
 BUS = 10_000
