@@ -54,10 +54,11 @@ from detection_streams import (
 )
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws import HEADROOM
-from driftmeter.panes import DAY, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY
 from driftmeter.types import Counts, Floats, Milliseconds
 
 FEATURES, BUDGET_ROWS, REFERENCE_ROWS, LEVELS = 30, 1_000_000, 10_000, 10

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from driftmeter.panes import DAY, MINUTE
+from driftmeter.timestamps import DAY, MINUTE
 from driftmeter.types import Milliseconds
 
 CATEGORICAL = ("carrier", "origin", "dest", "manufacturer")

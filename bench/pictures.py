@@ -25,8 +25,9 @@ import numpy as np
 import polars as pl
 
 from driftmeter.judging import JudgeState, Step
-from driftmeter.panes import DAY, Slice, Window
+from driftmeter.panes import Slice, Window
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
 from real import KS_ROWS, Event, Year, follow, ks_p_value, year

@@ -32,11 +32,12 @@ from driftmeter.detectors.run import LONGEST_GAP
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.grid import NumericGrid
 from driftmeter.judging import Judge
-from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats, Milliseconds
 from flights import (
     FAULTS,

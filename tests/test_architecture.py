@@ -18,7 +18,7 @@ SOURCE = Path(driftmeter.__file__).parent
 MAP = (
     "errors version",
     "types names",
-    "durations moments",
+    "timestamps",
     "values plain",
     "grid",
     "residuals calibration",

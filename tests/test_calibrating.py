@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from driftmeter.errors import DriftmeterError, ProfileError, UnreadableWarning
-from driftmeter.panes import HOUR
 from driftmeter.profile import Profile
+from driftmeter.timestamps import HOUR
 
 START = dt.datetime(2024, 1, 1, 0, 0, 1)
 ROWS = 3_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from driftmeter.calibration import ARRAYS, Calibration
-from driftmeter.panes import DAY, HOUR
+from driftmeter.timestamps import DAY, HOUR
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.panes import iso, parse_time
+from driftmeter.timestamps import iso, parse_time
 from tests.backtest import streams
 
 ROWS = 6 * streams.DAY_ROWS

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import DAY
 from driftmeter.profile import Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
+from driftmeter.timestamps import DAY
 from tests.support.metric_server import metric_server
 
 OWN = ModelSettings(budget=7 * DAY, pane_rows=10, features={"amount": FeatureSettings(tests=("ks",), pages=False)})

@@ -16,12 +16,13 @@ from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.grid import CategoryGrid
 from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import DAY, HOUR, Slice, Timing, Totals
+from driftmeter.panes import Slice, Timing, Totals
 from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR
 
 START = 1_700_006_400_000  # midnight
 CLOCK = START + 200 * DAY

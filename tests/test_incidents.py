@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.incidents import Flag, Incident, Turn, member_of, turn
-from driftmeter.panes import DAY, HOUR
+from driftmeter.timestamps import DAY, HOUR
 
 START = 1_700_000_000_000
 SIX_HOURS, TWO_DAYS = 6 * HOUR, 2 * DAY

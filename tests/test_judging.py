@@ -15,12 +15,13 @@ from driftmeter.binning import Binner
 from driftmeter.errors import StoreError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
-from driftmeter.panes import DAY, HOUR, Slice, Window
+from driftmeter.panes import Slice, Window
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict import Verdict
 
 START = 1_700_006_400_000  # midnight

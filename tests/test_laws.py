@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from driftmeter.binning import Binner
 from driftmeter.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
 from driftmeter.frames import Dictionary
-from driftmeter.panes import LATEST, Pane, Slice, Timing, Totals, Window, WindowSetting, merge
+from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.summary import Summary
+from driftmeter.timestamps import LATEST
 
 BINS = 5
 unreadable = st.sampled_from(["unknown", [1], {"a": 1}, 1j, b"\xff"])

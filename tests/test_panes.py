@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import datetime as dt
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -10,24 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.errors import InputError
-from driftmeter.panes import (
-    DAY,
-    HOUR,
-    LATEST,
-    MINUTE,
-    Pane,
-    Slice,
-    Timing,
-    Totals,
-    Window,
-    WindowSetting,
-    due,
-    iso,
-    merge,
-    next_watermark,
-    parse_time,
-)
+from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, due, merge, next_watermark
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR, LATEST, MINUTE
 
 TIMING = Timing(10_000, 10_000)
 
@@ -226,73 +209,3 @@ def test_a_log_that_is_behind_the_watermark_holds_other_logs_back_and_live_time_
     assert next_watermark(NOW, TIMING, 500, False, [499, 700]) == 500
     assert next_watermark(NOW, TIMING, 500, False, [499]) == 500
     assert next_watermark(NOW, TIMING, 500, True, [500]) == 500
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        1_700_000_000.5,
-        "2023-11-14T22:13:20.5Z",
-        "2023-11-14T22:13:20.500999",
-        "2023-11-14 22:13:20.5",
-        "2023-11-15T00:13:20.5+02:00",
-        dt.datetime(2023, 11, 14, 22, 13, 20, 500_000),
-        dt.datetime(2023, 11, 14, 12, 13, 20, 500_000, dt.timezone(-dt.timedelta(hours=10))),
-    ],
-    ids=str,
-)
-def test_a_time_is_read_in_each_of_its_forms(value: object) -> None:
-    assert parse_time(value) == 1_700_000_000_500
-
-
-def test_a_date_is_its_midnight_as_the_text_of_it_is() -> None:
-    assert parse_time(dt.date(2023, 11, 14)) == parse_time("2023-11-14") == 1_699_920_000_000
-
-
-@given(st.integers(0, 4 * 10**12))
-def test_seconds_and_iso_text_of_one_time_are_the_same_millisecond(time: int) -> None:
-    assert parse_time(iso(time)) == time
-    assert parse_time(time / 1000) == time
-
-
-def test_the_ends_of_the_calendar_are_times() -> None:
-    assert [parse_time(0), parse_time(LATEST // 1000)] == [0, LATEST]
-    assert parse_time(iso(LATEST)) == LATEST
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *[
-            None,
-            True,
-            "",
-            "soon",
-            "20240101",
-            -1,
-            -0.5,
-            1e18,
-            10**400,
-            math.nan,
-            math.inf,
-            -math.inf,
-            [],
-            {},
-            b"2024",
-        ],
-        *["1969-12-31T23:59:59", "0001-01-01", "9999-12-31T23:59:59-14:00"],
-        *[dt.datetime(1960, 1, 1), dt.date(1960, 1, 1), dt.time(9)],
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-def test_what_is_no_time_is_refused_by_field(value: object) -> None:
-    with pytest.raises(InputError, match=r"rows\.timestamp: expected seconds since the epoch or ISO 8601"):
-        parse_time(value, "rows.timestamp")
-
-
-def test_a_time_is_written_in_utc_with_milliseconds() -> None:
-    assert [iso(0), iso(1), iso(1_700_000_000_999)] == [
-        "1970-01-01T00:00:00.000Z",
-        "1970-01-01T00:00:00.001Z",
-        "2023-11-14T22:13:20.999Z",
-    ]

@@ -26,13 +26,14 @@ from click.testing import CliRunner
 from driftmeter.cli.app import app
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing, parse_time
+from driftmeter.panes import Timing
 from driftmeter.profile import Profile
 from driftmeter.replay import Link, Pace, Player, Totals, load_trace
 from driftmeter.report import compare
 from driftmeter.server.run import make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
+from driftmeter.timestamps import parse_time
 from tests.support import orders
 
 TIMING = Timing(10_000, 1_000)

@@ -22,10 +22,10 @@ from driftmeter.detectors.calibrate import (
 from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.frames import Column, Dictionary
-from driftmeter.moments import hour_at, zone_named
 from driftmeter.profile import Profile
 from driftmeter.rows import Rows
 from driftmeter.times import read_times, told_of
+from driftmeter.timestamps import hour_at, zone_named
 from driftmeter.types import Codes, Milliseconds
 
 

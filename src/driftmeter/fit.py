@@ -14,11 +14,11 @@ from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame
 from driftmeter.grid import MOST_KNOWN, CategoryGrid, NumericGrid
 from driftmeter.kinds import as_kind, kind_of
-from driftmeter.moments import find_zone, zone_named
 from driftmeter.names import named, no_feature
 from driftmeter.profile import Feature, Part, Profile
 from driftmeter.residuals import MOST_REGRESSED, Residuals
 from driftmeter.rows import Reader, Rows, numbers_of
+from driftmeter.timestamps import find_zone, zone_named
 from driftmeter.types import Kind, Milliseconds
 from driftmeter.values import CategoryType, canonical
 

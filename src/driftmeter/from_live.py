@@ -13,10 +13,11 @@ from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
-from driftmeter.panes import Slice, iso, merge
+from driftmeter.panes import Slice, merge
 from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.timestamps import iso
 from driftmeter.types import Counts, Milliseconds
 
 LEAST_ROWS = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from driftmeter.panes import DAY, iso
+from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
 
 TOGETHER: Milliseconds = DAY

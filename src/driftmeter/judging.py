@@ -17,11 +17,12 @@ from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
 from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
-from driftmeter.panes import DAY, Slice, Window
+from driftmeter.panes import Slice, Window
 from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Floats, Milliseconds, Role
 from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade, scorer_of
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from driftmeter.errors import InputError
-from driftmeter.moments import read_text
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR, MINUTE
 from driftmeter.types import JSON, Milliseconds
 
 MAX_AHEAD: Milliseconds = 60_000
@@ -20,10 +19,6 @@ SOURCE_IDLE: Milliseconds = 600_000
 _SHORTEST_ABSENCE: Milliseconds = 5_000
 """Servers close panes once a second: a gap above this is no slow round."""
 
-LATEST: Milliseconds = 253_402_300_799_000
-"""The end of the year 9999: no calendar goes further."""
-
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 # (older than, merged into slices of): what a window or a chart of that age can still resolve
 LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DAY, HOUR))
 RETENTION: Milliseconds = 90 * DAY
@@ -298,41 +293,3 @@ def live_after(now: Milliseconds, timing: Timing) -> Milliseconds:
     """Return since when a live source must have been heard of to close panes: one that falls silent leaves some behind,
     and they close in their own time."""
     return now - SOURCE_IDLE - timing.pane - timing.lateness
-
-
-def iso(time: Milliseconds) -> str:
-    """Write a time as ISO 8601 in UTC with milliseconds.
-
-    >>> iso(1_700_000_000_500)
-    '2023-11-14T22:13:20.500Z'
-    """
-    moment = dt.datetime.fromtimestamp(time // 1000, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
-
-
-def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
-    """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone), a datetime or a date.
-
-    A text may also be a number of seconds, of 1990 to 2100. Raises InputError naming `field` on anything else, and on
-    times before 1970 or after the year 9999.
-
-    >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
-    (1700000000500, 1700000000500)
-    """
-    try:
-        if isinstance(value, str):
-            value = read_text(value)
-        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-            value = dt.datetime(value.year, value.month, value.day)  # its midnight, as the text of it is
-        time = -1
-        if isinstance(value, dt.datetime):
-            moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-            time = (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            # by way of whole microseconds: 1.001 * 1000 is a little less than 1001
-            time = round(value * 1_000_000) // 1000
-        if 0 <= time <= LATEST:
-            return time
-    except (ValueError, OverflowError):
-        pass
-    raise InputError(field, "seconds since the epoch or ISO 8601", repr(value)[:60])

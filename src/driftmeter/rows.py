@@ -15,10 +15,10 @@ import numpy as np
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.moments import moment_of, on_clock, zone_named
 from driftmeter.names import with_text_names
 from driftmeter.profile import Feature, Profile
 from driftmeter.residuals import Regressor
+from driftmeter.timestamps import moment_of, on_clock, zone_named
 from driftmeter.types import JSON, Codes, Floats
 from driftmeter.values import UNREADABLE, is_unreadable, number_of, plain
 

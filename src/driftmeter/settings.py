@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from driftmeter.drift import DRIFT_TESTS
-from driftmeter.durations import duration_text, parse_duration
 from driftmeter.errors import InputError
-from driftmeter.panes import DAY, HOUR, RETENTION, WindowSetting
+from driftmeter.panes import RETENTION, WindowSetting
+from driftmeter.timestamps import DAY, HOUR, duration_text, parse_duration
 from driftmeter.types import JSON, Milliseconds
 
 Guarantee = Literal["measured", "strict"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from driftmeter.panes import HOUR, MINUTE, Totals, iso
+from driftmeter.panes import Totals
+from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 
 SPAN: Milliseconds = 10 * MINUTE

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.errors import InputError
-from driftmeter.moments import SINCE, UNTIL, moment_of, zone_named
-from driftmeter.panes import DAY, HOUR
 from driftmeter.rows import Rejected, describe
+from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, moment_of, zone_named
 from driftmeter.types import Milliseconds
 from driftmeter.values import is_missing
 

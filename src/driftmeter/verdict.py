@@ -11,9 +11,10 @@ import numpy as np
 
 from driftmeter.drift import FeatureScores, Scorer
 from driftmeter.incidents import Incident
-from driftmeter.panes import Window, iso
+from driftmeter.panes import Window
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.why import of_window
 

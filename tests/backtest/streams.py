@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from driftmeter.panes import parse_time
 from driftmeter.profile import Profile
 from driftmeter.times import Times
+from driftmeter.timestamps import parse_time
 
 START = parse_time("2024-06-01")
 STEP = 30_000

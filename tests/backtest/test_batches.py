@@ -11,9 +11,10 @@ import pytest
 
 from driftmeter.backtest import Course, History
 from driftmeter.judging import covers_days, judged_after
-from driftmeter.panes import DAY, HOUR, Window, parse_time
+from driftmeter.panes import Window
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import DAY, HOUR, parse_time
 
 START = parse_time("2024-01-01")
 """A Monday."""

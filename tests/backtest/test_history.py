@@ -10,10 +10,11 @@ from driftmeter.backtest.inject import parse
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.panes import DAY, HOUR, MINUTE, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.backtest import streams
 
 START, STEP = streams.START, streams.STEP

@@ -9,7 +9,7 @@ from driftmeter.backtest.changes import UNITS, Category, Missing, Scale, Shift, 
 from driftmeter.backtest.inject import FAULTS, Fault, apply, parse
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.panes import DAY, parse_time
+from driftmeter.timestamps import DAY, parse_time
 
 TIMES = parse_time("2024-06-01") + np.arange(10) * DAY  # one row a day
 NAN = float("nan")

@@ -6,9 +6,10 @@ import polars as pl
 from driftmeter.backtest import backtest
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import DAY, MINUTE, Pane, Timing, iso, parse_time
+from driftmeter.panes import Pane, Timing
 from driftmeter.store.protocol import PutPane
 from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.timestamps import DAY, MINUTE, iso, parse_time
 from tests.backtest import streams
 
 ROWS = 8 * streams.DAY_ROWS

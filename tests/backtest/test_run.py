@@ -6,9 +6,10 @@ import pytest
 
 from driftmeter.backtest import Course, Event, History, backtest, parse
 from driftmeter.backtest.history import PaneChoice
-from driftmeter.panes import DAY, HOUR, Slice, iso, parse_time
+from driftmeter.panes import Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import DAY, HOUR, iso, parse_time
 from tests.backtest import streams
 
 ROWS = 8 * streams.DAY_ROWS

@@ -9,9 +9,10 @@ from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, cl
 from driftmeter.detectors.run import Pace
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
-from driftmeter.panes import HOUR, Slice, Window
+from driftmeter.panes import Slice, Window
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
+from driftmeter.timestamps import HOUR
 from tests.detectors.samples import categories
 
 START = 1_704_067_200_000

@@ -8,10 +8,11 @@ from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
 from driftmeter.grid import CategoryGrid
-from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.why import finding
 from tests.detectors.samples import (
     PANE_MS,

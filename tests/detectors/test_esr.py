@@ -5,9 +5,9 @@ import pytest
 
 from driftmeter.detectors import ESR
 from driftmeter.detectors.protocol import strongest
-from driftmeter.panes import DAY
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import DAY
 from tests.detectors.samples import (
     PANE_MS,
     Draws,

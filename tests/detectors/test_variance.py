@@ -6,7 +6,7 @@ import pytest
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
-from driftmeter.panes import DAY, HOUR
+from driftmeter.timestamps import DAY, HOUR
 from tests.detectors.samples import categories, numbers, of_features
 
 ROWS = 10_000

@@ -16,7 +16,7 @@ import pytest
 from driftmeter.demo.gateway import find_nginx
 from driftmeter.demo.quiet import unrest
 from driftmeter.demo.traffic import INJECTED
-from driftmeter.panes import parse_time
+from driftmeter.timestamps import parse_time
 from tests.e2e.system import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

@@ -13,12 +13,13 @@ import pytest
 
 from driftmeter import Profile
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import LATEST, Slice, Totals, WindowSetting, iso
+from driftmeter.panes import Slice, Totals, WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.sources import SourceRecord
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.timestamps import LATEST, iso
 from tests.e2e.namespace import THERE, Namespace
 from tests.e2e.replicas import REDIS_STOPS, TIMING, Replica, Replicas, Sources, Witness, start
 from tests.e2e.source import CLOSING, MODEL, ROWS, SOURCES, SPAN, columns, times

@@ -8,10 +8,10 @@ import pytest
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.notify import Notice, Notifier
-from driftmeter.panes import HOUR, MINUTE, iso
 from driftmeter.server.announce import Announcer, announcing
 from driftmeter.server.evaluate import Evaluator, View
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
+from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving
 from tests.server.harness import NOW, Client, Clock

@@ -4,9 +4,9 @@ import pytest
 
 from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import DAY
 from driftmeter.server.configure import configure_known
 from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.timestamps import DAY
 
 
 def test_models_that_are_known_get_the_settings_they_are_named_with(monitor: DriftMonitor) -> None:

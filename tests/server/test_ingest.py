@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError
-from driftmeter.panes import parse_time
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.server import alike
 from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.summary import Summary
+from driftmeter.timestamps import parse_time
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import iso
 from driftmeter.profile import Profile
 from driftmeter.server.ingest import time_of_text
+from driftmeter.timestamps import iso
 from tests.server.harness import NOW, Client, Clock
 from tests.server.test_write_routes import ROWS, problem_of
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import DAY, HOUR, iso
 from driftmeter.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.timestamps import DAY, HOUR, iso
 from tests.server.harness import NOW, Client, Clock, running
 from tests.server.test_write_routes import problem_of
 

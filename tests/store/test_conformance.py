@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
-from driftmeter.panes import DAY, HOUR, MINUTE, SOURCE_IDLE, Timing, Totals, WindowSetting
+from driftmeter.panes import SOURCE_IDLE, Timing, Totals, WindowSetting
 from driftmeter.sources import SourceRecord, Tally
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
 
 EVERYTHING = WindowSetting(0, 10**15)

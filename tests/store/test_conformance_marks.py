@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes import DAY, Timing
+from driftmeter.panes import Timing
 from driftmeter.store.protocol import Expectation, Store
+from driftmeter.timestamps import DAY
 from tests.store.conftest import Opener
 from tests.store.samples import START, TIMING, SetClock
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes import DAY, HOUR, Totals
+from driftmeter.panes import Totals
 from driftmeter.sources import SPAN, Tally
 from driftmeter.store.protocol import Store
+from driftmeter.timestamps import DAY, HOUR
 from tests.store.conftest import Opener
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 

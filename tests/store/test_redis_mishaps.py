@@ -10,9 +10,10 @@ import pytest
 import redis
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
-from driftmeter.panes import DAY, HOUR, MINUTE, WindowSetting
+from driftmeter.panes import WindowSetting
 from driftmeter.store.protocol import Fold, Progress
 from driftmeter.store.redis import RedisStore
+from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
 from tests.support.redis_server import shared_server
 

@@ -14,11 +14,12 @@ from driftmeter.backtest.inject import Fault, apply, unknown_column
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
-from driftmeter.panes import HOUR, Slice, Timing
+from driftmeter.panes import Slice, Timing
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader, Rejected, Rows, numbers_of
 from driftmeter.summary import Summary
 from driftmeter.times import Times
+from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds
 
 BLOCK = 50_000

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftmeter.backtest.changes import UNITS, Category, Change, Missing, Scale, Shift, Shuffle, Stuck
-from driftmeter.durations import parse_duration
 from driftmeter.errors import InputError
 from driftmeter.frames import Column
-from driftmeter.panes import parse_time
 from driftmeter.times import Times
+from driftmeter.timestamps import parse_duration, parse_time
 from driftmeter.types import Milliseconds
 
 FAULTS: Mapping[str, str] = {

@@ -9,9 +9,8 @@ from rich.text import Text
 
 from driftmeter.backtest import Course, Event, History, Seen
 from driftmeter.cli.tables import console
-from driftmeter.durations import duration_text
-from driftmeter.panes import DAY, HOUR, MINUTE, iso
 from driftmeter.report.chart import printable
+from driftmeter.timestamps import DAY, HOUR, MINUTE, duration_text, iso
 from driftmeter.types import JSON, Milliseconds
 
 _MOST_EVENTS = 200

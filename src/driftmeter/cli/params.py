@@ -6,8 +6,8 @@ import math
 
 import click
 
-from driftmeter.durations import parse_duration
 from driftmeter.errors import InputError
+from driftmeter.timestamps import parse_duration
 
 
 class Duration(click.ParamType[int]):

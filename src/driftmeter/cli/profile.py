@@ -175,8 +175,8 @@ def _moment(text: str) -> str:
     """Return a time as it stands, and a length of time as so long before now."""
     import time
 
-    from driftmeter.durations import parse_duration
     from driftmeter.errors import InputError
+    from driftmeter.timestamps import parse_duration
 
     try:
         return str(time.time() - parse_duration(text, "since") / 1000)

@@ -18,12 +18,11 @@ from driftmeter.frames import as_frame, column_of
 from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.judging import covers_days, judged_after
 from driftmeter.kinds import placeholders_note
-from driftmeter.moments import moment_of
-from driftmeter.panes import DAY
 from driftmeter.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text
+from driftmeter.timestamps import DAY, moment_of
 
 COLOURS = {
     "drifting": "bold red",

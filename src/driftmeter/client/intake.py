@@ -20,10 +20,11 @@ from driftmeter.client.records import RECORD, answer_of
 from driftmeter.errors import InputError
 from driftmeter.grid import CategoryGrid
 from driftmeter.names import with_text_names
-from driftmeter.panes import MAX_AHEAD, Timing, add_up, parse_time
+from driftmeter.panes import MAX_AHEAD, Timing, add_up
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.summary import Summary
+from driftmeter.timestamps import parse_time
 from driftmeter.types import Floats, Milliseconds
 from driftmeter.values import is_missing, plain
 

@@ -13,8 +13,8 @@ from scipy.special import chdtri
 from driftmeter.calibration import Calibration
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
 from driftmeter.detectors.tables import Tables
-from driftmeter.panes import DAY, HOUR
 from driftmeter.profile import Feature
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
 PANE: Milliseconds = 10_000

@@ -24,10 +24,10 @@ from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Excess, Variance
 from driftmeter.detectors.windows import Best, Block, Found, State
-from driftmeter.moments import hour_at, zone_named
-from driftmeter.panes import HOUR, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import HOUR, hour_at, zone_named
 from driftmeter.types import Counts, Floats, Milliseconds
 
 SPLIT = {"z": 0.5, "r": 0.25, "x": 0.25}

@@ -23,9 +23,10 @@ from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
-from driftmeter.panes import DAY, Slice
+from driftmeter.panes import Slice
 from driftmeter.profile import Profile
 from driftmeter.settings import ModelSettings
+from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 
 STAKES = (0.025, 0.05, 0.1, 0.2, 0.4)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from driftmeter.panes import DAY, HOUR, Slice
+from driftmeter.panes import Slice
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Counts, Milliseconds
 
 ROWS = 100

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from driftmeter.errors import UnknownModelError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.notify import Notice, Notifier, Outcome, notices
-from driftmeter.panes import HOUR, iso
 from driftmeter.server.evaluate import Evaluator, View
+from driftmeter.timestamps import HOUR, iso
 from driftmeter.types import JSON, Milliseconds
 
 _RECENT: Milliseconds = HOUR

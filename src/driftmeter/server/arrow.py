@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.moments import zone_of_column
 from driftmeter.plain import TooMuchTextError, plain
 from driftmeter.server.arrow_messages import (
     MAGIC,
@@ -21,6 +20,7 @@ from driftmeter.server.arrow_messages import (
     starts_of_streams,
 )
 from driftmeter.server.problems import TooLargeError
+from driftmeter.timestamps import zone_of_column
 
 Framing = Literal["stream", "file"]
 

@@ -16,10 +16,10 @@ import msgspec
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import iso
 from driftmeter.server.placement import Placement
 from driftmeter.sources import Sources
 from driftmeter.store.protocol import ModelRecord
+from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds
 
 _LONGEST, _SHORTEST = 1.0, 0.025

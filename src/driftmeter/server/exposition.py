@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from driftmeter.panes import parse_time
 from driftmeter.server.evaluate import View
+from driftmeter.timestamps import parse_time
 from driftmeter.types import JSON
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

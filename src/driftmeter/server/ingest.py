@@ -16,11 +16,12 @@ import numpy.typing as npt
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.names import text_of
-from driftmeter.panes import LATEST, MAX_AHEAD, Totals, iso, parse_time
+from driftmeter.panes import MAX_AHEAD, Totals
 from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.server import arrow
 from driftmeter.server.alike import decode_alike
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
+from driftmeter.timestamps import LATEST, iso, parse_time
 from driftmeter.types import Milliseconds
 
 TIMESTAMP = "timestamp"

@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from driftmeter.errors import InputError
-from driftmeter.panes import HOUR, iso
 from driftmeter.report import render_html
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
 from driftmeter.server.ingest import time_of_text
 from driftmeter.server.problems import NotFoundError
+from driftmeter.timestamps import HOUR, iso
 
 router = APIRouter(tags=["read"])
 

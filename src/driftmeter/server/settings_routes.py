@@ -7,16 +7,15 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from driftmeter.durations import parse_duration
 from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import LATEST, iso, parse_time
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
 from driftmeter.server.ingest import time_of_text
 from driftmeter.server.problems import NotFoundError
 from driftmeter.settings import ModelSettings, check_features
+from driftmeter.timestamps import LATEST, iso, parse_duration, parse_time
 from driftmeter.types import JSON, Milliseconds
 
 router = APIRouter()

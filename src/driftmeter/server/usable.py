@@ -7,11 +7,12 @@ import numpy as np
 from driftmeter.binning import Binner
 from driftmeter.errors import ProfileError
 from driftmeter.judging import Judge
-from driftmeter.panes import HOUR, Slice, Window
+from driftmeter.panes import Slice, Window
 from driftmeter.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
+from driftmeter.timestamps import HOUR
 
 
 def check_usable(profile: Profile, settings: ModelSettings) -> None:

@@ -18,7 +18,7 @@ from starlette.datastructures import QueryParams
 from driftmeter.codec import MAGIC, VERSION, decode_pane
 from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.monitor import Compiled
-from driftmeter.panes import MAX_AHEAD, Pane, Timing, iso
+from driftmeter.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile import Profile
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
@@ -29,6 +29,7 @@ from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictErr
 from driftmeter.server.size import is_small
 from driftmeter.server.usable import check_usable
 from driftmeter.store.protocol import AddRows, PutPane, Receipt
+from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds
 
 router = APIRouter()

@@ -25,8 +25,6 @@ from urllib.parse import quote, unquote
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
-    DAY,
-    HOUR,
     RETENTION,
     SOURCE_IDLE,
     Slice,
@@ -65,6 +63,7 @@ from driftmeter.store.protocol import (
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.store.sums import MARK, Model, Place, Sums
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
 
 _CHUNK = 100

@@ -16,7 +16,6 @@ from typing import Any
 from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
-    DAY,
     RETENTION,
     SOURCE_IDLE,
     Slice,
@@ -44,6 +43,7 @@ from driftmeter.store.protocol import (
 )
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.summary import Summary
+from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
 
 _MODELS = (

@@ -1,12 +1,26 @@
 import datetime as dt
+import math
 import zoneinfo
 from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftmeter.errors import InputError
-from driftmeter.moments import find_zone, moment_of, on_clock, zone_named, zone_of_column
+from driftmeter.timestamps import (
+    LATEST,
+    duration_text,
+    find_zone,
+    iso,
+    moment_of,
+    on_clock,
+    parse_duration,
+    parse_time,
+    zone_named,
+    zone_of_column,
+)
 
 NINE = dt.datetime(2024, 1, 8, 9)
 UTC_NINE = NINE.replace(tzinfo=dt.UTC)
@@ -105,3 +119,104 @@ def test_where_there_is_no_database_of_zones_the_error_says_what_to_install(monk
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     with pytest.raises(InputError, match="pip install tzdata"):
         zone_named("Europe/Nowhere")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1_700_000_000.5,
+        "2023-11-14T22:13:20.5Z",
+        "2023-11-14T22:13:20.500999",
+        "2023-11-14 22:13:20.5",
+        "2023-11-15T00:13:20.5+02:00",
+        dt.datetime(2023, 11, 14, 22, 13, 20, 500_000),
+        dt.datetime(2023, 11, 14, 12, 13, 20, 500_000, dt.timezone(-dt.timedelta(hours=10))),
+    ],
+    ids=str,
+)
+def test_a_time_is_read_in_each_of_its_forms(value: object) -> None:
+    assert parse_time(value) == 1_700_000_000_500
+
+
+def test_a_date_is_its_midnight_as_the_text_of_it_is() -> None:
+    assert parse_time(dt.date(2023, 11, 14)) == parse_time("2023-11-14") == 1_699_920_000_000
+
+
+@given(st.integers(0, 4 * 10**12))
+def test_seconds_and_iso_text_of_one_time_are_the_same_millisecond(time: int) -> None:
+    assert parse_time(iso(time)) == time
+    assert parse_time(time / 1000) == time
+
+
+def test_the_ends_of_the_calendar_are_times() -> None:
+    assert [parse_time(0), parse_time(LATEST // 1000)] == [0, LATEST]
+    assert parse_time(iso(LATEST)) == LATEST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *[
+            None,
+            True,
+            "",
+            "soon",
+            "20240101",
+            -1,
+            -0.5,
+            1e18,
+            10**400,
+            math.nan,
+            math.inf,
+            -math.inf,
+            [],
+            {},
+            b"2024",
+        ],
+        *["1969-12-31T23:59:59", "0001-01-01", "9999-12-31T23:59:59-14:00"],
+        *[dt.datetime(1960, 1, 1), dt.date(1960, 1, 1), dt.time(9)],
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_is_no_time_is_refused_by_field(value: object) -> None:
+    with pytest.raises(InputError, match=r"rows\.timestamp: expected seconds since the epoch or ISO 8601"):
+        parse_time(value, "rows.timestamp")
+
+
+def test_a_time_is_written_in_utc_with_milliseconds() -> None:
+    assert [iso(0), iso(1), iso(1_700_000_000_999)] == [
+        "1970-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:00.001Z",
+        "2023-11-14T22:13:20.999Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("0s", 0), ("500ms", 500), ("1.5h", 5_400_000), (" 12 H ", 43_200_000), ("30d", 2_592_000_000)],
+)
+def test_a_duration_is_a_number_with_a_unit(text: str, milliseconds: int) -> None:
+    assert parse_duration(text, "budget") == milliseconds
+
+
+@pytest.mark.parametrize("wrong", ["", "10", "1w", "-1s", "1e3s", "9" * 400 + "d", 10, None, ["1s"]])
+def test_anything_else_is_refused_by_its_name(wrong: object) -> None:
+    with pytest.raises(InputError, match="budget: expected a number with ms, s, m, h or d, such as 500ms"):
+        parse_duration(wrong, "budget")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0s"),
+        (1, "1ms"),
+        (1_000, "1s"),
+        (90_000, "90s"),
+        (3_600_000, "1h"),
+        (172_800_000, "2d"),
+        (86_400_001, "86400001ms"),
+    ],
+)
+def test_a_duration_is_written_in_the_largest_unit_and_read_back(milliseconds: int, text: str) -> None:
+    assert duration_text(milliseconds) == text
+    assert parse_duration(text, "x") == milliseconds

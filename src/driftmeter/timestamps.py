@@ -1,4 +1,4 @@
-"""Moments: the time that a value is, through whichever door it came, and the zone whose clock says the hour."""
+"""Times, lengths of time and zones: how values say them, and how they are written."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ import numpy as np
 from driftmeter.errors import InputError
 from driftmeter.types import Milliseconds
 
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+"""In milliseconds."""
+LATEST: Milliseconds = 253_402_300_799_000
+"""The end of the year 9999: no calendar goes further."""
 SINCE, UNTIL = 631_152_000, 4_102_444_800
 """1990 and 2100, in seconds since the epoch: numbers beyond are taken for something else than a time."""
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?", re.IGNORECASE)
 _TAIL = re.compile(r"\s*(?:UTC|GMT|z)$|\s+(?=[+-]\d\d(?::?\d\d)?$)", re.IGNORECASE)
 """How zones are written besides ISO 8601: ` UTC` (BigQuery), ` +0100` (Snowflake), a small z."""
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
+_UNITS: dict[str, Milliseconds] = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(ms|s|m|h|d)")
 
 
 def moment_of(value: object) -> dt.datetime:
@@ -125,3 +131,64 @@ def on_clock(moment: dt.datetime, zone: dt.tzinfo | None) -> dt.datetime:
     9
     """
     return moment if zone is None or moment.tzinfo is None else moment.astimezone(zone)
+
+
+def iso(time: Milliseconds) -> str:
+    """Write a time as ISO 8601 in UTC with milliseconds.
+
+    >>> iso(1_700_000_000_500)
+    '2023-11-14T22:13:20.500Z'
+    """
+    moment = dt.datetime.fromtimestamp(time // 1000, dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+
+
+def parse_time(value: object, field: str = "timestamp") -> Milliseconds:
+    """Read a time given as seconds since the epoch, ISO 8601 (UTC where it names no zone), a datetime or a date.
+
+    A text may also be a number of seconds, of 1990 to 2100. Raises InputError naming `field` on anything else, and on
+    times before 1970 or after the year 9999.
+
+    >>> parse_time("2023-11-14T22:13:20.5Z"), parse_time(1_700_000_000.5)
+    (1700000000500, 1700000000500)
+    """
+    try:
+        if isinstance(value, str):
+            value = read_text(value)
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            value = dt.datetime(value.year, value.month, value.day)  # its midnight, as the text of it is
+        time = -1
+        if isinstance(value, dt.datetime):
+            moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+            time = (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            # by way of whole microseconds: 1.001 * 1000 is a little less than 1001
+            time = round(value * 1_000_000) // 1000
+        if 0 <= time <= LATEST:
+            return time
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(field, "seconds since the epoch or ISO 8601", repr(value)[:60])
+
+
+def parse_duration(value: object, field: str) -> Milliseconds:
+    """Read a number with a unit; raises InputError naming `field` on anything else.
+
+    >>> parse_duration("1.5 h", "window")
+    5400000
+    """
+    found = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if found is None:
+        expected = "a number with ms, s, m, h or d, such as 500ms, 10s or 1h"
+        raise InputError(field, expected, repr(value)[:60])
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def duration_text(length: Milliseconds) -> str:
+    """Write a length so that `parse_duration` reads it back, in the largest unit that takes no fraction.
+
+    >>> duration_text(2_592_000_000), duration_text(90_000), duration_text(0)
+    ('30d', '90s', '0s')
+    """
+    unit = next(name for name, size in _UNITS.items() if length % size == 0) if length else "s"
+    return f"{length // _UNITS[unit]}{unit}"
