@@ -19,8 +19,8 @@ import polars as pl
 
 from driftmeter.binning import Binner
 from driftmeter.frames import Dictionary
-from driftmeter.grid import NumericGrid
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 
 ROWS, FEATURES = 1000, 30

@@ -55,7 +55,7 @@ from detection_streams import (
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws import HEADROOM
 from driftmeter.panes import Slice
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY

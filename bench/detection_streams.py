@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from driftmeter.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.types import Counts, Floats
 
 Grid = NumericGrid | CategoryGrid

@@ -14,7 +14,7 @@ import polars
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
 from driftmeter.store import open_store

@@ -84,7 +84,7 @@ def body(form: str) -> tuple[str, bytes]:
 def serve_driftmeter(store: str, port: int, folder: Path) -> None:
     import polars
 
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
     from driftmeter.server.run import serve
     from driftmeter.server.settings import Settings
 

@@ -72,7 +72,7 @@ def monitor_observe() -> dict[str, float]:
     import polars as pl
 
     from driftmeter.client import Monitor
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
     with subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -30,10 +30,10 @@ from scipy.stats import kstwo, norm
 from driftmeter.binning import Binner
 from driftmeter.detectors.run import LONGEST_GAP
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.grid import NumericGrid
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary

@@ -29,7 +29,7 @@ from detection_streams import PANE, Law, Rng, Scenario, normal
 from driftmeter.binning import Binner
 from driftmeter.judging import Judge, JudgeState
 from driftmeter.panes import Slice, Window
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.protocol import PutPane
 from driftmeter.types import Clock, Counts, Milliseconds

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from driftmeter.binning import Binner
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 
 # a slow machine is no failure; the same examples on every machine are

@@ -17,12 +17,10 @@ SOURCE = Path(driftmeter.__file__).parent
 # top to bottom: a file imports only from files above its own line
 MAP = (
     "errors version",
-    "types names",
+    "types",
     "timestamps",
-    "values plain",
-    "grid",
-    "residuals calibration",
     "profile",
+    "plain",
     "frames summary",
     "kinds",
     "rows",

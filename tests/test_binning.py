@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.binning import BLOCK, MOST_PASSES, Binner
-from driftmeter.grid import NumericGrid
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.values import UNREADABLE
 from driftmeter.rows import Reader, Rows
-from driftmeter.values import UNREADABLE
 
 RNG = np.random.default_rng(11)
 REFERENCES = {

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from driftmeter.errors import DriftmeterError, ProfileError, UnreadableWarning
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
 
 START = dt.datetime(2024, 1, 1, 0, 0, 1)

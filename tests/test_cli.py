@@ -113,7 +113,7 @@ def test_an_unexpected_error_is_one_line_and_never_says_drift(monkeypatch: pytes
     def fail(path: object) -> None:
         raise RuntimeError("the inside\nis broken")
 
-    monkeypatch.setattr("driftmeter.profile.Profile.load", fail)
+    monkeypatch.setattr("driftmeter.profile.profile.Profile.load", fail)
     result = run("check", "p.json", "d.csv")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
@@ -126,7 +126,7 @@ def test_an_interrupt_is_neither_drift_nor_an_error(monkeypatch: pytest.MonkeyPa
     def interrupt(path: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("driftmeter.profile.Profile.load", interrupt)
+    monkeypatch.setattr("driftmeter.profile.profile.Profile.load", interrupt)
     assert run("check", "p.json", "d.csv").exit_code == 130
 
 

@@ -186,7 +186,7 @@ def test_errors_are_one_line_and_2(profile: Path, data: Path, arguments: list[st
 
 
 def test_a_profile_that_cannot_page_is_said(folder: Path, data: Path, tmp_path: Path) -> None:
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
     Profile.fit(streams.frame(5000, seed=1), model="shop").dump(tmp_path / "uncalibrated.json")
     result = run(tmp_path / "uncalibrated.json", data, "--time", "at")

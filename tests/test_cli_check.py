@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.files import read_table
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from tests.support import orders
 
 Write = Callable[[Path, list[dict[str, Any]]], Path]

@@ -17,7 +17,7 @@ from driftmeter.cli.explain import _advice
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
 from tests.support.metric_server import metric_server

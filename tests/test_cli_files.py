@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.replay import load_trace
 
 ROWS = 3_000

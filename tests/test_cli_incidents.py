@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.timestamps import HOUR, iso, parse_time
 from driftmeter.types import JSON

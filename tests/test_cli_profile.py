@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from tests.support import orders
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from driftmeter.cli.app import app
 from driftmeter.demo import stack
 from driftmeter.panes import Timing, WindowSetting
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
 from tests.support import orders

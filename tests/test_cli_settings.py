@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
 from driftmeter.timestamps import DAY

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature, Profile
 
 MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 MOMENTS = [dt.datetime(2024, 1, 1, hour) for hour in (5, 5, 23)]

@@ -13,11 +13,11 @@ import pytest
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
-from driftmeter.grid import CategoryGrid
 from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Slice, Timing, Totals
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore

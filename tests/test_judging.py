@@ -16,7 +16,7 @@ from driftmeter.errors import StoreError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
 from driftmeter.panes import Slice, Window
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store.protocol import Expectation

@@ -17,7 +17,7 @@ import pytest
 from driftmeter.errors import ProfileError
 from driftmeter.frames import as_frame, column_of
 from driftmeter.kinds import kind_of, placeholders_note, placeholders_of
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 
 N = 600

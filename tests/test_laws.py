@@ -16,7 +16,7 @@ from driftmeter.binning import Binner
 from driftmeter.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
 from driftmeter.frames import Dictionary
 from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore

@@ -14,7 +14,7 @@ from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Timing, Totals, WindowSetting
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore

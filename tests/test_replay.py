@@ -27,7 +27,7 @@ from driftmeter.cli.app import app
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.replay import Link, Pace, Player, Totals, load_trace
 from driftmeter.report import compare
 from driftmeter.server.run import make_server

@@ -16,7 +16,7 @@ from driftmeter.binning import Binner
 from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.reading import read_data
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent

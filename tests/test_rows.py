@@ -17,9 +17,9 @@ import pytest
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import Dictionary, as_frame, column_of
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
+from driftmeter.profile.values import is_unreadable
 from driftmeter.rows import MOST_REPORTED, Reader, Rejected
-from driftmeter.values import is_unreadable
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))
 

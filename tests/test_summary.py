@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.summary import Summary
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 from driftmeter.types import Floats
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from driftmeter.drift import FeatureScores, Score
-from driftmeter.grid import CategoryGrid
 from driftmeter.incidents import Flag, turn
 from driftmeter.panes import Window
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst

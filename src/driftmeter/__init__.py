@@ -10,7 +10,7 @@ from driftmeter.version import __version__
 if TYPE_CHECKING:
     from driftmeter.client import Monitor
     from driftmeter.errors import DriftmeterError
-    from driftmeter.profile import Feature, Profile
+    from driftmeter.profile.profile import Feature, Profile
     from driftmeter.report import Report, compare
     from driftmeter.summary import Summary
 
@@ -19,9 +19,9 @@ __all__ = ["DriftmeterError", "Feature", "Monitor", "Profile", "Report", "Summar
 # Where each public name lives. Loaded at first use: a model server never needs scipy, nor the command line numpy.
 _HOMES = {
     "DriftmeterError": "errors",
-    "Feature": "profile",
+    "Feature": "profile.profile",
     "Monitor": "client",
-    "Profile": "profile",
+    "Profile": "profile.profile",
     "Report": "report",
     "Summary": "summary",
     "compare": "report",

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftmeter.grid import NumericGrid
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.profile import Profile
+from driftmeter.profile.values import is_unreadable
 from driftmeter.rows import Rows
 from driftmeter.summary import Summary
 from driftmeter.types import Codes, Counts, Floats
-from driftmeter.values import is_unreadable
 
 CELLS = 1024
 BLOCK = 1024

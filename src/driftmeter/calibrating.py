@@ -10,7 +10,6 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.binning import Binner
-from driftmeter.calibration import Calibration
 from driftmeter.detectors.calibrate import (
     calibrate,
     clusters_of_categories,
@@ -22,7 +21,8 @@ from driftmeter.detectors.calibrate import (
 from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.frames import Column, Dictionary
-from driftmeter.profile import Profile
+from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Rows
 from driftmeter.times import read_times, told_of
 from driftmeter.timestamps import hour_at, zone_named

@@ -12,15 +12,15 @@ import numpy as np
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.frames import Column, Dictionary, as_frame
-from driftmeter.grid import MOST_KNOWN, CategoryGrid, NumericGrid
 from driftmeter.kinds import as_kind, kind_of
-from driftmeter.names import named, no_feature
-from driftmeter.profile import Feature, Part, Profile
-from driftmeter.residuals import MOST_REGRESSED, Residuals
+from driftmeter.profile.grid import MOST_KNOWN, CategoryGrid, NumericGrid
+from driftmeter.profile.names import named, no_feature
+from driftmeter.profile.profile import Feature, Part, Profile
+from driftmeter.profile.residuals import MOST_REGRESSED, Residuals
+from driftmeter.profile.values import CategoryType, canonical
 from driftmeter.rows import Reader, Rows, numbers_of
 from driftmeter.timestamps import find_zone, zone_named
 from driftmeter.types import Kind, Milliseconds
-from driftmeter.values import CategoryType, canonical
 
 MIN_CATEGORY_ROWS = 30
 """A category has a bin of its own from this many reference rows on: below, its rate is too uncertain."""

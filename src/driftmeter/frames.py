@@ -12,7 +12,7 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 
 from driftmeter.errors import InputError
-from driftmeter.names import texts_of
+from driftmeter.profile.names import texts_of
 from driftmeter.types import Codes
 
 EXACT = 2**53

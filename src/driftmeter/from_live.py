@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import chdtri
 
-from driftmeter.calibration import Calibration
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
-from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice, merge
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.timestamps import iso

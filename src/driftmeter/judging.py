@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from driftmeter import why
-from driftmeter.calibration import Calibration
 from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
 from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
 from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
 from driftmeter.panes import Slice, Window
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.summary import Summary

@@ -19,7 +19,7 @@ import numpy as np
 
 from driftmeter.errors import ProfileError
 from driftmeter.frames import EXACT, Column, Dictionary, column_of
-from driftmeter.values import MISSING_WORDS, TRUTHS, number_of, plain
+from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of, plain
 
 NUMBERS_SHARE = 0.95
 """A column of which so many present values are numbers is one of numbers: the others are its placeholders."""

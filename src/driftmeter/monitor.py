@@ -22,7 +22,7 @@ from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.from_live import calibration_of, profile_from_live
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
 from driftmeter.panes import Slice, Timing, Window, WindowSetting
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.rows import Reader, Rows
 from driftmeter.settings import ModelSettings
 from driftmeter.sources import Sources

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftmeter.files import read_table
-from driftmeter.grid import CategoryGrid
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Profile
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,13 +14,13 @@ import numpy as np
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.names import with_text_names
-from driftmeter.profile import Feature, Profile
-from driftmeter.residuals import Regressor
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.names import with_text_names
+from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.residuals import Regressor
+from driftmeter.profile.values import UNREADABLE, is_unreadable, number_of, plain
 from driftmeter.timestamps import moment_of, on_clock, zone_named
 from driftmeter.types import JSON, Codes, Floats
-from driftmeter.values import UNREADABLE, is_unreadable, number_of, plain
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.types import Counts
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.errors import InputError
+from driftmeter.profile.values import is_missing
 from driftmeter.rows import Rejected, describe
 from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, moment_of, zone_named
 from driftmeter.types import Milliseconds
-from driftmeter.values import is_missing
 
 Times = npt.NDArray[np.int64]
 """Milliseconds since the epoch, shape (rows,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.times import Times
 from driftmeter.timestamps import parse_time
 

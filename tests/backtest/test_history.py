@@ -11,7 +11,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Slice
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR, MINUTE

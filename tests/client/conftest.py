@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.client import Monitor
 from driftmeter.panes import Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
 
 

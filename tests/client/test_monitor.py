@@ -20,7 +20,7 @@ from driftmeter.client.intake import Intake
 from driftmeter.client.transport import AwayError, Http
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.panes import Timing, Totals
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
 from tests.client.conftest import ROW, make_profile

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from tests.client.conftest import ROW
 from tests.client.tier import Tier
 

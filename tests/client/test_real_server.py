@@ -19,7 +19,7 @@ import pytest
 from driftmeter.client import Monitor
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals, WindowSetting
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store import Store, open_store

@@ -15,7 +15,7 @@ from typing import Any
 
 from driftmeter.codec import decode_pane
 from driftmeter.panes import Pane, Timing, Totals
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.summary import Summary
 
 

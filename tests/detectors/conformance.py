@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from driftmeter.detectors.protocol import strongest
 from driftmeter.errors import StoreError
-from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR

@@ -10,7 +10,7 @@ from driftmeter.detectors.run import Pace
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice, Window
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.timestamps import HOUR
 from tests.detectors.samples import categories

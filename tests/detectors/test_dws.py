@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.calibration import ARRAYS, Calibration
 from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
-from driftmeter.grid import CategoryGrid
 from driftmeter.panes import Slice
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.calibration import ARRAYS, Calibration
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR

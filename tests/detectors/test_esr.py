@@ -5,7 +5,7 @@ import pytest
 
 from driftmeter.detectors import ESR
 from driftmeter.detectors.protocol import strongest
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY
 from tests.detectors.samples import (

@@ -13,8 +13,8 @@ from driftmeter.detectors.tables import (
     reference_of,
 )
 from driftmeter.drift.categories import leave_one_out
-from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature
 from tests.detectors.samples import categories, mixed_profile, numbers
 
 

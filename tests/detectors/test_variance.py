@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.calibration import Calibration
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
+from driftmeter.profile.calibration import Calibration
 from driftmeter.timestamps import DAY, HOUR
 from tests.detectors.samples import categories, numbers, of_features
 

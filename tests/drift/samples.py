@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature
 
 
 def counted(grid: NumericGrid, values: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 import numpy as np
 
 from driftmeter.drift.views import Table, cells_of, reference_of
-from driftmeter.grid import CategoryGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature
 from tests.drift.samples import boolean, categorical, counted, numeric
 
 

@@ -19,7 +19,7 @@ import pytest
 from driftmeter.client.buffer import Raw
 from driftmeter.client.intake import Intake
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch

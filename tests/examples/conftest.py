@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from driftmeter.panes import Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

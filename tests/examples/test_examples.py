@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from driftmeter.binning import Binner
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.summary import Summary
 from tests.client.tier import Tier

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from driftmeter.errors import InputError
 from driftmeter.files import read_table
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.report import compare
 

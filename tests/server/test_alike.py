@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.report import compare
 from driftmeter.rows import Reader

@@ -8,7 +8,7 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.store.protocol import ModelRecord
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from driftmeter.binning import Binner
 from driftmeter.errors import InputError
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.server import alike
 from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch

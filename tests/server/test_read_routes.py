@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest import time_of_text
 from driftmeter.timestamps import iso
 from tests.server.harness import NOW, Client, Clock

@@ -12,7 +12,7 @@ import pytest
 
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.redis import RedisStore
 from driftmeter.store.sqlite import SQLiteStore

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR, iso

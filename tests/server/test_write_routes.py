@@ -22,7 +22,7 @@ from driftmeter.codec import encode_pane
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Totals, WindowSetting
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.server import usable
 from driftmeter.server.settings import Settings

@@ -15,7 +15,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.panes import Slice, Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader, Rejected, Rows, numbers_of
 from driftmeter.summary import Summary
 from driftmeter.times import Times

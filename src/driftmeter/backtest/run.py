@@ -11,7 +11,7 @@ from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.times import Times
 from driftmeter.timestamps import DAY, iso

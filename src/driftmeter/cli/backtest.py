@@ -14,7 +14,7 @@ from driftmeter.cli.params import DURATION, encoding_option, say, unreadable_tim
 
 if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
     from driftmeter.replay import Trace
     from driftmeter.settings import ModelSettings
     from driftmeter.types import JSON
@@ -98,7 +98,7 @@ def backtest(
     from driftmeter.backtest import Course, History, parse
     from driftmeter.cli import backtest_tables as tables
     from driftmeter.errors import InputError
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
     from driftmeter.replay import load_trace
 
     faults = [parse(text) for text in injected]

@@ -46,7 +46,7 @@ def check(
     from pathlib import Path
 
     from driftmeter.cli import tables
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
     from driftmeter.reading import read_data
     from driftmeter.report import compare
     from driftmeter.settings import ModelSettings

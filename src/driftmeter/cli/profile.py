@@ -102,7 +102,7 @@ def profile(
     from driftmeter.cli import tables
     from driftmeter.errors import UnreadableWarning
     from driftmeter.files import read_table
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
     # as they stand in a CSV file: 1.10 and 1.1 are two categories, and a time's own clocks show in its text alone
     texts = {name for name, kind in kinds.items() if kind in ("categorical", "hour", "weekday")}
@@ -155,7 +155,7 @@ def _from_live(model: str, since: str | None, until: str | None, url: str, outpu
     from pathlib import Path
 
     from driftmeter.cli import tables
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
     if since is None:
         raise click.UsageError("--from-live needs --since TIME or DURATION.")

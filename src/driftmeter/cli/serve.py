@@ -71,7 +71,7 @@ def serve(
     from pathlib import Path
 
     from driftmeter.panes import Timing
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
     from driftmeter.server.logs import log_to_stderr
     from driftmeter.server.run import serve as run
     from driftmeter.server.settings import Settings

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from driftmeter import why
 from driftmeter.frames import as_frame, column_of
-from driftmeter.grid import CategoryGrid, NumericGrid
 from driftmeter.judging import covers_days, judged_after
 from driftmeter.kinds import placeholders_note
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text

@@ -18,15 +18,15 @@ from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
 from driftmeter.client.records import RECORD, answer_of
 from driftmeter.errors import InputError
-from driftmeter.grid import CategoryGrid
-from driftmeter.names import with_text_names
 from driftmeter.panes import MAX_AHEAD, Timing, add_up
-from driftmeter.profile import Profile
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.names import with_text_names
+from driftmeter.profile.profile import Profile
+from driftmeter.profile.values import is_missing, plain
 from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.summary import Summary
 from driftmeter.timestamps import parse_time
 from driftmeter.types import Floats, Milliseconds
-from driftmeter.values import is_missing, plain
 
 COMPILING = threading.Lock()
 """Held where another thread than the first makes profiles and their tables. A fork must wait for it: until

@@ -26,7 +26,7 @@ from driftmeter.client.records import RECORD, RECORDS, NoRecordError, each_of, r
 from driftmeter.client.transport import AwayError, Http, Transport
 from driftmeter.client.worker import Worker
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 
 TICK = 0.1
 """Seconds between two looks at the buffer."""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -73,7 +73,7 @@ def held_out_rows() -> list[Row]:
 
 def reference_profile(model: str = "flights") -> Profile:
     """Fit the profile of the reference, its rows taken as independent."""
-    from driftmeter.profile import Profile
+    from driftmeter.profile.profile import Profile
 
     return Profile.fit(reference(), model=model, prediction=PREDICTION, exclude=(TIME,), independent=True)
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
-from driftmeter.calibration import Calibration
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
 from driftmeter.detectors.tables import Tables
-from driftmeter.profile import Feature
+from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.profile import Feature
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 

@@ -24,7 +24,7 @@ from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes import Slice
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds

@@ -8,7 +8,7 @@ from typing import Any
 from driftmeter.detectors.dws import DWS
 from driftmeter.detectors.esr import ESR
 from driftmeter.detectors.protocol import Detector
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 
 DETECTORS: Mapping[str, Callable[[Profile, ModelSettings], Detector[Any]]] = {"measured": DWS, "strict": ESR}

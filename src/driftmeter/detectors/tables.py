@@ -8,8 +8,8 @@ import numpy as np
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
-from driftmeter.grid import MOST_KNOWN, CategoryGrid, NumericGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import MOST_KNOWN, CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
 MOST_GROUPS = 16

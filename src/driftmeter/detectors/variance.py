@@ -9,9 +9,9 @@ from math import log
 
 import numpy as np
 
-from driftmeter.calibration import Calibration
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
+from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Floats, Milliseconds
 
 _FEW = 20

@@ -14,8 +14,8 @@ from driftmeter.drift.psi import Effect, effect
 from driftmeter.drift.table import DRIFT_TESTS
 from driftmeter.drift.views import Table
 from driftmeter.errors import InputError
-from driftmeter.grid import CategoryGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature
 from driftmeter.types import Counts, Floats
 
 RATES: tuple[View, ...] = ("missing", "unreadable", "unseen", "out_of_range")

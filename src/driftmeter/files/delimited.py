@@ -14,7 +14,7 @@ from driftmeter.errors import InputError
 from driftmeter.files.dialect import Dialect, dialect_of
 from driftmeter.files.encoding import encoding_of
 from driftmeter.files.how import How
-from driftmeter.values import MISSING_WORDS, TRUTHS, number_of
+from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ import urllib3
 from driftmeter.client.backoff import Backoff
 from driftmeter.client.transport import Answer, AwayError, model_path
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.version import __version__
 

@@ -11,7 +11,7 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.errors import InputError
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.reading import read_data
 from driftmeter.rows import Rejected
 from driftmeter.times import Times, read_times, told_of

@@ -10,7 +10,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Window
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
 from driftmeter.rows import Reader, Rejected

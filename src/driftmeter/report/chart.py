@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from driftmeter.grid import CategoryGrid, NumericGrid
-from driftmeter.profile import Feature
+from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.profile import Feature
 
 WIDTH = 560
 _LEFT, _RIGHT, _TOP, _HEIGHT = 46, 6, 10, 150

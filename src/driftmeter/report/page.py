@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from driftmeter.profile import Feature, Profile
+from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report.chart import chart, escape, percent
 from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
 from driftmeter.report.style import CSS

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
-from driftmeter.names import text_of
 from driftmeter.panes import MAX_AHEAD, Totals
+from driftmeter.profile.names import text_of
 from driftmeter.rows import Reader, Rejected, Rows, describe
 from driftmeter.server import arrow
 from driftmeter.server.alike import decode_alike

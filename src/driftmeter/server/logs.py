@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from driftmeter.names import in_one_line
+from driftmeter.profile.names import in_one_line
 
 
 class OneLine(logging.Formatter):

@@ -16,7 +16,7 @@ import uvicorn
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server.app import create_app
 from driftmeter.server.configure import configure_known
 from driftmeter.server.context import Context

@@ -8,7 +8,7 @@ from driftmeter.binning import Binner
 from driftmeter.errors import ProfileError
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice, Window
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary

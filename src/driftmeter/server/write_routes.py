@@ -19,7 +19,7 @@ from driftmeter.codec import MAGIC, VERSION, decode_pane
 from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.monitor import Compiled
 from driftmeter.panes import MAX_AHEAD, Pane, Timing
-from driftmeter.profile import Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
 from driftmeter.server.configure import configure_new

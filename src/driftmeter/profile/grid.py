@@ -14,8 +14,8 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
+from driftmeter.profile.values import CategoryType, other_ways, texts_of
 from driftmeter.types import JSON, Floats
-from driftmeter.values import CategoryType, other_ways, texts_of
 
 _LARGEST = float(np.finfo(np.float64).max)
 DIGITS = 6

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from driftmeter.grid import CategoryGrid, NumericGrid, hash64
+from driftmeter.profile.grid import CategoryGrid, NumericGrid, hash64
 
 
 def numeric(*values: float, bins: int = 64, whole: bool = False) -> NumericGrid:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.values import (
+from driftmeter.profile.values import (
     MISSING_WORDS,
     UNREADABLE,
     CategoryType,

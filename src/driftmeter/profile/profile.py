@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from driftmeter.calibration import Calibration
 from driftmeter.errors import ProfileError, ProfileFormatError
-from driftmeter.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
-from driftmeter.names import check_name
-from driftmeter.residuals import Residuals
+from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
+from driftmeter.profile.names import check_name
+from driftmeter.profile.residuals import Residuals
 from driftmeter.types import JSON, Counts, Kind, Milliseconds, Role
 
 if TYPE_CHECKING:

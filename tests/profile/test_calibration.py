@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from driftmeter.calibration import ARRAYS, Calibration
+from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.timestamps import DAY, HOUR
 
 

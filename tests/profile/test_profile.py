@@ -16,8 +16,8 @@ from driftmeter.binning import Binner
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.files import read_table
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.grid import CategoryGrid
-from driftmeter.profile import Feature, Profile, _digest
+from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.profile import Feature, Profile, _digest
 from driftmeter.rows import Reader
 
 GOLDEN = Path(__file__).parent / "golden" / "profile.json"

@@ -15,8 +15,8 @@ import pytest
 from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.names import MOST_CHARACTERS
-from driftmeter.profile import Profile
+from driftmeter.profile.names import MOST_CHARACTERS
+from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 from driftmeter.rows import Reader
 from driftmeter.server.ingest import read_batch

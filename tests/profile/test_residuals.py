@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from driftmeter.binning import Binner
 from driftmeter.drift import Scorer
 from driftmeter.frames import as_frame, columns_of
-from driftmeter.profile import Profile
-from driftmeter.residuals import CLIP, MIN_ROWS, MOST_REGRESSED, RIDGE, STEPS, UNIT, Regressor, Residuals
+from driftmeter.profile.profile import Profile
+from driftmeter.profile.residuals import CLIP, MIN_ROWS, MOST_REGRESSED, RIDGE, STEPS, UNIT, Regressor, Residuals
 from driftmeter.rows import Reader
 from driftmeter.types import Floats
 
