@@ -22,7 +22,7 @@ MAP = (
     "profile",
     "plain",
     "frames summary",
-    "kinds",
+    "kinds rejected",
     "rows",
     "binning",
     "fit",

@@ -19,7 +19,8 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Dictionary, as_frame, column_of
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
-from driftmeter.rows import MOST_REPORTED, Reader, Rejected
+from driftmeter.rejected import Rejected
+from driftmeter.rows import MOST_REPORTED, Reader
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from driftmeter.errors import InputError
-from driftmeter.rows import Rejected
+from driftmeter.rejected import Rejected
 from driftmeter.times import read_times, told_of
 
 NOON = 1_717_243_200_000

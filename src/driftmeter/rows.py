@@ -19,8 +19,9 @@ from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.profile.residuals import Regressor
 from driftmeter.profile.values import UNREADABLE, is_unreadable, number_of, plain
+from driftmeter.rejected import Rejected, describe
 from driftmeter.timestamps import moment_of, on_clock, zone_named
-from driftmeter.types import JSON, Codes, Floats
+from driftmeter.types import Codes, Floats
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
@@ -31,20 +32,6 @@ MOST_REPORTED = 1_000
 """How many unreadable values of a batch are described; all are counted."""
 _NUMBER_TYPES = frozenset([float, int, bool, type(None), np.bool_, *(np.dtype(code).type for code in "efdbhilqBHILQ")])
 """Types that numpy itself reads as float64, None as NaN."""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A value that could not be read. Its row counts all the same, unless it is no row at all (`field` is empty)."""
-
-    row: int
-    field: str
-    expected: str
-    got: str
-
-    def to_json(self) -> JSON:
-        """Plain JSON."""
-        return {"row": self.row, "field": self.field, "expected": self.expected, "got": self.got}
 
 
 @dataclass(frozen=True)
@@ -319,21 +306,6 @@ def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> No
         "categorical": f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)",
     }
     bad.add(row, feature.column, expected[feature.kind], value)
-
-
-def describe(value: object) -> str:
-    """Say what came, in few words, for an error message."""
-    names = {str: "text", dict: "an object", list: "a list", type(None): "null"}
-    kind = names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
-    if value is None or isinstance(value, dict | list):
-        return kind
-    if isinstance(value, bool):
-        return "a boolean (true)" if value else "a boolean (false)"
-    try:
-        text = str(value)[:40]
-        return f"{kind} ({text if kind == 'a number' else repr(text)})"
-    except Exception:  # an integer of more digits than Python cares to print, or an object that fails
-        return kind
 
 
 def _part(value: object, feature: Feature) -> str | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from driftmeter.errors import InputError
 from driftmeter.profile.values import is_missing
-from driftmeter.rows import Rejected, describe
+from driftmeter.rejected import Rejected, describe
 from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, moment_of, zone_named
 from driftmeter.types import Milliseconds
 

@@ -16,7 +16,8 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.panes import Slice, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader, Rejected, Rows, numbers_of
+from driftmeter.rejected import Rejected
+from driftmeter.rows import Reader, Rows, numbers_of
 from driftmeter.summary import Summary
 from driftmeter.times import Times
 from driftmeter.timestamps import HOUR

@@ -23,7 +23,8 @@ from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing, plain
-from driftmeter.rows import Reader, Rejected, Rows, describe
+from driftmeter.rejected import Rejected, describe
+from driftmeter.rows import Reader, Rows
 from driftmeter.summary import Summary
 from driftmeter.timestamps import parse_time
 from driftmeter.types import Floats, Milliseconds

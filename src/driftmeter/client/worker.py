@@ -24,7 +24,7 @@ from driftmeter.codec import encode_pane
 from driftmeter.errors import InputError, ProfileFormatError
 from driftmeter.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Rejected
+from driftmeter.rejected import Rejected
 from driftmeter.types import JSON, Milliseconds
 
 CHUNK = 256

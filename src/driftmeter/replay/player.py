@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from driftmeter.client.transport import AwayError
 from driftmeter.errors import DriftmeterError, InputError
+from driftmeter.rejected import Rejected
 from driftmeter.replay.link import Link, Model
 from driftmeter.replay.trace import TIMESTAMP, Trace
-from driftmeter.rows import Rejected
 from driftmeter.times import Times
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Codes, Floats, Milliseconds

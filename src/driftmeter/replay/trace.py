@@ -13,7 +13,7 @@ import numpy as np
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.reading import read_data
-from driftmeter.rows import Rejected
+from driftmeter.rejected import Rejected
 from driftmeter.times import Times, read_times, told_of
 from driftmeter.types import Codes
 

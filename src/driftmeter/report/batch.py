@@ -11,9 +11,10 @@ from driftmeter.errors import InputError
 from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Window
 from driftmeter.profile.profile import Profile
+from driftmeter.rejected import Rejected
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
-from driftmeter.rows import Reader, Rejected
+from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
 from driftmeter.summary import Summary
 from driftmeter.types import JSON

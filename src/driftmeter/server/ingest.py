@@ -17,7 +17,8 @@ from driftmeter.errors import InputError
 from driftmeter.frames import Column, Dictionary
 from driftmeter.panes import MAX_AHEAD, Totals
 from driftmeter.profile.names import text_of
-from driftmeter.rows import Reader, Rejected, Rows, describe
+from driftmeter.rejected import Rejected, describe
+from driftmeter.rows import Reader, Rows
 from driftmeter.server import arrow
 from driftmeter.server.alike import decode_alike
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
