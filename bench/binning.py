@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from driftmeter.binning import Binner
-from driftmeter.frames import Dictionary
+from driftmeter.data.columns import Dictionary
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader

@@ -28,8 +28,8 @@ from rich.table import Table
 from scipy.stats import kstwo, norm
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import LONGEST_GAP
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice
 from driftmeter.profile.grid import NumericGrid

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.files import read_table
+from driftmeter.data.files import read_table
 from driftmeter.profile.profile import Profile
 from tests.support import orders
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from driftmeter.cli.app import app
 from driftmeter.cli.explain import _advice
-from driftmeter.frames import as_frame, columns_of
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals
 from driftmeter.profile.profile import Profile

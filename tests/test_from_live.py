@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import StoreError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from driftmeter.binning import Binner
 from driftmeter.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
-from driftmeter.frames import Dictionary
+from driftmeter.data.columns import Dictionary
 from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
 from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader

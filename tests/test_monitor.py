@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 import driftmeter.monitor as monitor_module
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile

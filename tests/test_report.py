@@ -13,11 +13,11 @@ import pytest
 from pyarrow import csv
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.data.files.for_profile import read_data
 from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.reading import read_data
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
 from driftmeter.rows import Reader

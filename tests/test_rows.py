@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import Dictionary, as_frame, column_of
+from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
-from driftmeter.frames import Dictionary, as_frame, column_of
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
-from driftmeter.rejected import Rejected
 from driftmeter.rows import MOST_REPORTED, Reader
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))

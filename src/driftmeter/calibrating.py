@@ -10,6 +10,8 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import Column, Dictionary
+from driftmeter.data.time_columns import read_times, told_of
 from driftmeter.detectors.calibrate import (
     calibrate,
     clusters_of_categories,
@@ -20,11 +22,9 @@ from driftmeter.detectors.calibrate import (
 )
 from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
-from driftmeter.frames import Column, Dictionary
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Profile
 from driftmeter.rows import Rows
-from driftmeter.times import read_times, told_of
 from driftmeter.timestamps import hour_at, zone_named
 from driftmeter.types import Codes, Milliseconds
 

@@ -10,9 +10,9 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import Column, Dictionary, as_frame
+from driftmeter.data.kinds import as_kind, kind_of
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
-from driftmeter.frames import Column, Dictionary, as_frame
-from driftmeter.kinds import as_kind, kind_of
 from driftmeter.profile.grid import MOST_KNOWN, CategoryGrid, NumericGrid
 from driftmeter.profile.names import named, no_feature
 from driftmeter.profile.profile import Feature, Part, Profile

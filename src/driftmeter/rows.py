@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from driftmeter.data.columns import Column, Dictionary
+from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.frames import Column, Dictionary
 from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.profile.residuals import Regressor
 from driftmeter.profile.values import UNREADABLE, is_unreadable, number_of, plain
-from driftmeter.rejected import Rejected, describe
 from driftmeter.timestamps import moment_of, on_clock, zone_named
 from driftmeter.types import Codes, Floats
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from driftmeter.data.time_columns import Times
 from driftmeter.profile.profile import Profile
-from driftmeter.times import Times
 from driftmeter.timestamps import parse_time
 
 START = parse_time("2024-06-01")

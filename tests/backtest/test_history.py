@@ -8,8 +8,8 @@ from driftmeter.backtest import history as module
 from driftmeter.backtest.history import History, choose_pane
 from driftmeter.backtest.inject import parse
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.rows import Reader

@@ -7,8 +7,8 @@ import pytest
 
 from driftmeter.backtest.changes import UNITS, Category, Missing, Scale, Shift, Shuffle, Stuck
 from driftmeter.backtest.inject import FAULTS, Fault, apply, parse
+from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
-from driftmeter.frames import Column, Dictionary
 from driftmeter.timestamps import DAY, parse_time
 
 TIMES = parse_time("2024-06-01") + np.arange(10) * DAY  # one row a day

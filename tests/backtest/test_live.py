@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from driftmeter.backtest import backtest
-from driftmeter.frames import as_frame, columns_of
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Timing
 from driftmeter.store.protocol import PutPane

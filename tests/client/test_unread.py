@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from driftmeter.client.unread import Unread
-from driftmeter.rejected import Rejected
+from driftmeter.data.rejected import Rejected
 
 
 def rejected(field: str, got: str = "text ('old')", expected: str = "a number") -> Rejected:

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.detectors.run import Pace
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile

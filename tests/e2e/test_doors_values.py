@@ -27,8 +27,8 @@ import pytest
 from driftmeter import Profile, compare
 from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
+from driftmeter.data.files.for_profile import read_data
 from driftmeter.panes import Timing
-from driftmeter.reading import read_data
 from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch
 

@@ -18,9 +18,9 @@ import pytest
 
 from driftmeter.client.buffer import Raw
 from driftmeter.client.intake import Intake
-from driftmeter.frames import as_frame, columns_of
+from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
-from driftmeter.reading import read_data
 from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes

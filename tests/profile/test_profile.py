@@ -13,9 +13,9 @@ import pytest
 from pyarrow import csv, parquet
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.data.files import read_table
 from driftmeter.errors import ProfileError, ProfileFormatError
-from driftmeter.files import read_table
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile, _digest
 from driftmeter.rows import Reader

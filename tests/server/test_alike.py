@@ -14,8 +14,8 @@ from pyarrow import parquet
 
 from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
+from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
-from driftmeter.reading import read_data
 from driftmeter.report import compare
 from driftmeter.rows import Reader
 from driftmeter.server.alike import decode_alike

@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from driftmeter.data.columns import Dictionary
 from driftmeter.errors import InputError
-from driftmeter.frames import Dictionary
 from driftmeter.server.arrow import Framing, read_columns
 from driftmeter.server.problems import TooLargeError
 from driftmeter.server.size import is_small

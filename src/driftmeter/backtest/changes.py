@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from driftmeter.frames import Column, Dictionary
-from driftmeter.times import Times
+from driftmeter.data.columns import Column, Dictionary
+from driftmeter.data.time_columns import Times
 from driftmeter.types import Codes, Floats, Milliseconds
 
 UNITS: Mapping[str, tuple[float, float]] = {

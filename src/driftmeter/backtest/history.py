@@ -12,14 +12,14 @@ import numpy as np
 
 from driftmeter.backtest.inject import Fault, apply, unknown_column
 from driftmeter.binning import Binner
+from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, columns_of
+from driftmeter.data.rejected import Rejected
+from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
-from driftmeter.frames import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.panes import Slice, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.rejected import Rejected
 from driftmeter.rows import Reader, Rows, numbers_of
 from driftmeter.summary import Summary
-from driftmeter.times import Times
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds
 

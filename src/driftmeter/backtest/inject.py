@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftmeter.backtest.changes import UNITS, Category, Change, Missing, Scale, Shift, Shuffle, Stuck
+from driftmeter.data.columns import Column
+from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
-from driftmeter.frames import Column
-from driftmeter.times import Times
 from driftmeter.timestamps import parse_duration, parse_time
 from driftmeter.types import Milliseconds
 

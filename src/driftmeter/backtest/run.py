@@ -9,11 +9,11 @@ from typing import Any, Literal
 from driftmeter import why
 from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
+from driftmeter.data.time_columns import Times
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.times import Times
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import tidy

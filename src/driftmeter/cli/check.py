@@ -46,8 +46,8 @@ def check(
     from pathlib import Path
 
     from driftmeter.cli import tables
+    from driftmeter.data.files.for_profile import read_data
     from driftmeter.profile.profile import Profile
-    from driftmeter.reading import read_data
     from driftmeter.report import compare
     from driftmeter.settings import ModelSettings
 

@@ -100,8 +100,8 @@ def profile(
     from pathlib import Path
 
     from driftmeter.cli import tables
+    from driftmeter.data.files import read_table
     from driftmeter.errors import UnreadableWarning
-    from driftmeter.files import read_table
     from driftmeter.profile.profile import Profile
 
     # as they stand in a CSV file: 1.10 and 1.1 are two categories, and a time's own clocks show in its text alone

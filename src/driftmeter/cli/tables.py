@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from driftmeter import why
-from driftmeter.frames import as_frame, column_of
+from driftmeter.data.columns import as_frame, column_of
+from driftmeter.data.kinds import placeholders_note
 from driftmeter.judging import covers_days, judged_after
-from driftmeter.kinds import placeholders_note
 from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report.batch import Report

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
 from driftmeter.client.records import RECORD, answer_of
+from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes import MAX_AHEAD, Timing, add_up
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing, plain
-from driftmeter.rejected import Rejected, describe
 from driftmeter.rows import Reader, Rows
 from driftmeter.summary import Summary
 from driftmeter.timestamps import parse_time

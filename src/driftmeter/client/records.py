@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from driftmeter.rejected import describe
+from driftmeter.data.rejected import describe
 
 RECORD = "values by column: a dict, a row or frame of one row, a named tuple or dataclass"
 RECORDS = "rows: a frame, or an iterable of such as observe takes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from driftmeter.rejected import Rejected
+from driftmeter.data.rejected import Rejected
 
 _MOST_NAMED = 5
 _LONGEST_NAME = 40

@@ -21,10 +21,10 @@ from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
 from driftmeter.client.unread import Unread
 from driftmeter.codec import encode_pane
+from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError, ProfileFormatError
 from driftmeter.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.rejected import Rejected
 from driftmeter.types import JSON, Milliseconds
 
 CHUNK = 256

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from driftmeter.client.transport import AwayError
+from driftmeter.data.rejected import Rejected
+from driftmeter.data.time_columns import Times
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.rejected import Rejected
 from driftmeter.replay.link import Link, Model
 from driftmeter.replay.trace import TIMESTAMP, Trace
-from driftmeter.times import Times
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Codes, Floats, Milliseconds
 

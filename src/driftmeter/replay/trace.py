@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import numpy as np
 
+from driftmeter.data.files.for_profile import read_data
+from driftmeter.data.rejected import Rejected
+from driftmeter.data.time_columns import Times, read_times, told_of
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
-from driftmeter.reading import read_data
-from driftmeter.rejected import Rejected
-from driftmeter.times import Times, read_times, told_of
 from driftmeter.types import Codes
 
 if TYPE_CHECKING:

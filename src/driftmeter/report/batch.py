@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from driftmeter.binning import Binner
+from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
-from driftmeter.frames import as_frame, columns_of
 from driftmeter.panes import Window
 from driftmeter.profile.profile import Profile
-from driftmeter.rejected import Rejected
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
 from driftmeter.rows import Reader

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from driftmeter.data.columns import Column, Dictionary
+from driftmeter.data.plain import TooMuchTextError, plain
 from driftmeter.errors import InputError
-from driftmeter.frames import Column, Dictionary
-from driftmeter.plain import TooMuchTextError, plain
 from driftmeter.server.arrow_messages import (
     MAGIC,
     Message,

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from driftmeter.data.files import read_table
 from driftmeter.errors import InputError
-from driftmeter.files import read_table
 
 
 def read(folder: Path, content: str | bytes, name: str = "a.csv", **options: Any) -> dict[str, list[Any]]:
@@ -171,7 +171,7 @@ def test_a_byte_that_is_not_utf8_is_named_with_its_line_and_the_way_out(tmp_path
 
 
 def test_a_character_across_two_blocks_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftmeter.files.encoding._BLOCK", 7)
+    monkeypatch.setattr("driftmeter.data.files.encoding._BLOCK", 7)
     assert read(tmp_path, "a,b\n1,ééé\n2,ü\n") == {"a": [1, 2], "b": ["ééé", "ü"]}
     assert "0xe9 in line 3" in fault(tmp_path, b"a,b\n1,\xc3\xa9\n2,\xe9\n")
 

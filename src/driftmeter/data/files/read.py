@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftmeter.data.files.how import How, silent
 from driftmeter.errors import InputError, MissingExtraError
-from driftmeter.files.how import How, silent
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,11 +47,11 @@ def read_table(
         import pyarrow as pa
     except ImportError as error:
         raise MissingExtraError("reading files needs pyarrow: pip install 'driftmeter[cli]'") from error
-    from driftmeter.files.delimited import read_delimited
-    from driftmeter.files.folder import read_folder
-    from driftmeter.files.ipc import read_ipc
-    from driftmeter.files.parquet import read_parquet
-    from driftmeter.plain import plain_table
+    from driftmeter.data.files.delimited import read_delimited
+    from driftmeter.data.files.folder import read_folder
+    from driftmeter.data.files.ipc import read_ipc
+    from driftmeter.data.files.parquet import read_parquet
+    from driftmeter.data.plain import plain_table
 
     path, how = Path(path), How(frozenset(texts), frozenset(numbers), tuple(na), encoding, say)
     name = path.name.lower()

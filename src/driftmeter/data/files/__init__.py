@@ -1,5 +1,5 @@
 """Files: CSV, Parquet, Arrow and Delta tables, read as they are written, to Arrow tables of plain types."""
 
-from driftmeter.files.read import read_table
+from driftmeter.data.files.read import read_table
 
 __all__ = ["read_table"]

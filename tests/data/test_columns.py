@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from driftmeter.data.columns import Dictionary, as_frame, column_of, columns_of
 from driftmeter.errors import InputError
-from driftmeter.frames import Dictionary, as_frame, column_of, columns_of
 
 MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 

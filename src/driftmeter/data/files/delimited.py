@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driftmeter.data.files.dialect import Dialect, dialect_of
+from driftmeter.data.files.encoding import encoding_of
+from driftmeter.data.files.how import How
 from driftmeter.errors import InputError
-from driftmeter.files.dialect import Dialect, dialect_of
-from driftmeter.files.encoding import encoding_of
-from driftmeter.files.how import How
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from driftmeter.plain import TooMuchTextError, plain, plain_table
+from driftmeter.data.plain import TooMuchTextError, plain, plain_table
 
 ID = uuid.UUID(int=1)
 

@@ -6,8 +6,8 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+from driftmeter.data.files.dialect import HEAD
 from driftmeter.errors import InputError
-from driftmeter.files.dialect import HEAD
 
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
           (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8"))  # fmt: skip

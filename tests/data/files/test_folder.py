@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from driftmeter.data.files import read_table
+from driftmeter.data.files.for_profile import read_data
 from driftmeter.errors import InputError
-from driftmeter.files import read_table
 from driftmeter.profile.profile import Profile
-from driftmeter.reading import read_data
 from driftmeter.report import compare
 
 TABLE = pa.table({"x": [1.5, 2.5], "c": ["a", None]})

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from driftmeter.data.files import read_table
 from driftmeter.errors import InputError
-from driftmeter.files import read_table
 
 TYPES = {"x": "double", "year": "integer", "day": "date", "who": "string"}
 ROWS = pa.table({"x": [1.0, 2.0]})

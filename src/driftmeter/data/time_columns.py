@@ -10,9 +10,9 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.profile.values import is_missing
-from driftmeter.rejected import Rejected, describe
 from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, moment_of, zone_named
 from driftmeter.types import Milliseconds
 

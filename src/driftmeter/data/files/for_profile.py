@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftmeter.files import read_table
+from driftmeter.data.files import read_table
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 

@@ -74,7 +74,7 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
         got = str(error).rpartition("- ")[2]
         raise InputError("columns", "one column of each name", f"{got}: rename or drop the others") from error
     if data.implementation.is_pyarrow():
-        from driftmeter.plain import plain_table
+        from driftmeter.data.plain import plain_table
 
         plain: nw.DataFrame[Any] = nw.from_native(plain_table(data.to_native()))
         return plain

@@ -6,9 +6,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from driftmeter.data.rejected import Rejected
+from driftmeter.data.time_columns import read_times, told_of
 from driftmeter.errors import InputError
-from driftmeter.rejected import Rejected
-from driftmeter.times import read_times, told_of
 
 NOON = 1_717_243_200_000
 """1 June 2024, 12:00 UTC."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from driftmeter.files.how import How
-from driftmeter.files.ipc import together
+from driftmeter.data.files.how import How
+from driftmeter.data.files.ipc import together
 
 if TYPE_CHECKING:
     import pyarrow as pa

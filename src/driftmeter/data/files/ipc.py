@@ -43,8 +43,8 @@ def together(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
     """
     import pyarrow as pa
 
+    from driftmeter.data.plain import plain_table
     from driftmeter.errors import InputError
-    from driftmeter.plain import plain_table
 
     tables = [plain_table(table) for _, table in parts]
     try:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from driftmeter.data.files.how import How
+from driftmeter.data.files.ipc import together
+from driftmeter.data.files.parquet import read_file
 from driftmeter.errors import InputError
-from driftmeter.files.how import How
-from driftmeter.files.ipc import together
-from driftmeter.files.parquet import read_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

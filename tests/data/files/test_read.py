@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, feather, parquet
 
+from driftmeter.data.files import read_table
 from driftmeter.errors import InputError
-from driftmeter.files import read_table
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftmeter.data.files.delta import read_delta
+from driftmeter.data.files.how import How
+from driftmeter.data.files.ipc import read_ipc, together
+from driftmeter.data.files.parquet import read_parquets
 from driftmeter.errors import InputError
-from driftmeter.files.delta import read_delta
-from driftmeter.files.how import How
-from driftmeter.files.ipc import read_ipc, together
-from driftmeter.files.parquet import read_parquets
 
 if TYPE_CHECKING:
     import pyarrow as pa

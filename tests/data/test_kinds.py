@@ -14,9 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from driftmeter.data.columns import as_frame, column_of
+from driftmeter.data.kinds import kind_of, placeholders_note, placeholders_of
 from driftmeter.errors import ProfileError
-from driftmeter.frames import as_frame, column_of
-from driftmeter.kinds import kind_of, placeholders_note, placeholders_of
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 

@@ -17,8 +17,8 @@ from uuid import UUID
 import narwhals as nw
 import numpy as np
 
+from driftmeter.data.columns import EXACT, Column, Dictionary, column_of
 from driftmeter.errors import ProfileError
-from driftmeter.frames import EXACT, Column, Dictionary, column_of
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of, plain
 
 NUMBERS_SHARE = 0.95
