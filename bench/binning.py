@@ -17,11 +17,11 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import Dictionary
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 
 ROWS, FEATURES = 1000, 30
 SECONDS = 0.5

@@ -52,12 +52,12 @@ from detection_streams import (
     Law,
     Rng,
 )
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws import HEADROOM
 from driftmeter.panes import Slice
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY
 from driftmeter.types import Counts, Floats, Milliseconds
 

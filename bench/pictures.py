@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from driftmeter.counts.summary import Summary
 from driftmeter.judging import JudgeState, Step
 from driftmeter.panes import Slice, Window
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault

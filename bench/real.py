@@ -27,16 +27,16 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy.stats import kstwo, norm
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import LONGEST_GAP
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats, Milliseconds
 from flights import (

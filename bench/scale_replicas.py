@@ -26,13 +26,13 @@ from scipy.stats import kstwo
 
 from detection import BUDGET_ROWS, FEATURES, REFERENCE_ROWS, SLOW_ROW, seeded
 from detection_streams import PANE, Law, Rng, Scenario, normal
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.judging import Judge, JudgeState
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.types import Floats
 
 REPLICAS = (1, 4, 16)

@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 
 from detection_streams import NULLS, Bins, Rng, normal, poisson, zipf
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Pane, Totals
 from driftmeter.profile.profile import Profile
-from driftmeter.summary import Summary
 from driftmeter.types import Counts, Milliseconds
 from ingest import cpu_seconds
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 
 # a slow machine is no failure; the same examples on every machine are
 settings.register_profile("driftmeter", deadline=None, max_examples=60, database=None, derandomize=True)

@@ -21,9 +21,7 @@ MAP = (
     "timestamps",
     "profile",
     "data",
-    "summary",
-    "rows",
-    "binning",
+    "counts",
     "fit",
     "panes",
     "codec sources rollover",
@@ -149,8 +147,8 @@ for name in ("scipy", "pyarrow", "pandas", "msgspec", "click"):
     sys.modules[name] = None  # as if it were not installed
 import polars
 from driftmeter import Profile
-from driftmeter.binning import Binner
-from driftmeter.rows import Reader
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 profile = Profile.fit(polars.DataFrame({"x": [1.0, 2.0], "c": ["a", "b"]}), model="m")
 rows, _, _ = Reader(profile).read_records([{"x": 1.5, "c": "a"}])
 print(Binner(profile).observe(rows).rows)

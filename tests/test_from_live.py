@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
 from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
@@ -21,7 +22,6 @@ from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 
 START = 1_700_006_400_000  # midnight

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import StoreError
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store.protocol import Expectation
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict import Verdict
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import driftmeter.monitor as monitor_module
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.monitor import DriftMonitor
@@ -18,7 +19,6 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore
-from driftmeter.summary import Summary
 
 START = 1_700_000_000_000
 TIMING = Timing(pane=10_000, lateness=20_000)

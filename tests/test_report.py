@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.drift import Scorer
@@ -20,7 +21,6 @@ from driftmeter.errors import InputError
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
-from driftmeter.rows import Reader
 from driftmeter.settings import FeatureSettings, ModelSettings
 from tests.support import orders
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
 from driftmeter.incidents import Flag, turn
 from driftmeter.panes import Window
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst
 
 END = 1_700_000_000_000

@@ -9,10 +9,10 @@ from driftmeter.version import __version__
 
 if TYPE_CHECKING:
     from driftmeter.client import Monitor
+    from driftmeter.counts.summary import Summary
     from driftmeter.errors import DriftmeterError
     from driftmeter.profile.profile import Feature, Profile
     from driftmeter.report import Report, compare
-    from driftmeter.summary import Summary
 
 __all__ = ["DriftmeterError", "Feature", "Monitor", "Profile", "Report", "Summary", "__version__", "compare"]
 
@@ -23,7 +23,7 @@ _HOMES = {
     "Monitor": "client",
     "Profile": "profile.profile",
     "Report": "report",
-    "Summary": "summary",
+    "Summary": "counts.summary",
     "compare": "report",
 }
 

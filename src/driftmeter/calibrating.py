@@ -9,7 +9,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.time_columns import read_times, told_of
 from driftmeter.detectors.calibrate import (
@@ -24,7 +25,6 @@ from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Rows
 from driftmeter.timestamps import hour_at, zone_named
 from driftmeter.types import Codes, Milliseconds
 

@@ -13,10 +13,10 @@ import zlib
 
 import numpy as np
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
 from driftmeter.panes import MOST_ROWS, Pane, Totals
 from driftmeter.profile.profile import MOST_BINS
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, LATEST
 from driftmeter.types import JSON, Counts
 

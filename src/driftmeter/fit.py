@@ -9,7 +9,8 @@ from typing import Any, cast
 import narwhals as nw
 import numpy as np
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader, Rows, numbers_of
 from driftmeter.data.columns import Column, Dictionary, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
@@ -18,7 +19,6 @@ from driftmeter.profile.names import named, no_feature
 from driftmeter.profile.profile import Feature, Part, Profile
 from driftmeter.profile.residuals import MOST_REGRESSED, Residuals
 from driftmeter.profile.values import CategoryType, canonical
-from driftmeter.rows import Reader, Rows, numbers_of
 from driftmeter.timestamps import find_zone, zone_named
 from driftmeter.types import Kind, Milliseconds
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import chdtri
 
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
@@ -16,7 +17,6 @@ from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import iso
 from driftmeter.types import Counts, Milliseconds
 

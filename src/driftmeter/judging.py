@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from driftmeter import why
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
 from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
@@ -21,7 +22,6 @@ from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import Expectation
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Floats, Milliseconds, Role
 from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade, scorer_of

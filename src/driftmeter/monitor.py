@@ -16,19 +16,19 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader, Rows
+from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.from_live import calibration_of, profile_from_live
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
 from driftmeter.panes import Slice, Timing, Window, WindowSetting
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.rows import Reader, Rows
 from driftmeter.settings import ModelSettings
 from driftmeter.sources import Sources
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict import tests_json, tidy

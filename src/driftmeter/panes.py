@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from driftmeter.types import JSON, Milliseconds
 

@@ -7,13 +7,13 @@ import pytest
 from driftmeter.backtest import history as module
 from driftmeter.backtest.history import History, choose_pane
 from driftmeter.backtest.inject import parse
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
 from driftmeter.panes import Slice
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.backtest import streams
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from driftmeter.client.ledger import LEAST_PANES, REASONS, Key, Ledger
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Pane, Totals
-from driftmeter.summary import Summary
 
 BINS = 4
 PANE = 1_000

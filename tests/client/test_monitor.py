@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftmeter.binning import Binner
 from driftmeter.client import Monitor
 from driftmeter.client.intake import Intake
 from driftmeter.client.transport import AwayError, Http
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.panes import Timing, Totals
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
-from driftmeter.summary import Summary
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_intake import GARBAGE
 from tests.client.tier import Refusal, Tier

@@ -17,13 +17,13 @@ import pyarrow
 import pytest
 
 from driftmeter.client import Monitor
+from driftmeter.counts.summary import Summary
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store import Store, open_store
-from driftmeter.summary import Summary
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_monitor import directly, wait_for
 

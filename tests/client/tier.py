@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from driftmeter.codec import decode_pane
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Pane, Timing, Totals
 from driftmeter.profile.profile import Profile
-from driftmeter.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors.protocol import strongest
 from driftmeter.errors import StoreError
 from driftmeter.panes import Slice
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 from tests.detectors.samples import (
     PANE_MS,

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtr, pdtr
 
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Slice
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.summary import Summary
 
 START = 1_704_067_200_000
 PANE_MS = 10_000

@@ -4,14 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.detectors.run import Pace
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.timestamps import HOUR
 from tests.detectors.samples import categories
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
@@ -11,7 +12,6 @@ from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.why import finding
 from tests.detectors.samples import (

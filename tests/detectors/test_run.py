@@ -3,10 +3,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors.calibrate import cut
 from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
 from driftmeter.panes import Slice
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 
 START = 1_704_067_200_000

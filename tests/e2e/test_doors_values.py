@@ -25,11 +25,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftmeter import Profile, compare
-from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.panes import Timing
-from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch
 
 NOW = 1_700_000_000_000

@@ -18,10 +18,10 @@ import pytest
 
 from driftmeter.client.buffer import Raw
 from driftmeter.client.intake import Intake
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.server.ingest import Media, read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 

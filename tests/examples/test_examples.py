@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
-from driftmeter.summary import Summary
 from tests.client.tier import Tier
 from tests.examples.conftest import EXAMPLES
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.profile.names import MOST_CHARACTERS
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
-from driftmeter.rows import Reader
 from driftmeter.server.ingest import read_batch
 
 NUMBERS = np.random.default_rng(5).normal(0, 1, (60, 2))

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files import read_table
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile, _digest
-from driftmeter.rows import Reader
 
 GOLDEN = Path(__file__).parent / "golden" / "profile.json"
 

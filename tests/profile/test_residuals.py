@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.drift import Scorer
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.residuals import CLIP, MIN_ROWS, MOST_REGRESSED, RIDGE, STEPS, UNIT, Regressor, Residuals
-from driftmeter.rows import Reader
 from driftmeter.types import Floats
 
 NAMES = ("temp", "dewp", "humid", "luck")

@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from driftmeter.binning import Binner
 from driftmeter.client.intake import Intake
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
-from driftmeter.rows import Reader
 from driftmeter.server.alike import decode_alike
 from driftmeter.server.ingest import Media, read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes

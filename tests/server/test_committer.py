@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes import Totals
 from driftmeter.server.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
 from driftmeter.store.protocol import AddRows, Receipt, Write
-from driftmeter.summary import Summary
 
 
 class Commits:

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.server import alike
 from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
-from driftmeter.summary import Summary
 from driftmeter.timestamps import parse_time
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 

@@ -17,16 +17,16 @@ import pyarrow as pa
 import pytest
 
 from driftmeter import codec
-from driftmeter.binning import Binner
 from driftmeter.codec import encode_pane
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import Pane, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.server import usable
 from driftmeter.server.settings import Settings
-from driftmeter.summary import Summary
 from tests.server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
 
 ROWS = {"rows": [{"amount": 12.5, "city": "Ulm"}, {"amount": None, "city": "Bonn"}]}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import SOURCE_IDLE, Timing, Totals, WindowSetting
 from driftmeter.sources import SourceRecord, Tally
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
 

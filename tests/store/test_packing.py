@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Slice
 from driftmeter.store.packing import (
     mark,
@@ -15,7 +16,6 @@ from driftmeter.store.packing import (
     total,
     unpack_slice,
 )
-from driftmeter.summary import Summary
 
 
 def counts(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

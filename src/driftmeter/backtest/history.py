@@ -11,15 +11,15 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.backtest.inject import Fault, apply, unknown_column
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader, Rows, numbers_of
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
 from driftmeter.panes import Slice, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader, Rows, numbers_of
-from driftmeter.summary import Summary
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds
 

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.binning import Binner
 from driftmeter.client.buffer import Raw
 from driftmeter.client.records import RECORD, answer_of
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader, Rows
+from driftmeter.counts.summary import Summary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes import MAX_AHEAD, Timing, add_up
@@ -24,8 +26,6 @@ from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing, plain
-from driftmeter.rows import Reader, Rows
-from driftmeter.summary import Summary
 from driftmeter.timestamps import parse_time
 from driftmeter.types import Floats, Milliseconds
 

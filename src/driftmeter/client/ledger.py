@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import LONGEST_REASON, MOST_REASONS, Pane, Totals
-from driftmeter.summary import Summary
 from driftmeter.types import Counts, Milliseconds
 
 REASONS = ("buffer_full", "panes_full", "invalid", "future", "late", "refused")

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
@@ -14,9 +16,7 @@ from driftmeter.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
-from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.types import JSON
 from driftmeter.verdict import Verdict, judge_window, scorer_of
 

@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes import MAX_AHEAD, Totals
 from driftmeter.profile.names import text_of
-from driftmeter.rows import Reader, Rows
 from driftmeter.server import arrow
 from driftmeter.server.alike import decode_alike
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import ProfileError
 from driftmeter.judging import Judge
 from driftmeter.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.rows import Reader
 from driftmeter.settings import ModelSettings
-from driftmeter.summary import Summary
 from driftmeter.timestamps import HOUR
 
 

@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import Pane, Totals
 from driftmeter.sources import Account, Tally
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import AddRows, Receipt, Write
-from driftmeter.summary import Summary
 from driftmeter.types import Counts, Milliseconds
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Pane, Slice, Timing, Totals, WindowSetting
 from driftmeter.sources import SourceRecord
-from driftmeter.summary import Summary
 from driftmeter.types import Milliseconds
 
 LONGEST_LEASE: Milliseconds = 60_000

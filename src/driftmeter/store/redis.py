@@ -23,6 +23,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote, unquote
 
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     RETENTION,
@@ -62,7 +63,6 @@ from driftmeter.store.protocol import (
 )
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.store.sums import MARK, Model, Place, Sums
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
 

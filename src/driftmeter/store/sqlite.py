@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from driftmeter.codec import decode_counts, encode_counts
+from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes import (
     RETENTION,
@@ -42,7 +43,6 @@ from driftmeter.store.protocol import (
     Write,
 )
 from driftmeter.store.schema import HISTORY_STEP
-from driftmeter.summary import Summary
 from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from driftmeter.counts.summary import Summary
 from driftmeter.panes import Totals
-from driftmeter.summary import Summary
 from driftmeter.types import Milliseconds
 
 MARK = "\x1f"

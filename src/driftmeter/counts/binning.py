@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from driftmeter.counts.rows import Rows
+from driftmeter.counts.summary import Summary
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
-from driftmeter.rows import Rows
-from driftmeter.summary import Summary
 from driftmeter.types import Codes, Counts, Floats
 
 CELLS = 1024

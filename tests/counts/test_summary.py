@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from driftmeter.counts.summary import Summary
 from driftmeter.profile.profile import Profile
-from driftmeter.summary import Summary
 
 
 def summary(*counts: int) -> Summary:

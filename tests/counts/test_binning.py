@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.binning import BLOCK, MOST_PASSES, Binner
+from driftmeter.counts.binning import BLOCK, MOST_PASSES, Binner
+from driftmeter.counts.rows import Reader, Rows
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.profile.values import UNREADABLE
-from driftmeter.rows import Reader, Rows
 
 RNG = np.random.default_rng(11)
 REFERENCES = {

@@ -14,13 +14,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from driftmeter.binning import Binner
+from driftmeter.counts.binning import Binner
+from driftmeter.counts.rows import MOST_REPORTED, Reader
 from driftmeter.data.columns import Dictionary, as_frame, column_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
-from driftmeter.rows import MOST_REPORTED, Reader
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))
 

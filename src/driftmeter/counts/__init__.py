@@ -1,0 +1,1 @@
+"""Rows become integers: typed rows, their bins, and the summary that adds up and merges."""
