@@ -55,7 +55,7 @@ from detection_streams import (
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws import HEADROOM
-from driftmeter.panes import Slice
+from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY

@@ -26,7 +26,7 @@ import polars as pl
 
 from driftmeter.counts.summary import Summary
 from driftmeter.judging import JudgeState, Step
-from driftmeter.panes import Slice, Window
+from driftmeter.panes.panes import Slice, Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.protocol import PutPane

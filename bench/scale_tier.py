@@ -19,7 +19,7 @@ import polars as pl
 
 from detection_streams import NULLS, Bins, Rng, normal, poisson, zipf
 from driftmeter.counts.summary import Summary
-from driftmeter.panes import Pane, Totals
+from driftmeter.panes.panes import Pane, Totals
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Counts, Milliseconds
 from ingest import cpu_seconds

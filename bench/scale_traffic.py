@@ -30,7 +30,7 @@ from rich.console import Console
 
 from driftmeter import Monitor
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
-from driftmeter.codec import encode_pane
+from driftmeter.panes.codec import encode_pane
 from ingest import cpu_seconds
 from scale_tier import MODEL, Counter, Spent, Tier, line, pane_of, profile_of, records
 

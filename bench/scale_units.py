@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
-from driftmeter.codec import encode_pane
 from driftmeter.monitor import DriftMonitor
+from driftmeter.panes.codec import encode_pane
 from scale_sources import BEGIN, HOUR_OF_PANES, ROWS, TIMING, Fleet, Hand, open_store_at, warm
 from scale_tier import MODEL, Counter, RedisServer, Spent, Tier, a_tier, pane_of, profile_of
 from scale_traffic import Wire

@@ -24,7 +24,6 @@ MAP = (
     "counts",
     "fit",
     "panes",
-    "codec sources rollover",
     "client",  # what a model server imports ends here
     "drift",
     "settings",

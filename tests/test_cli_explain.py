@@ -16,7 +16,7 @@ from driftmeter.cli.app import app
 from driftmeter.cli.explain import _advice
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing, Totals
+from driftmeter.panes.panes import Timing, Totals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows

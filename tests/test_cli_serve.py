@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.demo import stack
-from driftmeter.panes import Timing, WindowSetting
+from driftmeter.panes.panes import Timing, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings import FeatureSettings, ModelSettings

@@ -16,7 +16,7 @@ from driftmeter.errors import InputError
 from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Slice, Timing, Totals
+from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings

@@ -17,7 +17,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import StoreError
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
-from driftmeter.panes import Slice, Window
+from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import FeatureSettings, ModelSettings
 from driftmeter.store.protocol import Expectation

@@ -12,12 +12,12 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import Dictionary
-from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
+from driftmeter.panes.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
+from driftmeter.panes.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore

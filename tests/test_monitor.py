@@ -14,7 +14,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Pane, Timing, Totals, WindowSetting
+from driftmeter.panes.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane

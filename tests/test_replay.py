@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from driftmeter.cli.app import app
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.replay import Link, Pace, Player, Totals, load_trace
 from driftmeter.report import compare

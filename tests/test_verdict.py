@@ -9,7 +9,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
 from driftmeter.incidents import Flag, turn
-from driftmeter.panes import Window
+from driftmeter.panes.panes import Window
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import FeatureSettings, ModelSettings

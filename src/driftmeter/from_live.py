@@ -12,7 +12,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
-from driftmeter.panes import Slice, merge
+from driftmeter.panes.panes import Slice, merge
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile

@@ -17,7 +17,7 @@ from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
 from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
-from driftmeter.panes import Slice, Window
+from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings

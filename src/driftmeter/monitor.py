@@ -23,10 +23,10 @@ from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.from_live import calibration_of, profile_from_live
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
-from driftmeter.panes import Slice, Timing, Window, WindowSetting
+from driftmeter.panes.coverage import Sources
+from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings import ModelSettings
-from driftmeter.sources import Sources
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import DAY, iso

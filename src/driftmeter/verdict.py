@@ -11,7 +11,7 @@ import numpy as np
 
 from driftmeter.drift import FeatureScores, Scorer
 from driftmeter.incidents import Incident
-from driftmeter.panes import Window
+from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import iso

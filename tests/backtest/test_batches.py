@@ -11,7 +11,7 @@ import pytest
 
 from driftmeter.backtest import Course, History
 from driftmeter.judging import covers_days, judged_after
-from driftmeter.panes import Window
+from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, parse_time

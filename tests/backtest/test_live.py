@@ -6,7 +6,7 @@ import polars as pl
 from driftmeter.backtest import backtest
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Pane, Timing
+from driftmeter.panes.panes import Pane, Timing
 from driftmeter.store.protocol import PutPane
 from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.timestamps import DAY, MINUTE, iso, parse_time

@@ -19,7 +19,7 @@ import pytest
 from driftmeter.client import Monitor
 from driftmeter.counts.summary import Summary
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing, Totals, WindowSetting
+from driftmeter.panes.panes import Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings

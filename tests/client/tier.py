@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from driftmeter.codec import decode_pane
 from driftmeter.counts.summary import Summary
-from driftmeter.panes import Pane, Timing, Totals
+from driftmeter.panes.codec import decode_pane
+from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.profile.profile import Profile
 
 

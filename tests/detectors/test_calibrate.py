@@ -10,7 +10,7 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.detectors.run import Pace
 from driftmeter.judging import Judge
-from driftmeter.panes import Slice, Window
+from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
 from tests.detectors.samples import categories

@@ -6,7 +6,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors.calibrate import cut
 from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
-from driftmeter.panes import Slice
+from driftmeter.panes.panes import Slice
 from driftmeter.timestamps import DAY, HOUR
 
 START = 1_704_067_200_000

@@ -19,12 +19,12 @@ import pytest
 import urllib3
 
 from driftmeter import Monitor, Profile
-from driftmeter.codec import encode_pane
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.demo.processes import free_port
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Pane, Timing, Totals
+from driftmeter.panes.codec import encode_pane
+from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
 from driftmeter.store.sqlite import SQLiteStore

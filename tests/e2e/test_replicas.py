@@ -13,9 +13,9 @@ import pytest
 
 from driftmeter import Profile
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Slice, Totals, WindowSetting
+from driftmeter.panes.coverage import SourceRecord
+from driftmeter.panes.panes import Slice, Totals, WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
-from driftmeter.sources import SourceRecord
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.store import Store

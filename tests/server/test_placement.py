@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.server.placement import ATTEND_EVERY, ATTENDANCE, Placement
 from driftmeter.store.sqlite import SQLiteStore
 

@@ -20,7 +20,7 @@ import pytest
 
 from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server, serve
 from driftmeter.server.settings import Settings

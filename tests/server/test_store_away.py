@@ -16,7 +16,7 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import make_server, open_when_there
 from driftmeter.server.settings import Settings

@@ -16,14 +16,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from driftmeter import codec
-from driftmeter.codec import encode_pane
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.monitor import DriftMonitor
-from driftmeter.panes import Pane, Totals, WindowSetting
+from driftmeter.panes import codec
+from driftmeter.panes.codec import encode_pane
+from driftmeter.panes.panes import Pane, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server import usable
 from driftmeter.server.settings import Settings

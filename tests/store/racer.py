@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict
 
-from driftmeter.panes import Pane, Timing, Totals
+from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Write
 from driftmeter.store.redis import RedisStore
 from driftmeter.types import Milliseconds

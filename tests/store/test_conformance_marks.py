@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes import Timing
+from driftmeter.panes.panes import Timing
 from driftmeter.store.protocol import Expectation, Store
 from driftmeter.timestamps import DAY
 from tests.store.conftest import Opener

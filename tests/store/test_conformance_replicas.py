@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes import Totals
-from driftmeter.sources import SPAN, Tally
+from driftmeter.panes.coverage import SPAN, Tally
+from driftmeter.panes.panes import Totals
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY, HOUR
 from tests.store.conftest import Opener

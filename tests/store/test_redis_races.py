@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from driftmeter.panes import WindowSetting
+from driftmeter.panes.panes import WindowSetting
 from driftmeter.store.redis import RedisStore
 from tests.store.racer import TIMING, fold
 from tests.store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put

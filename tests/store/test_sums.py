@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from driftmeter.panes import Totals
+from driftmeter.panes.panes import Totals
 from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
 from tests.store.samples import rows
 

@@ -18,7 +18,7 @@ from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, col
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
-from driftmeter.panes import Slice, Timing
+from driftmeter.panes.panes import Slice, Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds

@@ -11,7 +11,7 @@ from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
 from driftmeter.data.time_columns import Times
 from driftmeter.judging import Judge
-from driftmeter.panes import Slice
+from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY, iso

@@ -20,10 +20,10 @@ from driftmeter.client.ledger import Key, Ledger
 from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
 from driftmeter.client.unread import Unread
-from driftmeter.codec import encode_pane
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError, ProfileFormatError
-from driftmeter.panes import MAX_AHEAD, Pane, Timing
+from driftmeter.panes.codec import encode_pane
+from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.types import JSON, Milliseconds
 

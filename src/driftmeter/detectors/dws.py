@@ -24,7 +24,7 @@ from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Excess, Variance
 from driftmeter.detectors.windows import Best, Block, Found, State
-from driftmeter.panes import Slice
+from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import HOUR, hour_at, zone_named

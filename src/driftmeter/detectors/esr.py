@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
-from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Cause, Mask, Reading
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Variance
-from driftmeter.panes import Slice
+from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import DAY

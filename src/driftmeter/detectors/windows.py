@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.run import Run
+from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 
 _MAGIC = b"DWS2"

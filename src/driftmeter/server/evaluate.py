@@ -16,8 +16,8 @@ import msgspec
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.monitor import DriftMonitor
+from driftmeter.panes.coverage import Sources
 from driftmeter.server.placement import Placement
-from driftmeter.sources import Sources
 from driftmeter.store.protocol import ModelRecord
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds

@@ -17,7 +17,7 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.panes import MAX_AHEAD, Totals
+from driftmeter.panes.panes import MAX_AHEAD, Totals
 from driftmeter.profile.names import text_of
 from driftmeter.server import arrow
 from driftmeter.server.alike import decode_alike

@@ -9,7 +9,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import ProfileError
 from driftmeter.judging import Judge
-from driftmeter.panes import Slice, Window
+from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings import ModelSettings
 from driftmeter.timestamps import HOUR

@@ -15,10 +15,10 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from driftmeter.codec import MAGIC, VERSION, decode_pane
 from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.monitor import Compiled
-from driftmeter.panes import MAX_AHEAD, Pane, Timing
+from driftmeter.panes.codec import MAGIC, VERSION, decode_pane
+from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from driftmeter.panes import Slice, merge
+from driftmeter.panes.panes import Slice, merge
 from driftmeter.store.packing import slice_name, times_of
 from driftmeter.types import Milliseconds
 

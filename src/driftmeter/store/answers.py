@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftmeter.panes import Slice, Timing, Totals
-from driftmeter.sources import Account, Tally
+from driftmeter.panes.coverage import Account, Tally
+from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.store.packing import unpack_slice
 from driftmeter.store.protocol import LONGEST_LEASE, ModelRecord
 from driftmeter.types import Milliseconds

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes import Totals
+from driftmeter.panes.panes import Totals
 from driftmeter.store.packing import mark, pack, sequence_of
 from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
 from driftmeter.store.sums import Model, Place, Sum, Sums

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes import Pane, Slice, Timing, Totals, WindowSetting
-from driftmeter.sources import SourceRecord
+from driftmeter.panes.coverage import SourceRecord
+from driftmeter.panes.panes import Pane, Slice, Timing, Totals, WindowSetting
 from driftmeter.types import Milliseconds
 
 LONGEST_LEASE: Milliseconds = 60_000

@@ -25,7 +25,8 @@ from urllib.parse import quote, unquote
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
-from driftmeter.panes import (
+from driftmeter.panes.coverage import SourceRecord
+from driftmeter.panes.panes import (
     RETENTION,
     SOURCE_IDLE,
     Slice,
@@ -37,8 +38,7 @@ from driftmeter.panes import (
     pulse,
     together,
 )
-from driftmeter.rollover import Standing
-from driftmeter.sources import SourceRecord
+from driftmeter.panes.rollover import Standing
 from driftmeter.store.aging import merged, ripe, thinned
 from driftmeter.store.answers import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
 from driftmeter.store.draft import Draft, digest_of, packed

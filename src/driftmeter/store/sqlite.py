@@ -13,10 +13,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from driftmeter.codec import decode_counts, encode_counts
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
-from driftmeter.panes import (
+from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.panes.coverage import SourceRecord
+from driftmeter.panes.panes import (
     RETENTION,
     SOURCE_IDLE,
     Slice,
@@ -29,8 +30,7 @@ from driftmeter.panes import (
     pulse,
     together,
 )
-from driftmeter.rollover import Standing
-from driftmeter.sources import SourceRecord
+from driftmeter.panes.rollover import Standing
 from driftmeter.store.batch import Batch, read_account, unpack
 from driftmeter.store.database import Database
 from driftmeter.store.protocol import (

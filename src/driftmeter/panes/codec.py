@@ -15,7 +15,7 @@ import numpy as np
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
-from driftmeter.panes import MOST_ROWS, Pane, Totals
+from driftmeter.panes.panes import MOST_ROWS, Pane, Totals
 from driftmeter.profile.profile import MOST_BINS
 from driftmeter.timestamps import DAY, LATEST
 from driftmeter.types import JSON, Counts

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from driftmeter.rollover import PANES, Standing
+from driftmeter.panes.rollover import PANES, Standing
 
 MOST, LESS = {"old": 4, "new": 6}, {"old": 6, "new": 4}
 CHANGING = Standing("old", "new")

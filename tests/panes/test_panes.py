@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
-from driftmeter.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, due, merge, next_watermark
+from driftmeter.panes.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, due, merge, next_watermark
 from driftmeter.timestamps import DAY, HOUR, LATEST, MINUTE
 
 TIMING = Timing(10_000, 10_000)
