@@ -57,7 +57,7 @@ from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws import HEADROOM
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 from driftmeter.types import Counts, Floats, Milliseconds
 

@@ -36,7 +36,7 @@ from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats, Milliseconds
 from flights import (

@@ -32,7 +32,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.judging import Judge, JudgeState
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
 
 REPLICAS = (1, 4, 16)

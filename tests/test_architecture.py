@@ -27,7 +27,7 @@ MAP = (
     "client",  # what a model server imports ends here
     "drift",
     "settings",
-    "settings_file detectors",
+    "detectors",
     "calibrating from_live",
     "incidents why",
     "verdict",

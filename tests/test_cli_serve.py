@@ -21,7 +21,7 @@ from driftmeter.demo import stack
 from driftmeter.panes.panes import Timing, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from tests.support import orders
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from driftmeter.cli.app import app
 from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
 from driftmeter.timestamps import DAY
 from tests.support.metric_server import metric_server

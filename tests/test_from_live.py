@@ -19,7 +19,7 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR

@@ -19,7 +19,7 @@ from driftmeter.errors import StoreError
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict import Verdict

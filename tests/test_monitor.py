@@ -16,7 +16,7 @@ from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite import SQLiteStore
 

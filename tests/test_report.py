@@ -21,7 +21,7 @@ from driftmeter.errors import InputError
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from tests.support import orders
 
 XHTML = "{http://www.w3.org/1999/xhtml}"

@@ -12,7 +12,7 @@ from driftmeter.incidents import Flag, turn
 from driftmeter.panes.panes import Window
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst
 
 END = 1_700_000_000_000

@@ -8,7 +8,7 @@ import pytest
 from driftmeter import why
 from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 
 HOUR = 3_600_000
 SCORES = FeatureScores({}, 1.5e-9, 0.3123, 0.26, {}, 1000)

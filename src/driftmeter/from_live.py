@@ -16,7 +16,7 @@ from driftmeter.panes.panes import Slice, merge
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
 from driftmeter.types import Counts, Milliseconds
 

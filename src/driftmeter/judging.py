@@ -20,7 +20,7 @@ from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import Expectation
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Floats, Milliseconds, Role

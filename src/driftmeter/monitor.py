@@ -26,7 +26,7 @@ from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
 from driftmeter.panes.coverage import Sources
 from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import DAY, iso

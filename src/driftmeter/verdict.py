@@ -13,7 +13,7 @@ from driftmeter.drift import FeatureScores, Scorer
 from driftmeter.incidents import Incident
 from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.why import of_window

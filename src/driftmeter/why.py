@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Milliseconds
 
 UNCALIBRATED = (

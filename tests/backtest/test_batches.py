@@ -13,7 +13,7 @@ from driftmeter.backtest import Course, History
 from driftmeter.judging import covers_days, judged_after
 from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, parse_time
 
 START = parse_time("2024-01-01")

@@ -19,7 +19,7 @@ from driftmeter.errors import StoreError
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from tests.detectors.samples import (
     PANE_MS,

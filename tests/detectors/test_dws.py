@@ -11,7 +11,7 @@ from driftmeter.panes.panes import Slice
 from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.why import finding
 from tests.detectors.samples import (

@@ -6,7 +6,7 @@ import pytest
 from driftmeter.detectors import ESR
 from driftmeter.detectors.protocol import strongest
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 from tests.detectors.samples import (
     PANE_MS,

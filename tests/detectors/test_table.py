@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from driftmeter.detectors import DETECTORS
-from driftmeter.settings import Guarantee
+from driftmeter.settings.model import Guarantee
 from tests.detectors.conformance import CHECKS, SETTINGS
 from tests.detectors.samples import numbers_profile
 

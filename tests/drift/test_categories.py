@@ -9,7 +9,7 @@ from driftmeter.drift import Scorer
 from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.profile.profile import Feature
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Counts, Floats
 from tests.drift.samples import noise
 

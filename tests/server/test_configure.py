@@ -5,7 +5,7 @@ import pytest
 from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.server.configure import configure_known
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY
 
 

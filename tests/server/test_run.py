@@ -24,7 +24,7 @@ from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server, serve
 from driftmeter.server.settings import Settings
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
 from tests.server.test_write_routes import problem_of
 

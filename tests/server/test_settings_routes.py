@@ -7,7 +7,7 @@ import pytest
 from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
-from driftmeter.settings import FeatureSettings, ModelSettings
+from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR, iso
 from tests.server.harness import NOW, Client, Clock, running
 from tests.server.test_write_routes import problem_of

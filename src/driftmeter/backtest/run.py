@@ -13,7 +13,7 @@ from driftmeter.data.time_columns import Times
 from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import tidy

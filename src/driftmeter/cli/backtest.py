@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
     from driftmeter.profile.profile import Profile
     from driftmeter.replay import Trace
-    from driftmeter.settings import ModelSettings
+    from driftmeter.settings.model import ModelSettings
     from driftmeter.types import JSON
 
 
@@ -151,8 +151,8 @@ def _settings(
     model: str, file: str | None, tolerance: float | None, budgets: Sequence[int] | None
 ) -> list[ModelSettings]:
     """Return the settings of each course: an option wins over the file."""
-    from driftmeter.settings import ModelSettings
-    from driftmeter.settings_file import SettingsFile
+    from driftmeter.settings.model import ModelSettings
+    from driftmeter.settings.toml import SettingsFile
 
     settings = ModelSettings()
     if file is not None:

@@ -49,7 +49,7 @@ def check(
     from driftmeter.data.files.for_profile import read_data
     from driftmeter.profile.profile import Profile
     from driftmeter.report import compare
-    from driftmeter.settings import ModelSettings
+    from driftmeter.settings.model import ModelSettings
 
     reference = Profile.load(profile)
     settings = ModelSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)

@@ -10,7 +10,7 @@ import click
 from driftmeter.cli.params import DURATION
 
 if TYPE_CHECKING:
-    from driftmeter.settings import ModelSettings
+    from driftmeter.settings.model import ModelSettings
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -75,8 +75,8 @@ def serve(
     from driftmeter.server.logs import log_to_stderr
     from driftmeter.server.run import serve as run
     from driftmeter.server.settings import Settings
-    from driftmeter.settings import ModelSettings
-    from driftmeter.settings_file import SettingsFile
+    from driftmeter.settings.model import ModelSettings
+    from driftmeter.settings.toml import SettingsFile
 
     log_to_stderr(log_level)
     address = _check_store(store)

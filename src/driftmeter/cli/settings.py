@@ -45,8 +45,8 @@ def settings(model: str, path: str | None, reset: bool, url: str, as_json: bool)
 
 def _read(path: Path, model: str) -> JSON:
     """Read what a file says of a model; raises InputError before anything is sent."""
-    from driftmeter.settings import ModelSettings
-    from driftmeter.settings_file import SettingsFile
+    from driftmeter.settings.model import ModelSettings
+    from driftmeter.settings.toml import SettingsFile
 
     ending = path.suffix.lower()
     if ending == ".toml":

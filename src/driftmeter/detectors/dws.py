@@ -26,7 +26,7 @@ from driftmeter.detectors.variance import Excess, Variance
 from driftmeter.detectors.windows import Best, Block, Found, State
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR, hour_at, zone_named
 from driftmeter.types import Counts, Floats, Milliseconds
 

@@ -25,7 +25,7 @@ from driftmeter.detectors.variance import Variance
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 

@@ -9,7 +9,7 @@ from driftmeter.detectors.dws import DWS
 from driftmeter.detectors.esr import ESR
 from driftmeter.detectors.protocol import Detector
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 
 DETECTORS: Mapping[str, Callable[[Profile, ModelSettings], Detector[Any]]] = {"measured": DWS, "strict": ESR}
 """Detectors by what they guarantee."""

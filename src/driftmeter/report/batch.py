@@ -16,7 +16,7 @@ from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 from driftmeter.verdict import Verdict, judge_window, scorer_of
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from driftmeter.errors import InputError
 from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings, check_features
+from driftmeter.settings.model import ModelSettings, check_features
 
 _log = logging.getLogger(__name__)
 

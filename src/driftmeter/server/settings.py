@@ -8,7 +8,7 @@ from pathlib import Path
 
 from driftmeter.errors import InputError
 from driftmeter.panes.panes import Timing
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 
 
 @dataclass(frozen=True)

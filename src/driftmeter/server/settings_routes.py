@@ -14,7 +14,7 @@ from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
 from driftmeter.server.ingest import time_of_text
 from driftmeter.server.problems import NotFoundError
-from driftmeter.settings import ModelSettings, check_features
+from driftmeter.settings.model import ModelSettings, check_features
 from driftmeter.timestamps import LATEST, iso, parse_duration, parse_time
 from driftmeter.types import JSON, Milliseconds
 

@@ -11,7 +11,7 @@ from driftmeter.errors import ProfileError
 from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from driftmeter.drift import DRIFT_TESTS
 from driftmeter.errors import InputError
 from driftmeter.panes.panes import RETENTION, WindowSetting
-from driftmeter.settings import FeatureSettings, ModelSettings, check_features
-from driftmeter.settings_file import SettingsFile
+from driftmeter.settings.model import FeatureSettings, ModelSettings, check_features
+from driftmeter.settings.toml import SettingsFile
 from driftmeter.timestamps import DAY, HOUR
 
 NAMES = [test.name for test in DRIFT_TESTS]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftmeter.errors import InputError
-from driftmeter.settings import ModelSettings
+from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 
 EVERY = "*"

@@ -1,0 +1,1 @@
+"""What a model is judged by, and the file that says it."""
