@@ -2,8 +2,8 @@
 
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores
 from driftmeter.drift.psi import Effect
+from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.drift.scorer import FeatureScores, Scorer, score_feature
-from driftmeter.drift.table import DRIFT_TESTS
 
 __all__ = [
     "DRIFT_TESTS",

@@ -11,7 +11,7 @@ import numpy as np
 from driftmeter.drift.ks import resolves
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores, View, total
 from driftmeter.drift.psi import Effect, effect
-from driftmeter.drift.table import DRIFT_TESTS
+from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.drift.views import Table
 from driftmeter.errors import InputError
 from driftmeter.profile.grid import CategoryGrid
