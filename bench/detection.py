@@ -54,7 +54,7 @@ from detection_streams import (
 )
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS, ESR
-from driftmeter.detectors.dws import HEADROOM
+from driftmeter.detectors.dws.scan import HEADROOM
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings

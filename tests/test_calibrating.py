@@ -36,7 +36,7 @@ def fit(frame: pl.DataFrame, **how) -> Profile:
 
 
 def clusters(profile: Profile) -> dict[tuple[str, str], tuple[float, float]]:
-    from driftmeter.detectors.tables import Tables
+    from driftmeter.detectors.bins import Tables
 
     tables = Tables(profile.features)
     names = [

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.detectors.tables import Tables
+from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.variance import Variance
 from driftmeter.profile.calibration import Calibration
 from driftmeter.timestamps import DAY, HOUR

@@ -1,8 +1,8 @@
 """Sequential detectors: alarms that can be trusted, from closed panes alone."""
 
-from driftmeter.detectors.dws import DWS
+from driftmeter.detectors.dws.scan import DWS
 from driftmeter.detectors.esr import ESR
 from driftmeter.detectors.protocol import Cause, Detector, Reading
-from driftmeter.detectors.table import DETECTORS
+from driftmeter.detectors.registry import DETECTORS
 
 __all__ = ["DETECTORS", "DWS", "ESR", "Cause", "Detector", "Reading"]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
+from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
-from driftmeter.detectors.tables import Tables
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Feature
 from driftmeter.timestamps import DAY, HOUR

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
-from driftmeter.detectors.framing import pack, unpack
+from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.protocol import Cause, Mask, Reading
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
-from driftmeter.detectors.tables import Tables
+from driftmeter.detectors.state_bytes import pack, unpack
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.panes.panes import Slice

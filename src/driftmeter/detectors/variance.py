@@ -9,8 +9,8 @@ from math import log
 
 import numpy as np
 
+from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.scores import NAMES
-from driftmeter.detectors.tables import Tables
 from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Floats, Milliseconds
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.detectors.tables import (
+from driftmeter.detectors.bins import (
     LEAST_GROUP_SHARE,
     LEAST_HASHED,
     MOST_GROUPS,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.detectors.framing import pack, unpack
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.run import Run
+from driftmeter.detectors.state_bytes import pack, unpack
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON, Codes, Counts, Floats, Milliseconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from driftmeter.detectors.dws import DWS
+from driftmeter.detectors.dws.scan import DWS
 from driftmeter.detectors.esr import ESR
 from driftmeter.detectors.protocol import Detector
 from driftmeter.profile.profile import Profile

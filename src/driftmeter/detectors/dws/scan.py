@@ -16,14 +16,14 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, log_ndtr, ndtri, stdtr
 from scipy.stats import ncx2
 
-from driftmeter.detectors import windows
+from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.dws import windows
+from driftmeter.detectors.dws.windows import Best, Block, Found, State
 from driftmeter.detectors.protocol import Cause, Mask, Reading
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
-from driftmeter.detectors.tables import Tables
 from driftmeter.detectors.variance import Excess, Variance
-from driftmeter.detectors.windows import Best, Block, Found, State
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

@@ -1,0 +1,1 @@
+"""DWS: a dyadic-window scan with a budget of false alarms."""
