@@ -22,13 +22,12 @@ MAP = (
     "profile",
     "data",
     "counts",
-    "fit",
     "panes",
     "client",  # what a model server imports ends here
     "drift",
     "settings",
     "detectors",
-    "calibrating from_live",
+    "fitting",
     "incidents why",
     "verdict",
     "store",
@@ -47,8 +46,7 @@ CORE = [name for name, level in LEVEL.items() if level <= LEVEL["client"]] + ["s
 CORE_MAY_IMPORT = {"numpy", "narwhals", "urllib3", "driftmeter"} | sys.stdlib_module_names
 # within a function, where the arrow is for the caller's convenience
 UPWARD = {
-    ("profile", "fit"),  # Profile.fit
-    ("fit", "calibrating"),  # only for who asks for it: it needs scipy
+    ("profile", "fitting"),  # Profile.fit
 }
 FACE = {"__version__": "version", "Report": "report", "compare": "report"}
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -21,7 +21,7 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
-from driftmeter.from_live import calibration_of, profile_from_live
+from driftmeter.fitting.from_live import calibration_of, profile_from_live
 from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
 from driftmeter.panes.coverage import Sources
 from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.calibrate import cut
 from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
+from driftmeter.fitting.variation import cut
 from driftmeter.panes.panes import Slice
 from driftmeter.timestamps import DAY, HOUR
 

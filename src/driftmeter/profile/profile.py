@@ -307,7 +307,7 @@ class Profile:
         Raises ProfileError, naming the column, also where over a hundredth of the times cannot be read, unless
         `allow_unreadable_times`; of fewer it warns.
         """
-        from driftmeter.fit import fit_profile
+        from driftmeter.fitting.fit import fit_profile
 
         return fit_profile(
             frame,

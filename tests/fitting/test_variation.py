@@ -7,8 +7,8 @@ import pytest
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
-from driftmeter.detectors.calibrate import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.detectors.run import Pace
+from driftmeter.fitting.variation import calibrate, clusters_of_categories, clusters_of_numbers
 from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile

@@ -13,7 +13,9 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.time_columns import read_times, told_of
-from driftmeter.detectors.calibrate import (
+from driftmeter.detectors.run import Pace
+from driftmeter.errors import InputError, ProfileError, UnreadableWarning
+from driftmeter.fitting.variation import (
     calibrate,
     clusters_of_categories,
     clusters_of_numbers,
@@ -21,8 +23,6 @@ from driftmeter.detectors.calibrate import (
     days_of,
     most_panes,
 )
-from driftmeter.detectors.run import Pace
-from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import hour_at, zone_named

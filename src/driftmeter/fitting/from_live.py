@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import chdtri
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.calibrate import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
+from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.panes import Slice, merge
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.grid import CategoryGrid

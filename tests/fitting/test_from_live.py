@@ -13,7 +13,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
-from driftmeter.from_live import LEAST_ROWS, calibration_of, profile_from_live
+from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Slice, Timing, Totals

@@ -121,7 +121,7 @@ def fit_profile(
     if time is None or independent:
         return profile
     try:
-        from driftmeter.calibrating import calibrated
+        from driftmeter.fitting.from_rows import calibrated
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"

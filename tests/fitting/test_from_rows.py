@@ -120,7 +120,7 @@ def test_hourly_stamps_make_panes_of_an_hour():
 
 def test_a_reference_of_more_panes_than_are_looked_at_has_them_merged(frame, monkeypatch):
     whole = fit(frame).calibration
-    monkeypatch.setattr("driftmeter.calibrating.most_panes", lambda bins: 20)
+    monkeypatch.setattr("driftmeter.fitting.from_rows.most_panes", lambda bins: 20)
     merged = fit(frame).calibration
     assert merged.lengths == whole.lengths[-len(merged.lengths) :]
     assert np.array_equal(merged.scores[0], whole.scores[-len(merged.lengths)])
