@@ -25,10 +25,10 @@ import numpy as np
 import polars as pl
 
 from driftmeter.counts.summary import Summary
-from driftmeter.judging import JudgeState, Step
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
+from driftmeter.verdict.judge import JudgeState, Step
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
 from real import KS_ROWS, Event, Year, follow, ks_p_value, year
 

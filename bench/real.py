@@ -32,13 +32,13 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import LONGEST_GAP
-from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats, Milliseconds
+from driftmeter.verdict.judge import Judge
 from flights import (
     FAULTS,
     FEATURES,

@@ -29,11 +29,11 @@ from detection_streams import PANE, Law, Rng, Scenario, normal
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
-from driftmeter.judging import Judge, JudgeState
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
+from driftmeter.verdict.judge import Judge, JudgeState
 
 REPLICAS = (1, 4, 16)
 WINDOW = 1_000

@@ -22,7 +22,6 @@ from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.fitting.from_live import calibration_of, profile_from_live
-from driftmeter.judging import Judge, JudgeState, Step, incidents_in, warm_in
 from driftmeter.panes.coverage import Sources
 from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting
 from driftmeter.profile.profile import Feature, Profile
@@ -31,7 +30,8 @@ from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds
-from driftmeter.verdict import tests_json, tidy
+from driftmeter.verdict.judge import Judge, JudgeState, Step, incidents_in, warm_in
+from driftmeter.verdict.verdict import tests_json, tidy
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""

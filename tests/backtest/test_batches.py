@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from driftmeter.backtest import Course, History
-from driftmeter.judging import covers_days, judged_after
 from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, parse_time
+from driftmeter.verdict.judge import covers_days, judged_after
 
 START = parse_time("2024-01-01")
 """A Monday."""

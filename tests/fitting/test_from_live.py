@@ -14,7 +14,6 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
-from driftmeter.judging import Judge
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.profile.grid import CategoryGrid
@@ -23,6 +22,7 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.verdict.judge import Judge
 
 START = 1_700_006_400_000  # midnight
 CLOCK = START + 200 * DAY

@@ -8,8 +8,9 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes.panes import Timing
-from driftmeter.store.protocol import Expectation, Store
+from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY
+from driftmeter.verdict.expectation import Expectation
 from tests.store.conftest import Opener
 from tests.store.samples import START, TIMING, SetClock
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from driftmeter.store.protocol import Expectation
 from driftmeter.store.schema import MIGRATIONS, VERSION
 from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.verdict.expectation import Expectation
 from tests.store.samples import START, TIMING, SetClock, closed, fold_all, freeze_at, pane, put
 
 KEYS = 200

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from driftmeter import why
 from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
 from driftmeter.data.time_columns import Times
-from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
-from driftmeter.verdict import tidy
+from driftmeter.verdict import sentences
+from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.verdict import tidy
 
 MONTH: Milliseconds = 30 * DAY
 
@@ -115,8 +115,8 @@ class Course:
             return None
         calibration = self.profile.calibration
         if calibration is not None:
-            return why.calibrating(calibration.covered)
-        return why.UNCALIBRATED if self.profile.time is None else why.TOO_SHORT
+            return sentences.calibrating(calibration.covered)
+        return sentences.UNCALIBRATED if self.profile.time is None else sentences.TOO_SHORT
 
     def take(self, pane: Slice) -> list[Event]:
         """Fold one pane; return what that made happen."""

@@ -96,7 +96,7 @@ def _findings(found: JSON) -> object | None:
     from rich.text import Text
 
     from driftmeter.report.chart import printable
-    from driftmeter.why import span
+    from driftmeter.verdict.sentences import span
 
     windows = found["findings"]
     if not windows:

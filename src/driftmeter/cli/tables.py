@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from driftmeter import why
 from driftmeter.data.columns import as_frame, column_of
 from driftmeter.data.kinds import placeholders_note
-from driftmeter.judging import covers_days, judged_after
 from driftmeter.profile.grid import CategoryGrid, NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text
 from driftmeter.timestamps import DAY, moment_of
+from driftmeter.verdict import sentences
+from driftmeter.verdict.judge import covers_days, judged_after
 
 COLOURS = {
     "drifting": "bold red",
@@ -101,10 +101,18 @@ def told_of_time(profile: Profile) -> str:
         return "Its rows count as independent of each other: alarms rest on that."
     calibration = profile.calibration
     if calibration is None:
-        return f"Not calibrated. {why.UNCALIBRATED}" if profile.time is None else f"Not calibrated. {why.TOO_SHORT}"
+        return (
+            f"Not calibrated. {sentences.UNCALIBRATED}"
+            if profile.time is None
+            else f"Not calibrated. {sentences.TOO_SHORT}"
+        )
     first, last = calibration.lengths[0], calibration.lengths[-1]
-    told = f"Calibrated by windows of {why.span(first)} to {why.span(last)}, not counting days without rows."
-    return f"{told} {_told_of_judging(profile) if covers_days(calibration) else why.calibrating(calibration.covered)}"
+    told = (
+        f"Calibrated by windows of {sentences.span(first)} to {sentences.span(last)}, not counting days without rows."
+    )
+    if covers_days(calibration):
+        return f"{told} {_told_of_judging(profile)}"
+    return f"{told} {sentences.calibrating(calibration.covered)}"
 
 
 def _told_of_judging(profile: Profile) -> str:
@@ -116,7 +124,7 @@ def _told_of_judging(profile: Profile) -> str:
     assert profile.calibration is not None
     pace = profile.calibration.covered / profile.rows
     # a batch stands for a day at most, and nobody waits for what it stands for
-    took = f", {why.span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
+    took = f", {sentences.span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
     return f"Rows that come as these did are judged after about {after:,} of them{took}{later}."
 
 

@@ -18,7 +18,7 @@ from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
-from driftmeter.verdict import Verdict, judge_window, scorer_of
+from driftmeter.verdict.verdict import Verdict, judge_window, scorer_of
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame

@@ -8,11 +8,11 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import ProfileError
-from driftmeter.judging import Judge
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR
+from driftmeter.verdict.judge import Judge
 
 
 def check_usable(profile: Profile, settings: ModelSettings) -> None:

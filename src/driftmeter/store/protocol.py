@@ -10,6 +10,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.panes import Pane, Slice, Timing, Totals, WindowSetting
 from driftmeter.types import Milliseconds
+from driftmeter.verdict.expectation import Expectation
 
 LONGEST_LEASE: Milliseconds = 60_000
 """A lease that ends later than so long from now is from before the clock was put back, and holds nobody up."""
@@ -101,16 +102,6 @@ class Fold:
     progress: Progress
     verdict: bytes
     at: Milliseconds
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """Somebody expects a feature, or where it is None the whole model, to drift from `since` to `until`."""
-
-    feature: str | None
-    since: Milliseconds
-    until: Milliseconds
-    note: str = ""
 
 
 class Store(Protocol):

@@ -52,19 +52,12 @@ from driftmeter.store.packing import (
     total,
     unpack_slice,
 )
-from driftmeter.store.protocol import (
-    LONGEST_LEASE,
-    Expectation,
-    Fold,
-    ModelRecord,
-    Progress,
-    Receipt,
-    Write,
-)
+from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.store.sums import MARK, Model, Place, Sums
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
+from driftmeter.verdict.expectation import Expectation
 
 _CHUNK = 100
 """About so many frozen panes are put in their place in one step."""

@@ -33,18 +33,11 @@ from driftmeter.panes.panes import (
 from driftmeter.panes.rollover import Standing
 from driftmeter.store.batch import Batch, read_account, unpack
 from driftmeter.store.database import Database
-from driftmeter.store.protocol import (
-    LONGEST_LEASE,
-    Expectation,
-    Fold,
-    ModelRecord,
-    Progress,
-    Receipt,
-    Write,
-)
+from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.schema import HISTORY_STEP
 from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
+from driftmeter.verdict.expectation import Expectation
 
 _MODELS = (
     "SELECT model, digest, pane, lateness, frozen, newest, body, folded, owner, until, halted"

@@ -13,7 +13,7 @@ from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
-from driftmeter.why import finding
+from driftmeter.verdict.sentences import finding
 from tests.detectors.samples import (
     PANE_MS,
     ROWS,

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from driftmeter import why
 from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
 from driftmeter.settings.model import ModelSettings
+from driftmeter.verdict import sentences
 
 HOUR = 3_600_000
 SCORES = FeatureScores({}, 1.5e-9, 0.3123, 0.26, {}, 1000)
@@ -73,8 +73,13 @@ def is_one_sentence(text: str) -> bool:
 @pytest.mark.parametrize(("what", "value"), CAUSES)
 def test_each_cause_is_one_plain_sentence(what: str, value: float) -> None:
     found = cause(what, value)
-    assert why.drifting(found).startswith(CAUSES[what, value])
-    for sentence in (why.drifting(found), why.pending(found), why.ok(True, found), why.ok(False, found)):
+    assert sentences.drifting(found).startswith(CAUSES[what, value])
+    for sentence in (
+        sentences.drifting(found),
+        sentences.pending(found),
+        sentences.ok(True, found),
+        sentences.ok(False, found),
+    ):
         assert is_one_sentence(sentence), sentence
 
 
@@ -82,38 +87,40 @@ def test_each_cause_is_one_plain_sentence(what: str, value: float) -> None:
 def test_a_category_is_explained_as_one_whatever_it_is_called(name: str) -> None:
     found = cause(name, category=True)
     told = f"ategory {name!r} has 50.0 % of the rows against 0 % in the reference, over 12,345 rows in 6 h"
-    assert why.drifting(found) == f"C{told}."
-    assert why.pending(found) == f"Not sure enough yet: c{told}."
-    assert why.ok(True, found) == why.ok(True, None)
+    assert sentences.drifting(found) == f"C{told}."
+    assert sentences.pending(found) == f"Not sure enough yet: c{told}."
+    assert sentences.ok(True, found) == sentences.ok(True, None)
 
 
 @pytest.mark.parametrize(("what", "value"), CAUSES)
 def test_what_is_not_sure_yet_says_so_and_what_it_is(what: str, value: float) -> None:
     found = cause(what, value)
-    assert why.pending(found) == f"Not sure enough yet: {why.finding(found)}."
+    assert sentences.pending(found) == f"Not sure enough yet: {sentences.finding(found)}."
 
 
 def test_what_has_moved_within_tolerance_says_both() -> None:
-    assert why.ok(True, cause("mean", 0.08)).startswith(
+    assert sentences.ok(True, cause("mean", 0.08)).startswith(
         "It has moved for sure, by less than the tolerance: values are 0.08 standard deviations higher"
     )
-    assert why.ok(False, cause("mean", 0.08)) == why.ok(False, None) == "Nothing beyond chance and tolerance."
+    assert (
+        sentences.ok(False, cause("mean", 0.08)) == sentences.ok(False, None) == "Nothing beyond chance and tolerance."
+    )
 
 
 @pytest.mark.parametrize(
     "sentence",
     [
-        why.drifting(None),
-        why.pending(None),
-        why.ok(True, None),
-        why.ok(False, None),
-        why.latched(),
-        why.insufficient(None),
-        why.insufficient(1.2345),
-        why.calibrating(691_200_000),
-        why.of_window("insufficient", SCORES, 150, ModelSettings()),
-        why.of_window("drifting", SCORES, 1500, ModelSettings()),
-        why.of_window("ok", SCORES, 1500, ModelSettings()),
+        sentences.drifting(None),
+        sentences.pending(None),
+        sentences.ok(True, None),
+        sentences.ok(False, None),
+        sentences.latched(),
+        sentences.insufficient(None),
+        sentences.insufficient(1.2345),
+        sentences.calibrating(691_200_000),
+        sentences.of_window("insufficient", SCORES, 150, ModelSettings()),
+        sentences.of_window("drifting", SCORES, 1500, ModelSettings()),
+        sentences.of_window("ok", SCORES, 1500, ModelSettings()),
     ],
 )
 def test_what_has_no_cause_is_one_sentence_too(sentence: str) -> None:
@@ -121,20 +128,20 @@ def test_what_has_no_cause_is_one_sentence_too(sentence: str) -> None:
 
 
 def test_too_little_to_judge_names_what_could_be_seen_by_now() -> None:
-    assert "more than 1.2 standard deviations" in why.insufficient(1.2345)
-    assert why.insufficient(None) == "Too few rows so far to judge anything."
+    assert "more than 1.2 standard deviations" in sentences.insufficient(1.2345)
+    assert sentences.insufficient(None) == "Too few rows so far to judge anything."
 
 
 def test_without_a_calibration_it_says_how_to_make_one() -> None:
-    assert "--time COLUMN" in why.UNCALIBRATED
-    assert "--independent" in why.UNCALIBRATED
+    assert "--time COLUMN" in sentences.UNCALIBRATED
+    assert "--independent" in sentences.UNCALIBRATED
 
 
 def test_a_window_by_itself_names_its_size_and_its_chance() -> None:
-    assert why.of_window("insufficient", SCORES, 150, ModelSettings()) == (
+    assert sentences.of_window("insufficient", SCORES, 150, ModelSettings()) == (
         "150 rows are too few to judge; 200 are needed."
     )
-    assert why.of_window("drifting", SCORES, 1500, ModelSettings()) == (
+    assert sentences.of_window("drifting", SCORES, 1500, ModelSettings()) == (
         "The window differs beyond chance and tolerance: effect 0.31, p-value 1.5e-09."
     )
 
@@ -151,7 +158,7 @@ RATES = {
 @pytest.mark.parametrize(("name", "before", "now"), RATES)
 def test_a_window_by_itself_names_the_share_that_has_changed(name: str, before: float, now: float) -> None:
     rates = {"missing": (0.0, 0.001), "unreadable": (0.0, 0.0), name: (before, now)}
-    sentence = why.of_window("drifting", replace(SCORES, rates=rates), 1500, ModelSettings())
+    sentence = sentences.of_window("drifting", replace(SCORES, rates=rates), 1500, ModelSettings())
     assert sentence.startswith(f"The window differs beyond chance and tolerance: {RATES[name, before, now]}")
     assert sentence.endswith("; effect 0.31, p-value 1.5e-09.")
     assert is_one_sentence(sentence)
@@ -159,13 +166,13 @@ def test_a_window_by_itself_names_the_share_that_has_changed(name: str, before: 
 
 def test_of_several_shares_the_one_that_has_changed_most_is_named_and_small_ones_are_not() -> None:
     rates = {"missing": (0.0, 0.02), "unreadable": (0.0, 0.05)}
-    sentence = why.of_window("drifting", replace(SCORES, rates=rates, vanished=0.03), 1500, ModelSettings())
+    sentence = sentences.of_window("drifting", replace(SCORES, rates=rates, vanished=0.03), 1500, ModelSettings())
     assert "5 % of the rows are unreadable" in sentence
     assert "missing" not in sentence
-    gone = why.of_window("drifting", replace(SCORES, rates=rates, vanished=0.3), 1500, ModelSettings())
+    gone = sentences.of_window("drifting", replace(SCORES, rates=rates, vanished=0.3), 1500, ModelSettings())
     assert "categories that held 30.0 % of the reference are gone; effect" in gone
     small = replace(SCORES, rates={"missing": (0.0, 0.001), "unseen": (0.3, 0.1)})
-    assert why.of_window("drifting", small, 1500, ModelSettings()) == (
+    assert sentences.of_window("drifting", small, 1500, ModelSettings()) == (
         "The window differs beyond chance and tolerance: effect 0.31, p-value 1.5e-09."
     )
 
@@ -182,4 +189,4 @@ def test_of_several_shares_the_one_that_has_changed_most_is_named_and_small_ones
     ],
 )
 def test_a_length_of_time_is_written_in_the_unit_that_suits_it(length: int, text: str) -> None:
-    assert why.span(length) == text
+    assert sentences.span(length) == text

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftmeter.incidents import Flag, Incident, Turn, member_of, turn
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
 
 START = 1_700_000_000_000
 SIX_HOURS, TWO_DAYS = 6 * HOUR, 2 * DAY

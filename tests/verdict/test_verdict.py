@@ -8,12 +8,12 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
-from driftmeter.incidents import Flag, turn
 from driftmeter.panes.panes import Window
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
-from driftmeter.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst
+from driftmeter.verdict.incidents import Flag, turn
+from driftmeter.verdict.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst
 
 END = 1_700_000_000_000
 QUIET = FeatureScores({"chi_square": Score(1.0, 0.5)}, 0.5, 0.0, 0.0, {"missing": (0.0, 0.0)}, 1000)

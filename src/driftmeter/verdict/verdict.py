@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 
 from driftmeter.drift import FeatureScores, Scorer
-from driftmeter.incidents import Incident
 from driftmeter.panes.panes import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
-from driftmeter.why import of_window
+from driftmeter.verdict.incidents import Incident
+from driftmeter.verdict.sentences import of_window
 
 State = Literal["uncalibrated", "calibrating", "insufficient", "ok", "pending", "drifting"]
 Severity = Literal["none", "minor", "major"]

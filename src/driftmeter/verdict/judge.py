@@ -10,21 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from driftmeter import why
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
 from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
-from driftmeter.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
-from driftmeter.store.protocol import Expectation
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Floats, Milliseconds, Role
-from driftmeter.verdict import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, FeatureVerdict, State, Verdict, grade, scorer_of
+from driftmeter.verdict import sentences
+from driftmeter.verdict.expectation import Expectation
+from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, member_of, turn
+from driftmeter.verdict.verdict import (
+    MAJOR,
+    MAJOR_RATE,
+    MINOR,
+    MINOR_RATE,
+    FeatureVerdict,
+    State,
+    Verdict,
+    grade,
+    scorer_of,
+)
 
 LONGEST_GAP = DAY // 2
 LARGEST_BLIND = 1.0
@@ -188,7 +198,7 @@ class Judge:
                     int(reading.lengths[level]),
                     float(alarms[:, index].max()),
                     _severity(float(reading.effect_low[index]), cause),
-                    why.drifting(cause),
+                    sentences.drifting(cause),
                 )
             )
         return flags
@@ -246,7 +256,9 @@ class Judge:
     ) -> FeatureVerdict:
         until = state.expected.get(feature.name)
         if self.detector is None:
-            return FeatureVerdict(feature.name, feature.role, "uncalibrated", "none", None, scores, why.UNCALIBRATED)
+            return FeatureVerdict(
+                feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.UNCALIBRATED
+            )
         smallest = np.inf if reading is None else float(reading.smallest[index])
         decided, sentence = self._state(state, reading, index, evidence, smallest)
         drifting = decided == "drifting"
@@ -270,17 +282,17 @@ class Judge:
     ) -> tuple[State, str]:
         if not self.calibrated:
             known = self.profile.calibration
-            return "calibrating", why.WARMING if known is None else why.calibrating(known.covered)
+            return "calibrating", sentences.WARMING if known is None else sentences.calibrating(known.covered)
         if evidence >= 0:
-            return "drifting", why.drifting(self._cause(state, index))
+            return "drifting", sentences.drifting(self._cause(state, index))
         if reading is None or smallest > LARGEST_BLIND:
-            return "insufficient", why.insufficient(None if np.isinf(smallest) else smallest)
+            return "insufficient", sentences.insufficient(None if np.isinf(smallest) else smallest)
         cause = self._cause(state, index)
         if evidence >= NEARLY:
-            return "pending", why.pending(cause)
+            return "pending", sentences.pending(cause)
         if member_of(state.incidents, self.profile.features[index].name) is not None:
-            return "ok", why.latched()
-        return "ok", why.ok(bool(reading.inside[index]), cause)
+            return "ok", sentences.latched()
+        return "ok", sentences.ok(bool(reading.inside[index]), cause)
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:
         """Return what the detector found in each of its windows, the shortest first."""
@@ -292,7 +304,7 @@ class Judge:
                 "window_seconds": cause.window / 1000,
                 "rows": cause.rows,
                 "evidence": round(evidence, 3),
-                "found": why.finding(cause),
+                "found": sentences.finding(cause),
             }
             for evidence, cause in self.detector.causes(state.detector, index)
         ]
@@ -353,7 +365,7 @@ def incidents_in(data: bytes) -> tuple[Incident, ...]:
 
 def covers_days(calibration: Calibration | None) -> bool:
     """Say whether a calibration knows how days differ: whether it covers twelve of them."""
-    return calibration is not None and calibration.covered >= why.NEEDED_DAYS * DAY
+    return calibration is not None and calibration.covered >= sentences.NEEDED_DAYS * DAY
 
 
 RARE_IN_REFERENCE = frozenset(

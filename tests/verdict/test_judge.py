@@ -16,13 +16,13 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import StoreError
-from driftmeter.judging import Judge, JudgeState, Step, incidents_in
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
-from driftmeter.store.protocol import Expectation
 from driftmeter.timestamps import DAY, HOUR
-from driftmeter.verdict import Verdict
+from driftmeter.verdict.expectation import Expectation
+from driftmeter.verdict.judge import Judge, JudgeState, Step, incidents_in
+from driftmeter.verdict.verdict import Verdict
 
 START = 1_700_006_400_000  # midnight
 PANE = 10_000
