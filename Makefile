@@ -32,7 +32,7 @@ demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fa
 	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
 
 # what holds for every store, and what replicas and failovers must not lose
-SHARED = tests/store/test_conformance*.py tests/store/test_redis_replicas.py tests/store/test_redis_failover.py -k redis
+SHARED = tests/store/test_conformance*.py tests/store/redis/test_replicas.py tests/store/redis/test_failover.py -k redis
 
 .PHONY: test
 test: setup debian lint ## pass every test

@@ -126,11 +126,11 @@ def open_store_at(kind: str, clock: Clock) -> Iterator[tuple[Store, RedisServer 
     with a_store(kind) as (url, redis):
         store: Store
         if redis is not None:
-            from driftmeter.store.redis import RedisStore
+            from driftmeter.store.redis.store import RedisStore
 
             store = RedisStore(url, clock=clock)
         else:
-            from driftmeter.store.sqlite import SQLiteStore
+            from driftmeter.store.sqlite.store import SQLiteStore
 
             store = SQLiteStore(url.removeprefix("sqlite:///"), clock=clock)
         try:

@@ -20,7 +20,7 @@ from driftmeter.panes.codec import MOST_SEQUENCE, decode_counts, decode_pane, en
 from driftmeter.panes.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import AddRows, PutPane
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import LATEST
 
 BINS = 5

@@ -18,7 +18,7 @@ from driftmeter.panes.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 
 START = 1_700_000_000_000
 TIMING = Timing(pane=10_000, lateness=20_000)

@@ -8,7 +8,7 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Pane, Timing
 from driftmeter.store.protocol import PutPane
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, MINUTE, iso, parse_time
 from tests.backtest import streams
 

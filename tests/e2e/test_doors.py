@@ -27,7 +27,7 @@ from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.server.run import Server, make_server
 from driftmeter.server.settings import Settings
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from tests.e2e.system import eventually
 
 START = 1_700_000_000_000

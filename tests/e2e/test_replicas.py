@@ -18,7 +18,7 @@ from driftmeter.panes.panes import Slice, Totals, WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import LATEST, iso
 from tests.e2e.namespace import THERE, Namespace
 from tests.e2e.replicas import REDIS_STOPS, TIMING, Replica, Replicas, Sources, Witness, start

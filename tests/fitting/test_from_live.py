@@ -20,7 +20,7 @@ from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.judge import Judge
 

@@ -12,8 +12,8 @@ from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.store import Store
-from driftmeter.store.redis import RedisStore
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.redis.store import RedisStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from tests.server.harness import Client, Clock, running
 from tests.support.redis_server import shared_server
 

@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.panes.panes import Timing
 from driftmeter.server.placement import ATTEND_EVERY, ATTENDANCE, Placement
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 
 PERIOD = 1.0
 LEASE = 4 * PERIOD

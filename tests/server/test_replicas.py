@@ -14,12 +14,12 @@ from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
-from driftmeter.store.redis import RedisStore
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.redis.store import RedisStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from tests.server.harness import Client, Clock, running
 from tests.server.test_write_routes import problem_of
 from tests.store.lossy import LossyProxy
-from tests.store.test_redis_replicas import until
+from tests.store.redis.test_replicas import until
 from tests.support.redis_server import RedisServer, shared_server
 
 ROWS = {"rows": [{"amount": 1.0}, {"amount": 2.0}]}

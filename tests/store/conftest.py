@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from driftmeter.store.protocol import Store
-from driftmeter.store.redis import RedisStore
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.redis.store import RedisStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from tests.store.samples import TIMING, SetClock
 from tests.support.redis_server import shared_server
 

@@ -16,12 +16,12 @@ def open_store(url: str) -> Store:
     scheme, separator, rest = url.partition("://")
     if is_remote(url):
         try:
-            from driftmeter.store.redis import RedisStore
+            from driftmeter.store.redis.store import RedisStore
         except ModuleNotFoundError as error:
             raise MissingExtraError("a store in Redis needs: pip install 'driftmeter[redis]'") from error
         return RedisStore(url)
 
-    from driftmeter.store.sqlite import SQLiteStore
+    from driftmeter.store.sqlite.store import SQLiteStore
 
     if separator and scheme == "memory" and not rest:
         return SQLiteStore(None)

@@ -17,7 +17,7 @@ import pytest
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes.panes import Totals
 from driftmeter.store.protocol import Fold, Progress, Receipt, Store, Write
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put
 from tests.support.redis_server import RedisServer

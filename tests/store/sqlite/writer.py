@@ -1,4 +1,4 @@
-"""Write batches of one row to a store until told to stop: `python -m tests.store.writer PATH NAME SECONDS`.
+"""Write batches of one row to a store until told to stop: `python -m tests.store.sqlite.writer PATH NAME SECONDS`.
 
 Prints the number of each batch once it is committed, so that who reads it knows what was acknowledged.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 from tests.store.samples import TIMING, batch, put
 
 

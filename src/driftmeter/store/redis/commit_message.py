@@ -10,9 +10,9 @@ import msgspec
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.panes import Totals
-from driftmeter.store.packing import mark, pack, sequence_of
 from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
-from driftmeter.store.sums import Model, Place, Sum, Sums
+from driftmeter.store.redis.local_sums import Model, Place, Sum, Sums
+from driftmeter.store.redis.packing import mark, pack, sequence_of
 from driftmeter.types import Milliseconds
 
 

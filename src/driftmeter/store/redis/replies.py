@@ -8,8 +8,8 @@ from typing import Any
 
 from driftmeter.panes.coverage import Account, Tally
 from driftmeter.panes.panes import Slice, Timing, Totals
-from driftmeter.store.packing import unpack_slice
 from driftmeter.store.protocol import LONGEST_LEASE, ModelRecord
+from driftmeter.store.redis.packing import unpack_slice
 from driftmeter.types import Milliseconds
 
 

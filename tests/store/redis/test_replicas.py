@@ -15,7 +15,7 @@ from redis.crc import key_slot
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.store.protocol import Fold, Progress, Receipt
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
 from tests.store.samples import START, TIMING, SetClock, batch, closed, freeze_at, pane, put
 from tests.support.redis_server import RedisServer

@@ -1,4 +1,4 @@
-"""One of many processes on one Redis: `python -m tests.store.racer URL NAME writer|closer SECONDS`.
+"""One of many processes on one Redis: `python -m tests.store.redis.racer URL NAME writer|closer SECONDS`.
 
 A writer sends keyed batches and panes with rising sequences, many of them more than once and some of them late, and
 prints how many rows it sent. A closer freezes and folds all the time. Both begin when told to.
@@ -13,7 +13,7 @@ from collections import defaultdict
 
 from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Write
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
 from driftmeter.types import Milliseconds
 from tests.store.samples import rows
 

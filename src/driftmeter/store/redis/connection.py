@@ -32,7 +32,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.refusals import code_of, text_of
+from driftmeter.store.redis.failures import code_of, text_of
 
 _OPTIONS = ("prefix", "replicas", "cluster", "master")
 _ANSWER = 2.5
@@ -358,7 +358,7 @@ def _by_sentinel(hosts: str, path: str, master: str, common: dict[str, Any]) -> 
 @cache
 def _script(name: str) -> tuple[str, str]:
     """Return a script and the digest that servers know it by."""
-    folder = resources.files("driftmeter.store").joinpath("scripts")
+    folder = resources.files("driftmeter.store.redis").joinpath("scripts")
     prelude, main, coda = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name, "coda"))
     text = f"{prelude}\nlocal function main()\n{main}end\n{coda}"
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()

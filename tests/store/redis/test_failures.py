@@ -8,8 +8,8 @@ import pytest
 from redis._parsers import BaseParser
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.link import Link
-from driftmeter.store.refusals import code_of
+from driftmeter.store.redis.connection import Link
+from driftmeter.store.redis.failures import code_of
 
 SCRIPT = {
     "6.2": "ERR Error running script (call to f_1f8f4cfba6f3375f8c4ec02b9de4361a5dea5c64): @user_script:1:"

@@ -5,7 +5,7 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.panes import Slice
-from driftmeter.store.packing import (
+from driftmeter.store.redis.packing import (
     mark,
     pack,
     pack_slice,

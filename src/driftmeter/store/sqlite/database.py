@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.schema import MIGRATIONS, SCHEMA, VERSION
+from driftmeter.store.sqlite.schema import MIGRATIONS, SCHEMA, VERSION
 
 try:
     import fcntl

@@ -13,9 +13,9 @@ import redis
 
 from driftmeter.errors import StoreError, StoreUnavailableError
 from driftmeter.store.protocol import Receipt
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
+from tests.store.redis.test_replicas import until
 from tests.store.samples import TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
-from tests.store.test_redis_replicas import until
 from tests.support.redis_cluster import RedisClusterServers
 
 ODD_NAMES = ("m", "a{b}c", "}{", "{}", "two words", "100%", "modèle 数", "x" * 200, "a:b", "*")

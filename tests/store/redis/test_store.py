@@ -18,9 +18,10 @@ from redis.crc import key_slot
 
 from driftmeter import Monitor
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store import link, open_store
+from driftmeter.store import open_store
 from driftmeter.store.protocol import Receipt
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis import connection as link
+from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 from tests.support.redis_server import RedisServer, shared_server

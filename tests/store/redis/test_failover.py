@@ -14,10 +14,10 @@ from redis.sentinel import Sentinel
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.store.protocol import Receipt
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
+from tests.store.redis.test_away import insist
+from tests.store.redis.test_replicas import until
 from tests.store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
-from tests.store.test_redis_away import insist
-from tests.store.test_redis_replicas import until
 from tests.support.redis_cluster import BUS
 from tests.support.redis_server import RedisServer, free_port, program
 

@@ -10,8 +10,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import Account, Tally
 from driftmeter.panes.panes import Pane, Totals
-from driftmeter.store.database import Database
 from driftmeter.store.protocol import AddRows, Receipt, Write
+from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Counts, Milliseconds
 
 

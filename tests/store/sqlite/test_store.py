@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
-from driftmeter.store import database, open_store
-from driftmeter.store.database import MOST_READERS
+from driftmeter.store import open_store
 from driftmeter.store.protocol import Receipt
-from driftmeter.store.schema import VERSION
-from driftmeter.store.sqlite import SQLiteStore, host_clock
+from driftmeter.store.sqlite import database
+from driftmeter.store.sqlite.database import MOST_READERS
+from driftmeter.store.sqlite.schema import VERSION
+from driftmeter.store.sqlite.store import SQLiteStore, host_clock
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Writer = Callable[[str, float], subprocess.Popen[str]]
 
 
@@ -45,7 +46,7 @@ def writer(path: Path) -> Iterator[Writer]:
 
     def start(name: str, seconds: float) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.store.writer", str(path), name, str(seconds)],
+            [sys.executable, "-m", "tests.store.sqlite.writer", str(path), name, str(seconds)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

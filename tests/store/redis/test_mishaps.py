@@ -12,7 +12,7 @@ import redis
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
 from driftmeter.panes.panes import WindowSetting
 from driftmeter.store.protocol import Fold, Progress
-from driftmeter.store.redis import RedisStore
+from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
 from tests.support.redis_server import shared_server
@@ -174,5 +174,5 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
 def test_a_host_that_was_suspended_asks_for_the_time_again(raw: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(RedisStore(shared_server().url)) as store:
         before = store.now()
-        monkeypatch.setattr("driftmeter.store.redis.stopwatch", lambda: time.monotonic() - 180)
+        monkeypatch.setattr("driftmeter.store.redis.store.stopwatch", lambda: time.monotonic() - 180)
         assert 0 <= store.now() - before < 10_000

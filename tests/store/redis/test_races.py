@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from driftmeter.panes.panes import WindowSetting
-from driftmeter.store.redis import RedisStore
-from tests.store.racer import TIMING, fold
+from driftmeter.store.redis.store import RedisStore
+from tests.store.redis.racer import TIMING, fold
 from tests.store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put
 from tests.store.samples import TIMING as SLOW
 from tests.support.redis_server import shared_server
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 4.0
 
 
@@ -37,7 +37,7 @@ def racers(url: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Processes that are ready to begin."""
     found = {}
     for name in ("writer one", "writer two", "closer one", "closer two"):
-        command = [sys.executable, "-m", "tests.store.racer", url, name, name.split()[0], str(SECONDS)]
+        command = [sys.executable, "-m", "tests.store.redis.racer", url, name, name.split()[0], str(SECONDS)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         found[name] = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from driftmeter.store.schema import MIGRATIONS, VERSION
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.schema import MIGRATIONS, VERSION
+from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.verdict.expectation import Expectation
 from tests.store.samples import START, TIMING, SetClock, closed, fold_all, freeze_at, pane, put
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from driftmeter.panes.panes import Totals
-from driftmeter.store.sums import MARK, Model, Place, Sum, Sums
+from driftmeter.store.redis.local_sums import MARK, Model, Place, Sum, Sums
 from tests.store.samples import rows
 
 EARLIER, LATER = Place("d", 0, 1000), Place("d", 1000, 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from driftmeter.store.sqlite import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore
 
 
 def main(path: str, keys: int) -> None:

@@ -31,10 +31,10 @@ from driftmeter.panes.panes import (
     together,
 )
 from driftmeter.panes.rollover import Standing
-from driftmeter.store.batch import Batch, read_account, unpack
-from driftmeter.store.database import Database
 from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
-from driftmeter.store.schema import HISTORY_STEP
+from driftmeter.store.sqlite.database import Database
+from driftmeter.store.sqlite.schema import HISTORY_STEP
+from driftmeter.store.sqlite.transaction import Batch, read_account, unpack
 from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
 from driftmeter.verdict.expectation import Expectation

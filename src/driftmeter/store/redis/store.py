@@ -39,11 +39,12 @@ from driftmeter.panes.panes import (
     together,
 )
 from driftmeter.panes.rollover import Standing
-from driftmeter.store.aging import merged, ripe, thinned
-from driftmeter.store.answers import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
-from driftmeter.store.draft import Draft, digest_of, packed
-from driftmeter.store.link import Link, host_time, stopwatch
-from driftmeter.store.packing import (
+from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
+from driftmeter.store.redis.commit_message import Draft, digest_of, packed
+from driftmeter.store.redis.compaction import merged, ripe, thinned
+from driftmeter.store.redis.connection import Link, host_time, stopwatch
+from driftmeter.store.redis.local_sums import MARK, Model, Place, Sums
+from driftmeter.store.redis.packing import (
     pack_slice,
     rows_of,
     seal,
@@ -52,9 +53,8 @@ from driftmeter.store.packing import (
     total,
     unpack_slice,
 )
-from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
-from driftmeter.store.schema import HISTORY_STEP
-from driftmeter.store.sums import MARK, Model, Place, Sums
+from driftmeter.store.redis.replies import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
+from driftmeter.store.sqlite.schema import HISTORY_STEP
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
 from driftmeter.verdict.expectation import Expectation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from driftmeter.panes.panes import Slice, merge
-from driftmeter.store.packing import slice_name, times_of
+from driftmeter.store.redis.packing import slice_name, times_of
 from driftmeter.types import Milliseconds
 
 Merges = Collection[tuple[Milliseconds, Milliseconds]]
