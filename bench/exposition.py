@@ -13,7 +13,7 @@ import numpy as np
 import polars
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
@@ -26,7 +26,7 @@ def views() -> list:
     rng = np.random.default_rng(1)
     numbers = {f"number_{i}": rng.normal(size=500) for i in range(FEATURES // 2)}
     texts = {f"text_{i}": rng.choice(["a", "b", "c"], 500).tolist() for i in range(FEATURES // 2)}
-    monitor = DriftMonitor(open_store("memory://"))
+    monitor = Engine(open_store("memory://"))
     monitor.register(Profile.fit(polars.DataFrame({**numbers, **texts}), model="bench"))
     (view,), _ = Evaluator(monitor).round()
     names = [f"test_{i}" for i in range(10)]

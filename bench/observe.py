@@ -108,7 +108,7 @@ def serve() -> None:
     """Run a metric server with a store in memory, and say where."""
     import socket
 
-    from driftmeter.monitor import DriftMonitor
+    from driftmeter.engine.engine import Engine
     from driftmeter.server.run import make_server
     from driftmeter.server.settings import Settings
     from driftmeter.store import open_store
@@ -116,7 +116,7 @@ def serve() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)
-    make_server(DriftMonitor(open_store("memory://")), Settings(port=port)).run()
+    make_server(Engine(open_store("memory://")), Settings(port=port)).run()
 
 
 CASES: dict[str, Callable[[], dict[str, float]]] = {

@@ -1,7 +1,7 @@
 """What `bench/scale.py --sources` measures: panes of 10, 100 and 1,000 sources, put into a store and folded.
 
 Three models in one store, one for each number of sources, take turns pane by pane. The store is called in this process
-as a metric server calls it: writes in transactions of ten, then `DriftMonitor.advance`, which closes the pane before
+as a metric server calls it: writes in transactions of ten, then `Engine.advance`, which closes the pane before
 and folds it. Only the clock is virtual. Each model begins with an hour of panes of one source each, so that all its
 windows, charts and merges are those of steady running; every source then counts 500 rows in a pane, as 50 rows/s.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
@@ -149,7 +149,7 @@ def fleets() -> list[Fleet]:
     return found
 
 
-def warm(monitor: DriftMonitor, models: list[Fleet], clock: Hand) -> int:
+def warm(monitor: Engine, models: list[Fleet], clock: Hand) -> int:
     """Give each model an hour of panes; return the number of the next one."""
     for fleet in models:
         monitor.register(fleet.profile)
@@ -168,7 +168,7 @@ def measure(kind: str, panes: int, console: Console) -> list[Fleet]:
     clock, models = Hand(BEGIN // TIMING.pane * TIMING.pane), fleets()
     with open_store_at(kind, clock) as (opened, redis):
         store = Watched(opened)
-        monitor = DriftMonitor(store, timing=TIMING)
+        monitor = Engine(store, timing=TIMING)
         first = warm(monitor, models, clock)
         console.print(f"an hour of panes is folded; {models[0].profile.bins} bins", style="dim")
         for number in range(first, first + panes):

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
 from scale_sources import BEGIN, HOUR_OF_PANES, ROWS, TIMING, Fleet, Hand, open_store_at, warm
 from scale_tier import MODEL, Counter, RedisServer, Spent, Tier, a_tier, pane_of, profile_of
@@ -202,7 +202,7 @@ def kept() -> Kept:
     panes = 5
     with open_store_at("redis", clock) as (store, redis):
         assert redis is not None
-        monitor = DriftMonitor(store, timing=TIMING)
+        monitor = Engine(store, timing=TIMING)
         first = warm(monitor, [fleet], clock)
         # the warm-up's sealed records are of one source each
         redis.client.delete(*redis.client.scan_iter("*:sealed:*", count=10_000))

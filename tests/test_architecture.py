@@ -30,7 +30,7 @@ MAP = (
     "fitting",
     "verdict",
     "store",
-    "monitor",
+    "engine",
     "report",
     "replay backtest notify",
     "server",

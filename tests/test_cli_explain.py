@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from driftmeter.cli.app import app
 from driftmeter.cli.explain import _advice
 from driftmeter.data.columns import as_frame, columns_of
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing, Totals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
@@ -31,10 +31,10 @@ def orders(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[DriftMonitor, str]]:
+def served() -> Iterator[tuple[Engine, str]]:
     """Serve a model whose amounts have drifted."""
     store = open_store("memory://")
-    monitor = DriftMonitor(store, timing=Timing(10_000, 0))
+    monitor = Engine(store, timing=Timing(10_000, 0))
     monitor.register(Profile.fit(orders(10_000, 0), model="shop", independent=True))
     compiled = monitor.compiled("shop")
     for place in range(6):
@@ -54,7 +54,7 @@ def run(url: str, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--url", url])
 
 
-def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[DriftMonitor, str]) -> None:
+def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[Engine, str]) -> None:
     monitor, url = served
     (incident,) = monitor.incidents("shop")
     result = run(url, "explain", "shop", "amount")
@@ -66,26 +66,26 @@ def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[DriftMo
     assert "what moved most" in result.stdout
 
 
-def test_of_a_quiet_feature_it_says_what_could_have_been_seen(served: tuple[DriftMonitor, str]) -> None:
+def test_of_a_quiet_feature_it_says_what_could_have_been_seen(served: tuple[Engine, str]) -> None:
     result = run(served[1], "explain", "shop", "city")
     assert "city of shop: ok" in result.stdout
     assert "standard deviations could be seen" in result.stdout
     assert "acknowledge" not in result.stdout
 
 
-def test_as_json_it_prints_what_the_server_answers(served: tuple[DriftMonitor, str]) -> None:
+def test_as_json_it_prints_what_the_server_answers(served: tuple[Engine, str]) -> None:
     found = json.loads(run(served[1], "explain", "shop", "amount", "--json").stdout)
     assert found["state"] == "drifting"
     assert max(each["evidence"] for each in found["findings"]) == found["evidence"]
 
 
-def test_an_unknown_feature_is_refused_with_near_names(served: tuple[DriftMonitor, str]) -> None:
+def test_an_unknown_feature_is_refused_with_near_names(served: tuple[Engine, str]) -> None:
     result = run(served[1], "explain", "shop", "amonut")
     assert (result.exit_code, "such as amount, got 'amonut'" in result.stderr) == (2, True)
 
 
 def test_the_next_profile_is_made_from_live_traffic_and_makes_it_quiet(
-    served: tuple[DriftMonitor, str], tmp_path: Path
+    served: tuple[Engine, str], tmp_path: Path
 ) -> None:
     monitor, url = served
     path = tmp_path / "next.json"
@@ -107,7 +107,7 @@ def test_the_next_profile_is_made_from_live_traffic_and_makes_it_quiet(
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    served: tuple[DriftMonitor, str], tmp_path: Path, arguments: list[str], message: str
+    served: tuple[Engine, str], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     result = run(served[1], "profile", *arguments, "-o", str(tmp_path / "p.json"))
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.timestamps import HOUR, iso, parse_time
@@ -27,7 +27,7 @@ OPEN: JSON = {
 CLOSED: JSON = {**OPEN, "id": "1600000000000", "state": "closed", "closed": iso(1_600_000_000_000), "features": []}
 
 
-class Drifted(DriftMonitor):
+class Drifted(Engine):
     """A monitor that has seen two incidents."""
 
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
@@ -42,7 +42,7 @@ class Drifted(DriftMonitor):
 
 
 @pytest.fixture(scope="module")
-def served(profile: Profile) -> Iterator[tuple[DriftMonitor, str]]:
+def served(profile: Profile) -> Iterator[tuple[Engine, str]]:
     store = open_store("memory://")
     monitor = Drifted(store)
     with metric_server(monitor) as url:
@@ -51,7 +51,7 @@ def served(profile: Profile) -> Iterator[tuple[DriftMonitor, str]]:
 
 
 @pytest.fixture
-def monitor(served: tuple[DriftMonitor, str], profile: Profile) -> Iterator[DriftMonitor]:
+def monitor(served: tuple[Engine, str], profile: Profile) -> Iterator[Engine]:
     monitor = served[0]
     monitor.register(profile)
     yield monitor
@@ -59,7 +59,7 @@ def monitor(served: tuple[DriftMonitor, str], profile: Profile) -> Iterator[Drif
 
 
 @pytest.fixture
-def url(served: tuple[DriftMonitor, str], monitor: DriftMonitor) -> str:
+def url(served: tuple[Engine, str], monitor: Engine) -> str:
     return served[1]
 
 
@@ -70,7 +70,7 @@ def run(*arguments: str) -> Any:
 # --- incidents
 
 
-def test_incidents_are_listed_the_newest_first(url: str, monitor: DriftMonitor) -> None:
+def test_incidents_are_listed_the_newest_first(url: str, monitor: Engine) -> None:
     result = run("incidents", "shop", "--url", url)
     assert result.exit_code == 0
     _, first, second = result.stdout.splitlines()
@@ -84,7 +84,7 @@ def test_incidents_are_listed_the_newest_first(url: str, monitor: DriftMonitor) 
     }
 
 
-def test_a_model_without_incidents_says_so(url: str, monitor: DriftMonitor, profile: Profile) -> None:
+def test_a_model_without_incidents_says_so(url: str, monitor: Engine, profile: Profile) -> None:
     other = Profile("calm", profile.rows, profile.features, profile.left_out, profile.independent)
     monitor.register(other)
     assert run("incidents", "calm", "--url", url).stdout == "calm: no incidents\n"
@@ -125,7 +125,7 @@ def test_what_cannot_be_is_said_in_one_line(url: str, arguments: list[str], mess
 # --- what is expected
 
 
-def test_a_feature_is_expected_to_drift_for_a_while(url: str, monitor: DriftMonitor) -> None:
+def test_a_feature_is_expected_to_drift_for_a_while(url: str, monitor: Engine) -> None:
     result = run("expect", "shop", "amount", "--for", "1.5h", "--note", "new currency", "--url", url)
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split()[0] == "amount"
@@ -136,14 +136,14 @@ def test_a_feature_is_expected_to_drift_for_a_while(url: str, monitor: DriftMoni
 
 
 @pytest.mark.parametrize("until", ["2100-01-01", "4102444800", "2100-01-01T01:00:00+01:00"])
-def test_a_model_is_expected_to_drift_until_a_time(url: str, monitor: DriftMonitor, until: str) -> None:
+def test_a_model_is_expected_to_drift_until_a_time(url: str, monitor: Engine, until: str) -> None:
     result = run("expect", "shop", "--until", until, "--url", url)
     assert "(the whole model)" in result.stdout
     (found,) = monitor.expected("shop")
     assert (found["feature"], found["until"]) == (None, "2100-01-01T00:00:00.000Z")
 
 
-def test_marks_are_listed_and_ended(url: str, monitor: DriftMonitor) -> None:
+def test_marks_are_listed_and_ended(url: str, monitor: Engine) -> None:
     assert run("expect", "shop", "--url", url).stdout == "shop: no drift is expected\n"
     run("expect", "shop", "--for", "1h", "--url", url)
     run("expect", "shop", "city", "--for", "1h", "--url", url)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
@@ -20,9 +20,9 @@ OWN = ModelSettings(budget=7 * DAY, pane_rows=10, features={"amount": FeatureSet
 
 
 @pytest.fixture(scope="module")
-def served(profile: Profile) -> Iterator[tuple[DriftMonitor, str]]:
+def served(profile: Profile) -> Iterator[tuple[Engine, str]]:
     store = open_store("memory://")
-    monitor = DriftMonitor(store)
+    monitor = Engine(store)
     monitor.register(profile)
     with metric_server(monitor) as url:
         yield monitor, url
@@ -30,13 +30,13 @@ def served(profile: Profile) -> Iterator[tuple[DriftMonitor, str]]:
 
 
 @pytest.fixture
-def monitor(served: tuple[DriftMonitor, str]) -> DriftMonitor:
+def monitor(served: tuple[Engine, str]) -> Engine:
     served[0].configure("shop", None)
     return served[0]
 
 
 @pytest.fixture
-def url(served: tuple[DriftMonitor, str], monitor: DriftMonitor) -> str:
+def url(served: tuple[Engine, str], monitor: Engine) -> str:
     return served[1]
 
 
@@ -53,7 +53,7 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["settings", *map(str, arguments)])
 
 
-def test_settings_are_shown_as_a_table(url: str, monitor: DriftMonitor) -> None:
+def test_settings_are_shown_as_a_table(url: str, monitor: Engine) -> None:
     monitor.configure("shop", OWN)
     result = run("shop", "--url", url)
     assert result.exit_code == 0
@@ -65,7 +65,7 @@ def test_settings_are_shown_as_a_table(url: str, monitor: DriftMonitor) -> None:
     assert rows["features.amount.tests"].strip() == '["ks"]'
 
 
-def test_settings_are_shown_as_json_that_can_be_set(url: str, monitor: DriftMonitor, tmp_path: Path) -> None:
+def test_settings_are_shown_as_json_that_can_be_set(url: str, monitor: Engine, tmp_path: Path) -> None:
     monitor.configure("shop", OWN)
     shown = run("shop", "--url", url, "--json").stdout
     assert json.loads(shown) == OWN.to_json()
@@ -75,9 +75,7 @@ def test_settings_are_shown_as_json_that_can_be_set(url: str, monitor: DriftMoni
     assert monitor.settings_of("shop") == OWN
 
 
-def test_settings_are_set_from_the_models_table_of_a_file_and_reset(
-    url: str, monitor: DriftMonitor, path: Path
-) -> None:
+def test_settings_are_set_from_the_models_table_of_a_file_and_reset(url: str, monitor: Engine, path: Path) -> None:
     result = run("shop", "--url", url, "--set", path, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, OWN.to_json())
     assert monitor.settings_of("shop") == OWN
@@ -98,7 +96,7 @@ def test_settings_are_set_from_the_models_table_of_a_file_and_reset(
     ],
 )
 def test_a_file_that_cannot_be_set_is_said_and_changes_nothing(
-    url: str, monitor: DriftMonitor, tmp_path: Path, name: str, text: str, message: str
+    url: str, monitor: Engine, tmp_path: Path, name: str, text: str, message: str
 ) -> None:
     monitor.configure("shop", OWN)
     (tmp_path / name).write_text(text)

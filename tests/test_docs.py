@@ -7,7 +7,7 @@ import pytest
 
 from driftmeter.client import Monitor
 from driftmeter.drift import DRIFT_TESTS
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.server.app import create_app
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.metrics import ProcessMetrics
@@ -22,7 +22,7 @@ SDK = (ROOT / "docs/sdk.md").read_text()
 
 def routes() -> set[str]:
     store = open_store("memory://")
-    paths = create_app(DriftMonitor(store)).openapi()["paths"]
+    paths = create_app(Engine(store)).openapi()["paths"]
     store.close()
     return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 

@@ -24,8 +24,8 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.replay import Link, Pace, Player, Totals, load_trace
@@ -334,9 +334,9 @@ def test_a_time_that_is_not_there_cannot_be_kept(ear: Ear, play: Callable[..., T
 
 
 @pytest.fixture(scope="module")
-def server(profile: Profile) -> Iterator[tuple[str, DriftMonitor]]:
+def server(profile: Profile) -> Iterator[tuple[str, Engine]]:
     store = open_store("memory://")
-    monitor = DriftMonitor(store, timing=TIMING)
+    monitor = Engine(store, timing=TIMING)
     monitor.register(profile)
     server = make_server(monitor, Settings(port=0, drain=1.0))
     thread = threading.Thread(target=server.run)
@@ -351,7 +351,7 @@ def server(profile: Profile) -> Iterator[tuple[str, DriftMonitor]]:
     store.close()
 
 
-def model_of(monitor: DriftMonitor, profile: Profile, name: str) -> str:
+def model_of(monitor: Engine, profile: Profile, name: str) -> str:
     """Register the profile under a name of its own, so that tests don't meet."""
     monitor.register(replace(profile, model=name))
     return name
@@ -363,7 +363,7 @@ def run(*arguments: object) -> Any:
 
 @pytest.mark.parametrize("name", ["taller.csv", "taller.parquet"])
 def test_a_file_replayed_with_its_time_gets_the_verdict_of_a_check(
-    server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path, name: str
+    server: tuple[str, Engine], profile: Profile, tmp_path: Path, name: str
 ) -> None:
     url, monitor = server
     model = model_of(monitor, profile, f"kept-{name}")
@@ -387,7 +387,7 @@ def test_a_file_replayed_with_its_time_gets_the_verdict_of_a_check(
 
 
 def test_a_file_that_came_late_altogether_is_told_so(
-    server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path
+    server: tuple[str, Engine], profile: Profile, tmp_path: Path
 ) -> None:
     url, monitor = server
     file = write(tmp_path / "o.csv", orders.orders(120, seed=5))
@@ -404,7 +404,7 @@ def test_a_file_that_came_late_altogether_is_told_so(
 
 
 def test_rows_moved_to_now_arrive_in_time_and_bad_ones_are_told(
-    server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path
+    server: tuple[str, Engine], profile: Profile, tmp_path: Path
 ) -> None:
     url, monitor = server
     model = model_of(monitor, profile, "moved ü")
@@ -424,7 +424,7 @@ def test_rows_moved_to_now_arrive_in_time_and_bad_ones_are_told(
 
 
 def test_an_unknown_model_a_wrong_address_and_a_missing_file_are_one_line(
-    server: tuple[str, DriftMonitor], tmp_path: Path
+    server: tuple[str, Engine], tmp_path: Path
 ) -> None:
     url, _ = server
     file = write(tmp_path / "o.csv", orders.orders(3, seed=1))
@@ -446,7 +446,7 @@ def test_an_unknown_model_a_wrong_address_and_a_missing_file_are_one_line(
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send to one process on Windows")
 def test_an_interrupt_stops_cleanly_with_a_summary(
-    server: tuple[str, DriftMonitor], profile: Profile, tmp_path: Path
+    server: tuple[str, Engine], profile: Profile, tmp_path: Path
 ) -> None:
     url, monitor = server
     model = model_of(monitor, profile, "interrupted")

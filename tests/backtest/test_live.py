@@ -5,7 +5,7 @@ import polars as pl
 
 from driftmeter.backtest import backtest
 from driftmeter.data.columns import as_frame, columns_of
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Pane, Timing
 from driftmeter.store.protocol import PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
@@ -24,7 +24,7 @@ def test_a_backtest_says_what_the_live_system_says() -> None:
         city=pl.when(pl.Series(day == 6)).then(pl.lit("Ulm")).otherwise(pl.col("city")),
     )
     store = SQLiteStore(None, clock=lambda: parse_time("2025-01-01"))
-    monitor = DriftMonitor(store, timing=Timing(pane=LENGTH))
+    monitor = Engine(store, timing=Timing(pane=LENGTH))
     monitor.register(profile)
     compiled = monitor.compiled("shop")
     rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))

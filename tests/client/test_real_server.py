@@ -18,7 +18,7 @@ import pytest
 
 from driftmeter.client import Monitor
 from driftmeter.counts.summary import Summary
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server
@@ -45,7 +45,7 @@ class MetricServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        server = make_server(DriftMonitor(self.store, timing=self.timing), Settings(port=self.port, drain=1.0))
+        server = make_server(Engine(self.store, timing=self.timing), Settings(port=self.port, drain=1.0))
         self._server, self._thread = server, threading.Thread(target=server.run, daemon=True)
         self._thread.start()
         wait_for(lambda: server.started)

@@ -22,7 +22,7 @@ from driftmeter import Monitor, Profile
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.demo.processes import free_port
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.panes import Pane, Timing, Totals
 from driftmeter.server.run import Server, make_server
@@ -48,7 +48,7 @@ class Tier:
     """Two metric servers, with real HTTP and one SQLite file, on a clock that the test sets."""
 
     urls: list[str]
-    monitors: list[DriftMonitor]
+    monitors: list[Engine]
     clock: Clock
 
     def post(self, body: bytes, content_type: str, *, server: int = 0, key: str | None = None) -> dict[str, Any]:
@@ -73,14 +73,14 @@ class Tier:
 
 @pytest.fixture
 def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
-    running: list[tuple[Server, threading.Thread, DriftMonitor]] = []
+    running: list[tuple[Server, threading.Thread, Engine]] = []
 
     def make() -> Tier:
         clock = Clock()
         path = tmp_path / f"store-{len(running)}.sqlite"
         tier = Tier([], [], clock)
         for _ in range(2):
-            monitor = DriftMonitor(SQLiteStore(path, clock=clock), timing=TIMING)
+            monitor = Engine(SQLiteStore(path, clock=clock), timing=TIMING)
             monitor.register(profile)
             port = free_port()
             server = make_server(monitor, Settings(port=port))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from driftmeter import Profile
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.panes import Slice, Totals, WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
@@ -44,7 +44,7 @@ class Run:
     sources: list[SourceRecord]
     said: list[set[bytes]] = field(repr=False)
     """Every verdict that each server gave while it happened."""
-    single: DriftMonitor
+    single: Engine
     verdicts: list[bytes] = field(repr=False)
     """Every verdict that the single monitor gave."""
     gateway_log: str = field(repr=False)
@@ -92,10 +92,10 @@ class Clock:
         return self.now
 
 
-def in_one_process(store: SQLiteStore, clock: Clock, profile: Profile, begin: int) -> tuple[DriftMonitor, list[bytes]]:
+def in_one_process(store: SQLiteStore, clock: Clock, profile: Profile, begin: int) -> tuple[Engine, list[bytes]]:
     """Give the rows of all sources to one monitor, pane by pane, until all of it is closed and folded; return it
     with its verdicts."""
-    monitor = DriftMonitor(store, timing=TIMING)
+    monitor = Engine(store, timing=TIMING)
     monitor.register(profile)
     verdicts = [monitor.verdict(MODEL)]
     compiled = monitor.compiled(MODEL)

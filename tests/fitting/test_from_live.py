@@ -12,9 +12,9 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.profile.grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
@@ -60,8 +60,8 @@ def uncalibrated() -> Profile:
 
 
 @pytest.fixture
-def monitor() -> Iterator[DriftMonitor]:
-    monitor = DriftMonitor(SQLiteStore(None, clock=lambda: CLOCK), timing=Timing(HOUR, 0))
+def monitor() -> Iterator[Engine]:
+    monitor = Engine(SQLiteStore(None, clock=lambda: CLOCK), timing=Timing(HOUR, 0))
     yield monitor
     monitor.store.close()
 
@@ -69,7 +69,7 @@ def monitor() -> Iterator[DriftMonitor]:
 class Log:
     """What comes hour by hour, from a log that closes each hour as it passes."""
 
-    def __init__(self, monitor: DriftMonitor) -> None:
+    def __init__(self, monitor: Engine) -> None:
         self.monitor = monitor
         self.now = START
 
@@ -103,7 +103,7 @@ class Log:
 
 
 @pytest.fixture
-def log(monitor: DriftMonitor) -> Log:
+def log(monitor: Engine) -> Log:
     return Log(monitor)
 
 
@@ -114,7 +114,7 @@ def city_of(profile: Profile) -> tuple[Feature, CategoryGrid]:
 
 
 def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
-    log: Log, monitor: DriftMonitor, independent: Profile
+    log: Log, monitor: Engine, independent: Profile
 ) -> None:
     monitor.register(independent)
     log.hours(6, 500, seed=10)
@@ -131,7 +131,7 @@ def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
     ]
 
 
-def test_it_is_not_registered_and_survives_a_round_trip(log: Log, monitor: DriftMonitor, independent: Profile) -> None:
+def test_it_is_not_registered_and_survives_a_round_trip(log: Log, monitor: Engine, independent: Profile) -> None:
     monitor.register(independent)
     log.hours(3, 500, seed=10)
     found = monitor.from_live("shop", START)
@@ -142,22 +142,20 @@ def test_it_is_not_registered_and_survives_a_round_trip(log: Log, monitor: Drift
 
 
 @pytest.mark.parametrize("since", [START, START + 30 * DAY])
-def test_too_few_rows_are_refused(log: Log, monitor: DriftMonitor, independent: Profile, since: int) -> None:
+def test_too_few_rows_are_refused(log: Log, monitor: Engine, independent: Profile, since: int) -> None:
     monitor.register(independent)
     log.hours(1, LEAST_ROWS - 1, seed=10)
     with pytest.raises(InputError, match=r"since: expected a time since which there are 1,000 rows, got \d+"):
         monitor.from_live("shop", since)
 
 
-def test_before_the_first_pane_there_is_nothing_to_make_one_of(monitor: DriftMonitor, independent: Profile) -> None:
+def test_before_the_first_pane_there_is_nothing_to_make_one_of(monitor: Engine, independent: Profile) -> None:
     monitor.register(independent)
     with pytest.raises(InputError, match="got 0 rows that are closed"):
         monitor.from_live("shop", START)
 
 
-def test_as_many_unseen_categories_as_came_may_come_again(
-    log: Log, monitor: DriftMonitor, independent: Profile
-) -> None:
+def test_as_many_unseen_categories_as_came_may_come_again(log: Log, monitor: Engine, independent: Profile) -> None:
     monitor.register(independent)
     log.hours(8, 500, seed=10)
     feature, grid = city_of(monitor.from_live("shop", START))
@@ -168,7 +166,7 @@ def test_as_many_unseen_categories_as_came_may_come_again(
 
 
 def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(
-    log: Log, monitor: DriftMonitor, independent: Profile
+    log: Log, monitor: Engine, independent: Profile
 ) -> None:
     monitor.register(independent)
     log.hours(2, 2_000, seed=10)
@@ -185,7 +183,7 @@ def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(
 
 
 def test_a_number_that_left_its_range_is_quiet_and_its_return_is_seen(
-    log: Log, monitor: DriftMonitor, independent: Profile
+    log: Log, monitor: Engine, independent: Profile
 ) -> None:
     monitor.register(independent)
     log.hours(4, 2_000, seed=20, shift=100.0)
@@ -196,7 +194,7 @@ def test_a_number_that_left_its_range_is_quiet_and_its_return_is_seen(
     assert "income" in log.drifting()
 
 
-def test_days_of_live_traffic_calibrate_what_was_not(log: Log, monitor: DriftMonitor, uncalibrated: Profile) -> None:
+def test_days_of_live_traffic_calibrate_what_was_not(log: Log, monitor: Engine, uncalibrated: Profile) -> None:
     monitor.register(uncalibrated)
     log.days(16, seed=100)
     assert log.verdict()["state"] == "calibrating"
@@ -212,7 +210,7 @@ def test_days_of_live_traffic_calibrate_what_was_not(log: Log, monitor: DriftMon
 
 
 def test_a_wave_of_new_categories_is_seen_by_a_calibration_that_knows_some(
-    log: Log, monitor: DriftMonitor, uncalibrated: Profile
+    log: Log, monitor: Engine, uncalibrated: Profile
 ) -> None:
     monitor.register(uncalibrated)
     log.days(14, seed=100)
@@ -223,7 +221,7 @@ def test_a_wave_of_new_categories_is_seen_by_a_calibration_that_knows_some(
     assert "city" in log.drifting()
 
 
-def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, monitor: DriftMonitor, uncalibrated: Profile) -> None:
+def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, monitor: Engine, uncalibrated: Profile) -> None:
     monitor.register(uncalibrated)
     log.hours(11, 200, seed=10)
     assert monitor.from_live("shop", START).calibration is None

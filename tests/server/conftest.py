@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
@@ -24,10 +24,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def monitor(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[DriftMonitor]:
+def monitor(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[Engine]:
     """A monitor with the profile `shop` registered; panes of 1 s, no lateness."""
     store = _open(request.param, tmp_path, clock)
-    monitor = DriftMonitor(store, timing=Timing(1_000, 0))
+    monitor = Engine(store, timing=Timing(1_000, 0))
     monitor.register(profile)
     yield monitor
     store.close()
@@ -41,6 +41,6 @@ def _open(name: str, path: Path, clock: Clock) -> Store:
 
 
 @pytest.fixture
-def client(monitor: DriftMonitor) -> Iterator[Client]:
+def client(monitor: Engine) -> Iterator[Client]:
     with running(monitor, Settings(max_body=5_000_000)) as client:
         yield client

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 from fastapi import FastAPI
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.server.app import create_app
 from driftmeter.server.settings import Settings
 
@@ -70,7 +70,7 @@ class Client:
 
 
 @contextmanager
-def running(monitor: DriftMonitor, settings: Settings | None = None) -> Iterator[Client]:
+def running(monitor: Engine, settings: Settings | None = None) -> Iterator[Client]:
     """Run an application for a monitor, from its start to its shutdown."""
     app = create_app(monitor, settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.notify import Notice, Notifier
 from driftmeter.server.announce import Announcer, announcing
 from driftmeter.server.evaluate import Evaluator, View
@@ -34,7 +34,7 @@ def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:
 class Past:
     """A model's incidents as the test sets them, and how far it is folded."""
 
-    def __init__(self, monitor: DriftMonitor) -> None:
+    def __init__(self, monitor: Engine) -> None:
         self.monitor = monitor
         self.digest = monitor.record("shop").digest
         self.incidents: list[JSON] = []
@@ -58,7 +58,7 @@ class Past:
 
 
 @pytest.fixture
-def past(monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> Past:
+def past(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> Past:
     past = Past(monitor)
     monkeypatch.setattr(monitor, "incidents", lambda model, digest=None: past.incidents)
     return past
@@ -136,7 +136,7 @@ def test_a_profile_that_is_active_again_does_not_bring_its_past_with_it(past: Pa
     assert past.look() == []
 
 
-def test_a_restart_does_not_page_again(monitor: DriftMonitor, past: Past, client: Client) -> None:
+def test_a_restart_does_not_page_again(monitor: Engine, past: Past, client: Client) -> None:
     past.fold(0, incident(0))
     view = View("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
     with serving(Webhook()) as webhook:
@@ -150,7 +150,7 @@ def test_a_restart_does_not_page_again(monitor: DriftMonitor, past: Past, client
     assert "http://drift.example.com/v1/models/shop/report" in got["message"]
 
 
-def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, monitor: DriftMonitor) -> None:
+def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, monitor: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
@@ -171,7 +171,7 @@ def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock,
 
 
 def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
-    client: Client, clock: Clock, monitor: DriftMonitor
+    client: Client, clock: Clock, monitor: Engine
 ) -> None:
     outcomes: list[str] = []
 
@@ -189,7 +189,7 @@ def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
     assert outcomes == ["sent"]
 
 
-def test_without_urls_nobody_is_notified(monitor: DriftMonitor) -> None:
+def test_without_urls_nobody_is_notified(monitor: Engine) -> None:
     async def scenario() -> None:
         evaluator = Evaluator(monitor)
         async with announcing(monitor, evaluator, []):
@@ -211,7 +211,7 @@ def test_a_model_that_was_deleted_is_passed_over(past: Past, caplog: pytest.LogC
     assert caplog.messages == []
 
 
-def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, monitor: DriftMonitor) -> None:
+def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, monitor: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
@@ -265,7 +265,7 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
 class Change:
     """A model that goes from one profile to another: incidents by profile as the test sets them."""
 
-    def __init__(self, monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monitor = monitor
         self.former = monitor.record("shop").digest
         self.incidents: dict[str, list[JSON]] = {}
@@ -282,7 +282,7 @@ class Change:
 
 
 @pytest.fixture
-def change(monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch) -> Change:
+def change(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> Change:
     change = Change(monitor, monkeypatch)
     change.announcer.remember()
     change.incidents = {change.former: [incident(1_000)]}

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.server import docs
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.probe import Probe
@@ -133,9 +133,7 @@ def test_a_server_is_ready_when_the_store_answers_and_verdicts_are_kept_up(clien
     del client.monitor.store.models
 
 
-def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(
-    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     go, asked = threading.Event(), list[str]()
 
     def stuck() -> None:

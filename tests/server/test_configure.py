@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.server.configure import configure_known
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY
 
 
-def test_models_that_are_known_get_the_settings_they_are_named_with(monitor: DriftMonitor) -> None:
+def test_models_that_are_known_get_the_settings_they_are_named_with(monitor: Engine) -> None:
     own = ModelSettings(budget=7 * DAY, features={"amount": FeatureSettings(pages=False)})
     configure_known(monitor, {"shop": own, "later": ModelSettings()})
     assert monitor.settings_of("shop") == own
@@ -19,7 +19,7 @@ def test_models_that_are_known_get_the_settings_they_are_named_with(monitor: Dri
     assert monitor.settings_of("shop") == ModelSettings()
 
 
-def test_a_feature_that_there_is_not_is_refused_with_its_model(monitor: DriftMonitor) -> None:
+def test_a_feature_that_there_is_not_is_refused_with_its_model(monitor: Engine) -> None:
     own = ModelSettings(features={"amuont": FeatureSettings()})
     with pytest.raises(InputError, match=r"shop\.features\.amuont: expected .* \(did you mean 'amount'\?\)"):
         configure_known(monitor, {"shop": own})

@@ -6,8 +6,8 @@ import logging
 import polars as pl
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
 from driftmeter.server.evaluate import Evaluator
 from driftmeter.store.protocol import ModelRecord
@@ -20,7 +20,7 @@ class Stopwatch:
         return self.now
 
 
-def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: DriftMonitor) -> None:
+def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: Engine) -> None:
     stopwatch = Stopwatch()
     evaluator = Evaluator(monitor, stopwatch=stopwatch)
     fresh, wait = evaluator.round()
@@ -32,7 +32,7 @@ def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: DriftMo
     assert evaluator.views["shop"].refreshed == stopwatch.now
 
 
-def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: DriftMonitor) -> None:
+def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: Engine) -> None:
     stopwatch = Stopwatch()
     evaluator = Evaluator(monitor, stopwatch=stopwatch)
     evaluator.round()
@@ -42,7 +42,7 @@ def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: DriftMonito
     assert evaluator.views["shop"].refreshed == 100.0
 
 
-def test_a_deleted_model_has_no_view(monitor: DriftMonitor) -> None:
+def test_a_deleted_model_has_no_view(monitor: Engine) -> None:
     stopwatch = Stopwatch()
     evaluator = Evaluator(monitor, stopwatch=stopwatch)
     evaluator.round()
@@ -52,7 +52,7 @@ def test_a_deleted_model_has_no_view(monitor: DriftMonitor) -> None:
 
 
 def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
-    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monitor: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopwatch = Stopwatch()
     evaluator = Evaluator(monitor, stopwatch=stopwatch)
@@ -77,7 +77,7 @@ def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
     assert evaluator.views["shop"].current(stopwatch.now)
 
 
-def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: DriftMonitor) -> None:
+def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: Engine) -> None:
     async def scenario() -> None:
         evaluator = Evaluator(monitor)
         (view,), _ = evaluator.round()
@@ -95,7 +95,7 @@ def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: Drif
 
 
 def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_others_nor_the_server(
-    monitor: DriftMonitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monitor: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monitor.register(Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="broken"))
     advance = monitor.advance

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest import time_of_text
 from driftmeter.timestamps import iso
@@ -201,7 +201,7 @@ def test_a_plus_that_came_as_a_space_is_understood() -> None:
     assert time_of_text("2023-11-14T23:13:20 01:00", "from") == NOW
 
 
-def test_the_report_is_a_page(client: Client, monitor: DriftMonitor) -> None:
+def test_the_report_is_a_page(client: Client, monitor: Engine) -> None:
     answer = client.get("/v1/models/shop/report")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
@@ -215,7 +215,7 @@ def test_json_answers_are_json(client: Client) -> None:
 
 
 def test_an_incident_of_a_former_profile_can_still_be_acknowledged(
-    client: Client, clock: Clock, monitor: DriftMonitor, profile: Profile
+    client: Client, clock: Clock, monitor: Engine, profile: Profile
 ) -> None:
     drift(client, clock)
     (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]

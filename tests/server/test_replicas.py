@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
@@ -38,7 +38,7 @@ def both(request: pytest.FixtureRequest, tmp_path: Path, profile: Profile) -> It
     if request.param == "redis":
         shared_server().ask("FLUSHALL")
     stores = [open_one(request.param, tmp_path, clock) for _ in range(2)]
-    monitors = [DriftMonitor(store, timing=Timing(1_000, 0)) for store in stores]
+    monitors = [Engine(store, timing=Timing(1_000, 0)) for store in stores]
     monitors[0].register(profile)
     with running(monitors[0]) as one, running(monitors[1]) as other:
         yield one, other, clock
@@ -89,7 +89,7 @@ def test_a_batch_that_no_replica_of_redis_has_is_a_503_to_every_server_until_it_
 
         def server(url: str) -> Client:
             store = ends.enter_context(closing(RedisStore(url, clock=clock)))
-            monitor = DriftMonitor(store, timing=Timing(1_000, 0))
+            monitor = Engine(store, timing=Timing(1_000, 0))
             monitor.register(profile)
             return ends.enter_context(running(monitor))
 

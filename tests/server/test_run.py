@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import Server, make_server, serve
@@ -50,7 +50,7 @@ def eventually_ready(url: str) -> None:
 @contextmanager
 def serving(profile: Profile, settings: Settings) -> Iterator[tuple[str, Server]]:
     store = open_store("memory://")
-    monitor = DriftMonitor(store, timing=Timing(200, 0))
+    monitor = Engine(store, timing=Timing(200, 0))
     monitor.register(profile)
     server = make_server(monitor, settings)
     thread = threading.Thread(target=server.run)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
 from driftmeter.server.settings import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings
@@ -32,7 +32,7 @@ def test_settings_are_put_read_and_taken_away(client: Client) -> None:
     assert client.get(SETTINGS).json() == ModelSettings().to_json()
 
 
-def test_what_is_not_said_is_as_the_servers_default_not_as_before(monitor: DriftMonitor) -> None:
+def test_what_is_not_said_is_as_the_servers_default_not_as_before(monitor: Engine) -> None:
     with running(monitor, Settings(model=ModelSettings(min_rows=7))) as client:
         client.put(SETTINGS, json={"budget": "7d"})
         assert client.put(SETTINGS, json={"tolerance": 1}).json() == ModelSettings(min_rows=7, tolerance=1.0).to_json()
@@ -79,7 +79,7 @@ def test_an_unknown_model_is_404(client: Client, path: str) -> None:
 
 
 def test_a_model_that_the_server_was_started_with_settings_for_gets_them_with_its_first_profile(
-    monitor: DriftMonitor, profile: Profile, caplog: pytest.LogCaptureFixture
+    monitor: Engine, profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = ModelSettings(budget=7 * DAY, features={"colour": FeatureSettings(pages=False)})
     monitor.delete("shop")

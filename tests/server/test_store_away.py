@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.run import make_server, open_when_there
@@ -38,7 +38,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
     store = open_store(redis.url)
-    monitor = DriftMonitor(store, timing=Timing(200, 200))
+    monitor = Engine(store, timing=Timing(200, 200))
     monitor.register(profile)
     settings = Settings(port=free_port())
     server = make_server(monitor, settings)
@@ -124,7 +124,7 @@ def test_models_that_nobody_asked_for_before_hold_up_nothing_while_redis_hangs(
     models = [f"model {number}" for number in range(20)]
     with closing(open_store(redis.url)) as store:
         for model in models:
-            DriftMonitor(store).register(replace(profile, model=model))
+            Engine(store).register(replace(profile, model=model))
     os.kill(redis.pid, signal.SIGSTOP)
     answers: list[int] = []
 

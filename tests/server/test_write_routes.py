@@ -19,8 +19,8 @@ import pytest
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes import codec
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.panes import Pane, Totals, WindowSetting
@@ -137,7 +137,7 @@ def test_late_rows_are_reported_and_in_no_window(client: Client, clock: Clock) -
     assert counted(client, clock).rows == 2
 
 
-def test_a_watermark_closes_the_panes_of_a_log_whichever_server_hears_it(monitor: DriftMonitor) -> None:
+def test_a_watermark_closes_the_panes_of_a_log_whichever_server_hears_it(monitor: Engine) -> None:
     log = {"source": "topic-0"}
     with running(monitor) as one, running(monitor) as other:
         batch = {"rows": [{"amount": 1.0}], "timestamp": 100, "watermark": 100}
@@ -153,7 +153,7 @@ def test_a_watermark_closes_the_panes_of_a_log_whichever_server_hears_it(monitor
     assert [each.source for each in monitor.store.sources("shop")] == ["log:topic-0"]
 
 
-def test_each_process_is_a_source_of_its_own(monitor: DriftMonitor) -> None:
+def test_each_process_is_a_source_of_its_own(monitor: Engine) -> None:
     with running(monitor) as one, running(monitor) as other:
         one.rows(ROWS)
         other.rows(ROWS)
@@ -424,7 +424,7 @@ def test_a_pane_of_more_bins_than_its_profile_is_refused_before_it_inflates(
         problem_of(client.put(f"/v1/models/shop/panes/{NOW}/sdk%2F1", content=body), 400, "unreadable")
 
 
-def test_bodies_in_flight_are_bounded_by_their_bytes(monitor: DriftMonitor) -> None:
+def test_bodies_in_flight_are_bounded_by_their_bytes(monitor: Engine) -> None:
     with running(monitor, Settings(max_in_flight=1_000)) as client:
         assert client.rows(ROWS).status_code == 200
         answer = client.rows({"rows": [{"amount": 1.0}] * 100})
@@ -515,7 +515,7 @@ def test_a_deleted_model_is_gone_with_its_metrics(client: Client) -> None:
     assert client.metric("driftmeter_rows_total") == {}
 
 
-def test_too_many_waiting_writes_are_told_to_come_again(monitor: DriftMonitor) -> None:
+def test_too_many_waiting_writes_are_told_to_come_again(monitor: Engine) -> None:
     with running(monitor, Settings(max_waiting=1)) as client:
         client.app.state.context.committer._waiting.append((None, None))
         answer = client.rows(ROWS)

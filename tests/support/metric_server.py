@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from driftmeter.monitor import DriftMonitor
+from driftmeter.engine.engine import Engine
 from driftmeter.server.run import make_server
 from driftmeter.server.settings import Settings
 
 
 @contextmanager
-def metric_server(monitor: DriftMonitor) -> Iterator[str]:
+def metric_server(monitor: Engine) -> Iterator[str]:
     """Serve a monitor, and give the address."""
     server = make_server(monitor, Settings(port=0, drain=1.0))
     thread = threading.Thread(target=server.run)

@@ -8,8 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import UnknownModelError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.notify import Notice, Notifier, Outcome, notices
 from driftmeter.server.evaluate import Evaluator, View
 from driftmeter.timestamps import HOUR, iso
@@ -29,7 +29,7 @@ class Announcer:
     over closes with that, as far as people are concerned, and is not told of again should its profile come back.
     """
 
-    def __init__(self, monitor: DriftMonitor, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
+    def __init__(self, monitor: Engine, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
         """Hand notices to `offer`, a notifier's; `url` is where people reach the server."""
         self._monitor = monitor
         self._offer = offer
@@ -125,7 +125,7 @@ class Announcer:
 
 @asynccontextmanager
 async def announcing(
-    monitor: DriftMonitor,
+    monitor: Engine,
     evaluator: Evaluator,
     urls: Sequence[str],
     *,

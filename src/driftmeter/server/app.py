@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftmeter import __version__
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.server import exposition, read_routes, settings_routes, write_routes
 from driftmeter.server.announce import announcing
 from driftmeter.server.committer import Committer
@@ -34,7 +34,7 @@ _STREAMS = frozenset(["/v1/events"])
 """Routes that end when the client leaves: how long they took says nothing."""
 
 
-def create_app(monitor: DriftMonitor, settings: Settings | None = None) -> FastAPI:
+def create_app(monitor: Engine, settings: Settings | None = None) -> FastAPI:
     """Make the application around a monitor, whose store stays the caller's to close."""
     settings = settings or Settings()
     metrics = ProcessMetrics()

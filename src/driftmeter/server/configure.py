@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings, check_features
 
 _log = logging.getLogger(__name__)
 
 
-def configure_known(monitor: DriftMonitor, models: Mapping[str, ModelSettings]) -> None:
+def configure_known(monitor: Engine, models: Mapping[str, ModelSettings]) -> None:
     """Configure the models that are in the store; raises InputError on features that their profiles do not have."""
     known = {record.model for record in monitor.store.models()}
     for model, settings in models.items():
@@ -24,7 +24,7 @@ def configure_known(monitor: DriftMonitor, models: Mapping[str, ModelSettings]) 
             _log.info("model %s has settings, and no profile yet: it is configured when its first one comes", model)
 
 
-def configure_new(monitor: DriftMonitor, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
+def configure_new(monitor: Engine, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
     """Configure a model whose first profile has just come, where it is named."""
     settings = models.get(profile.model)
     if settings is None:

@@ -13,8 +13,8 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
+from driftmeter.engine.engine import Compiled, Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.monitor import Compiled, DriftMonitor
 from driftmeter.server.bodies import Budget
 from driftmeter.server.committer import Committer
 from driftmeter.server.evaluate import Evaluator
@@ -39,7 +39,7 @@ def _incarnation() -> str:
 class Context:
     """A monitor and the parts of the server around it. `source` is who counts the raw rows sent here."""
 
-    monitor: DriftMonitor
+    monitor: Engine
     settings: Settings
     committer: Committer
     evaluator: Evaluator

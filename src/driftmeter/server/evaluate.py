@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.coverage import Sources
 from driftmeter.server.placement import Placement
 from driftmeter.store.protocol import ModelRecord
@@ -63,7 +63,7 @@ class Evaluator:
 
     def __init__(
         self,
-        monitor: DriftMonitor,
+        monitor: Engine,
         *,
         name: str | None = None,
         stopwatch: Callable[[], float] = time.monotonic,

@@ -14,8 +14,8 @@ from types import FrameType
 
 import uvicorn
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.profile.profile import Profile
 from driftmeter.server.app import create_app
 from driftmeter.server.configure import configure_known
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(monitor: DriftMonitor, settings: Settings) -> Server:
+def make_server(monitor: Engine, settings: Settings) -> Server:
     """Return a server, not yet running, for a monitor whose store stays the caller's to close."""
     app = create_app(monitor, settings)
     config = uvicorn.Config(
@@ -73,7 +73,7 @@ def serve(settings: Settings) -> None:
     profiles = [Profile.load(path) for path in settings.profiles]
     store = open_when_there(settings.store, settings.patience)
     try:
-        monitor = DriftMonitor(store, timing=settings.timing, settings=settings.model)
+        monitor = Engine(store, timing=settings.timing, settings=settings.model)
         for profile in profiles:
             monitor.introduce(profile)
         configure_known(monitor, settings.models)

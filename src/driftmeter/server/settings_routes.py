@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.server import openapi
 from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
@@ -121,11 +121,11 @@ def _whose(feature: str | None) -> str:
     return "the whole model" if feature is None else feature
 
 
-def _features(monitor: DriftMonitor, model: str) -> list[str]:
+def _features(monitor: Engine, model: str) -> list[str]:
     return [each.name for each in monitor.compiled(model).profile.features]
 
 
-def _expected(monitor: DriftMonitor, model: str) -> JSON:
+def _expected(monitor: Engine, model: str) -> JSON:
     monitor.record(model)  # raises where there is none
     return {"model": model, "expected": monitor.expected(model)}
 

@@ -15,8 +15,8 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
+from driftmeter.engine.engine import Compiled
 from driftmeter.errors import CodecError, InputError, UnknownModelError
-from driftmeter.monitor import Compiled
 from driftmeter.panes.codec import MAGIC, VERSION, decode_pane
 from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile

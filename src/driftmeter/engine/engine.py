@@ -73,7 +73,7 @@ class Compiled:
         return Judge(self.profile, self.settings)
 
 
-class DriftMonitor:
+class Engine:
     """Everything a metric server does apart from HTTP. Thread-safe; keeps nothing that matters."""
 
     def __init__(

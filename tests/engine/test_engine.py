@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-import driftmeter.monitor as monitor_module
+import driftmeter.engine.engine as monitor_module
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
-from driftmeter.monitor import DriftMonitor
 from driftmeter.panes.panes import Pane, Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
@@ -36,7 +36,7 @@ class Clock:
 class Tier:
     """A metric server without HTTP, on a clock that the test sets."""
 
-    monitor: DriftMonitor
+    monitor: Engine
     clock: Clock
 
     def send(self, frame: pl.DataFrame, times: int | np.ndarray, source: str = "s") -> int:
@@ -78,7 +78,7 @@ def tier_of(profile: Profile) -> Iterator[Callable[..., Tier]]:
 
     def make(path: Path | None = None, clock: Clock | None = None, settings: ModelSettings | None = None) -> Tier:
         clock = clock or Clock()
-        monitor = DriftMonitor(SQLiteStore(path, clock=clock), timing=TIMING, settings=settings)
+        monitor = Engine(SQLiteStore(path, clock=clock), timing=TIMING, settings=settings)
         monitor.register(profile)
         made.append(monitor)
         return Tier(monitor, clock)

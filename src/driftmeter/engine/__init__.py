@@ -1,0 +1,1 @@
+"""The composition root: what a metric server asks, whichever store is behind it."""
