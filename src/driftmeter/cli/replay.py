@@ -62,10 +62,10 @@ def replay(
     driftmeter replay june.csv --url http://localhost:8001 --model credit --speed 60x
     driftmeter replay history.parquet --model credit --time applied_at --keep-time
     """
-    from driftmeter.replay import Link, Pace, Player, load_trace
+    from driftmeter.replay import Pace, Player, RowsClient, load_trace
 
     stop = threading.Event()
-    link = Link(url, model, patience=retry_for, stop=stop)
+    link = RowsClient(url, model, patience=retry_for, stop=stop)
     try:
         known = link.model()
         trace = load_trace(

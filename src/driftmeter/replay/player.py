@@ -16,7 +16,7 @@ from driftmeter.client.transport import AwayError
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.replay.link import Link, Model
+from driftmeter.replay.rows_client import Model, RowsClient
 from driftmeter.replay.trace import TIMESTAMP, Trace
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Codes, Floats, Milliseconds
@@ -90,7 +90,7 @@ class Totals:
 class Player:
     """Sends a trace through a link, batch after batch. `totals` is always current."""
 
-    def __init__(self, trace: Trace, link: Link, model: Model, pace: Pace, *, source: str = "replay") -> None:
+    def __init__(self, trace: Trace, link: RowsClient, model: Model, pace: Pace, *, source: str = "replay") -> None:
         """Prepare; raises InputError where there are no rows, or no times to keep."""
         if not len(trace):
             raise InputError("rows", "some", "none")

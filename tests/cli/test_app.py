@@ -16,7 +16,7 @@ from driftmeter.cli.app import app
 from driftmeter.cli.params import DURATION, RATE, SPEED
 from tests.support import orders
 
-DOCS = Path(__file__).parents[1] / "docs" / "cli.md"
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def run(*arguments: str | Path) -> Any:

@@ -28,7 +28,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.replay import Link, Pace, Player, Totals, load_trace
+from driftmeter.replay import Pace, Player, RowsClient, Totals, load_trace
 from driftmeter.report import compare
 from driftmeter.server.run import make_server
 from driftmeter.server.settings import Settings
@@ -213,10 +213,10 @@ def ear(profile: Profile) -> Iterator[Ear]:
 
 @pytest.fixture
 def play(ear: Ear, profile: Profile) -> Iterator[Callable[..., Totals]]:
-    links: list[Link] = []
+    links: list[RowsClient] = []
 
     def play(file: Path, *, patience: float = 5.0, stop: threading.Event | None = None, **pace: Any) -> Totals:
-        links.append(Link(ear.url, "shop", patience=patience, stop=stop))
+        links.append(RowsClient(ear.url, "shop", patience=patience, stop=stop))
         player = Player(load_trace(file, profile), links[-1], links[-1].model(), Pace(**pace))
         return player.run()
 

@@ -33,7 +33,7 @@ class Model:
     pane: Milliseconds
 
 
-class Link:
+class RowsClient:
     """Requests about one model. `patience` is how many seconds a server may be away before it is given up;
     `stop`, once set, ends the waiting too."""
 
