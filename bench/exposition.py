@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
-from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
+from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.store import open_store
 
 FEATURES, TARGET = 500, 20.0

@@ -85,8 +85,8 @@ def serve_driftmeter(store: str, port: int, folder: Path) -> None:
     import polars
 
     from driftmeter.profile.profile import Profile
+    from driftmeter.server.options import Settings
     from driftmeter.server.run import serve
-    from driftmeter.server.settings import Settings
 
     Profile.fit(polars.DataFrame(reference(), schema=NAMES), model="bench").dump(folder / "profile.json")
     url = "memory://" if store == "memory" else f"sqlite:///{folder / 'bench.db'}"

@@ -109,8 +109,8 @@ def serve() -> None:
     import socket
 
     from driftmeter.engine.engine import Engine
+    from driftmeter.server.options import Settings
     from driftmeter.server.run import make_server
-    from driftmeter.server.settings import Settings
     from driftmeter.store import open_store
 
     with socket.create_server(("127.0.0.1", 0)) as free:

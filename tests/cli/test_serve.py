@@ -20,7 +20,7 @@ from driftmeter.cli.app import app
 from driftmeter.demo import stack
 from driftmeter.panes.panes import Timing, WindowSetting
 from driftmeter.profile.profile import Profile
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from tests.support import orders
 

@@ -21,8 +21,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
+from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
-from driftmeter.server.settings import Settings
 from driftmeter.store import Store, open_store
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_monitor import directly, wait_for

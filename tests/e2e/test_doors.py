@@ -25,8 +25,8 @@ from driftmeter.demo.processes import free_port
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.panes import Pane, Timing, Totals
+from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
-from driftmeter.server.settings import Settings
 from driftmeter.store.sqlite.store import SQLiteStore
 from tests.e2e.system import eventually
 

@@ -22,7 +22,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
-from driftmeter.server.ingest import Media, read_batch
+from driftmeter.server.ingest.rows import Media, read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 BERLIN = ZoneInfo("Europe/Berlin")

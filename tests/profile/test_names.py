@@ -19,7 +19,7 @@ from driftmeter.errors import InputError, ProfileError
 from driftmeter.profile.names import MOST_CHARACTERS
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
-from driftmeter.server.ingest import read_batch
+from driftmeter.server.ingest.rows import read_batch
 
 NUMBERS = np.random.default_rng(5).normal(0, 1, (60, 2))
 

@@ -30,8 +30,8 @@ from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.replay import Pace, Player, RowsClient, Totals, load_trace
 from driftmeter.report import compare
+from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server
-from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
 from driftmeter.timestamps import parse_time
 from tests.support import orders

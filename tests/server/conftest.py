@@ -10,7 +10,7 @@ import pytest
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 from driftmeter.store import Store
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.store.sqlite.store import SQLiteStore

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from driftmeter.engine.engine import Engine
 from driftmeter.server.app import create_app
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 
 NOW = 1_700_000_000_000
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"

@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.engine.engine import Engine
-from driftmeter.server import docs
 from driftmeter.server.exposition import FAMILIES, PREFIX
-from driftmeter.server.probe import Probe
+from driftmeter.server.routes import docs
+from driftmeter.server.watch.probe import Probe
 from tests.server.harness import Client
-from tests.server.test_write_routes import ROWS, problem_of
+from tests.server.routes.test_write import ROWS, problem_of
 
 ROUTES = {
     ("get", "/v1/models"),

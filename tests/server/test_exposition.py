@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftmeter.server.evaluate import View
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
+from driftmeter.server.watch.evaluator import View
 
 GOLDEN = Path(__file__).parent / "golden" / "exposition.txt"
 

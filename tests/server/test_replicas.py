@@ -17,7 +17,7 @@ from driftmeter.store import Store
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.store.sqlite.store import SQLiteStore
 from tests.server.harness import Client, Clock, running
-from tests.server.test_write_routes import problem_of
+from tests.server.routes.test_write import problem_of
 from tests.store.lossy import LossyProxy
 from tests.store.redis.test_replicas import until
 from tests.support.redis_server import RedisServer, shared_server

@@ -22,11 +22,11 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
+from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server, serve
-from driftmeter.server.settings import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
-from tests.server.test_write_routes import problem_of
+from tests.server.routes.test_write import problem_of
 
 
 def free_port() -> int:
@@ -135,7 +135,7 @@ def test_a_signal_lets_requests_finish_and_keeps_all_that_was_acknowledged(
     profile.dump(tmp_path / "profile.json")
     port, database = free_port(), tmp_path / "store.sqlite"
     script = (
-        "import sys, pathlib, driftmeter.server.run as run, driftmeter.server.settings as settings\n"
+        "import sys, pathlib, driftmeter.server.run as run, driftmeter.server.options as settings\n"
         "port, store, profile = sys.argv[1:]\n"
         "run.serve(settings.Settings(port=int(port), store=store, profiles=(pathlib.Path(profile),)))"
     )

@@ -18,11 +18,11 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes.panes import Timing
 from driftmeter.profile.profile import Profile
+from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server, open_when_there
-from driftmeter.server.settings import Settings
 from driftmeter.store import open_store
+from tests.server.routes.test_write import problem_of
 from tests.server.test_run import eventually_ready, free_port
-from tests.server.test_write_routes import problem_of
 from tests.support.redis_server import RedisServer
 
 ROW = {"rows": [{"amount": 1.0}]}

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from driftmeter.engine.engine import Engine
+from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server
-from driftmeter.server.settings import Settings
 
 
 @contextmanager

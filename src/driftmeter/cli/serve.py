@@ -73,8 +73,8 @@ def serve(
     from driftmeter.panes.panes import Timing
     from driftmeter.profile.profile import Profile
     from driftmeter.server.logs import log_to_stderr
+    from driftmeter.server.options import Settings
     from driftmeter.server.run import serve as run
-    from driftmeter.server.settings import Settings
     from driftmeter.settings.model import ModelSettings
     from driftmeter.settings.toml import SettingsFile
 

@@ -18,16 +18,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from driftmeter import __version__
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
-from driftmeter.server import exposition, read_routes, settings_routes, write_routes
-from driftmeter.server.announce import announcing
-from driftmeter.server.committer import Committer
+from driftmeter.server import exposition
 from driftmeter.server.context import Context
-from driftmeter.server.docs import add_docs
-from driftmeter.server.evaluate import Evaluator
+from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.metrics import ProcessMetrics
-from driftmeter.server.probe import Probe
+from driftmeter.server.options import Settings
 from driftmeter.server.problems import INTERNAL, OF_STATUS, Kind, kind_of, problem, problem_of
-from driftmeter.server.settings import Settings
+from driftmeter.server.routes import read as read_routes
+from driftmeter.server.routes import settings as settings_routes
+from driftmeter.server.routes import write as write_routes
+from driftmeter.server.routes.docs import add_docs
+from driftmeter.server.watch.announcer import announcing
+from driftmeter.server.watch.evaluator import Evaluator
+from driftmeter.server.watch.probe import Probe
 
 _HOT_PATHS: dict[object, str] = {route: path for _, path, route in write_routes.HOT}
 _STREAMS = frozenset(["/v1/events"])

@@ -15,14 +15,14 @@ from starlette.requests import Request
 
 from driftmeter.engine.engine import Compiled, Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.server.bodies import Budget
-from driftmeter.server.committer import Committer
-from driftmeter.server.evaluate import Evaluator
 from driftmeter.server.exposition import Exposition
+from driftmeter.server.ingest.bodies import Budget
+from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.lookups import Lookups
 from driftmeter.server.metrics import ProcessMetrics
-from driftmeter.server.probe import Probe
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
+from driftmeter.server.watch.evaluator import Evaluator
+from driftmeter.server.watch.probe import Probe
 from driftmeter.store.protocol import ModelRecord
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from driftmeter.server.evaluate import View
+from driftmeter.server.watch.evaluator import View
 from driftmeter.timestamps import parse_time
 from driftmeter.types import JSON
 

@@ -20,7 +20,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.server.app import create_app
 from driftmeter.server.configure import configure_known
 from driftmeter.server.context import Context
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 from driftmeter.store import Store, is_remote, open_store
 
 _KEEP_ALIVE = 75

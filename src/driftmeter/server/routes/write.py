@@ -20,13 +20,13 @@ from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.panes.codec import MAGIC, VERSION, decode_pane
 from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.server import openapi
-from driftmeter.server.bodies import read_body
 from driftmeter.server.configure import configure_new
 from driftmeter.server.context import Context
-from driftmeter.server.ingest import Batch, Media, media_of, read_batch, time_of_text
+from driftmeter.server.ingest.bodies import read_body
+from driftmeter.server.ingest.rows import Batch, Media, media_of, read_batch, time_of_text
+from driftmeter.server.ingest.size import is_small
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
-from driftmeter.server.size import is_small
+from driftmeter.server.routes import openapi
 from driftmeter.server.usable import check_usable
 from driftmeter.store.protocol import AddRows, PutPane, Receipt
 from driftmeter.timestamps import iso

@@ -6,11 +6,11 @@ import pytest
 
 from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR, iso
 from tests.server.harness import NOW, Client, Clock, running
-from tests.server.test_write_routes import problem_of
+from tests.server.routes.test_write import problem_of
 
 SETTINGS = "/v1/models/shop/settings"
 EXPECTED = "/v1/models/shop/expected"

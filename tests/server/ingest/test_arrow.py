@@ -14,9 +14,9 @@ import pytest
 
 from driftmeter.data.columns import Dictionary
 from driftmeter.errors import InputError
-from driftmeter.server.arrow import Framing, read_columns
+from driftmeter.server.ingest.arrow import Framing, read_columns
+from driftmeter.server.ingest.size import is_small
 from driftmeter.server.problems import TooLargeError
-from driftmeter.server.size import is_small
 
 WANTED = {"x", "c"}
 
@@ -129,7 +129,7 @@ def test_what_follows_a_stream_and_is_none_is_unreadable() -> None:
 
 
 def test_more_streams_than_anybody_sends_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftmeter.server.arrow_messages.MOST_STREAMS", 3)
+    monkeypatch.setattr("driftmeter.server.ingest.arrow_messages.MOST_STREAMS", 3)
     one = pa.table({"c": ["a"]})
     assert len(read(streams(one, one, one))["c"]) == 3
     with pytest.raises(TooLargeError, match="3 Arrow streams"):

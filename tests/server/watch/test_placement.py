@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from driftmeter.panes.panes import Timing
-from driftmeter.server.placement import ATTEND_EVERY, ATTENDANCE, Placement
+from driftmeter.server.watch.placement import ATTEND_EVERY, ATTENDANCE, Placement
 from driftmeter.store.sqlite.store import SQLiteStore
 
 PERIOD = 1.0

@@ -26,7 +26,7 @@ from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.panes import Pane, Totals, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server import usable
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 from tests.server.harness import NOW, STREAM, Client, Clock, arrow_bytes, running
 
 ROWS = {"rows": [{"amount": 12.5, "city": "Ulm"}, {"amount": None, "city": "Bonn"}]}

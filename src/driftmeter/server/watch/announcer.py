@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome, notices
-from driftmeter.server.evaluate import Evaluator, View
+from driftmeter.server.watch.evaluator import Evaluator, View
 from driftmeter.timestamps import HOUR, iso
 from driftmeter.types import JSON, Milliseconds
 

@@ -8,14 +8,14 @@ import pytest
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.notify import Notice, Notifier
-from driftmeter.server.announce import Announcer, announcing
-from driftmeter.server.evaluate import Evaluator, View
+from driftmeter.server.watch.announcer import Announcer, announcing
+from driftmeter.server.watch.evaluator import Evaluator, View
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving
 from tests.server.harness import NOW, Client, Clock
-from tests.server.test_read_routes import drift
+from tests.server.routes.test_read import drift
 
 
 def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:
@@ -233,7 +233,7 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
     past.announcer.remember()
     past.fold(0, incident(0))
     errors = [StoreUnavailableError("away"), StoreUnavailableError("away")]
-    monkeypatch.setattr("driftmeter.server.announce._RETRY", 0.01)
+    monkeypatch.setattr("driftmeter.server.watch.announcer._RETRY", 0.01)
 
     def incidents(model: str, digest: str | None = None) -> list[JSON]:
         if errors:

@@ -10,8 +10,8 @@ from itertools import islice
 
 import pyarrow as pa
 
-from driftmeter.server import arrow
-from driftmeter.server.ingest import Media
+from driftmeter.server.ingest import arrow
+from driftmeter.server.ingest.rows import Media
 
 _VALUES = 150_000
 """Rows times columns: about as many as are read in two milliseconds."""

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from driftmeter.errors import InputError
-from driftmeter.server.bodies import Budget, gunzip
+from driftmeter.server.ingest.bodies import Budget, gunzip
 from driftmeter.server.problems import OverloadedError, TooLargeError
 
 

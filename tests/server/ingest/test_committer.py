@@ -10,7 +10,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes.panes import Totals
-from driftmeter.server.committer import Committer
+from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
 from driftmeter.store.protocol import AddRows, Receipt, Write

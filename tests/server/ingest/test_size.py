@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftmeter.server.size import is_small
+from driftmeter.server.ingest.size import is_small
 from tests.server.harness import FILE, arrow_bytes
 
 NAMES = 30

@@ -12,7 +12,7 @@ import pyarrow as pa
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.plain import TooMuchTextError, plain
 from driftmeter.errors import InputError
-from driftmeter.server.arrow_messages import (
+from driftmeter.server.ingest.arrow_messages import (
     MAGIC,
     Message,
     messages_of_file,

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.server import openapi
-from driftmeter.server.bodies import read_body
 from driftmeter.server.context import Context
-from driftmeter.server.ingest import time_of_text
+from driftmeter.server.ingest.bodies import read_body
+from driftmeter.server.ingest.rows import time_of_text
 from driftmeter.server.problems import NotFoundError
+from driftmeter.server.routes import openapi
 from driftmeter.settings.model import ModelSettings, check_features
 from driftmeter.timestamps import LATEST, iso, parse_duration, parse_time
 from driftmeter.types import JSON, Milliseconds

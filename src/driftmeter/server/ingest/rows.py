@@ -19,8 +19,8 @@ from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes.panes import MAX_AHEAD, Totals
 from driftmeter.profile.names import text_of
-from driftmeter.server import arrow
-from driftmeter.server.alike import decode_alike
+from driftmeter.server.ingest import arrow
+from driftmeter.server.ingest.alike import decode_alike
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.timestamps import LATEST, iso, parse_time
 from driftmeter.types import Milliseconds

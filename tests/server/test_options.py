@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from driftmeter.errors import InputError
-from driftmeter.server.settings import Settings
+from driftmeter.server.options import Settings
 
 
 @pytest.mark.parametrize("wrong", [{"port": 70_000}, {"max_body": 0}, {"max_waiting": 0}, {"drain": -1.0}])

@@ -17,8 +17,8 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
-from driftmeter.server import alike
-from driftmeter.server.ingest import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
+from driftmeter.server.ingest import alike
+from driftmeter.server.ingest.rows import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.timestamps import parse_time
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes

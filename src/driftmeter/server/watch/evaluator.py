@@ -17,7 +17,7 @@ import msgspec
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes.coverage import Sources
-from driftmeter.server.placement import Placement
+from driftmeter.server.watch.placement import Placement
 from driftmeter.store.protocol import ModelRecord
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds

@@ -9,7 +9,7 @@ import pytest
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.profile.profile import Profile
-from driftmeter.server.evaluate import Evaluator
+from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.store.protocol import ModelRecord
 
 

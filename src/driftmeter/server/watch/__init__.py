@@ -1,0 +1,1 @@
+"""What runs beside requests: closing and folding, the lease on it, notices, the probe of the store."""
