@@ -20,7 +20,7 @@ import polars as pl
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import Dictionary
-from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 
 ROWS, FEATURES = 1000, 30

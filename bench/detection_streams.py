@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Counts, Floats
 
 Grid = NumericGrid | CategoryGrid

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.binning import BLOCK, MOST_PASSES, Binner
 from driftmeter.counts.rows import Reader, Rows
-from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.profile.values import UNREADABLE
 

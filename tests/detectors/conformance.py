@@ -17,7 +17,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.detectors.protocol import strongest
 from driftmeter.errors import StoreError
 from driftmeter.panes.panes import Slice
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR

@@ -12,7 +12,8 @@ from scipy.special import ndtr, pdtr
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.calibration import Calibration
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 
 START = 1_704_067_200_000

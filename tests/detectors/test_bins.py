@@ -13,7 +13,8 @@ from driftmeter.detectors.bins import (
     reference_of,
 )
 from driftmeter.drift.categories import leave_one_out
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature
 from tests.detectors.samples import categories, mixed_profile, numbers
 

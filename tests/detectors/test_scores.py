@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
-from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature
 from tests.detectors.samples import categories, numbers
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature
 
 

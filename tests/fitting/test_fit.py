@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 
 MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}

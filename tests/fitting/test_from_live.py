@@ -16,7 +16,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.panes.panes import Slice, Timing, Totals
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows

@@ -8,7 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from driftmeter.profile.grid import CategoryGrid, NumericGrid, hash64
+from driftmeter.profile.category_grid import CategoryGrid, hash64
+from driftmeter.profile.numeric_grid import NumericGrid
 
 
 def numeric(*values: float, bins: int = 64, whole: bool = False) -> NumericGrid:

@@ -9,7 +9,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
 from driftmeter.panes.panes import Window
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.verdict.incidents import Flag, turn

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from driftmeter.data.columns import as_frame, column_of
 from driftmeter.data.kinds import placeholders_note
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable

@@ -22,7 +22,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes.panes import MAX_AHEAD, Timing, add_up
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing, plain

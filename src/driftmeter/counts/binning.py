@@ -16,7 +16,7 @@ import numpy as np
 
 from driftmeter.counts.rows import Rows
 from driftmeter.counts.summary import Summary
-from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
 from driftmeter.types import Codes, Counts, Floats

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
-from driftmeter.profile.grid import CategoryGrid, hash64, near_boundary
+from driftmeter.profile.boundary import near_boundary
+from driftmeter.profile.category_grid import CategoryGrid, hash64
 from driftmeter.profile.profile import Feature
 from driftmeter.types import Codes, Counts
 

@@ -14,7 +14,7 @@ from driftmeter.drift.psi import Effect, effect
 from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.drift.views import Table
 from driftmeter.errors import InputError
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Feature
 from driftmeter.types import Counts, Floats
 

@@ -10,7 +10,8 @@ from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out,
 from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
-from driftmeter.profile.grid import MOST_HASHED, CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import MOST_HASHED, CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 

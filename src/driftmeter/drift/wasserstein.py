@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.drift.protocol import Pair, Scores, View, total
-from driftmeter.profile.grid import NumericGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Floats, Kind
 
 _HALF = float(np.finfo(np.float64).max) / 2

@@ -14,7 +14,7 @@ from driftmeter.errors import InputError
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.panes import Slice, merge
 from driftmeter.profile.calibration import Calibration
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from driftmeter.profile.grid import integer_of
+from driftmeter.profile.checks import integer_of
 from driftmeter.types import JSON, Floats, Milliseconds
 
 ARRAYS = {

@@ -14,8 +14,10 @@ import numpy as np
 
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.profile.calibration import Calibration
-from driftmeter.profile.grid import CategoryGrid, NumericGrid, integer_of, is_utf8
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.checks import integer_of, is_utf8
 from driftmeter.profile.names import check_name
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.residuals import Residuals
 from driftmeter.types import JSON, Counts, Kind, Milliseconds, Role
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from driftmeter.profile.grid import CategoryGrid, NumericGrid
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Feature
 
 WIDTH = 560

@@ -9,7 +9,7 @@ from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.calibration import ARRAYS, Calibration
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Feature, Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftmeter.data.files import read_table
-from driftmeter.profile.grid import CategoryGrid
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 
 if TYPE_CHECKING:
