@@ -56,7 +56,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws.scan import HEADROOM
 from driftmeter.panes.panes import Slice
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 from driftmeter.types import Counts, Floats, Milliseconds

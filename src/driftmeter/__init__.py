@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from driftmeter.client import Monitor
     from driftmeter.counts.summary import Summary
     from driftmeter.errors import DriftmeterError
-    from driftmeter.profile.profile import Feature, Profile
+    from driftmeter.profile.feature import Feature
+    from driftmeter.profile.profile import Profile
     from driftmeter.report import Report, compare
 
 __all__ = ["DriftmeterError", "Feature", "Monitor", "Profile", "Report", "Summary", "__version__", "compare"]
@@ -19,7 +20,7 @@ __all__ = ["DriftmeterError", "Feature", "Monitor", "Profile", "Report", "Summar
 # Where each public name lives. Loaded at first use: a model server never needs scipy, nor the command line numpy.
 _HOMES = {
     "DriftmeterError": "errors",
-    "Feature": "profile.profile",
+    "Feature": "profile.feature",
     "Monitor": "client",
     "Profile": "profile.profile",
     "Report": "report",

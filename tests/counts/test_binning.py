@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.binning import BLOCK, MOST_PASSES, Binner
 from driftmeter.counts.rows import Reader, Rows
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import UNREADABLE
 
 RNG = np.random.default_rng(11)

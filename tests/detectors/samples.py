@@ -13,8 +13,9 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.profile import Profile
 
 START = 1_704_067_200_000
 PANE_MS = 10_000

@@ -14,8 +14,8 @@ from driftmeter.detectors.bins import (
 )
 from driftmeter.drift.categories import leave_one_out
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 from tests.detectors.samples import categories, mixed_profile, numbers
 
 

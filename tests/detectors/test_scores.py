@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 from tests.detectors.samples import categories, numbers
 
 

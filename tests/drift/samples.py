@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 
 
 def counted(grid: NumericGrid, values: np.ndarray) -> np.ndarray:

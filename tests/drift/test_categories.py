@@ -8,8 +8,8 @@ import pytest
 from driftmeter.drift import Scorer
 from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Counts, Floats
 from tests.drift.samples import noise

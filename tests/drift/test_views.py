@@ -2,7 +2,7 @@ import numpy as np
 
 from driftmeter.drift.views import Table, cells_of, reference_of
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature
+from driftmeter.profile.feature import Feature
 from tests.drift.samples import boolean, categorical, counted, numeric
 
 

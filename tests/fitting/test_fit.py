@@ -12,8 +12,9 @@ import pytest
 
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.profile import Profile
 
 MAKERS: dict[str, Any] = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 MOMENTS = [dt.datetime(2024, 1, 1, hour) for hour in (5, 5, 23)]

@@ -17,7 +17,8 @@ from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.panes.panes import Slice, Timing, Totals
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore

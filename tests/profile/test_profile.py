@@ -18,7 +18,8 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files import read_table
 from driftmeter.errors import ProfileError, ProfileFormatError
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile, _digest
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile, _digest
 
 GOLDEN = Path(__file__).parent / "golden" / "profile.json"
 

@@ -18,7 +18,8 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import bars_of, chart, escape, percent
 from driftmeter.settings.model import FeatureSettings, ModelSettings

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.chart import MOST_BARS, Numbers, bars_of, chart, drawn_of
 from driftmeter.report.page import FEWEST_DRAWN, MOST_DRAWN

@@ -3,7 +3,8 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.store.protocol import Receipt
 

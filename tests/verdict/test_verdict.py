@@ -10,7 +10,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
 from driftmeter.panes.panes import Window
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.verdict.incidents import Flag, turn
 from driftmeter.verdict.verdict import FeatureVerdict, Severity, State, Verdict, grade, judge_window, scorer_of, worst

@@ -16,8 +16,9 @@ from rich.text import Text
 from driftmeter.data.columns import as_frame, column_of
 from driftmeter.data.kinds import placeholders_note
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.report.batch import Report
 from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text

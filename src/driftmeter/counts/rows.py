@@ -16,9 +16,10 @@ from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.profile.residuals import Regressor
 from driftmeter.profile.values import UNREADABLE, is_unreadable, number_of, plain
 from driftmeter.timestamps import moment_of, on_clock, zone_named

@@ -9,8 +9,8 @@ import numpy as np
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
 MOST_GROUPS = 16

@@ -11,7 +11,7 @@ import numpy as np
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.profile.boundary import near_boundary
 from driftmeter.profile.category_grid import CategoryGrid, hash64
-from driftmeter.profile.profile import Feature
+from driftmeter.profile.feature import Feature
 from driftmeter.types import Codes, Counts
 
 

@@ -15,7 +15,7 @@ from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.drift.views import Table
 from driftmeter.errors import InputError
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature
+from driftmeter.profile.feature import Feature
 from driftmeter.types import Counts, Floats
 
 RATES: tuple[View, ...] = ("missing", "unreadable", "unseen", "out_of_range")

@@ -11,8 +11,8 @@ from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
 from driftmeter.profile.category_grid import MOST_HASHED, CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 from driftmeter.types import Codes, Counts, Floats
 
 OUTSIDE = ("far below", "below", "above", "far above", "not finite")

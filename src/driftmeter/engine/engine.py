@@ -24,7 +24,8 @@ from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.fitting.from_live import calibration_of, profile_from_live
 from driftmeter.panes.coverage import Sources
 from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store import Store
 from driftmeter.store.protocol import Fold, ModelRecord, Progress

@@ -15,9 +15,10 @@ from driftmeter.data.columns import Column, Dictionary, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
+from driftmeter.profile.feature import Feature, Part
 from driftmeter.profile.names import named, no_feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature, Part, Profile
+from driftmeter.profile.profile import Profile
 from driftmeter.profile.residuals import MOST_REGRESSED, Residuals
 from driftmeter.profile.values import CategoryType, canonical
 from driftmeter.timestamps import find_zone, zone_named

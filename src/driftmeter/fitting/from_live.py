@@ -15,7 +15,8 @@ from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.panes import Slice, merge
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
 from driftmeter.types import Counts, Milliseconds

@@ -13,7 +13,7 @@ from scipy.special import chdtri
 from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
 from driftmeter.profile.calibration import Calibration
-from driftmeter.profile.profile import Feature
+from driftmeter.profile.feature import Feature
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 

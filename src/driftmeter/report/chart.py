@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.profile.profile import Feature
 
 WIDTH = 560
 _LEFT, _RIGHT, _TOP, _HEIGHT = 46, 6, 10, 150

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from driftmeter.profile.profile import Feature
+from driftmeter.profile.feature import Feature
 from driftmeter.report.chart import Bar, Numbers, drawn_of, printable
 
 DATA_ID = "bars"

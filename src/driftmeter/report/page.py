@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import chart, escape, percent
 from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
 from driftmeter.report.style import CSS

@@ -17,7 +17,8 @@ from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
 from driftmeter.panes.panes import Slice, Window
 from driftmeter.profile.calibration import Calibration
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Floats, Milliseconds, Role

@@ -10,7 +10,8 @@ from driftmeter.drift.categories import order_of
 from driftmeter.panes.panes import Slice
 from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.profile import Feature, Profile
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.sentences import finding

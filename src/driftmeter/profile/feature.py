@@ -1,0 +1,78 @@
+"""A feature: one monitored column, its grid, and the reference's counts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.checks import integer_of
+from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.types import JSON, Counts, Kind, Role
+
+if TYPE_CHECKING:
+    pass
+
+Part = Literal["hour", "weekday"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
+
+    `column` is where a row carries the value, or for a derived feature the value whose residual it is; `part` is
+    set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA name, or
+    where that is None as the value itself is written.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    grid: NumericGrid | CategoryGrid
+    counts: tuple[int, ...]
+    column: str
+    part: Part | None = None
+    zone: str | None = None
+
+    @cached_property
+    def reference(self) -> Counts:
+        """The reference's counts, shape (bins,)."""
+        return np.array(self.counts, dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return self.grid.size
+
+    def to_json(self) -> JSON:
+        """Plain JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "role": self.role,
+            "column": self.column,
+            "part": self.part,
+            "zone": self.zone,
+            "grid": self.grid.to_json(),
+            "counts": list(self.counts),
+        }
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Feature:
+        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        for key, expected in (("kind", get_args(Kind)), ("role", get_args(Role)), ("part", (None, *get_args(Part)))):
+            if data[key] not in expected:
+                raise ValueError(f"{key}: expected one of {expected}, got {data[key]!r}")
+        for key in ("name", "column"):
+            if not isinstance(data[key], str):
+                raise TypeError(f"{key}: expected a text, got {data[key]!r}")
+        if not isinstance(data["zone"], str | None):
+            raise TypeError(f"zone: expected a text, got {data['zone']!r}")
+        grid = (NumericGrid if data["kind"] == "numeric" else CategoryGrid).from_json(data["grid"])
+        counts = tuple(map(integer_of, data["counts"]))
+        if len(counts) != grid.size:
+            raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
+        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"], data["zone"])
