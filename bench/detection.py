@@ -55,7 +55,7 @@ from detection_streams import (
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS, ESR
 from driftmeter.detectors.dws.scan import HEADROOM
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

@@ -25,7 +25,8 @@ import numpy as np
 import polars as pl
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Slice, Window
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.windows import Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
 from driftmeter.verdict.judge import JudgeState, Step

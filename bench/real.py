@@ -32,7 +32,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import LONGEST_GAP
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.protocol import PutPane

@@ -19,7 +19,8 @@ import polars as pl
 
 from detection_streams import NULLS, Bins, Rng, normal, poisson, zipf
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Counts, Milliseconds
 from ingest import cpu_seconds

@@ -17,7 +17,11 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import Dictionary
 from driftmeter.panes.codec import MOST_SEQUENCE, decode_counts, decode_pane, encode_counts, encode_pane
-from driftmeter.panes.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, merge
+from driftmeter.panes.pane import Pane, Slice
+from driftmeter.panes.retention import merge
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite.store import SQLiteStore

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from driftmeter.backtest import Course, History
-from driftmeter.panes.panes import Window
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, parse_time

@@ -12,7 +12,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.backtest import streams

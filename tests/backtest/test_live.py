@@ -6,7 +6,8 @@ import polars as pl
 from driftmeter.backtest import backtest
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Pane, Timing
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
 from driftmeter.store.protocol import PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, MINUTE, iso, parse_time

@@ -6,7 +6,7 @@ import pytest
 
 from driftmeter.backtest import Course, Event, History, backtest, parse
 from driftmeter.backtest.history import PaneChoice
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, iso, parse_time

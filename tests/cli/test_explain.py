@@ -16,7 +16,8 @@ from driftmeter.cli.app import app
 from driftmeter.cli.explain import _advice
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Timing, Totals
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 
 from driftmeter.cli.app import app
 from driftmeter.demo import stack
-from driftmeter.panes.panes import Timing, WindowSetting
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings

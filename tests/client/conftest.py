@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from driftmeter.client import Monitor
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from driftmeter.client.intake import Intake
 from driftmeter.client.records import record_of
 from driftmeter.counts.rows import Reader
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import parse_time
 from tests.client.conftest import ROW, make_profile

@@ -7,7 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from driftmeter.client.ledger import LEAST_PANES, REASONS, Key, Ledger
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import Totals
 
 BINS = 4
 PANE = 1_000

@@ -21,7 +21,8 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError, ProfileError
-from driftmeter.panes.panes import Timing, Totals
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.profile import Profile
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_intake import GARBAGE

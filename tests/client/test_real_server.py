@@ -19,7 +19,9 @@ import pytest
 from driftmeter.client import Monitor
 from driftmeter.counts.summary import Summary
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Timing, Totals, WindowSetting
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server

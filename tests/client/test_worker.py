@@ -10,7 +10,8 @@ from driftmeter.client.buffer import Buffer
 from driftmeter.client.transport import Answer, AwayError
 from driftmeter.client.worker import FAREWELL, HEARTBEAT, Worker
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Timing, Totals
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.profile import Profile
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_monitor import directly, refuse_panes

@@ -15,7 +15,9 @@ from typing import Any
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.codec import decode_pane
-from driftmeter.panes.panes import Pane, Timing, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.profile import Profile
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors.protocol import strongest
 from driftmeter.errors import StoreError
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

@@ -10,7 +10,7 @@ import polars as pl
 from scipy.special import ndtr, pdtr
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature

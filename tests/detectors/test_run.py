@@ -6,7 +6,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
 from driftmeter.fitting.variation import cut
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
 
 START = 1_704_067_200_000

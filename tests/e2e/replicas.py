@@ -22,7 +22,7 @@ import urllib3
 
 from driftmeter.demo.gateway import Gateway
 from driftmeter.demo.processes import end
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from tests.e2e.namespace import HERE, THERE, Namespace
 from tests.e2e.source import MODEL, SOURCES, reference_profile
 from tests.e2e.unruly import Unruly

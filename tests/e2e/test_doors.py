@@ -24,7 +24,9 @@ from driftmeter.counts.rows import Reader
 from driftmeter.demo.processes import free_port
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
-from driftmeter.panes.panes import Pane, Timing, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
 from driftmeter.store.sqlite.store import SQLiteStore

@@ -29,7 +29,7 @@ from driftmeter.client.intake import Intake
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.files.for_profile import read_data
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.server.ingest.rows import Media, read_batch
 
 NOW = 1_700_000_000_000

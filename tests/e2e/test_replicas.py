@@ -14,7 +14,9 @@ import pytest
 from driftmeter import Profile
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.coverage import SourceRecord
-from driftmeter.panes.panes import Slice, Totals, WindowSetting
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows

@@ -14,7 +14,10 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
-from driftmeter.panes.panes import Pane, Timing, Totals, WindowSetting
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store.protocol import AddRows, PutPane

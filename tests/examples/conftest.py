@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
 

@@ -15,7 +15,9 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
-from driftmeter.panes.panes import Slice, Timing, Totals
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile

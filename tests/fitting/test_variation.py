@@ -9,7 +9,8 @@ from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import Pace
 from driftmeter.fitting.variation import calibrate, clusters_of_categories, clusters_of_numbers
-from driftmeter.panes.panes import Slice, Window
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
 from driftmeter.verdict.judge import Judge

@@ -12,7 +12,7 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.store import open_store
 from tests.notify.receiver import Webhook, serving, wait_until
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
 from driftmeter.panes.codec import MAGIC, VERSION, decode_counts, decode_pane, encode_counts, encode_pane
-from driftmeter.panes.panes import Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import Totals
 
 GOLDEN = Path(__file__).parent / "golden"
 COUNTS = np.array([0, 1, 255, 256, 65_536, 2**40, 2**63 - 1], np.int64)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from driftmeter.panes.coverage import NOTHING, REMEMBERED, SILENCE, SPAN, Account, SourceRecord, Sources, Tally
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 
 NOW = 1_700_000_000_000 // SPAN * SPAN
 PANE = 10_000

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import Pane, Slice, Timing, Totals, Window, WindowSetting, due, merge, next_watermark
+from driftmeter.panes.pane import Pane, Slice
+from driftmeter.panes.retention import due, merge
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.watermark import next_watermark
+from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.timestamps import DAY, HOUR, LATEST, MINUTE
 
 TIMING = Timing(10_000, 10_000)

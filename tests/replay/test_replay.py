@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from driftmeter.cli.app import app
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.replay import Pace, Player, RowsClient, Totals, load_trace
 from driftmeter.report import compare

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.store import Store

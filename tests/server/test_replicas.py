@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from driftmeter.engine.engine import Engine
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.redis.store import RedisStore

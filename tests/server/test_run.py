@@ -20,7 +20,7 @@ import pytest
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server, serve

@@ -16,7 +16,7 @@ import pytest
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server, open_when_there

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from driftmeter.drift import DRIFT_TESTS
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import RETENTION, WindowSetting
+from driftmeter.panes.retention import RETENTION
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.settings.model import FeatureSettings, ModelSettings, check_features
 from driftmeter.settings.toml import SettingsFile
 from driftmeter.timestamps import DAY, HOUR

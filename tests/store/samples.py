@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Pane, Slice, Timing, Totals
+from driftmeter.panes.pane import Pane, Slice
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Store
 from driftmeter.types import Milliseconds
 

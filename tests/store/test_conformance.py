@@ -13,7 +13,10 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import SourceRecord, Tally
-from driftmeter.panes.panes import SOURCE_IDLE, Timing, Totals, WindowSetting
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.watermark import SOURCE_IDLE
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY
 from driftmeter.verdict.expectation import Expectation

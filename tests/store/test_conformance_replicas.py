@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.panes.coverage import SPAN, Tally
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY, HOUR
 from tests.store.conftest import Opener

@@ -16,7 +16,8 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.errors import StoreError
-from driftmeter.panes.panes import Slice, Window
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR

@@ -8,7 +8,7 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.drift import FeatureScores, Score
-from driftmeter.panes.panes import Window
+from driftmeter.panes.windows import Window
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile

@@ -18,7 +18,8 @@ from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, col
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import Slice, Timing
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds

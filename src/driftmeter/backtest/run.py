@@ -9,7 +9,7 @@ from typing import Any, Literal
 from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
 from driftmeter.data.time_columns import Times
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, iso

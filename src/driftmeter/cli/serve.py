@@ -70,7 +70,7 @@ def serve(
     """
     from pathlib import Path
 
-    from driftmeter.panes.panes import Timing
+    from driftmeter.panes.timing import Timing
     from driftmeter.profile.profile import Profile
     from driftmeter.server.logs import log_to_stderr
     from driftmeter.server.options import Settings
@@ -115,7 +115,7 @@ def _with_window(settings: ModelSettings, length: int | None, rows: int | None) 
     """Put the window's options before what a file says of all models."""
     from dataclasses import replace
 
-    from driftmeter.panes.panes import WindowSetting
+    from driftmeter.panes.windows import WindowSetting
 
     before = settings.window
     window = WindowSetting(before.length if length is None else length, before.rows if rows is None else rows)

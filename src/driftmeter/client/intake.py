@@ -21,7 +21,9 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import MAX_AHEAD, Timing, add_up
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import add_up
+from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import LONGEST_REASON, MOST_REASONS, Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import LONGEST_REASON, MOST_REASONS, Totals
 from driftmeter.types import Counts, Milliseconds
 
 REASONS = ("buffer_full", "panes_full", "invalid", "future", "late", "refused")

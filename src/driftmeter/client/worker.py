@@ -23,7 +23,9 @@ from driftmeter.client.unread import Unread
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError, ProfileFormatError
 from driftmeter.panes.codec import encode_pane
-from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.profile import Profile
 from driftmeter.types import JSON, Milliseconds
 

@@ -23,7 +23,7 @@ from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.state_bytes import pack, unpack
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.codec import decode_counts, encode_counts
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY

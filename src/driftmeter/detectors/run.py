@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Counts, Milliseconds
 

@@ -23,7 +23,9 @@ from driftmeter.drift import FeatureScores
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.fitting.from_live import calibration_of, profile_from_live
 from driftmeter.panes.coverage import Sources
-from driftmeter.panes.panes import Slice, Timing, Window, WindowSetting
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

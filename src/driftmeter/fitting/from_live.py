@@ -12,7 +12,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.detectors.run import Pace, passed, runs
 from driftmeter.errors import InputError
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
-from driftmeter.panes.panes import Slice, merge
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import merge
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature

@@ -15,7 +15,8 @@ import numpy as np
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
-from driftmeter.panes.panes import MOST_ROWS, Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import MOST_ROWS, Totals
 from driftmeter.profile.profile import MOST_BINS
 from driftmeter.timestamps import DAY, LATEST
 from driftmeter.types import JSON, Counts

@@ -12,7 +12,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import Window
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from driftmeter.panes.panes import LONGEST_REASON
+from driftmeter.panes.totals import LONGEST_REASON
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import Receipt
 

@@ -8,7 +8,8 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import ProfileError
-from driftmeter.panes.panes import Slice, Window
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR

@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 
 from driftmeter.drift import DRIFT_TESTS
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import RETENTION, WindowSetting
+from driftmeter.panes.retention import RETENTION
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.timestamps import DAY, HOUR, duration_text, parse_duration
 from driftmeter.types import JSON, Milliseconds
 

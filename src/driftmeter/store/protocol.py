@@ -8,7 +8,10 @@ from typing import Protocol
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.coverage import SourceRecord
-from driftmeter.panes.panes import Pane, Slice, Timing, Totals, WindowSetting
+from driftmeter.panes.pane import Pane, Slice
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.expectation import Expectation
 

@@ -15,7 +15,8 @@ from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
 from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
-from driftmeter.panes.panes import Slice, Window
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.windows import Window
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from driftmeter.drift import FeatureScores, Scorer
-from driftmeter.panes.panes import Window
+from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso

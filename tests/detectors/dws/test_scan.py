@@ -7,7 +7,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature

@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store

@@ -23,7 +23,9 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes import codec
 from driftmeter.panes.codec import encode_pane
-from driftmeter.panes.panes import Pane, Totals, WindowSetting
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server import usable
 from driftmeter.server.options import Settings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from driftmeter.panes.panes import Timing
+from driftmeter.panes.timing import Timing
 from driftmeter.server.watch.placement import ATTEND_EVERY, ATTENDANCE, Placement
 from driftmeter.store.sqlite.store import SQLiteStore
 

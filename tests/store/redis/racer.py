@@ -11,7 +11,9 @@ import sys
 import time
 from collections import defaultdict
 
-from driftmeter.panes.panes import Pane, Timing, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.types import Milliseconds

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import Fold, Progress, Receipt, Store, Write
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.store.redis.local_sums import MARK, Model, Place, Sum, Sums
 from tests.store.samples import rows
 

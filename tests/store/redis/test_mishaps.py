@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
-from driftmeter.panes.panes import WindowSetting
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.protocol import Fold, Progress
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.store.redis.packing import (
     mark,
     pack,

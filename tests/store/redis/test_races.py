@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from driftmeter.panes.panes import WindowSetting
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.redis.store import RedisStore
 from tests.store.redis.racer import TIMING, fold
 from tests.store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put

@@ -24,7 +24,7 @@ from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Excess, Variance
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR, hour_at, zone_named

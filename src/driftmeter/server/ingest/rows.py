@@ -17,7 +17,8 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.panes.panes import MAX_AHEAD, Totals
+from driftmeter.panes.totals import Totals
+from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.names import text_of
 from driftmeter.server.ingest import arrow
 from driftmeter.server.ingest.alike import decode_alike

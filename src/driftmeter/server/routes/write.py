@@ -18,7 +18,9 @@ from starlette.datastructures import QueryParams
 from driftmeter.engine.engine import Compiled
 from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.panes.codec import MAGIC, VERSION, decode_pane
-from driftmeter.panes.panes import MAX_AHEAD, Pane, Timing
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.profile import Profile
 from driftmeter.server.configure import configure_new
 from driftmeter.server.context import Context

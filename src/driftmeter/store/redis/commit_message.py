@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
 from driftmeter.store.redis.local_sums import Model, Place, Sum, Sums
 from driftmeter.store.redis.packing import mark, pack, sequence_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from driftmeter.panes.panes import Slice, merge
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import merge
 from driftmeter.store.redis.packing import slice_name, times_of
 from driftmeter.types import Milliseconds
 

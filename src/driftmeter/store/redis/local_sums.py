@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.panes import Totals
+from driftmeter.panes.totals import Totals
 from driftmeter.types import Milliseconds
 
 MARK = "\x1f"

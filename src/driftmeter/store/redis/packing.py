@@ -10,7 +10,7 @@ import numpy as np
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.codec import decode_counts, encode_counts
-from driftmeter.panes.panes import Slice
+from driftmeter.panes.pane import Slice
 from driftmeter.types import Counts, Milliseconds
 
 _WIDTHS = ((1, 0xFF), (2, 0xFFFF), (4, 0xFFFF_FFFF))

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from driftmeter.panes.coverage import Account, Tally
-from driftmeter.panes.panes import Slice, Timing, Totals
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import LONGEST_LEASE, ModelRecord
 from driftmeter.store.redis.packing import unpack_slice
 from driftmeter.types import Milliseconds

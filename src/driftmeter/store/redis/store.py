@@ -26,19 +26,12 @@ from urllib.parse import quote, unquote
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import SourceRecord
-from driftmeter.panes.panes import (
-    RETENTION,
-    SOURCE_IDLE,
-    Slice,
-    Timing,
-    WindowSetting,
-    due,
-    live_after,
-    next_watermark,
-    pulse,
-    together,
-)
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import RETENTION, due
 from driftmeter.panes.rollover import Standing
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
+from driftmeter.panes.windows import WindowSetting, together
 from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.redis.commit_message import Draft, digest_of, packed
 from driftmeter.store.redis.compaction import merged, ripe, thinned

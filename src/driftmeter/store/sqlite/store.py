@@ -17,20 +17,12 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.panes.coverage import SourceRecord
-from driftmeter.panes.panes import (
-    RETENTION,
-    SOURCE_IDLE,
-    Slice,
-    Timing,
-    WindowSetting,
-    due,
-    live_after,
-    merge,
-    next_watermark,
-    pulse,
-    together,
-)
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import RETENTION, due, merge
 from driftmeter.panes.rollover import Standing
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
+from driftmeter.panes.windows import WindowSetting, together
 from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.schema import HISTORY_STEP

@@ -9,7 +9,8 @@ import numpy as np
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import Account, Tally
-from driftmeter.panes.panes import Pane, Totals
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.totals import Totals
 from driftmeter.store.protocol import AddRows, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Counts, Milliseconds
