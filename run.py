@@ -48,15 +48,15 @@ class _Counter:
 
     def __init__(self) -> None:
         self.live = sys.stdout.isatty()
-        self.last = traffic.Progress()
+        self.last = traffic.TrafficProgress()
         self._shown = 0.0
 
-    def __call__(self, progress: traffic.Progress) -> None:
+    def __call__(self, progress: traffic.TrafficProgress) -> None:
         self.last = progress
         if self.live or progress.elapsed - self._shown >= LOG_EVERY:
             self.show(progress)
 
-    def show(self, progress: traffic.Progress) -> None:
+    def show(self, progress: traffic.TrafficProgress) -> None:
         self._shown = progress.elapsed
         drifting = " · drift injected" if progress.injecting else ""
         line = f"{progress.elapsed:6.0f} s  {progress.sent:,} rows sent, {progress.failed:,} failed{drifting}"

@@ -20,7 +20,7 @@ import polars as pl
 from detection_streams import NULLS, Bins, Rng, normal, poisson, zipf
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Counts, Milliseconds
 from ingest import cpu_seconds
@@ -78,7 +78,7 @@ def pane_of(
 ) -> Pane:
     """Return a pane of a live source that has sent all that it saw."""
     seen = rows * max(1, sequence)
-    return Pane(profile.digest, start, length, source, sequence, Summary(rows, counts), Totals(seen, seen))
+    return Pane(profile.digest, start, length, source, sequence, Summary(rows, counts), SourceTotals(seen, seen))
 
 
 def free_port() -> int:

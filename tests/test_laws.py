@@ -20,7 +20,7 @@ from driftmeter.panes.codec import MOST_SEQUENCE, decode_counts, decode_pane, en
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.retention import merge
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import AddRows, PutPane
@@ -157,7 +157,7 @@ panes = st.builds(
     st.integers(0, 2**63 - 1),
     counts,
     st.builds(
-        lambda counted, more, dropped: Totals(counted + more, counted, dropped),
+        lambda counted, more, dropped: SourceTotals(counted + more, counted, dropped),
         st.integers(0, 2**52),
         st.integers(0, 2**52),
         st.dictionaries(st.text(max_size=5), st.integers(0, 9)),
@@ -254,7 +254,7 @@ def test_repeated_and_reordered_batches_with_keys_change_nothing_that_is_frozen(
         index, summary = parts[number]
         piece = ((index * 1000, Summary(summary.rows + 1, summary.counts)),)
         source = chance.choice("ab")  # a retry may reach another server
-        return AddRows("m", "d", source, piece, Totals(), f"key {number}", str(number).encode())
+        return AddRows("m", "d", source, piece, SourceTotals(), f"key {number}", str(number).encode())
 
     once = list(range(len(parts)))
     disorder = once * 2

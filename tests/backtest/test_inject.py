@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftmeter.backtest.changes import UNITS, Category, Missing, Scale, Shift, Shuffle, Stuck
+from driftmeter.backtest.changes import UNITS, Category, MissingCells, Scale, Shift, Shuffle, Stuck
 from driftmeter.backtest.inject import FAULTS, Fault, apply, parse
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
@@ -49,8 +49,8 @@ def before(name: str) -> list[Any]:
         ("temp: scale 1.609", "temp", Scale(1.609)),
         ("temp: unit f2c", "temp", Scale(*UNITS["f2c"])),
         ("temp: F2C", "temp", Scale(*UNITS["f2c"])),
-        ("temp:missing 2%", "temp", Missing(0.02)),
-        ("temp: missing", "temp", Missing(1.0)),
+        ("temp:missing 2%", "temp", MissingCells(0.02)),
+        ("temp: missing", "temp", MissingCells(1.0)),
         ("temp: stuck", "temp", Stuck()),
         ("temp: stuck 5", "temp", Stuck("5")),
         ("city: category 'New York' 3%", "city", Category("New York", 0.03)),

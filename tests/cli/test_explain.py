@@ -17,7 +17,7 @@ from driftmeter.cli.explain import _advice
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.protocol import AddRows
@@ -41,7 +41,7 @@ def served() -> Iterator[tuple[Engine, str]]:
     for place in range(6):
         frame = as_frame(orders(500, 1 + place, shift=1.0))
         rows, _, _ = compiled.reader.read_columns(columns_of(frame, compiled.reader.names))
-        totals = Totals(500 * (place + 1), 500 * (place + 1))
+        totals = SourceTotals(500 * (place + 1), 500 * (place + 1))
         time = START + 10_000 * place
         parts = monitor.sort_rows(compiled, rows, time)
         store.commit([AddRows("shop", compiled.profile.digest, "s", parts, totals, watermark=time + 10_000)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from driftmeter.client.buffer import Buffer, Raw, Tally, row_bytes
+from driftmeter.client.buffer import AtomicCounter, Buffer, Raw, row_bytes
 
 
 def raw(size: int = 1) -> Raw:
@@ -10,7 +10,7 @@ def raw(size: int = 1) -> Raw:
 
 
 def test_a_tally_counts_from_many_threads_and_reading_changes_nothing() -> None:
-    tally = Tally()
+    tally = AtomicCounter()
 
     def add() -> None:
         for _ in range(10_000):

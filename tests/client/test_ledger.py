@@ -5,17 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from driftmeter.client.ledger import LEAST_PANES, REASONS, Key, Ledger
+from driftmeter.client.ledger import LEAST_PANES, REASONS, Ledger
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.pane import Pane, PaneKey
+from driftmeter.panes.totals import SourceTotals
 
 BINS = 4
 PANE = 1_000
 
 
-def key(number: int, digest: str = "d") -> Key:
-    return Key(number * PANE, PANE, digest)
+def key(number: int, digest: str = "d") -> PaneKey:
+    return PaneKey(number * PANE, PANE, digest)
 
 
 def rows(count: int) -> Summary:
@@ -29,11 +29,11 @@ def test_unreadable_values_of_counted_rows_are_in_the_totals_and_those_of_droppe
     ledger.forget(10 * PANE)
     pane = ledger.pane(key(1))
     assert pane is not None
-    assert pane.totals == ledger.totals == Totals(6, 6, {}, {"age": 3, "city": 3})
+    assert pane.totals == ledger.totals == SourceTotals(6, 6, {}, {"age": 3, "city": 3})
     ledger.acknowledge(pane)
     ledger.forget(10 * PANE)
     ledger.add(key(1), rows(3), {"age": 3})
-    assert ledger.totals == Totals(9, 6, {"late": 3}, {"age": 3, "city": 3})
+    assert ledger.totals == SourceTotals(9, 6, {"late": 3}, {"age": 3, "city": 3})
 
 
 def test_unreadable_columns_are_so_many_that_a_server_takes_them_and_keep_their_places() -> None:
@@ -41,7 +41,7 @@ def test_unreadable_columns_are_so_many_that_a_server_takes_them_and_keep_their_
     for number in range(100, 0, -1):
         ledger.add(key(1), rows(1), {f"{number:03}{'-' * 100}": 1, "last": 1})
     totals = ledger.totals
-    assert Totals.from_json(totals.to_json()) == totals
+    assert SourceTotals.from_json(totals.to_json()) == totals
     assert (len(totals.unreadable), sum(totals.unreadable.values())) == (32, 200)
     assert (totals.unreadable["last"], totals.unreadable["other"], totals.unreadable["100" + "-" * 61]) == (100, 70, 1)
 
@@ -54,7 +54,7 @@ class Books(RuleBasedStateMachine):
         self.ledger = Ledger("s", budget=8_000)
         self.given = self.seen = 0
         self.sent: list[Pane] = []
-        self.server: dict[Key, Pane] = {}
+        self.server: dict[PaneKey, Pane] = {}
 
     @rule(number=st.integers(1, 12), count=st.integers(0, 5), digest=st.sampled_from("de"))
     def add(self, number: int, count: int, digest: str) -> None:
@@ -108,11 +108,11 @@ class Books(RuleBasedStateMachine):
         self.ledger.forget(before * PANE)
 
     def receive(self, pane: Pane) -> None:
-        own = self.server.get(Key(pane.start, pane.length, pane.digest))
+        own = self.server.get(PaneKey(pane.start, pane.length, pane.digest))
         brought = own.summary.rows if own is not None else 0
         assert self.seen <= pane.acknowledged + brought <= pane.totals.counted or pane in self.sent
         self.sent.append(pane)
-        at = Key(pane.start, pane.length, pane.digest)
+        at = PaneKey(pane.start, pane.length, pane.digest)
         if at not in self.server or self.server[at].sequence < pane.sequence:
             if at in self.server:
                 assert pane.summary.rows >= self.server[at].summary.rows, "a pane began again from zero"
@@ -171,7 +171,7 @@ def test_a_loss_without_rows_travels_with_the_newest_pane() -> None:
     assert ledger.unsent() == [key(5)]
     pane = ledger.pane(key(5))
     assert pane is not None
-    assert pane.totals == Totals(5, 2, {"invalid": 3})
+    assert pane.totals == SourceTotals(5, 2, {"invalid": 3})
     assert pane.sequence > first.sequence
     assert pane.summary == first.summary
 
@@ -196,7 +196,7 @@ def test_a_refused_pane_is_not_tried_again_and_its_later_rows_are_lost() -> None
     ledger.add(key(1), rows(2))
     ledger.report(key(1), BINS)
     assert ledger.unsent() == []
-    assert ledger.totals == Totals(6, 0, {"refused": 6})
+    assert ledger.totals == SourceTotals(6, 0, {"refused": 6})
 
 
 def test_the_oldest_pane_makes_room_for_a_newer_one() -> None:
@@ -213,7 +213,7 @@ def test_a_refused_pane_that_makes_room_is_lost_once() -> None:
     ledger.refuse(key(1))
     for number in range(2, LEAST_PANES + 3):
         ledger.add(key(number), rows(0))
-    assert ledger.totals == Totals(4, 0, {"refused": 4})
+    assert ledger.totals == SourceTotals(4, 0, {"refused": 4})
 
 
 def test_a_pane_that_was_let_go_does_not_begin_again_from_zero() -> None:
@@ -238,7 +238,7 @@ def test_late_rows_are_counted_once_however_often_the_server_repeats_them() -> N
     assert ledger.late == 3
 
 
-def acknowledged(ledger: Ledger, at: Key) -> Pane:
+def acknowledged(ledger: Ledger, at: PaneKey) -> Pane:
     pane = ledger.pane(at)
     assert pane is not None
     ledger.acknowledge(pane)
@@ -250,7 +250,7 @@ def test_a_sign_of_life_is_an_empty_pane_with_the_totals_and_waits_for_nothing()
     ledger.add(key(1), rows(4))
     last = acknowledged(ledger, key(1))
     assert ledger.sign_of_life(key(3), BINS) == Pane(
-        "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), Totals(4, 4), acknowledged=4
+        "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), SourceTotals(4, 4), acknowledged=4
     )
     assert (ledger.unsent(), len(ledger)) == ([], 1)
 
@@ -281,7 +281,7 @@ def test_rows_that_were_given_up_were_never_acknowledged() -> None:
     ledger.add(key(2), rows(1))
     pane = ledger.pane(key(2))
     assert pane is not None
-    assert (pane.acknowledged, pane.totals) == (4, Totals(7, 5, {"refused": 2}))
+    assert (pane.acknowledged, pane.totals) == (4, SourceTotals(7, 5, {"refused": 2}))
 
 
 def test_a_sign_of_life_repeats_what_its_pane_holds() -> None:

@@ -22,7 +22,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_intake import GARBAGE
@@ -623,7 +623,7 @@ def test_a_goodbye_follows_the_last_row_and_changes_no_count(tier: Tier, profile
     *earlier, last = tier.received
     assert (last.final, any(pane.final for pane in earlier)) == (True, False)
     assert last.sequence > max(pane.sequence for pane in earlier)
-    assert last.totals == Totals(4, 4)
+    assert last.totals == SourceTotals(4, 4)
     assert tier.summary(profile) == directly(profile, [ROW] * 4)
 
 

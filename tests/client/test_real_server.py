@@ -20,7 +20,7 @@ from driftmeter.client import Monitor
 from driftmeter.counts.summary import Summary
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
@@ -63,8 +63,8 @@ class MetricServer:
         slices = self.store.recent("m", profile.digest, end, WindowSetting(3_600_000, 1))
         return Summary.sum((each.summary for each in slices), profile.bins)
 
-    def totals(self) -> Totals:
-        return sum((source.totals for source in self.store.sources("m")), Totals())
+    def totals(self) -> SourceTotals:
+        return sum((source.totals for source in self.store.sources("m")), SourceTotals())
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_frozen_panes_hold_what_direct_counting_gives(server: MetricServer, prof
     assert all(monitor.flush() for monitor in monitors)
     wait_for(lambda: server.frozen(profile).rows == 500)
     assert server.frozen(profile) == directly(profile, rows)
-    assert server.totals() == Totals(500, 500, {})
+    assert server.totals() == SourceTotals(500, 500, {})
 
 
 def test_the_servers_profile_is_fetched(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
@@ -153,7 +153,7 @@ def test_a_server_that_was_away_gets_everything(server: MetricServer, profile: P
     assert monitor.flush(10)
     late = monitor.stats()["late"]
     wait_for(lambda: server.frozen(profile).rows + late == 201)
-    assert server.totals() == Totals(201, 201, {})
+    assert server.totals() == SourceTotals(201, 201, {})
 
 
 def test_losses_are_reported(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
@@ -162,7 +162,7 @@ def test_losses_are_reported(server: MetricServer, profile: Profile, monitor_at:
     monitor.observe({**ROW, "age": "old"})
     monitor.observe(ROW, timestamp=time.time() + 3_600)
     assert monitor.flush()
-    assert server.totals() == Totals(3, 1, {"invalid": 1, "future": 1}, {"age": 1})
+    assert server.totals() == SourceTotals(3, 1, {"invalid": 1, "future": 1}, {"age": 1})
 
 
 def answer_of(server: MetricServer, path: str) -> Any:

@@ -11,7 +11,7 @@ from driftmeter.client.transport import Answer, AwayError
 from driftmeter.client.worker import FAREWELL, HEARTBEAT, Worker
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from tests.client.conftest import ROW, make_profile
 from tests.client.test_monitor import directly, refuse_panes
@@ -82,7 +82,7 @@ def test_an_idle_source_says_every_fifteen_seconds_that_it_lives(
         line.time += 0.1
         worker.exchange()
     last = tier.received[-1]
-    assert (last.summary, last.totals, last.sequence) == (Summary.zero(profile.bins), Totals(3, 3), 5)
+    assert (last.summary, last.totals, last.sequence) == (Summary.zero(profile.bins), SourceTotals(3, 3), 5)
     assert (last.final, last.acknowledged) == (False, 3)
     assert last.start <= tier.now() < last.end
     assert tier.summary(profile) == directly(profile, [ROW] * 3)
@@ -191,7 +191,7 @@ def test_a_model_that_was_made_again_is_told_what_an_earlier_one_acknowledged(
     tier.received.clear()
     observe(worker, 2)
     [pane] = tier.received
-    assert (pane.acknowledged, pane.summary.rows, pane.totals) == (3, 2, Totals(5, 5))
+    assert (pane.acknowledged, pane.summary.rows, pane.totals) == (3, 2, SourceTotals(5, 5))
 
 
 def test_an_idle_source_learns_of_a_new_profile(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:
@@ -216,7 +216,7 @@ def test_a_source_that_is_closing_says_goodbye_and_not_that_it_lives(
     assert len(tier.received) == 1
     worker.say_goodbye()
     [_, goodbye] = tier.received
-    assert (goodbye.final, goodbye.sequence, goodbye.totals) == (True, 2, Totals(3, 3))
+    assert (goodbye.final, goodbye.sequence, goodbye.totals) == (True, 2, SourceTotals(3, 3))
     assert worker.settled
     assert tier.summary(profile) == directly(profile, [ROW] * 3)
 

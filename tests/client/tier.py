@@ -17,7 +17,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.codec import decode_pane
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 
 
@@ -39,7 +39,7 @@ class Tier:
         self.active: str | None = None
         self.panes: dict[tuple[str, int, int, str], Pane] = {}
         self.frozen: dict[tuple[str, int, int, str], Pane] = {}
-        self.totals: dict[str, tuple[int, Totals]] = {}
+        self.totals: dict[str, tuple[int, SourceTotals]] = {}
         self.received: list[Pane] = []
         self.log: list[tuple[str, str, int]] = []
         self.headers: list[dict[str, str]] = []

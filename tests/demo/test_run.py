@@ -61,14 +61,14 @@ def test_into_a_log_a_line_goes_every_ten_seconds(
     counter = script._Counter()
     assert not counter.live
     for second in range(1, 26):
-        counter(traffic.Progress(elapsed=float(second), sent=100 * second))
+        counter(traffic.TrafficProgress(elapsed=float(second), sent=100 * second))
     assert capsys.readouterr().out.splitlines() == [
         "    10 s  1,000 rows sent, 0 failed",
         "    20 s  2,000 rows sent, 0 failed",
     ]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     counter = script._Counter()
-    counter(traffic.Progress(elapsed=1.0, sent=7))
+    counter(traffic.TrafficProgress(elapsed=1.0, sent=7))
     assert capsys.readouterr().out == "\r     1 s  7 rows sent, 0 failed"
 
 

@@ -12,7 +12,7 @@ import pytest
 from driftmeter.demo.data import FEATURES, Row
 from driftmeter.demo.model_server import create_app
 from driftmeter.demo.predictor import Predictor
-from driftmeter.demo.traffic import CONNECTIONS, INJECTED, Progress, Traffic, inject, run, shuffled
+from driftmeter.demo.traffic import CONNECTIONS, INJECTED, Traffic, TrafficProgress, inject, run, shuffled
 from tests.demo.recorder import Recorder
 
 
@@ -118,7 +118,7 @@ def test_most_requests_carry_one_row_and_some_a_short_list(rows: list[Row]) -> N
 
 
 def test_a_run_keeps_its_rate_and_tells_how_far_it_is(rows: list[Row]) -> None:
-    sink, told = Sink(), list[Progress]()
+    sink, told = Sink(), list[TrafficProgress]()
     end = asyncio.run(
         run("http://model", rate=200, seconds=2.2, rows=rows, on_progress=told.append, transport=sink.transport)
     )
@@ -127,8 +127,8 @@ def test_a_run_keeps_its_rate_and_tells_how_far_it_is(rows: list[Row]) -> None:
     assert 400 <= end.sent <= 460
     # about once a second: on a busy machine a second may be skipped, and none comes twice
     assert 1 <= len(told) <= 2
-    assert all(later.elapsed - earlier.elapsed >= 1.0 for earlier, later in pairwise([Progress(), *told]))
-    assert all(earlier.sent < later.sent for earlier, later in pairwise([Progress(), *told]))
+    assert all(later.elapsed - earlier.elapsed >= 1.0 for earlier, later in pairwise([TrafficProgress(), *told]))
+    assert all(earlier.sent < later.sent for earlier, later in pairwise([TrafficProgress(), *told]))
     assert told[-1].sent <= end.sent
 
 

@@ -6,14 +6,14 @@ import pytest
 from rich.console import Console
 
 from driftmeter.demo import view
-from driftmeter.demo.traffic import Progress
+from driftmeter.demo.traffic import TrafficProgress
 from driftmeter.types import JSON
 from tests.demo.verdicts import drifting, feature, verdict
 
 
 def shown(verdict: JSON | None, width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(view.screen({}, verdict, Progress(), "no drift"))
+    console.print(view.screen({}, verdict, TrafficProgress(), "no drift"))
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 

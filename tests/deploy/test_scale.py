@@ -35,12 +35,12 @@ class Traffic(threading.Thread):
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
-        self.url, self.over, self.progress = url, threading.Event(), traffic.Progress()
+        self.url, self.over, self.progress = url, threading.Event(), traffic.TrafficProgress()
 
     def run(self) -> None:
         self.progress = asyncio.run(traffic.run(self.url, rate=RATE, stop=self.over))
 
-    def stop(self) -> traffic.Progress:
+    def stop(self) -> traffic.TrafficProgress:
         self.over.set()
         self.join(20.0)
         return self.progress

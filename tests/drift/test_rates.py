@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from driftmeter.drift import Pair
-from driftmeter.drift.rates import Missing, OutOfRange, Unseen
+from driftmeter.drift.rates import MissingRate, OutOfRangeRate, UnseenRate
 from tests.drift.samples import noise
 
 SIZES = [(200, 10_000), (1000, 10_000), (1000, 1000), (1000, 300_000)]
@@ -17,7 +17,7 @@ def two_bins(events, rows):
 def test_missing_has_at_most_its_size(n, m, rate):
     rng, replicates = np.random.default_rng(n + m), 20_000
     x, r = rng.binomial(n, rate, replicates), rng.binomial(m, rate, replicates)
-    p = Missing().score(Pair(two_bins(r, m), two_bins(x, n))).p_value
+    p = MissingRate().score(Pair(two_bins(r, m), two_bins(x, n))).p_value
     for nominal in (0.05, 0.01, 0.001):
         assert np.mean(p <= nominal) <= nominal + noise(nominal, replicates)
     if rate == 0.5:
@@ -27,13 +27,13 @@ def test_missing_has_at_most_its_size(n, m, rate):
 def test_missing_sees_more_and_fewer():
     reference = two_bins(np.array(1000), 10_000)
     for events in (150, 50):
-        assert float(Missing().score(Pair(reference, two_bins(np.array(events), 1000))).p_value) < 1e-5
+        assert float(MissingRate().score(Pair(reference, two_bins(np.array(events), 1000))).p_value) < 1e-5
 
 
 def test_missing_has_the_power_of_an_exact_test():
     rng = np.random.default_rng(4)
     x, r = rng.binomial(1000, 0.03, 5000), rng.binomial(10_000, 0.01, 5000)
-    assert np.mean(Missing().score(Pair(two_bins(r, 10_000), two_bins(x, 1000))).p_value <= 0.001) > 0.85
+    assert np.mean(MissingRate().score(Pair(two_bins(r, 10_000), two_bins(x, 1000))).p_value <= 0.001) > 0.85
 
 
 @pytest.mark.parametrize(("n", "m"), [(200, 2000), (1000, 2000), (1000, 1000)])
@@ -42,21 +42,21 @@ def test_out_of_range_has_at_most_its_size_although_the_range_is_the_references_
     draws = rng.random((replicates, n + m), dtype=np.float32)
     low, high = draws[:, n:].min(1, keepdims=True), draws[:, n:].max(1, keepdims=True)
     x = ((draws[:, :n] < low) | (draws[:, :n] > high)).sum(1)
-    p = OutOfRange().score(Pair(two_bins(np.zeros_like(x), m), two_bins(x, n))).p_value
+    p = OutOfRangeRate().score(Pair(two_bins(np.zeros_like(x), m), two_bins(x, n))).p_value
     for nominal in (0.05, 0.01, 0.001):
         assert np.mean(p <= nominal) <= nominal + noise(nominal, replicates)
 
 
 def test_out_of_range_sees_one_row_in_a_hundred():
-    score = OutOfRange().score(Pair(np.array([0, 10_000]), np.array([10, 990])))
+    score = OutOfRangeRate().score(Pair(np.array([0, 10_000]), np.array([10, 990])))
     assert float(score.p_value) < 1e-8
     assert float(score.statistic) == pytest.approx(0.01)
 
 
 def test_out_of_range_and_unseen_take_fewer_for_no_drift():
     pair = Pair(np.array([5000, 5000]), np.array([0, 1000]))
-    assert float(OutOfRange().score(pair).p_value) == 1
-    assert float(Unseen().score(pair).p_value) == 1
+    assert float(OutOfRangeRate().score(pair).p_value) == 1
+    assert float(UnseenRate().score(pair).p_value) == 1
 
 
 @pytest.mark.parametrize("power", [1.0, 1.3])
@@ -68,9 +68,9 @@ def test_unseen_has_about_its_size_on_thousands_of_levels(power):
     for index in range(replicates):
         reference, window = rng.multinomial(m, shares), rng.multinomial(n, shares)
         once[index], x[index] = (reference == 1).sum(), window[reference == 0].sum()
-    p = Unseen().score(Pair(two_bins(once, m), two_bins(x, n))).p_value
+    p = UnseenRate().score(Pair(two_bins(once, m), two_bins(x, n))).p_value
     assert x.mean() > 10
     for nominal in (0.05, 0.01):
         assert np.mean(p <= nominal) <= nominal + noise(nominal, replicates)
-    naive = Unseen().score(Pair(two_bins(0 * once, m), two_bins(x, n))).p_value
+    naive = UnseenRate().score(Pair(two_bins(0 * once, m), two_bins(x, n))).p_value
     assert np.mean(naive <= 0.01) > 0.9

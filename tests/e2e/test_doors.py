@@ -26,7 +26,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
 from driftmeter.store.sqlite.store import SQLiteStore
@@ -230,7 +230,7 @@ def test_panes_from_three_sdks_and_one_that_comes_after_the_freeze(
 
     typed, _, _ = Reader(profile).read_records(rows[:250])
     summary = Binner(profile).observe(typed)
-    pane = Pane(profile.digest, START, 10_000, "straggler", 1, summary, Totals(250, 250))
+    pane = Pane(profile.digest, START, 10_000, "straggler", 1, summary, SourceTotals(250, 250))
     url = f"{tier.urls[0]}/v1/models/m/panes/{START}/straggler"
     for _ in range(2):
         answer = HTTP.request("PUT", url, body=encode_pane(pane))

@@ -15,7 +15,7 @@ from driftmeter import Profile
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.pane import Slice
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.store import open_store
@@ -110,7 +110,7 @@ def in_one_process(store: SQLiteStore, clock: Clock, profile: Profile, begin: in
         clock.now = pane + TIMING.pane
         for source, panes in parts.items():
             summary = panes[pane]
-            totals = Totals(summary.rows, summary.rows)
+            totals = SourceTotals(summary.rows, summary.rows)
             (receipt,) = store.commit([AddRows(MODEL, profile.digest, str(source), ((pane, summary),), totals)])
             assert not isinstance(receipt, Exception)
             assert not receipt.late

@@ -27,7 +27,7 @@ class Traffic(threading.Thread):
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
         self.url, self.over = url, threading.Event()
-        self.progress = traffic.Progress()
+        self.progress = traffic.TrafficProgress()
         self.began: float | None = None
 
     @property

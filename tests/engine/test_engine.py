@@ -16,7 +16,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError, UnknownModelError, UnknownProfileError
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
@@ -47,7 +47,7 @@ class Tier:
         compiled = self.monitor.compiled("m")
         rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
         parts = self.monitor.sort_rows(compiled, rows, times)
-        write = AddRows("m", compiled.profile.digest, source, parts, Totals(len(frame), len(frame)))
+        write = AddRows("m", compiled.profile.digest, source, parts, SourceTotals(len(frame), len(frame)))
         (receipt,) = self.monitor.store.commit([write])
         assert not isinstance(receipt, Exception)
         return receipt.late
@@ -311,7 +311,7 @@ def test_a_round_without_anything_to_fold_reads_no_profile(tier: Tier, monkeypat
 
 def test_coverage_is_a_share_whatever_sources_say(tier: Tier, profile: Profile) -> None:
     summary = Summary.zero(profile.bins)
-    for number, totals in enumerate([Totals(2**53, 2**53), Totals(2**53, 0), Totals(5, 9)]):
+    for number, totals in enumerate([SourceTotals(2**53, 2**53), SourceTotals(2**53, 0), SourceTotals(5, 9)]):
         pane = Pane(profile.digest, START, 10_000, f"s{number}", 0, summary, totals)
         tier.monitor.store.commit([PutPane("m", pane)])
     assert tier.monitor.sources("m").coverage == pytest.approx(0.5)
@@ -355,4 +355,4 @@ def _by_newest(tier: Tier, frame: pl.DataFrame) -> AddRows:
     compiled = tier.monitor.compiled("m", tier.monitor.store.model("m").newest)
     rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
     parts = tier.monitor.sort_rows(compiled, rows, tier.clock.now)
-    return AddRows("m", compiled.profile.digest, "s", parts, Totals(len(frame), len(frame)))
+    return AddRows("m", compiled.profile.digest, "s", parts, SourceTotals(len(frame), len(frame)))

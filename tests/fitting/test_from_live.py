@@ -17,7 +17,7 @@ from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import LEAST_ROWS, calibration_of, profile_from_live
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
@@ -81,7 +81,7 @@ class Log:
         rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
         parts = self.monitor.sort_rows(compiled, rows, self.now)
         self.now += HOUR
-        totals = Totals(len(frame), len(frame))
+        totals = SourceTotals(len(frame), len(frame))
         self.monitor.store.commit([AddRows("shop", compiled.profile.digest, "log:", parts, totals, watermark=self.now)])
         self.monitor.advance("shop")
 

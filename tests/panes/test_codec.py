@@ -18,7 +18,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
 from driftmeter.panes.codec import MAGIC, VERSION, decode_counts, decode_pane, encode_counts, encode_pane
 from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 
 GOLDEN = Path(__file__).parent / "golden"
 COUNTS = np.array([0, 1, 255, 256, 65_536, 2**40, 2**63 - 1], np.int64)
@@ -29,7 +29,7 @@ PANE = Pane(
     source="model-server-1.k3zq",
     sequence=7,
     summary=Summary(40, COUNTS),
-    totals=Totals(50, 40, {"full": 10}),
+    totals=SourceTotals(50, 40, {"full": 10}),
     watermark=None,
 )
 HEADER: dict[str, Any] = {

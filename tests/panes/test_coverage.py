@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from driftmeter.panes.coverage import NOTHING, REMEMBERED, SILENCE, SPAN, Account, SourceRecord, Sources, Tally
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.coverage import NOTHING, REMEMBERED, SILENCE, SPAN, Account, RowTally, SourceRecord, Sources
+from driftmeter.panes.totals import SourceTotals
 
 NOW = 1_700_000_000_000 // SPAN * SPAN
 PANE = 10_000
 
 
-def said(observed: int, counted: int | None = None) -> Totals:
+def said(observed: int, counted: int | None = None) -> SourceTotals:
     counted = observed if counted is None else counted
-    return Totals(observed, counted, {"buffer_full": observed - counted} if counted < observed else {})
+    return SourceTotals(observed, counted, {"buffer_full": observed - counted} if counted < observed else {})
 
 
-def wrote(*writes: tuple[int, Totals, int, int]) -> Account:
+def wrote(*writes: tuple[int, SourceTotals, int, int]) -> Account:
     """Return an account after writes of (time after NOW, totals, added, late)."""
     account = Account()
     for at, totals, added, late in writes:
@@ -31,20 +31,20 @@ def coverage(*records: SourceRecord, now: int = NOW) -> float | None:
 
 def test_all_that_came_in_the_first_span_is_recent() -> None:
     record = wrote((0, said(10), 10, 0), (5, said(30, 25), 12, 3)).record("s", NOW + 5, NOW + 10)
-    assert record.recent == Tally(30, 25, 22, 3)
+    assert record.recent == RowTally(30, 25, 22, 3)
     assert (record.totals, record.added, record.late) == (said(30, 25), 22, 3)
 
 
 def test_what_came_two_spans_ago_is_no_longer_recent() -> None:
     account = wrote((0, said(100), 100, 0), (SPAN, said(150), 50, 0), (2 * SPAN, said(160), 10, 0))
-    assert account.record("s", 0, NOW + 2 * SPAN).recent == Tally(60, 60, 60)
-    assert account.record("s", 0, NOW + 3 * SPAN).recent == Tally(10, 10, 10)
+    assert account.record("s", 0, NOW + 2 * SPAN).recent == RowTally(60, 60, 60)
+    assert account.record("s", 0, NOW + 3 * SPAN).recent == RowTally(10, 10, 10)
     assert account.record("s", 0, NOW + 4 * SPAN).recent == NOTHING
 
 
 def test_a_source_that_paused_begins_anew() -> None:
     account = wrote((0, said(100), 100, 0), (7 * SPAN, said(120), 20, 0))
-    assert account.record("s", 0, NOW + 7 * SPAN).recent == Tally(20, 20, 20)
+    assert account.record("s", 0, NOW + 7 * SPAN).recent == RowTally(20, 20, 20)
 
 
 def test_a_clock_that_was_put_back_makes_nothing_negative() -> None:
@@ -59,7 +59,7 @@ def record(
     observed: int, counted: int, added: int, late: int = 0, *, seen: int = NOW, final: bool = False
 ) -> SourceRecord:
     totals = said(observed, counted)
-    return SourceRecord("s", totals, late, seen, added, final, Tally(observed, counted, added, late))
+    return SourceRecord("s", totals, late, seen, added, final, RowTally(observed, counted, added, late))
 
 
 def test_without_rows_there_is_no_coverage() -> None:
@@ -95,7 +95,7 @@ def test_a_fault_of_now_shows_however_long_all_was_well() -> None:
 
 def test_coverage_stays_a_share_whatever_sources_say() -> None:
     assert coverage(record(1, 1, 1, late=50)) == 0.0
-    assert coverage(SourceRecord("s", said(5), 0, NOW, 0, False, Tally(5, 90, 0, 0))) == 1.0
+    assert coverage(SourceRecord("s", said(5), 0, NOW, 0, False, RowTally(5, 90, 0, 0))) == 1.0
 
 
 # --- who vanished
@@ -138,4 +138,4 @@ def test_a_source_that_vanished_is_counted_for_an_hour_and_listed_on() -> None:
 def test_parts_of_one_source_add_up() -> None:
     both = record(10, 9, 9, late=1, seen=NOW - 5, final=True) + record(5, 5, 4, seen=NOW)
     assert (both.totals.observed, both.added, both.late, both.seen, both.final) == (15, 13, 1, NOW, False)
-    assert both.recent == Tally(15, 14, 13, 1)
+    assert both.recent == RowTally(15, 14, 13, 1)

@@ -12,7 +12,7 @@ from driftmeter.errors import InputError
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.retention import due, merge
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import next_watermark
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.timestamps import DAY, HOUR, LATEST, MINUTE
@@ -45,9 +45,9 @@ def test_a_pane_ends_where_the_next_starts() -> None:
 
 
 def test_totals_add_up_by_reason() -> None:
-    total = Totals(5, 3, {"full": 2}) + Totals(4, 2, {"full": 1, "late": 1})
-    assert total == Totals(9, 5, {"full": 3, "late": 1})
-    assert Totals.from_json(total.to_json()) == total
+    total = SourceTotals(5, 3, {"full": 2}) + SourceTotals(4, 2, {"full": 1, "late": 1})
+    assert total == SourceTotals(9, 5, {"full": 3, "late": 1})
+    assert SourceTotals.from_json(total.to_json()) == total
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_totals_add_up_by_reason() -> None:
 )
 def test_negative_totals_are_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
-        Totals.from_json(data)
+        SourceTotals.from_json(data)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_negative_totals_are_refused(data: dict[str, object]) -> None:
 )
 def test_totals_that_no_source_can_have_seen_are_refused(data: dict[str, object], wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
-        Totals.from_json(data)
+        SourceTotals.from_json(data)
 
 
 def test_sums_of_totals_can_be_brought_within_bounds() -> None:
-    largest = Totals(2**53, 2**53, {str(n): 2**53 for n in range(32)})
-    total = (largest + largest + Totals(1, 1, {"x" * 100: 1, "y": 2})).bounded()
-    assert Totals.from_json(total.to_json()) == total
-    assert Totals(9, 5, {"full": 4}).bounded() == Totals(9, 5, {"full": 4})
+    largest = SourceTotals(2**53, 2**53, {str(n): 2**53 for n in range(32)})
+    total = (largest + largest + SourceTotals(1, 1, {"x" * 100: 1, "y": 2})).bounded()
+    assert SourceTotals.from_json(total.to_json()) == total
+    assert SourceTotals(9, 5, {"full": 4}).bounded() == SourceTotals(9, 5, {"full": 4})
 
 
 def test_a_window_of_time_holds_the_slices_that_start_within_it() -> None:

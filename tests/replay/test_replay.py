@@ -28,7 +28,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError, InputError
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.replay import Pace, Player, RowsClient, Totals, load_trace
+from driftmeter.replay import Player, ReplaySpeed, ReplayTotals, RowsClient, load_trace
 from driftmeter.report import compare
 from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server
@@ -212,12 +212,12 @@ def ear(profile: Profile) -> Iterator[Ear]:
 
 
 @pytest.fixture
-def play(ear: Ear, profile: Profile) -> Iterator[Callable[..., Totals]]:
+def play(ear: Ear, profile: Profile) -> Iterator[Callable[..., ReplayTotals]]:
     links: list[RowsClient] = []
 
-    def play(file: Path, *, patience: float = 5.0, stop: threading.Event | None = None, **pace: Any) -> Totals:
+    def play(file: Path, *, patience: float = 5.0, stop: threading.Event | None = None, **pace: Any) -> ReplayTotals:
         links.append(RowsClient(ear.url, "shop", patience=patience, stop=stop))
-        player = Player(load_trace(file, profile), links[-1], links[-1].model(), Pace(**pace))
+        player = Player(load_trace(file, profile), links[-1], links[-1].model(), ReplaySpeed(**pace))
         return player.run()
 
     yield play
@@ -225,7 +225,7 @@ def play(ear: Ear, profile: Profile) -> Iterator[Callable[..., Totals]]:
         link.close()
 
 
-def test_the_first_row_is_now_by_the_servers_clock(ear: Ear, play: Callable[..., Totals], tmp_path: Path) -> None:
+def test_the_first_row_is_now_by_the_servers_clock(ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path) -> None:
     file = write(tmp_path / "o.parquet", orders.orders(25, seed=1))
     before = time.time_ns() // 1_000_000 + 7_200_000
     totals = play(file, batch=10)
@@ -237,7 +237,7 @@ def test_the_first_row_is_now_by_the_servers_clock(ear: Ear, play: Callable[...,
 
 
 def test_a_chosen_speed_holds_in_timestamps_and_in_the_sending(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     play(write(tmp_path / "o.parquet", orders.orders(61, seed=1)), speed=60)
     times = ear.times()
@@ -248,7 +248,7 @@ def test_a_chosen_speed_holds_in_timestamps_and_in_the_sending(
 
 
 def test_a_file_without_time_is_sent_in_its_order_at_a_rate(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     rows = [{name: value for name, value in row.items() if name != "bestellt"} for row in orders.orders(100, seed=1)]
     play(write(tmp_path / "o.parquet", rows), rate=200)
@@ -258,7 +258,7 @@ def test_a_file_without_time_is_sent_in_its_order_at_a_rate(
 
 
 def test_rows_that_cannot_go_in_time_are_stamped_when_they_go(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     ear.answers = [(503, {"Retry-After": "2"})]
     play(write(tmp_path / "o.parquet", orders.orders(40, seed=1)), speed=1000, batch=20)
@@ -267,7 +267,7 @@ def test_rows_that_cannot_go_in_time_are_stamped_when_they_go(
 
 
 def test_with_its_time_kept_a_file_is_a_log_with_a_watermark(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     rows = orders.orders(25, seed=1)
     play(write(tmp_path / "o.parquet", rows), keep_time=True, batch=10)
@@ -281,7 +281,7 @@ def test_with_its_time_kept_a_file_is_a_log_with_a_watermark(
 
 
 def test_a_batch_is_repeated_under_its_key_until_it_is_answered(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     ear.answers = [(503, {"Retry-After": "1"}), (502, {}), (429, {})]
     totals = play(write(tmp_path / "o.parquet", orders.orders(20, seed=1)), batch=10)
@@ -291,21 +291,21 @@ def test_a_batch_is_repeated_under_its_key_until_it_is_answered(
     assert totals.accepted == 20
 
 
-def test_what_the_server_refuses_is_not_repeated(ear: Ear, play: Callable[..., Totals], tmp_path: Path) -> None:
+def test_what_the_server_refuses_is_not_repeated(ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path) -> None:
     ear.answers = [(413, {})]
     with pytest.raises(DriftmeterError, match="status 413: as the test wants it"):
         play(write(tmp_path / "o.parquet", orders.orders(20, seed=1)))
     assert len(ear.sent) == 1
 
 
-def test_a_server_that_stays_away_is_given_up(ear: Ear, play: Callable[..., Totals], tmp_path: Path) -> None:
+def test_a_server_that_stays_away_is_given_up(ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path) -> None:
     ear.answers = [(500, {})] * 50
     with pytest.raises(DriftmeterError, match="given up after 0 rows, the server is away: status 500"):
         play(write(tmp_path / "o.parquet", orders.orders(20, seed=1)), patience=0.5)
 
 
 def test_a_stop_ends_the_waiting_for_rows_and_for_the_server(
-    ear: Ear, play: Callable[..., Totals], tmp_path: Path
+    ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path
 ) -> None:
     file = write(tmp_path / "o.parquet", orders.orders(500, seed=1))
     for answers in ([], [(503, {"Retry-After": "60"})]):
@@ -321,10 +321,10 @@ def test_a_stop_ends_the_waiting_for_rows_and_for_the_server(
 def test_a_pace_is_above_0() -> None:
     for pace in ({"speed": 0.0}, {"rate": -1.0}, {"batch": 0}, {"speed": math.nan}):
         with pytest.raises(InputError, match="a number above 0"):
-            Pace(**pace)  # type: ignore[arg-type]
+            ReplaySpeed(**pace)  # type: ignore[arg-type]
 
 
-def test_a_time_that_is_not_there_cannot_be_kept(ear: Ear, play: Callable[..., Totals], tmp_path: Path) -> None:
+def test_a_time_that_is_not_there_cannot_be_kept(ear: Ear, play: Callable[..., ReplayTotals], tmp_path: Path) -> None:
     rows = [{"größe": 1.0}] * 10
     with pytest.raises(InputError, match="expected a column that holds the time"):
         play(write(tmp_path / "o.parquet", rows), keep_time=True)
@@ -468,5 +468,5 @@ def test_an_interrupt_stops_cleanly_with_a_summary(
 
 def test_due_times_ascend(profile: Profile, tmp_path: Path) -> None:
     trace = load_trace(write(tmp_path / "o.parquet", orders.orders(10, seed=1)), profile)
-    assert Pace(speed=2).due(trace).tolist() == [row / 2 for row in range(10)]
-    assert not np.any(Pace().due(trace))
+    assert ReplaySpeed(speed=2).due(trace).tolist() == [row / 2 for row in range(10)]
+    assert not np.any(ReplaySpeed().due(trace))

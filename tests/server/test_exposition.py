@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
-from driftmeter.server.watch.evaluator import View
+from driftmeter.server.watch.evaluator import ModelView
 
 GOLDEN = Path(__file__).parent / "golden" / "exposition.txt"
 
@@ -25,7 +25,7 @@ def feature(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, **changes: Any) -> View:
+def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, **changes: Any) -> ModelView:
     verdict = {
         "model": model,
         "rows": 1000,
@@ -37,7 +37,9 @@ def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, 
         "features": features,
         **changes,
     }
-    return View(model, "digest", 10_000, b"", verdict, changes.get("coverage"), refreshed, changes.get("silent", 0))
+    return ModelView(
+        model, "digest", 10_000, b"", verdict, changes.get("coverage"), refreshed, changes.get("silent", 0)
+    )
 
 
 def test_the_text_is_as_in_the_golden_file() -> None:

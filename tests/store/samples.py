@@ -9,7 +9,7 @@ import numpy as np
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Store
 from driftmeter.types import Milliseconds
 
@@ -45,11 +45,11 @@ def pane(
     digest: str = "d",
     model: str = "m",
     watermark: Milliseconds | None = None,
-    totals: Totals | None = None,
+    totals: SourceTotals | None = None,
     length: Milliseconds = 1000,
 ) -> PutPane:
     """Return a pane of so many rows that starts `at` ms after START."""
-    found = totals or Totals()
+    found = totals or SourceTotals()
     return PutPane(model, Pane(digest, START + at, length, source, sequence, rows(number), found, watermark))
 
 
@@ -67,7 +67,7 @@ def batch(
     """Return a batch of so many rows, in the pane that starts `at` ms after START."""
     print_ = fingerprint if fingerprint is not None else f"{number} at {at}".encode()
     parts = ((START + at, rows(number)),)
-    return AddRows(model, digest, source, parts, Totals(number, number), key, print_, watermark)
+    return AddRows(model, digest, source, parts, SourceTotals(number, number), key, print_, watermark)
 
 
 def closed(number: int, at: Milliseconds = 0, length: Milliseconds = 1000) -> Slice:

@@ -12,9 +12,9 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError, UnknownProfileError
-from driftmeter.panes.coverage import SourceRecord, Tally
+from driftmeter.panes.coverage import RowTally, SourceRecord
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import SOURCE_IDLE
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
@@ -218,7 +218,7 @@ def test_sequences_are_kept_apart_by_pane_and_source_and_profile(store: Store, c
 
 def test_counts_of_any_size_come_out_as_they_went_in(store: Store, clock: SetClock) -> None:
     large = Summary(2**62, np.array([2**62, 2**31, 0], np.int64))
-    put(store, AddRows("m", "d", "s", ((START, large),), Totals()))
+    put(store, AddRows("m", "d", "s", ((START, large),), SourceTotals()))
     assert frozen(store, clock)[0].summary == large
 
 
@@ -230,7 +230,7 @@ def test_batches_of_rows_add_up(store: Store, other: Store, clock: SetClock) -> 
 
 def test_a_batch_may_reach_over_several_panes(store: Store, clock: SetClock) -> None:
     parts = ((START, rows(1)), (START + 1000, rows(2, 1)), (START + 2000, rows(0)))
-    put(store, AddRows("m", "d", "s", parts, Totals(3, 3)))
+    put(store, AddRows("m", "d", "s", parts, SourceTotals(3, 3)))
     slices = frozen(store, clock, 3000)
     assert [(each.start - START, each.summary) for each in slices] == [(0, rows(1)), (1000, rows(2, 1))]
 
@@ -276,7 +276,7 @@ def test_the_rows_that_writes_add_sum_up_to_what_came_however_often_and_wherever
 
 def test_what_a_source_dropped_itself_is_told_once_whichever_store_it_was_told(store: Store, other: Store) -> None:
     def dropped(to: Store, sequence: int, rows: int) -> dict[str, int]:
-        said = Totals(rows, 0, {"buffer_full": rows})
+        said = SourceTotals(rows, 0, {"buffer_full": rows})
         (receipt,) = to.commit([pane(1, sequence=sequence, totals=said)])
         assert isinstance(receipt, Receipt)
         return dict(receipt.dropped)
@@ -306,7 +306,7 @@ def test_a_key_is_kept_for_a_day(store: Store, clock: SetClock) -> None:
 
 
 def test_rows_stay_in_the_panes_they_were_cut_into_when_the_timing_changes(store: Store, clock: SetClock) -> None:
-    cut = AddRows("m", "d", "s", ((START + 1000, rows(3)),), Totals(3, 3), length=1000)
+    cut = AddRows("m", "d", "s", ((START + 1000, rows(3)),), SourceTotals(3, 3), length=1000)
     store.register("m", "d", b"", Timing(5000, 2000))
     put(store, cut)
     assert frozen(store, clock, 10_000) == [closed(3, 1000)]
@@ -424,7 +424,7 @@ def test_a_batch_that_is_late_in_part_is_counted_in_part(store: Store, clock: Se
     put(store, pane(5))
     freeze_at(store, clock, 1000)
     parts = ((START, rows(2)), (START + 1000, rows(3)))
-    assert put(store, AddRows("m", "d", "s", parts, Totals())) == [Receipt(late=2)]
+    assert put(store, AddRows("m", "d", "s", parts, SourceTotals())) == [Receipt(late=2)]
     assert frozen(store, clock, 2000) == [closed(5), closed(3, 1000)]
 
 
@@ -570,22 +570,22 @@ def test_rows_that_came_from_a_source_add_up_to_its_totals(store: Store, other: 
     put(store, batch(5, source="a"))
     put(other, batch(7, source="a"), batch(1, source="b"))
     assert [(each.source, each.totals) for each in store.sources("m")] == [
-        ("a", Totals(12, 12)),
-        ("b", Totals(1, 1)),
+        ("a", SourceTotals(12, 12)),
+        ("b", SourceTotals(1, 1)),
     ]
 
 
 def test_a_source_of_panes_says_its_totals_itself(store: Store, clock: SetClock) -> None:
-    put(store, pane(5, totals=Totals(9, 5, {"full": 4})))
+    put(store, pane(5, totals=SourceTotals(9, 5, {"full": 4})))
     clock.time += 500
-    totals = Totals(12, 8, {"full": 4})
+    totals = SourceTotals(12, 8, {"full": 4})
     put(store, pane(3, at=1000, totals=totals))
-    assert store.sources("m") == [SourceRecord("s", totals, 0, START + 500, 8, recent=Tally(12, 8, 8))]
+    assert store.sources("m") == [SourceRecord("s", totals, 0, START + 500, 8, recent=RowTally(12, 8, 8))]
 
 
 def test_totals_that_are_overtaken_on_the_way_do_not_go_back(store: Store) -> None:
-    put(store, pane(5, sequence=2, totals=Totals(9, 9)), pane(3, sequence=1, totals=Totals(4, 4)))
-    assert store.sources("m")[0].totals == Totals(9, 9)
+    put(store, pane(5, sequence=2, totals=SourceTotals(9, 9)), pane(3, sequence=1, totals=SourceTotals(4, 4)))
+    assert store.sources("m")[0].totals == SourceTotals(9, 9)
 
 
 def test_a_source_is_forgotten_a_day_after_it_was_last_heard_of(store: Store, clock: SetClock) -> None:
@@ -600,13 +600,13 @@ def test_a_source_is_forgotten_a_day_after_it_was_last_heard_of(store: Store, cl
 
 
 def test_totals_stay_readable_whatever_sources_say(store: Store, clock: SetClock) -> None:
-    largest = Totals(2**53, 2**53, {f"reason {number}": 2**53 for number in range(32)})
+    largest = SourceTotals(2**53, 2**53, {f"reason {number}": 2**53 for number in range(32)})
     put(store, pane(5, totals=largest), pane(5, source="log", totals=largest, watermark=START))
-    more = AddRows("m", "d", "s", ((START, rows(3)),), Totals(3, 1, {"one more": 2}))
+    more = AddRows("m", "d", "s", ((START, rows(3)),), SourceTotals(3, 1, {"one more": 2}))
     put(store, more, more)
     (log, live) = store.sources("m")
     assert log.totals == largest
-    assert Totals.from_json(live.totals.to_json()).observed == 2**53
+    assert SourceTotals.from_json(live.totals.to_json()).observed == 2**53
 
 
 def test_very_many_panes_close_bit_by_bit_and_none_is_lost(store: Store, other: Store, clock: SetClock) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes.coverage import SPAN, Tally
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.coverage import SPAN, RowTally
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY, HOUR
 from tests.store.conftest import Opener
@@ -191,38 +191,42 @@ def test_who_said_so_before_the_clock_was_put_back_is_not_there(store: Store, cl
 def test_the_rows_of_a_source_that_came_are_told_from_those_it_counted(
     store: Store, other: Store, clock: SetClock
 ) -> None:
-    put(store, pane(5, totals=Totals(20, 18, {"full": 2})))
-    put(other, pane(7, sequence=1, totals=Totals(25, 23, {"full": 2})), pane(5, totals=Totals(20, 18, {"full": 2})))
+    put(store, pane(5, totals=SourceTotals(20, 18, {"full": 2})))
+    put(
+        other,
+        pane(7, sequence=1, totals=SourceTotals(25, 23, {"full": 2})),
+        pane(5, totals=SourceTotals(20, 18, {"full": 2})),
+    )
     (found,) = store.sources("m")
     assert (found.added, found.missing, found.totals.counted, found.late) == (7, 16, 23, 0)
     freeze_at(store, clock, 1000)
-    put(other, pane(9, sequence=2, totals=Totals(25, 23, {"full": 2})))
+    put(other, pane(9, sequence=2, totals=SourceTotals(25, 23, {"full": 2})))
     (found,) = store.sources("m")
-    assert (found.added, found.late, found.recent) == (9, 2, Tally(25, 23, 9, 2))
+    assert (found.added, found.late, found.recent) == (9, 2, RowTally(25, 23, 9, 2))
 
 
 def test_what_a_source_did_long_ago_is_not_recent(store: Store, clock: SetClock) -> None:
     clock.time = START // SPAN * SPAN
-    put(store, pane(5, at=60_000, totals=Totals(5, 5)))
+    put(store, pane(5, at=60_000, totals=SourceTotals(5, 5)))
     clock.time += SPAN
-    put(store, pane(7, at=SPAN + 60_000, totals=Totals(12, 12)))
-    assert store.sources("m")[0].recent == Tally(12, 12, 12)
+    put(store, pane(7, at=SPAN + 60_000, totals=SourceTotals(12, 12)))
+    assert store.sources("m")[0].recent == RowTally(12, 12, 12)
     clock.time += SPAN
-    assert store.sources("m")[0].recent == Tally(7, 7, 7)
-    put(store, pane(1, at=2 * SPAN + 60_000, totals=Totals(13, 13)))
-    assert store.sources("m")[0].recent == Tally(8, 8, 8)
+    assert store.sources("m")[0].recent == RowTally(7, 7, 7)
+    put(store, pane(1, at=2 * SPAN + 60_000, totals=SourceTotals(13, 13)))
+    assert store.sources("m")[0].recent == RowTally(8, 8, 8)
     clock.time += 2 * SPAN
-    assert store.sources("m")[0].recent == Tally()
+    assert store.sources("m")[0].recent == RowTally()
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_goodbye_stands_whatever_is_overtaken_on_the_way(store: Store, other: Store, order: tuple[int, int]) -> None:
-    last = pane(7, sequence=1, totals=Totals(7, 7))
-    writes = [pane(5, totals=Totals(5, 5)), replace(last, pane=replace(last.pane, final=True))]
+    last = pane(7, sequence=1, totals=SourceTotals(7, 7))
+    writes = [pane(5, totals=SourceTotals(5, 5)), replace(last, pane=replace(last.pane, final=True))]
     for place in order:
         put((store, other)[place], writes[place])
     assert store.sources("m")[0].final
-    put(store, pane(9, sequence=2, totals=Totals(9, 9)))
+    put(store, pane(9, sequence=2, totals=SourceTotals(9, 9)))
     assert not store.sources("m")[0].final
 
 
@@ -246,14 +250,14 @@ def test_a_closed_store_is_unavailable(store: Store, call: object) -> None:
 def test_a_source_that_is_not_known_here_is_asked_for_nothing_that_others_were_told(
     store: Store, other: Store, clock: SetClock
 ) -> None:
-    first = pane(5, sequence=40, totals=Totals(120, 105, {"full": 15}))
+    first = pane(5, sequence=40, totals=SourceTotals(120, 105, {"full": 15}))
     put(store, replace(first, pane=replace(first.pane, acknowledged=100)))
     (found,) = other.sources("m")
-    assert (found.missing, found.added, found.recent) == (0, 105, Tally(5, 5, 5))
-    second = pane(9, at=1000, sequence=41, totals=Totals(135, 115, {"full": 20}))
+    assert (found.missing, found.added, found.recent) == (0, 105, RowTally(5, 5, 5))
+    second = pane(9, at=1000, sequence=41, totals=SourceTotals(135, 115, {"full": 20}))
     put(other, replace(second, pane=replace(second.pane, acknowledged=105)))
     (found,) = store.sources("m")
-    assert (found.missing, found.added, found.recent) == (1, 114, Tally(20, 15, 14))
+    assert (found.missing, found.added, found.recent) == (1, 114, RowTally(20, 15, 14))
 
 
 def test_a_source_of_rows_that_was_forgotten_begins_anew(store: Store, clock: SetClock) -> None:
@@ -263,7 +267,7 @@ def test_a_source_of_rows_that_was_forgotten_begins_anew(store: Store, clock: Se
     clock.time += 2 * HOUR
     put(store, batch(5, at=2 * DAY + 2 * HOUR))
     found = {each.source: each for each in store.sources("m")}["server"]
-    assert (found.totals.counted, found.added, found.missing, found.recent) == (5, 5, 0, Tally(5, 5, 5))
+    assert (found.totals.counted, found.added, found.missing, found.recent) == (5, 5, 0, RowTally(5, 5, 5))
 
 
 def test_an_older_profile_takes_over_when_it_holds_most_rows_again(store: Store, other: Store, clock: SetClock) -> None:

@@ -86,7 +86,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingCells:
     """Empties a share of the cells, drawn at random."""
 
     share: float = 1.0

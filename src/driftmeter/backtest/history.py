@@ -62,7 +62,7 @@ def _panes(times: Times, length: Milliseconds) -> int:
 
 
 @dataclass
-class Unreadable:
+class UnreadableHistory:
     """How many values could not be read, which are counted as such, and the first of them."""
 
     values: int = 0
@@ -82,7 +82,7 @@ class History:
     pane: Milliseconds
     faults: tuple[Fault, ...] = ()
     faulty: Mapping[str, Column] = field(default_factory=dict)
-    unreadable: Unreadable = field(default_factory=Unreadable)
+    unreadable: UnreadableHistory = field(default_factory=UnreadableHistory)
 
     @classmethod
     def of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftmeter.backtest.changes import UNITS, Category, Change, Missing, Scale, Shift, Shuffle, Stuck
+from driftmeter.backtest.changes import UNITS, Category, Change, MissingCells, Scale, Shift, Shuffle, Stuck
 from driftmeter.data.columns import Column
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError
@@ -201,7 +201,7 @@ def _unit(text: str, words: list[str]) -> Change:
 
 
 def _missing(text: str, words: list[str]) -> Change:
-    return Missing(_share(text, "".join(words))) if words else Missing()
+    return MissingCells(_share(text, "".join(words))) if words else MissingCells()
 
 
 def _stuck(text: str, words: list[str]) -> Change:

@@ -14,7 +14,7 @@ import click
 from driftmeter.cli.params import RATE, SPEED, encoding_option, say, unreadable_times_option, zone_option
 
 if TYPE_CHECKING:
-    from driftmeter.replay import Player, Totals
+    from driftmeter.replay import Player, ReplayTotals
 
 _MOST_REASONS = 5
 
@@ -62,7 +62,7 @@ def replay(
     driftmeter replay june.csv --url http://localhost:8001 --model credit --speed 60x
     driftmeter replay history.parquet --model credit --time applied_at --keep-time
     """
-    from driftmeter.replay import Pace, Player, RowsClient, load_trace
+    from driftmeter.replay import Player, ReplaySpeed, RowsClient, load_trace
 
     stop = threading.Event()
     link = RowsClient(url, model, patience=retry_for, stop=stop)
@@ -81,7 +81,7 @@ def replay(
         if trace.note is not None:
             click.echo(trace.note, err=True)
         player = Player(
-            trace, link, known, Pace(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
+            trace, link, known, ReplaySpeed(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
         )
         try:
             with _stopping(stop):
@@ -110,7 +110,7 @@ def _play(player: Player) -> None:
     )
     task = bar.add_task("", total=player.totals.rows, rate=0.0, late=0, rejected=player.totals.rejected)
 
-    def progress(totals: Totals) -> None:
+    def progress(totals: ReplayTotals) -> None:
         fields: dict[str, Any] = {"late": totals.late, "rejected": totals.rejected}
         bar.update(task, completed=totals.sent, rate=bar.tasks[0].speed or 0.0, **fields)
 
@@ -139,7 +139,7 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _summarize(totals: Totals, retries: int, *, stopped: bool, keep_time: bool) -> None:
+def _summarize(totals: ReplayTotals, retries: int, *, stopped: bool, keep_time: bool) -> None:
     from driftmeter.report.chart import printable
 
     waiting = totals.rows - totals.unread - totals.sent

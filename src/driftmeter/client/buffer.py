@@ -15,7 +15,7 @@ _TUPLE_BYTES = sys.getsizeof((0, 1, 2, 3)) + sys.getsizeof(0.0) + 8
 _SAMPLES = 8
 
 
-class Tally:
+class AtomicCounter:
     """A count that any thread adds one to without a lock: a step of `itertools.count` can't be interrupted."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Buffer:
         self.limit = 0
         self.row_bytes = 0.0
         self.rows: deque[Raw] = deque()
-        self.full, self.invalid, self.closed = Tally(), Tally(), Tally()
+        self.full, self.invalid, self.closed = AtomicCounter(), AtomicCounter(), AtomicCounter()
         self.refused = ("", "")
         """What was expected of the row that was invalid last, and what it was."""
         self.remark = ""

@@ -44,7 +44,7 @@ _MOST_UNKNOWN = 5
 
 
 @dataclass(frozen=True)
-class Batch:
+class TypedBatch:
     """Typed rows with `times` (rows,) in ms: of the local clock where `stamped` (rows,), else event times."""
 
     rows: Rows
@@ -90,7 +90,7 @@ class Intake:
         """The first columns that came and that the profile does not know."""
         self._specials = _specials(profile)
 
-    def read(self, raw: Sequence[Raw]) -> Batch:
+    def read(self, raw: Sequence[Raw]) -> TypedBatch:
         """Type rows; whatever is in them, this raises nothing. A prediction goes under its column."""
         self.rows += len(raw)
         try:
@@ -99,7 +99,7 @@ class Intake:
             # some value fails in a way that no reader foresees: it shall cost its own cell, or else its row, only
             return _join([*map(self._read_alone, raw), self._read([])])
 
-    def _read_alone(self, row: Raw) -> Batch:
+    def _read_alone(self, row: Raw) -> TypedBatch:
         record, prediction, timestamp, clock = row
         with suppress(Exception):
             return self._read([row])
@@ -118,7 +118,7 @@ class Intake:
             return _Failing(value)
         return value
 
-    def _read(self, raw: Sequence[Raw]) -> Batch:
+    def _read(self, raw: Sequence[Raw]) -> TypedBatch:
         records, ignored_predictions = [], 0
         for record, prediction, _, _ in raw:
             if prediction is not None:
@@ -155,7 +155,9 @@ class Intake:
                 _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
                 first |= {each.field: each for each in described[:1]}
         invalid = len(raw) - len(rows)
-        return Batch(rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused)
+        return TypedBatch(
+            rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused
+        )
 
     def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
@@ -202,7 +204,7 @@ class Intake:
         return found
 
     def count(
-        self, batch: Batch, timing: Timing, offset: float, now: Milliseconds
+        self, batch: TypedBatch, timing: Timing, offset: float, now: Milliseconds
     ) -> Iterator[tuple[Milliseconds | None, Summary]]:
         """Yield the summary of each pane's rows with its start; None instead of a start: they are in the future.
 
@@ -268,7 +270,7 @@ def _time(timestamp: Any) -> Milliseconds | InputError | None:
         return InputError(TIMESTAMP, expected, type(timestamp).__name__)
 
 
-def _join(parts: Sequence[Batch]) -> Batch:
+def _join(parts: Sequence[TypedBatch]) -> TypedBatch:
     """Return several batches as one."""
     rows = Rows(
         np.concatenate([part.rows.numbers for part in parts]),
@@ -281,7 +283,7 @@ def _join(parts: Sequence[Batch]) -> Batch:
     for part in parts:
         unreadable, refused = add_up(unreadable, part.unreadable), add_up(refused, part.refused)
         first = {**part.first, **first}
-    return Batch(
+    return TypedBatch(
         rows,
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.stamped for part in parts]),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import LONGEST_REASON, MOST_REASONS, Totals
+from driftmeter.panes.pane import Pane, PaneKey
+from driftmeter.panes.totals import LONGEST_REASON, MOST_REASONS, SourceTotals
 from driftmeter.types import Counts, Milliseconds
 
 REASONS = ("buffer_full", "panes_full", "invalid", "future", "late", "refused")
@@ -19,19 +18,6 @@ that was let go already; refused by the server."""
 
 _ENTRY_BYTES = 1_000  # the entry itself, its key and its place in the books
 LEAST_PANES = 4
-
-
-class Key(NamedTuple):
-    """What tells one pane of a source from another. A change of profile or timing opens new panes."""
-
-    start: Milliseconds
-    length: Milliseconds
-    digest: str
-
-    @property
-    def end(self) -> Milliseconds:
-        """The first moment after the pane."""
-        return self.start + self.length
 
 
 @dataclass
@@ -64,27 +50,27 @@ class Ledger:
         self.dropped = dict.fromkeys(REASONS, 0)
         self.unreadable: dict[str, int] = {}
         self.bytes = 0
-        self._entries: dict[Key, _Entry] = {}
+        self._entries: dict[PaneKey, _Entry] = {}
         self._sequence = 0
         self._horizon: Milliseconds = 0  # the latest end of a pane that was let go
-        self._reported = Totals()
+        self._reported = SourceTotals()
 
     def __len__(self) -> int:
         """Return the number of panes held."""
         return len(self._entries)
 
     @property
-    def totals(self) -> Totals:
+    def totals(self) -> SourceTotals:
         """What the source has seen so far; reasons that never came up are left out."""
         dropped = {reason: rows for reason, rows in self.dropped.items() if rows}
-        return Totals(self.observed, self.counted, dropped, self.unreadable.copy())
+        return SourceTotals(self.observed, self.counted, dropped, self.unreadable.copy())
 
     def drop(self, reason: str, rows: int) -> None:
         """Book rows as observed and dropped."""
         self.observed += rows
         self.dropped[reason] += rows
 
-    def add(self, key: Key, summary: Summary, unreadable: Mapping[str, int] | None = None) -> None:
+    def add(self, key: PaneKey, summary: Summary, unreadable: Mapping[str, int] | None = None) -> None:
         """Book rows of one pane: counted, or dropped where the pane can't be had.
 
         `unreadable` are the values of these rows that could not be read, by column: such counts only grow, also where
@@ -109,11 +95,11 @@ class Ledger:
         """Whether the server has the totals as they are."""
         return self.totals == self._reported
 
-    def unsent(self) -> list[Key]:
+    def unsent(self) -> list[PaneKey]:
         """Return the panes whose last state is not acknowledged, oldest first."""
         return sorted(key for key, entry in self._entries.items() if entry.sequence > entry.acknowledged)
 
-    def report(self, key: Key, bins: int) -> None:
+    def report(self, key: PaneKey, bins: int) -> None:
         """See to it that totals which no pane carried yet go out: with the newest pane, or with an empty `key`."""
         if self.reported or self.unsent():
             return
@@ -125,7 +111,7 @@ class Ledger:
             if isinstance(entry, _Entry):
                 self._touch(entry)
 
-    def pane(self, key: Key) -> Pane | None:
+    def pane(self, key: PaneKey) -> Pane | None:
         """Return a pane as it is to be sent now; None where it was let go.
 
         It says what was acknowledged before of other panes: of its own rows it brings all.
@@ -135,13 +121,13 @@ class Ledger:
             return None
         return self._pane(key, Summary(entry.rows, entry.counts.copy()), entry.sequence)
 
-    def sign_of_life(self, key: Key, bins: int, *, final: bool = False) -> Pane | None:
+    def sign_of_life(self, key: PaneKey, bins: int, *, final: bool = False) -> Pane | None:
         """Return a pane that brings no rows, only the totals, and with `final` the word that the source goes.
 
         It is `key` as it stands, empty where nothing came for it. It takes a sequence, but no place in the books: it
         never waits to be sent again. None where neither `key` nor any pane that is held can be sent.
         """
-        at: Key | None = key
+        at: PaneKey | None = key
         if self._entries[key].refused if key in self._entries else key.end <= self._horizon:
             at = self._newest()
         if at is None:
@@ -154,7 +140,7 @@ class Ledger:
     def acknowledge(self, pane: Pane, late: int = 0) -> None:
         """Book that the server has a pane in this state, and that `late` of its rows came after the freeze."""
         self._reported = pane.totals
-        entry = self._entries.get(Key(pane.start, pane.length, pane.digest))
+        entry = self._entries.get(PaneKey(pane.start, pane.length, pane.digest))
         if entry is None or entry.refused or pane.sequence < entry.acknowledged:
             return
         self.acknowledged += pane.summary.rows - entry.acknowledged_rows
@@ -163,7 +149,7 @@ class Ledger:
             self.late += late - entry.late
             entry.late = late
 
-    def refuse(self, key: Key) -> int:
+    def refuse(self, key: PaneKey) -> int:
         """Give up on a pane that the server will never take, return the rows lost; later rows for it are lost too."""
         entry = self._entries[key]
         lost = self._lose(entry, "refused")
@@ -185,7 +171,7 @@ class Ledger:
             name = "other"
         self.unreadable[name] = self.unreadable.get(name, 0) + values
 
-    def _pane(self, key: Key, summary: Summary, sequence: int, *, final: bool = False) -> Pane:
+    def _pane(self, key: PaneKey, summary: Summary, sequence: int, *, final: bool = False) -> Pane:
         entry = self._entries.get(key)
         return Pane(
             key.digest,
@@ -199,7 +185,7 @@ class Ledger:
             acknowledged=self.acknowledged - (entry.acknowledged_rows if entry else 0),
         )
 
-    def _newest(self) -> Key | None:
+    def _newest(self) -> PaneKey | None:
         """Return the newest pane that the server takes."""
         return max((key for key, entry in self._entries.items() if not entry.refused), default=None)
 
@@ -207,7 +193,7 @@ class Ledger:
         self._sequence += 1
         entry.sequence = self._sequence
 
-    def _open(self, key: Key, bins: int) -> _Entry | str:
+    def _open(self, key: PaneKey, bins: int) -> _Entry | str:
         """Return a new entry, or the reason why there can't be one. The oldest pane makes room for a newer one."""
         if key.end <= self._horizon:
             return "late"
@@ -231,7 +217,7 @@ class Ledger:
         self.dropped[reason] += lost
         return lost
 
-    def _close(self, key: Key) -> None:
+    def _close(self, key: PaneKey) -> None:
         entry = self._entries.pop(key)
         self.bytes -= entry.counts.nbytes + _ENTRY_BYTES
         self._horizon = max(self._horizon, key.end)

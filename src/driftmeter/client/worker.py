@@ -15,15 +15,15 @@ from contextlib import suppress
 
 from driftmeter.client.buffer import Buffer
 from driftmeter.client.faults import Faults
-from driftmeter.client.intake import COMPILING, TIMESTAMP, Batch, Intake, describe_name
-from driftmeter.client.ledger import Key, Ledger
+from driftmeter.client.intake import COMPILING, TIMESTAMP, Intake, TypedBatch, describe_name
+from driftmeter.client.ledger import Ledger
 from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
 from driftmeter.client.unread import Unread
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError, ProfileFormatError
 from driftmeter.panes.codec import encode_pane
-from driftmeter.panes.pane import Pane
+from driftmeter.panes.pane import Pane, PaneKey
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.profile import Profile
@@ -79,7 +79,7 @@ class Worker:
         self._time = ServerTime()
         self._outdated = True
         self._heard: float | None = None  # when the server last took a pane, or refused to hear that we live
-        self._typed: deque[Batch] = deque()
+        self._typed: deque[TypedBatch] = deque()
         self._typed_rows = self._typed_bytes = 0
         self._max_bytes, self._timeout = max_bytes, timeout
         self._seen = {"buffer_full": 0, "invalid": 0}
@@ -199,7 +199,7 @@ class Worker:
         with suppress(AwayError):
             self._say(final=True)
 
-    def _note(self, batch: Batch) -> None:
+    def _note(self, batch: TypedBatch) -> None:
         """Keep what of a batch could not be read."""
         for name, rejected in batch.first.items():
             self._unread.note(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
@@ -259,7 +259,7 @@ class Worker:
                     self._unread.note(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
                 else:
                     unreadable = self._intake.unreadable_in(summary) if batch.unreadable else None
-                    self.ledger.add(Key(start, length, digest), summary, unreadable)
+                    self.ledger.add(PaneKey(start, length, digest), summary, unreadable)
 
     def _book_drops(self) -> None:
         """Take over what `observe` had to drop."""
@@ -277,9 +277,9 @@ class Worker:
             with self._lock:
                 self.ledger.report(self._current(self._intake, self._timing), self._intake.profile.bins)
 
-    def _current(self, intake: Intake, timing: Timing) -> Key:
+    def _current(self, intake: Intake, timing: Timing) -> PaneKey:
         """Return the pane of now."""
-        return Key(timing.pane_start(self._time.at(self.clock())), timing.pane, intake.digest)
+        return PaneKey(timing.pane_start(self._time.at(self.clock())), timing.pane, intake.digest)
 
     def _say(self, *, final: bool = False) -> None:
         """Say that the source lives, or goes; raises AwayError where the tier can't take it now."""
@@ -297,7 +297,7 @@ class Worker:
             self._outdated = True
             self.faults.warn("refused", f"the metric server refused a pane without new rows: {answer.describe()}")
 
-    def _send(self, key: Key) -> None:
+    def _send(self, key: PaneKey) -> None:
         """Send one pane; the ledger knows what became of it."""
         with self._lock:
             pane = self.ledger.pane(key)

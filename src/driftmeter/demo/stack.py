@@ -138,7 +138,7 @@ def _port(wanted: int, console: Console) -> int:
 
 def _watch(console: Console, addresses: Addresses, processes: list[Process], options: Options) -> JSON | None:
     """Send traffic and show the verdict until the time is up; return the last verdict."""
-    sender = _Sender(addresses.prediction, options)
+    sender = _TrafficThread(addresses.prediction, options)
     pool = urllib3.PoolManager(retries=False, timeout=2.0)
     where = addresses.places()
     verdict: JSON | None = None
@@ -165,7 +165,7 @@ def _watch(console: Console, addresses: Addresses, processes: list[Process], opt
         sender.stop()
 
 
-def _scenario(options: Options, progress: traffic.Progress) -> str:
+def _scenario(options: Options, progress: traffic.TrafficProgress) -> str:
     if not options.drift:
         return "no drift"
     if progress.injecting:
@@ -183,7 +183,7 @@ def _verdict(pool: urllib3.PoolManager, metric: str) -> JSON | None:
     return found
 
 
-class _Sender(threading.Thread):
+class _TrafficThread(threading.Thread):
     """The traffic, in a thread of its own event loop."""
 
     def __init__(self, url: str, options: Options) -> None:
@@ -191,7 +191,7 @@ class _Sender(threading.Thread):
         self._url, self._options = url, options
         self._stopped = threading.Event()
         self._error: BaseException | None = None
-        self.progress = traffic.Progress()
+        self.progress = traffic.TrafficProgress()
 
     def run(self) -> None:
         options = self._options
@@ -210,7 +210,7 @@ class _Sender(threading.Thread):
         except BaseException as error:
             self._error = error
 
-    def _keep(self, progress: traffic.Progress) -> None:
+    def _keep(self, progress: traffic.TrafficProgress) -> None:
         self.progress = replace(progress)
 
     def result(self) -> None:

@@ -27,7 +27,7 @@ LIST_ROWS = 8
 CATCH_UP = 1.0  # seconds: what is further behind the rate is given up
 
 
-class Flag(Protocol):
+class StopSignal(Protocol):
     """What stops a run: a threading.Event or an asyncio.Event."""
 
     def is_set(self) -> bool:
@@ -36,7 +36,7 @@ class Flag(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrafficProgress:
     """How far a run has come: `elapsed` in seconds, the others since its start."""
 
     elapsed: float = 0.0
@@ -107,18 +107,18 @@ async def run(
     inject_after: float = 20.0,
     seed: int = 0,
     rows: Sequence[Row] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    stop: Flag | None = None,
+    on_progress: Callable[[TrafficProgress], None] | None = None,
+    stop: StopSignal | None = None,
     clock: Callable[[], float] = time.monotonic,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> Progress:
+) -> TrafficProgress:
     """Send `rate` rows a second to `url`/get-prediction for `seconds`, or until `stop` is set.
 
     At most CONNECTIONS requests are under way; a server that cannot keep up gets fewer rows, and a failed
     request is counted and not repeated. `on_progress` is called about once a second. Sends held-out flights
     unless given `rows`.
     """
-    sender = _Sender(
+    sender = _Run(
         traffic=Traffic(held_out_rows() if rows is None else rows, drift=drift, inject_after=inject_after, seed=seed),
         rate=rate,
         seconds=float("inf") if seconds is None else seconds,
@@ -142,7 +142,7 @@ async def run(
     return sender.progress()
 
 
-class _Sender:
+class _Run:
     """One run's pace and tally, shared by its workers."""
 
     def __init__(
@@ -151,8 +151,8 @@ class _Sender:
         traffic: Traffic,
         rate: float,
         seconds: float,
-        on_progress: Callable[[Progress], None],
-        stop: Flag,
+        on_progress: Callable[[TrafficProgress], None],
+        stop: StopSignal,
         clock: Callable[[], float],
     ) -> None:
         self._traffic, self._rate, self._seconds = traffic, rate, seconds
@@ -160,9 +160,9 @@ class _Sender:
         self._started = clock()
         self._due = 0.0
         self._reported = 0.0
-        self._tally = Progress()
+        self._tally = TrafficProgress()
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrafficProgress:
         elapsed = self._clock() - self._started
         return replace(self._tally, elapsed=elapsed, injecting=self._traffic.injecting(elapsed))
 

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from driftmeter.demo.traffic import Progress
+from driftmeter.demo.traffic import TrafficProgress
 from driftmeter.types import JSON
 
 _STYLES = {"drifting": "bold red", "pending": "yellow", "insufficient": "dim", "ok": "green"}
@@ -28,7 +28,7 @@ def places(places: dict[str, str]) -> RenderableType:
     return Panel(grid, title="driftmeter demo", title_align="left", border_style="dim")
 
 
-def screen(where: dict[str, str], verdict: JSON | None, progress: Progress, scenario: str) -> RenderableType:
+def screen(where: dict[str, str], verdict: JSON | None, progress: TrafficProgress, scenario: str) -> RenderableType:
     """Render the whole screen: where to look, how far the traffic is, and the table of features."""
     shown = [places(where), _status(verdict, progress, scenario)]
     if verdict and verdict["incident"]:
@@ -36,7 +36,7 @@ def screen(where: dict[str, str], verdict: JSON | None, progress: Progress, scen
     return Group(*shown, features(verdict))
 
 
-def _status(verdict: JSON | None, progress: Progress, scenario: str) -> Text:
+def _status(verdict: JSON | None, progress: TrafficProgress, scenario: str) -> Text:
     state = verdict["state"] if verdict else "waiting for the first pane"
     text = Text.assemble(
         (f" {state} ", f"reverse {_STYLES.get(state, 'dim')}"),

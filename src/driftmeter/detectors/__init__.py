@@ -2,7 +2,7 @@
 
 from driftmeter.detectors.dws.scan import DWS
 from driftmeter.detectors.esr import ESR
-from driftmeter.detectors.protocol import Cause, Detector, Reading
+from driftmeter.detectors.protocol import Cause, Detector, Evidence
 from driftmeter.detectors.registry import DETECTORS
 
-__all__ = ["DETECTORS", "DWS", "ESR", "Cause", "Detector", "Reading"]
+__all__ = ["DETECTORS", "DWS", "ESR", "Cause", "Detector", "Evidence"]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
 from driftmeter.detectors.bins import Tables
-from driftmeter.detectors.protocol import Cause, Mask, Reading
+from driftmeter.detectors.protocol import Cause, Evidence, Mask
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.state_bytes import pack, unpack
@@ -45,7 +45,7 @@ _LEVELS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class EsrState:
     """Capital of each bet as a logarithm, smooth (features, bets) and rare (bets,), and since when it grows.
 
     `counts` (bins,) and `rows` (features,) are what came since a feature's bets were last begun, `begun` (features,)
@@ -161,18 +161,18 @@ class ESR:
 
     # --- the state
 
-    def start(self) -> State:
+    def start(self) -> EsrState:
         """Return the state before the first pane."""
         features, bins = len(self.profile.features), self.profile.bins
         none = np.full(features, -np.inf)
         whole = np.zeros(features, np.int64)
-        return State(
+        return EsrState(
             0, 0, 0, 0, None,
             np.full((features, self._smooth_pays.shape[1]), -np.inf), np.full(len(self._rare_bin), -np.inf),
             np.zeros(bins, np.int64), whole, whole, none, none, whole,
         )  # fmt: skip
 
-    def update(self, state: State, pane: Slice) -> tuple[State, Reading | None]:
+    def update(self, state: EsrState, pane: Slice) -> tuple[EsrState, Evidence | None]:
         """Take one frozen pane; there is a reading once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
@@ -185,8 +185,8 @@ class ESR:
         return after, self._reading(after, run.start, fresh=True)
 
     def _bet_on(
-        self, state: State, counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, end: Milliseconds
-    ) -> State:
+        self, state: EsrState, counts: Counts, rows: int, length: Milliseconds, elapsed: Milliseconds, end: Milliseconds
+    ) -> EsrState:
         tables = self.tables
         features = len(tables.features)
         # what has alarmed begins anew, as the proof has it; until now it could be asked why
@@ -215,7 +215,7 @@ class ESR:
         hit[order[:number]] = True
         evidence = (capital - threshold + np.log(max(number, 1))) / np.log(10)
         begun = np.where(state.rows == 0, end - length, state.begun)
-        return State(
+        return EsrState(
             state.panes + 1, active, whole, end, None,
             smooth, rare, state.counts + counts, state.rows + rows, begun, evidence,
             np.where(hit, evidence, np.where(state.until > end, state.held, -np.inf)),
@@ -223,7 +223,7 @@ class ESR:
             np.where(hit, end + np.minimum(end - begun, DAY), state.until),
         )  # fmt: skip
 
-    def _reading(self, state: State, start: Milliseconds, *, fresh: bool) -> Reading:
+    def _reading(self, state: EsrState, start: Milliseconds, *, fresh: bool) -> Evidence:
         tables = self.tables
         mean = (
             np.add.reduceat(tables.scores * state.counts, tables.starts[:-1], axis=1).T
@@ -236,7 +236,7 @@ class ESR:
         log_budget = np.log(len(tables.features) * self.settings.budget / np.maximum(age, 1))
         bound = self.tolerance + self._bound / np.sqrt(self.variance.score_rows.mean(axis=1))
         smallest = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
-        return Reading(
+        return Evidence(
             start,
             state.last,
             np.stack([state.evidence, state.held]),
@@ -248,17 +248,17 @@ class ESR:
             state.passed // state.panes,
         )
 
-    def standing(self, state: State) -> Reading | None:
+    def standing(self, state: EsrState) -> Evidence | None:
         """Return what holds now; None before the first pane."""
         return self._reading(state, state.last, fresh=False) if state.panes else None
 
-    def restart(self, state: State, features: Mask) -> State:
+    def restart(self, state: EsrState, features: Mask) -> EsrState:
         """Forget what these features' bets have won, and that they alarmed."""
         begun = self._begin(state, features)
         held = np.where(features, -np.inf, begun.held)
         return replace(begun, held=held, evidence=np.where(features, -np.inf, begun.evidence))
 
-    def _begin(self, state: State, features: Mask) -> State:
+    def _begin(self, state: EsrState, features: Mask) -> EsrState:
         return replace(
             state,
             smooth=np.where(features[:, None], -np.inf, state.smooth),
@@ -267,12 +267,12 @@ class ESR:
             rows=np.where(features, 0, state.rows),
         )
 
-    def causes(self, state: State, feature: int) -> list[tuple[float, Cause]]:
+    def causes(self, state: EsrState, feature: int) -> list[tuple[float, Cause]]:
         """Return a feature's evidence, and which of its bets has won most; nothing before any."""
         rows = int(state.rows[feature])
         return [(float(state.evidence[feature]), self._cause(state, feature, rows))] if rows else []
 
-    def _cause(self, state: State, feature: int, rows: int) -> Cause:
+    def _cause(self, state: EsrState, feature: int, rows: int) -> Cause:
         tables = self.tables
         smooth = self._smooth_log[feature] + state.smooth[feature]
         own = np.flatnonzero(self._rare_owner == feature)
@@ -290,7 +290,7 @@ class ESR:
 
     # --- bytes
 
-    def dumps(self, state: State) -> bytes:
+    def dumps(self, state: EsrState) -> bytes:
         """Serialise; equal states give equal bytes."""
         parts = [] if state.run is None else [encode_counts(state.run.counts)]
         parts.append(encode_counts(state.counts))
@@ -306,11 +306,11 @@ class ESR:
         }
         return pack(_MAGIC, head, parts)
 
-    def loads(self, data: bytes) -> State:
+    def loads(self, data: bytes) -> EsrState:
         """Read what `dumps` wrote; raises StoreError on anything else."""
         return unpack(_MAGIC, data, self._read)
 
-    def _read(self, head: JSON, parts: Iterator[bytes]) -> State:
+    def _read(self, head: JSON, parts: Iterator[bytes]) -> EsrState:
         run: Run | None = None
         if head["run"] is not None:
             start, end, length, rows = head["run"]
@@ -322,7 +322,7 @@ class ESR:
             for name in _FLOATS
         }
         integers = {name: np.frombuffer(next(parts), "<i8").reshape(empty.rows.shape) for name in _INTEGERS}
-        return State(
+        return EsrState(
             panes=head["panes"],
             active=head["active"],
             passed=head["passed"],

@@ -38,7 +38,7 @@ class Cause:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Evidence:
     """What a detector says once a pane of its own is complete; arrays over the profile's features.
 
     `evidence` (levels, features) is the log10 of how far past the alarm threshold the latest window of each
@@ -93,11 +93,11 @@ class Detector(Protocol[S]):
         """Return the state before the first pane."""
         ...
 
-    def update(self, state: S, pane: Slice) -> tuple[S, Reading | None]:
+    def update(self, state: S, pane: Slice) -> tuple[S, Evidence | None]:
         """Take one frozen pane; there is a reading once enough of them make a pane of the detector."""
         ...
 
-    def standing(self, state: S) -> Reading | None:
+    def standing(self, state: S) -> Evidence | None:
         """Return what holds now, with nothing `fresh`; None before the first pane of the detector."""
         ...
 

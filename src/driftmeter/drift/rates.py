@@ -15,7 +15,7 @@ from driftmeter.types import Floats, Kind
 _SOURCE = "Fisher (1935): the hypergeometric tail of a two-by-two table"
 
 
-class Missing:
+class MissingRate:
     """Compare the share of all rows that are missing; fewer are drift as well as more.
 
     An empty sample gives 0 and p = 1.
@@ -38,7 +38,7 @@ class Missing:
         return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
 
 
-class Unreadable:
+class UnreadableRate:
     """Compare the share of all rows in which something stands that is no value of the feature's kind.
 
     More are drift, fewer are not. One row is added to the reference's count: one of a million such rows says that they
@@ -61,7 +61,7 @@ class Unreadable:
         return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
 
 
-class Unseen:
+class UnseenRate:
     """Compare the share of the rows with a value whose category the reference never held.
 
     The reference's first count is the number of categories that it held exactly once: by Good–Turing that
@@ -88,7 +88,7 @@ class Unseen:
         return Scores(_excess(pair), np.where(pair.comparable, p, 1.0))
 
 
-class OutOfRange:
+class OutOfRangeRate:
     """Compare the share of the rows with a value that are beyond the reference's range, or not finite.
 
     The range is the reference's own smallest to largest value, so none of its rows can be outside; of n new

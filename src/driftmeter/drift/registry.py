@@ -8,7 +8,7 @@ from driftmeter.drift.jensen_shannon import JensenShannon
 from driftmeter.drift.ks import KolmogorovSmirnov
 from driftmeter.drift.protocol import DriftTest
 from driftmeter.drift.psi import PopulationStability
-from driftmeter.drift.rates import Missing, OutOfRange, Unreadable, Unseen
+from driftmeter.drift.rates import MissingRate, OutOfRangeRate, UnreadableRate, UnseenRate
 from driftmeter.drift.total_variation import TotalVariation
 from driftmeter.drift.vanished import Vanished
 from driftmeter.drift.wasserstein import Wasserstein
@@ -23,8 +23,8 @@ DRIFT_TESTS: tuple[DriftTest, ...] = (
     TotalVariation(),
     Wasserstein(),
     Vanished(),
-    Missing(),
-    Unreadable(),
-    Unseen(),
-    OutOfRange(),
+    MissingRate(),
+    UnreadableRate(),
+    UnseenRate(),
+    OutOfRangeRate(),
 )

@@ -16,7 +16,7 @@ import numpy as np
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
 from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import MOST_ROWS, Totals
+from driftmeter.panes.totals import MOST_ROWS, SourceTotals
 from driftmeter.profile.profile import MOST_BINS
 from driftmeter.timestamps import DAY, LATEST
 from driftmeter.types import JSON, Counts
@@ -97,7 +97,7 @@ def decode_pane(data: bytes) -> Pane:
             _text(header, "source"),
             _integer(header, "sequence", MOST_SEQUENCE),
             Summary(_integer(header, "rows", _LARGEST), counts),
-            Totals.from_json(header["totals"]),
+            SourceTotals.from_json(header["totals"]),
             None if watermark is None else _integer(header, "watermark", LATEST),
             _truth(header, "final"),
             _integer(header, "acknowledged", MOST_ROWS) if "acknowledged" in header else 0,

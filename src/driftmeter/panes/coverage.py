@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 
@@ -20,7 +20,7 @@ REMEMBERED: Milliseconds = HOUR
 State = Literal["live", "silent", "closed"]
 
 
-class Tally(NamedTuple):
+class RowTally(NamedTuple):
     """Rows of a source since it started: observed and counted as it says, added and late as the store knows."""
 
     observed: int = 0
@@ -28,12 +28,12 @@ class Tally(NamedTuple):
     added: int = 0
     late: int = 0
 
-    def since(self, earlier: Tally) -> Tally:
+    def since(self, earlier: RowTally) -> RowTally:
         """Return how much each has grown; one that was put back has not."""
-        return Tally(*(max(0, now - then) for now, then in zip(self, earlier, strict=True)))
+        return RowTally(*(max(0, now - then) for now, then in zip(self, earlier, strict=True)))
 
 
-NOTHING = Tally()
+NOTHING = RowTally()
 
 
 @dataclass(frozen=True)
@@ -43,36 +43,36 @@ class Account:
     `final` says that it owes nothing: it has said that it goes, or its rows are counted as they come.
     """
 
-    totals: Totals = field(default_factory=Totals)
+    totals: SourceTotals = field(default_factory=SourceTotals)
     added: int = 0
     late: int = 0
     final: bool = False
     place: int = 0
-    earlier: Tally = NOTHING
-    latest: Tally = NOTHING
+    earlier: RowTally = NOTHING
+    latest: RowTally = NOTHING
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> RowTally:
         """The tally now."""
-        return Tally(self.totals.observed, self.totals.counted, self.added, self.late)
+        return RowTally(self.totals.observed, self.totals.counted, self.added, self.late)
 
-    def write(self, now: Milliseconds, totals: Totals, added: int, late: int, final: bool) -> Account:
+    def write(self, now: Milliseconds, totals: SourceTotals, added: int, late: int, final: bool) -> Account:
         """Return the account after a write at the store's time `now`, which added so many rows."""
         earlier, latest = self.bases(now)
         place = max(self.place, now // SPAN)
         return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)
 
     @classmethod
-    def met(cls, now: Milliseconds, totals: Totals, acknowledged: int) -> Account:
+    def met(cls, now: Milliseconds, totals: SourceTotals, acknowledged: int) -> Account:
         """Return the account of a source that was not known, though others had been told of so many of its rows: what
         it says of those is none of our matter."""
         if not acknowledged:
             return cls()
         before = totals.observed - totals.counted + acknowledged
-        base = Tally(before, acknowledged, acknowledged, 0)
+        base = RowTally(before, acknowledged, acknowledged, 0)
         return cls(added=acknowledged, place=now // SPAN, earlier=base, latest=base)
 
-    def bases(self, now: Milliseconds) -> tuple[Tally, Tally]:
+    def bases(self, now: Milliseconds) -> tuple[RowTally, RowTally]:
         """Return the tallies at the beginning of the span before the one of `now`, and of that one."""
         passed = now // SPAN - self.place
         if passed <= 0:  # below: the clock was put back
@@ -93,12 +93,12 @@ class SourceRecord:
     """
 
     source: str
-    totals: Totals = field(default_factory=Totals)
+    totals: SourceTotals = field(default_factory=SourceTotals)
     late: int = 0
     seen: Milliseconds = 0
     added: int = 0
     final: bool = False
-    recent: Tally = NOTHING
+    recent: RowTally = NOTHING
 
     @property
     def missing(self) -> int:
@@ -120,7 +120,7 @@ class SourceRecord:
             max(self.seen, other.seen),
             self.added + other.added,
             self.final and other.final,
-            Tally(*(one + two for one, two in zip(self.recent, other.recent, strict=True))),
+            RowTally(*(one + two for one, two in zip(self.recent, other.recent, strict=True))),
         )
 
 

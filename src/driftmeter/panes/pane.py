@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.types import Milliseconds
+
+
+class PaneKey(NamedTuple):
+    """What tells one pane of a source from another: a change of profile or of timing opens new panes.
+
+    Keys ascend by time.
+
+    >>> str(PaneKey(1_700_000_000_000, 10_000, "0f3a"))
+    '0f3a:1700000000000:10000'
+    """
+
+    start: Milliseconds
+    length: Milliseconds
+    digest: str
+
+    @property
+    def end(self) -> Milliseconds:
+        """The first moment after the pane."""
+        return self.start + self.length
+
+    def __str__(self) -> str:
+        """Return its name in a store, which `parse` reads."""
+        return f"{self.digest}:{self.start}:{self.length}"
+
+    @classmethod
+    def parse(cls, name: str) -> PaneKey:
+        """Read a name that `str` wrote; raises ValueError on anything else."""
+        digest, start, length = name.rsplit(":", 2)
+        return cls(int(start), int(length), digest)
 
 
 @dataclass(frozen=True)
@@ -25,7 +55,7 @@ class Pane:
     source: str
     sequence: int
     summary: Summary
-    totals: Totals = field(default_factory=Totals)
+    totals: SourceTotals = field(default_factory=SourceTotals)
     watermark: Milliseconds | None = None
     final: bool = False
     acknowledged: int = 0

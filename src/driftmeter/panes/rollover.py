@@ -10,7 +10,7 @@ PANES = 3
 
 
 @dataclass(frozen=True)
-class Standing:
+class Rollover:
     """The profile whose verdict counts, the one that rows are counted by, and who is on its way: the profile that held
     most rows of the last `streak` panes."""
 
@@ -19,14 +19,14 @@ class Standing:
     leader: str = ""
     streak: int = 0
 
-    def registered(self, digest: str, *, idle: bool) -> Standing:
+    def registered(self, digest: str, *, idle: bool) -> Rollover:
         """Take a profile that comes new, or again; where the active one is `idle`, never having had rows, there is
         nothing to wait for."""
         if digest == self.newest:
             return self
-        return Standing(digest if idle else self.active, digest)
+        return Rollover(digest if idle else self.active, digest)
 
-    def closed(self, rows: Mapping[str, int]) -> Standing:
+    def closed(self, rows: Mapping[str, int]) -> Rollover:
         """Take a closed pane's rows by profile; a pane without rows says nothing.
 
         Whichever profile holds most rows for long enough becomes the active one, an older one too: model servers that
@@ -42,4 +42,4 @@ class Standing:
         streak = self.streak + 1 if leader == self.leader else 1
         if streak < PANES:
             return replace(self, leader=leader, streak=streak)
-        return Standing(leader, leader if self.newest == self.active else self.newest)
+        return Rollover(leader, leader if self.newest == self.active else self.newest)

@@ -18,7 +18,7 @@ LONGEST_REASON = 64
 
 
 @dataclass(frozen=True)
-class Totals:
+class SourceTotals:
     """What a source has seen since it started: rows observed, counted, and dropped by reason, and of the counted ones
     the values that could not be read, by column."""
 
@@ -27,30 +27,30 @@ class Totals:
     dropped: Mapping[str, int] = field(default_factory=dict)
     unreadable: Mapping[str, int] = field(default_factory=dict)
 
-    def __add__(self, other: Totals) -> Totals:
+    def __add__(self, other: SourceTotals) -> SourceTotals:
         """Add up two sources, or two parts of one."""
-        return Totals(
+        return SourceTotals(
             self.observed + other.observed,
             self.counted + other.counted,
             add_up(self.dropped, other.dropped),
             add_up(self.unreadable, other.unreadable),
         )
 
-    def bounded(self) -> Totals:
+    def bounded(self) -> SourceTotals:
         """Return totals that `from_json` takes: sums of some that it took may be larger, or have more reasons."""
         observed = min(MOST_ROWS, self.observed)
-        return Totals(observed, min(observed, self.counted), _bounded(self.dropped), _bounded(self.unreadable))
+        return SourceTotals(observed, min(observed, self.counted), _bounded(self.dropped), _bounded(self.unreadable))
 
-    def followed_by(self, said: Totals) -> Totals:
+    def followed_by(self, said: SourceTotals) -> SourceTotals:
         """Return what holds after the source said this and then that: what was overtaken on its way takes nothing
         back."""
         return said if said.observed >= self.observed else self
 
-    def dropped_since(self, earlier: Totals) -> dict[str, int]:
+    def dropped_since(self, earlier: SourceTotals) -> dict[str, int]:
         """Return by how much each reason has grown since an earlier state of the same source."""
         return _growth(self.dropped, earlier.dropped)
 
-    def unreadable_since(self, earlier: Totals) -> dict[str, int]:
+    def unreadable_since(self, earlier: SourceTotals) -> dict[str, int]:
         """Return by how much each column's unreadable values have grown since then, likewise."""
         return _growth(self.unreadable, earlier.unreadable)
 
@@ -65,7 +65,7 @@ class Totals:
         }
 
     @classmethod
-    def from_json(cls, data: JSON) -> Totals:
+    def from_json(cls, data: JSON) -> SourceTotals:
         """Read what `to_json` wrote; raises ValueError on what no source can have seen."""
         dropped, unreadable = data["dropped"], data.get("unreadable", {})
         for named in (dropped, unreadable):

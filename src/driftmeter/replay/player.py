@@ -16,7 +16,7 @@ from driftmeter.client.transport import AwayError
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import DriftmeterError, InputError
-from driftmeter.replay.rows_client import Model, RowsClient
+from driftmeter.replay.rows_client import RowsClient, ServedModel
 from driftmeter.replay.trace import TIMESTAMP, Trace
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Codes, Floats, Milliseconds
@@ -28,7 +28,7 @@ _TICK = 0.1
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReplaySpeed:
     """How fast: `speed` times the file's own time, or `rate` rows/s where it has none; infinity is at once.
 
     With `keep_time` the rows keep their timestamps; else the first row is now.
@@ -53,7 +53,7 @@ class Pace:
 
 
 @dataclass
-class Totals:
+class ReplayTotals:
     """What became of the rows so far: `rows` in all, of which `unread` never go; each that was `sent` was `accepted`,
     or rejected by the server. `late` ones were accepted and are in no window.
 
@@ -90,7 +90,9 @@ class Totals:
 class Player:
     """Sends a trace through a link, batch after batch. `totals` is always current."""
 
-    def __init__(self, trace: Trace, link: RowsClient, model: Model, pace: Pace, *, source: str = "replay") -> None:
+    def __init__(
+        self, trace: Trace, link: RowsClient, model: ServedModel, pace: ReplaySpeed, *, source: str = "replay"
+    ) -> None:
         """Prepare; raises InputError where there are no rows, or no times to keep."""
         if not len(trace):
             raise InputError("rows", "some", "none")
@@ -100,7 +102,7 @@ class Player:
         if pace.keep_time and not reserved:
             raise InputError("time", f"no feature of the name {TIMESTAMP!r}, to keep the time", "one")
         unread = len(trace.rejected)
-        self.totals = Totals(len(trace) + unread, unread, rejected=unread)
+        self.totals = ReplayTotals(len(trace) + unread, unread, rejected=unread)
         self.totals.reject(trace.rejected)
         self._trace, self._link, self._model, self._pace = trace, link, model, pace
         self._stamped = reserved
@@ -109,7 +111,7 @@ class Player:
         self._source = f"{source}-{self._run}"
         self._due = pace.due(trace)
 
-    def run(self, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
+    def run(self, progress: Callable[[ReplayTotals], None] = lambda totals: None) -> ReplayTotals:
         """Send all rows, or until the link is told to stop; raises DriftmeterError where the server refuses a batch
         or stays away. `progress` is called after each batch."""
         began, last, rows = time.monotonic(), -math.inf, len(self._trace)

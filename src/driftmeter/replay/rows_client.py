@@ -25,7 +25,7 @@ _TRY_AGAIN = (408, 425, 429)
 
 
 @dataclass(frozen=True)
-class Model:
+class ServedModel:
     """What a server says of a model: its profile, how far its clock is ahead of ours, and its panes' length."""
 
     profile: Profile
@@ -48,7 +48,7 @@ class RowsClient:
         self._patience = patience
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
 
-    def model(self) -> Model:
+    def model(self) -> ServedModel:
         """Ask for the model; raises DriftmeterError with the server's words where it has none of that name, and
         at once where the server cannot be reached."""
         try:
@@ -59,7 +59,7 @@ class RowsClient:
             raise DriftmeterError(f"{self._base}: {answer.describe()}")
         local = time.time_ns() // 1_000_000
         ahead = int(answer.headers.get("driftmeter-time", local)) - local
-        return Model(Profile.loads(answer.body), ahead, int(answer.headers.get("driftmeter-pane", _PANE)))
+        return ServedModel(Profile.loads(answer.body), ahead, int(answer.headers.get("driftmeter-pane", _PANE)))
 
     def post(self, body: bytes, key: str, *, watermark: str | None = None, source: str | None = None) -> JSON:
         """Send a batch of rows as Arrow and return the answer; with the same key it counts once.

@@ -30,7 +30,7 @@ MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableValues:
     """What could not be read: the number of values by column, and the first of them."""
 
     columns: Mapping[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Report:
 
     profile: Profile
     verdict: Verdict
-    unreadable: Unreadable
+    unreadable: UnreadableValues
     absent: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -129,7 +129,7 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
         raise InputError("data", f"columns of the profile ({_some(reader.names)})", _some(data.columns) or "no columns")
     if len(data) == 0:
         raise InputError("data", "rows", "none")
-    summary, unreadable = Summary.zero(profile.bins), Unreadable()
+    summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
         rows, bad, _ = reader.read_columns(columns_of(block, reader.names))
@@ -145,13 +145,13 @@ def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Ver
     return judge_window(profile, scorer_of(profile, settings).scores(summary.counts), window, settings)
 
 
-def _and(before: Unreadable, columns: Mapping[str, int], bad: Sequence[Rejected], start: int) -> Unreadable:
+def _and(before: UnreadableValues, columns: Mapping[str, int], bad: Sequence[Rejected], start: int) -> UnreadableValues:
     total = {name: before.columns.get(name, 0) + columns.get(name, 0) for name in {**before.columns, **columns}}
     first = list(before.first)
     for each in bad:
         if sum(known.field == each.field for known in first) < MOST_NAMED:
             first.append(replace(each, row=each.row + start))
-    return Unreadable(total, tuple(first))
+    return UnreadableValues(total, tuple(first))
 
 
 def _some(names: Sequence[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from driftmeter.server.watch.evaluator import View
+from driftmeter.server.watch.evaluator import ModelView
 from driftmeter.timestamps import parse_time
 from driftmeter.types import JSON
 
@@ -80,7 +80,7 @@ class Exposition:
         self._labels: dict[tuple[str, str], _Labels] = {}
         self._lines: dict[str, tuple[JSON, dict[str, list[str]]]] = {}
 
-    def render(self, views: Iterable[View], now: float) -> str:
+    def render(self, views: Iterable[ModelView], now: float) -> str:
         """Write the views that are still current at `now`, by the monotonic clock, as Prometheus text.
 
         What a verdict leaves open (null) has no line: there is never a NaN.
@@ -108,7 +108,7 @@ class Exposition:
         return "\n".join(parts) + "\n"
 
 
-def _add_model(lines: dict[str, list[str]], labels: _Labels, view: View) -> None:
+def _add_model(lines: dict[str, list[str]], labels: _Labels, view: ModelView) -> None:
     verdict = view.verdict
     last_drift, end = verdict["last_drift"], verdict["window"]["end"]
     values: dict[str, float | None] = {

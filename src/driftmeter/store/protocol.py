@@ -10,7 +10,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.expectation import Expectation
@@ -60,7 +60,7 @@ class AddRows:
     digest: str
     source: str
     parts: tuple[tuple[Milliseconds, Summary], ...]
-    totals: Totals
+    totals: SourceTotals
     key: str | None = None
     fingerprint: bytes = b""
     watermark: Milliseconds | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors import DETECTORS, Cause, Detector, Reading
+from driftmeter.detectors import DETECTORS, Cause, Detector, Evidence
 from driftmeter.detectors.protocol import Mask, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.errors import StoreError
@@ -181,7 +181,7 @@ class Judge:
     def _mask(self, names: Collection[str]) -> Mask:
         return np.array([feature.name in names for feature in self.profile.features], dtype=bool)
 
-    def _flags(self, state: JudgeState, reading: Reading) -> list[Flag]:
+    def _flags(self, state: JudgeState, reading: Evidence) -> list[Flag]:
         """Return the features that alarm at this pane, each at its shortest window that does."""
         alarms = reading.alarms()
         flags = []
@@ -208,7 +208,7 @@ class Judge:
     def _cause(self, state: JudgeState, index: int) -> Cause | None:
         return None if self.detector is None else strongest(self.detector.causes(state.detector, index))
 
-    def _remember(self, state: JudgeState, reading: Reading, incidents: tuple[Incident, ...]) -> JudgeState:
+    def _remember(self, state: JudgeState, reading: Evidence, incidents: tuple[Incident, ...]) -> JudgeState:
         state = replace(state, incidents=incidents)
         evidence = self._evidence(state, reading)
         drifting = [self.profile.features[index].name for index in np.flatnonzero(evidence >= 0)]
@@ -217,7 +217,7 @@ class Judge:
         last = reading.end if judged and self.calibrated else state.last_drift
         return replace(state, flagged=flagged, last_drift=last)
 
-    def _evidence(self, state: JudgeState, reading: Reading) -> Floats:
+    def _evidence(self, state: JudgeState, reading: Evidence) -> Floats:
         """Return each feature's evidence; during an incident that of the windows that may keep it open."""
         evidence = reading.strongest
         for incident in state.open_incidents:
@@ -250,7 +250,7 @@ class Judge:
     def _feature(
         self,
         state: JudgeState,
-        reading: Reading | None,
+        reading: Evidence | None,
         evidence: float,
         index: int,
         feature: Feature,
@@ -280,7 +280,7 @@ class Judge:
         )
 
     def _state(
-        self, state: JudgeState, reading: Reading | None, index: int, evidence: float, smallest: float
+        self, state: JudgeState, reading: Evidence | None, index: int, evidence: float, smallest: float
     ) -> tuple[State, str]:
         if not self.calibrated:
             known = self.profile.calibration

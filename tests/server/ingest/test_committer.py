@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
@@ -32,7 +32,7 @@ class Commits:
 
 
 def write(name: str = "w") -> AddRows:
-    return AddRows(name, "digest", "source", (), Totals())
+    return AddRows(name, "digest", "source", (), SourceTotals())
 
 
 def committer_of(commits: Commits, **options: int) -> Committer:
@@ -130,7 +130,7 @@ def test_more_writes_than_may_wait_are_refused_at_once() -> None:
 
 def test_waiting_writes_are_bounded_by_the_bytes_of_their_counts() -> None:
     counts = Summary.zero(1_000)
-    heavy = AddRows("w", "digest", "source", ((0, counts), (1, counts)), Totals())
+    heavy = AddRows("w", "digest", "source", ((0, counts), (1, counts)), SourceTotals())
 
     async def scenario() -> None:
         commits = Commits()

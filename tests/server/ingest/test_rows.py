@@ -18,23 +18,23 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest import alike
-from driftmeter.server.ingest.rows import MEDIA, MOST_NAMED, MOST_VALUES, Batch, Media, media_of, read_batch
+from driftmeter.server.ingest.rows import MEDIA, MOST_NAMED, MOST_VALUES, Media, RowBatch, media_of, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.timestamps import parse_time
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 
-def read(reader: Reader, body: object, media: Media = "json", **options: Any) -> Batch:
+def read(reader: Reader, body: object, media: Media = "json", **options: Any) -> RowBatch:
     if not isinstance(body, bytes):
         body = msgspec.msgpack.encode(body) if media == "msgpack" else msgspec.json.encode(body)
     return read_batch(media, body, reader, NOW, most=10_000_000, **options)
 
 
-def read_arrow(reader: Reader, table: pa.Table, framing: Media = "stream", **options: Any) -> Batch:
+def read_arrow(reader: Reader, table: pa.Table, framing: Media = "stream", **options: Any) -> RowBatch:
     return read(reader, arrow_bytes(table, STREAM if framing == "stream" else FILE, **options), framing)
 
 
-def said(batch: Batch) -> list[tuple[int, str, str, str]]:
+def said(batch: RowBatch) -> list[tuple[int, str, str, str]]:
     return [(each.row, each.field, each.expected, each.got) for each in batch.rejected]
 
 

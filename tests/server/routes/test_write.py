@@ -24,7 +24,7 @@ from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes import codec
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server import usable
@@ -57,7 +57,7 @@ def problem_of(answer: Any, status: int, slug: str) -> dict[str, Any]:
 def pane_of(profile: Profile, rows: int, sequence: int = 1, start: int = NOW, **changes: Any) -> Pane:
     reader, binner = Reader(profile), Binner(profile)
     summary = binner.observe(reader.read_records([{"amount": float(i)} for i in range(rows)])[0])
-    pane = Pane(profile.digest, start, 1_000, "sdk/1", sequence, summary, Totals(rows, rows))
+    pane = Pane(profile.digest, start, 1_000, "sdk/1", sequence, summary, SourceTotals(rows, rows))
     return replace(pane, **changes)
 
 
@@ -306,7 +306,7 @@ def test_a_pane_after_the_freeze_changes_nothing_and_is_reported(
 def test_unreadable_values_are_listed_by_source_and_counted_once_by_feature(client: Client, profile: Profile) -> None:
     family = "driftmeter_values_unreadable_total"
     for sequence, values in ((1, 2), (3, 5), (2, 3), (3, 5)):
-        totals = Totals(5 * sequence, 5 * sequence, {}, {"amount": values})
+        totals = SourceTotals(5 * sequence, 5 * sequence, {}, {"amount": values})
         assert put(client, pane_of(profile, 5, sequence, totals=totals)).status_code == 200
     client.rows({"rows": [{"amount": "dear"}, {"amount": 12.5}]})
     sources = {each["source"]: each for each in client.get("/v1/models/shop/sources").json()["sources"]}

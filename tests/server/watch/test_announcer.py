@@ -9,7 +9,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.notify import Notice, Notifier
 from driftmeter.server.watch.announcer import Announcer, announcing
-from driftmeter.server.watch.evaluator import Evaluator, View
+from driftmeter.server.watch.evaluator import Evaluator, ModelView
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
@@ -52,7 +52,7 @@ class Past:
     def look(self) -> list[str]:
         """Look at the newest verdict; return what was offered."""
         verdict = {"window": {"end": iso(self.folded) if self.folded else None}}
-        self.announcer.look(View("shop", self.digest, 1_000, b"", verdict, None, 0.0))
+        self.announcer.look(ModelView("shop", self.digest, 1_000, b"", verdict, None, 0.0))
         offered, self.offered = self.offered, []
         return offered
 
@@ -138,7 +138,7 @@ def test_a_profile_that_is_active_again_does_not_bring_its_past_with_it(past: Pa
 
 def test_a_restart_does_not_page_again(monitor: Engine, past: Past, client: Client) -> None:
     past.fold(0, incident(0))
-    view = View("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
+    view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
     with serving(Webhook()) as webhook:
         for _ in range(2):
             notifier = Notifier([webhook.url()], claim=monitor.store.notified)
@@ -206,7 +206,7 @@ def test_a_model_that_was_deleted_is_passed_over(past: Past, caplog: pytest.LogC
         raise UnknownModelError(model)
 
     past.monitor.incidents = incidents  # type: ignore[method-assign]
-    view = View("shop", past.digest, 1_000, b"", {"window": {"end": None}}, None, 0.0)
+    view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": None}}, None, 0.0)
     assert past.announcer._look_at([view]) == set()
     assert caplog.messages == []
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
         return past.incidents
 
     monkeypatch.setattr(past.monitor, "incidents", incidents)
-    view = View("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
+    view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
 
     async def scenario() -> None:
         evaluator = Evaluator(past.monitor)
@@ -277,7 +277,7 @@ class Change:
         """Look at a verdict of a profile; return what was offered."""
         verdict = {"window": {"end": None if end is None else iso(end)}}
         self.offered.clear()
-        self.announcer.look(View("shop", digest, 1_000, b"", verdict, None, 0.0))
+        self.announcer.look(ModelView("shop", digest, 1_000, b"", verdict, None, 0.0))
         return [notice.key for notice in self.offered]
 
 

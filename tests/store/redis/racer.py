@@ -13,7 +13,7 @@ from collections import defaultdict
 
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.types import Milliseconds
@@ -39,13 +39,13 @@ def write(store: RedisStore, name: str, seconds: float) -> str:
             if choice.random() < 0.5:
                 held[start] += number
                 in_panes += number
-                totals = Totals(in_panes, in_panes)
+                totals = SourceTotals(in_panes, in_panes)
                 writes.append(PutPane("m", Pane("d", start, 100, name, sequence, rows(held[start]), totals)))
             else:
                 in_batches += number
                 key = f"{name} {sequence}"
                 parts = ((start, rows(number)),)
-                writes.append(AddRows("m", "d", "server", parts, Totals(number, number), key, key.encode()))
+                writes.append(AddRows("m", "d", "server", parts, SourceTotals(number, number), key, key.encode()))
         if sent and choice.random() < 0.3:
             repeated += 1
             writes.append(choice.choice(sent))

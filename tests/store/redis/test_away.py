@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import Fold, Progress, Receipt, Store, Write
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
@@ -88,7 +88,7 @@ class Client(threading.Thread):
             for number in itertools.count(1):
                 if self._over.is_set():
                     return
-                put_pane = pane(number, source=self._name, sequence=number, totals=Totals(number, number))
+                put_pane = pane(number, source=self._name, sequence=number, totals=SourceTotals(number, number))
                 writes: list[Write] = [batch(2, at=number % 3 * 1000, key=f"{self._name} {number}"), put_pane]
                 # now together, now one by one
                 for each in [writes] if number % 2 else [[write] for write in writes]:

@@ -8,7 +8,7 @@ import pytest
 from redis._parsers import BaseParser
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.redis.connection import Link
+from driftmeter.store.redis.connection import RedisConnection
 from driftmeter.store.redis.failures import code_of
 
 SCRIPT = {
@@ -36,11 +36,11 @@ AWAY = {
 
 
 @pytest.fixture
-def link() -> Link:
-    return Link("redis://127.0.0.1:1/0")
+def link() -> RedisConnection:
+    return RedisConnection("redis://127.0.0.1:1/0")
 
 
-def said(link: Link, answer: str) -> StoreError:
+def said(link: RedisConnection, answer: str) -> StoreError:
     """Return what a caller hears of an answer, as redis-py reads it."""
     with pytest.raises(StoreError) as raised, link._reachable():
         raise BaseParser.parse_error(answer)
@@ -50,7 +50,7 @@ def said(link: Link, answer: str) -> StoreError:
 @pytest.mark.parametrize("around", SCRIPT.values(), ids=SCRIPT)
 @pytest.mark.parametrize("refusal", AWAY)
 def test_what_no_server_can_write_just_now_is_unavailable_in_a_script_as_in_a_command(
-    link: Link, refusal: str, around: str
+    link: RedisConnection, refusal: str, around: str
 ) -> None:
     answer = around.format(refusal)
     assert code_of(BaseParser.parse_error(answer)) == refusal.partition(" ")[0]
@@ -78,7 +78,7 @@ def test_what_no_server_can_write_just_now_is_unavailable_in_a_script_as_in_a_co
         "ERR Script killed by user with SCRIPT KILL. script: on @user_script:1.",
     ],
 )
-def test_what_is_over_in_a_moment_is_unavailable(link: Link, answer: str) -> None:
+def test_what_is_over_in_a_moment_is_unavailable(link: RedisConnection, answer: str) -> None:
     assert isinstance(said(link, answer), StoreUnavailableError)
 
 
@@ -118,7 +118,7 @@ def test_what_is_over_in_a_moment_is_unavailable(link: Link, answer: str) -> Non
         ("ERR unknown command 'SENTINEL', with args beginning with: 'get-master-addr-by-name' 'x'", "is no Sentinel"),
     ],
 )
-def test_what_does_not_pass_by_itself_is_an_error(link: Link, answer: str, message: str) -> None:
+def test_what_does_not_pass_by_itself_is_an_error(link: RedisConnection, answer: str, message: str) -> None:
     error = said(link, answer)
     assert not isinstance(error, StoreUnavailableError)
     assert re.match(f"the store {link.address} {message}", str(error))

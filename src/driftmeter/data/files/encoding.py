@@ -15,7 +15,7 @@ _BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
-class Found:
+class TextEncoding:
     """The encoding of a file, its beginning, and whether its quotes are odd in number."""
 
     encoding: str
@@ -23,7 +23,7 @@ class Found:
     odd_quotes: bool
 
 
-def encoding_of(path: Path, asked: str | None) -> Found:
+def encoding_of(path: Path, asked: str | None) -> TextEncoding:
     """Look through a text file, which may be compressed.
 
     Raises InputError with the line of the first byte that is not UTF-8, and what may help.
@@ -58,7 +58,7 @@ def encoding_of(path: Path, asked: str | None) -> Found:
             except UnicodeDecodeError as error:
                 raise _not_utf8(path, error, b"", 0, line) from error
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
-    return Found(encoding, text.removeprefix("\ufeff"), bool(quotes % 2))
+    return TextEncoding(encoding, text.removeprefix("\ufeff"), bool(quotes % 2))
 
 
 def _known(asked: str | None) -> str | None:

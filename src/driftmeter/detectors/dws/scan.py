@@ -18,8 +18,8 @@ from scipy.stats import ncx2
 
 from driftmeter.detectors.bins import Tables
 from driftmeter.detectors.dws import windows
-from driftmeter.detectors.dws.windows import Best, Block, Found, State
-from driftmeter.detectors.protocol import Cause, Mask, Reading
+from driftmeter.detectors.dws.windows import Best, Block, DwsState, Findings
+from driftmeter.detectors.protocol import Cause, Evidence, Mask
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.scores import NAMES
@@ -88,12 +88,12 @@ class DWS:
 
     # --- the state
 
-    def start(self) -> State:
+    def start(self) -> DwsState:
         """Return the state before the first pane."""
         features = len(self.profile.features)
-        return State(0, 0, 0, 0, None, (None,), np.zeros(features, np.int64), Found.nothing(1, features))
+        return DwsState(0, 0, 0, 0, None, (None,), np.zeros(features, np.int64), Findings.nothing(1, features))
 
-    def update(self, state: State, pane: Slice) -> tuple[State, Reading | None]:
+    def update(self, state: DwsState, pane: Slice) -> tuple[DwsState, Evidence | None]:
         """Take one frozen pane; there is a reading once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
@@ -104,7 +104,7 @@ class DWS:
         elapsed = passed(state.last, run.end) if state.panes else length
         return self._take(state, Block(run.counts, run.rows, run.start, length, elapsed, self._hours(run)), run.end)
 
-    def _take(self, state: State, pane: Block, end: Milliseconds) -> tuple[State, Reading]:
+    def _take(self, state: DwsState, pane: Block, end: Milliseconds) -> tuple[DwsState, Evidence]:
         panes, held, elapsed = state.panes + 1, state.held + pane.length, state.passed + pane.elapsed
         levels = self._levels(elapsed / panes)
         found = state.found.resized(levels)
@@ -126,7 +126,7 @@ class DWS:
             if panes % 2**level:
                 break
             current = window
-        after = State(panes, held, elapsed, end, None, tuple(blocks), state.since, found)
+        after = DwsState(panes, held, elapsed, end, None, tuple(blocks), state.since, found)
         return after, self._reading(after, fresh, pane.start)
 
     def _hours(self, run: Run) -> Counts:
@@ -141,11 +141,11 @@ class DWS:
         # a hair more: a power of two must not be missed by rounding
         return min(1 + int(log2(panes) + 1e-9), MOST_LEVELS)
 
-    def _reading(self, state: State, fresh: Mask, start: Milliseconds) -> Reading:
+    def _reading(self, state: DwsState, fresh: Mask, start: Milliseconds) -> Evidence:
         found = state.found
         strongest = found.evidence.argmax(axis=0)
         columns = np.arange(found.evidence.shape[1])
-        return Reading(
+        return Evidence(
             start,
             state.last,
             found.evidence,
@@ -157,18 +157,18 @@ class DWS:
             state.passed // state.panes,
         )
 
-    def standing(self, state: State) -> Reading | None:
+    def standing(self, state: DwsState) -> Evidence | None:
         """Return what the latest window of each level said; None before the first pane."""
         if not state.panes:
             return None
         return self._reading(state, np.zeros(len(state.found.evidence), dtype=bool), state.last)
 
-    def restart(self, state: State, features: Mask) -> State:
+    def restart(self, state: DwsState, features: Mask) -> DwsState:
         """Forget what these features' windows hold: theirs begin anew with the next pane."""
         since = np.where(features, state.panes, state.since)
         return replace(state, since=since, found=state.found.without(features))
 
-    def causes(self, state: State, feature: int) -> list[tuple[float, Cause]]:
+    def causes(self, state: DwsState, feature: int) -> list[tuple[float, Cause]]:
         """Return a feature's evidence in the latest window of each level, and what it rests on, shortest first."""
         found = state.found
         return [
@@ -357,11 +357,11 @@ class DWS:
 
     # --- bytes
 
-    def dumps(self, state: State) -> bytes:
+    def dumps(self, state: DwsState) -> bytes:
         """Serialise; equal states give equal bytes."""
         return windows.dump(state)
 
-    def loads(self, data: bytes) -> State:
+    def loads(self, data: bytes) -> DwsState:
         """Read what `dumps` wrote; raises StoreError on anything else."""
         return windows.load(data, self.profile.bins, len(self.profile.features))
 

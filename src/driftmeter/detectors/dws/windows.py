@@ -46,7 +46,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Findings:
     """What the latest window of each level said, each (levels, features).
 
     `cause` is a number of what was found, -1 where there is none; `value` and `reference` are as in `Cause`. `lengths`
@@ -65,7 +65,7 @@ class Found:
     spans: Floats
 
     @classmethod
-    def nothing(cls, levels: int, features: int) -> Found:
+    def nothing(cls, levels: int, features: int) -> Findings:
         """Return what is found before any window."""
         shape = (levels, features)
         return cls(
@@ -73,23 +73,25 @@ class Found:
             np.full(shape, np.inf), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape),
         )  # fmt: skip
 
-    def without(self, features: Mask) -> Found:
+    def without(self, features: Mask) -> Findings:
         """Return this as if nothing had been found of some features."""
         levels, number = self.evidence.shape
-        empty = Found.nothing(levels, number)
+        empty = Findings.nothing(levels, number)
         return self._map(lambda mine, its: np.where(features, its, mine), empty)
 
-    def resized(self, levels: int) -> Found:
+    def resized(self, levels: int) -> Findings:
         """Return a copy with so many levels, which may be written to."""
-        more = Found.nothing(max(0, levels - len(self.evidence)), self.evidence.shape[1])
+        more = Findings.nothing(max(0, levels - len(self.evidence)), self.evidence.shape[1])
         return self._map(lambda mine, its: np.concatenate([mine[:levels], its]), more)
 
-    def _map(self, change, other: Found) -> Found:  # type: ignore[no-untyped-def]  # over arrays of two types
-        return Found(**{name: change(getattr(self, name), getattr(other, name)) for name in Found.__annotations__})
+    def _map(self, change, other: Findings) -> Findings:  # type: ignore[no-untyped-def]  # over arrays of two types
+        return Findings(
+            **{name: change(getattr(self, name), getattr(other, name)) for name in Findings.__annotations__}
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class DwsState:
     """A position in the stream: the panes so far, the run that is not yet a pane, a block per level, what was found.
 
     `held` is how much time of the panes held rows, `passed` how much of event time they stand for.
@@ -103,7 +105,7 @@ class State:
     run: Run | None
     blocks: tuple[Block | None, ...]
     since: npt.NDArray[np.int64]
-    found: Found
+    found: Findings
 
 
 class Best:
@@ -120,7 +122,7 @@ class Best:
         self.smallest: Floats = np.full(features, np.inf)
         self.inside: Floats = np.zeros(features)
 
-    def write(self, found: Found, level: int, chosen: Mask) -> None:
+    def write(self, found: Findings, level: int, chosen: Mask) -> None:
         """Write it into one level of `found`, for the features whose windows count."""
         for name in ("evidence", "cause", "value", "reference", "low", "smallest", "inside"):
             getattr(found, name)[level, chosen] = getattr(self, name)[chosen]
@@ -138,7 +140,7 @@ class Best:
         self.reference = np.where(better, reference, self.reference)
 
 
-def dump(state: State) -> bytes:
+def dump(state: DwsState) -> bytes:
     """Serialise; equal states give equal bytes."""
     head = {
         "panes": state.panes,
@@ -156,16 +158,16 @@ def dump(state: State) -> bytes:
     parts = [] if state.run is None else [encode_counts(state.run.counts)]
     parts += [encode_counts(each.counts) for each in state.blocks if each is not None]
     parts.append(state.since.astype("<i8").tobytes())
-    for name in Found.__annotations__:
+    for name in Findings.__annotations__:
         array = getattr(state.found, name)
         parts.append(zlib.compress(array.astype("<i8" if name == "cause" else "<f8").tobytes(), 1))
     return pack(_MAGIC, head, parts)
 
 
-def load(data: bytes, bins: int, features: int) -> State:
+def load(data: bytes, bins: int, features: int) -> DwsState:
     """Read what `dump` wrote of so many bins and features; raises StoreError on anything else."""
 
-    def read(head: JSON, parts: Iterator[bytes]) -> State:
+    def read(head: JSON, parts: Iterator[bytes]) -> DwsState:
         if head["features"] != features:
             raise ValueError(f"expected {features} features, got {head['features']}")
         run: Run | None = None
@@ -179,9 +181,11 @@ def load(data: bytes, bins: int, features: int) -> State:
         shape = head["levels"], features
         arrays = {
             name: np.frombuffer(zlib.decompress(next(parts)), "<i8" if name == "cause" else "<f8").reshape(shape)
-            for name in Found.__annotations__
+            for name in Findings.__annotations__
         }
-        return State(head["panes"], head["held"], head["passed"], head["last"], run, blocks, since, Found(**arrays))
+        return DwsState(
+            head["panes"], head["held"], head["passed"], head["last"], run, blocks, since, Findings(**arrays)
+        )
 
     return unpack(_MAGIC, data, read)
 

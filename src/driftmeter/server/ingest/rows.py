@@ -17,7 +17,7 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile.names import text_of
 from driftmeter.server.ingest import arrow
@@ -49,7 +49,7 @@ Times = Milliseconds | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Batch:
+class RowBatch:
     """What one request held: rows that count, when they were, and what was wrong with the rest.
 
     `times` is one for all `rows`, or one each; `dropped` counts rows by reason; `rejected` names the first
@@ -67,9 +67,9 @@ class Batch:
     unreadable: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def totals(self) -> Totals:
+    def totals(self) -> SourceTotals:
         """The batch as its source reports it."""
-        return Totals(self.sent, len(self.rows), self.dropped, self.unreadable)
+        return SourceTotals(self.sent, len(self.rows), self.dropped, self.unreadable)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def time_of_text(text: str, field: str) -> Milliseconds:
 
 def read_batch(
     media: Media, body: bytes, reader: Reader, now: Milliseconds, *, most: int, nan_is_null: bool = False
-) -> Batch:
+) -> RowBatch:
     """Read a batch. Rows that name no time are of the batch's `timestamp`, or else of `now`.
 
     `most` bounds in bytes what compressed Arrow may inflate to. With `nan_is_null` JSON may hold NaN, which is
@@ -139,13 +139,13 @@ def read_batch(
 
 def _timed(
     rows: Rows, bad: list[Rejected], content: _Content, default: Milliseconds, now: Milliseconds, ignored: int
-) -> Batch:
+) -> RowBatch:
     """Give each row its time, and leave out those whose time cannot be."""
     sent = content.rows
     latest = now + MAX_AHEAD
     if content.times is None and default <= latest:
         dropped = {"invalid": sent - len(rows)} if len(rows) < sent else {}
-        return Batch(rows, default, sent, dropped, _first(bad), ignored, content.watermark)
+        return RowBatch(rows, default, sent, dropped, _first(bad), ignored, content.watermark)
     times, unreadable = _times(content.times, sent, default)
     ahead = times > latest
     for row in np.flatnonzero(ahead)[:MOST_NAMED]:
@@ -163,7 +163,7 @@ def _timed(
         rows = rows.take(kept)
     invalid = sent - len(rows) - future
     dropped = {reason: count for reason, count in (("invalid", invalid), ("future", future)) if count}
-    return Batch(rows, times[rows.index], sent, dropped, _first(bad), ignored, content.watermark)
+    return RowBatch(rows, times[rows.index], sent, dropped, _first(bad), ignored, content.watermark)
 
 
 def _first(bad: list[Rejected]) -> tuple[Rejected, ...]:

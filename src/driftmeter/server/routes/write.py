@@ -25,7 +25,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.server.configure import configure_new
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
-from driftmeter.server.ingest.rows import Batch, Media, media_of, read_batch, time_of_text
+from driftmeter.server.ingest.rows import Media, RowBatch, media_of, read_batch, time_of_text
 from driftmeter.server.ingest.size import is_small
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
 from driftmeter.server.routes import openapi
@@ -78,7 +78,7 @@ async def post_rows(request: Request) -> Response:
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)
 
-        def read() -> tuple[Batch, AddRows]:
+        def read() -> tuple[RowBatch, AddRows]:
             return _read(context, compiled, media, body, options, key)
 
         small = is_small(media, body, len(compiled.reader.names))
@@ -125,7 +125,7 @@ def _read(
     body: bytes,
     options: _Options,
     key: str | None,
-) -> tuple[Batch, AddRows]:
+) -> tuple[RowBatch, AddRows]:
     batch = read_batch(
         media,
         body,
@@ -152,7 +152,7 @@ def _read(
     )
 
 
-def _limit_panes(batch: Batch, compiled: Compiled) -> None:
+def _limit_panes(batch: RowBatch, compiled: Compiled) -> None:
     times = batch.times
     if isinstance(times, int) or not len(times):
         return
@@ -162,7 +162,7 @@ def _limit_panes(batch: Batch, compiled: Compiled) -> None:
         raise TooLargeError("timestamp", f"rows of at most {most} panes in one batch", f"up to {panes}")
 
 
-def _rows_answer(batch: Batch, receipt: Receipt) -> JSON:
+def _rows_answer(batch: RowBatch, receipt: Receipt) -> JSON:
     return {
         "accepted": len(batch.rows),
         "rejected_rows": batch.sent - len(batch.rows),

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome, notices
-from driftmeter.server.watch.evaluator import Evaluator, View
+from driftmeter.server.watch.evaluator import Evaluator, ModelView
 from driftmeter.timestamps import HOUR, iso
 from driftmeter.types import JSON, Milliseconds
 
@@ -54,7 +54,7 @@ class Announcer:
         except Exception as error:  # then each model's first look says what is from before
             _log.warning("what had drifted before the start cannot be read: %s: %s", type(error).__name__, error)
 
-    def look(self, view: View) -> None:
+    def look(self, view: ModelView) -> None:
         """Offer what is new with a verdict. Raises StoreError, UnknownModelError."""
         key, end = (view.model, view.digest), view.verdict["window"]["end"]
         after = self._monitor.incidents(*key)
@@ -70,7 +70,7 @@ class Announcer:
         self._seen[key] = after
         self._active[view.model] = view.digest, _open(after)
 
-    def _ended(self, view: View, still: frozenset[str]) -> list[Notice]:
+    def _ended(self, view: ModelView, still: frozenset[str]) -> list[Notice]:
         """Say what was open by the profile that was active before the view's, and is not by that one either.
 
         Of what opened since, people were never told; an incident of both profiles has one id and goes on.
@@ -99,14 +99,14 @@ class Announcer:
             await asyncio.to_thread(self._look_at, evaluator.views.values())
 
     async def _listen(self, evaluator: Evaluator) -> None:
-        waiting: dict[str, View] = {}
+        waiting: dict[str, ModelView] = {}
         with evaluator.listen() as listener:
             while (views := await listener.next(_RETRY if waiting else _IDLE)) is not None:
                 waiting |= {view.model: view for view in views}
                 failed = await asyncio.to_thread(self._look_at, waiting.values())
                 waiting = {model: view for model, view in waiting.items() if model in failed}
 
-    def _look_at(self, views: Iterable[View]) -> set[str]:
+    def _look_at(self, views: Iterable[ModelView]) -> set[str]:
         """Return the models whose incidents could not be read."""
         failed = set()
         for view in views:

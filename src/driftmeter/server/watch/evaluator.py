@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class View:
+class ModelView:
     """A model as this process last saw it; `refreshed` is by the monotonic clock, in seconds."""
 
     model: str
@@ -75,7 +75,7 @@ class Evaluator:
         self._on_failure = on_failure
         self._stopwatch = stopwatch
         self._placement = Placement(monitor.store, name or secrets.token_hex(8), stopwatch)
-        self._views: dict[str, View] = {}
+        self._views: dict[str, ModelView] = {}
         self._due: dict[str, float] = {}
         self._count_at: dict[str, float] = {}
         self._silent: dict[str, frozenset[str]] = {}
@@ -89,7 +89,7 @@ class Evaluator:
         """When a round was last complete, by the monotonic clock: all models listed, and each one tried."""
 
     @property
-    def views(self) -> Mapping[str, View]:
+    def views(self) -> Mapping[str, ModelView]:
         """The latest view of each model; replaced, never changed."""
         return self._views
 
@@ -130,7 +130,7 @@ class Evaluator:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), period)
 
-    def round(self) -> tuple[list[View], float]:
+    def round(self) -> tuple[list[ModelView], float]:
         """Advance every model that is due; return the views with a new verdict, and the seconds until the next."""
         begin = self._stopwatch()
         try:
@@ -143,7 +143,7 @@ class Evaluator:
         except Exception as error:
             self._complain("attend", "the other servers cannot be told of this one", error)
         self._over("")
-        fresh: list[View] = []
+        fresh: list[ModelView] = []
         # those that had to wait in the last round come first
         for record in sorted(records, key=lambda each: self._due.get(each.model, 0.0)):
             if self._stopping.is_set():
@@ -175,7 +175,7 @@ class Evaluator:
         wait = min((due - self._stopwatch() for due in self._due.values()), default=_LONGEST)
         return fresh, min(max(wait, _SHORTEST), _LONGEST)
 
-    def _look(self, record: ModelRecord) -> View:
+    def _look(self, record: ModelRecord) -> ModelView:
         model = record.model
         ours = self._placement.ours(record, _period(record))
         if ours and self._monitor.advance(model):
@@ -189,7 +189,7 @@ class Evaluator:
                 counted = (None, 0) if view is None else (view.coverage, view.silent)
                 if ours and view is not None and view.digest != record.digest:
                     _log.info("model %s: profile %s is the active one now", model, record.digest)
-                view = View(model, record.digest, record.timing.pane, body, verdict, counted[0], now, counted[1])
+                view = ModelView(model, record.digest, record.timing.pane, body, verdict, counted[0], now, counted[1])
             view = replace(view, pane=record.timing.pane, folded=record.folded)
         if now >= self._count_at.get(model, now):
             sources = self._monitor.sources(model)
@@ -250,7 +250,7 @@ class Listener:
         """Join `listeners` while in use."""
         self._listeners = listeners
         self._stopping = stopping
-        self._views: dict[str, View] = {}
+        self._views: dict[str, ModelView] = {}
         self._woken = asyncio.Event()
 
     def __enter__(self) -> Listener:
@@ -262,7 +262,7 @@ class Listener:
         """Stop listening."""
         self._listeners.discard(self)
 
-    def offer(self, view: View) -> None:
+    def offer(self, view: ModelView) -> None:
         """Keep a view until it is asked for."""
         self._views[view.model] = view
         self._woken.set()
@@ -271,7 +271,7 @@ class Listener:
         """End the waiting."""
         self._woken.set()
 
-    async def next(self, timeout: float) -> list[View] | None:
+    async def next(self, timeout: float) -> list[ModelView] | None:
         """Return new views, none of them after `timeout` seconds, or None when the server stops."""
         with suppress(TimeoutError):
             if not self._stopping.is_set():

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.pane import PaneKey
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
-from driftmeter.store.redis.local_sums import Model, Place, Sum, Sums
+from driftmeter.store.redis.local_sums import KnownModel, Sum, Sums
 from driftmeter.store.redis.packing import mark, pack, sequence_of
 from driftmeter.types import Milliseconds
 
@@ -19,13 +20,13 @@ from driftmeter.types import Milliseconds
 class Draft:
     """The writes of one model that are made together."""
 
-    def __init__(self, known: Model, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]) -> None:
+    def __init__(self, known: KnownModel, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]) -> None:
         """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
         self._known, self._own = known, sums
         self._receipts: dict[int, Receipt] = {}
         self._panes: list[tuple[int, PutPane]] = []
-        self._added: dict[tuple[Place, str], list[Summary]] = {}
-        self._sources: dict[str, tuple[Totals, int, int, Milliseconds | None]] = {}
+        self._added: dict[tuple[PaneKey, str], list[Summary]] = {}
+        self._sources: dict[str, tuple[SourceTotals, int, int, Milliseconds | None]] = {}
         self._keys: dict[str, tuple[bytes, int]] = {}
         for place, write in writes.items():
             if isinstance(write, PutPane):
@@ -34,7 +35,7 @@ class Draft:
                 self._receipts[place] = self._add(write, taken)
         self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
         self._totals = {
-            source: (known.totals.get(source, Totals()) + totals).bounded()
+            source: (known.totals.get(source, SourceTotals()) + totals).bounded()
             for source, (totals, *_) in self._sources.items()
         }
         self.content = {
@@ -67,7 +68,7 @@ class Draft:
         late = 0
         length = known.length if write.length is None else write.length
         for start, summary in write.parts:
-            place = Place(write.digest, start, length)
+            place = PaneKey(start, length, write.digest)
             if place.end <= known.barrier:
                 late += summary.rows
             elif summary.rows:
@@ -75,18 +76,18 @@ class Draft:
         if write.key is not None:
             self._keys[write.key] = (write.fingerprint, late)
         added = sum(summary.rows for _, summary in write.parts)
-        totals, more, lost, mark = self._sources.get(write.source, (Totals(), 0, 0, None))
+        totals, more, lost, mark = self._sources.get(write.source, (SourceTotals(), 0, 0, None))
         later = max((each for each in (mark, write.watermark) if each is not None), default=None)
         self._sources[write.source] = (totals + write.totals, more + added, lost + late, later)
         return Receipt(late, added=added, added_late=late)
 
-    def _summed(self, key: tuple[Place, str], parts: list[Summary]) -> Sum:
+    def _summed(self, key: tuple[PaneKey, str], parts: list[Summary]) -> Sum:
         before = self._known.sums.get(key)
         if before is None:
             return Sum(0, Summary.sum(parts, parts[0].counts.size))
         return Sum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
 
-    def _sum(self, key: tuple[Place, str], each: Sum) -> dict[str, Any]:
+    def _sum(self, key: tuple[PaneKey, str], each: Sum) -> dict[str, Any]:
         place, source = key
         return {
             "place": str(place),
@@ -117,7 +118,7 @@ class Draft:
         """Return what became of each write, given what the script says of the panes."""
         found: dict[int, Receipt | Exception] = {**self._receipts}
         for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
-            totals = Totals.from_json(json.loads(before)) if before else Totals()
+            totals = SourceTotals.from_json(json.loads(before)) if before else SourceTotals()
             newer = totals.followed_by(write.pane.totals)
             found[place] = Receipt(
                 late,
@@ -151,7 +152,7 @@ def digest_of(write: Write) -> str:
 def _pane(write: PutPane) -> dict[str, Any]:
     pane = write.pane
     content = {
-        "place": str(Place(pane.digest, pane.start, pane.length)),
+        "place": str(PaneKey(pane.start, pane.length, pane.digest)),
         "ends": pane.end,
         "source": pane.source,
         "hash": mark(pane.source),
@@ -164,5 +165,5 @@ def _pane(write: PutPane) -> dict[str, Any]:
     return content if pane.watermark is None else {**content, "watermark": pane.watermark}
 
 
-def _totals(totals: Totals) -> dict[str, Any]:
+def _totals(totals: SourceTotals) -> dict[str, Any]:
     return {"observed": totals.observed, "counted": totals.counted, "json": json.dumps(totals.bounded().to_json())}

@@ -49,7 +49,7 @@ _KILLED = "Script killed by user"
 _AWAY_ERRORS = (ConnectionError, TimeoutError, RedisClusterException)
 
 
-class Link:
+class RedisConnection:
     """Runs scripts and commands. Never twice on its own account: what is not known to have been done is the caller's
     to find out."""
 

@@ -6,35 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.pane import PaneKey
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.types import Milliseconds
 
 MARK = "\x1f"
 """Parts the name of a source from that of the process that counts for it: no name holds a control character."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A pane of a profile."""
-
-    digest: str
-    start: Milliseconds
-    length: Milliseconds
-
-    @property
-    def end(self) -> Milliseconds:
-        """The first moment after the pane."""
-        return self.start + self.length
-
-    def __str__(self) -> str:
-        """Its name in the store."""
-        return f"{self.digest}:{self.start}:{self.length}"
-
-    @classmethod
-    def named(cls, name: str) -> Place:
-        """Read a name."""
-        digest, start, length = name.rsplit(":", 2)
-        return cls(digest, int(start), int(length))
 
 
 @dataclass(frozen=True)
@@ -46,7 +23,7 @@ class Sum:
 
 
 @dataclass
-class Model:
+class KnownModel:
     """What a process knows of a model, and has added up for it. `born` tells it from one of the same name before.
 
     `barrier` is the watermark as far as this process knows: what ends by then is late.
@@ -55,8 +32,8 @@ class Model:
     born: bytes = b""
     barrier: Milliseconds = 0
     length: Milliseconds = 0
-    sums: dict[tuple[Place, str], Sum] = field(default_factory=dict)
-    totals: dict[str, Totals] = field(default_factory=dict)
+    sums: dict[tuple[PaneKey, str], Sum] = field(default_factory=dict)
+    totals: dict[str, SourceTotals] = field(default_factory=dict)
 
     def learn(self, born: bytes, barrier: Milliseconds, length: Milliseconds) -> None:
         """Take how a model is now; sums of one that was before count for nothing."""
@@ -77,11 +54,11 @@ class Sums:
     def reset(self) -> None:
         """Begin anew under another name: nobody knows whether the last sums have reached the store."""
         self.name = secrets.token_hex(6)
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, KnownModel] = {}
 
-    def of(self, model: str) -> Model:
+    def of(self, model: str) -> KnownModel:
         """Return what is known of a model."""
-        return self._models.setdefault(model, Model())
+        return self._models.setdefault(model, KnownModel())
 
     def forget(self, model: str) -> None:
         """Forget a model."""

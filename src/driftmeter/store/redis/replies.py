@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftmeter.panes.coverage import Account, Tally
+from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import LONGEST_LEASE, ModelRecord
 from driftmeter.store.redis.packing import unpack_slice
 from driftmeter.types import Milliseconds
@@ -20,7 +20,13 @@ def account_of(value: bytes) -> tuple[Milliseconds, Account]:
     head, _, totals = value.partition(b"\n")
     seen, added, late, final, place, _, _, *bases = map(int, head.split())
     account = Account(
-        Totals.from_json(json.loads(totals)), added, late, bool(final), place, Tally(*bases[:4]), Tally(*bases[4:])
+        SourceTotals.from_json(json.loads(totals)),
+        added,
+        late,
+        bool(final),
+        place,
+        RowTally(*bases[:4]),
+        RowTally(*bases[4:]),
     )
     return seen, account
 

@@ -26,17 +26,17 @@ from urllib.parse import quote, unquote
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import SourceRecord
-from driftmeter.panes.pane import Slice
+from driftmeter.panes.pane import PaneKey, Slice
 from driftmeter.panes.retention import RETENTION, due
-from driftmeter.panes.rollover import Standing
+from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
 from driftmeter.panes.windows import WindowSetting, together
 from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.redis.commit_message import Draft, digest_of, packed
 from driftmeter.store.redis.compaction import merged, ripe, thinned
-from driftmeter.store.redis.connection import Link, host_time, stopwatch
-from driftmeter.store.redis.local_sums import MARK, Model, Place, Sums
+from driftmeter.store.redis.connection import RedisConnection, host_time, stopwatch
+from driftmeter.store.redis.local_sums import MARK, KnownModel, Sums
 from driftmeter.store.redis.packing import (
     pack_slice,
     rows_of,
@@ -90,7 +90,7 @@ class RedisStore:
 
         Raises StoreError where the address can't be one. A server that is away is no error yet.
         """
-        self._link = Link(url)
+        self._link = RedisConnection(url)
         self._clock = clock
         self._ahead: float | None = None
         self._apart = 0.0
@@ -313,7 +313,7 @@ class RedisStore:
                     return answers | draft.receipts(found[5])
         raise StoreUnavailableError(f"model {model!r} changes faster than anything can be written to it")
 
-    def _learn(self, known: Model, found: Sequence[Any]) -> None:
+    def _learn(self, known: KnownModel, found: Sequence[Any]) -> None:
         self._learn_time(int(found[1]))
         known.learn(found[2], int(found[3]), int(found[4]))
 
@@ -401,14 +401,14 @@ class RedisStore:
             # where another one was first, the sums may lack what it has taken away already: they are thrown away
             self._run("close", model, packed(content))
 
-    def _frozen_places(self, model: str, barrier: Milliseconds) -> list[Place]:
+    def _frozen_places(self, model: str, barrier: Milliseconds) -> list[PaneKey]:
         """Return the first of the frozen places, in order; all of those that end together."""
         key = self._key(model, "open")
         names = self._link.command("ZRANGE", key, "-inf", barrier, "BYSCORE", "LIMIT", 0, _CHUNK)
         if len(names) == _CHUNK:
-            last = Place.named(names[-1].decode()).end
+            last = PaneKey.parse(names[-1].decode()).end
             names = self._link.command("ZRANGE", key, "-inf", last, "BYSCORE")
-        return sorted((Place.named(name.decode()) for name in names), key=lambda each: (each.end, str(each)))
+        return sorted((PaneKey.parse(name.decode()) for name in names), key=lambda each: (each.end, str(each)))
 
     def pending(self, model: str) -> list[str]:
         """Return the digests of the profiles that have frozen slices which are not folded yet."""
@@ -563,9 +563,9 @@ class RedisStore:
         self._link.close()
 
 
-def _standing(fields: Mapping[str, bytes]) -> Standing:
+def _standing(fields: Mapping[str, bytes]) -> Rollover:
     active, newest, leader = (fields[name].decode() for name in ("digest", "newest", "leader"))
-    return Standing(active, newest, leader, int(fields["streak"]))
+    return Rollover(active, newest, leader, int(fields["streak"]))
 
 
 def _named(digest: str, each: Slice) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import RETENTION, due, merge
-from driftmeter.panes.rollover import Standing
+from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
 from driftmeter.panes.windows import WindowSetting, together
 from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.schema import HISTORY_STEP
-from driftmeter.store.sqlite.transaction import Batch, read_account, unpack
+from driftmeter.store.sqlite.transaction import Transaction, read_account, unpack
 from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
 from driftmeter.verdict.expectation import Expectation
@@ -85,7 +85,7 @@ class SQLiteStore:
             if not again and before is not None and digest != before.newest and digest in self.digests(model):
                 self._use(model, now, digest)
                 return
-            standing = Standing(digest, digest)
+            standing = Rollover(digest, digest)
             if before is not None:
                 standing = before.registered(digest, idle=not self._has_rows(model, before.active))
             used = {digest, *((before.active, before.newest) if before is not None else ())}
@@ -102,15 +102,15 @@ class SQLiteStore:
             )
             self._set_standing(model, standing)
 
-    def _standing(self, model: str) -> Standing | None:
+    def _standing(self, model: str) -> Rollover | None:
         rows = self._db.rows(
             "SELECT digest, coalesce(newest, digest), coalesce(leader, ''), coalesce(streak, 0) FROM models"
             " LEFT JOIN rollovers USING (model) WHERE model = ?",
             model,
         )
-        return Standing(*rows[0]) if rows else None
+        return Rollover(*rows[0]) if rows else None
 
-    def _set_standing(self, model: str, standing: Standing) -> None:
+    def _set_standing(self, model: str, standing: Rollover) -> None:
         self._db.execute(
             "UPDATE profiles SET used = ? WHERE model = ? AND digest IN (?, (SELECT digest FROM models"
             " WHERE model = ?)) AND NOT EXISTS (SELECT 1 FROM models WHERE model = ? AND digest = ?)",
@@ -179,7 +179,7 @@ class SQLiteStore:
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
         """Make all the writes durable in one transaction; a write that can't be made has its error instead."""
         with self._db.writing():
-            batch = Batch(self._db, self.now())
+            batch = Transaction(self._db, self.now())
             receipts = [batch.write(write) for write in writes]
             batch.finish()
             self._expire()

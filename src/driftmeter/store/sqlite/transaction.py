@@ -8,15 +8,15 @@ import numpy as np
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import UnknownModelError, UnknownProfileError
-from driftmeter.panes.coverage import Account, Tally
+from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Pane
-from driftmeter.panes.totals import Totals
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.protocol import AddRows, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Counts, Milliseconds
 
 
-class Batch:
+class Transaction:
     """The writes of one transaction. What many of them touch is read once and written once, at the end."""
 
     def __init__(self, db: Database, now: Milliseconds) -> None:
@@ -169,10 +169,10 @@ def _write_account(account: Account) -> str:
 def read_account(text: str, late: int) -> Account:
     """Read a source's row; one of version 2 says nothing but totals."""
     body = json.loads(text)
-    totals = Totals.from_json(body)
+    totals = SourceTotals.from_json(body)
     if "added" not in body:
         return Account(totals, totals.counted, late)
-    bases = Tally(*body["earlier"]), Tally(*body["latest"])
+    bases = RowTally(*body["earlier"]), RowTally(*body["latest"])
     return Account(totals, body["added"], late, body["final"], body["place"], *bases)
 
 
