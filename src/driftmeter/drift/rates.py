@@ -20,7 +20,7 @@ class MissingRate:
 
     An empty sample gives 0 and p = 1.
 
-    >>> scores = Missing().score(Pair(np.array([10, 990]), np.array([6, 94])))
+    >>> scores = MissingRate().score(Pair(np.array([10, 990]), np.array([6, 94])))
     >>> round(float(scores.statistic), 3), round(float(scores.p_value), 4)
     (0.05, 0.0037)
     """
@@ -44,7 +44,7 @@ class UnreadableRate:
     More are drift, fewer are not. One row is added to the reference's count: one of a million such rows says that they
     may come. An empty sample gives 0 and p = 1.
 
-    >>> round(float(Unreadable().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
+    >>> round(float(UnreadableRate().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
     0.00274
     """
 
@@ -69,7 +69,7 @@ class UnseenRate:
     counts vary more, the larger the window: see `CategoryGrid.clustering`. More is drift, fewer is not. An empty sample
     gives 0 and p = 1.
 
-    >>> round(float(Unseen().score(Pair(np.array([2, 998]), np.array([5, 95]))).p_value), 6)
+    >>> round(float(UnseenRate().score(Pair(np.array([2, 998]), np.array([5, 95]))).p_value), 6)
     0.000106
     """
 
@@ -96,7 +96,7 @@ class OutOfRangeRate:
     exactly the tail of r = 0, beyond both ends that of r = 1. More is drift, fewer is not. An empty sample
     gives 0 and p = 1.
 
-    >>> round(float(OutOfRange().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
+    >>> round(float(OutOfRangeRate().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
     0.00274
     """
 

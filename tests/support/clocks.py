@@ -1,0 +1,18 @@
+"""Clocks that stand still until a test moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from driftmeter.types import Milliseconds
+
+
+@dataclass
+class SetClock:
+    """A clock that shows `now`, in ms since the epoch."""
+
+    now: Milliseconds
+
+    def __call__(self) -> Milliseconds:
+        """Return the time."""
+        return self.now

@@ -1,0 +1,20 @@
+"""Ports that are free, and stay free until the server that a test starts has them."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack, suppress
+
+
+def free_port(*above: int, host: str = "127.0.0.1") -> int:
+    """Return a port below those that outgoing connections are given; the ports `above` it by so much are free too."""
+    last = 32_000 - max(above, default=0)
+    while True:
+        port = random.SystemRandom().randrange(20_000, last)  # tests may have seeded the other one
+        with ExitStack() as probes, suppress(OSError):
+            for probed in (port, *(port + more for more in above)):
+                probe = probes.enter_context(socket.socket())
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, probed))
+            return port

@@ -1,0 +1,23 @@
+"""Waiting for what other threads and processes do, with a sentence where it never comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], what: str, *, seconds: float = 30.0, pause: float = 0.02) -> T:
+    """Return what `check` returns as soon as it is true; fail with `what` and its last answer after so many seconds.
+
+    What `check` raises is raised at once.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s, last: {answer!r}"
+        time.sleep(pause)
