@@ -27,4 +27,4 @@ echo "running the unit tests on Python 3.$minor too ($env)" >&2
 "$uv" venv --quiet --allow-existing --python "${newest#* }" "$env"
 VIRTUAL_ENV=$env "$uv" pip sync --quiet --require-hashes requirements.lock
 VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
-exec "$env/bin/python" -m pytest tests --ignore=tests/e2e --ignore=tests/deploy
+exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy

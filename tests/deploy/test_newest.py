@@ -47,7 +47,7 @@ def test_the_newest_that_starts_runs_the_unit_tests(machine: Path) -> None:
     script(machine / "pyenv/versions/3.96.0/bin/python3.96", FINAL.format(minor=96))
     done = run(machine)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "-m pytest tests --ignore=tests/e2e --ignore=tests/deploy\n"
+    assert done.stdout == "-m pytest tests src --ignore=tests/e2e --ignore=tests/deploy\n"
     assert "on Python 3.96 too" in done.stderr
     assert f"--python {machine / 'pyenv/versions/3.96.0/bin/python3.96'}" in (machine / "uv.log").read_text()
 

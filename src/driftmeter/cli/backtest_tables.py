@@ -134,10 +134,10 @@ def _minute(time: Milliseconds) -> str:
 
 
 def length_text(length: Milliseconds) -> str:
-    """Write a length to about two digits, for reading.
+    """Write a length to three digits, for reading.
 
     >>> length_text(90_000), length_text(5_400_000), length_text(400_000_000)
-    ('1.5 min', '1.5 h', '4.6 d')
+    ('1.5 min', '1.5 h', '4.63 d')
     """
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if length >= size:
