@@ -26,9 +26,9 @@ def views() -> list:
     rng = np.random.default_rng(1)
     numbers = {f"number_{i}": rng.normal(size=500) for i in range(FEATURES // 2)}
     texts = {f"text_{i}": rng.choice(["a", "b", "c"], 500).tolist() for i in range(FEATURES // 2)}
-    monitor = Engine(open_store("memory://"))
-    monitor.register(Profile.fit(polars.DataFrame({**numbers, **texts}), model="bench"))
-    (view,), _ = Evaluator(monitor).round()
+    engine = Engine(open_store("memory://"))
+    engine.register(Profile.fit(polars.DataFrame({**numbers, **texts}), model="bench"))
+    (view,), _ = Evaluator(engine).round()
     names = [f"test_{i}" for i in range(10)]
     for feature in view.verdict["features"]:
         feature["tests"] = {name: {"statistic": float(rng.random()), "p_value": float(rng.random())} for name in names}

@@ -149,17 +149,17 @@ def fleets() -> list[Fleet]:
     return found
 
 
-def warm(monitor: Engine, models: list[Fleet], clock: Hand) -> int:
+def warm(engine: Engine, models: list[Fleet], clock: Hand) -> int:
     """Give each model an hour of panes; return the number of the next one."""
     for fleet in models:
-        monitor.register(fleet.profile)
+        engine.register(fleet.profile)
     for number in range(HOUR_OF_PANES):
         start = clock.time
         for fleet in models:
-            _made(monitor.store.commit([fleet.whole(start, number)]))
+            _made(engine.store.commit([fleet.whole(start, number)]))
         clock.time += TIMING.pane
         for fleet in models:
-            monitor.advance(fleet.profile.model)
+            engine.advance(fleet.profile.model)
     return HOUR_OF_PANES
 
 
@@ -168,8 +168,8 @@ def measure(kind: str, panes: int, console: Console) -> list[Fleet]:
     clock, models = Hand(BEGIN // TIMING.pane * TIMING.pane), fleets()
     with open_store_at(kind, clock) as (opened, redis):
         store = Watched(opened)
-        monitor = Engine(store, timing=TIMING)
-        first = warm(monitor, models, clock)
+        engine = Engine(store, timing=TIMING)
+        first = warm(engine, models, clock)
         console.print(f"an hour of panes is folded; {models[0].profile.bins} bins", style="dim")
         for number in range(first, first + panes):
             start = clock.time
@@ -185,7 +185,7 @@ def measure(kind: str, panes: int, console: Console) -> list[Fleet]:
                 store.seconds = 0.0
                 other, own = redis.cpu() if redis else 0.0, time.process_time()
                 began = time.perf_counter()
-                folded = monitor.advance(fleet.profile.model)
+                folded = engine.advance(fleet.profile.model)
                 turn.fold, turn.in_store = time.perf_counter() - began, store.seconds
                 turn.fold_cpu, turn.fold_redis = time.process_time() - own, (redis.cpu() if redis else 0.0) - other
                 if not folded:

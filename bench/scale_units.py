@@ -202,8 +202,8 @@ def kept() -> Kept:
     panes = 5
     with open_store_at("redis", clock) as (store, redis):
         assert redis is not None
-        monitor = Engine(store, timing=TIMING)
-        first = warm(monitor, [fleet], clock)
+        engine = Engine(store, timing=TIMING)
+        first = warm(engine, [fleet], clock)
         # the warm-up's sealed records are of one source each
         redis.client.delete(*redis.client.scan_iter("*:sealed:*", count=10_000))
         puts = folds = 0
@@ -213,7 +213,7 @@ def kept() -> Kept:
                 store.commit(batch)
             between = log_bytes(redis)
             clock.time += TIMING.pane
-            monitor.advance(profile.model)
+            engine.advance(profile.model)
             if number > first:
                 puts, folds = puts + between - before, folds + log_bytes(redis) - between
         return Kept(dict(_kinds(redis)), puts / (panes - 1) / SOURCES, folds / (panes - 1), HOUR_OF_PANES + panes)

@@ -35,19 +35,19 @@ def orders(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
 def served() -> Iterator[tuple[Engine, str]]:
     """Serve a model whose amounts have drifted."""
     store = open_store("memory://")
-    monitor = Engine(store, timing=Timing(10_000, 0))
-    monitor.register(Profile.fit(orders(10_000, 0), model="shop", independent=True))
-    compiled = monitor.compiled("shop")
+    engine = Engine(store, timing=Timing(10_000, 0))
+    engine.register(Profile.fit(orders(10_000, 0), model="shop", independent=True))
+    compiled = engine.compiled("shop")
     for place in range(6):
         frame = as_frame(orders(500, 1 + place, shift=1.0))
         rows, _, _ = compiled.reader.read_columns(columns_of(frame, compiled.reader.names))
         totals = SourceTotals(500 * (place + 1), 500 * (place + 1))
         time = START + 10_000 * place
-        parts = monitor.sort_rows(compiled, rows, time)
+        parts = engine.sort_rows(compiled, rows, time)
         store.commit([AddRows("shop", compiled.profile.digest, "s", parts, totals, watermark=time + 10_000)])
-        monitor.advance("shop")
-    with metric_server(monitor) as url:
-        yield monitor, url
+        engine.advance("shop")
+    with metric_server(engine) as url:
+        yield engine, url
     store.close()
 
 
@@ -56,8 +56,8 @@ def run(url: str, *arguments: str) -> Result:
 
 
 def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[Engine, str]) -> None:
-    monitor, url = served
-    (incident,) = monitor.incidents("shop")
+    engine, url = served
+    (incident,) = engine.incidents("shop")
     result = run(url, "explain", "shop", "amount")
     assert result.exit_code == 0, result.output
     assert "amount of shop: drifting, severity major, since 2023-11-14 22:13:20" in result.stdout
@@ -88,14 +88,14 @@ def test_an_unknown_feature_is_refused_with_near_names(served: tuple[Engine, str
 def test_the_next_profile_is_made_from_live_traffic_and_makes_it_quiet(
     served: tuple[Engine, str], tmp_path: Path
 ) -> None:
-    monitor, url = served
+    engine, url = served
     path = tmp_path / "next.json"
     result = run(url, "profile", "--from-live", "shop", "--since", "2023-11-14T22:13:20Z", "-o", str(path), "--apply")
     assert result.exit_code == 0, result.output
     made = Profile.load(path)
     assert (made.rows, made.independent) == (3000, True)
     assert "rows count as independent" in result.stdout
-    assert monitor.store.model("shop").newest == made.digest
+    assert engine.store.model("shop").newest == made.digest
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ CLOSED: JSON = {**OPEN, "id": "1600000000000", "state": "closed", "closed": iso(
 
 
 class Drifted(Engine):
-    """A monitor that has seen two incidents."""
+    """An engine that has seen two incidents."""
 
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
         self.record(model)
@@ -44,22 +44,22 @@ class Drifted(Engine):
 @pytest.fixture(scope="module")
 def served(profile: Profile) -> Iterator[tuple[Engine, str]]:
     store = open_store("memory://")
-    monitor = Drifted(store)
-    with metric_server(monitor) as url:
-        yield monitor, url
+    engine = Drifted(store)
+    with metric_server(engine) as url:
+        yield engine, url
     store.close()
 
 
 @pytest.fixture
-def monitor(served: tuple[Engine, str], profile: Profile) -> Iterator[Engine]:
-    monitor = served[0]
-    monitor.register(profile)
-    yield monitor
-    monitor.delete("shop")
+def engine(served: tuple[Engine, str], profile: Profile) -> Iterator[Engine]:
+    engine = served[0]
+    engine.register(profile)
+    yield engine
+    engine.delete("shop")
 
 
 @pytest.fixture
-def url(served: tuple[Engine, str], monitor: Engine) -> str:
+def url(served: tuple[Engine, str], engine: Engine) -> str:
     return served[1]
 
 
@@ -70,7 +70,7 @@ def run(*arguments: str) -> Any:
 # --- incidents
 
 
-def test_incidents_are_listed_the_newest_first(url: str, monitor: Engine) -> None:
+def test_incidents_are_listed_the_newest_first(url: str, engine: Engine) -> None:
     result = run("incidents", "shop", "--url", url)
     assert result.exit_code == 0
     _, first, second = result.stdout.splitlines()
@@ -80,13 +80,13 @@ def test_incidents_are_listed_the_newest_first(url: str, monitor: Engine) -> Non
     assert second.split()[:2] == ["1600000000000", "closed"]
     assert json.loads(run("incidents", "shop", "--url", url, "--json").stdout) == {
         "model": "shop",
-        "incidents": monitor.incidents("shop"),
+        "incidents": engine.incidents("shop"),
     }
 
 
-def test_a_model_without_incidents_says_so(url: str, monitor: Engine, profile: Profile) -> None:
+def test_a_model_without_incidents_says_so(url: str, engine: Engine, profile: Profile) -> None:
     other = Profile("calm", profile.rows, profile.features, profile.left_out, profile.independent)
-    monitor.register(other)
+    engine.register(other)
     assert run("incidents", "calm", "--url", url).stdout == "calm: no incidents\n"
 
 
@@ -125,30 +125,30 @@ def test_what_cannot_be_is_said_in_one_line(url: str, arguments: list[str], mess
 # --- what is expected
 
 
-def test_a_feature_is_expected_to_drift_for_a_while(url: str, monitor: Engine) -> None:
+def test_a_feature_is_expected_to_drift_for_a_while(url: str, engine: Engine) -> None:
     result = run("expect", "shop", "amount", "--for", "1.5h", "--note", "new currency", "--url", url)
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split()[0] == "amount"
     assert result.stdout.splitlines()[1].endswith("new currency")
-    (found,) = monitor.expected("shop")
+    (found,) = engine.expected("shop")
     assert (found["feature"], found["note"]) == ("amount", "new currency")
     assert parse_time(found["until"]) - parse_time(found["since"]) == pytest.approx(1.5 * HOUR, abs=1)
 
 
 @pytest.mark.parametrize("until", ["2100-01-01", "4102444800", "2100-01-01T01:00:00+01:00"])
-def test_a_model_is_expected_to_drift_until_a_time(url: str, monitor: Engine, until: str) -> None:
+def test_a_model_is_expected_to_drift_until_a_time(url: str, engine: Engine, until: str) -> None:
     result = run("expect", "shop", "--until", until, "--url", url)
     assert "(the whole model)" in result.stdout
-    (found,) = monitor.expected("shop")
+    (found,) = engine.expected("shop")
     assert (found["feature"], found["until"]) == (None, "2100-01-01T00:00:00.000Z")
 
 
-def test_marks_are_listed_and_ended(url: str, monitor: Engine) -> None:
+def test_marks_are_listed_and_ended(url: str, engine: Engine) -> None:
     assert run("expect", "shop", "--url", url).stdout == "shop: no drift is expected\n"
     run("expect", "shop", "--for", "1h", "--url", url)
     run("expect", "shop", "city", "--for", "1h", "--url", url)
     listed = json.loads(run("expect", "shop", "--url", url, "--json").stdout)
-    assert listed == {"model": "shop", "expected": monitor.expected("shop")}
+    assert listed == {"model": "shop", "expected": engine.expected("shop")}
     assert [each["feature"] for each in listed["expected"]] == [None, "city"]
     assert "city" not in run("expect", "shop", "city", "--over", "--url", url).stdout
     assert run("expect", "shop", "--over", "--url", url).stdout == "shop: no drift is expected\n"

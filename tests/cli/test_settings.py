@@ -22,21 +22,21 @@ OWN = ModelSettings(budget=7 * DAY, pane_rows=10, features={"amount": FeatureSet
 @pytest.fixture(scope="module")
 def served(profile: Profile) -> Iterator[tuple[Engine, str]]:
     store = open_store("memory://")
-    monitor = Engine(store)
-    monitor.register(profile)
-    with metric_server(monitor) as url:
-        yield monitor, url
+    engine = Engine(store)
+    engine.register(profile)
+    with metric_server(engine) as url:
+        yield engine, url
     store.close()
 
 
 @pytest.fixture
-def monitor(served: tuple[Engine, str]) -> Engine:
+def engine(served: tuple[Engine, str]) -> Engine:
     served[0].configure("shop", None)
     return served[0]
 
 
 @pytest.fixture
-def url(served: tuple[Engine, str], monitor: Engine) -> str:
+def url(served: tuple[Engine, str], engine: Engine) -> str:
     return served[1]
 
 
@@ -53,8 +53,8 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["settings", *map(str, arguments)])
 
 
-def test_settings_are_shown_as_a_table(url: str, monitor: Engine) -> None:
-    monitor.configure("shop", OWN)
+def test_settings_are_shown_as_a_table(url: str, engine: Engine) -> None:
+    engine.configure("shop", OWN)
     result = run("shop", "--url", url)
     assert result.exit_code == 0
     rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
@@ -65,22 +65,22 @@ def test_settings_are_shown_as_a_table(url: str, monitor: Engine) -> None:
     assert rows["features.amount.tests"].strip() == '["ks"]'
 
 
-def test_settings_are_shown_as_json_that_can_be_set(url: str, monitor: Engine, tmp_path: Path) -> None:
-    monitor.configure("shop", OWN)
+def test_settings_are_shown_as_json_that_can_be_set(url: str, engine: Engine, tmp_path: Path) -> None:
+    engine.configure("shop", OWN)
     shown = run("shop", "--url", url, "--json").stdout
     assert json.loads(shown) == OWN.to_json()
-    monitor.configure("shop", None)
+    engine.configure("shop", None)
     (tmp_path / "own.json").write_text(shown)
     assert run("shop", "--url", url, "--set", tmp_path / "own.json").exit_code == 0
-    assert monitor.settings_of("shop") == OWN
+    assert engine.settings_of("shop") == OWN
 
 
-def test_settings_are_set_from_the_models_table_of_a_file_and_reset(url: str, monitor: Engine, path: Path) -> None:
+def test_settings_are_set_from_the_models_table_of_a_file_and_reset(url: str, engine: Engine, path: Path) -> None:
     result = run("shop", "--url", url, "--set", path, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, OWN.to_json())
-    assert monitor.settings_of("shop") == OWN
+    assert engine.settings_of("shop") == OWN
     assert '"30d"' in run("shop", "--url", url, "--reset").stdout
-    assert monitor.settings_of("shop") == ModelSettings()
+    assert engine.settings_of("shop") == ModelSettings()
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_settings_are_set_from_the_models_table_of_a_file_and_reset(url: str, mo
     ],
 )
 def test_a_file_that_cannot_be_set_is_said_and_changes_nothing(
-    url: str, monitor: Engine, tmp_path: Path, name: str, text: str, message: str
+    url: str, engine: Engine, tmp_path: Path, name: str, text: str, message: str
 ) -> None:
-    monitor.configure("shop", OWN)
+    engine.configure("shop", OWN)
     (tmp_path / name).write_text(text)
     result = run("shop", "--url", url, "--set", tmp_path / name)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    assert monitor.settings_of("shop") == OWN
+    assert engine.settings_of("shop") == OWN
 
 
 def test_what_cannot_be_asked_is_said(url: str, path: Path) -> None:

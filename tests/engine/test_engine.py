@@ -39,16 +39,16 @@ class Clock:
 class Tier:
     """A metric server without HTTP, on a clock that the test sets."""
 
-    monitor: Engine
+    engine: Engine
     clock: Clock
 
     def send(self, frame: pl.DataFrame, times: int | np.ndarray, source: str = "s") -> int:
         """Commit rows; return how many were late."""
-        compiled = self.monitor.compiled("m")
+        compiled = self.engine.compiled("m")
         rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
-        parts = self.monitor.sort_rows(compiled, rows, times)
+        parts = self.engine.sort_rows(compiled, rows, times)
         write = AddRows("m", compiled.profile.digest, source, parts, SourceTotals(len(frame), len(frame)))
-        (receipt,) = self.monitor.store.commit([write])
+        (receipt,) = self.engine.store.commit([write])
         assert not isinstance(receipt, Exception)
         return receipt.late
 
@@ -56,10 +56,10 @@ class Tier:
         """Let time go by as an evaluation loop sees it, a second at a time."""
         for _ in range(int(seconds)):
             self.clock.now += 1_000
-            self.monitor.advance("m")
+            self.engine.advance("m")
 
     def verdict(self) -> dict:
-        return json.loads(self.monitor.verdict("m"))
+        return json.loads(self.engine.verdict("m"))
 
 
 def rows_of(n: int, *, shift: float = 0.0, seed: int = 0) -> pl.DataFrame:
@@ -81,14 +81,14 @@ def tier_of(profile: Profile) -> Iterator[Callable[..., Tier]]:
 
     def make(path: Path | None = None, clock: Clock | None = None, settings: ModelSettings | None = None) -> Tier:
         clock = clock or Clock()
-        monitor = Engine(SQLiteStore(path, clock=clock), timing=TIMING, settings=settings)
-        monitor.register(profile)
-        made.append(monitor)
-        return Tier(monitor, clock)
+        engine = Engine(SQLiteStore(path, clock=clock), timing=TIMING, settings=settings)
+        engine.register(profile)
+        made.append(engine)
+        return Tier(engine, clock)
 
     yield make
-    for monitor in made:
-        monitor.store.close()
+    for engine in made:
+        engine.store.close()
 
 
 @pytest.fixture
@@ -133,11 +133,11 @@ def test_drift_in_one_feature_is_named_with_the_first_pane_that_shows_it(tier: T
 def test_rows_after_the_freeze_change_nothing_and_are_reported(tier: Tier) -> None:
     tier.send(rows_of(1000), START)
     tier.pass_time(35)
-    before = tier.monitor.verdict("m")
+    before = tier.engine.verdict("m")
     assert tier.send(rows_of(300, shift=5.0), START) == 300
     tier.pass_time(35)
-    assert tier.monitor.verdict("m") == before
-    assert tier.monitor.sources("m").coverage == pytest.approx(1000 / 1300)
+    assert tier.engine.verdict("m") == before
+    assert tier.engine.sources("m").coverage == pytest.approx(1000 / 1300)
 
 
 def test_a_verdict_does_not_depend_on_how_rows_were_batched_nor_on_who_folds(
@@ -157,10 +157,10 @@ def test_a_verdict_does_not_depend_on_how_rows_were_batched_nor_on_who_folds(
         replica.send(frame[batch], times[batch], source=f"s{rng.integers(7)}")
     for _ in range(120):
         clock.now += 1_000
-        replicas[rng.integers(2)].monitor.advance("m")
-    expected = whole.monitor.verdict("m")
+        replicas[rng.integers(2)].engine.advance("m")
+    expected = whole.engine.verdict("m")
     assert json.loads(expected)["rows"] == len(frame)
-    assert [replica.monitor.verdict("m") for replica in replicas] == [expected, expected]
+    assert [replica.engine.verdict("m") for replica in replicas] == [expected, expected]
 
 
 def test_a_restored_fold_goes_on_as_if_it_had_never_stopped(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_a_restored_fold_goes_on_as_if_it_had_never_stopped(tier_of: Callable[..
             each.send(rows_of(400, shift=0.15 * pane, seed=pane), START + 10_000 * pane)
         steady.pass_time(10)
         restarted.pass_time(10)
-        restarted.monitor.store.close()
+        restarted.engine.store.close()
     steady.pass_time(40)
     last = tier_of(path, clock)
     last.pass_time(40)
-    assert last.monitor.verdict("m") == steady.monitor.verdict("m")
-    assert [each["at"] for each in last.monitor.history("m", 0, clock.now)] == [
-        each["at"] for each in steady.monitor.history("m", 0, clock.now)
+    assert last.engine.verdict("m") == steady.engine.verdict("m")
+    assert [each["at"] for each in last.engine.history("m", 0, clock.now)] == [
+        each["at"] for each in steady.engine.history("m", 0, clock.now)
     ]
 
 
@@ -187,7 +187,7 @@ def test_a_feature_is_shown_in_every_window_with_its_bins(tier: Tier) -> None:
         tier.send(rows_of(700, seed=pane), tier.clock.now)
         tier.pass_time(10)
     tier.pass_time(25)
-    shown = tier.monitor.feature("m", "c")
+    shown = tier.engine.feature("m", "c")
     assert shown["bins"] == ["a", "b", "c", "other", "unseen", "missing"] or set(shown["bins"][:3]) == set("abc")
     assert sum(shown["reference"]) == 20_000
     assert {name: window["rows"] for name, window in shown["windows"].items()} == {
@@ -197,22 +197,22 @@ def test_a_feature_is_shown_in_every_window_with_its_bins(tier: Tier) -> None:
     }
     assert sum(shown["windows"]["rows"]["counts"]) == 1400
     with pytest.raises(InputError, match="'z'"):
-        tier.monitor.feature("m", "z")
+        tier.engine.feature("m", "z")
 
 
 def test_a_profile_without_an_order_of_time_is_scored_and_opens_no_incident(tier_of: Callable[..., Tier]) -> None:
     tier = tier_of()
-    tier.monitor.register(Profile.fit(rows_of(5_000, seed=98), model="m"))
+    tier.engine.register(Profile.fit(rows_of(5_000, seed=98), model="m"))
     tier.send(rows_of(1000, shift=1.0), START)
     tier.pass_time(35)
     verdict = tier.verdict()
     assert (verdict["state"], verdict["rows"], verdict["features_drifting"]) == ("uncalibrated", 1000, 0)
     assert verdict["features"][0]["effect"] > 0.5
-    assert tier.monitor.incidents("m") == []
+    assert tier.engine.incidents("m") == []
 
 
 def test_what_is_expected_pages_when_it_is_not_expected_any_more(tier: Tier) -> None:
-    tier.monitor.expect("m", "x", START + 100_000, "a campaign")
+    tier.engine.expect("m", "x", START + 100_000, "a campaign")
     for pane in range(4):
         tier.send(rows_of(1000, shift=1.0, seed=pane), tier.clock.now)
         tier.pass_time(10)
@@ -228,13 +228,13 @@ def test_what_is_expected_pages_when_it_is_not_expected_any_more(tier: Tier) -> 
 
 def test_an_incident_can_be_acknowledged_once_it_is_there(tier: Tier) -> None:
     with pytest.raises(InputError, match="none yet"):
-        tier.monitor.acknowledge("m", "1")
+        tier.engine.acknowledge("m", "1")
     tier.send(rows_of(1000, shift=1.0), tier.clock.now)
     tier.pass_time(35)
-    (incident,) = tier.monitor.incidents("m")
+    (incident,) = tier.engine.incidents("m")
     assert incident["acknowledged"] is None
-    assert tier.monitor.acknowledge("m", incident["id"], "on it")["acknowledged"]["note"] == "on it"
-    assert tier.monitor.incidents("m")[0]["acknowledged"]["note"] == "on it"
+    assert tier.engine.acknowledge("m", incident["id"], "on it")["acknowledged"]["note"] == "on it"
+    assert tier.engine.incidents("m")[0]["acknowledged"]["note"] == "on it"
 
 
 def test_a_fold_that_another_replica_did_first_is_left_to_it(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
@@ -242,35 +242,35 @@ def test_a_fold_that_another_replica_did_first_is_left_to_it(tier_of: Callable[.
     one, two = (tier_of(tmp_path / "store.sqlite", clock) for _ in range(2))
     one.send(rows_of(500), START)
     one.pass_time(35)
-    before = one.monitor.verdict("m")
+    before = one.engine.verdict("m")
     assert json.loads(before)["rows"] == 500
-    assert not two.monitor.advance("m")
-    assert two.monitor.verdict("m") == before
+    assert not two.engine.advance("m")
+    assert two.engine.verdict("m") == before
 
 
 def test_unknown_names_are_refused_with_those_that_are_known(tier: Tier, profile: Profile) -> None:
     with pytest.raises(UnknownModelError, match="known: m"):
-        tier.monitor.compiled("n")
+        tier.engine.compiled("n")
     with pytest.raises(UnknownProfileError, match=profile.digest):
-        tier.monitor.compiled("m", "0" * 32)
+        tier.engine.compiled("m", "0" * 32)
 
 
 def test_a_deleted_model_is_forgotten(tier: Tier) -> None:
     tier.send(rows_of(500), START)
-    tier.monitor.delete("m")
+    tier.engine.delete("m")
     with pytest.raises(UnknownModelError):
-        tier.monitor.verdict("m")
+        tier.engine.verdict("m")
 
 
 def test_a_model_that_another_replica_deleted_is_forgotten_too(tier_of: Callable[..., Tier], tmp_path: Path) -> None:
     clock = Clock()
     one, two = (tier_of(tmp_path / "store.sqlite", clock) for _ in range(2))
-    two.monitor.compiled("m")
-    two.monitor._records.clear()  # half a second later
-    one.monitor.delete("m")
+    two.engine.compiled("m")
+    two.engine._records.clear()  # half a second later
+    one.engine.delete("m")
     with pytest.raises(UnknownModelError):
-        two.monitor.compiled("m")
-    assert not two.monitor._compiled
+        two.engine.compiled("m")
+    assert not two.engine._compiled
 
 
 def test_the_tables_of_so_many_profiles_are_kept_at_once_and_no_more(
@@ -278,27 +278,27 @@ def test_the_tables_of_so_many_profiles_are_kept_at_once_and_no_more(
 ) -> None:
     monkeypatch.setattr(monitor_module, "_MOST_BINS", 2 * profile.bins)
     for model in "abc":
-        tier.monitor.register(replace(profile, model=model))
-    first = tier.monitor.compiled("a")
-    tier.monitor.compiled("b")
-    assert tier.monitor.compiled("a") is first
-    tier.monitor.compiled("c")
-    assert {model for model, _ in tier.monitor._compiled} == {"a", "c"}
-    assert tier.monitor.compiled("a") is first
+        tier.engine.register(replace(profile, model=model))
+    first = tier.engine.compiled("a")
+    tier.engine.compiled("b")
+    assert tier.engine.compiled("a") is first
+    tier.engine.compiled("c")
+    assert {model for model, _ in tier.engine._compiled} == {"a", "c"}
+    assert tier.engine.compiled("a") is first
 
 
 def test_a_server_that_starts_with_a_profile_that_was_replaced_does_not_put_it_back(
     tier: Tier, profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
     second = Profile.fit(rows_of(5_000, seed=98), model="m")
-    assert tier.monitor.introduce(second).digest == second.digest
-    assert tier.monitor.introduce(second).digest == second.digest
+    assert tier.engine.introduce(second).digest == second.digest
+    assert tier.engine.introduce(second).digest == second.digest
     assert not caplog.records
-    assert tier.monitor.introduce(profile).digest == second.digest
+    assert tier.engine.introduce(profile).digest == second.digest
     assert [record.getMessage() for record in caplog.records] == [
         f"model m: profile {profile.digest} was replaced by {second.digest}, which stays"
     ]
-    assert tier.monitor.register(profile).digest == profile.digest
+    assert tier.engine.register(profile).digest == profile.digest
 
 
 def test_a_round_without_anything_to_fold_reads_no_profile(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,8 +313,8 @@ def test_coverage_is_a_share_whatever_sources_say(tier: Tier, profile: Profile) 
     summary = Summary.zero(profile.bins)
     for number, totals in enumerate([SourceTotals(2**53, 2**53), SourceTotals(2**53, 0), SourceTotals(5, 9)]):
         pane = Pane(profile.digest, START, 10_000, f"s{number}", 0, summary, totals)
-        tier.monitor.store.commit([PutPane("m", pane)])
-    assert tier.monitor.sources("m").coverage == pytest.approx(0.5)
+        tier.engine.store.commit([PutPane("m", pane)])
+    assert tier.engine.sources("m").coverage == pytest.approx(0.5)
 
 
 def test_the_larger_of_the_two_windows_is_shown(tier_of: Callable[..., Tier]) -> None:
@@ -330,29 +330,29 @@ def test_the_larger_of_the_two_windows_is_shown(tier_of: Callable[..., Tier]) ->
 
 
 def test_incidents_of_a_former_profile_can_be_acknowledged_and_those_of_the_active_one_come_first(tier: Tier) -> None:
-    former = tier.monitor.record("m").digest
+    former = tier.engine.record("m").digest
     tier.send(rows_of(1000, shift=1.0), tier.clock.now)
     tier.pass_time(35)
-    (old,) = tier.monitor.incidents("m")
-    tier.monitor.register(Profile.fit(rows_of(20_000, seed=98), model="m", independent=True))
+    (old,) = tier.engine.incidents("m")
+    tier.engine.register(Profile.fit(rows_of(20_000, seed=98), model="m", independent=True))
     for seed in range(4):
         tier.clock.now += 1_000
-        (receipt,) = tier.monitor.store.commit([_by_newest(tier, rows_of(1000, shift=2.0, seed=seed))])
+        (receipt,) = tier.engine.store.commit([_by_newest(tier, rows_of(1000, shift=2.0, seed=seed))])
         assert not isinstance(receipt, Exception)
         tier.pass_time(10)
     tier.pass_time(35)
-    assert tier.monitor.record("m").digest != former
-    (new,) = tier.monitor.incidents("m")
+    assert tier.engine.record("m").digest != former
+    (new,) = tier.engine.incidents("m")
     with pytest.raises(InputError, match=f"one of {new['id']}, {old['id']}, got"):
-        tier.monitor.acknowledge("m", "1")
-    assert tier.monitor.acknowledge("m", old["id"], "on it")["since"] == old["since"]
-    assert tier.monitor.incidents("m", former)[0]["acknowledged"]["note"] == "on it"
-    assert tier.monitor.incidents("m")[0]["acknowledged"] is None
+        tier.engine.acknowledge("m", "1")
+    assert tier.engine.acknowledge("m", old["id"], "on it")["since"] == old["since"]
+    assert tier.engine.incidents("m", former)[0]["acknowledged"]["note"] == "on it"
+    assert tier.engine.incidents("m")[0]["acknowledged"] is None
 
 
 def _by_newest(tier: Tier, frame: pl.DataFrame) -> AddRows:
     """Count rows by the profile that was registered last."""
-    compiled = tier.monitor.compiled("m", tier.monitor.store.model("m").newest)
+    compiled = tier.engine.compiled("m", tier.engine.store.model("m").newest)
     rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
-    parts = tier.monitor.sort_rows(compiled, rows, tier.clock.now)
+    parts = tier.engine.sort_rows(compiled, rows, tier.clock.now)
     return AddRows("m", compiled.profile.digest, "s", parts, SourceTotals(len(frame), len(frame)))

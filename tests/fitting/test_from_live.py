@@ -1,4 +1,4 @@
-"""The next profile from what a monitor counted: quiet for what is normal now, and still awake."""
+"""The next profile from what an engine counted: quiet for what is normal now, and still awake."""
 
 from __future__ import annotations
 
@@ -63,27 +63,27 @@ def uncalibrated() -> Profile:
 
 
 @pytest.fixture
-def monitor() -> Iterator[Engine]:
-    monitor = Engine(SQLiteStore(None, clock=lambda: CLOCK), timing=Timing(HOUR, 0))
-    yield monitor
-    monitor.store.close()
+def engine() -> Iterator[Engine]:
+    engine = Engine(SQLiteStore(None, clock=lambda: CLOCK), timing=Timing(HOUR, 0))
+    yield engine
+    engine.store.close()
 
 
 class Log:
     """What comes hour by hour, from a log that closes each hour as it passes."""
 
-    def __init__(self, monitor: Engine) -> None:
-        self.monitor = monitor
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self.now = START
 
     def hour(self, frame: pl.DataFrame) -> None:
-        compiled = self.monitor.compiled("shop", self.newest)
+        compiled = self.engine.compiled("shop", self.newest)
         rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
-        parts = self.monitor.sort_rows(compiled, rows, self.now)
+        parts = self.engine.sort_rows(compiled, rows, self.now)
         self.now += HOUR
         totals = SourceTotals(len(frame), len(frame))
-        self.monitor.store.commit([AddRows("shop", compiled.profile.digest, "log:", parts, totals, watermark=self.now)])
-        self.monitor.advance("shop")
+        self.engine.store.commit([AddRows("shop", compiled.profile.digest, "log:", parts, totals, watermark=self.now)])
+        self.engine.advance("shop")
 
     def hours(self, number: int, rows: int, seed: int, **how: Any) -> None:
         for hour in range(number):
@@ -94,20 +94,20 @@ class Log:
             self.hour(shop(rows, seed + hour, wobble=float(wobble), **how))
 
     def verdict(self) -> Any:
-        return json.loads(self.monitor.verdict("shop", self.newest))
+        return json.loads(self.engine.verdict("shop", self.newest))
 
     @property
     def newest(self) -> str:
         """The profile that rows are counted by: the active one, a few panes before it is."""
-        return self.monitor.store.model("shop").newest
+        return self.engine.store.model("shop").newest
 
     def drifting(self) -> list[str]:
         return [each["feature"] for each in self.verdict()["features"] if each["drifting"]]
 
 
 @pytest.fixture
-def log(monitor: Engine) -> Log:
-    return Log(monitor)
+def log(engine: Engine) -> Log:
+    return Log(engine)
 
 
 def city_of(profile: Profile) -> tuple[Feature, CategoryGrid]:
@@ -117,13 +117,13 @@ def city_of(profile: Profile) -> tuple[Feature, CategoryGrid]:
 
 
 def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
-    log: Log, monitor: Engine, independent: Profile
+    log: Log, engine: Engine, independent: Profile
 ) -> None:
-    monitor.register(independent)
+    engine.register(independent)
     log.hours(6, 500, seed=10)
-    found = monitor.from_live("shop", START + 2 * HOUR, START + 5 * HOUR)
+    found = engine.from_live("shop", START + 2 * HOUR, START + 5 * HOUR)
     assert found.rows == 1_500
-    assert monitor.from_live("shop", START + 90_000).rows == 2_500  # the hour under way then is left out
+    assert engine.from_live("shop", START + 90_000).rows == 2_500  # the hour under way then is left out
     amounts = pl.concat([shop(500, 10 + hour) for hour in (2, 3, 4)])
     counted = Profile.fit(amounts, model="shop").features
     member = [sum(each.counts) for each in found.features if each.name == "member"]
@@ -134,34 +134,34 @@ def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
     ]
 
 
-def test_it_is_not_registered_and_survives_a_round_trip(log: Log, monitor: Engine, independent: Profile) -> None:
-    monitor.register(independent)
+def test_it_is_not_registered_and_survives_a_round_trip(log: Log, engine: Engine, independent: Profile) -> None:
+    engine.register(independent)
     log.hours(3, 500, seed=10)
-    found = monitor.from_live("shop", START)
+    found = engine.from_live("shop", START)
     assert Profile.loads(found.dumps()) == found
     assert found.digest != independent.digest
-    assert monitor.record("shop").digest == independent.digest
+    assert engine.record("shop").digest == independent.digest
     assert (found.independent, found.calibration) == (True, None)
 
 
 @pytest.mark.parametrize("since", [START, START + 30 * DAY])
-def test_too_few_rows_are_refused(log: Log, monitor: Engine, independent: Profile, since: int) -> None:
-    monitor.register(independent)
+def test_too_few_rows_are_refused(log: Log, engine: Engine, independent: Profile, since: int) -> None:
+    engine.register(independent)
     log.hours(1, LEAST_ROWS - 1, seed=10)
     with pytest.raises(InputError, match=r"since: expected a time since which there are 1,000 rows, got \d+"):
-        monitor.from_live("shop", since)
+        engine.from_live("shop", since)
 
 
-def test_before_the_first_pane_there_is_nothing_to_make_one_of(monitor: Engine, independent: Profile) -> None:
-    monitor.register(independent)
+def test_before_the_first_pane_there_is_nothing_to_make_one_of(engine: Engine, independent: Profile) -> None:
+    engine.register(independent)
     with pytest.raises(InputError, match="got 0 rows that are closed"):
-        monitor.from_live("shop", START)
+        engine.from_live("shop", START)
 
 
-def test_as_many_unseen_categories_as_came_may_come_again(log: Log, monitor: Engine, independent: Profile) -> None:
-    monitor.register(independent)
+def test_as_many_unseen_categories_as_came_may_come_again(log: Log, engine: Engine, independent: Profile) -> None:
+    engine.register(independent)
     log.hours(8, 500, seed=10)
-    feature, grid = city_of(monitor.from_live("shop", START))
+    feature, grid = city_of(engine.from_live("shop", START))
     rest, unseen = sum(feature.counts[grid.rest]), sum(feature.counts[grid.unseen])
     assert 150 < grid.once < 250
     # as in a fitted profile: those are part of `other`, and nothing of the reference is unseen
@@ -169,67 +169,67 @@ def test_as_many_unseen_categories_as_came_may_come_again(log: Log, monitor: Eng
 
 
 def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(
-    log: Log, monitor: Engine, independent: Profile
+    log: Log, engine: Engine, independent: Profile
 ) -> None:
-    monitor.register(independent)
+    engine.register(independent)
     log.hours(2, 2_000, seed=10)
     assert log.drifting() == []
     since = log.now
     log.hours(4, 2_000, seed=20, shift=1.0, city="Genf")
     assert {"income", "city"} <= set(log.drifting())
-    monitor.register(monitor.from_live("shop", since))
+    engine.register(engine.from_live("shop", since))
     log.hours(12, 2_000, seed=30, shift=1.0, city="Genf")
     assert (log.verdict()["state"], log.drifting()) == ("ok", [])
-    assert monitor.incidents("shop") == []
+    assert engine.incidents("shop") == []
     log.hours(4, 2_000, seed=50)
     assert {"income", "city"} <= set(log.drifting())
 
 
 def test_a_number_that_left_its_range_is_quiet_and_its_return_is_seen(
-    log: Log, monitor: Engine, independent: Profile
+    log: Log, engine: Engine, independent: Profile
 ) -> None:
-    monitor.register(independent)
+    engine.register(independent)
     log.hours(4, 2_000, seed=20, shift=100.0)
-    monitor.register(monitor.from_live("shop", START))
+    engine.register(engine.from_live("shop", START))
     log.hours(6, 2_000, seed=30, shift=100.0)
     assert log.drifting() == []
     log.hours(3, 2_000, seed=40)
     assert "income" in log.drifting()
 
 
-def test_days_of_live_traffic_calibrate_what_was_not(log: Log, monitor: Engine, uncalibrated: Profile) -> None:
-    monitor.register(uncalibrated)
+def test_days_of_live_traffic_calibrate_what_was_not(log: Log, engine: Engine, uncalibrated: Profile) -> None:
+    engine.register(uncalibrated)
     log.days(16, seed=100)
     assert log.verdict()["state"] == "calibrating"
-    found = monitor.from_live("shop", START)
+    found = engine.from_live("shop", START)
     assert found.calibration is not None
     assert Judge(found).calibrated
     assert Profile.loads(found.dumps()).calibration == found.calibration
-    monitor.register(found)
+    engine.register(found)
     log.days(8, seed=1_000)
-    assert (log.verdict()["state"], monitor.incidents("shop")) == ("ok", [])
+    assert (log.verdict()["state"], engine.incidents("shop")) == ("ok", [])
     log.hours(24, 60, seed=3_000, shift=1.5)
     assert "income" in log.drifting()
 
 
 def test_a_wave_of_new_categories_is_seen_by_a_calibration_that_knows_some(
-    log: Log, monitor: Engine, uncalibrated: Profile
+    log: Log, engine: Engine, uncalibrated: Profile
 ) -> None:
-    monitor.register(uncalibrated)
+    engine.register(uncalibrated)
     log.days(14, seed=100)
-    monitor.register(monitor.from_live("shop", START))
+    engine.register(engine.from_live("shop", START))
     log.days(1, seed=1_000)
     assert log.drifting() == []
     log.days(1, seed=2_000, city="Genf")
     assert "city" in log.drifting()
 
 
-def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, monitor: Engine, uncalibrated: Profile) -> None:
-    monitor.register(uncalibrated)
+def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, engine: Engine, uncalibrated: Profile) -> None:
+    engine.register(uncalibrated)
     log.hours(11, 200, seed=10)
-    assert monitor.from_live("shop", START).calibration is None
+    assert engine.from_live("shop", START).calibration is None
     log.hours(1, 200, seed=30)
-    found = monitor.from_live("shop", START)
+    found = engine.from_live("shop", START)
     assert found.calibration is not None
     assert not Judge(found).calibrated
 

@@ -24,12 +24,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def monitor(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[Engine]:
-    """A monitor with the profile `shop` registered; panes of 1 s, no lateness."""
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[Engine]:
+    """An engine with the profile `shop` registered; panes of 1 s, no lateness."""
     store = _open(request.param, tmp_path, clock)
-    monitor = Engine(store, timing=Timing(1_000, 0))
-    monitor.register(profile)
-    yield monitor
+    engine = Engine(store, timing=Timing(1_000, 0))
+    engine.register(profile)
+    yield engine
     store.close()
 
 
@@ -41,6 +41,6 @@ def _open(name: str, path: Path, clock: Clock) -> Store:
 
 
 @pytest.fixture
-def client(monitor: Engine) -> Iterator[Client]:
-    with running(monitor, Settings(max_body=5_000_000)) as client:
+def client(engine: Engine) -> Iterator[Client]:
+    with running(engine, Settings(max_body=5_000_000)) as client:
         yield client

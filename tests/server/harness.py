@@ -36,7 +36,7 @@ class Client:
     """Requests to an application that runs in a thread of its own, and what tests often ask."""
 
     def __init__(self, app: FastAPI, http: httpx.AsyncClient, portal: anyio.from_thread.BlockingPortal) -> None:
-        self.app, self.monitor = app, app.state.context.monitor
+        self.app, self.engine = app, app.state.context.engine
         self._http, self._portal = http, portal
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -61,7 +61,7 @@ class Client:
         """Let the clock go on in steps that no store takes for an absence."""
         for _ in range(milliseconds // 500):
             clock.now += 500
-            self.monitor.advance("shop")
+            self.engine.advance("shop")
 
     def metric(self, name: str) -> dict[str, float]:
         """Return the samples of a family by their labels, as they are written."""
@@ -70,9 +70,9 @@ class Client:
 
 
 @contextmanager
-def running(monitor: Engine, settings: Settings | None = None) -> Iterator[Client]:
-    """Run an application for a monitor, from its start to its shutdown."""
-    app = create_app(monitor, settings)
+def running(engine: Engine, settings: Settings | None = None) -> Iterator[Client]:
+    """Run an application for an engine, from its start to its shutdown."""
+    app = create_app(engine, settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     with anyio.from_thread.start_blocking_portal() as portal, ExitStack() as stack:
         stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))

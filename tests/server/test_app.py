@@ -127,13 +127,13 @@ def test_what_is_not_there_is_a_problem_too(client: Client) -> None:
 def test_a_server_is_ready_when_the_store_answers_and_verdicts_are_kept_up(client: Client) -> None:
     assert client.get("/readyz").json() == {"status": "ready", "checks": {"store": True, "evaluation": True}}
     client.app.state.context.evaluator.succeeded = float("-inf")
-    client.monitor.store.models = lambda: 1 / 0
+    client.engine.store.models = lambda: 1 / 0
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]) == (503, {"store": True, "evaluation": False})
-    del client.monitor.store.models
+    del client.engine.store.models
 
 
-def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     go, asked = threading.Event(), list[str]()
 
     def stuck() -> None:
@@ -141,15 +141,15 @@ def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(monitor: Engine, monkey
         assert go.wait(10)
 
     async def scenario() -> None:
-        monkeypatch.setattr(monitor.store, "ping", stuck)
-        probe = Probe(monitor.store, seconds=0.02)
+        monkeypatch.setattr(engine.store, "ping", stuck)
+        probe = Probe(engine.store, seconds=0.02)
         assert [await probe.answers() for _ in range(5)] == [False] * 5
         assert not any(await asyncio.gather(probe.answers(), probe.answers()))
         assert [name.rpartition("_")[0] for name in asked] == ["driftmeter-probe"]
         go.set()
         await asyncio.sleep(0.05)
         assert await probe.answers()
-        monkeypatch.setattr(monitor.store, "ping", lambda: 1 / 0)
+        monkeypatch.setattr(engine.store, "ping", lambda: 1 / 0)
         assert not await probe.answers()
         probe.close()
 

@@ -89,9 +89,9 @@ def test_a_batch_that_no_replica_of_redis_has_is_a_503_to_every_server_until_it_
 
         def server(url: str) -> Client:
             store = ends.enter_context(closing(RedisStore(url, clock=clock)))
-            monitor = Engine(store, timing=Timing(1_000, 0))
-            monitor.register(profile)
-            return ends.enter_context(running(monitor))
+            engine = Engine(store, timing=Timing(1_000, 0))
+            engine.register(profile)
+            return ends.enter_context(running(engine))
 
         one, other = (server(f"{master.url}?replicas=1") for _ in range(2))
         for each in (one, other):

@@ -50,9 +50,9 @@ def eventually_ready(url: str) -> None:
 @contextmanager
 def serving(profile: Profile, settings: Settings) -> Iterator[tuple[str, Server]]:
     store = open_store("memory://")
-    monitor = Engine(store, timing=Timing(200, 0))
-    monitor.register(profile)
-    server = make_server(monitor, settings)
+    engine = Engine(store, timing=Timing(200, 0))
+    engine.register(profile)
+    server = make_server(engine, settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     url = f"http://127.0.0.1:{settings.port}"

@@ -38,10 +38,10 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
     store = open_store(redis.url)
-    monitor = Engine(store, timing=Timing(200, 200))
-    monitor.register(profile)
+    engine = Engine(store, timing=Timing(200, 200))
+    engine.register(profile)
     settings = Settings(port=free_port())
-    server = make_server(monitor, settings)
+    server = make_server(engine, settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     url = f"http://127.0.0.1:{settings.port}"

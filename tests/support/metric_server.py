@@ -13,9 +13,9 @@ from driftmeter.server.run import make_server
 
 
 @contextmanager
-def metric_server(monitor: Engine) -> Iterator[str]:
-    """Serve a monitor, and give the address."""
-    server = make_server(monitor, Settings(port=0, drain=1.0))
+def metric_server(engine: Engine) -> Iterator[str]:
+    """Serve an engine, and give the address."""
+    server = make_server(engine, Settings(port=0, drain=1.0))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -98,6 +98,28 @@ class Engine:
         self._keeping = threading.Lock()
         self._folding = threading.Lock()
 
+    # --- the store, for servers: they ask the engine alone
+
+    def now(self) -> Milliseconds:
+        """Return the store's time: the one clock that all servers share."""
+        return self.store.now()
+
+    def models(self) -> list[ModelRecord]:
+        """Return the records of all models, as the store has them now."""
+        return self.store.models()
+
+    def stored_record(self, model: str) -> ModelRecord:
+        """Return a model's record as the store has it now; raises UnknownModelError."""
+        return self.store.model(model)
+
+    def digests(self, model: str) -> list[str]:
+        """Return the digests of a model's profiles; raises UnknownModelError."""
+        return self.store.digests(model)
+
+    def profile_bytes(self, model: str, digest: str) -> bytes:
+        """Return a profile as it was registered; raises UnknownModelError, UnknownProfileError."""
+        return self.store.profile(model, digest)
+
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:

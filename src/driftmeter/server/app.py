@@ -37,13 +37,13 @@ _STREAMS = frozenset(["/v1/events"])
 """Routes that end when the client leaves: how long they took says nothing."""
 
 
-def create_app(monitor: Engine, settings: Settings | None = None) -> FastAPI:
-    """Make the application around a monitor, whose store stays the caller's to close."""
+def create_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
+    """Make the application around an engine, whose store stays the caller's to close."""
     settings = settings or Settings()
     metrics = ProcessMetrics()
-    committer = Committer(monitor.store, most_waiting=settings.max_waiting)
-    evaluator = Evaluator(monitor, on_failure=metrics.fail)
-    context = Context(monitor, settings, committer, evaluator, Probe(monitor.store), metrics)
+    committer = Committer(engine.store, most_waiting=settings.max_waiting)
+    evaluator = Evaluator(engine, on_failure=metrics.fail)
+    context = Context(engine, settings, committer, evaluator, Probe(engine.store), metrics)
     app = FastAPI(
         title="driftmeter",
         version=__version__,
@@ -74,7 +74,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     settings, count = context.settings, context.metrics.notify
     async with announcing(
-        context.monitor, context.evaluator, settings.notify, url=settings.url, on_outcome=count, drain=settings.drain
+        context.engine, context.evaluator, settings.notify, url=settings.url, on_outcome=count, drain=settings.drain
     ):
         context.evaluator.start()
         yield

@@ -13,18 +13,18 @@ from driftmeter.settings.model import ModelSettings, check_features
 _log = logging.getLogger(__name__)
 
 
-def configure_known(monitor: Engine, models: Mapping[str, ModelSettings]) -> None:
+def configure_known(engine: Engine, models: Mapping[str, ModelSettings]) -> None:
     """Configure the models that are in the store; raises InputError on features that their profiles do not have."""
-    known = {record.model for record in monitor.store.models()}
+    known = {record.model for record in engine.models()}
     for model, settings in models.items():
         if model in known:
-            check_features(settings, _names(monitor.compiled(model).profile), model)
-            monitor.configure(model, settings)
+            check_features(settings, _names(engine.compiled(model).profile), model)
+            engine.configure(model, settings)
         else:
             _log.info("model %s has settings, and no profile yet: it is configured when its first one comes", model)
 
 
-def configure_new(monitor: Engine, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
+def configure_new(engine: Engine, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
     """Configure a model whose first profile has just come, where it is named."""
     settings = models.get(profile.model)
     if settings is None:
@@ -33,7 +33,7 @@ def configure_new(monitor: Engine, profile: Profile, models: Mapping[str, ModelS
         check_features(settings, _names(profile), profile.model)
     except InputError as error:  # not the fault of who sent the profile
         _log.warning("the settings of model %s: %s", profile.model, error)
-    monitor.configure(profile.model, settings)
+    engine.configure(profile.model, settings)
 
 
 def _names(profile: Profile) -> list[str]:

@@ -37,9 +37,9 @@ def _incarnation() -> str:
 
 @dataclass(frozen=True)
 class Context:
-    """A monitor and the parts of the server around it. `source` is who counts the raw rows sent here."""
+    """An engine and the parts of the server around it. `source` is who counts the raw rows sent here."""
 
-    monitor: Engine
+    engine: Engine
     settings: Settings
     committer: Committer
     evaluator: Evaluator
@@ -65,19 +65,19 @@ class Context:
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
         """Return a profile's tables, by default of the one that rows are counted by."""
-        record = self.monitor.remembered(model) or await self._record(model)
+        record = self.engine.remembered(model) or await self._record(model)
         key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
-            found = self.warm[key] = await self.lookups.ask(key, lambda: self.monitor.compiled(*key), _LONG)
+            found = self.warm[key] = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
         return found
 
     async def _record(self, model: str) -> ModelRecord:
         """Ask the store how a model is; where it hangs, what was known will do: whether it takes anything is for the
         write to find out, together with others."""
-        known = self.monitor.last_known(model)
+        known = self.engine.last_known(model)
         try:
-            return await self.lookups.ask(model, lambda: self.monitor.record(model), _LONG if known is None else _SHORT)
+            return await self.lookups.ask(model, lambda: self.engine.record(model), _LONG if known is None else _SHORT)
         except StoreUnavailableError:
             if known is None:
                 raise

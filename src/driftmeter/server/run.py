@@ -43,9 +43,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(monitor: Engine, settings: Settings) -> Server:
-    """Return a server, not yet running, for a monitor whose store stays the caller's to close."""
-    app = create_app(monitor, settings)
+def make_server(engine: Engine, settings: Settings) -> Server:
+    """Return a server, not yet running, for an engine whose store stays the caller's to close."""
+    app = create_app(engine, settings)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -73,11 +73,11 @@ def serve(settings: Settings) -> None:
     profiles = [Profile.load(path) for path in settings.profiles]
     store = open_when_there(settings.store, settings.patience)
     try:
-        monitor = Engine(store, timing=settings.timing, settings=settings.model)
+        engine = Engine(store, timing=settings.timing, settings=settings.model)
         for profile in profiles:
-            monitor.introduce(profile)
-        configure_known(monitor, settings.models)
-        server = make_server(monitor, settings)
+            engine.introduce(profile)
+        configure_known(engine, settings.models)
+        server = make_server(engine, settings)
         if threading.current_thread() is threading.main_thread():
             # uvicorn raises the signal again when all is done: that must not cut short the closing
             signal.signal(signal.SIGTERM, _leave)

@@ -89,12 +89,12 @@ HOSTILE = (
 def test_features_can_be_asked_for_whatever_they_are_called(client: Client, clock: Clock) -> None:
     frame = pl.DataFrame({name: [float(row) for row in range(100)] for name in HOSTILE})
     profile = Profile.fit(frame, model="odd", independent=True, residuals=False)
-    client.monitor.register(profile)
+    client.engine.register(profile)
     body = {"rows": [dict.fromkeys(HOSTILE, 500.0)] * 1_000}
     assert client.post("/v1/models/odd/rows", json=body).status_code == 200
     for _ in range(8):
         clock.now += 500
-        client.monitor.advance("odd")
+        client.engine.advance("odd")
     for name in HOSTILE:
         found = client.get(f"/v1/models/odd/features/{quote(name, safe='')}").json()
         assert (found["feature"], found["state"]) == (name, "drifting")
@@ -169,7 +169,7 @@ def test_history_is_between_two_times_however_they_are_written(client: Client, c
 
 
 def test_history_is_the_stored_verdicts_and_no_more_of_them_than_asked_for(client: Client, clock: Clock) -> None:
-    store = client.monitor.store
+    store = client.engine.store
     kept = [(NOW + step * 10_000, b'{"state":"ok","rows":%d}' % step) for step in range(4_000)]
     store.history = lambda model, digest, start, end: [each for each in kept if start <= each[0] <= end]
     drift(client, clock)
@@ -201,7 +201,7 @@ def test_a_plus_that_came_as_a_space_is_understood() -> None:
     assert time_of_text("2023-11-14T23:13:20 01:00", "from") == NOW
 
 
-def test_the_report_is_a_page(client: Client, monitor: Engine) -> None:
+def test_the_report_is_a_page(client: Client, engine: Engine) -> None:
     answer = client.get("/v1/models/shop/report")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
@@ -215,16 +215,16 @@ def test_json_answers_are_json(client: Client) -> None:
 
 
 def test_an_incident_of_a_former_profile_can_still_be_acknowledged(
-    client: Client, clock: Clock, monitor: Engine, profile: Profile
+    client: Client, clock: Clock, engine: Engine, profile: Profile
 ) -> None:
     drift(client, clock)
     (incident,) = client.get("/v1/models/shop/incidents").json()["incidents"]
     other = Profile.fit(pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), model="shop")
-    monitor.register(other)
+    engine.register(other)
     for _ in range(4):
         client.rows({"rows": [{"amount": 1.0}] * 3})
         client.pass_time(clock, 1_000)
-    assert monitor.store.model("shop").digest == other.digest
+    assert engine.store.model("shop").digest == other.digest
     answer = client.post(f"/v1/models/shop/incidents/{incident['id']}/acknowledge", json={"note": "on it"})
     assert answer.json()["acknowledged"]["note"] == "on it"
     former = client.get("/v1/models/shop/incidents", params={"profile": profile.digest}).json()["incidents"]

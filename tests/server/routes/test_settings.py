@@ -26,14 +26,14 @@ def test_settings_are_put_read_and_taken_away(client: Client) -> None:
     answer = client.put(SETTINGS, json=body)
     assert (answer.status_code, answer.json()) == (200, own.to_json())
     assert client.get(SETTINGS).json() == own.to_json()
-    assert client.monitor.settings_of("shop") == own
+    assert client.engine.settings_of("shop") == own
     assert client.put(SETTINGS, json=client.get(SETTINGS).json()).json() == own.to_json()
     assert client.request("DELETE", SETTINGS).status_code == 204
     assert client.get(SETTINGS).json() == ModelSettings().to_json()
 
 
-def test_what_is_not_said_is_as_the_servers_default_not_as_before(monitor: Engine) -> None:
-    with running(monitor, Settings(model=ModelSettings(min_rows=7))) as client:
+def test_what_is_not_said_is_as_the_servers_default_not_as_before(engine: Engine) -> None:
+    with running(engine, Settings(model=ModelSettings(min_rows=7))) as client:
         client.put(SETTINGS, json={"budget": "7d"})
         assert client.put(SETTINGS, json={"tolerance": 1}).json() == ModelSettings(min_rows=7, tolerance=1.0).to_json()
 
@@ -79,11 +79,11 @@ def test_an_unknown_model_is_404(client: Client, path: str) -> None:
 
 
 def test_a_model_that_the_server_was_started_with_settings_for_gets_them_with_its_first_profile(
-    monitor: Engine, profile: Profile, caplog: pytest.LogCaptureFixture
+    engine: Engine, profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = ModelSettings(budget=7 * DAY, features={"colour": FeatureSettings(pages=False)})
-    monitor.delete("shop")
-    with running(monitor, Settings(models={"shop": own})) as client:
+    engine.delete("shop")
+    with running(engine, Settings(models={"shop": own})) as client:
         assert client.put("/v1/models/shop/profile", content=profile.dumps()).status_code == 201
         assert client.get(SETTINGS).json() == own.to_json()
         assert "shop.features.colour: expected one of amount" in caplog.text

@@ -37,10 +37,10 @@ ROWS = {"rows": [{"amount": 12.5, "city": "Ulm"}, {"amount": None, "city": "Bonn
 def counted(client: Client, clock: Clock, digest: str | None = None) -> Summary:
     """Return all that is in the windows of `shop`, once everything is closed."""
     client.pass_time(clock, 3_000)
-    monitor = client.monitor
-    record = monitor.store.model("shop")
-    bins = monitor.compiled("shop", digest).profile.bins
-    slices = monitor.store.recent("shop", digest or record.digest, record.frozen, WindowSetting(10**12, 0))
+    engine = client.engine
+    record = engine.store.model("shop")
+    bins = engine.compiled("shop", digest).profile.bins
+    slices = engine.store.recent("shop", digest or record.digest, record.frozen, WindowSetting(10**12, 0))
     return Summary.sum((each.summary for each in slices), bins)
 
 
@@ -95,7 +95,7 @@ def test_a_bad_row_and_an_unreadable_value_are_named_and_the_others_count(
     assert found["rejected"][1]["field"] == "timestamp"
     assert client.metric("driftmeter_rows_total") == {'{model="shop"}': 2}
     assert client.metric("driftmeter_rows_dropped_total") == {'{model="shop",reason="future"}': 1}
-    assert client.monitor.sources("shop").coverage == pytest.approx(2 / 3)
+    assert client.engine.sources("shop").coverage == pytest.approx(2 / 3)
     summary = counted(client, clock)
     amount, part = next(iter(reader.profile.slices()))
     assert (amount.name, summary.rows) == ("amount", 2)
@@ -139,27 +139,27 @@ def test_late_rows_are_reported_and_in_no_window(client: Client, clock: Clock) -
     assert counted(client, clock).rows == 2
 
 
-def test_a_watermark_closes_the_panes_of_a_log_whichever_server_hears_it(monitor: Engine) -> None:
+def test_a_watermark_closes_the_panes_of_a_log_whichever_server_hears_it(engine: Engine) -> None:
     log = {"source": "topic-0"}
-    with running(monitor) as one, running(monitor) as other:
+    with running(engine) as one, running(engine) as other:
         batch = {"rows": [{"amount": 1.0}], "timestamp": 100, "watermark": 100}
         assert one.rows(batch, params=log).json()["accepted"] == 1
         table = arrow_bytes(pa.table({"amount": [1.0], "timestamp": [101.0]}))
         answer = other.rows(table, STREAM, params={**log, "watermark": "1970-01-01T00:01:41Z"})
         assert answer.json()["accepted"] == 1
-        assert monitor.store.freeze("shop") == 101_000
+        assert engine.store.freeze("shop") == 101_000
         assert one.rows({"watermark": 110}, params=log).json()["accepted"] == 0
-        assert monitor.store.freeze("shop") == 110_000
+        assert engine.store.freeze("shop") == 110_000
         problem_of(one.rows(ROWS, params={"watermark": "soon"}), 400, "unreadable")
         problem_of(one.rows(ROWS, params={"source": ""}), 400, "unreadable")
-    assert [each.source for each in monitor.store.sources("shop")] == ["log:topic-0"]
+    assert [each.source for each in engine.store.sources("shop")] == ["log:topic-0"]
 
 
-def test_each_process_is_a_source_of_its_own(monitor: Engine) -> None:
-    with running(monitor) as one, running(monitor) as other:
+def test_each_process_is_a_source_of_its_own(engine: Engine) -> None:
+    with running(engine) as one, running(engine) as other:
         one.rows(ROWS)
         other.rows(ROWS)
-    assert len({each.source for each in monitor.store.sources("shop")}) == 2
+    assert len({each.source for each in engine.store.sources("shop")}) == 2
 
 
 def test_bodies_of_every_size_and_form_count_alike(
@@ -244,8 +244,8 @@ def test_a_store_that_is_away_is_503_with_retry_after_and_nothing_is_lost(
 
     client.rows(ROWS)
     with monkeypatch.context() as patch:
-        patch.setattr(client.monitor.store, "commit", away)
-        patch.setattr(client.monitor.store, "ping", lambda: away(()))
+        patch.setattr(client.engine.store, "commit", away)
+        patch.setattr(client.engine.store, "ping", lambda: away(()))
         answer = client.rows(ROWS)
         assert problem_of(answer, 503, "unavailable")["detail"] == "the disk is gone"
         assert answer.headers["retry-after"] == "1"
@@ -260,7 +260,7 @@ def test_a_fault_of_the_server_says_nothing_of_its_inside(client: Client, monkey
     def broken(model: str) -> Any:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(client.monitor, "compiled", broken)
+    monkeypatch.setattr(client.engine, "compiled", broken)
     assert "secret" not in problem_of(client.rows(ROWS), 500, "internal")["detail"]
     assert client.metric("driftmeter_rejected_requests_total") == {'{reason="internal"}': 1}
 
@@ -426,8 +426,8 @@ def test_a_pane_of_more_bins_than_its_profile_is_refused_before_it_inflates(
         problem_of(client.put(f"/v1/models/shop/panes/{NOW}/sdk%2F1", content=body), 400, "unreadable")
 
 
-def test_bodies_in_flight_are_bounded_by_their_bytes(monitor: Engine) -> None:
-    with running(monitor, Settings(max_in_flight=1_000)) as client:
+def test_bodies_in_flight_are_bounded_by_their_bytes(engine: Engine) -> None:
+    with running(engine, Settings(max_in_flight=1_000)) as client:
         assert client.rows(ROWS).status_code == 200
         answer = client.rows({"rows": [{"amount": 1.0}] * 100})
         assert problem_of(answer, 503, "overloaded")["where"] == "bodies"
@@ -439,13 +439,13 @@ def test_bodies_in_flight_are_bounded_by_their_bytes(monitor: Engine) -> None:
 
 def test_tables_of_a_profile_are_compiled_on_a_thread(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
-    compiled = client.monitor.compiled
+    compiled = client.engine.compiled
 
     def watched(*of: Any) -> Any:
         threads.append(threading.current_thread().name)
         return compiled(*of)
 
-    monkeypatch.setattr(client.monitor, "compiled", watched)
+    monkeypatch.setattr(client.engine, "compiled", watched)
     client.app.state.context.warm.clear()
     client.rows(ROWS)
     client.rows(ROWS)
@@ -506,7 +506,7 @@ def test_a_profile_that_could_not_be_judged_is_refused_and_the_active_one_stays(
             found = problem_of(client.put("/v1/models/shop/profile", content=other.dumps()), 422, "bad_profile")
             assert "ZeroDivisionError" in found["detail"]
     assert client.get("/v1/models/shop/profile").headers["Driftmeter-Digest"] == profile.digest
-    assert client.monitor.store.digests("shop") == [profile.digest]
+    assert client.engine.store.digests("shop") == [profile.digest]
 
 
 def test_a_deleted_model_is_gone_with_its_metrics(client: Client) -> None:
@@ -517,8 +517,8 @@ def test_a_deleted_model_is_gone_with_its_metrics(client: Client) -> None:
     assert client.metric("driftmeter_rows_total") == {}
 
 
-def test_too_many_waiting_writes_are_told_to_come_again(monitor: Engine) -> None:
-    with running(monitor, Settings(max_waiting=1)) as client:
+def test_too_many_waiting_writes_are_told_to_come_again(engine: Engine) -> None:
+    with running(engine, Settings(max_waiting=1)) as client:
         client.app.state.context.committer._waiting.append((None, None))
         answer = client.rows(ROWS)
         client.app.state.context.committer._waiting.clear()

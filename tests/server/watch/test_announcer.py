@@ -34,18 +34,18 @@ def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:
 class Past:
     """A model's incidents as the test sets them, and how far it is folded."""
 
-    def __init__(self, monitor: Engine) -> None:
-        self.monitor = monitor
-        self.digest = monitor.record("shop").digest
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.digest = engine.record("shop").digest
         self.incidents: list[JSON] = []
         self.folded = 0
-        self.announcer = Announcer(monitor, lambda notice: self.offered.append(notice.key))
+        self.announcer = Announcer(engine, lambda notice: self.offered.append(notice.key))
         self.offered: list[str] = []
 
     def fold(self, at: Milliseconds, *incidents: JSON) -> None:
         """Have these incidents be all that there are, `at` ms after NOW."""
         step = Fold(Progress(NOW + at, b""), b"{}", NOW + at)
-        assert self.monitor.store.fold("shop", self.digest, self.folded, step)
+        assert self.engine.store.fold("shop", self.digest, self.folded, step)
         self.folded = NOW + at
         self.incidents = list(incidents)
 
@@ -58,9 +58,9 @@ class Past:
 
 
 @pytest.fixture
-def past(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> Past:
-    past = Past(monitor)
-    monkeypatch.setattr(monitor, "incidents", lambda model, digest=None: past.incidents)
+def past(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Past:
+    past = Past(engine)
+    monkeypatch.setattr(engine, "incidents", lambda model, digest=None: past.incidents)
     return past
 
 
@@ -120,7 +120,7 @@ def test_a_store_that_was_away_at_the_start_makes_the_first_look_tell_what_is_fr
         raise StoreUnavailableError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(past.monitor.store, "models", away)
+        patch.setattr(past.engine.store, "models", away)
         past.announcer.remember()
     assert caplog.messages == ["what had drifted before the start cannot be read: StoreUnavailableError: away"]
     assert past.look() == [f"{3 * HOUR}:opened"]
@@ -136,13 +136,13 @@ def test_a_profile_that_is_active_again_does_not_bring_its_past_with_it(past: Pa
     assert past.look() == []
 
 
-def test_a_restart_does_not_page_again(monitor: Engine, past: Past, client: Client) -> None:
+def test_a_restart_does_not_page_again(engine: Engine, past: Past, client: Client) -> None:
     past.fold(0, incident(0))
     view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
     with serving(Webhook()) as webhook:
         for _ in range(2):
-            notifier = Notifier([webhook.url()], claim=monitor.store.notified)
-            announcer = Announcer(monitor, notifier.offer, url="http://drift.example.com")
+            notifier = Notifier([webhook.url()], claim=engine.store.notified)
+            announcer = Announcer(engine, notifier.offer, url="http://drift.example.com")
             announcer.remember()
             announcer.look(view)
             notifier.close(10.0)
@@ -150,11 +150,11 @@ def test_a_restart_does_not_page_again(monitor: Engine, past: Past, client: Clie
     assert "http://drift.example.com/v1/models/shop/report" in got["message"]
 
 
-def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, monitor: Engine) -> None:
+def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, engine: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
-        evaluator, announcer = Evaluator(monitor), Announcer(monitor, offered.append)
+        evaluator, announcer = Evaluator(engine), Announcer(engine, offered.append)
         await announcer.start(evaluator)
         evaluator.start()
         await asyncio.to_thread(drift, client, clock)
@@ -171,13 +171,13 @@ def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock,
 
 
 def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
-    client: Client, clock: Clock, monitor: Engine
+    client: Client, clock: Clock, engine: Engine
 ) -> None:
     outcomes: list[str] = []
 
     async def scenario() -> None:
-        evaluator = Evaluator(monitor)
-        async with announcing(monitor, evaluator, [webhook.url()], on_outcome=outcomes.append):
+        evaluator = Evaluator(engine)
+        async with announcing(engine, evaluator, [webhook.url()], on_outcome=outcomes.append):
             evaluator.start()
             await asyncio.to_thread(drift, client, clock)
             await evaluator.stop()
@@ -189,10 +189,10 @@ def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
     assert outcomes == ["sent"]
 
 
-def test_without_urls_nobody_is_notified(monitor: Engine) -> None:
+def test_without_urls_nobody_is_notified(engine: Engine) -> None:
     async def scenario() -> None:
-        evaluator = Evaluator(monitor)
-        async with announcing(monitor, evaluator, []):
+        evaluator = Evaluator(engine)
+        async with announcing(engine, evaluator, []):
             assert not evaluator._listeners
         await evaluator.stop()
 
@@ -205,17 +205,17 @@ def test_a_model_that_was_deleted_is_passed_over(past: Past, caplog: pytest.LogC
     def incidents(model: str, digest: str | None = None) -> list[JSON]:
         raise UnknownModelError(model)
 
-    past.monitor.incidents = incidents  # type: ignore[method-assign]
+    past.engine.incidents = incidents  # type: ignore[method-assign]
     view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": None}}, None, 0.0)
     assert past.announcer._look_at([view]) == set()
     assert caplog.messages == []
 
 
-def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, monitor: Engine) -> None:
+def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, engine: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
-        evaluator, announcer = Evaluator(monitor), Announcer(monitor, offered.append)
+        evaluator, announcer = Evaluator(engine), Announcer(engine, offered.append)
         await announcer.start(evaluator)
         await asyncio.to_thread(drift, client, clock)
         await asyncio.to_thread(evaluator.round)
@@ -240,11 +240,11 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
             raise errors.pop(0)
         return past.incidents
 
-    monkeypatch.setattr(past.monitor, "incidents", incidents)
+    monkeypatch.setattr(past.engine, "incidents", incidents)
     view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
 
     async def scenario() -> None:
-        evaluator = Evaluator(past.monitor)
+        evaluator = Evaluator(past.engine)
         monkeypatch.setattr(past.announcer, "remember", lambda: None)
         await past.announcer.start(evaluator)
         await asyncio.sleep(0)
@@ -265,13 +265,13 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
 class Change:
     """A model that goes from one profile to another: incidents by profile as the test sets them."""
 
-    def __init__(self, monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monitor = monitor
-        self.former = monitor.record("shop").digest
+    def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.engine = engine
+        self.former = engine.record("shop").digest
         self.incidents: dict[str, list[JSON]] = {}
         self.offered: list[Notice] = []
-        self.announcer = Announcer(monitor, self.offered.append)
-        monkeypatch.setattr(monitor, "incidents", lambda model, digest: self.incidents.get(digest, []))
+        self.announcer = Announcer(engine, self.offered.append)
+        monkeypatch.setattr(engine, "incidents", lambda model, digest: self.incidents.get(digest, []))
 
     def look(self, digest: str, end: Milliseconds | None = NOW) -> list[str]:
         """Look at a verdict of a profile; return what was offered."""
@@ -282,8 +282,8 @@ class Change:
 
 
 @pytest.fixture
-def change(monitor: Engine, monkeypatch: pytest.MonkeyPatch) -> Change:
-    change = Change(monitor, monkeypatch)
+def change(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Change:
+    change = Change(engine, monkeypatch)
     change.announcer.remember()
     change.incidents = {change.former: [incident(1_000)]}
     assert change.look(change.former) == ["1000:opened"]
@@ -333,15 +333,15 @@ def test_a_profile_that_comes_back_brings_only_what_is_new(change: Change) -> No
 
 
 def test_what_was_open_at_the_start_closes_with_a_takeover_at_the_first_look(change: Change) -> None:
-    restarted = change.announcer = Announcer(change.monitor, change.offered.append)
+    restarted = change.announcer = Announcer(change.engine, change.offered.append)
     restarted.remember()
     assert change.look("another") == ["1000:closed"]
 
 
 def test_of_all_replicas_one_says_that_another_profile_took_over_and_never_again(change: Change) -> None:
     with serving(Webhook()) as webhook:
-        notifiers = [Notifier([webhook.url()], claim=change.monitor.store.notified) for _ in range(2)]
-        replicas = [Announcer(change.monitor, notifier.offer) for notifier in notifiers]
+        notifiers = [Notifier([webhook.url()], claim=change.engine.store.notified) for _ in range(2)]
+        replicas = [Announcer(change.engine, notifier.offer) for notifier in notifiers]
         for digest in (change.former, "another", change.former, "another"):
             for change.announcer in replicas:
                 change.look(digest)

@@ -20,9 +20,9 @@ class Stopwatch:
         return self.now
 
 
-def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: Engine) -> None:
+def test_a_round_gives_each_model_a_view_and_says_which_are_new(engine: Engine) -> None:
     stopwatch = Stopwatch()
-    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator = Evaluator(engine, stopwatch=stopwatch)
     fresh, wait = evaluator.round()
     assert [view.model for view in fresh] == ["shop"]
     assert wait == 0.25
@@ -32,9 +32,9 @@ def test_a_round_gives_each_model_a_view_and_says_which_are_new(monitor: Engine)
     assert evaluator.views["shop"].refreshed == stopwatch.now
 
 
-def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: Engine) -> None:
+def test_a_model_is_looked_at_about_every_quarter_of_a_pane(engine: Engine) -> None:
     stopwatch = Stopwatch()
-    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
     stopwatch.now += 0.1
     _, wait = evaluator.round()
@@ -42,20 +42,20 @@ def test_a_model_is_looked_at_about_every_quarter_of_a_pane(monitor: Engine) -> 
     assert evaluator.views["shop"].refreshed == 100.0
 
 
-def test_a_deleted_model_has_no_view(monitor: Engine) -> None:
+def test_a_deleted_model_has_no_view(engine: Engine) -> None:
     stopwatch = Stopwatch()
-    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
-    monitor.delete("shop")
+    engine.delete("shop")
     evaluator.round()
     assert evaluator.views == {}
 
 
 def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
-    monitor: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopwatch = Stopwatch()
-    evaluator = Evaluator(monitor, stopwatch=stopwatch)
+    evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
     before = evaluator.views["shop"]
 
@@ -63,7 +63,7 @@ def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
         raise StoreUnavailableError("away")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
-        patch.setattr(monitor.store, "models", away)
+        patch.setattr(engine.store, "models", away)
         for _ in range(30):
             stopwatch.now += 1.0
             evaluator.round()
@@ -77,9 +77,9 @@ def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
     assert evaluator.views["shop"].current(stopwatch.now)
 
 
-def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: Engine) -> None:
+def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(engine: Engine) -> None:
     async def scenario() -> None:
-        evaluator = Evaluator(monitor)
+        evaluator = Evaluator(engine)
         (view,), _ = evaluator.round()
         with evaluator.listen() as listener:
             assert await listener.next(0.01) == []
@@ -95,19 +95,19 @@ def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(monitor: Engi
 
 
 def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_others_nor_the_server(
-    monitor: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monitor.register(Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="broken"))
-    advance = monitor.advance
+    engine.register(Profile.fit(pl.DataFrame({"x": [1.0, 2.0]}), model="broken"))
+    advance = engine.advance
 
     def break_one(model: str) -> bool:
         if model == "broken":
             raise ZeroDivisionError("its profile")
         return advance(model)
 
-    monkeypatch.setattr(monitor, "advance", break_one)
+    monkeypatch.setattr(engine, "advance", break_one)
     stopwatch, failed = Stopwatch(), list[str]()
-    evaluator = Evaluator(monitor, stopwatch=stopwatch, on_failure=failed.append)
+    evaluator = Evaluator(engine, stopwatch=stopwatch, on_failure=failed.append)
     with caplog.at_level(logging.WARNING):
         for _ in range(30):
             stopwatch.now += 1.0

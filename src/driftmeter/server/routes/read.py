@@ -37,9 +37,9 @@ def list_models(request: Request) -> Response:
     """
     context = Context.of(request)
     models = []
-    for record in context.monitor.store.models():
-        verdict = msgspec.json.decode(context.monitor.verdict(record.model, record.digest))
-        sources = context.monitor.sources(record.model)
+    for record in context.engine.models():
+        verdict = msgspec.json.decode(context.engine.verdict(record.model, record.digest))
+        sources = context.engine.sources(record.model)
         models.append(
             {
                 "model": record.model,
@@ -62,7 +62,7 @@ def list_models(request: Request) -> Response:
 def delete_model(request: Request, model: str) -> Response:
     """Forget a model and all that belongs to it."""
     context = Context.of(request)
-    context.monitor.delete(model)
+    context.engine.delete(model)
     context.metrics.forget(model)
     return Response(status_code=204)
 
@@ -71,17 +71,17 @@ def delete_model(request: Request, model: str) -> Response:
 def get_profile(request: Request, model: str, profile: Digest = None) -> Response:
     """Return a profile, by default the one that rows are counted by; the headers say its digest, the model's timing,
     and the store's time, in milliseconds."""
-    monitor = Context.of(request).monitor
-    record = monitor.store.model(model)
+    engine = Context.of(request).engine
+    record = engine.stored_record(model)
     digest = profile or record.newest
     headers = {
         "Driftmeter-Digest": digest,
-        "Driftmeter-Time": str(monitor.store.now()),
+        "Driftmeter-Time": str(engine.now()),
         "Driftmeter-Pane": str(record.timing.pane),
         "Driftmeter-Lateness": str(record.timing.lateness),
         "Cache-Control": "no-store",
     }
-    return Response(monitor.store.profile(model, digest), headers=headers, media_type="application/json")
+    return Response(engine.profile_bytes(model, digest), headers=headers, media_type="application/json")
 
 
 @router.get("/v1/models/{model}/profile/from-live", responses=openapi.answers(400, 404, 503))
@@ -95,14 +95,14 @@ def get_profile_from_live(
     """Make the next profile: its reference are the rows of the closed panes from `since` to `until`, by default to the
     last, and they calibrate it. It is only returned; PUT it to the profile to have it judge."""
     first, last = time_of_text(since, "since"), None if until is None else time_of_text(until, "until")
-    made = Context.of(request).monitor.from_live(model, first, last, profile)
+    made = Context.of(request).engine.from_live(model, first, last, profile)
     return Response(made.dumps(), media_type="application/json", headers={"Driftmeter-Digest": made.digest})
 
 
 @router.get("/v1/models/{model}/verdict", responses=openapi.answers(404, 503))
 def get_verdict(request: Request, model: str, profile: Digest = None) -> Response:
     """Return the newest verdict: event times only, byte for byte the same from every replica."""
-    return Response(Context.of(request).monitor.verdict(model, profile), media_type="application/json")
+    return Response(Context.of(request).engine.verdict(model, profile), media_type="application/json")
 
 
 class _Anything(PathConvertor):
@@ -117,12 +117,12 @@ register_url_convertor("anything", _Anything())
 @router.get("/v1/models/{model}/features/{feature:anything}", responses=openapi.answers(404, 503))
 def get_feature(request: Request, model: str, feature: str, profile: Digest = None) -> Response:
     """Return a feature's verdict, its scores in each window, and its bins with their counts."""
-    monitor = Context.of(request).monitor
-    compiled = monitor.compiled(model, profile)
+    engine = Context.of(request).engine
+    compiled = engine.compiled(model, profile)
     if feature not in {each.name for each in compiled.profile.features}:
         names = ", ".join(each.name for each in compiled.profile.features[:20])
         raise NotFoundError("feature", f"one of {names}", feature[:100])
-    return _json(monitor.feature(model, feature, profile))
+    return _json(engine.feature(model, feature, profile))
 
 
 @router.get("/v1/models/{model}/history", responses=openapi.answers(400, 404, 503))
@@ -139,7 +139,7 @@ def get_history(
     `truncated` says that there are older ones than `limit` let through. Where nothing is closed yet, a time that
     was not asked for is null.
     """
-    store = Context.of(request).monitor.store
+    store = Context.of(request).engine.store
     record = store.model(model)
     last = record.frozen if end is None else time_of_text(end, "to")
     first = max(0, last - HOUR) if start is None else time_of_text(start, "from")
@@ -162,14 +162,14 @@ def get_sources(request: Request, model: str) -> Response:
 
     `missing` are rows that a source says it counted and that never came: of a live one they may be on their way.
     """
-    sources = Context.of(request).monitor.sources(model)
+    sources = Context.of(request).engine.sources(model)
     return _json({"model": model, "coverage": sources.coverage, "sources": sources.to_json()})
 
 
 @router.get("/v1/models/{model}/incidents", responses=openapi.answers(404, 503))
 def get_incidents(request: Request, model: str, profile: Digest = None) -> Response:
     """Return the incidents, newest first."""
-    return _json({"model": model, "incidents": Context.of(request).monitor.incidents(model, profile)})
+    return _json({"model": model, "incidents": Context.of(request).engine.incidents(model, profile)})
 
 
 @router.post(
@@ -183,11 +183,11 @@ async def acknowledge(request: Request, model: str, incident: str) -> Response:
     context = Context.of(request)
     with context.in_flight.hold() as share:
         note = _note(await read_body(request, _LONGEST_NOTE, context.threads, share))
-    monitor = context.monitor
+    engine = context.engine
 
     def remember() -> dict[str, Any]:
         try:
-            return monitor.acknowledge(model, incident, note)
+            return engine.acknowledge(model, incident, note)
         except InputError as error:
             raise NotFoundError("incident", error.expected, incident[:100]) from error
 
@@ -227,10 +227,10 @@ async def _events(context: Context) -> AsyncIterator[bytes]:
 @router.get("/v1/models/{model}/report", response_class=HTMLResponse, responses=openapi.answers(404, 503))
 def get_report(request: Request, model: str, profile: Digest = None) -> HTMLResponse:
     """Return the newest verdict as one HTML page that needs nothing else."""
-    monitor = Context.of(request).monitor
-    reference = monitor.compiled(model, profile).profile
-    verdict = msgspec.json.decode(monitor.verdict(model, reference.digest))
-    return HTMLResponse(render_html(reference, verdict, monitor.counts(model, reference.digest)))
+    engine = Context.of(request).engine
+    reference = engine.compiled(model, profile).profile
+    verdict = msgspec.json.decode(engine.verdict(model, reference.digest))
+    return HTMLResponse(render_html(reference, verdict, engine.counts(model, reference.digest)))
 
 
 def _json(content: dict[str, Any]) -> Response:

@@ -32,7 +32,7 @@ _EXPECTED = "/v1/models/{model}/expected"
 @router.get(_SETTINGS, tags=["read"], responses=openapi.answers(404, 503, properties=openapi.SETTINGS))
 def get_settings(request: Request, model: str) -> Response:
     """Return what counts as drift for a model: its own settings, else the server's default, all of them."""
-    return _json(Context.of(request).monitor.settings_of(model).to_json())
+    return _json(Context.of(request).engine.settings_of(model).to_json())
 
 
 @router.put(
@@ -49,10 +49,10 @@ async def put_settings(request: Request, model: str) -> Response:
     context = Context.of(request)
 
     def configure(body: bytes) -> JSON:
-        names = _features(context.monitor, model)
+        names = _features(context.engine, model)
         settings = ModelSettings.from_json(_object(body), model, context.settings.model)
         check_features(settings, names, model)
-        context.monitor.configure(model, settings)
+        context.engine.configure(model, settings)
         return settings.to_json()
 
     with context.in_flight.hold() as share:
@@ -63,7 +63,7 @@ async def put_settings(request: Request, model: str) -> Response:
 @router.delete(_SETTINGS, status_code=204, tags=["write"], responses=openapi.answers(404, 503, status=204))
 def delete_settings(request: Request, model: str) -> Response:
     """Have a model go by the server's default again."""
-    Context.of(request).monitor.configure(model, None)
+    Context.of(request).engine.configure(model, None)
     return Response(status_code=204)
 
 
@@ -73,7 +73,7 @@ def get_expected(request: Request, model: str) -> Response:
 
     Marks are kept for 90 days after their end.
     """
-    return _json(_expected(Context.of(request).monitor, model))
+    return _json(_expected(Context.of(request).engine, model))
 
 
 @router.post(
@@ -88,13 +88,13 @@ async def expect(request: Request, model: str) -> Response:
     A mark replaces the one that the feature had. Returns all marks of the model.
     """
     context = Context.of(request)
-    monitor = context.monitor
+    engine = context.engine
 
     def remember(body: bytes) -> JSON:
-        names = _features(monitor, model)
-        feature, until, note = _mark(body, names, monitor.store.now())
-        monitor.expect(model, feature, until, note)
-        return _expected(monitor, model)
+        names = _features(engine, model)
+        feature, until, note = _mark(body, names, engine.now())
+        engine.expect(model, feature, until, note)
+        return _expected(engine, model)
 
     with context.in_flight.hold() as share:
         body = await read_body(request, _LONGEST_MARK, context.threads, share)
@@ -108,12 +108,12 @@ def forget_expected(
     feature: Annotated[str | None, Query(description="Whose mark; that of the whole model where it is absent.")] = None,
 ) -> Response:
     """Take the mark of a feature, or of the whole model, away."""
-    monitor = Context.of(request).monitor
-    marked = [each["feature"] for each in _expected(monitor, model)["expected"]]
+    engine = Context.of(request).engine
+    marked = [each["feature"] for each in _expected(engine, model)["expected"]]
     if feature not in marked:
         names = ", ".join(_whose(each) for each in marked[:_MOST_NAMED]) or "one that has a mark; none has"
         raise NotFoundError("feature", f"one of {names}" if marked else names, _whose(feature)[:100])
-    monitor.expect(model, feature, 0, "")
+    engine.expect(model, feature, 0, "")
     return Response(status_code=204)
 
 
@@ -121,13 +121,13 @@ def _whose(feature: str | None) -> str:
     return "the whole model" if feature is None else feature
 
 
-def _features(monitor: Engine, model: str) -> list[str]:
-    return [each.name for each in monitor.compiled(model).profile.features]
+def _features(engine: Engine, model: str) -> list[str]:
+    return [each.name for each in engine.compiled(model).profile.features]
 
 
-def _expected(monitor: Engine, model: str) -> JSON:
-    monitor.record(model)  # raises where there is none
-    return {"model": model, "expected": monitor.expected(model)}
+def _expected(engine: Engine, model: str) -> JSON:
+    engine.record(model)  # raises where there is none
+    return {"model": model, "expected": engine.expected(model)}
 
 
 def _object(body: bytes) -> JSON:

@@ -130,7 +130,7 @@ def _read(
         media,
         body,
         compiled.reader,
-        context.monitor.store.now(),
+        context.engine.now(),
         most=context.settings.max_body,
         nan_is_null=options.nan_is_null,
     )
@@ -143,7 +143,7 @@ def _read(
         profile.model,
         profile.digest,
         source,
-        context.monitor.sort_rows(compiled, batch.rows, batch.times),
+        context.engine.sort_rows(compiled, batch.rows, batch.times),
         batch.totals,
         key,
         hashlib.blake2b(body, digest_size=16).digest() if key is not None else b"",
@@ -204,7 +204,7 @@ async def put_pane(request: Request) -> Response:
         pane = decode_pane(body) if small else await context.in_thread(lambda: decode_pane(body))
     if (str(pane.start), pane.source) != (start, source):
         raise MismatchError("pane", f"the pane {start} of {source!r}"[:300], f"{pane.start} of {pane.source!r}")
-    now = context.monitor.store.now()
+    now = context.engine.now()
     _check(pane, profile, active.timing, now)
     receipt = await context.committer.commit(PutPane(model, pane))
     context.metrics.count(model, receipt, receipt.dropped)
@@ -274,19 +274,19 @@ async def put_profile(request: Request, model: str) -> Response:
     context = Context.of(request)
 
     def register(body: bytes) -> tuple[bool, Compiled, Milliseconds]:
-        monitor = context.monitor
+        engine = context.engine
         profile = Profile.loads(body)
         if profile.model != model:
             raise MismatchError("model", f"a profile of {model!r}, as in the address", profile.model[:100])
         try:
-            digests = monitor.store.digests(model)
+            digests = engine.digests(model)
         except UnknownModelError:
             digests = []
-        check_usable(profile, monitor.settings)
-        monitor.register(profile)
+        check_usable(profile, engine.settings)
+        engine.register(profile)
         if not digests:
-            configure_new(monitor, profile, context.settings.models)
-        return profile.digest in digests, monitor.compiled(model, profile.digest), monitor.store.now()
+            configure_new(engine, profile, context.settings.models)
+        return profile.digest in digests, engine.compiled(model, profile.digest), engine.now()
 
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)

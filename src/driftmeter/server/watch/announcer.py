@@ -29,9 +29,9 @@ class Announcer:
     over closes with that, as far as people are concerned, and is not told of again should its profile come back.
     """
 
-    def __init__(self, monitor: Engine, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
+    def __init__(self, engine: Engine, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
         """Hand notices to `offer`, a notifier's; `url` is where people reach the server."""
-        self._monitor = monitor
+        self._engine = engine
         self._offer = offer
         self._url = url
         self._seen: dict[tuple[str, str], list[JSON]] = {}
@@ -42,11 +42,11 @@ class Announcer:
 
     def remember(self) -> None:
         """Take what the store knows now as from before the start: to be called before anything is folded."""
-        store = self._monitor.store
+        store = self._engine.store
         try:
             for record in store.models():
                 for digest in store.digests(record.model):
-                    known, folded = self._monitor.incidents(record.model, digest), store.progress(record.model, digest)
+                    known, folded = self._engine.incidents(record.model, digest), store.progress(record.model, digest)
                     self._seen[record.model, digest] = _long_known(known, folded.folded)
                     if digest == record.digest:
                         self._active[record.model] = digest, _open(known)
@@ -57,7 +57,7 @@ class Announcer:
     def look(self, view: ModelView) -> None:
         """Offer what is new with a verdict. Raises StoreError, UnknownModelError."""
         key, end = (view.model, view.digest), view.verdict["window"]["end"]
-        after = self._monitor.incidents(*key)
+        after = self._engine.incidents(*key)
         ended = self._ended(view, _open(after))
         before = self._seen.get(key)
         if before is None:
@@ -78,10 +78,10 @@ class Announcer:
         former, known = self._active.get(view.model, (view.digest, frozenset()))
         if former == view.digest or not known - still:
             return []
-        at = view.verdict["window"]["end"] or iso(self._monitor.store.now())
+        at = view.verdict["window"]["end"] or iso(self._engine.now())
         return [
             Notice.of(view.model, each, "closed", each["closed"] or at, self._url, overtaken=each["closed"] is None)
-            for each in reversed(self._monitor.incidents(view.model, former))
+            for each in reversed(self._engine.incidents(view.model, former))
             if each["id"] in known - still
         ]
 
@@ -125,7 +125,7 @@ class Announcer:
 
 @asynccontextmanager
 async def announcing(
-    monitor: Engine,
+    engine: Engine,
     evaluator: Evaluator,
     urls: Sequence[str],
     *,
@@ -142,8 +142,8 @@ async def announcing(
         yield
         return
     # the first URL that is read loads all of apprise
-    notifier = await asyncio.to_thread(Notifier, urls, claim=monitor.store.notified, on_outcome=on_outcome)
-    announcer = Announcer(monitor, notifier.offer, url=url)
+    notifier = await asyncio.to_thread(Notifier, urls, claim=engine.store.notified, on_outcome=on_outcome)
+    announcer = Announcer(engine, notifier.offer, url=url)
     await announcer.start(evaluator)
     yield
     await announcer.stop(evaluator)

@@ -63,18 +63,18 @@ class Evaluator:
 
     def __init__(
         self,
-        monitor: Engine,
+        engine: Engine,
         *,
         name: str | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         on_failure: Callable[[str], None] = lambda model: None,
     ) -> None:
-        """Evaluate what `monitor` holds, as the server of this name; `on_failure` hears of each model that could not
+        """Evaluate what `engine` holds, as the server of this name; `on_failure` hears of each model that could not
         be."""
-        self._monitor = monitor
+        self._engine = engine
         self._on_failure = on_failure
         self._stopwatch = stopwatch
-        self._placement = Placement(monitor.store, name or secrets.token_hex(8), stopwatch)
+        self._placement = Placement(engine.store, name or secrets.token_hex(8), stopwatch)
         self._views: dict[str, ModelView] = {}
         self._due: dict[str, float] = {}
         self._count_at: dict[str, float] = {}
@@ -134,7 +134,7 @@ class Evaluator:
         """Advance every model that is due; return the views with a new verdict, and the seconds until the next."""
         begin = self._stopwatch()
         try:
-            records = self._monitor.store.models()
+            records = self._engine.models()
         except Exception as error:
             self._complain("", "the models cannot be listed", error)
             return [], _LONGEST
@@ -178,12 +178,12 @@ class Evaluator:
     def _look(self, record: ModelRecord) -> ModelView:
         model = record.model
         ours = self._placement.ours(record, _period(record))
-        if ours and self._monitor.advance(model):
-            record = self._monitor.store.model(model)
+        if ours and self._engine.advance(model):
+            record = self._engine.stored_record(model)
         view = self._views.get(model)
         now = self._stopwatch()
         if view is None or (view.digest, view.folded, view.pane) != (record.digest, record.folded, record.timing.pane):
-            body = self._monitor.verdict(model, record.digest)
+            body = self._engine.verdict(model, record.digest)
             if view is None or view.body != body or view.digest != record.digest:
                 verdict: Any = msgspec.json.decode(body)
                 counted = (None, 0) if view is None else (view.coverage, view.silent)
@@ -192,7 +192,7 @@ class Evaluator:
                 view = ModelView(model, record.digest, record.timing.pane, body, verdict, counted[0], now, counted[1])
             view = replace(view, pane=record.timing.pane, folded=record.folded)
         if now >= self._count_at.get(model, now):
-            sources = self._monitor.sources(model)
+            sources = self._engine.sources(model)
             self._name(model, sources, aloud=ours)
             view = replace(view, coverage=sources.coverage, silent=len(sources.silent))
             done = self._stopwatch()
