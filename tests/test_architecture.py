@@ -3,113 +3,102 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import driftmeter
+from tests.support import rooms
+from tests.support.rooms import FILES, LEVELS, MODULES, SOURCE, imports, module_of, own_imports, room_of
 
-SOURCE = Path(driftmeter.__file__).parent
-
-# top to bottom: a file imports only from files above its own line
-MAP = (
-    "errors version",
-    "types",
-    "timestamps",
-    "profile",
-    "data",
-    "counts",
-    "panes",
-    "client",  # what a model server imports ends here
-    "drift",
-    "settings",
-    "detectors",
-    "fitting",
-    "verdict",
-    "store",
-    "engine",
-    "report",
-    "replay backtest notify",
-    "server",
-    "integrations",
-    "demo",
-    "cli",
-    "__main__",
-)
-LEVEL = {name: level for level, names in enumerate(MAP) for name in names.split()}
-CORE = [name for name, level in LEVEL.items() if level <= LEVEL["client"]] + ["store", "__init__"]
+LONGEST_FILE, MEDIAN_FILE = 400, 150
+CORE = [room for room, level in LEVELS.items() if level <= LEVELS["client"]] + ["store", "__init__"]
 CORE_MAY_IMPORT = {"numpy", "narwhals", "urllib3", "driftmeter"} | sys.stdlib_module_names
-# within a function, where the arrow is for the caller's convenience
-UPWARD = {
-    ("profile", "fitting"),  # Profile.fit
-}
-FACE = {"__version__": "version", "Report": "report", "compare": "report"}
-FILES = sorted(SOURCE.rglob("*.py"))
-
-
-def name_of(path: Path) -> str:
-    """Return the line of the map that a file belongs to."""
-    first = path.relative_to(SOURCE).parts[0]
-    return first.removesuffix(".py")
-
-
-def imports(path: Path, *, lazy: bool) -> Iterator[str]:
-    """Yield the modules that a file imports when it is imported, and within functions too where `lazy`."""
-    yield from _imports(ast.parse(path.read_text()), lazy)
-
-
-def _imports(node: ast.AST, lazy: bool) -> Iterator[str]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            assert child.level == 0, f"relative import of {child.module}"
-            assert child.module
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        elif lazy or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _imports(child, lazy)
-
-
-def own(module: str) -> str | None:
-    """Return the line of the map that a module belongs to, None where it is not ours."""
-    package, _, rest = module.partition(".")
-    if package != "driftmeter" or not rest:
-        return None
-    name = rest.split(".")[0]
-    # from the public face: what stands behind the name
-    return FACE.get(name, "client" if name in driftmeter.__all__ else name)
-
-
-def test_every_file_is_on_the_map() -> None:
-    assert {name_of(path) for path in FILES} - {"__init__"} <= set(LEVEL)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_file_imports_only_from_files_above_it(path: Path) -> None:
-    name = name_of(path)
-    if name == "__init__":  # the public face
-        return
-    allowed = {below for mine, below in UPWARD if mine == name}
-    now = [own(module) for module in imports(path, lazy=False)]
-    ever = [own(module) for module in imports(path, lazy=True)]
-    wrong = [other for other in now if other and other != name and LEVEL[other] >= LEVEL[name]]
-    wrong += [other for other in ever if other and other not in {name, *allowed} and LEVEL[other] >= LEVEL[name]]
-    assert not wrong, f"{name} imports {wrong}"
-
-
 OF_REDIS = set((SOURCE / "store" / "redis").rglob("*.py"))
-"""Loaded for who asks for that store, with its extra."""
+"""Loaded where that store is asked for, with its extra."""
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def test_every_room_is_on_the_map_and_the_root_holds_nothing_else() -> None:
+    assert {room_of(module) for module in MODULES} - {"__init__"} <= set(LEVELS)
+    assert {path.stem for path in SOURCE.glob("*.py")} == {
+        *("__init__", "__main__", "errors", "timestamps", "types", "version")
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_file_imports_only_from_rooms_above_its_own(path: Path) -> None:
+    room = room_of(module_of(path))
+    if room == "__init__":  # the public face
+        return
+    targets = own_imports(path, lazy=True)
+    wrong = [target for target in targets if room_of(target) != room and LEVELS[room_of(target)] >= LEVELS[room]]
+    assert not wrong, f"{module_of(path)} imports {wrong}"
+
+
+@pytest.mark.parametrize("room", rooms.INSIDE)
+def test_arrows_within_a_room_point_one_way_too(room: str) -> None:
+    inside = rooms.levels(rooms.INSIDE[room])
+    wrong = []
+    for module, path in MODULES.items():
+        if room_of(module) != room or module == room:
+            continue
+        part = module.split(".")[1]
+        assert part in inside, f"{module} is not on the map of {room}"
+        for target in own_imports(path, lazy=True):
+            other = target.split(".")[1] if target.startswith(f"{room}.") else part
+            if other != part and inside[other] >= inside[part]:
+                wrong.append((module, target))
+    assert not wrong
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: own_imports(path, lazy=True) for module, path in MODULES.items() if module != "__init__"}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+def test_files_are_short_enough_to_be_read() -> None:
+    lengths = {name(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {file: length for file, length in lengths.items() if length > LONGEST_FILE} == {}
+    assert statistics.median(lengths.values()) <= MEDIAN_FILE
+
+
+def test_no_class_has_the_name_of_another() -> None:
+    classes = Counter(
+        node.name for path in FILES for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)
+    )
+    assert [each for each, times in classes.items() if times > 1] == []
+
+
+def test_no_test_imports_from_another_test_module() -> None:
+    tests = Path(__file__).parent
+    wrong = [
+        (str(path.relative_to(tests)), module)
+        for path in sorted(tests.rglob("*.py"))
+        for module in imports(path, lazy=True)
+        if module.startswith("tests.")
+        and any(part.startswith(("test_", "conftest")) for part in module.split(".")[:-1])
+    ]
+    assert wrong == []
+
+
+def test_the_page_of_the_docs_shows_the_map_as_it_is() -> None:
+    page = rooms.PAGE.read_text()
+    assert page == rooms.page_with_table(page), "run python -m tests.support.rooms"
 
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FILES if name_of(path) in CORE and path not in OF_REDIS],
-    ids=lambda path: path.name,
+    [path for path in FILES if room_of(module_of(path)) in CORE and path not in OF_REDIS],
+    ids=name,
 )
 def test_the_core_needs_nothing_but_numpy_narwhals_and_urllib3(path: Path) -> None:
     needed = {module.split(".")[0] for module in imports(path, lazy=False)}
@@ -117,20 +106,16 @@ def test_the_core_needs_nothing_but_numpy_narwhals_and_urllib3(path: Path) -> No
 
 
 def test_importing_the_core_loads_no_optional_dependency() -> None:
-    modules = ", ".join(["driftmeter", *(f"driftmeter.{name}" for name in CORE if name != "__init__")])
+    modules = ", ".join(
+        f"driftmeter.{module}"
+        for module, path in MODULES.items()
+        if room_of(module) in CORE and path not in OF_REDIS and module != "__init__"
+    )
     heavy = [
-        "scipy",
-        "pyarrow",
-        "pandas",
-        "polars",
-        "fastapi",
-        "starlette",
-        "prometheus_client",
-        "click",
-        "rich",
-        "redis",
+        *("scipy", "pyarrow", "pandas", "polars"),
+        *("starlette", "msgspec", "prometheus_client", "jinja2", "click", "rich", "redis"),
     ]
-    code = f"import sys, {modules}, driftmeter.store.sqlite.store; print(*sorted(set(sys.modules) & set({heavy})))"
+    code = f"import sys, {modules}; print(*sorted(set(sys.modules) & set({heavy})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
@@ -154,5 +139,5 @@ print(Binner(profile).observe(rows).rows)
 
 def test_public_names_are_there() -> None:
     assert set(driftmeter.__all__) >= {"Profile", "Summary", "Monitor", "__version__"}
-    for name in set(driftmeter.__all__) - {"Report", "compare"}:  # those need the extra `cli`
-        assert getattr(driftmeter, name)
+    for public in set(driftmeter.__all__) - {"Report", "compare"}:  # those need the extra `cli`
+        assert getattr(driftmeter, public)

@@ -168,9 +168,7 @@ def test_as_many_unseen_categories_as_came_may_come_again(log: Log, engine: Engi
     assert (rest, unseen, grid.boundary) == (grid.once, 0, 0)
 
 
-def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(
-    log: Log, engine: Engine, independent: Profile
-) -> None:
+def test_a_drifted_model_is_quiet_once_what_came_is_its_profile(log: Log, engine: Engine, independent: Profile) -> None:
     engine.register(independent)
     log.hours(2, 2_000, seed=10)
     assert log.drifting() == []
