@@ -31,13 +31,25 @@ demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 
 demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fails if anything drifts
 	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
 
+# what a change of most rooms breaks first
+QUICK = src tests/profile tests/counts tests/panes tests/drift tests/settings tests/verdict tests/test_architecture.py
+
 # what holds for every store, and what replicas and failovers must not lose
 SHARED = tests/store/test_conformance*.py tests/store/redis/test_replicas.py tests/store/redis/test_failover.py -k redis
 
 .PHONY: test
-test: setup debian lint ## pass every test
+ifdef ARGS
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+else
+test: setup debian lint ## pass every test; ARGS='tests/store -k late' passes some of them
 	$(BIN)/python -m pytest
 	sh scripts/redis_server.sh valkey-9.1 $(SHARED)
+endif
+
+.PHONY: quick
+quick: setup ## pass what needs no server, in less than 90 s
+	$(BIN)/python -m pytest -q -x --hypothesis-profile=quick $(QUICK)
 
 .PHONY: test-redis
 test-redis: setup debian ## pass the store's tests on Redis 6.2, 7.0, 8.2 and Valkey 8.1, 9.1
@@ -46,14 +58,20 @@ test-redis: setup debian ## pass the store's tests on Redis 6.2, 7.0, 8.2 and Va
 	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
 .PHONY: test-newest
-test-newest: setup ## pass the unit tests on the newest Python that is found, too
+test-newest: setup ## pass the unit tests on the newest Python that is found, and say what they cover
 	@UV=$(UV) sh scripts/newest.sh
+
+.PHONY: matrix
+matrix: setup ## pass the unit tests on every Python here, with the lowest and the newest dependencies
+	@UV=$(UV) sh scripts/matrix.sh $(ARGS)
 
 .PHONY: lint
 lint: setup ## check style and types
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy
+	$(BIN)/codespell $$(git ls-files)
+	$(BIN)/shellcheck .ci/run $$(git ls-files '*.sh')
 
 .PHONY: debian
 debian: ## install what the tests run for real: nginx, prometheus, alertmanager, redis, dnsmasq, chromium
@@ -70,9 +88,9 @@ format: setup ## put the code in the project's style
 	$(BIN)/ruff format --quiet
 
 .PHONY: lock
-lock: ## renew requirements.lock from pyproject.toml
-	$(UV) export --quiet --upgrade --all-extras --all-groups --no-emit-project --no-header --no-annotate \
-	  --format requirements-txt --output-file requirements.lock
+lock: ## bring requirements.lock to pyproject.toml; UPGRADE=1 renews every version
+	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
+	  --generate-hashes --no-emit-package driftmeter --no-header --no-annotate --output-file requirements.lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
 clean: ## remove what make has made

@@ -15,6 +15,7 @@ from driftmeter.profile.profile import Profile
 
 # a slow machine is no failure; the same examples on every machine are
 settings.register_profile("driftmeter", deadline=None, max_examples=60, database=None, derandomize=True)
+settings.register_profile("quick", settings.get_profile("driftmeter"), max_examples=15)
 settings.load_profile("driftmeter")
 
 
