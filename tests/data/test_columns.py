@@ -53,9 +53,9 @@ def test_an_empty_dictionary_has_no_values() -> None:
 
 @pytest.mark.parametrize("values", [[1.5, None, -2.0], [1.5, float("nan"), -2.0]])
 def test_floats_are_an_array_where_missing_is_nan(make: Any, values: list[Any]) -> None:
-    found = column(make({"x": values}))
-    assert found.dtype == np.float64
-    assert np.isnan(found[1])
+    made = column(make({"x": values}))
+    assert made.dtype == np.float64
+    assert np.isnan(made[1])
 
 
 def test_float32_stays_float32(make: Any) -> None:
@@ -74,9 +74,9 @@ def test_large_integers_stay_exact_beside_a_missing_one(series: Any) -> None:
 
 
 def test_small_integers_beside_a_missing_one_are_floats() -> None:
-    found = column(pl.DataFrame({"x": [1, None]}))
-    assert found.dtype == np.float64
-    assert np.isnan(found[1])
+    made = column(pl.DataFrame({"x": [1, None]}))
+    assert made.dtype == np.float64
+    assert np.isnan(made[1])
 
 
 def test_texts_and_booleans_are_coded(make: Any) -> None:

@@ -16,9 +16,9 @@ ID = uuid.UUID(int=1)
 
 
 def made(array: Any, **options: Any) -> tuple[str, list[Any]]:
-    found = plain(pa.chunked_array([array]), **options)
-    found.validate(full=True)
-    return str(found.type), found.to_pylist()
+    made = plain(pa.chunked_array([array]), **options)
+    made.validate(full=True)
+    return str(made.type), made.to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def made(array: Any, **options: Any) -> tuple[str, list[Any]]:
         (pa.RunEndEncodedArray.from_arrays([3, 5], [1.5, 2.5]).slice(2, 2), "double", [1.5, 2.5]),
         (pa.DictionaryArray.from_arrays(pa.array([None, None], pa.int8()), pa.nulls(0)), "null", [None, None]),
     ],
-    ids=lambda each: str(each.type) if isinstance(each, pa.Array) else "",
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )
 def test_an_array_of_any_type_becomes_one_of_a_plain_type(array: Any, kind: str, values: list[Any]) -> None:
     assert made(array) == (kind, values)
@@ -52,15 +52,15 @@ def test_dictionaries_of_chunks_become_one_with_wider_indices() -> None:
         pa.DictionaryArray.from_arrays(pa.array(range(75), pa.int8()), pa.array(part, pa.string_view()))
         for part in (names[:75], names[75:])
     ]
-    found = plain(pa.chunked_array(chunks))
-    assert found.to_pylist() == names
-    assert len(found.chunk(0).dictionary) == 150
+    made = plain(pa.chunked_array(chunks))
+    assert made.to_pylist() == names
+    assert len(made.chunk(0).dictionary) == 150
 
 
 def test_run_ends_of_text_are_coded_and_not_repeated() -> None:
-    found = plain(pa.chunked_array([pa.RunEndEncodedArray.from_arrays([1_000_000], ["x" * 1_000])]))
-    assert pa.types.is_dictionary(found.type)
-    assert found.nbytes < 10_000_000
+    made = plain(pa.chunked_array([pa.RunEndEncodedArray.from_arrays([1_000_000], ["x" * 1_000])]))
+    assert pa.types.is_dictionary(made.type)
+    assert made.nbytes < 10_000_000
 
 
 def test_views_that_point_at_the_same_text_are_bounded_before_they_unfold() -> None:
@@ -78,19 +78,18 @@ def test_types_without_one_plain_meaning_stay() -> None:
 
 def test_an_extension_that_nobody_here_knows_is_not_taken_for_its_storage() -> None:
     period = pa.field("p", pa.int64(), metadata={"ARROW:extension:name": "pandas.period"})
-    known = pa.field("u", pa.binary(16), metadata={"ARROW:extension:name": "arrow.uuid"})
+    uuids = pa.field("u", pa.binary(16), metadata={"ARROW:extension:name": "arrow.uuid"})
     json = pa.field("j", pa.string(), metadata={"ARROW:extension:name": "arrow.json"})
     arrays = [pa.array([1]), pa.array([ID.bytes], pa.binary(16)), pa.array(['{"a": 1}'])]
-    table = pa.Table.from_arrays(arrays, schema=pa.schema([period, known, json]))
-    found = plain_table(table)
-    assert "pandas.period" in str(found.schema.field("p").type)
-    assert found["u"].to_pylist() == [str(ID)]
-    assert found["j"].to_pylist() == ['{"a": 1}']
+    table = pa.Table.from_arrays(arrays, schema=pa.schema([period, uuids, json]))
+    made = plain_table(table)
+    assert "pandas.period" in str(made.schema.field("p").type)
+    assert made["u"].to_pylist() == [str(ID)]
+    assert made["j"].to_pylist() == ['{"a": 1}']
 
 
 def test_a_table_without_rows_or_chunks_becomes_plain_too() -> None:
     kinds = [pa.string_view(), pa.uuid(), pa.dictionary(pa.int8(), pa.string_view()), pa.decimal256(50, 2)]
     kinds.append(pa.run_end_encoded(pa.int32(), pa.string()))
-    for chunks in ([], None):
-        table = pa.table([pa.chunked_array(chunks or [], kind) for kind in kinds], names=list("abcde"))
-        assert plain_table(table).num_rows == 0
+    table = pa.table([pa.chunked_array([], kind) for kind in kinds], names=list("abcde"))
+    assert plain_table(table).num_rows == 0

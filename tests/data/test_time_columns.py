@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import datetime as dt
 from decimal import Decimal
+from typing import Any, Literal
 
 import narwhals as nw
 import pandas as pd
@@ -14,7 +17,7 @@ NOON = 1_717_243_200_000
 """1 June 2024, 12:00 UTC."""
 
 
-def read(values, **how):
+def read(values: Any, **how: Any) -> tuple[list[int], list[Rejected]]:
     series = values if isinstance(values, pl.Series | pd.Series) else pl.Series("at", values, **how)
     times, bad = read_times(nw.from_native(series, series_only=True), "at")
     assert times.dtype == "int64"
@@ -22,31 +25,31 @@ def read(values, **how):
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
-def test_date_times_without_a_zone_are_utc(unit):
+def test_date_times_without_a_zone_are_utc(unit: Literal["ms", "us", "ns"]) -> None:
     moments = pl.Series("at", [dt.datetime(2024, 6, 1, 12), dt.datetime(2024, 6, 1, 12, 0, 0, 250_000)])
     assert read(moments.cast(pl.Datetime(unit))) == ([NOON, NOON + 250], [])
 
 
-def test_a_zone_is_heeded():
+def test_a_zone_is_heeded() -> None:
     berlin = pl.Series("at", [dt.datetime(2024, 6, 1, 14)]).dt.replace_time_zone("Europe/Berlin")
     assert read(berlin) == ([NOON], [])
     assert read(["2024-06-01T14:00:00+02:00"]) == ([NOON], [])
 
 
-def test_dates_are_their_midnight():
+def test_dates_are_their_midnight() -> None:
     assert read([dt.date(2024, 6, 1)]) == ([NOON - 12 * 3_600_000], [])
 
 
-def test_numbers_are_seconds_since_the_epoch():
+def test_numbers_are_seconds_since_the_epoch() -> None:
     assert read([NOON // 1000]) == ([NOON], [])
     assert read([NOON / 1000 + 0.25]) == ([NOON + 250], [])
 
 
-def test_texts_are_iso_8601():
+def test_texts_are_iso_8601() -> None:
     assert read(["2024-06-01T12:00:00Z", "2024-06-01 12:00", "2024-06-01"])[0] == [NOON, NOON, NOON - 12 * 3_600_000]
 
 
-def test_decimals_and_texts_of_digits_are_seconds_too():
+def test_decimals_and_texts_of_digits_are_seconds_too() -> None:
     assert read([Decimal(NOON // 1000)], dtype=pl.Decimal(12, 2)) == ([NOON], [])
     assert read([str(NOON // 1000), f" {NOON / 1000 + 0.25} "]) == ([NOON, NOON + 250], [])
     assert read(pd.Series([Decimal("1717243200.25"), dt.datetime(2024, 6, 1, 12)], dtype=object))[0] == [
@@ -65,7 +68,7 @@ BERLIN = [
 
 
 @pytest.mark.parametrize("form", ["text", "polars", "pandas", "objects"])
-def test_times_that_name_no_zone_are_of_the_one_that_is_given(form):
+def test_times_that_name_no_zone_are_of_the_one_that_is_given(form: str) -> None:
     moments = [dt.datetime.fromisoformat(local) for local, _ in BERLIN]
     column = {
         "text": pl.Series("at", [local for local, _ in BERLIN]),
@@ -78,30 +81,30 @@ def test_times_that_name_no_zone_are_of_the_one_that_is_given(form):
     assert bad == []
 
 
-def test_times_that_name_a_zone_or_are_seconds_are_not_moved():
+def test_times_that_name_a_zone_or_are_seconds_are_not_moved() -> None:
     aware = pl.Series("at", [dt.datetime(2024, 6, 1, 12)]).dt.replace_time_zone("UTC")
     for column in (aware, pl.Series("at", ["2024-06-01T12:00Z"]), pl.Series("at", [NOON // 1000])):
         assert read_times(nw.from_native(column, series_only=True), "at", "Asia/Kolkata")[0].tolist() == [NOON]
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
-def test_pandas_columns_of_any_zone_are_read(zone):
+def test_pandas_columns_of_any_zone_are_read(zone: str) -> None:
     there = pd.Series(pd.to_datetime(["2024-06-01T12:00Z", None])).dt.tz_convert(zone)
     times, bad = read_times(nw.from_native(there, series_only=True), "at", "Asia/Kolkata")
     assert times.tolist() == [NOON, -1]
-    assert [each.got for each in bad] == ["nothing"]
+    assert [cell.got for cell in bad] == ["nothing"]
 
 
-def test_dates_are_the_midnight_of_the_zone():
+def test_dates_are_the_midnight_of_the_zone() -> None:
     dates = nw.from_native(pl.Series("at", [dt.date(2024, 6, 1)]), series_only=True)
     assert read_times(dates, "at", "Asia/Kolkata")[0].tolist() == [NOON - 12 * 3_600_000 - 19_800_000]
 
 
-def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed():
+def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed() -> None:
     bad = [Rejected(row, "at", "a time", "text ('?')") for row in range(10)]
     assert told_of([], 1000, allow=False) is None
-    said = "10 of 1,000 (1 %) cannot be read, such as row 0: text ('?'); row 1: text ('?'); row 2: text ('?')"
-    assert told_of(bad, 1000, allow=False) == f"Time 'at': {said}; expected a time."
+    sentence = "10 of 1,000 (1 %) cannot be read, such as row 0: text ('?'); row 1: text ('?'); row 2: text ('?')"
+    assert told_of(bad, 1000, allow=False) == f"Time 'at': {sentence}; expected a time."
     with pytest.raises(InputError, match=r"time 'at': expected a time, got 10 of 999 .*--allow-unreadable-times"):
         told_of(bad, 999, allow=False)
     assert "10 of 999" in (told_of(bad, 999, allow=True) or "")
@@ -131,7 +134,7 @@ def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed():
     ],
     ids=str,
 )
-def test_what_is_no_time_is_named_with_its_row(values, got):
+def test_what_is_no_time_is_named_with_its_row(values: list[Any], got: str) -> None:
     times, (bad,) = read(values)
     assert times[0] == -1
     assert set(times[1:]) == {NOON}
@@ -139,24 +142,24 @@ def test_what_is_no_time_is_named_with_its_row(values, got):
     assert bad.expected.startswith("a time of 1971 to 2100: ISO 8601")
 
 
-def test_milliseconds_are_refused_and_called_so():
+def test_milliseconds_are_refused_and_called_so() -> None:
     with pytest.raises(InputError, match=r"seconds since the epoch.*these look like milliseconds"):
         read([NOON, NOON + 1])
 
 
-def test_numbers_that_are_no_times_are_refused():
+def test_numbers_that_are_no_times_are_refused() -> None:
     with pytest.raises(InputError, match="seconds since the epoch, of 1990 to 2100") as raised:
         read([1, 2, 3])
     assert "milliseconds" not in str(raised.value)
 
 
-def test_a_column_without_a_single_time_is_read_as_none():
+def test_a_column_without_a_single_time_is_read_as_none() -> None:
     times, bad = read([None, None], dtype=pl.Float64)
     assert times == [-1, -1]
-    assert [each.row for each in bad] == [0, 1]
+    assert [cell.row for cell in bad] == [0, 1]
     assert read([], dtype=pl.Datetime("ms")) == ([], [])
 
 
-def test_pandas_columns_are_read_alike():
+def test_pandas_columns_are_read_alike() -> None:
     assert read(pd.Series(pd.to_datetime(["2024-06-01T12:00", None])))[0] == [NOON, -1]
     assert read(pd.Series([NOON / 1000, float("nan")]))[0] == [NOON, -1]

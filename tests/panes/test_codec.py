@@ -170,9 +170,9 @@ def test_every_flipped_bit_is_refused() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(data: bytes) -> None:
-    for each in (data, b"DMP\x01" + data, forged(data), forged(HEADER, data)):
+    for damaged in (data, b"DMP\x01" + data, forged(data), forged(HEADER, data)):
         with pytest.raises(CodecError):
-            decode_pane(each)
+            decode_pane(damaged)
 
 
 def test_several_damages_at_once_are_refused() -> None:

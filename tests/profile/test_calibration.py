@@ -1,12 +1,16 @@
+from __future__ import annotations
+
 import base64
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
 
 from driftmeter.profile.calibration import ARRAYS, Calibration
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import JSON
 
 
 @pytest.fixture
@@ -20,32 +24,32 @@ def calibration() -> Calibration:
     return Calibration((HOUR, 2 * HOUR), (480, 240), 1234.5, 1.25, **arrays)
 
 
-def altered(calibration: Calibration, **changes: object) -> dict:
+def altered(calibration: Calibration, **changes: object) -> JSON:
     return {**json.loads(json.dumps(calibration.to_json())), **changes}
 
 
-def test_json_keeps_three_digits_of_each_number(calibration):
+def test_json_keeps_three_digits_of_each_number(calibration: Calibration) -> None:
     back = Calibration.from_json(json.loads(json.dumps(calibration.to_json())))
     assert (back.lengths, back.windows, back.rows) == ((HOUR, 2 * HOUR), (480, 240), 1234.5)
     for name in ARRAYS:
         assert getattr(back, name) == pytest.approx(getattr(calibration, name), rel=0.008)
 
 
-def test_what_is_rounded_stays_as_it_is_when_it_is_written_and_read(calibration):
+def test_what_is_rounded_stays_as_it_is_when_it_is_written_and_read(calibration: Calibration) -> None:
     rounded = calibration.rounded()
     back = Calibration.from_json(json.loads(json.dumps(rounded.to_json())))
     assert back == rounded
     assert all(np.array_equal(getattr(back, name), getattr(rounded, name)) for name in ARRAYS)
 
 
-def test_calibrations_are_equal_where_every_number_is(calibration):
+def test_calibrations_are_equal_where_every_number_is(calibration: Calibration) -> None:
     other = Calibration.from_json(altered(calibration, windows=[480, 241]))
     assert calibration.rounded() == calibration.rounded()
     assert other != calibration.rounded()
     assert calibration != 3
 
 
-def array_of(calibration: Calibration, name: str, **changes: object) -> dict:
+def array_of(calibration: Calibration, name: str, **changes: object) -> JSON:
     data = altered(calibration)
     data["arrays"][name] = {**data["arrays"][name], **changes}
     return data
@@ -73,7 +77,7 @@ def array_of(calibration: Calibration, name: str, **changes: object) -> dict:
     ],
     ids=str,
 )
-def test_what_is_no_calibration_is_refused(calibration, changes):
+def test_what_is_no_calibration_is_refused(calibration: Calibration, changes: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         Calibration.from_json(altered(calibration, **changes))
 
@@ -93,32 +97,32 @@ def test_what_is_no_calibration_is_refused(calibration, changes):
     ],
     ids=str,
 )
-def test_damaged_arrays_are_refused(calibration, changes):
+def test_damaged_arrays_are_refused(calibration: Calibration, changes: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         Calibration.from_json(array_of(calibration, "scores", **changes))
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused(calibration, number):
+def test_numbers_that_are_not_finite_are_refused(calibration: Calibration, number: float) -> None:
     calibration.rare[0, 0] = number
     with pytest.raises(ValueError, match="finite"):
         Calibration.from_json(calibration.to_json())
 
 
 @pytest.mark.parametrize("name", ["scores", "rare", "groups", "cores", "clusters"])
-def test_variances_below_0_are_refused(calibration, name):
+def test_variances_below_0_are_refused(calibration: Calibration, name: str) -> None:
     getattr(calibration, name).flat[0] = -1.0
     with pytest.raises(ValueError, match=name):
         Calibration.from_json(calibration.to_json())
 
 
-def test_each_array_must_have_as_many_levels_as_there_are_lengths(calibration):
+def test_each_array_must_have_as_many_levels_as_there_are_lengths(calibration: Calibration) -> None:
     data = altered(calibration, lengths=[HOUR, 2 * HOUR, DAY], windows=[480, 240, 20])
     with pytest.raises(ValueError, match="expected 3 levels, got 2"):
         Calibration.from_json(data)
 
 
-def test_a_bomb_is_not_inflated(calibration):
+def test_a_bomb_is_not_inflated(calibration: Calibration) -> None:
     bomb = base64.b64encode(zlib.compress(bytes(50_000_000), 9)).decode()
     with pytest.raises(ValueError, match="expected 48 bytes of calibration, got 49"):
         Calibration.from_json(array_of(calibration, "scores", data=bomb))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_what_is_no_category_raises_and_what_is_wrapped_is_taken_out() -> None:
 
 
 def test_a_reference_that_wrote_the_same_value_in_another_way_knows_it() -> None:
-    cases = {
+    cases: dict[str, list[Any]] = {
         "3.0": [3, 3.0, "3"],
         "3": [3.0, "3.0"],
         "True": [True, "true", "TRUE"],

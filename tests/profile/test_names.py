@@ -79,7 +79,7 @@ def test_columns_are_asked_for_by_the_names_that_the_frame_has() -> None:
     frame = pd.DataFrame(np.column_stack([NUMBERS, NUMBERS, NUMBERS[:, 0].round(), range(60)]))
     asked: dict[str, Any] = {"prediction": 1, "label": 2, "kinds": {4: "categorical"}, "exclude": [3], "time": 5}
     profile = fit(frame, **asked)
-    assert [(each.name, each.kind, each.role) for each in profile.features] == [
+    assert [(feature.name, feature.kind, feature.role) for feature in profile.features] == [
         ("0", "numeric", "feature"),
         ("1", "numeric", "prediction"),
         ("4", "categorical", "feature"),
@@ -153,7 +153,7 @@ def test_a_column_called_like_a_derived_feature_is_refused_with_the_way_out() ->
     with pytest.raises(ProfileError, match="'temp given the rest': rename the column of that name, or leave it out"):
         Profile.fit(related, model="m", independent=True)
     kept = Profile.fit(related, model="m", independent=True, exclude=["temp given the rest"])
-    assert [each.role for each in kept.features if each.name == "temp given the rest"] == ["derived"]
+    assert [feature.role for feature in kept.features if feature.name == "temp given the rest"] == ["derived"]
 
 
 def test_names_that_differ_by_capitals_or_blanks_alone_are_different_columns() -> None:

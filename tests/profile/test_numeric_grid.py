@@ -33,9 +33,13 @@ def test_cuts_lie_between_the_values_where_the_roundest_numbers_are() -> None:
 def test_no_cut_is_as_near_to_a_value_as_rounding_could_bring_it(whole: bool) -> None:
     values = np.random.default_rng(9).integers(-3000, 3000, 400) * 1.0
     grid = numeric(*values, whole=whole)
-    for rounded in (values.astype(np.float32), (values / 3 + values / 3) + values / 3, values * 0.1 * 10):
-        bins = [np.searchsorted(grid.edges, side, side="right") for side in (values, rounded.astype(np.float64))]
-        assert np.array_equal(*bins)
+    for rounded in (
+        values.astype(np.float32).astype(np.float64),
+        (values / 3 + values / 3) + values / 3,
+        values * 0.1 * 10,
+    ):
+        bins, of_rounded = (np.searchsorted(grid.edges, side, side="right") for side in (values, rounded))
+        assert np.array_equal(bins, of_rounded)
     gaps = np.abs(grid.edges[:, None] - values).min(axis=1)
     assert gaps.min() > 1e-6 * np.abs(values).min()
     assert gaps[1:-1].min() >= (0.5 if whole else 1e-3)

@@ -130,7 +130,7 @@ def signed(content: dict[str, Any]) -> str:
     return json.dumps(content)
 
 
-WRONG = [None, "x", [], {}, float("inf"), -1, [[]], [1]]
+WRONG: list[Any] = [None, "x", [], {}, float("inf"), -1, [[]], [1]]
 
 
 def wrong(*keys: str, but: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -218,13 +218,13 @@ def test_the_parts_of_the_features_cover_the_counts_without_a_gap(profile: Profi
     parts = [part for _, part in profile.slices()]
     assert [part.start for part in parts] == [0, *[part.stop for part in parts[:-1]]]
     assert parts[-1].stop == profile.bins
-    assert all(each.size == part.stop - part.start for each, part in profile.slices())
+    assert all(feature.size == part.stop - part.start for feature, part in profile.slices())
 
 
 def test_the_references_own_rows_give_the_counts_of_the_profile(
     frame: pl.DataFrame, profile: Profile, reader: Reader, binner: Binner
 ) -> None:
-    expected = [count for each in profile.features for count in each.counts]
+    expected = [count for feature in profile.features for count in feature.counts]
     as_records, rejected, _ = reader.read_records(frame.to_dicts())
     as_columns = reader.read_columns(columns_of(as_frame(frame), frame.columns))[0]
     assert not rejected
@@ -249,8 +249,8 @@ def plain_frame(frame: pl.DataFrame) -> pl.DataFrame:
 
 def test_the_same_data_gives_the_same_profile_from_any_library(frame: pl.DataFrame) -> None:
     table = frame.to_arrow()
-    for each in (frame.lazy(), table, pd.DataFrame(frame.to_dict(as_series=False)).astype({"weight": "float32"})):
-        assert fit(each).digest == fit(frame).digest
+    for same in (frame.lazy(), table, pd.DataFrame(frame.to_dict(as_series=False)).astype({"weight": "float32"})):
+        assert fit(same).digest == fit(frame).digest
 
 
 def test_the_same_data_gives_the_same_profile_from_any_file(plain_frame: pl.DataFrame, tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ def test_a_missing_number_has_no_residual_and_counts_as_the_mean_for_the_others(
 ) -> None:
     missing, mean = NUMBERS[:5].copy(), NUMBERS[:5].copy()
     missing[:, 1], mean[:, 1] = np.nan, residuals.means[1]
-    found = regressor.residuals_of(missing)
-    assert np.isnan(found[:, 1]).all()
-    assert np.array_equal(found[:, [0, 2]], regressor.residuals_of(mean)[:, [0, 2]])
+    computed = regressor.residuals_of(missing)
+    assert np.isnan(computed[:, 1]).all()
+    assert np.array_equal(computed[:, [0, 2]], regressor.residuals_of(mean)[:, [0, 2]])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -86,25 +86,25 @@ def test_an_infinite_number_is_as_one_far_out_itself_and_as_the_mean_for_the_oth
 ) -> None:
     infinite, far, mean = NUMBERS[:5].copy(), NUMBERS[:5].copy(), NUMBERS[:5].copy()
     infinite[:, 1], far[:, 1], mean[:, 1] = sign * np.inf, sign * 1e300, residuals.means[1]
-    found = regressor.residuals_of(infinite)
-    assert np.array_equal(found[:, 1], regressor.residuals_of(far)[:, 1])
-    assert np.array_equal(found[:, [0, 2]], regressor.residuals_of(mean)[:, [0, 2]])
+    computed = regressor.residuals_of(infinite)
+    assert np.array_equal(computed[:, 1], regressor.residuals_of(far)[:, 1])
+    assert np.array_equal(computed[:, [0, 2]], regressor.residuals_of(mean)[:, [0, 2]])
 
 
 def test_a_number_beyond_the_clip_counts_no_further(residuals: Residuals, regressor: Regressor) -> None:
     rows = np.repeat(NUMBERS[:1], 3, axis=0)
     rows[:, 0] = residuals.means[0] + residuals.sds[0] * np.array([6.001, 60, 1e300])
-    found = regressor.residuals_of(rows)
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[0], found[2])
+    computed = regressor.residuals_of(rows)
+    assert np.array_equal(computed[0], computed[1])
+    assert np.array_equal(computed[0], computed[2])
 
 
 def test_a_residual_is_the_sum_of_integers_with_one_division(residuals: Residuals, regressor: Regressor) -> None:
     rows = weather(50, seed=9) * 3
-    found = regressor.residuals_of(rows)
-    for row, residual in zip(rows, found, strict=True):
+    computed = regressor.residuals_of(rows)
+    for row, residual in zip(rows, computed, strict=True):
         z = [(x - mean) * (STEPS / sd) for x, mean, sd in zip(row, residuals.means, residuals.sds, strict=True)]
-        steps = [round(min(max(each, -CLIP * STEPS), CLIP * STEPS)) for each in z]
+        steps = [round(min(max(z_score, -CLIP * STEPS), CLIP * STEPS)) for z_score in z]
         for target, coefficients in enumerate(residuals.coefficients):
             exact = Fraction(sum(c * s for c, s in zip(coefficients, steps, strict=True)), STEPS * UNIT)
             assert Fraction(residual[target]) == exact
@@ -139,9 +139,9 @@ def test_a_reference_of_more_than_a_block_is_regressed_whole() -> None:
     whole, start = fitted(NAMES, numbers), fitted(NAMES, numbers[:66_000])
     z = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
     expected = np.linalg.inv(np.cov(z.T, bias=True) + RIDGE * np.eye(4))
-    found = np.array(whole.coefficients[0]) / UNIT
-    assert np.allclose(found, expected[0] / expected[0, 0], atol=0.01)
-    assert not np.allclose(found, np.array(start.coefficients[0]) / UNIT, atol=0.1)
+    coefficients = np.array(whole.coefficients[0]) / UNIT
+    assert np.allclose(coefficients, expected[0] / expected[0, 0], atol=0.01)
+    assert not np.allclose(coefficients, np.array(start.coefficients[0]) / UNIT, atol=0.1)
 
 
 @pytest.mark.parametrize(
@@ -167,16 +167,16 @@ def test_one_column_that_varies_has_no_others() -> None:
 def test_columns_that_determine_each_other_are_regressed_all_the_same() -> None:
     temp, dewp = NUMBERS[:, 0], NUMBERS[:, 1]
     columns = {"temp": temp, "again": temp, "fahrenheit": 32 + 1.8 * temp, "dewp": dewp, "sum": temp + dewp}
-    found = fitted(tuple(columns), np.stack(list(columns.values()), axis=1))
-    assert found.targets == tuple(columns)
-    rest = Regressor(found).residuals_of(np.stack(list(columns.values()), axis=1))
+    regression = fitted(tuple(columns), np.stack(list(columns.values()), axis=1))
+    assert regression.targets == tuple(columns)
+    rest = Regressor(regression).residuals_of(np.stack(list(columns.values()), axis=1))
     assert np.abs(rest).max() < 0.2
 
 
 def test_the_most_columns_with_the_largest_coefficients_stay_exact() -> None:
     numbers = np.tile(NUMBERS[:, :1], MOST_REGRESSED) + RNG.normal(0, 0.01, (2_000, MOST_REGRESSED))
-    found = fitted(tuple(map(str, range(MOST_REGRESSED))), numbers)  # else it would refuse itself
-    assert len(found.targets) == MOST_REGRESSED
+    regression = fitted(tuple(map(str, range(MOST_REGRESSED))), numbers)  # else it would refuse itself
+    assert len(regression.targets) == MOST_REGRESSED
 
 
 def test_more_columns_are_not_regressed() -> None:
@@ -230,7 +230,7 @@ def p_values(profile: Profile, numbers: Floats) -> dict[str, float | None]:
     frame = as_frame(pl.DataFrame(dict(zip(NAMES, numbers.T, strict=True))))
     rows, _, _ = Reader(profile).read_columns(columns_of(frame, NAMES))
     scores = Scorer(profile.features).scores(Binner(profile).observe(rows).counts)
-    return {f.name: each.tests["ks"].p_value for f, each in zip(profile.features, scores, strict=True)}
+    return {f.name: score.tests["ks"].p_value for f, score in zip(profile.features, scores, strict=True)}
 
 
 def test_a_broken_dependence_is_seen_by_the_residual_and_not_by_the_column() -> None:
@@ -239,7 +239,7 @@ def test_a_broken_dependence_is_seen_by_the_residual_and_not_by_the_column() -> 
     sound = p_values(profile, live)
     live[:, 0] = np.random.default_rng(2).permutation(live[:, 0])  # the temperature of another day
     broken = p_values(profile, live)
-    own = ("temp", "dewp", "humid", "luck")
-    assert {name: broken[name] for name in own} == {name: sound[name] for name in own}
+    columns = ("temp", "dewp", "humid", "luck")
+    assert {name: broken[name] for name in columns} == {name: sound[name] for name in columns}
     assert all(p is not None and p > 0.01 for p in sound.values())
     assert (broken["temp given the rest"] or 0) < 1e-20

@@ -14,8 +14,8 @@ from driftmeter.errors import InputError
 
 def read(folder: Path, content: str | bytes, name: str = "a.csv", **options: Any) -> dict[str, list[Any]]:
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    found: dict[str, list[Any]] = read_table(folder / name, **options).to_pydict()
-    return found
+    table: dict[str, list[Any]] = read_table(folder / name, **options).to_pydict()
+    return table
 
 
 def fault(folder: Path, content: str | bytes, name: str = "a.csv", **options: Any) -> str:
@@ -33,15 +33,15 @@ def test_an_empty_cell_is_missing_and_a_quoted_one_is_an_empty_text(tmp_path: Pa
 
 
 def test_words_are_text_and_missing_among_numbers(tmp_path: Path) -> None:
-    found = read(tmp_path, "x,t\n1,NA\nN/A,NULL\nnull,None\nNaN,nan\n")
-    assert found["x"][0] == 1.0
-    assert found["x"][1:3] == [None, None]
-    assert found["t"] == ["NA", "NULL", "None", "nan"]
+    table = read(tmp_path, "x,t\n1,NA\nN/A,NULL\nnull,None\nNaN,nan\n")
+    assert table["x"][0] == 1.0
+    assert table["x"][1:3] == [None, None]
+    assert table["t"] == ["NA", "NULL", "None", "nan"]
 
 
 def test_words_are_missing_where_one_says_so_and_not_where_they_are_quoted(tmp_path: Path) -> None:
-    found = read(tmp_path, 'x,t\n1,NA\n-999,"NA"\n2,b\n', na=["NA", "-999"])
-    assert found == {"x": [1, None, 2], "t": [None, "NA", "b"]}
+    table = read(tmp_path, 'x,t\n1,NA\n-999,"NA"\n2,b\n', na=["NA", "-999"])
+    assert table == {"x": [1, None, 2], "t": [None, "NA", "b"]}
 
 
 def test_booleans_as_r_writes_them_are_booleans(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_quoted_and_padded_numbers_are_numbers(tmp_path: Path, cells: list[str])
 def test_semicolons_and_decimal_commas_are_recognised_and_said(tmp_path: Path) -> None:
     notes: list[str] = []
     text = "a;b;c;d\n1,5;x;1.234;1.234,5\n-2,25;y;12.500;2\nNA;1,5;1;3,0\n"
-    found = read(tmp_path, text, say=notes.append)
-    assert found == {
+    table = read(tmp_path, text, say=notes.append)
+    assert table == {
         "a": [1.5, -2.25, None],
         "b": ["x", "y", "1,5"],
         "c": [1234, 12500, 1],
@@ -109,7 +109,7 @@ def test_decimal_commas_beside_placeholders_are_numbers_where_numbers_are_known_
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("a\tb\n1\tx\n", "tabs"),
         ("a|b\n1|x\n", "vertical bars"),
@@ -117,10 +117,10 @@ def test_decimal_commas_beside_placeholders_are_numbers_where_numbers_are_known_
         ("a,b\r1,x\r", None),
     ],
 )
-def test_other_dialects_are_read(tmp_path: Path, text: str, said: str | None) -> None:
+def test_other_dialects_are_read(tmp_path: Path, text: str, sentence: str | None) -> None:
     notes: list[str] = []
     assert read(tmp_path, text, say=notes.append) == {"a": [1], "b": ["x"]}
-    assert [note.rsplit(" by ")[-1] for note in notes] == ([said] if said else [])
+    assert [note.rsplit(" by ")[-1] for note in notes] == ([sentence] if sentence else [])
 
 
 def test_quotes_behind_a_backslash_are_quotes_where_a_file_is_written_so(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_line_breaks_in_cells_are_read_whatever_the_size(tmp_path: Path, rows: i
     with (tmp_path / "a.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerows([["x", "note"], *([row, f"line one of {row},\nline two"] for row in range(rows))])
-    found = read_table(tmp_path / "a.csv")
-    assert found["x"].to_pylist() == list(range(rows))
-    assert found["note"][rows - 1].as_py() == f"line one of {rows - 1},\nline two"
+    table = read_table(tmp_path / "a.csv")
+    assert table["x"].to_pylist() == list(range(rows))
+    assert table["note"][rows - 1].as_py() == f"line one of {rows - 1},\nline two"
 
 
 def test_a_cell_larger_than_a_block_is_read(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_utf16_without_a_mark_and_unknown_encodings_are_said(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("a,b\n1,2\n3\n4,5\n", "2 cells, as in the header, got 1 in line 3"),
         ('a,b\n1,"x\ny"\n3,4,5\n', "2 cells, as in the header, got 3 in line 4"),
@@ -205,8 +205,8 @@ def test_utf16_without_a_mark_and_unknown_encodings_are_said(tmp_path: Path) -> 
         ("a,b", "rows below the header, got none"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
-    assert fault(tmp_path, text) == said
+def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+    assert fault(tmp_path, text) == sentence
 
 
 def test_a_quote_within_a_cell_is_no_fault(tmp_path: Path) -> None:

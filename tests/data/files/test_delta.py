@@ -50,7 +50,7 @@ class Delta:
         )  # fmt: skip
         rows = [
             {
-                name: {key: list(each.items()) if isinstance(each, dict) else each for key, each in value.items()}
+                name: {key: list(part.items()) if isinstance(part, dict) else part for key, part in value.items()}
                 for name, value in action.items()
             }
             for action in actions
@@ -71,10 +71,10 @@ def test_the_log_says_the_values_of_partitions_in_the_tables_types(tmp_path: Pat
     table = Delta(tmp_path / "t")
     table.commit(table.write("a.parquet", year="2024", day="2024-01-05", who="007"))
     table.commit(table.write("b.parquet", year=None, day=None, who=""))
-    found = read_table(tmp_path / "t").to_pydict()
-    assert found["year"] == [2024, 2024, None, None]
-    assert found["day"] == [dt.date(2024, 1, 5)] * 2 + [None, None]
-    assert found["who"] == ["007", "007", None, None]
+    table = read_table(tmp_path / "t").to_pydict()
+    assert table["year"] == [2024, 2024, None, None]
+    assert table["day"] == [dt.date(2024, 1, 5)] * 2 + [None, None]
+    assert table["who"] == ["007", "007", None, None]
 
 
 @pytest.mark.parametrize("parts", [[""], [".0000000001.0000000002", ".0000000002.0000000002"]])
@@ -103,7 +103,7 @@ def test_a_log_with_a_gap_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "add", "said"),
+    ("options", "add", "sentence"),
     [
         ({"configuration": {"delta.columnMapping.mode": "name"}}, {}, "without column mapping"),
         ({"minReaderVersion": 3, "readerFeatures": ["deletionVectors"]}, {"deletionVector": {"storageType": "u"}},
@@ -116,13 +116,13 @@ def test_a_log_with_a_gap_is_refused(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_this_reader_cannot_tell_is_refused_with_the_reason(
-    tmp_path: Path, options: dict[str, Any], add: dict[str, Any], said: str
+    tmp_path: Path, options: dict[str, Any], add: dict[str, Any], sentence: str
 ) -> None:
     table = Delta(tmp_path / "t", **options)
     made = table.write("a.parquet")
     made["add"] |= add
     table.commit(made)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=sentence):
         read_table(tmp_path / "t")
 
 

@@ -48,8 +48,8 @@ def test_streams_end_to_end_are_one_table_and_padding_is_none(tmp_path: Path) ->
     stream(TABLE.append_column("more", pa.array([1, 2])), tmp_path / "a.arrows")
     with (tmp_path / "a.arrows").open("ab") as sink:
         sink.write(bytes(64))
-    found = read_table(tmp_path / "a.arrows").to_pydict()
-    assert found == {"x": [1.5, 2.5] * 2, "c": ["a", None] * 2, "more": [None, None, 1, 2]}
+    table = read_table(tmp_path / "a.arrows").to_pydict()
+    assert table == {"x": [1.5, 2.5] * 2, "c": ["a", None] * 2, "more": [None, None, 1, 2]}
 
 
 def test_what_hugging_face_saves_is_the_files_that_its_state_names(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_the_files_of_a_folder_are_one_table_whatever_else_lies_there(tmp_path: 
     (tmp_path / ".a.parquet.crc").write_bytes(b"crc")
     (tmp_path / "_SUCCESS").touch()
     (tmp_path / "README.txt").write_text("hello")
-    found = read_table(tmp_path).to_pydict()
-    assert found["x"] == [1.5, 2.5] * 3
-    assert found["n"] == [None, None, 1, 2, 3, 4]
+    table = read_table(tmp_path).to_pydict()
+    assert table["x"] == [1.5, 2.5] * 3
+    assert table["n"] == [None, None, 1, 2, 3, 4]
 
 
 def test_files_without_an_ending_are_told_by_what_they_are(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_a_folder_of_anything_else_is_refused_with_what_is_there(tmp_path: Path)
         read_table(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "said"), [("metadata/v1.metadata.json", "Iceberg"), (".hoodie/x", "Hudi")])
-def test_tables_whose_files_alone_do_not_say_what_counts_are_refused(tmp_path: Path, name: str, said: str) -> None:
+@pytest.mark.parametrize(("name", "what"), [("metadata/v1.metadata.json", "Iceberg"), (".hoodie/x", "Hudi")])
+def test_tables_whose_files_alone_do_not_say_what_counts_are_refused(tmp_path: Path, name: str, what: str) -> None:
     write(TABLE, tmp_path / "data" / "a.parquet")
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match=f"write one with .*, got an? {said} table"):
+    with pytest.raises(InputError, match=f"write one with .*, got an? {what} table"):
         read_table(tmp_path)
 
 
@@ -128,9 +128,9 @@ def test_tables_whose_files_alone_do_not_say_what_counts_are_refused(tmp_path: P
 def test_partitions_are_integers_where_all_are_and_else_text(tmp_path: Path) -> None:
     for year, zone in (("2023", "S%C3%A3o Paulo"), ("2024", "__HIVE_DEFAULT_PARTITION__")):
         write(TABLE, tmp_path / f"year={year}" / f"zone={zone}" / "p.parquet")
-    found = read_table(tmp_path)
-    assert found["year"].to_pylist() == [2023, 2023, 2024, 2024]
-    assert found["zone"].to_pylist() == ["São Paulo", "São Paulo", None, None]
+    table = read_table(tmp_path)
+    assert table["year"].to_pylist() == [2023, 2023, 2024, 2024]
+    assert table["zone"].to_pylist() == ["São Paulo", "São Paulo", None, None]
     one = read_table(tmp_path / "year=2023" / "zone=S%C3%A3o Paulo" / "p.parquet")
     assert one["year"].to_pylist() == [2023, 2023]
 
