@@ -173,20 +173,17 @@ class Year:
         """Yield numbered panes of the live rows, or of the same rows with a fault."""
         last = len(self) if last is None else min(last, len(self))
         columns = self.live if rows is None else rows
-        width = self.profile.bins
         for block in range(first, last, BLOCK):
             until = min(block + BLOCK, last)
-            sizes = self.last_rows[block:until] - self.first_rows[block:until]
-            part = columns[int(self.first_rows[block]) : int(self.last_rows[until - 1])]
+            first_row = int(self.first_rows[block])
+            part = columns[first_row : int(self.last_rows[until - 1])]
             read, rejected, _ = self._reader.read_columns(columns_of(as_frame(part), self._reader.names))
             if rejected:
                 raise ValueError(f"expected rows that can be read, got {rejected[0]}")
-            bins = np.concatenate(self._binner.bins_of(read), axis=1)
-            cells = bins + np.repeat(np.arange(until - block) * width, sizes)[:, np.newaxis]
-            counts = np.bincount(cells.ravel(), minlength=(until - block) * width).reshape(-1, width)
-            for place, pane in enumerate(range(block, until)):
+            for pane in range(block, until):
+                held = np.arange(self.first_rows[pane] - first_row, self.last_rows[pane] - first_row)
                 start, end = int(self.starts[pane]), int(self.ends[pane])
-                yield pane, Slice(start, end - start, Summary(int(sizes[place]), counts[place].astype(np.int64)))
+                yield pane, Slice(start, end - start, self._binner.observe(read.take(held)))
 
     def day_of(self, event: Event) -> int:
         """Return the live day in which an event's pane began."""

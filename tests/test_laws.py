@@ -22,12 +22,21 @@ from driftmeter.panes.retention import merge
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import Window, WindowSetting
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.store.protocol import AddRows, PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import LATEST
+from driftmeter.types import JSON, Counts
+from tests.counts.samples import bins_of
 
 BINS = 5
+
+
+def vector_of(counts: list[int]) -> Counts:
+    return np.array(counts, np.int64)
+
+
 unreadable = st.sampled_from(["unknown", [1], {"a": 1}, 1j, b"\xff"])
 numbers = st.none() | st.floats(width=64) | st.integers(-(10**6), 10**6) | st.sampled_from([True, " 7.5 ", "n/a"])
 records = st.fixed_dictionaries(
@@ -45,8 +54,8 @@ records = st.fixed_dictionaries(
     },
 )
 batches = st.lists(records, max_size=40)
-counts = st.lists(st.integers(0, 2**62), min_size=BINS, max_size=BINS).map(lambda each: np.array(each, np.int64))
-small_counts = st.lists(st.integers(0, 1000), min_size=BINS, max_size=BINS).map(lambda each: np.array(each, np.int64))
+counts = st.lists(st.integers(0, 2**62), min_size=BINS, max_size=BINS).map(vector_of)
+small_counts = st.lists(st.integers(0, 1000), min_size=BINS, max_size=BINS).map(vector_of)
 summaries = st.builds(Summary, st.integers(0, 2**40), small_counts)
 
 
@@ -70,34 +79,37 @@ def test_summaries_add_in_any_grouping(one: Summary, two: Summary, three: Summar
 
 
 @given(batches, st.lists(st.integers(0, 40), max_size=4))
-def test_any_split_of_the_rows_equals_the_whole(reader, binner, rows, places) -> None:
+def test_any_split_of_the_rows_equals_the_whole(
+    reader: Reader, binner: Binner, rows: list[JSON], places: list[int]
+) -> None:
     edges = [0, *sorted(min(place, len(rows)) for place in places), len(rows)]
     parts = [count(reader, binner, rows[low:high]) for low, high in itertools.pairwise(edges)]
     assert Summary.sum(parts, binner.profile.bins) == count(reader, binner, rows)
 
 
 @given(batches)
-def test_every_row_is_in_one_bin_of_each_feature(reader, binner, rows) -> None:
+def test_every_row_is_in_one_bin_of_each_feature(reader: Reader, binner: Binner, rows: list[JSON]) -> None:
     summary = count(reader, binner, rows)
     for _, part in binner.profile.slices():
         assert summary.counts[part].sum() == summary.rows == len(rows)
 
 
-many = st.lists(st.integers(0, 900).map("c{}".format) | st.none() | st.just([]), max_size=60)
+rare: st.SearchStrategy[Any] = st.integers(0, 900).map("c{}".format) | st.none() | st.just([])
 MANY = Profile.fit(pl.DataFrame({"c": [f"c{row % 600}" for row in range(3000)] + ["own"] * 40}), model="m")
 
 
-@given(many, st.integers(0, 60))
+@given(st.lists(rare, max_size=60), st.integers(0, 60))
 def test_any_split_of_hashed_categories_equals_the_whole(values: list[Any], place: int) -> None:
     reader, binner = Reader(MANY), Binner(MANY)
     grid = MANY.features[0].grid
+    assert isinstance(grid, CategoryGrid)
     assert (grid.categories, grid.hashed) == (("own",), 1024)
     rows = [{"c": value} for value in values]
     whole = count(reader, binner, rows)
     assert count(reader, binner, rows[:place]) + count(reader, binner, rows[place:]) == whole
     assert whole.counts[grid.special["unreadable"]] == values.count([])
-    assert whole.counts[grid.rest].sum() == sum(bool(each) and int(each[1:]) < 600 for each in values)
-    assert whole.counts[grid.unseen].sum() == sum(bool(each) and int(each[1:]) >= 600 for each in values)
+    assert whole.counts[grid.rest].sum() == sum(bool(value) and int(value[1:]) < 600 for value in values)
+    assert whole.counts[grid.unseen].sum() == sum(bool(value) and int(value[1:]) >= 600 for value in values)
 
 
 RELATED = Profile.fit(
@@ -108,46 +120,48 @@ related = st.lists(st.fixed_dictionaries({}, optional={"a": numbers, "b": number
 
 
 @given(related, st.lists(st.integers(0, 40), max_size=4))
-def test_any_split_of_the_rows_gives_the_same_bins_of_residuals(rows, places) -> None:
+def test_any_split_of_the_rows_gives_the_same_bins_of_residuals(rows: list[JSON], places: list[int]) -> None:
     assert [feature.name for feature in RELATED.features[2:]] == ["a given the rest", "b given the rest"]
     reader, binner = Reader(RELATED), Binner(RELATED)
     edges = [0, *sorted(min(place, len(rows)) for place in places), len(rows)]
-    parts = [binner.bins_of(reader.read_records(rows[low:high])[0])[0] for low, high in itertools.pairwise(edges)]
-    assert np.array_equal(np.concatenate(parts), binner.bins_of(reader.read_records(rows)[0])[0])
+    parts = [bins_of(binner, reader.read_records(rows[low:high])[0]) for low, high in itertools.pairwise(edges)]
+    assert np.array_equal(np.concatenate(parts), bins_of(binner, reader.read_records(rows)[0]))
 
 
 @given(batches, st.randoms(use_true_random=False))
-def test_any_order_of_the_rows_gives_the_same_counts(reader, binner, rows, chance) -> None:
+def test_any_order_of_the_rows_gives_the_same_counts(
+    reader: Reader, binner: Binner, rows: list[JSON], chance: random.Random
+) -> None:
     shuffled = chance.sample(rows, len(rows))
     assert count(reader, binner, shuffled) == count(reader, binner, rows)
 
 
 @given(batches)
-def test_every_row_has_one_bin_in_every_feature(reader, binner, rows) -> None:
+def test_every_row_has_one_bin_in_every_feature(reader: Reader, binner: Binner, rows: list[JSON]) -> None:
     summary = count(reader, binner, rows)
     assert summary.check(binner.profile) is None
     assert summary.rows == len(rows)
 
 
 @given(batches)
-def test_records_and_columns_of_the_same_values_give_the_same_bins(reader, binner, rows) -> None:
+def test_records_and_columns_of_the_same_values_give_the_same_bins(
+    reader: Reader, binner: Binner, rows: list[JSON]
+) -> None:
     columns = {name: [row.get(name) for row in rows] for name in reader.names}
     coded = {name: Dictionary.encode(column) for name, column in columns.items()}
-    expected = binner.bins_of(reader.read_records(rows)[0])
+    expected = bins_of(binner, reader.read_records(rows)[0])
     for door in (columns, coded):
-        numbers, others = binner.bins_of(reader.read_columns(door)[0])
-        assert np.array_equal(numbers, expected[0])
-        assert np.array_equal(others, expected[1])
+        assert np.array_equal(bins_of(binner, reader.read_columns(door)[0]), expected)
 
 
 @given(counts)
-def test_counts_survive_the_codec(each) -> None:
-    assert np.array_equal(decode_counts(encode_counts(each), BINS), each)
+def test_counts_survive_the_codec(vector: Counts) -> None:
+    assert np.array_equal(decode_counts(encode_counts(vector), BINS), vector)
 
 
 panes = st.builds(
-    lambda digest, index, length, source, sequence, rows, each, totals, watermark: Pane(
-        digest, index * length, length, source, sequence, Summary(rows, each), totals, watermark
+    lambda digest, index, length, source, sequence, rows, vector, totals, watermark: Pane(
+        digest, index * length, length, source, sequence, Summary(rows, vector), totals, watermark
     ),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=32),
     st.integers(0, 10**6),
@@ -157,7 +171,7 @@ panes = st.builds(
     st.integers(0, 2**63 - 1),
     counts,
     st.builds(
-        lambda counted, more, dropped: SourceTotals(counted + more, counted, dropped),
+        lambda counted, uncounted, dropped: SourceTotals(counted + uncounted, counted, dropped),
         st.integers(0, 2**52),
         st.integers(0, 2**52),
         st.dictionaries(st.text(max_size=5), st.integers(0, 9)),
@@ -174,35 +188,41 @@ def test_a_pane_survives_the_codec(pane: Pane) -> None:
 slices = st.lists(
     st.builds(lambda start, summary: Slice(start * 1000, 1000, summary), st.integers(0, 9_000), summaries),
     max_size=30,
-    unique_by=lambda each: each.start,
+    unique_by=lambda piece: piece.start,
 )
 
 
+def total(slices: Sequence[Slice]) -> Summary:
+    return Summary.sum((piece.summary for piece in slices), BINS)
+
+
 @given(slices, st.sampled_from([1000, 5000, 7000, 300_000, 3_600_000]))
-def test_merging_slices_never_changes_their_total(each, length) -> None:
-    merged = merge(each, length)
-    assert Summary.sum((s.summary for s in merged), BINS) == Summary.sum((s.summary for s in each), BINS)
-    assert all(s.start % length == 0 and s.length == length for s in merged if s.length >= length)
+def test_merging_slices_never_changes_their_total(closed: list[Slice], length: int) -> None:
+    merged = merge(closed, length)
+    assert total(merged) == total(closed)
+    assert all(piece.start % length == 0 and piece.length == length for piece in merged if piece.length >= length)
     assert merge(merged, length) == merged
 
 
 @given(slices, st.integers(0, 10_000_000), st.integers(1, 2**41))
-def test_a_window_is_the_shortest_run_of_latest_slices_that_is_long_and_full_enough(each, length, rows) -> None:
-    each = sorted(each, key=lambda s: s.end)
-    window = WindowSetting(length, rows).select(each, BINS)
-    chosen = each[len(each) - window.slices :]
-    assert window.summary == Summary.sum((s.summary for s in chosen), BINS)
-    if not each:
+def test_a_window_is_the_shortest_run_of_latest_slices_that_is_long_and_full_enough(
+    closed: list[Slice], length: int, rows: int
+) -> None:
+    closed = sorted(closed, key=lambda piece: piece.end)
+    window = WindowSetting(length, rows).select(closed, BINS)
+    chosen = closed[len(closed) - window.slices :]
+    assert window.summary == total(chosen)
+    if not closed:
         assert window == Window(0, 0, 0, Summary.zero(BINS))
         return
-    end = each[-1].end
+    end = closed[-1].end
     assert (window.start, window.end) == (chosen[0].start, end)
 
     def enough(run: list[Slice]) -> bool:
-        reach = all(s.start < end - length for s in each[: len(each) - len(run)])
-        return bool(run) and sum(s.summary.rows for s in run) >= rows and reach
+        reach = all(piece.start < end - length for piece in closed[: len(closed) - len(run)])
+        return bool(run) and sum(piece.summary.rows for piece in run) >= rows and reach
 
-    assert enough(chosen) or len(chosen) == len(each)
+    assert enough(chosen) or len(chosen) == len(closed)
     assert not enough(chosen[1:])
 
 
@@ -212,7 +232,7 @@ growth = st.dictionaries(
 )
 
 
-def deliveries(grown: Mapping[tuple[str, int], Sequence[np.ndarray]]) -> list[PutPane]:
+def deliveries(grown: Mapping[tuple[str, int], Sequence[Counts]]) -> list[PutPane]:
     sent = []
     for (source, index), steps in grown.items():
         total = np.zeros(BINS, np.int64)
@@ -233,13 +253,15 @@ def frozen(writes: Sequence[PutPane | AddRows], *, size: int = 1) -> list[Slice]
         assert not any(isinstance(answer, Exception) for answer in answers)
     for now in range(0, 5001, 500):  # noqa: B007 - the clock reads it
         store.freeze("m")
-    found = store.unfolded("m", "d")
+    slices = store.unfolded("m", "d")
     store.close()
-    return found
+    return slices
 
 
 @given(growth, st.randoms(use_true_random=False), st.integers(1, 5))
-def test_repeated_and_reordered_panes_change_nothing_that_is_frozen(grown, chance, size) -> None:
+def test_repeated_and_reordered_panes_change_nothing_that_is_frozen(
+    grown: Mapping[tuple[str, int], Sequence[Counts]], chance: random.Random, size: int
+) -> None:
     sent = deliveries(grown)
     disorder = chance.choices(sent, k=len(sent)) + sent
     chance.shuffle(disorder)
@@ -249,7 +271,9 @@ def test_repeated_and_reordered_panes_change_nothing_that_is_frozen(grown, chanc
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), summaries), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_repeated_and_reordered_batches_with_keys_change_nothing_that_is_frozen(parts, chance) -> None:
+def test_repeated_and_reordered_batches_with_keys_change_nothing_that_is_frozen(
+    parts: list[tuple[int, Summary]], chance: random.Random
+) -> None:
     def batch(number: int) -> AddRows:
         index, summary = parts[number]
         piece = ((index * 1000, Summary(summary.rows + 1, summary.counts)),)
@@ -274,11 +298,13 @@ def test_repeated_and_reordered_batches_with_keys_change_nothing_that_is_frozen(
     ),
     st.integers(2, 8),
 )
-def test_a_profile_does_not_depend_on_the_order_of_the_rows(rows, bins) -> None:
+def test_a_profile_does_not_depend_on_the_order_of_the_rows(
+    rows: list[tuple[float | None, str | None]], bins: int
+) -> None:
     shuffled = random.Random(1).sample(rows, len(rows))
     made = [
-        Profile.fit(pl.DataFrame(each, schema={"x": pl.Float64, "c": pl.String}, orient="row"), model="m", bins=bins)
-        for each in (rows, shuffled, rows[::-1])
+        Profile.fit(pl.DataFrame(order, schema={"x": pl.Float64, "c": pl.String}, orient="row"), model="m", bins=bins)
+        for order in (rows, shuffled, rows[::-1])
     ]
     assert len({profile.dumps() for profile in made}) == 1
     assert Profile.loads(made[0].dumps()) == made[0]

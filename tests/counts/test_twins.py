@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 from driftmeter.types import Floats
+
+AnyFloats = npt.NDArray[np.floating[Any]]
 
 
 def float32(values: Floats) -> Floats:
@@ -30,7 +37,7 @@ def scaled(values: Floats) -> Floats:
 
 
 TWINS = [float32, six_digits, added_up, scaled]
-SHAPES = {
+SHAPES: dict[str, Callable[[np.random.Generator, int], AnyFloats]] = {
     "few": lambda rng, rows: rng.choice(rng.normal(size=rng.integers(2, 40)), rows),
     "few steps": lambda rng, rows: rng.integers(-5, rng.integers(2, 60), rows) * 0.1,
     "constant": lambda rng, rows: np.full(rows, rng.normal()),
@@ -46,9 +53,9 @@ SHAPES = {
 }
 
 
-def drifting(profile: Profile, values: Floats | pl.Series) -> list[str]:
+def drifting(profile: Profile, values: AnyFloats | pl.Series) -> list[str]:
     report = compare(profile, pl.DataFrame({"x": values}))
-    return [each.why for each in report.verdict.features if each.drifting]
+    return [feature.why for feature in report.verdict.features if feature.drifting]
 
 
 @given(
@@ -65,7 +72,7 @@ def drifting(profile: Profile, values: Floats | pl.Series) -> list[str]:
 def test_the_same_numbers_rounded_or_added_up_otherwise_are_no_drift(
     shape: str, rows: int, magnitude: int, seed: int
 ) -> None:
-    values = SHAPES[shape](np.random.default_rng(seed), rows) * 10.0**magnitude
+    values = np.asarray(SHAPES[shape](np.random.default_rng(seed), rows) * 10.0**magnitude, np.float64)
     profile = Profile.fit(pl.DataFrame({"x": values}), model="m")
     for twin in TWINS:
         assert drifting(profile, twin(values)) == [], twin.__name__
@@ -84,12 +91,13 @@ def test_whatever_few_values_there_are_their_twins_are_no_drift(pool: list[float
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
-def test_numbers_with_a_bin_each_stay_in_it(twin) -> None:
-    values = np.repeat(np.arange(-20, 40) * 0.1, 5)
+def test_numbers_with_a_bin_each_stay_in_it(twin: Callable[[Floats], Floats]) -> None:
+    values = np.asarray(np.repeat(np.arange(-20, 40) * 0.1, 5), np.float64)
     (feature,) = Profile.fit(pl.DataFrame({"x": values}), model="m").features
-    bins = [np.searchsorted(feature.grid.edges, each, side="right") for each in (values, twin(values))]
-    assert len(set(bins[0].tolist())) == 60
-    assert np.array_equal(*bins)
+    assert isinstance(feature.grid, NumericGrid)
+    bins, of_twin = (feature.grid.edges.searchsorted(side, side="right").tolist() for side in (values, twin(values)))
+    assert len(set(bins)) == 60
+    assert bins == of_twin
 
 
 def test_what_moves_by_more_than_rounding_is_drift() -> None:

@@ -113,19 +113,6 @@ class Binner:
             counts += np.bincount((rows.codes + self._others).ravel("K"), minlength=self.profile.bins)
         return Summary(len(rows), counts)
 
-    def bins_of(self, rows: Rows) -> tuple[Codes, Codes]:
-        """Return the bins of the numeric features, shape (rows, numeric), and of the others, as indices into
-        a vector of counts."""
-        numbers = np.empty(rows.numbers.shape, dtype=np.intp)
-        for start in range(0, len(rows), BLOCK):
-            block = rows.numbers[start : start + BLOCK]
-            bins = self._sweep(block)
-            if not _all_finite(block):
-                nan = np.where(is_unreadable(block), self._unreadable, self._missing)
-                bins = np.where(np.isnan(block), nan, np.where(np.isinf(block), self._not_finite, bins))
-            numbers[start : start + BLOCK] = bins
-        return numbers, rows.codes + self._others
-
     def _count_numbers(self, block: Floats, counts: Counts) -> None:
         if not self._offsets.size:
             return
