@@ -59,6 +59,18 @@ def is_unreadable(numbers: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(np.asarray(numbers).view(np.uint64) == _UNREADABLE_BITS)
 
 
+def surely_finite(numbers: Floats) -> bool:
+    """Say whether no number is NaN or infinite, at the price of one sum.
+
+    Never True where one is; False also where the sum of finite numbers overflows.
+
+    >>> surely_finite(np.array([1.0, 2.0])), surely_finite(np.array([1.0, np.nan])), surely_finite(np.full(2, 1e308))
+    (True, False, False)
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(numbers.sum()))
+
+
 def is_missing(value: object) -> bool:
     """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA, numpy's masked."""
     if value is None:
