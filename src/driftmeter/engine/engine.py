@@ -120,6 +120,25 @@ class Engine:
         """Return a profile as it was registered; raises UnknownModelError, UnknownProfileError."""
         return self.store.profile(model, digest)
 
+    def folded(self, model: str, digest: str) -> Milliseconds:
+        """Return up to when a profile's panes are folded, 0 before the first; raises UnknownModelError."""
+        return self.store.progress(model, digest).folded
+
+    def claim_notice(self, model: str, key: str) -> bool:
+        """Say whether this caller is the first, over all servers, to claim the notice `key` of a model."""
+        return self.store.notified(model, key)
+
+    def lease(self, model: str, server: str, length: Milliseconds) -> bool:
+        """Give `server` the lease on folding a model, unless another server has it; say whether it has it now.
+
+        A `length` of 0 gives the lease up.
+        """
+        return self.store.lease(model, server, length)
+
+    def heartbeat(self, server: str, length: Milliseconds) -> list[str]:
+        """Say that `server` is there for `length` from now on; return the servers that are, by name."""
+        return self.store.attend(server, length)
+
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:
