@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
-from driftmeter.server.watch.evaluator import ModelView
+from driftmeter.server.watch.view import ModelView
 
 GOLDEN = Path(__file__).parent / "golden" / "exposition.txt"
 

@@ -16,3 +16,14 @@ class SetClock:
     def __call__(self) -> Milliseconds:
         """Return the time."""
         return self.now
+
+
+@dataclass
+class SetStopwatch:
+    """A stopwatch that shows `now`, in seconds, as a monotonic clock does."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now

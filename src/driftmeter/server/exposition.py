@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from driftmeter.server.watch.evaluator import ModelView
+from driftmeter.server.watch.view import ModelView
 from driftmeter.timestamps import parse_time
 from driftmeter.types import JSON
 

@@ -134,7 +134,7 @@ def test_an_acknowledgement_needs_no_body(client: Client, clock: Clock) -> None:
 def test_the_metrics_say_what_the_verdict_says(client: Client, clock: Clock) -> None:
     drift(client, clock)
     evaluator = client.app.state.context.evaluator
-    evaluator._due.clear()
+    evaluator._watched.clear()
     evaluator.round()
     verdict = client.get("/v1/models/shop/verdict").json()
     assert client.metric("driftmeter_window_rows") == {'{model="shop"}': verdict["rows"]}

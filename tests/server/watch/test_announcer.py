@@ -9,13 +9,15 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
 from driftmeter.notify import Notice, Notifier
 from driftmeter.server.watch.announcer import Announcer, announcing
-from driftmeter.server.watch.evaluator import Evaluator, ModelView
+from driftmeter.server.watch.evaluator import Evaluator
+from driftmeter.server.watch.view import ModelView
 from driftmeter.store.protocol import Fold, ModelRecord, Progress
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving
 from tests.server.harness import NOW, Client, Clock
-from tests.server.routes.test_read import drift
+from tests.server.traffic import drift
+from tests.support.waiting import eventually
 
 
 def incident(opened: Milliseconds, closed: Milliseconds | None = None) -> JSON:
@@ -141,7 +143,7 @@ def test_a_restart_does_not_page_again(engine: Engine, past: Past, client: Clien
     view = ModelView("shop", past.digest, 1_000, b"", {"window": {"end": iso(NOW)}}, None, 0.0)
     with serving(Webhook()) as webhook:
         for _ in range(2):
-            notifier = Notifier([webhook.url()], claim=engine.store.notified)
+            notifier = Notifier([webhook.url()], claim=engine.claim_notice)
             announcer = Announcer(engine, notifier.offer, url="http://drift.example.com")
             announcer.remember()
             announcer.look(view)
@@ -158,16 +160,14 @@ def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock,
         await announcer.start(evaluator)
         evaluator.start()
         await asyncio.to_thread(drift, client, clock)
-        async with asyncio.timeout(10):
-            while not offered:
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: offered, "a notice is offered")
         await evaluator.stop()
         await announcer.stop(evaluator)
 
     asyncio.run(scenario())
     (notice,) = offered
     assert (notice.model, notice.event) == ("shop", "opened")
-    assert "amount" in {each.name for each in notice.features}
+    assert "amount" in {feature.name for feature in notice.features}
 
 
 def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
@@ -250,9 +250,7 @@ def test_what_cannot_be_read_now_is_looked_at_again_and_logged_once(
         await asyncio.sleep(0)
         for listener in evaluator._listeners:
             listener.offer(view)
-        async with asyncio.timeout(10):
-            while not past.offered:
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: past.offered, "a notice is offered")
         await evaluator.stop()
         await past.announcer.stop(evaluator)
 
@@ -340,7 +338,7 @@ def test_what_was_open_at_the_start_closes_with_a_takeover_at_the_first_look(cha
 
 def test_of_all_replicas_one_says_that_another_profile_took_over_and_never_again(change: Change) -> None:
     with serving(Webhook()) as webhook:
-        notifiers = [Notifier([webhook.url()], claim=change.engine.store.notified) for _ in range(2)]
+        notifiers = [Notifier([webhook.url()], claim=change.engine.claim_notice) for _ in range(2)]
         replicas = [Announcer(change.engine, notifier.offer) for notifier in notifiers]
         for digest in (change.former, "another", change.former, "another"):
             for change.announcer in replicas:

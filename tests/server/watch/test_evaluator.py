@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import polars as pl
@@ -11,17 +10,11 @@ from driftmeter.errors import StoreUnavailableError
 from driftmeter.profile.profile import Profile
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.store.protocol import ModelRecord
-
-
-class Stopwatch:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clocks import SetStopwatch
 
 
 def test_a_round_gives_each_model_a_view_and_says_which_are_new(engine: Engine) -> None:
-    stopwatch = Stopwatch()
+    stopwatch = SetStopwatch()
     evaluator = Evaluator(engine, stopwatch=stopwatch)
     fresh, wait = evaluator.round()
     assert [view.model for view in fresh] == ["shop"]
@@ -33,7 +26,7 @@ def test_a_round_gives_each_model_a_view_and_says_which_are_new(engine: Engine) 
 
 
 def test_a_model_is_looked_at_about_every_quarter_of_a_pane(engine: Engine) -> None:
-    stopwatch = Stopwatch()
+    stopwatch = SetStopwatch()
     evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
     stopwatch.now += 0.1
@@ -43,7 +36,7 @@ def test_a_model_is_looked_at_about_every_quarter_of_a_pane(engine: Engine) -> N
 
 
 def test_a_deleted_model_has_no_view(engine: Engine) -> None:
-    stopwatch = Stopwatch()
+    stopwatch = SetStopwatch()
     evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
     engine.delete("shop")
@@ -54,7 +47,7 @@ def test_a_deleted_model_has_no_view(engine: Engine) -> None:
 def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stopwatch = Stopwatch()
+    stopwatch = SetStopwatch()
     evaluator = Evaluator(engine, stopwatch=stopwatch)
     evaluator.round()
     before = evaluator.views["shop"]
@@ -77,23 +70,6 @@ def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
     assert evaluator.views["shop"].current(stopwatch.now)
 
 
-def test_a_listener_gets_the_newest_view_of_each_model_and_the_end(engine: Engine) -> None:
-    async def scenario() -> None:
-        evaluator = Evaluator(engine)
-        (view,), _ = evaluator.round()
-        with evaluator.listen() as listener:
-            assert await listener.next(0.01) == []
-            listener.offer(view)
-            listener.offer(view)
-            assert await listener.next(5.0) == [view]
-            assert await listener.next(0.01) == []
-            evaluator.end_streams()
-            assert await listener.next(5.0) is None
-        await evaluator.stop()
-
-    asyncio.run(scenario())
-
-
 def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_others_nor_the_server(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -106,7 +82,7 @@ def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_other
         return advance(model)
 
     monkeypatch.setattr(engine, "advance", break_one)
-    stopwatch, failed = Stopwatch(), list[str]()
+    stopwatch, failed = SetStopwatch(), list[str]()
     evaluator = Evaluator(engine, stopwatch=stopwatch, on_failure=failed.append)
     with caplog.at_level(logging.WARNING):
         for _ in range(30):

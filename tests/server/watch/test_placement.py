@@ -1,4 +1,4 @@
-"""Who folds which model, on a real store, with time that tests move."""
+"""Which server folds which model, on a real store, with a time that tests set."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
-from driftmeter.server.watch.placement import ATTEND_EVERY, ATTENDANCE, Placement
+from driftmeter.server.watch.placement import HEARTBEAT, HEARTBEAT_EVERY, Decision, LeaseState, Placement, decide, first
+from driftmeter.store.protocol import ModelRecord
 from driftmeter.store.sqlite.store import SQLiteStore
 
 PERIOD = 1.0
@@ -16,39 +18,46 @@ LEASE = 4 * PERIOD
 
 
 class Hosts:
-    """Some servers, one time, and the models that they share."""
+    """Some servers, one time in seconds, and the models that they share."""
 
-    def __init__(self, store: SQLiteStore, models: int) -> None:
-        self.store, self.time, self.placements = store, 0.0, dict[str, Placement]()
+    def __init__(self, models: int) -> None:
+        self.time = 0.0
+        self.store = SQLiteStore(None, clock=lambda: 1_700_000_000_000 + round(1000 * self.time))
+        self.placements: dict[str, Placement] = {}
+        self.leases: dict[tuple[str, str], LeaseState] = {}
         for number in range(models):
-            store.register(f"model {number}", "d", b"{}", Timing())
+            self.store.register(f"model {number}", "d", b"{}", Timing())
 
     def add(self, *names: str) -> None:
-        self.placements |= {name: Placement(self.store, name, lambda: self.time) for name in names}
+        engine = Engine(self.store)
+        self.placements |= {name: Placement(engine, name, lambda: self.time) for name in names}
 
     def round(self) -> dict[str, list[str]]:
-        """Let a period pass; return by model who folds it."""
+        """Let a period pass; return the servers that fold each model."""
         self.time += PERIOD
-        found: dict[str, list[str]] = {}
+        folding: dict[str, list[str]] = {}
         for name, placement in self.placements.items():
-            placement.attend()
+            placement.heartbeat()
             for record in self.store.models():
-                if placement.ours(record, PERIOD):
-                    found.setdefault(record.model, []).append(name)
-        return found
+                key = name, record.model
+                ours, self.leases[key] = placement.ours(self.leases.get(key, LeaseState()), record, PERIOD)
+                if ours:
+                    folding.setdefault(record.model, []).append(name)
+        return folding
 
     def rounds(self, number: int) -> list[dict[str, list[str]]]:
         return [self.round() for _ in range(number)]
 
+    def pass_on(self, name: str, model: str) -> None:
+        """Have a server leave a model to the others."""
+        self.leases[name, model] = self.placements[name].pass_on(self.leases[name, model], model)
+
 
 @pytest.fixture
 def hosts() -> Iterator[Hosts]:
-    store = SQLiteStore(None, clock=lambda: 1_700_000_000_000 + round(1000 * found.time))
-    found = Hosts.__new__(Hosts)
-    found.time = 0.0
-    Hosts.__init__(found, store, models=40)
-    yield found
-    store.close()
+    hosts = Hosts(models=40)
+    yield hosts
+    hosts.store.close()
 
 
 def test_a_single_server_folds_every_model_from_the_first_round(hosts: Hosts) -> None:
@@ -94,13 +103,13 @@ def test_a_server_that_leaves_in_order_is_missed_at_once(hosts: Hosts) -> None:
     hosts.add("a", "b")
     hosts.rounds(10)
     hosts.placements.pop("b").leave()
-    assert len(hosts.rounds(round(ATTEND_EVERY / PERIOD) + 1)[-1]) == 40
+    assert len(hosts.rounds(round(HEARTBEAT_EVERY / PERIOD) + 1)[-1]) == 40
 
 
 def test_a_model_that_cannot_be_folded_here_goes_to_another(hosts: Hosts) -> None:
     hosts.add("a", "b")
     (holder,) = hosts.rounds(10)[-1]["model 7"]
-    hosts.placements[holder].pass_on("model 7")
+    hosts.pass_on(holder, "model 7")
     taken = [done.get("model 7") for done in hosts.rounds(5)]
     assert taken[-1] == ["b" if holder == "a" else "a"]
 
@@ -108,7 +117,7 @@ def test_a_model_that_cannot_be_folded_here_goes_to_another(hosts: Hosts) -> Non
 def test_a_server_by_itself_goes_on_with_a_model_that_failed(hosts: Hosts) -> None:
     hosts.add("a")
     hosts.round()
-    hosts.placements["a"].pass_on("model 7")
+    hosts.pass_on("a", "model 7")
     assert "model 7" in hosts.round()
 
 
@@ -116,5 +125,38 @@ def test_who_died_is_no_longer_there_after_a_while(hosts: Hosts) -> None:
     hosts.add("a", "b")
     hosts.rounds(3)
     del hosts.placements["b"]
-    hosts.rounds(round(ATTENDANCE / 1000 / PERIOD) + 3)
-    assert hosts.store.attend("a", ATTENDANCE) == ["a"]
+    hosts.rounds(round(HEARTBEAT / 1000 / PERIOD) + 3)
+    assert Engine(hosts.store).heartbeat("a", HEARTBEAT) == ["a"]
+
+
+# --- the decision alone
+
+FIRST = first(["a", "b"], "m")
+SECOND = "b" if FIRST == "a" else "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "holder", "state", "decision", "free_looks"),
+    [
+        (FIRST, None, LeaseState(), "take", 0),
+        (SECOND, None, LeaseState(), "leave", 1),
+        (SECOND, None, LeaseState(free_looks=1), "leave", 2),
+        (SECOND, None, LeaseState(free_looks=2), "take", 0),
+        (SECOND, FIRST, LeaseState(free_looks=2), "leave", 0),
+        (FIRST, SECOND, LeaseState(), "leave", 0),
+        (FIRST, FIRST, LeaseState(taken=98.0), "fold", 0),
+        (FIRST, FIRST, LeaseState(taken=97.0), "take", 0),
+        (FIRST, FIRST, LeaseState(), "take", 0),
+        (SECOND, SECOND, LeaseState(taken=97.0), "fold", 0),
+        (FIRST, None, LeaseState(passed_on_until=100.1), "leave", 0),
+        (FIRST, FIRST, LeaseState(taken=97.0, passed_on_until=100.0), "take", 0),
+    ],
+)
+def test_what_a_server_does_with_a_model_follows_from_who_holds_it_and_who_comes_first(
+    name: str, holder: str | None, state: LeaseState, decision: Decision, free_looks: int
+) -> None:
+    record = ModelRecord("m", "d", Timing(), 0, "d", holder=holder)
+    decided, after = decide(state, record, name=name, servers=["a", "b"], length=4.0, now=100.0)
+    assert (decided, after.free_looks) == (decision, free_looks)
+    assert after.taken == (100.0 if decision == "take" else state.taken)
+    assert after.passed_on_until == state.passed_on_until

@@ -1,1 +1,1 @@
-"""What runs beside requests: closing and folding, the lease on it, notices, the probe of the store."""
+"""What runs beside requests: the evaluation loop, its leases, notices of incidents, the probe of the store."""

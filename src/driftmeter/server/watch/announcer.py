@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome, notices
-from driftmeter.server.watch.evaluator import Evaluator, ModelView
+from driftmeter.server.watch.evaluator import Evaluator
+from driftmeter.server.watch.view import ModelView
 from driftmeter.timestamps import HOUR, iso
 from driftmeter.types import JSON, Milliseconds
 
@@ -24,13 +25,13 @@ _log = logging.getLogger(__name__)
 class Announcer:
     """Offers a notice of each incident that opens or closes after the start, or did in the last hour before it.
 
-    An hour of event time: a restart makes up for what was missed, and says nothing of what is long known. Whether this
-    process or another has sent a notice already is for the notifier to claim. What is open when another profile takes
-    over closes with that, as far as people are concerned, and is not told of again should its profile come back.
+    The hour is of event time: a restart makes up for what was missed, and repeats nothing that is older. The notifier
+    claims each notice, so that one of all servers sends it. When another profile takes over, the incidents that are
+    open under the former profile are announced as closed, and not again should that profile come back.
     """
 
     def __init__(self, engine: Engine, offer: Callable[[Notice], object], *, url: str | None = None) -> None:
-        """Hand notices to `offer`, a notifier's; `url` is where people reach the server."""
+        """Hand notices to `offer`, usually a notifier's; `url` is where people reach the server."""
         self._engine = engine
         self._offer = offer
         self._url = url
@@ -41,15 +42,16 @@ class Announcer:
         self._run: asyncio.Task[None] | None = None
 
     def remember(self) -> None:
-        """Take what the store knows now as from before the start: to be called before anything is folded."""
-        store = self._engine.store
+        """Take the incidents that the store has now as from before the start; call this before anything is folded."""
         try:
-            for record in store.models():
-                for digest in store.digests(record.model):
-                    known, folded = self._engine.incidents(record.model, digest), store.progress(record.model, digest)
-                    self._seen[record.model, digest] = _long_known(known, folded.folded)
+            for record in self._engine.models():
+                for digest in self._engine.digests(record.model):
+                    incidents = self._engine.incidents(record.model, digest)
+                    self._seen[record.model, digest] = _before_last_hour(
+                        incidents, self._engine.folded(record.model, digest)
+                    )
                     if digest == record.digest:
-                        self._active[record.model] = digest, _open(known)
+                        self._active[record.model] = digest, _open(incidents)
             self._remembers = True
         except Exception as error:  # then each model's first look says what is from before
             _log.warning("what had drifted before the start cannot be read: %s: %s", type(error).__name__, error)
@@ -58,31 +60,44 @@ class Announcer:
         """Offer what is new with a verdict. Raises StoreError, UnknownModelError."""
         key, end = (view.model, view.digest), view.verdict["window"]["end"]
         after = self._engine.incidents(*key)
-        ended = self._ended(view, _open(after))
+        overtaken = self._overtaken(view, _open(after))
         before = self._seen.get(key)
         if before is None:
-            before = [] if self._remembers or end is None else _long_known(after, _milliseconds(end))
-        known = {each["id"] for each in before}
-        # what came and went long ago, within one step of catching up, need wake nobody
-        new = [each for each in after if each["id"] in known or each["closed"] is None or _recent(each["closed"], end)]
-        for notice in [*ended, *notices(view.model, before, new, self._url)]:
+            before = [] if self._remembers or end is None else _before_last_hour(after, _milliseconds(end))
+        seen = {incident["id"] for incident in before}
+        # an incident that opened and closed long ago, within one step of catching up, need wake nobody
+        worth_telling = [
+            incident
+            for incident in after
+            if incident["id"] in seen or incident["closed"] is None or _recent(incident["closed"], end)
+        ]
+        for notice in [*overtaken, *notices(view.model, before, worth_telling, self._url)]:
             self._offer(notice)
         self._seen[key] = after
         self._active[view.model] = view.digest, _open(after)
 
-    def _ended(self, view: ModelView, still: frozenset[str]) -> list[Notice]:
-        """Say what was open by the profile that was active before the view's, and is not by that one either.
+    def _overtaken(self, view: ModelView, still_open: frozenset[str]) -> list[Notice]:
+        """Return notices that close the incidents of the profile that was active before the view's.
 
-        Of what opened since, people were never told; an incident of both profiles has one id and goes on.
+        Only incidents that were open at the last look: people were never told of later ones. An incident of both
+        profiles has one id, and goes on while it is in `still_open`.
         """
-        former, known = self._active.get(view.model, (view.digest, frozenset()))
-        if former == view.digest or not known - still:
+        former, open_before = self._active.get(view.model, (view.digest, frozenset()))
+        ended = open_before - still_open
+        if former == view.digest or not ended:
             return []
         at = view.verdict["window"]["end"] or iso(self._engine.now())
         return [
-            Notice.of(view.model, each, "closed", each["closed"] or at, self._url, overtaken=each["closed"] is None)
-            for each in reversed(self._engine.incidents(view.model, former))
-            if each["id"] in known - still
+            Notice.of(
+                view.model,
+                incident,
+                "closed",
+                incident["closed"] or at,
+                self._url,
+                overtaken=incident["closed"] is None,
+            )
+            for incident in reversed(self._engine.incidents(view.model, former))
+            if incident["id"] in ended
         ]
 
     # --- on a server
@@ -93,7 +108,7 @@ class Announcer:
         self._run = asyncio.create_task(self._listen(evaluator))
 
     async def stop(self, evaluator: Evaluator) -> None:
-        """Look once more, when the evaluator has stopped."""
+        """Look once more after the evaluator has stopped."""
         if self._run is not None:
             await self._run
             await asyncio.to_thread(self._look_at, evaluator.views.values())
@@ -133,16 +148,16 @@ async def announcing(
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     drain: float = 10.0,
 ) -> AsyncIterator[None]:
-    """Notify the apprise `urls` of what an evaluator finds that is started and stopped within; nothing without any.
+    """Notify the apprise `urls` of what an evaluator finds; do nothing where there are no urls.
 
-    `url` is where people reach the server; `drain` is how many seconds the end waits for what is not sent yet.
-    Raises as Notifier.
+    The evaluator is started and stopped within the context. `url` is where people reach the server; on exit, unsent
+    notices get `drain` seconds. Raises as Notifier.
     """
     if not urls:
         yield
         return
     # the first URL that is read loads all of apprise
-    notifier = await asyncio.to_thread(Notifier, urls, claim=engine.store.notified, on_outcome=on_outcome)
+    notifier = await asyncio.to_thread(Notifier, urls, claim=engine.claim_notice, on_outcome=on_outcome)
     announcer = Announcer(engine, notifier.offer, url=url)
     await announcer.start(evaluator)
     yield
@@ -150,18 +165,20 @@ async def announcing(
     await asyncio.to_thread(notifier.close, drain)
 
 
-def _long_known(incidents: Iterable[JSON], now: Milliseconds) -> list[JSON]:
-    """Return incidents as somebody knew them who has missed the hour before `now`."""
+def _before_last_hour(incidents: Iterable[JSON], now: Milliseconds) -> list[JSON]:
+    """Return incidents as they were an hour before `now`."""
     since = iso(max(0, now - _RECENT))
     return [
-        each if each["closed"] is None or each["closed"] < since else {**each, "state": "open", "closed": None}
-        for each in incidents
-        if each["opened"] < since
+        incident
+        if incident["closed"] is None or incident["closed"] < since
+        else {**incident, "state": "open", "closed": None}
+        for incident in incidents
+        if incident["opened"] < since
     ]
 
 
 def _open(incidents: Iterable[JSON]) -> frozenset[str]:
-    return frozenset(each["id"] for each in incidents if each["closed"] is None)
+    return frozenset(incident["id"] for incident in incidents if incident["closed"] is None)
 
 
 def _recent(time: str, now: str) -> bool:

@@ -1,100 +1,129 @@
-"""Which server folds which model: each one once, spread over those that are there.
+"""Which server folds which model: each model once, spread over the servers that are there.
 
-Every model has one server that comes first, by the hash of both names among those that are there (rendezvous hashing,
-Thaler and Ravishankar 1998), and it takes the lease. All this only saves work: two that fold one model do the same.
+For every model one server comes first, by the hash of both names (rendezvous hashing, Thaler and Ravishankar 1998), and
+that server takes the lease. The lease only saves work: two servers that fold the same model get the same verdict.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Literal
 
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
-from driftmeter.store import Store
 from driftmeter.store.protocol import ModelRecord
 from driftmeter.types import Milliseconds
 
-ATTEND_EVERY = 2.0
+HEARTBEAT_EVERY = 2.0
 """Seconds from one sign of life to the next."""
-ATTENDANCE: Milliseconds = 6_000
+HEARTBEAT: Milliseconds = 6_000
+"""How long a server counts as there after a sign of life."""
 _PASSED_ON = 30.0
-"""Seconds for which a server leaves a model that it could not advance to others."""
+"""Seconds for which a server leaves a model that it could not fold to others."""
+_RENEW_AFTER = 0.6
+"""Share of a lease's length after which it is renewed."""
+_FREE_LOOKS = 2
+"""Looks in a row without a holder after which any server takes the lease: the first one may have died just now, and
+still count as there."""
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class LeaseState:
+    """What one server remembers of the lease on one model; times are by its stopwatch, in seconds.
+
+    `taken` is when it last asked for the lease, None where it never did or gave it up. `free_looks` counts the looks in
+    a row that found no holder. Until `passed_on_until` it leaves the model to others.
+    """
+
+    taken: float | None = None
+    free_looks: int = 0
+    passed_on_until: float = float("-inf")
+
+
+Decision = Literal["leave", "fold", "take"]
+"""Leave a model to others, fold it under the lease that is held, or take (or renew) the lease to fold it."""
+
+
+def decide(
+    state: LeaseState, record: ModelRecord, *, name: str, servers: Iterable[str], length: float, now: float
+) -> tuple[Decision, LeaseState]:
+    """Decide what the server `name` does with a model at `now`, where leases are `length` seconds long.
+
+    `servers` are all that are there. Returns the decision and what to remember if it could be carried out.
+    """
+    if now < state.passed_on_until:
+        return "leave", state
+    taken = LeaseState(now, 0, state.passed_on_until)
+    if record.holder == name:
+        # a server that came later may be first now: then this lease runs out, and goes over without a gap
+        renew = state.taken is None or now - state.taken > _RENEW_AFTER * length
+        return ("take", taken) if renew and first(servers, record.model) == name else ("fold", state)
+    if record.holder is not None:
+        return "leave", replace(state, free_looks=0)
+    if state.free_looks >= _FREE_LOOKS or first(servers, record.model) == name:
+        return "take", taken
+    return "leave", replace(state, free_looks=state.free_looks + 1)
+
+
+def first(servers: Iterable[str], model: str) -> str:
+    """Return the server that comes first for a model.
+
+    >>> first(["a", "b"], "shop"), first(["a", "b"], "fraud")
+    ('b', 'a')
+    """
+    return max(servers, key=lambda name: blake2b(f"{name}\0{model}".encode(), digest_size=8).digest())
+
+
 class Placement:
-    """What one server folds. For one thread."""
+    """Asks for leases on behalf of one server, and knows which other servers are there. For one thread."""
 
-    def __init__(self, store: Store, name: str, stopwatch: Callable[[], float]) -> None:
-        """Go by the name of `name`, which no other server has."""
-        self._store, self.name, self._stopwatch = store, name, stopwatch
-        self._there = [name]
-        self._attended = float("-inf")
-        self._leased: dict[str, float] = {}
-        self._free: dict[str, float] = {}
-        self._passed_on: dict[str, float] = {}
+    def __init__(self, engine: Engine, name: str, stopwatch: Callable[[], float]) -> None:
+        """Act for the server `name`; no other server has that name."""
+        self._engine, self.name, self._stopwatch = engine, name, stopwatch
+        self._servers = [name]
+        self._heartbeat_at = float("-inf")
 
-    def attend(self) -> None:
-        """Say that this server is there, and see who else is; raises StoreError."""
+    def heartbeat(self) -> None:
+        """Say every HEARTBEAT_EVERY seconds that this server is there, and see which others are; raises StoreError."""
         now = self._stopwatch()
-        if now - self._attended >= ATTEND_EVERY:
-            self._there = self._store.attend(self.name, ATTENDANCE)
-            self._attended = now
+        if now - self._heartbeat_at >= HEARTBEAT_EVERY:
+            self._servers = self._engine.heartbeat(self.name, HEARTBEAT)
+            self._heartbeat_at = now
 
-    def ours(self, record: ModelRecord, period: float) -> bool:
-        """Say whether to fold a model now that is looked at every `period` seconds; raises StoreError."""
-        model, now = record.model, self._stopwatch()
-        if now < self._passed_on.get(model, now):
-            return False
+    def ours(self, state: LeaseState, record: ModelRecord, period: float) -> tuple[bool, LeaseState]:
+        """Say whether to fold a model now that is looked at every `period` seconds, and what to remember.
+
+        Takes or renews the lease where that is due. Raises StoreError.
+        """
         length = max(4 * period, 2.0)
-        if record.holder == self.name:
-            # one that came later may be first now: what we have runs out, and goes over without a gap
-            if self._first(model) and now - self._leased.get(model, float("-inf")) > 0.6 * length:
-                return self._take(model, length, now)
-            return True
-        if record.holder is not None:
-            self._free.pop(model, None)
-            return False
-        # who is first may have died a moment ago, and still count as there
-        self._free[model] = self._free.get(model, 0) + 1
-        return (self._first(model) or self._free[model] > 2) and self._take(model, length, now)
+        decision, state = decide(
+            state, record, name=self.name, servers=self._servers, length=length, now=self._stopwatch()
+        )
+        if decision == "take":
+            return self._engine.lease(record.model, self.name, round(1000 * length)), state
+        return decision == "fold", state
 
-    def _take(self, model: str, length: float, now: float) -> bool:
-        self._free.pop(model, None)
-        self._leased[model] = now
-        return self._store.lease(model, self.name, round(1000 * length))
-
-    def _first(self, model: str) -> bool:
-        return max(self._there, key=lambda name: _weight(name, model)) == self.name
-
-    def pass_on(self, model: str) -> None:
-        """Leave a model to others for a while, if there are any: here it cannot be folded."""
-        if len(self._there) == 1:
-            return
-        self._passed_on[model] = self._stopwatch() + _PASSED_ON
-        if self._leased.pop(model, None) is not None:
+    def pass_on(self, state: LeaseState, model: str) -> LeaseState:
+        """Leave a model that cannot be folded here to other servers for a while, if there are any."""
+        if len(self._servers) == 1:
+            return state
+        if state.taken is not None:
             with suppress(DriftmeterError):
-                self._store.lease(model, self.name, 0)
-
-    def keep(self, models: Collection[str]) -> None:
-        """Forget all other models: they were deleted."""
-        for kept in (self._leased, self._free, self._passed_on):
-            for model in [model for model in kept if model not in models]:
-                del kept[model]
+                self._engine.lease(model, self.name, 0)
+        return LeaseState(None, state.free_looks, self._stopwatch() + _PASSED_ON)
 
     def leave(self) -> None:
-        """Give everything up; what cannot be given up runs out."""
+        """Give up all leases, and say that this server is gone; what cannot be given up runs out."""
         try:
-            for record in self._store.models():
+            for record in self._engine.models():
                 if record.holder == self.name:
-                    self._store.lease(record.model, self.name, 0)
-            self._store.attend(self.name, 0)
+                    self._engine.lease(record.model, self.name, 0)
+            self._engine.heartbeat(self.name, 0)
         except DriftmeterError as error:
             _log.info("the leases run out by themselves: %s", error)
-
-
-def _weight(name: str, model: str) -> bytes:
-    return blake2b(f"{name}\0{model}".encode(), digest_size=8).digest()

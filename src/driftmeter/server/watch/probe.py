@@ -1,4 +1,4 @@
-"""Whether the store can be written: asked on a thread of its own, and by one at a time."""
+"""Whether the store can be written: asked on a thread of its own, one question at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from driftmeter.store import Store
 
 
 class Probe:
-    """Asks a store whether it answers. While it is stuck, nobody asks again. Belongs to one event loop."""
+    """Asks a store whether it can be written. Belongs to one event loop.
+
+    While a question is unanswered all callers share it, so that a store that hangs blocks one thread only.
+    """
 
     def __init__(self, store: Store, *, seconds: float = 2.0) -> None:
-        """Ask `store`; more than `seconds` is no answer."""
+        """Ask `store`; an answer that takes more than `seconds` counts as none."""
         self._store = store
         self._seconds = seconds
         self._thread = ThreadPoolExecutor(1, "driftmeter-probe")
@@ -23,7 +26,7 @@ class Probe:
         if self._asked is None or self._asked.done():
             self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._store.ping)
             self._asked.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
-        # what another one asked is as good an answer, and stays asked when this one is given up
+        # asyncio.wait does not cancel the question when this caller gives up: others may wait for it
         await asyncio.wait([self._asked], timeout=self._seconds)
         return self._asked.done() and not self._asked.cancelled() and self._asked.exception() is None
 
