@@ -30,7 +30,8 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.panes.timing import Timing
-from driftmeter.server.ingest.rows import Media, read_batch
+from driftmeter.server.ingest.media import Media
+from driftmeter.server.ingest.rows import read_batch
 
 NOW = 1_700_000_000_000
 

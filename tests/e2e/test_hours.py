@@ -22,7 +22,8 @@ from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
-from driftmeter.server.ingest.rows import Media, read_batch
+from driftmeter.server.ingest.media import Media
+from driftmeter.server.ingest.rows import read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -19,7 +19,8 @@ from driftmeter.data.files.for_profile import read_data
 from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 from driftmeter.server.ingest.alike import decode_alike
-from driftmeter.server.ingest.rows import Media, read_batch
+from driftmeter.server.ingest.media import Media
+from driftmeter.server.ingest.rows import read_batch
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 VALUES = [1.5, None, -0.25, 2.0]

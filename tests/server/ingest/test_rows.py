@@ -18,7 +18,9 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest import alike
-from driftmeter.server.ingest.rows import MEDIA, MOST_NAMED, MOST_VALUES, Media, RowBatch, media_of, read_batch
+from driftmeter.server.ingest.content import MOST_VALUES
+from driftmeter.server.ingest.media import MEDIA, Media, media_of
+from driftmeter.server.ingest.rows import MOST_NAMED, RowBatch, read_batch
 from driftmeter.server.problems import TooLargeError, UnsupportedMediaError
 from driftmeter.timestamps import parse_time
 from tests.server.harness import FILE, NOW, STREAM, arrow_bytes

@@ -11,7 +11,7 @@ from itertools import islice
 import pyarrow as pa
 
 from driftmeter.server.ingest import arrow
-from driftmeter.server.ingest.rows import Media
+from driftmeter.server.ingest.media import Media
 
 _VALUES = 150_000
 """Rows times columns: about as many as are read in two milliseconds."""

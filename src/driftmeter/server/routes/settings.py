@@ -11,7 +11,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
-from driftmeter.server.ingest.rows import time_of_text
+from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import NotFoundError
 from driftmeter.server.routes import openapi
 from driftmeter.settings.model import ModelSettings, check_features

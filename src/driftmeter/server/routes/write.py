@@ -25,8 +25,10 @@ from driftmeter.profile.profile import Profile
 from driftmeter.server.configure import configure_new
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
-from driftmeter.server.ingest.rows import Media, RowBatch, media_of, read_batch, time_of_text
+from driftmeter.server.ingest.media import Media, media_of
+from driftmeter.server.ingest.rows import RowBatch, read_batch
 from driftmeter.server.ingest.size import is_small
+from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
 from driftmeter.server.routes import openapi
 from driftmeter.server.usable import check_usable

@@ -1,0 +1,89 @@
+"""Times of rows: a whole column at once where it holds numbers, else value by value."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from driftmeter.data.columns import Column, Dictionary
+from driftmeter.data.rejected import Rejected, describe
+from driftmeter.errors import InputError
+from driftmeter.timestamps import LATEST, parse_time
+from driftmeter.types import Milliseconds
+
+TIMESTAMP = "timestamp"
+"""The key of a row, or column of a batch, that holds times, unless the profile has a feature there."""
+
+
+def time_of_text(text: str, field: str) -> Milliseconds:
+    """Read a time from a query: seconds since the epoch or ISO 8601; raises InputError naming `field`.
+
+    >>> time_of_text("1.5", "from"), time_of_text("1970-01-01T01:00:00 01:00", "from")
+    (1500, 0)
+    """
+    try:
+        return parse_time(float(text), field)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+    # a + that was not escaped in the address came as a space
+    return parse_time(re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip()), field)
+
+
+def optional_time(value: object, field: str) -> Milliseconds | None:
+    """Read a time that a batch states, None where it states none; raises InputError naming `field`."""
+    return None if value is None else parse_time(value, field)
+
+
+def read_times(column: Column, default: Milliseconds) -> tuple[npt.NDArray[np.int64], list[Rejected]]:
+    """Read a column of times as `parse_time` reads each value; a missing value is `default`.
+
+    Returns the times in milliseconds, shape (rows,), and the values that could not be read, by row.
+    """
+    values = _plain(column)
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "fiu":
+            times = _from_seconds(values.astype(np.float64, copy=False), default)
+            if times is not None:
+                return times, []
+        values = values.tolist()
+    return _one_by_one(values, default)
+
+
+def _plain(column: Column) -> npt.NDArray[Any] | list[Any]:
+    """Return a column as an array where it is one or holds numbers only, else as a list."""
+    if isinstance(column, Dictionary):
+        column = [None if index < 0 else column.values[index] for index in column.indices]
+    if isinstance(column, list) and set(map(type, column)) <= {float, int, type(None)}:
+        with suppress(OverflowError):  # an integer beyond float64: refused by parse_time
+            return np.array(column, dtype=np.float64)
+    return column
+
+
+def _from_seconds(seconds: npt.NDArray[np.float64], default: Milliseconds) -> npt.NDArray[np.int64] | None:
+    """Convert seconds since the epoch, NaN where missing; None where `parse_time` would refuse any of them."""
+    missing = np.isnan(seconds)
+    if missing.any():
+        seconds = np.where(missing, 0.0, seconds)
+    if len(seconds) and not (seconds.min() >= 0 and seconds.max() <= LATEST / 1000):
+        return None
+    times = np.rint(seconds * 1e6).astype(np.int64) // 1000
+    times[missing] = default
+    return times
+
+
+def _one_by_one(values: list[Any], default: Milliseconds) -> tuple[npt.NDArray[np.int64], list[Rejected]]:
+    times = np.full(len(values), default)
+    unreadable = []
+    for row, value in enumerate(values):
+        if value is None or value != value:
+            continue
+        try:
+            times[row] = parse_time(value, TIMESTAMP)
+        except InputError as error:
+            unreadable.append(Rejected(row, TIMESTAMP, error.expected, describe(value)))
+    return times, unreadable
