@@ -8,7 +8,7 @@ from driftmeter.detectors.bins import (
     LEAST_HASHED,
     MOST_GROUPS,
     MOST_HASHED_GROUPS,
-    Tables,
+    CompiledBins,
     pooled,
     reference_of,
 )
@@ -20,8 +20,8 @@ from tests.detectors.samples import categories, mixed_profile, numbers
 
 
 @pytest.fixture(scope="module")
-def tables() -> Tables:
-    return Tables(mixed_profile().features)
+def tables() -> CompiledBins:
+    return CompiledBins(mixed_profile().features)
 
 
 def drawn_categories(seed: int, levels: int = 130, rows: int = 4_000) -> Feature:
@@ -58,7 +58,7 @@ def test_a_shift_of_the_mean_moves_the_mean_of_the_first_score_by_its_standard_d
     feature = numbers(values)
     shifted = np.searchsorted(feature.grid.edges, values + 0.1, side="right")
     counts = np.bincount(shifted, minlength=feature.size)
-    assert Tables([feature]).means(counts, len(values))[0, 0] == pytest.approx(0.1, rel=0.1)
+    assert CompiledBins([feature]).means(counts, len(values))[0, 0] == pytest.approx(0.1, rel=0.1)
 
 
 def test_every_feature_has_rare_bins_in_the_order_of_the_features(tables):
@@ -71,7 +71,7 @@ def test_every_feature_has_rare_bins_in_the_order_of_the_features(tables):
 
 def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_each_of_them():
     feature = numbers(np.arange(100.0))
-    found = Tables([feature, categories([60, 40])])
+    found = CompiledBins([feature, categories([60, 40])])
     names = found.rare_names
     assert set(names[:7]) == {"missing", "below", "above", "far below", "far above", "not finite", "unreadable"}
     assert names[7:] == ("v0", "v1", "missing", "unreadable", "unseen")
@@ -84,7 +84,7 @@ def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_ea
 def test_what_is_never_unseen_is_not_looked_for():
     grid = CategoryGrid(("a", "b"), None)
     feature = Feature("c", "categorical", "feature", grid, (50, 30, 20, 0, 0, 0), "c")
-    found = Tables([feature])
+    found = CompiledBins([feature])
     assert found.rare_names == ("a", "b", "other", "missing", "unreadable")
     # any of very many categories might have been given a bin
     assert found.rare_tests[0] > 10_000
@@ -93,7 +93,7 @@ def test_what_is_never_unseen_is_not_looked_for():
 def test_unseen_categories_are_expected_as_often_as_the_reference_held_categories_once():
     grid = CategoryGrid(("a",), tuple(range(40)), once=25)
     feature = Feature("c", "categorical", "feature", grid, (900, 100, 0, 0, 0), "c")
-    found = Tables([feature])
+    found = CompiledBins([feature])
     expected = dict(zip(found.rare_names, found.rare_reference.tolist(), strict=True))
     assert (expected["unseen"], expected["other"]) == (25, 100)
 
@@ -128,7 +128,7 @@ def test_pooled_groups_are_few_and_hold_enough_rows(feature):
     if isinstance(feature.grid, CategoryGrid) and feature.grid.hashed >= LEAST_HASHED:
         # a window must hold ten rows for each of them
         assert number <= MOST_HASHED_GROUPS
-        assert Tables([feature]).pooled_rows.tolist() == [10 * number]
+        assert CompiledBins([feature]).pooled_rows.tolist() == [10 * number]
         return
     assert number <= MOST_GROUPS
     if number > 1:
@@ -166,7 +166,7 @@ def test_the_modal_share_leaves_the_outermost_bins_of_numbers_out():
     counts = [0] * grid.size
     counts[grid.core.start], counts[grid.core.start + 2], counts[grid.special["missing"]] = 500, 300, 200
     feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")
-    found = Tables([feature, categories([900, 100])])
+    found = CompiledBins([feature, categories([900, 100])])
     both = np.concatenate([feature.reference, [900, 100, 0, 0, 0, 0]])
     assert found.modal(both, 1_000).tolist() == [0.3, 0.9]
 

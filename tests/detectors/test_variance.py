@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.variance import Variance
 from driftmeter.profile.calibration import Calibration
 from driftmeter.timestamps import DAY, HOUR
@@ -13,13 +13,13 @@ ROWS = 10_000
 
 
 @pytest.fixture(scope="module")
-def tables() -> Tables:
+def tables() -> CompiledBins:
     values = np.random.default_rng(1).normal(size=ROWS)
     values[:100] = np.nan
-    return Tables(of_features(numbers(values), categories([6_000, 3_995, 5])).features)
+    return CompiledBins(of_features(numbers(values), categories([6_000, 3_995, 5])).features)
 
 
-def calibration(tables: Tables, *, scores: tuple[float, float] = (0.4, 0.1), rows: float = 500.0, **others):
+def calibration(tables: CompiledBins, *, scores: tuple[float, float] = (0.4, 0.1), rows: float = 500.0, **others):
     """Return a calibration at an hour and at a day, the same for all scores, bins and groups, unless it says so."""
     features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
     arrays = {

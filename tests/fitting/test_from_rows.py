@@ -36,9 +36,9 @@ def fit(frame: pl.DataFrame, **how) -> Profile:
 
 
 def clusters(profile: Profile) -> dict[tuple[str, str], tuple[float, float]]:
-    from driftmeter.detectors.bins import Tables
+    from driftmeter.detectors.bins import CompiledBins
 
-    tables = Tables(profile.features)
+    tables = CompiledBins(profile.features)
     names = [
         (profile.features[owner].name, name) for owner, name in zip(tables.rare_owner, tables.rare_names, strict=True)
     ]

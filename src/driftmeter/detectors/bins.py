@@ -26,7 +26,7 @@ _RARE = ("missing", "below", "above", "far below", "far above", "not finite", "u
 _OUTSIDE = ("below", "above", "far below", "far above")
 
 
-class Tables:
+class CompiledBins:
     """The tables of some features, in the order of their counts; made once per profile.
 
     Arrays over bins have shape (bins,), over rare bins (rare,), over groups (groups,), over features (features,).

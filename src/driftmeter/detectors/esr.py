@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
-from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
 from driftmeter.detectors.run import Pace, Run, passed
 from driftmeter.detectors.scores import NAMES
@@ -80,7 +80,7 @@ class ESR:
         """Compile the bets; raises ValueError where the profile's calibration does not fit its features."""
         self.profile = profile
         self.settings = settings
-        self.tables = Tables(profile.features)
+        self.tables = CompiledBins(profile.features)
         self.variance = Variance(self.tables, profile.calibration)
         self.tolerance: Floats = np.sqrt([settings.tolerance_of(feature.name) for feature in profile.features])
         self._bound = -float(ndtri(risk / (2 * len(NAMES) * len(profile.features))))

@@ -9,7 +9,7 @@ from math import log
 
 import numpy as np
 
-from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.scores import NAMES
 from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Floats, Milliseconds
@@ -33,7 +33,7 @@ class Excess:
 class Variance:
     """A calibration beside the tables it was made with; without one, rows count as independent of each other."""
 
-    def __init__(self, tables: Tables, calibration: Calibration | None) -> None:
+    def __init__(self, tables: CompiledBins, calibration: Calibration | None) -> None:
         """Raise ValueError where the calibration is of other tables."""
         features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
         self._tables = tables

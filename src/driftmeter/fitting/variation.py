@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
-from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
@@ -78,7 +78,7 @@ def calibrate(
     (feature, rare bin) to reference rows and the mean size of the clusters they came in. With `hour_of`, the hour of
     the day in which each pane began, each hour is compared with itself, and what varies is what is left.
     """
-    tables = Tables(features)
+    tables = CompiledBins(features)
     counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
     lengths = np.array([pace.passed for _, pace in panes], dtype=np.int64)
     if len(lengths) > 1:
@@ -124,7 +124,7 @@ def calibrate(
     ).rounded()
 
 
-def hourly_means(tables: Tables, counts: Counts, by_hour: Counts) -> Floats:
+def hourly_means(tables: CompiledBins, counts: Counts, by_hour: Counts) -> Floats:
     """Return the mean of each score in each hour of the day, shape (24, features, scores), or (0, …) of none.
 
     0, which is the mean of all, where an hour has few rows, and for a score that the hour itself explains: within an
@@ -162,7 +162,7 @@ class _Level:
 
 
 def _level(
-    tables: Tables,
+    tables: CompiledBins,
     counts: Counts,
     rows: Floats,
     expected: Floats,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, log_ndtr, ndtri, stdtr
 from scipy.stats import ncx2
 
-from driftmeter.detectors.bins import Tables
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws import windows
 from driftmeter.detectors.dws.windows import Best, Block, DwsState, Findings
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
@@ -63,7 +63,7 @@ class DWS:
         """Compile the tables; raises ValueError where the profile's calibration does not fit its features."""
         self.profile = profile
         self.settings = settings
-        self.tables = Tables(profile.features)
+        self.tables = CompiledBins(profile.features)
         self.variance = Variance(self.tables, profile.calibration)
         tables = self.tables
         psi = np.array([settings.tolerance_of(feature.name) for feature in profile.features])
