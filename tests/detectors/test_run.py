@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, passed, runs
+from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, elapsed_since, runs
 from driftmeter.fitting.variation import cut
 from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
@@ -43,19 +43,19 @@ def test_a_reference_is_cut_as_live_slices_are():
     reference = list(cut(times, 100, HOUR))
     assert np.diff([0, *(end for end, _ in reference)]).tolist() == [run.rows for run in live]
     ends = [live[0].start, *(run.end for run in live)]
-    assert [pace.passed for _, pace in reference] == [passed(*each) for each in pairwise(ends)]
+    assert [pace.elapsed for _, pace in reference] == [elapsed_since(*each) for each in pairwise(ends)]
     assert [pace.held for _, pace in reference] == [min(run.length, HOUR) for run in live]
 
 
 def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most():
-    assert passed(0, 10_000) == 10_000
-    assert passed(0, 65 * HOUR) == DAY
+    assert elapsed_since(0, 10_000) == 10_000
+    assert elapsed_since(0, 65 * HOUR) == DAY
 
 
 @pytest.mark.parametrize("batches", [[0, 0, 0], [0, 3 * HOUR, -2 * HOUR]])
 def test_a_batch_stands_for_the_time_since_the_one_before(batches):
     times = np.concatenate([np.full(150, START + day * DAY + late) for day, late in enumerate(batches)])
-    assert [pace.passed for _, pace in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]
+    assert [pace.elapsed for _, pace in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ class CompiledBins:
         """Return the counts by group."""
         return np.bincount(self.group, counts, len(self.group_owner)).astype(np.float64)
 
-    def modal(self, counts: Counts, rows: float) -> Floats:
+    def modal(self, counts: Counts | Floats, rows: float) -> Floats:
         """Return the share of all rows that each feature's most frequent inner bin has."""
         inner = np.where(self.inner, counts, 0)
         modal: Floats = np.maximum.reduceat(inner, self.starts[:-1]) / rows

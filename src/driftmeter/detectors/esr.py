@@ -18,7 +18,7 @@ from scipy.special import betaincinv, ndtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
-from driftmeter.detectors.run import Pace, Run, passed
+from driftmeter.detectors.run import Pace, Run, elapsed_since
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.state_bytes import pack, unpack
 from driftmeter.detectors.variance import Variance
@@ -50,12 +50,12 @@ class EsrState:
 
     `counts` (bins,) and `rows` (features,) are what came since a feature's bets were last begun, `begun` (features,)
     when that was; `held` (features,) is the evidence of the last alarm, which stands until `until` (features,).
-    `active` is how much time of the panes held rows, `passed` how much of event time they stand for.
+    `active` is how much time of the panes held rows, `elapsed` how much event time they stand for.
     """
 
     panes: int
     active: Milliseconds
-    passed: Milliseconds
+    elapsed: Milliseconds
     last: Milliseconds
     run: Run | None
     smooth: Floats
@@ -180,7 +180,7 @@ class ESR:
         if not run.complete(self.settings.pane_rows, self.settings.pane_length):
             return replace(state, run=run), None
         length = min(run.length, self.settings.pane_length)
-        elapsed = passed(state.last, run.end) if state.panes else length
+        elapsed = elapsed_since(state.last, run.end) if state.panes else length
         after = self._bet_on(state, run.counts, run.rows, length, elapsed, run.end)
         return after, self._reading(after, run.start, fresh=True)
 
@@ -191,7 +191,7 @@ class ESR:
         features = len(tables.features)
         # what has alarmed begins anew, as the proof has it; until now it could be asked why
         state = self._begin(state, state.evidence >= 0)
-        active, whole = state.active + length, state.passed + elapsed
+        active, whole = state.active + length, state.elapsed + elapsed
         excess = self.variance.at(Pace(active, whole).length_of(length, elapsed, self.variance.usual))
         floats = counts.astype(np.float64)
         padded = np.zeros(tables.padded_share.shape)
@@ -245,7 +245,7 @@ class ESR:
             np.zeros(len(tables.features), dtype=bool),
             low,
             np.where(state.rows > 0, smallest, np.inf),
-            state.passed // state.panes,
+            state.elapsed // state.panes,
         )
 
     def standing(self, state: EsrState) -> Evidence | None:
@@ -300,7 +300,7 @@ class ESR:
         head = {
             "panes": state.panes,
             "active": state.active,
-            "passed": state.passed,
+            "passed": state.elapsed,
             "last": state.last,
             "run": None if run is None else [run.start, run.end, run.length, run.rows],
         }
@@ -325,7 +325,7 @@ class ESR:
         return EsrState(
             panes=head["panes"],
             active=head["active"],
-            passed=head["passed"],
+            elapsed=head["passed"],
             last=head["last"],
             run=run,
             counts=counts,

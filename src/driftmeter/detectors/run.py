@@ -1,4 +1,11 @@
-"""A detector's own pane: a run of closed slices with enough rows in it, or enough time."""
+"""A detector's own pane: a run of closed slices with enough rows in it, or enough time.
+
+slices      ▁▁ ▁▁ ▁▁    ▁▁ ▁▁          ▁▁ ▁▁
+rows        40 60 30     0 70          20 90
+runs        [───] [──────────]         [───]      complete at 100 rows, or after an hour
+length      20 s  gap 1h at most       20 s       of a run: time that held rows, short gaps included
+elapsed     ────► ────────────►  ────────────►    of a run: event time since the one before, a day at most
+"""
 
 from __future__ import annotations
 
@@ -13,47 +20,63 @@ ROWS = 100
 LENGTH: Milliseconds = HOUR
 """A run is complete once it holds so many rows or has lasted so long, unless settings say otherwise."""
 LONGEST_GAP: Milliseconds = HOUR
-"""A longer stretch without rows adds no more to how long a run counts: nothing is known of what it would have held."""
-MOST_PASSED: Milliseconds = DAY
+"""A longer stretch without rows adds no more to a run's length: nothing is known of what it would have held."""
+MOST_ELAPSED: Milliseconds = DAY
 """From one run to the next counts a day at most: a batch a day stands for its day, and nights and weekends belong to
 office hours, but an outage of weeks earns no alarm."""
 
 
-def passed(since: Milliseconds, end: Milliseconds) -> Milliseconds:
-    """Return how much of event time a run that ends at `end` stands for, when the one before ended at `since`."""
-    return min(end - since, MOST_PASSED)
+def elapsed_since(last: Milliseconds, end: Milliseconds) -> Milliseconds:
+    """Return the event time, in ms, that a run stands for that ends at `end`, when the one before ended at `last`.
+
+    >>> elapsed_since(0, 3 * HOUR) // HOUR, elapsed_since(0, 21 * DAY) // HOUR
+    (3, 24)
+    """
+    return min(end - last, MOST_ELAPSED)
+
+
+def length_after_gap(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
+    """Return the length of a run, in ms, once `gap` more of event time has passed; of a gap counts an hour at most.
+
+    >>> length_after_gap(10_000, 10_000), length_after_gap(10_000, 5 * HOUR) == 10_000 + HOUR
+    (20000, True)
+    """
+    return length + min(gap, LONGEST_GAP)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How panes came so far: how much of their time `held` rows, and how much of event time they stand for."""
+    """How panes came so far: `held` ms of their time held rows, and they stand for `elapsed` ms of event time.
+
+    Hourly batches of one minute: a minute of an hour is held, so the ratio is 60.
+
+    >>> Pace(held=60_000, elapsed=HOUR).ratio
+    60.0
+    """
 
     held: Milliseconds = 0
-    passed: Milliseconds = 0
+    elapsed: Milliseconds = 0
 
     @property
     def ratio(self) -> float:
-        """Time that panes stand for over time that held rows: 1 where rows come without a gap, 24 of hourly batches a
-        day."""
-        return max(1.0, self.passed / self.held) if self.held else 1.0
+        """Event time that panes stand for over time that held rows: 1 where rows come without a gap, or none came."""
+        return max(1.0, self.elapsed / self.held) if self.held else 1.0
 
-    def length_of(self, held: Milliseconds, passed: Milliseconds, usual: float) -> Milliseconds:
-        """Return how long a window counts that held rows for so long, and stands for so much of event time.
+    def length_of(self, held: Milliseconds, elapsed: Milliseconds, usual: float) -> Milliseconds:
+        """Return the length, in ms, that a window counts for, of which `held` held rows, and that stands for `elapsed`.
 
         The panes of a day share what it stands for, by the time that held rows, as they did in the reference, where the
         ratio was `usual`. Where they come otherwise now, a window counts for no more than it stands for.
         """
-        return int(min(held * self.ratio, max(passed, held * usual)))
-
-
-def lasted(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
-    """Return how long a run counts once `gap` more of event time has passed."""
-    return length + min(gap, LONGEST_GAP)
+        return int(min(held * self.ratio, max(elapsed, held * usual)))
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Consecutive slices added up: from `start` to `end`, of which `length` counts as time that held rows."""
+    """Consecutive slices added up, from `start` to `end`: `counts` (bins,) of `rows` rows.
+
+    `length` is the time in ms that counts as holding rows: all of `end - start`, but of each gap an hour at most.
+    """
 
     start: Milliseconds
     end: Milliseconds
@@ -71,23 +94,23 @@ class Run:
         return Run(
             self.start,
             slice_.end,
-            lasted(self.length, slice_.end - self.end),
+            length_after_gap(self.length, slice_.end - self.end),
             self.rows + slice_.summary.rows,
             self.counts + slice_.summary.counts,
         )
 
     def complete(self, rows: int, length: Milliseconds) -> bool:
-        """Say whether it has that many rows, or has lasted that long."""
+        """Return whether it has that many rows, or has lasted that long, gaps included."""
         return self.rows >= rows or self.end - self.start >= length
 
 
 def runs(slices: Iterable[Slice], rows: int, length: Milliseconds) -> Iterator[Run]:
-    """Yield the complete runs of some slices, ascending; an unfinished one at the end is left out."""
+    """Yield the complete runs of ascending slices; an unfinished one at the end is left out."""
     run: Run | None = None
-    for each in slices:
-        if not each.summary.rows:
+    for slice_ in slices:
+        if not slice_.summary.rows:
             continue
-        run = Run.of(each) if run is None else run + each
+        run = Run.of(slice_) if run is None else run + slice_
         if run.complete(rows, length):
             yield run
             run = None

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.run import Pace, passed, runs
+from driftmeter.detectors.run import Pace, elapsed_since, runs
 from driftmeter.errors import InputError
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.pane import Slice
@@ -74,7 +74,7 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     last: Milliseconds | None = None
     for run in runs(even, settings.pane_rows, settings.pane_length):
         held = min(run.length, settings.pane_length)
-        panes.append((run.counts, Pace(held, passed(run.start if last is None else last, run.end))))
+        panes.append((run.counts, Pace(held, elapsed_since(run.start if last is None else last, run.end))))
         last = run.end
     if len(panes) < LEAST_WINDOWS:
         return None

@@ -62,7 +62,7 @@ def calibrated(
     for place in range(0, len(cuts) // together * together, together):
         group = cuts[place : place + together]
         end = group[-1][0]
-        pace = Pace(sum(each.held for _, each in group), sum(each.passed for _, each in group))
+        pace = Pace(sum(pace.held for _, pace in group), sum(pace.elapsed for _, pace in group))
         panes.append((binner.observe(rows.take(order[begun:end])).counts, pace))
         starts.append(int(ordered[begun]))
         begun = end

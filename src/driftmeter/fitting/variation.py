@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.detectors.bins import CompiledBins
-from driftmeter.detectors.run import LENGTH, ROWS, Pace, lasted, passed
+from driftmeter.detectors.run import LENGTH, ROWS, Pace, elapsed_since, length_after_gap
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.timestamps import DAY, HOUR
@@ -42,10 +42,10 @@ def cut(times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = L
     ends = np.append(first[1:], len(times))
     begun, before, last, held, done = -1, -1, -1, 0, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        begun, held = (start, pane) if begun < 0 else (begun, lasted(held, start + pane - before))
+        begun, held = (start, pane) if begun < 0 else (begun, length_after_gap(held, start + pane - before))
         before = start + pane
         if end - done >= rows or before - begun >= length:
-            yield end, Pace(min(held, length), passed(begun if last < 0 else last, before))
+            yield end, Pace(min(held, length), elapsed_since(begun if last < 0 else last, before))
             begun, last, done = -1, before, end
 
 
@@ -80,7 +80,7 @@ def calibrate(
     """
     tables = CompiledBins(features)
     counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
-    lengths = np.array([pace.passed for _, pace in panes], dtype=np.int64)
+    lengths = np.array([pace.elapsed for _, pace in panes], dtype=np.int64)
     if len(lengths) > 1:
         lengths[0] = lengths[1:].mean()  # nobody knows since when it stands for its time
     usual = Pace(sum(pace.held for _, pace in panes), int(lengths.sum())).ratio

@@ -104,7 +104,7 @@ def test_a_window_is_judged_as_one_pane_of_its_rows_would_be(one):
     window = state.blocks[3]
     assert np.array_equal(window.counts, counts[4:].sum(axis=0))
     assert (window.rows, window.length, window.elapsed) == (400, 4 * PANE_MS, 4 * PANE_MS)
-    assert state.found.rows[:, 0].tolist() == [100, 200, 400, 800]
+    assert state.findings.rows[:, 0].tolist() == [100, 200, 400, 800]
 
 
 def test_longer_panes_need_fewer_levels(one):
@@ -203,7 +203,7 @@ def test_a_category_that_has_the_name_of_a_bin_is_judged_and_explained_as_a_cate
 
 def calibration_of(profile: Profile, tau: float, *, stuck: tuple[float, float, float, float] = (0, 0, 0, 0)):
     """Return a calibration with the same additive variance everywhere, known from days."""
-    tables = DWS(replace(profile, independent=True), ModelSettings()).tables
+    tables = DWS(replace(profile, independent=True), ModelSettings()).bins
     features, rare, groups = len(profile.features), len(tables.rare), len(tables.group_owner)
     shapes = {
         "scores": (features, 4), "tails": (features, 4), "rare": (rare,), "groups": (groups,), "cores": (features,),
@@ -273,7 +273,7 @@ def test_the_state_of_500_features_is_small():
         state, _ = run(detector, draws.panes(chance, 20), state=state, first=first)
         sizes.append(len(detector.dumps(state)))
     # all levels that ever hold something, at their worst
-    assert len(state.found.evidence) == 18
+    assert len(state.findings.evidence) == 18
     worst = sizes[-1] / sum(each is not None for each in state.blocks) * len(state.blocks)
     assert worst < 10_000_000
 

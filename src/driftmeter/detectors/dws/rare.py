@@ -1,0 +1,145 @@
+"""r: rare bins, one by one: missing, unreadable, out of range, unseen, and each category.
+
+A bin that holds the share p = r/m of the reference's m rows held X of a window's n. Given X + r, each of these
+rows is the window's with chance q: the hypergeometric tail is that of a binomial, by an incomplete beta function, which
+takes any real size:
+
+    v     = 1 + n τ²                     the design effect: rows that are worth one independent row
+    q     = (n/v) / (n/v + m_eff)
+    more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = r m_eff / (m (1−p)) + δ m_eff
+    fewer:  P = 1 − I_q(x + 1, r')       r' = r m_eff / (m (1−p)) − δ m_eff; for the bins that are `two_sided`
+    δ     = max(ε √(p (1−p)), 0.002)     the tolerance, as a share of the rows; 0 where the tolerance is 0
+    evidence = log10(¼ α / tests) − log10 P
+
+1−p gives the binomial the variance of the hypergeometric. Three bins come in clusters instead of rows:
+- below and above the reference's range: one record-breaking day is one event. With s the mean rows of such a day in
+  the reference, at least the design effect of the bin and of the feature's scores: x = X/s, r' = r_s/s, q = n/(n+m),
+  where r_s is the reference's rows of its own record days.
+- unseen: rows of one new category come together, so that x and r' are divided by 1 + clustering · n/(n+m).
+Source: DLMF 8.17.5; Good (1953) for what is expected unseen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betainc, betaincc
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
+from driftmeter.detectors.protocol import Mask
+from driftmeter.detectors.variance import Variance
+from driftmeter.types import Floats
+
+BUDGET_SHARE = 0.25
+LEAST_RATE = 0.002
+"""A rare bin's share must have moved by this much, whatever the tolerance, unless that is 0."""
+_EXACT_BELOW = 100
+"""With fewer reference rows in the bin the tail is worked out for any row seen: no normal law screens it."""
+_FEWER_FROM = 30
+"""Fewer rows are news only where the reference has more rows than this in the bin."""
+_LARGEST_SHARE = 0.95
+"""1 − p is taken as at least 0.05: for a share near 1 the tail would shrink to nothing."""
+
+
+class RareBins:
+    """The test r, compiled for the features of a profile. Arrays have shape (rare,), as in `CompiledBins`."""
+
+    def __init__(self, bins: CompiledBins, variance: Variance, tolerance: Floats) -> None:
+        """Take `tolerance` (features,) as ε, in standard deviations."""
+        owner = bins.rare_owner
+        self._bins = bins
+        self._variance = variance
+        self._share: Floats = bins.reference[bins.rare] / bins.rows[owner]
+        """p."""
+        deviation = np.sqrt(self._share * (1 - self._share))
+        self._row_variance: Floats = np.maximum(deviation**2, 0.25 / bins.rows[owner])
+        """p (1−p) of one row, at least as much as a quarter of a reference row leaves open."""
+        least = np.where(tolerance > 0, LEAST_RATE, 0.0)[owner]
+        self._tolerance: Floats = np.maximum(tolerance[owner] * deviation, least)
+        """δ."""
+        self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
+        """1−p."""
+
+    def judge(self, sample: Sample) -> Finding:
+        """Test every rare bin; where nothing notable happened P is a half."""
+        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
+        seen = bins.rare_counts(sample.counts)
+        effect = 1 + rows * sample.excess.rare
+        moved = seen / rows - self._share
+        deviation = np.sqrt(self._row_variance * (effect / rows + 1 / self._variance.rare_rows))
+        few = bins.rare_reference < _EXACT_BELOW
+        notable = np.abs(moved) - self._tolerance > NOTABLE * deviation
+        more = (moved > 0) & (notable | (few & (seen > 0)))
+        fewer = (moved < 0) & notable & bins.two_sided & (bins.rare_reference > _FEWER_FROM)
+        log_p = np.full(len(owner), np.log10(0.5))
+        if more.any():
+            log_p[more] = self._log10_more(sample, seen, effect, more)
+        if fewer.any():
+            log_p[fewer] = self._log10_fewer(rows, seen, effect, fewer)
+        log_alpha = np.log10(BUDGET_SHARE * sample.alpha / bins.rare_tests)[owner]
+        evidence = log_alpha - np.maximum(log_p, LEAST_LOG10)
+        largest = np.maximum.reduceat(evidence, bins.rare_starts)
+        # the first of the strongest bins of each feature
+        ties = np.flatnonzero(evidence == largest[owner])
+        _, place = np.unique(owner[ties], return_index=True)
+        strongest = ties[place]
+        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest])
+
+    def _log10_fewer(self, rows: int, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
+        """Return log10 P of so few rows in the chosen rare bins."""
+        bins = self._bins
+        reference_rows = self._variance.rare_rows[chosen]
+        q = (rows / effect[chosen]) / (rows / effect[chosen] + reference_rows)
+        expected = bins.rare_reference[chosen] / self._rest[chosen]
+        expected = expected * (reference_rows / bins.rows[bins.rare_owner[chosen]])
+        expected = np.maximum(expected - self._tolerance[chosen] * reference_rows, 1e-9)
+        return log10_at_most(seen[chosen] / effect[chosen] / self._rest[chosen], expected, q)
+
+    def _log10_more(self, sample: Sample, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
+        """Return log10 P of so many rows in the chosen rare bins."""
+        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
+        reference_rows = self._variance.rare_rows
+        total = bins.rows[owner]
+        q = (rows / effect) / (rows / effect + reference_rows)
+        shrink, expected = effect * self._rest, bins.rare_reference / self._rest * (reference_rows / total)
+        together = 1 + bins.rare_clustering * rows / (rows + total)
+        shrink, expected = shrink * together, expected / together
+        clustered_rows, size = self._variance.clusters.T
+        clustered = size > 0
+        # one record-breaking day is one event, however many rows it has
+        cluster = np.maximum(size, np.maximum(effect, 1 + rows * sample.excess.scores.max(axis=1)[owner]))
+        shrink = np.where(clustered, cluster, shrink)
+        expected = np.where(clustered, clustered_rows / np.maximum(cluster, 1), expected)
+        q = np.where(clustered, rows / (rows + total), q)
+        # the tolerance is a share of what the reference is worth, which is its clusters at most
+        worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows)
+        return log10_at_least((seen / shrink)[chosen], (expected + self._tolerance * worth)[chosen], q[chosen])
+
+
+def log10_at_least(seen: Floats, reference: Floats, share: Floats) -> Floats:
+    """Return log10 of the chance that a bin holds `seen` rows of the window or more, when it holds `reference` others.
+
+    I_q(x, r+1), `share` being q, the window's part of both samples' rows. Sizes need not be whole; arrays broadcast.
+    Source: DLMF 8.17.5.
+
+    A window of 100 rows has 3 of them in a bin where a reference of 10,000 rows has 10:
+
+    >>> at_least = log10_at_least(np.array([3.0]), np.array([10.0]), np.array([100 / 10_100]))
+    >>> at_least.round(2).tolist(), (10**at_least).round(6).tolist()
+    ([-3.59], [0.000258])
+    """
+    return log10_of(betainc(np.maximum(seen, 1e-9), reference + 1, share))
+
+
+def log10_at_most(seen: Floats, reference: Floats, share: Floats) -> Floats:
+    """Return log10 of the chance that a bin holds `seen` rows of the window or fewer, when it holds `reference` others.
+
+    1 − I_q(x+1, r), as in `log10_at_least`; `reference` must be above 0.
+
+    None of 1,000 rows are in a category where a reference of 10,000 rows has 100:
+
+    >>> log10_at_most(np.array([0.0]), np.array([100.0]), np.array([1_000 / 11_000])).round(2).tolist()
+    [-4.14]
+    """
+    return log10_of(betaincc(seen + 1, reference, share))

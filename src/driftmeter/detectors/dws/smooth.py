@@ -1,0 +1,126 @@
+"""z: the smooth scores of numbers, whose means move when a distribution does.
+
+A score φ_k gives each bin b a number, with mean 0 and variance 1 under the reference (scores.py). In a window with
+counts c_b of n rows, and h_k the mean that its hours of the day let one expect (0 where hours do not matter):
+
+    s_k   = Σ_b c_b φ_k(b) / n − h_k             the shift, in the reference's standard deviations
+    n_eff = 1 / (1/n + τ²_k)                     what the rows are worth; τ² and m_eff are from variance.py
+    sd_k  = √(1/n_eff + 1/m_eff)
+    P_k   = P(a mean of n_eff rows > |s_k| − ε)  by Lugannani–Rice, saddlepoint.py; ε is the tolerance
+    P_k  := max(P_k, P(t_ν √((ν−2)/ν) > (|s_k| − ε) / sd_k)), ν = 4 + 6/g₂, where the reference's window means had an
+            excess kurtosis g₂ that chance does not explain
+    evidence = max_k log10(½ α / 2K) − log10 P_k
+
+for the K scores of a feature, each with two signs. Half of a window's α goes to this test.
+Source: Neyman's smooth tests, Rayner & Best (1989), ch. 4; Lugannani & Rice (1980).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.chance import CERTAIN, LEAST_LOG10, NOTABLE, log10_student
+from driftmeter.detectors.dws.finding import Finding, Sample
+from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
+from driftmeter.detectors.variance import Excess, Variance
+from driftmeter.types import Floats
+
+BUDGET_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothFinding:
+    """A finding, and what the scores say besides; arrays of shape (features,).
+
+    `low` is Σ_k max(0, |s_k| − 2 sd_k)², the lower bound of the drift as a PSI: squared shifts of orthonormal scores
+    add up to one. `smallest` is the smallest shift that would alarm, ε + z sd, in standard deviations; infinite for a
+    feature without scores. `inside` is 1 where a shift is significant, whether or not it exceeds the tolerance.
+    """
+
+    finding: Finding
+    low: Floats
+    smallest: Floats
+    inside: Floats
+
+
+class SmoothScores:
+    """The test z, compiled for the features of a profile."""
+
+    def __init__(self, bins: CompiledBins, variance: Variance, tolerance: Floats) -> None:
+        """Take `tolerance` (features,) as ε, in standard deviations."""
+        self._bins = bins
+        self._variance = variance
+        self._tolerance = tolerance
+        self._tests: Floats = np.maximum(2.0 * bins.scored.sum(axis=1), 1.0)
+        """2K of each feature, at least 1."""
+
+    def judge(self, sample: Sample) -> SmoothFinding:
+        """Test every score of every feature; a feature without scores has no evidence."""
+        bins = self._bins
+        expected = np.tensordot(sample.hours / sample.rows, self._variance.hours, axes=1)
+        shift = bins.means(sample.counts, sample.rows) - expected
+        rows = effective_rows(sample.rows, sample.excess.scores)
+        deviation = np.sqrt(1 / rows + 1 / self._variance.score_rows)
+        alpha = BUDGET_SHARE * sample.alpha / self._tests
+        log_p = self._log10_chances(shift, rows, deviation, sample.excess)
+        evidence = np.where(bins.scored, np.log10(alpha)[:, None] - np.maximum(log_p, LEAST_LOG10), -np.inf)
+        strongest = evidence.argmax(axis=1)
+        features = np.arange(len(strongest))
+        finding = Finding(
+            evidence[features, strongest], strongest, shift[features, strongest], np.zeros(len(strongest))
+        )
+        return self._with_bounds(finding, np.abs(shift), deviation, -ndtri(alpha))
+
+    def _log10_chances(self, shift: Floats, rows: Floats, deviation: Floats, excess: Excess) -> Floats:
+        """Return log10 P_k, shape (features, scores); 0 where a shift is below one standard deviation."""
+        bins = self._bins
+        size = np.abs(shift)
+        beyond = np.where(bins.scored, (size - self._tolerance[:, None]) / deviation, -np.inf)
+        log_p = np.zeros(beyond.shape)
+        likely = beyond > 1
+        log_p[likely] = log_ndtr(-beyond[likely]) * LOG10E
+        feature, score = np.nonzero((beyond > NOTABLE) & (beyond < CERTAIN))
+        if len(feature):
+            log_p[feature, score] = log10_tail(
+                bins.padded_share[feature],
+                np.sign(shift[feature, score])[:, None] * bins.padded_scores[feature, score],
+                rows[feature, score],
+                self._variance.score_rows[feature, score],
+                size[feature, score] - self._tolerance[feature],
+            )
+        heavy = likely & (excess.tails > 0)
+        if heavy.any():
+            freedom = 4 + 6 / excess.tails[heavy]
+            log_p[heavy] = np.maximum(log_p[heavy], log10_student(beyond[heavy], freedom))
+        return log_p
+
+    def _with_bounds(self, finding: Finding, size: Floats, deviation: Floats, critical: Floats) -> SmoothFinding:
+        """Add the bounds; `critical` (features,) is the normal quantile at α/2K."""
+        scored = self._bins.scored
+        surely = np.where(scored, np.maximum(size - 2 * deviation, 0), 0.0)
+        low: Floats = np.add.reduce(np.square(surely), axis=1)
+        least = np.where(scored, deviation, np.inf).min(axis=1)
+        smallest = np.where(scored.any(axis=1), self._tolerance + critical * least, np.inf)
+        moved = np.logical_or.reduce((size > critical[:, None] * deviation) & scored, axis=1)
+        return SmoothFinding(finding, low, smallest, moved.astype(np.float64))
+
+
+def effective_rows(rows: int, excess: Floats) -> Floats:
+    """Return how many independent rows a window of so many dependent ones is worth: 1/(1/n + τ²), any shape.
+
+    >>> effective_rows(1_000, np.array([0.0, 0.01])).round(1).tolist()
+    [1000.0, 90.9]
+
+    So a shift of half a standard deviation, beyond a tolerance of 0.1, is 12 and 3.8 standard errors of the mean, and
+    the base-10 logarithms of its chances, by the normal law, are:
+
+    >>> beyond = (0.5 - 0.1) / np.sqrt(1 / effective_rows(1_000, np.array([0.0, 0.01])) + 1 / 10_000)
+    >>> (log_ndtr(-beyond) * LOG10E).round(1).tolist()
+    [-33.1, -4.1]
+    """
+    effective: Floats = 1 / (1 / rows + excess)
+    return effective

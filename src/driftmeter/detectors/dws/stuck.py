@@ -1,0 +1,74 @@
+"""Stuck values: one value that takes over a feature whose rows are too dependent for Pearson's statistic.
+
+With M the share of a window's rows in the most frequent of a feature's inner bins, and μ, σ, g₂ and L the mean, the
+deviation, the excess kurtosis and the largest of ln(M/(1−M)) over the reference's windows of that length:
+
+    o = ln(M / (1−M))
+    P = P(t_ν √((ν−2)/ν) > (o − μ) / σ),  ν = 4 + 6/g₂,  g₂ at least 0.1
+    evidence = log10(¼ α) − log10 P       where M > ½ and o > max(μ, L) + σ, else none
+
+So no window of the reference ever was so, by as much as its windows differ among themselves. The budget is what
+Pearson's statistic leaves: a feature is tested by one of the two. Windows of 20 hours or more are tested.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_student
+from driftmeter.detectors.dws.finding import CAUSE_STUCK, Finding, Sample
+from driftmeter.detectors.dws.pooled import BUDGET_SHARE
+from driftmeter.detectors.protocol import Mask
+from driftmeter.timestamps import HOUR
+from driftmeter.types import Floats, Milliseconds
+
+STUCK_LENGTH: Milliseconds = 20 * HOUR
+"""About a day of traffic: weather, for one, stands still for hours."""
+STUCK_SHARE = 0.5
+_LEAST_KURTOSIS = 0.1
+
+
+class StuckValue:
+    """The test of stuck values, compiled for the features of a profile."""
+
+    def __init__(self, bins: CompiledBins) -> None:
+        """Take the bins of the profile's features."""
+        self._bins = bins
+
+    def judge(self, sample: Sample, dependent: Mask) -> Finding | None:
+        """Test the `dependent` features (features,) whose reference says how its windows vary; None where none does."""
+        chosen = dependent & (sample.excess.stuck[:, 1] > 0)
+        if not chosen.any():
+            return None
+        modal = self._bins.modal(sample.counts, sample.rows)
+        log_p, surpassed = stuck_chances(modal, sample.excess.stuck)
+        evidence = np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10)
+        evidence = np.where(chosen & surpassed & (modal > STUCK_SHARE), evidence, -np.inf)
+        largest = sample.excess.stuck[:, 3]
+        return Finding(evidence, np.full(len(evidence), CAUSE_STUCK), modal, 1 / (1 + np.exp(-largest)))
+
+
+def stuck_chances(modal: Floats, reference: Floats) -> tuple[Floats, Mask]:
+    """Return log10 P of each modal share, and whether it surpasses all windows of the reference by a deviation.
+
+    `modal` (features,) are shares of rows, `reference` (features, 4) the mean, deviation, excess kurtosis and largest
+    of the log-odds of such shares.
+
+    The most frequent bin has 95 % of a day's rows, where it had 10 % on most days of the reference and 20 % at most:
+
+    >>> log_p, surpassed = stuck_chances(np.array([0.95]), np.array([[-2.2, 0.4, 0.0, -1.4]]))
+    >>> log_p.round(1).tolist(), surpassed.tolist()
+    ([-19.3], [True])
+    """
+    mean, deviation, kurtosis, largest = reference.T
+    odds = _log_odds(modal)
+    beyond = (odds - np.maximum(mean, largest)) / np.maximum(deviation, 1e-9)
+    freedom = 4 + 6 / np.maximum(kurtosis, _LEAST_KURTOSIS)
+    return log10_student((odds - mean) / np.maximum(deviation, 1e-9), freedom), beyond > 1
+
+
+def _log_odds(share: Floats) -> Floats:
+    clipped = np.clip(share, 1e-4, 1 - 1e-4)
+    odds: Floats = np.log(clipped / (1 - clipped))
+    return odds
