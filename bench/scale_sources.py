@@ -21,7 +21,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
-from driftmeter.store.protocol import PutPane
+from driftmeter.store.records import PutPane
 from driftmeter.types import Clock, Counts, Milliseconds
 from scale_tier import Counter, RedisServer, a_store, pane_of, profile_of
 

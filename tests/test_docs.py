@@ -12,7 +12,7 @@ from driftmeter.server.app import create_app
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.store import open_store
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 
 ROOT = Path(__file__).parents[1]
 HTTP = (ROOT / "docs/http.md").read_text()

@@ -24,7 +24,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.store.protocol import AddRows, PutPane
+from driftmeter.store.records import AddRows, PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import LATEST
 from driftmeter.types import JSON, Counts

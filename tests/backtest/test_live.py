@@ -8,7 +8,7 @@ from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
-from driftmeter.store.protocol import PutPane
+from driftmeter.store.records import PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, MINUTE, iso, parse_time
 from tests.backtest import streams

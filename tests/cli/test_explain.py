@@ -20,7 +20,7 @@ from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
-from driftmeter.store.protocol import AddRows
+from driftmeter.store.records import AddRows
 from tests.support.metric_server import metric_server
 
 START = 1_700_000_000_000

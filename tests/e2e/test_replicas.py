@@ -19,7 +19,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.store import open_store
-from driftmeter.store.protocol import AddRows
+from driftmeter.store.records import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import LATEST, iso
 from tests.e2e.namespace import THERE, Namespace

@@ -20,7 +20,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
-from driftmeter.store.protocol import AddRows, PutPane
+from driftmeter.store.records import AddRows, PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 
 START = 1_700_000_000_000

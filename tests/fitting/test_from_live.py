@@ -22,7 +22,7 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
-from driftmeter.store.protocol import AddRows
+from driftmeter.store.records import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.judge import Judge

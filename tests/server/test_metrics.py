@@ -6,7 +6,7 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.server.metrics import ProcessMetrics
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 
 
 def value(metrics: ProcessMetrics, name: str, **labels: str) -> float | None:

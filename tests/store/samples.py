@@ -10,7 +10,8 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Store
+from driftmeter.store.protocol import Store
+from driftmeter.store.records import AddRows, Fold, Progress, PutPane, Receipt
 from driftmeter.types import Milliseconds
 
 BINS = 3

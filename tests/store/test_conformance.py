@@ -17,7 +17,8 @@ from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import SOURCE_IDLE
 from driftmeter.panes.windows import WindowSetting
-from driftmeter.store.protocol import AddRows, Fold, ModelRecord, Progress, Receipt, Store
+from driftmeter.store.protocol import Store
+from driftmeter.store.records import AddRows, Fold, ModelRecord, Progress, Receipt
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import BINS, START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put, rows
 

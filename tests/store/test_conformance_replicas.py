@@ -168,21 +168,21 @@ def test_a_deleted_model_takes_its_lease_along(store: Store) -> None:
 
 
 def test_those_that_are_there_are_named_until_they_are_silent(store: Store, other: Store, clock: SetClock) -> None:
-    assert store.attend("b", 5000) == ["b"]
+    assert store.heartbeat("b", 5000) == ["b"]
     clock.time += 3000
-    assert other.attend("a", 5000) == ["a", "b"]
+    assert other.heartbeat("a", 5000) == ["a", "b"]
     clock.time += 2000
-    assert store.attend("c", 5000) == ["a", "c"]
-    assert store.attend("c", 0) in (["a"], ["a", "c"])
+    assert store.heartbeat("c", 5000) == ["a", "c"]
+    assert store.heartbeat("c", 0) in (["a"], ["a", "c"])
     clock.time += 1
-    assert other.attend("a", 5000) == ["a"]
+    assert other.heartbeat("a", 5000) == ["a"]
 
 
 def test_who_said_so_before_the_clock_was_put_back_is_not_there(store: Store, clock: SetClock) -> None:
     clock.time += 10 * HOUR
-    store.attend("a", 5000)
+    store.heartbeat("a", 5000)
     clock.time -= 10 * HOUR
-    assert store.attend("b", 5000) == ["b"]
+    assert store.heartbeat("b", 5000) == ["b"]
 
 
 # --- accounts of sources
@@ -238,7 +238,7 @@ def test_who_sends_rows_owes_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [lambda store: store.lease("m", "a", 1), lambda store: store.attend("a", 1)],
+    [lambda store: store.lease("m", "a", 1), lambda store: store.heartbeat("a", 1)],
 )
 def test_a_closed_store_is_unavailable(store: Store, call: object) -> None:
     store.close()

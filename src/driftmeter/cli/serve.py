@@ -131,7 +131,7 @@ def _check_store(url: str) -> str:
     from pathlib import Path
 
     from driftmeter.errors import InputError, StoreUnavailableError
-    from driftmeter.store import open_store, shown
+    from driftmeter.store import open_store, redacted
 
     path = url.removeprefix("sqlite:///")
     if path != url and path and not Path(path).parent.is_dir():
@@ -139,7 +139,7 @@ def _check_store(url: str) -> str:
     if path == url or not path:
         with suppress(StoreUnavailableError):  # a cluster is asked at once; the server waits for it
             open_store(url).close()
-    return shown(url)
+    return redacted(url)
 
 
 def _check_address(host: str, port: int) -> None:

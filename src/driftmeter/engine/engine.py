@@ -30,7 +30,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store import Store
-from driftmeter.store.protocol import Fold, ModelRecord, Progress
+from driftmeter.store.records import Fold, ModelRecord, Progress
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict.judge import Judge, JudgeState, Step, incidents_in, warm_in

@@ -23,7 +23,7 @@ from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.probe import Probe
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from driftmeter.panes.totals import LONGEST_REASON
 from driftmeter.profile.profile import Profile
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE"])

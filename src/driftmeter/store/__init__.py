@@ -1,4 +1,4 @@
-"""Stores: where profiles, panes, fold state and verdicts live."""
+"""Stores: where profiles, panes, fold state and verdicts are kept."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from driftmeter.store.protocol import Store
 
 
 def open_store(url: str) -> Store:
-    """Open a store by its URL: `memory://`, `sqlite:///PATH` (four slashes for an absolute path), or
-    `redis://HOST:PORT/DATABASE`, as `store.link` says.
+    """Open a store by its URL.
 
-    Raises StoreError on any other URL, StoreUnavailableError where the store can't be opened now, MissingExtraError
-    where Redis is asked for and its client is not installed.
+    `memory://`, `sqlite:///PATH` (four slashes for an absolute path), or an address of Redis, such as
+    `redis://HOST:PORT/DATABASE`, as `driftmeter.store.redis.address` describes it.
+
+    Raises StoreError on any other URL, StoreUnavailableError if the store cannot be opened now, MissingExtraError
+    if the URL is one of Redis and its client is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if is_remote(url):
@@ -27,21 +29,21 @@ def open_store(url: str) -> Store:
         return SQLiteStore(None)
     if separator and scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
         return SQLiteStore(rest[1:])
-    # it may hold a password
+    # the URL may hold a password
     got = f"{scheme}://…" if separator else url
     raise StoreError(f"store: expected memory://, sqlite:///PATH or redis://HOST:PORT/DATABASE, got {got!r}")
 
 
 def is_remote(url: str) -> bool:
-    """Say whether a URL names a store of a server of its own, which may come and go."""
+    """Return whether the URL is that of a server, which can be away while driftmeter runs."""
     scheme, separator, _ = url.partition("://")
     return bool(separator) and scheme in ("redis", "rediss", "unix", "redis+sentinel")
 
 
-def shown(url: str) -> str:
-    """Return a store's URL as it may be shown and logged: without user and password, and without options.
+def redacted(url: str) -> str:
+    """Return a store's URL for logs and pages: without user, password and options.
 
-    >>> shown("redis://driftmeter:secret@redis:6379/0?replicas=1")
+    >>> redacted("redis://driftmeter:secret@redis:6379/0?replicas=1")
     'redis://redis:6379/0'
     """
     scheme, separator, rest = url.partition("://")
@@ -50,4 +52,4 @@ def shown(url: str) -> str:
     return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
-__all__ = ["Store", "is_remote", "open_store", "shown"]
+__all__ = ["Store", "is_remote", "open_store", "redacted"]

@@ -13,7 +13,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
-from driftmeter.store.protocol import AddRows, Receipt, Write
+from driftmeter.store.records import AddRows, Receipt, Write
 
 
 class Commits:

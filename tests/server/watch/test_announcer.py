@@ -11,7 +11,7 @@ from driftmeter.notify import Notice, Notifier
 from driftmeter.server.watch.announcer import Announcer, announcing
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.view import ModelView
-from driftmeter.store.protocol import Fold, ModelRecord, Progress
+from driftmeter.store.records import Fold, ModelRecord, Progress
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving

@@ -9,7 +9,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.profile.profile import Profile
 from driftmeter.server.watch.evaluator import Evaluator
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 from tests.support.clocks import SetStopwatch
 
 

@@ -10,7 +10,7 @@ import pytest
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
 from driftmeter.server.watch.placement import HEARTBEAT, HEARTBEAT_EVERY, Decision, LeaseState, Placement, decide, first
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 from driftmeter.store.sqlite.store import SQLiteStore
 
 PERIOD = 1.0

@@ -6,7 +6,7 @@ import pytest
 
 from driftmeter.panes.timing import Timing
 from driftmeter.server.watch.view import ModelView, next_view
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 
 RECORD = ModelRecord("m", "one", Timing(1_000, 0), 0, "one", folded=5_000)
 BODY = b'{"state": "ok"}'

@@ -14,7 +14,7 @@ from collections import defaultdict
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import AddRows, Fold, Progress, PutPane, Receipt, Write
+from driftmeter.store.records import AddRows, Fold, Progress, PutPane, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.types import Milliseconds
 from tests.store.samples import rows

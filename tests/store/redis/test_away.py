@@ -16,7 +16,8 @@ import pytest
 
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import Fold, Progress, Receipt, Store, Write
+from driftmeter.store.protocol import Store
+from driftmeter.store.records import Fold, Progress, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put

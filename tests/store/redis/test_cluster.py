@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from driftmeter.errors import StoreError, StoreUnavailableError
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 from driftmeter.store.redis.store import RedisStore
 from tests.store.redis.test_replicas import until
 from tests.store.samples import TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put

@@ -13,7 +13,7 @@ import redis
 from redis.sentinel import Sentinel
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 from driftmeter.store.redis.store import RedisStore
 from tests.store.redis.test_away import insist
 from tests.store.redis.test_replicas import until

@@ -11,7 +11,7 @@ import redis
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
 from driftmeter.panes.windows import WindowSetting
-from driftmeter.store.protocol import Fold, Progress
+from driftmeter.store.records import Fold, Progress
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
@@ -143,7 +143,7 @@ def test_a_server_that_only_attends_knows_the_time(raw: redis.Redis) -> None:
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 2000
         store._ahead = 0.0
         assert store.now() < START
-        store.attend("a", 1000)
+        store.heartbeat("a", 1000)
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 10_000
 
 

@@ -14,7 +14,7 @@ import redis
 from redis.crc import key_slot
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.store.protocol import Fold, Progress, Receipt
+from driftmeter.store.records import Fold, Progress, Receipt
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
 from tests.store.samples import START, TIMING, SetClock, batch, closed, freeze_at, pane, put
@@ -143,7 +143,7 @@ FOUND_DONE: dict[str, Callable[[RedisStore, str], object]] = {
     "no mark": lambda store, model: store.expect(model, "f", START, START),
     "notice": lambda store, model: store.notified(model, "n"),
     "lease": lambda store, model: store.lease(model, "owner", 1000),
-    "presence": lambda store, model: store.attend("owner", 1000),
+    "presence": lambda store, model: store.heartbeat("owner", 1000),
     "deletion": lambda store, model: store.delete(model),
     "fold": lambda store, model: store.fold(model, "d", 0, Fold(Progress(START + 1000), b"", START + 1000)),
     "nothing": lambda store, model: store.ping(),
@@ -183,7 +183,7 @@ def test_a_model_whose_name_no_replica_has_is_not_registered(
 
 def test_what_is_written_to_be_waited_for_goes_by_itself(store: RedisStore, master: RedisServer) -> None:
     put(store, batch(1))
-    store.attend("owner", 1000)
+    store.heartbeat("owner", 1000)
     with closing(redis.Redis.from_url(master.url)) as client:
         found = [key.decode() for key in client.scan_iter("*waited")]
         tags = ("m", "driftmeter:replicas", "driftmeter:models")

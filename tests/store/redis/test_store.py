@@ -19,7 +19,7 @@ from redis.crc import key_slot
 from driftmeter import Monitor
 from driftmeter.errors import StoreError, StoreUnavailableError
 from driftmeter.store import open_store
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 from driftmeter.store.redis import connection as link
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY
@@ -82,7 +82,7 @@ def use(store: RedisStore, clock: SetClock, panes: int) -> None:
     store.expect("m", "f", START, clock.time + DAY)
     store.notified("m", "n")
     store.lease("m", "owner", 1000)
-    store.attend("owner", 1000)
+    store.heartbeat("owner", 1000)
     store.configure("m", b"settings")
     store.ping()
 
@@ -161,7 +161,7 @@ def test_stores_of_two_prefixes_share_a_server_and_never_meet(server: RedisServe
         assert store.models() == []
         store.register("m", "d", b"{}", TIMING)
         assert put(store, batch(rows, key="k", fingerprint=b"")) == [Receipt()]
-        assert store.attend(prefixes[rows - 1], 1000) == [prefixes[rows - 1]]
+        assert store.heartbeat(prefixes[rows - 1], 1000) == [prefixes[rows - 1]]
     for store in stores[2:]:
         store.delete("m")
     for rows, store in enumerate(stores[:2], 1):

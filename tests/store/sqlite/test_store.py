@@ -16,7 +16,7 @@ import pytest
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
 from driftmeter.store import open_store
-from driftmeter.store.protocol import Receipt
+from driftmeter.store.records import Receipt
 from driftmeter.store.sqlite import database
 from driftmeter.store.sqlite.database import MOST_READERS
 from driftmeter.store.sqlite.schema import VERSION

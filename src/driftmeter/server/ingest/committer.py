@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
-from driftmeter.store.protocol import PutPane, Receipt, Write
+from driftmeter.store.records import PutPane, Receipt, Write
 
 _MOST_IN_ONE = 1_000
 """Writes of one transaction: more would keep the first of them waiting, and other processes out."""

@@ -32,7 +32,7 @@ from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
 from driftmeter.server.routes import openapi
 from driftmeter.server.usable import check_usable
-from driftmeter.store.protocol import AddRows, PutPane, Receipt
+from driftmeter.store.records import AddRows, PutPane, Receipt
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds
 

@@ -17,7 +17,7 @@ from driftmeter.server.watch.listener import Listener
 from driftmeter.server.watch.placement import Placement
 from driftmeter.server.watch.view import LONGEST_PERIOD, SHORTEST_PERIOD, ModelView, look_period, next_view
 from driftmeter.server.watch.watched import Watched
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 from driftmeter.timestamps import iso
 
 _LOG_EVERY = 60.0

@@ -15,7 +15,7 @@ from typing import Literal
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 from driftmeter.types import Milliseconds
 
 HEARTBEAT_EVERY = 2.0

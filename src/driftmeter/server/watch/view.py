@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from driftmeter.store.protocol import ModelRecord
+from driftmeter.store.records import ModelRecord
 from driftmeter.types import JSON, Milliseconds
 
 LONGEST_PERIOD, SHORTEST_PERIOD = 1.0, 0.025

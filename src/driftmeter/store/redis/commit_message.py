@@ -11,7 +11,7 @@ import msgspec
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import AddRows, PutPane, Receipt, Write
+from driftmeter.store.records import AddRows, PutPane, Receipt, Write
 from driftmeter.store.redis.local_sums import KnownModel, Sum, Sums
 from driftmeter.store.redis.packing import mark, pack, sequence_of
 from driftmeter.types import Milliseconds

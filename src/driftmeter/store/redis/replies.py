@@ -10,7 +10,7 @@ from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import LONGEST_LEASE, ModelRecord
+from driftmeter.store.records import LONGEST_LEASE, ModelRecord
 from driftmeter.store.redis.packing import unpack_slice
 from driftmeter.types import Milliseconds
 

@@ -32,7 +32,7 @@ from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
 from driftmeter.panes.windows import WindowSetting, together
-from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
+from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.redis.commit_message import Draft, digest_of, packed
 from driftmeter.store.redis.compaction import merged, ripe, thinned
 from driftmeter.store.redis.connection import RedisConnection, host_time, stopwatch
@@ -47,7 +47,6 @@ from driftmeter.store.redis.packing import (
     unpack_slice,
 )
 from driftmeter.store.redis.replies import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
-from driftmeter.store.sqlite.schema import HISTORY_STEP
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
 from driftmeter.verdict.expectation import Expectation
@@ -138,17 +137,13 @@ class RedisStore:
         return self._link.script(name, self._tag(model), self._given(), *values, writes=writes)
 
     def ping(self) -> None:
-        """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
+        """See Store."""
         self._link.script("ping", f"{self._link.prefix}:ping", self._given())
 
     # --- models and profiles
 
     def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
-        """Keep a profile and have rows counted by it; the same one again changes only the timing.
-
-        It becomes the active one as `rollover` says. Without `again` a profile that the model had before, and no longer
-        counts by, stays as it is.
-        """
+        """See Store."""
         self._check_server()
         body = zlib.compress(profile)
         values = (digest, body, timing.pane, timing.lateness, int(again), secrets.token_hex(8))
@@ -165,7 +160,7 @@ class RedisStore:
         self._link.script("list", self._models_key, self._given(), quote(model, safe=""))
 
     def configure(self, model: str, settings: bytes | None) -> None:
-        """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
+        """See Store."""
         self._keep(model, "", "settings", settings)
 
     def _keep(self, model: str, name: str, field: str, value: bytes | str | None, *, first: bool = False) -> None:
@@ -177,7 +172,7 @@ class RedisStore:
         return UnknownModelError(model, tuple(record.model for record in self.models()))
 
     def models(self) -> list[ModelRecord]:
-        """Return all models, by name."""
+        """See Store."""
         names = sorted(unquote(name.decode()) for name in self._link.command("SMEMBERS", self._models_key))
         found = self._link.together([("HGETALL", self._tag(name)) for name in names])
         now = self.now()
@@ -185,7 +180,7 @@ class RedisStore:
         return [record_of(name, fields, now) for name, fields in each_fields if "born" in fields]
 
     def model(self, model: str) -> ModelRecord:
-        """Return one model."""
+        """See Store."""
         return record_of(model, self._fields(model), self.now())
 
     def _fields(self, model: str) -> dict[str, bytes]:
@@ -195,11 +190,11 @@ class RedisStore:
         return found
 
     def digests(self, model: str) -> list[str]:
-        """Return the digests of the model's profiles, oldest first."""
+        """See Store."""
         return [each.decode() for each in self._link.command("ZRANGE", self._key(model, "known"), 0, -1)]
 
     def profile(self, model: str, digest: str) -> bytes:
-        """Return a profile as it was registered."""
+        """See Store."""
         found = self._link.command("HGET", self._key(model, "profiles"), digest)
         if found is None:
             self.model(model)
@@ -207,7 +202,7 @@ class RedisStore:
         return zlib.decompress(found)
 
     def delete(self, model: str) -> None:
-        """Forget a model and all that belongs to it."""
+        """See Store."""
         # from here on it is unknown to all, and nobody can make it anew before all that belonged to it is gone; where
         # this process ends in between, the next one that deletes it goes on
         match self._run("delete", model, self._token, _DELETING):
@@ -253,7 +248,7 @@ class RedisStore:
     # --- writes
 
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
-        """Make the writes durable, those of one model together; one that can't be made has its error instead."""
+        """See Store."""
         answers: dict[int, Receipt | Exception] = {}
         by_model: dict[str, dict[int, Write]] = {}
         for place, write in enumerate(writes):
@@ -330,7 +325,7 @@ class RedisStore:
     # --- closing and folding
 
     def freeze(self, model: str) -> Milliseconds:
-        """Advance the model's watermark, close what ends by then, and return it."""
+        """See Store."""
         while True:
             look = self._look(model)
             now, fields = look.now, look.fields
@@ -411,25 +406,25 @@ class RedisStore:
         return sorted((PaneKey.parse(name.decode()) for name in names), key=lambda each: (each.end, str(each)))
 
     def pending(self, model: str) -> list[str]:
-        """Return the digests of the profiles that have frozen slices which are not folded yet."""
+        """See Store."""
         return [each.decode() for each in self._run("pending", model, writes=False)]
 
     def progress(self, model: str, digest: str) -> Progress:
-        """Return how far the fold is."""
+        """See Store."""
         folded, state = self._link.command("HMGET", self._key(model, "fold", digest), "folded", "state")
         return Progress() if folded is None else Progress(int(folded), zlib.decompress(state))
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
-        """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
+        """See Store."""
         return list(together(slices_of(self._run("slices", model, digest, "", limit, writes=False))))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
-        """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
+        """See Store."""
         reach = max(0, end - window.length)
         return slices_of(self._run("slices", model, digest, end, "", window.rows, reach, writes=False))
 
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
-        """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says."""
+        """See Store."""
         after = step.progress.folded
         gone: list[str] = []
         slices: dict[str, Slice] = {}
@@ -471,7 +466,7 @@ class RedisStore:
     # --- reading
 
     def verdict(self, model: str, digest: str) -> bytes | None:
-        """Return the newest verdict, or None before the first."""
+        """See Store."""
         while last := self._link.command("ZRANGE", self._key(model, "times", digest), -1, -1):
             body = self._link.command("HGET", self._key(model, "verdicts", digest), last[0])
             if body:  # else a newer one has just taken its place
@@ -481,7 +476,7 @@ class RedisStore:
     def history(
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
     ) -> list[tuple[Milliseconds, bytes]]:
-        """Return the verdicts kept for times from `start` to `end`."""
+        """See Store."""
         key = self._key(model, "times", digest)
         found = self._link.command("ZRANGE", key, start, end, "BYSCORE", "WITHSCORES")
         times = [(name, int(float(at))) for name, at in couples(found)]
@@ -490,7 +485,7 @@ class RedisStore:
         return [(at, zlib.decompress(body)) for (_, at), body in zip(times, bodies, strict=True) if body]
 
     def sources(self, model: str) -> list[SourceRecord]:
-        """Return the sources heard of in the last day, by name."""
+        """See Store."""
         now = self.now()
         found: dict[str, SourceRecord] = {}
         for field, value in pairs(self._link.command("HGETALL", self._key(model, "sources"))).items():
@@ -504,19 +499,16 @@ class RedisStore:
         return [found[source] for source in sorted(found)]
 
     def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
-        """Remember that somebody has seen an incident; the first to say so is kept."""
+        """See Store."""
         self._keep(model, "acknowledged", incident, json.dumps([at, note]), first=True)
 
     def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
-        """Return when each incident was acknowledged, and with which note."""
+        """See Store."""
         found = pairs(self._link.command("HGETALL", self._key(model, "acknowledged")))
         return {incident.decode(): tuple(json.loads(value)) for incident, value in found.items()}
 
     def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
-        """Mark that a feature, or the whole model, is expected to drift; replaces the mark it had.
-
-        An `until` that is not after `since` takes the mark away.
-        """
+        """See Store."""
         oldest = self.now() - RETENTION
         key = self._key(model, "expected")
         for field, kept in pairs(self._link.command("HGETALL", key)).items():
@@ -526,7 +518,7 @@ class RedisStore:
         self._keep(model, "expected", "model" if feature is None else f"feature {feature}", value)
 
     def expected(self, model: str) -> list[Expectation]:
-        """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
+        """See Store."""
         oldest = self.now() - RETENTION
         marks = []
         for name, value in pairs(self._link.command("HGETALL", self._key(model, "expected"))).items():
@@ -538,28 +530,28 @@ class RedisStore:
         return sorted(marks, key=lambda each: (each.feature is not None, each.feature or ""))
 
     def notified(self, model: str, key: str) -> bool:
-        """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
+        """See Store."""
         found = self._run("notified", model, key, RETENTION)
         if found == -1:
             raise self._unknown(model)
         return bool(found)
 
     def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
-        """Give the folding of a model to `owner` for `length` from now on, unless another one has it."""
+        """See Store."""
         found = self._run("lease", model, owner, length, LONGEST_LEASE)
         if found == -1:
             raise self._unknown(model)
         return bool(found)
 
-    def attend(self, owner: str, length: Milliseconds) -> list[str]:
-        """Say that a server is there for `length` from now on; return those that are, by name."""
+    def heartbeat(self, owner: str, length: Milliseconds) -> list[str]:
+        """See Store."""
         key = f"{self._link.prefix}:replicas"
-        now, names = self._link.script("attend", key, self._given(), owner, length, LONGEST_LEASE)
+        now, names = self._link.script("heartbeat", key, self._given(), owner, length, LONGEST_LEASE)
         self._learn_time(int(now))
         return [name.decode() for name in names]
 
     def close(self) -> None:
-        """Close the connections."""
+        """See Store."""
         self._link.close()
 
 

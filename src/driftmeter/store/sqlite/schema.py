@@ -2,9 +2,6 @@
 
 VERSION = 3
 
-HISTORY_STEP = 10_000
-"""Finest step, in milliseconds, at which verdicts are kept."""
-
 _MARKS = (
     "CREATE TABLE settings (model TEXT PRIMARY KEY, body BLOB)",
     # `feature` is null for the whole model

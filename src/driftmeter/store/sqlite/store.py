@@ -23,9 +23,8 @@ from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
 from driftmeter.panes.windows import WindowSetting, together
-from driftmeter.store.protocol import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
+from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
-from driftmeter.store.sqlite.schema import HISTORY_STEP
 from driftmeter.store.sqlite.transaction import Transaction, read_account, unpack
 from driftmeter.timestamps import DAY
 from driftmeter.types import Clock, Milliseconds
@@ -66,7 +65,7 @@ class SQLiteStore:
         return self._clock()
 
     def ping(self) -> None:
-        """Write something small durably, and nothing that anybody reads: raises where nothing can be written."""
+        """See Store."""
         with self._db.writing():
             self._db.execute("INSERT OR REPLACE INTO pings VALUES ('', zeroblob(?))", (_BALLAST,))
             self._db.execute("DELETE FROM pings")
@@ -74,11 +73,7 @@ class SQLiteStore:
     # --- models and profiles
 
     def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
-        """Keep a profile and have rows counted by it; the same one again changes only the timing.
-
-        It becomes the active one as `rollover` says. Without `again` a profile that the model had before, and no longer
-        counts by, stays as it is.
-        """
+        """See Store."""
         now = self.now()
         with self._db.writing():
             before = self._standing(model)
@@ -133,7 +128,7 @@ class SQLiteStore:
         )
 
     def configure(self, model: str, settings: bytes | None) -> None:
-        """Keep a model's settings, or have it go by the default again; they outlive a change of profile."""
+        """See Store."""
         with self._db.writing():
             self.model(model)
             if settings is None:
@@ -142,24 +137,24 @@ class SQLiteStore:
                 self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (model, settings))
 
     def models(self) -> list[ModelRecord]:
-        """Return all models, by name."""
+        """See Store."""
         now = self.now()
         return [_record(row, now) for row in self._db.rows(f"{_MODELS} ORDER BY model")]
 
     def model(self, model: str) -> ModelRecord:
-        """Return one model."""
+        """See Store."""
         rows = self._db.rows(f"{_MODELS} WHERE model = ?", model)
         if not rows:
             raise UnknownModelError(model, tuple(record.model for record in self.models()))
         return _record(rows[0], self.now())
 
     def digests(self, model: str) -> list[str]:
-        """Return the digests of the model's profiles, oldest first."""
+        """See Store."""
         rows = self._db.rows("SELECT digest FROM profiles WHERE model = ? ORDER BY at, digest", model)
         return [digest for (digest,) in rows]
 
     def profile(self, model: str, digest: str) -> bytes:
-        """Return a profile as it was registered."""
+        """See Store."""
         rows = self._db.rows("SELECT body FROM profiles WHERE model = ? AND digest = ?", model, digest)
         if not rows:
             self.model(model)
@@ -167,7 +162,7 @@ class SQLiteStore:
         return zlib.decompress(rows[0][0])
 
     def delete(self, model: str) -> None:
-        """Forget a model and all that belongs to it."""
+        """See Store."""
         self.model(model)
         tables = self._db.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
         with self._db.writing():
@@ -177,7 +172,7 @@ class SQLiteStore:
     # --- writes
 
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
-        """Make all the writes durable in one transaction; a write that can't be made has its error instead."""
+        """See Store."""
         with self._db.writing():
             batch = Transaction(self._db, self.now())
             receipts = [batch.write(write) for write in writes]
@@ -221,7 +216,7 @@ class SQLiteStore:
     # --- closing and folding
 
     def freeze(self, model: str) -> Milliseconds:
-        """Advance the model's watermark, close what ends by then, and return it."""
+        """See Store."""
         record = self.model(model)
         now = self.now()
         beat, halted = self._pulse(record, now)
@@ -311,7 +306,7 @@ class SQLiteStore:
         )
 
     def pending(self, model: str) -> list[str]:
-        """Return the digests of the profiles that have frozen slices which are not folded yet."""
+        """See Store."""
         rows = self._db.rows(
             "SELECT digest FROM profiles AS p WHERE model = ? AND EXISTS"
             " (SELECT 1 FROM slices AS s WHERE s.model = p.model AND s.digest = p.digest AND s.end > coalesce("
@@ -322,12 +317,12 @@ class SQLiteStore:
         return [digest for (digest,) in rows]
 
     def progress(self, model: str, digest: str) -> Progress:
-        """Return how far the fold is."""
+        """See Store."""
         rows = self._db.rows("SELECT folded, state FROM progress WHERE model = ? AND digest = ?", model, digest)
         return Progress(rows[0][0], zlib.decompress(rows[0][1])) if rows else Progress()
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
-        """Return the frozen slices that are not folded yet, ascending; those that end together come as one."""
+        """See Store."""
         with (
             self._db.reading() as connection,
             closing(
@@ -341,7 +336,7 @@ class SQLiteStore:
             return list(islice(together(map(_slice, cursor)), limit))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
-        """Return the frozen slices that end by `end` and reach back far enough for the window, ascending."""
+        """See Store."""
         slices: list[Slice] = []
         rows = 0
         with (
@@ -363,7 +358,7 @@ class SQLiteStore:
         return slices[::-1]
 
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
-        """Record a fold if the progress still is `expected`; merge and drop old slices as `panes` says."""
+        """See Store."""
         key = (model, digest)
         with self._db.writing():
             if self.progress(model, digest).folded != expected:
@@ -399,7 +394,7 @@ class SQLiteStore:
     # --- reading
 
     def verdict(self, model: str, digest: str) -> bytes | None:
-        """Return the newest verdict, or None before the first."""
+        """See Store."""
         rows = self._db.rows(
             "SELECT body FROM verdicts WHERE model = ? AND digest = ? ORDER BY bucket DESC LIMIT 1", model, digest
         )
@@ -408,7 +403,7 @@ class SQLiteStore:
     def history(
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
     ) -> list[tuple[Milliseconds, bytes]]:
-        """Return the verdicts kept for times from `start` to `end`."""
+        """See Store."""
         rows = self._db.rows(
             "SELECT at, body FROM verdicts WHERE model = ? AND digest = ? AND at BETWEEN ? AND ? ORDER BY at",
             *(model, digest, start, end),
@@ -416,7 +411,7 @@ class SQLiteStore:
         return [(at, zlib.decompress(body)) for at, body in rows]
 
     def sources(self, model: str) -> list[SourceRecord]:
-        """Return the sources heard of in the last day, by name."""
+        """See Store."""
         now = self.now()
         rows = self._db.rows(
             "SELECT source, totals, late, at FROM sources WHERE model = ? AND at >= ? ORDER BY source",
@@ -425,21 +420,18 @@ class SQLiteStore:
         return [read_account(text, late).record(name, at, now) for name, text, late, at in rows]
 
     def acknowledge(self, model: str, incident: str, at: Milliseconds, note: str) -> None:
-        """Remember that somebody has seen an incident; the first to say so is kept."""
+        """See Store."""
         self.model(model)
         with self._db.writing():
             self._db.execute("INSERT OR IGNORE INTO acknowledged VALUES (?, ?, ?, ?)", (model, incident, at, note))
 
     def acknowledged(self, model: str) -> dict[str, tuple[Milliseconds, str]]:
-        """Return when each incident was acknowledged, and with which note."""
+        """See Store."""
         rows = self._db.rows("SELECT incident, at, note FROM acknowledged WHERE model = ?", model)
         return {incident: (at, note) for incident, at, note in rows}
 
     def expect(self, model: str, feature: str | None, since: Milliseconds, until: Milliseconds, note: str = "") -> None:
-        """Mark that a feature, or the whole model, is expected to drift; replaces the mark it had.
-
-        An `until` that is not after `since` takes the mark away.
-        """
+        """See Store."""
         with self._db.writing():
             self.model(model)
             self._db.execute(
@@ -450,7 +442,7 @@ class SQLiteStore:
                 self._db.execute("INSERT INTO expected VALUES (?, ?, ?, ?, ?)", (model, feature, since, until, note))
 
     def expected(self, model: str) -> list[Expectation]:
-        """Return the marks that ended at most 90 days ago, that of the model first, then by feature."""
+        """See Store."""
         rows = self._db.rows(
             "SELECT feature, since, until, note FROM expected WHERE model = ? AND until >= ? ORDER BY feature",
             *(model, self.now() - RETENTION),
@@ -458,7 +450,7 @@ class SQLiteStore:
         return [Expectation(*row) for row in rows]
 
     def notified(self, model: str, key: str) -> bool:
-        """Say to exactly one caller per key, over all processes, that it is the first; kept for 90 days."""
+        """See Store."""
         oldest = self.now() - RETENTION
         if self._db.rows("SELECT 1 FROM notified WHERE model = ? AND key = ? AND at >= ?", model, key, oldest):
             return False  # most come late: they need not wait for writers
@@ -469,7 +461,7 @@ class SQLiteStore:
         return made.rowcount == 1
 
     def lease(self, model: str, owner: str, length: Milliseconds) -> bool:
-        """Give the folding of a model to `owner` for `length` from now on, unless another one has it."""
+        """See Store."""
         with self._db.writing():
             self.model(model)
             now = self.now()
@@ -480,8 +472,8 @@ class SQLiteStore:
             )
         return made.rowcount == 1
 
-    def attend(self, owner: str, length: Milliseconds) -> list[str]:
-        """Say that a server is there for `length` from now on; return those that are, by name."""
+    def heartbeat(self, owner: str, length: Milliseconds) -> list[str]:
+        """See Store."""
         with self._db.writing():
             now = self.now()
             self._db.execute("DELETE FROM replicas WHERE until NOT BETWEEN ? AND ?", (now + 1, now + LONGEST_LEASE))
@@ -490,7 +482,7 @@ class SQLiteStore:
         return [name for (name,) in rows]
 
     def close(self) -> None:
-        """Close the file."""
+        """See Store."""
         self._db.close()
 
 

@@ -11,7 +11,7 @@ from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
-from driftmeter.store.protocol import AddRows, Receipt, Write
+from driftmeter.store.records import AddRows, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Counts, Milliseconds
 
