@@ -87,7 +87,7 @@ def test_a_model_that_is_half_deleted_is_unknown_until_somebody_finishes_that(
     put(store, batch(5, key="k"))
     assert store.notified("m", "incident")
     with monkeypatch.context() as broken:
-        broken.setattr(type(store._link), "drop", lambda *_: (_ for _ in ()).throw(StoreUnavailableError("away")))
+        broken.setattr(type(store._link), "unlink_all", lambda *_: (_ for _ in ()).throw(StoreUnavailableError("away")))
         with pytest.raises(StoreUnavailableError):
             store.delete("m")
     assert store.models() == []
@@ -141,7 +141,7 @@ def test_a_server_that_only_attends_knows_the_time(raw: redis.Redis) -> None:
     with closing(RedisStore(shared_server().url)) as store:
         seconds, micro = raw.time()
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 2000
-        store._ahead = 0.0
+        store._time._ahead = 0.0
         assert store.now() < START
         store.heartbeat("a", 1000)
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 10_000
@@ -151,12 +151,12 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
     store: RedisStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, batch(5))
-    dropping = type(store._link).drop
+    dropping = type(store._link).unlink_all
     with closing(RedisStore(shared_server().url, clock=clock)) as other:
 
         def slowly(link: object, beginning: str, still: Callable[[], bool]) -> None:
             """Take longer than one may: another one deletes the model meanwhile, and somebody makes it anew."""
-            monkeypatch.setattr(type(store._link), "drop", dropping)
+            monkeypatch.setattr(type(store._link), "unlink_all", dropping)
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
                 other.delete("m")
             clock.time += MINUTE
@@ -165,7 +165,7 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
             put(other, batch(7, at=60_000))
             dropping(link, beginning, still)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(type(store._link), "drop", slowly)
+        monkeypatch.setattr(type(store._link), "unlink_all", slowly)
         store.delete("m")
         assert [record.model for record in other.models()] == ["m"]
         assert rows_in(other, clock) == 7
@@ -174,5 +174,5 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
 def test_a_host_that_was_suspended_asks_for_the_time_again(raw: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(RedisStore(shared_server().url)) as store:
         before = store.now()
-        monkeypatch.setattr("driftmeter.store.redis.store.stopwatch", lambda: time.monotonic() - 180)
+        monkeypatch.setattr("driftmeter.store.redis.server_clock.stopwatch", lambda: time.monotonic() - 180)
         assert 0 <= store.now() - before < 10_000

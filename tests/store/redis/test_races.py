@@ -200,6 +200,6 @@ def test_sums_of_a_model_that_was_replaced_meanwhile_are_thrown_away(
         other.delete("m")
         other.register("m", "d", b"{}", SLOW)
 
-    when_it_has(store._link, "together", replace, monkeypatch)
+    when_it_has(store._link, "pipeline", replace, monkeypatch)
     assert store.freeze("m") == store.model("m").frozen == 0
     assert store.unfolded("m", "d") == []

@@ -20,7 +20,7 @@ from driftmeter import Monitor
 from driftmeter.errors import StoreError, StoreUnavailableError
 from driftmeter.store import open_store
 from driftmeter.store.records import Receipt
-from driftmeter.store.redis import connection as link
+from driftmeter.store.redis.connection import ANSWER_TIMEOUT
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
@@ -280,7 +280,7 @@ def test_what_is_no_sentinel_and_no_cluster_is_told_in_one_clause(server: RedisS
 
 def test_an_error_of_a_script_is_told_without_its_digest_and_lines(server: RedisServer, store: RedisStore) -> None:
     command = ("EVAL", "return redis.call('set', KEYS[1])", 1, "a")
-    for fail in (lambda: store._link.command(*command), lambda: store._link.together([("PING",), command])):
+    for fail in (lambda: store._link.command(*command), lambda: store._link.pipeline([("PING",), command])):
         with pytest.raises(StoreError) as raised:
             fail()
         assert str(raised.value).startswith(f"the store {server.url} failed: ")
@@ -309,7 +309,7 @@ def test_a_server_that_does_not_answer_is_unavailable_before_the_sdk_gives_up(ow
                 store.ping()
         finally:
             os.kill(own_server.pid, signal.SIGCONT)
-    assert inspect.signature(Monitor).parameters["timeout"].default > link._ANSWER
+    assert inspect.signature(Monitor).parameters["timeout"].default > ANSWER_TIMEOUT
 
 
 def test_sentinels_that_cannot_be_asked_are_unavailable() -> None:
@@ -329,49 +329,6 @@ def test_a_socket_of_this_host_is_an_address_too(tmp_path: Path) -> None:
 
 
 # --- the address
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ("replica=2", r"^store: unknown option 'replica'; known: prefix, replicas, cluster, master and [\w ,-:]*$"),
-        ("cluster=yes", "expected cluster=true or cluster=false, got 'yes'"),
-        ("cluster=true&nonsense=1", "unknown option 'nonsense'"),
-        ("replicas=-1", "expected a number of replicas, got '-1'"),
-        ("replicas=two", "expected a number of replicas, got 'two'"),
-        ("prefix={a}", "expected a prefix without braces"),
-        ("socket_timeout=long", "option 'socket_timeout' cannot be 'long'"),
-        ("decode_responses=true", "decode_responses"),
-    ],
-)
-def test_an_option_that_there_is_none_of_is_refused_by_name(options: str, message: str) -> None:
-    with pytest.raises(StoreError, match=message):
-        open_store(f"redis://127.0.0.1:1/0?{options}")
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("redis://", "redis://host:port/database, got 'redis://'"),
-        ("redis://:1/0", "redis://host:port/database, got redis://…"),
-        ("redis://host:port/0", "a port that is a number"),
-        ("redis://host:99999/0", "a port that is a number from 1 to 65535"),
-        ("redis://host/name", "a database that is a number"),
-        ("redis://[::1/0", "redis://"),
-        ("redis://host/0?protocol=9", "redis://host:port/database with options that fit, got 'redis://host/0'"),
-        ("unix://", "unix:///path"),
-        ("redis://host/3?cluster=true", "database 0"),
-        ("redis+sentinel://", "redis\\+sentinel://host:port/database, got 'redis\\+sentinel://'"),
-        ("redis+sentinel://host/0", "a port that is a number"),
-        ("redis+sentinel://host:1,host:port/0", "a port that is a number"),
-        ("redis+sentinel://host:1/name", "a database that is a number"),
-        ("redis+sentinel://host:1/0?socket_timeout=1", "no options but"),
-    ],
-)
-def test_an_address_that_can_be_none_is_refused(url: str, message: str) -> None:
-    with pytest.raises(StoreError, match=f"^store: expected {message}") as raised:
-        open_store(url)
-    assert not isinstance(raised.value, StoreUnavailableError)
 
 
 @pytest.mark.parametrize("sign", "/?#[@")

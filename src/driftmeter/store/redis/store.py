@@ -33,9 +33,10 @@ from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
 from driftmeter.panes.windows import WindowSetting, together
 from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
+from driftmeter.store.redis.address import RedisAddress
 from driftmeter.store.redis.commit_message import Draft, digest_of, packed
 from driftmeter.store.redis.compaction import merged, ripe, thinned
-from driftmeter.store.redis.connection import RedisConnection, host_time, stopwatch
+from driftmeter.store.redis.connection import RedisConnection
 from driftmeter.store.redis.local_sums import MARK, KnownModel, Sums
 from driftmeter.store.redis.packing import (
     pack_slice,
@@ -47,6 +48,7 @@ from driftmeter.store.redis.packing import (
     unpack_slice,
 )
 from driftmeter.store.redis.replies import account_of, couples, fields_of, pairs, record_of, slices_of, text_of
+from driftmeter.store.redis.server_clock import ServerClock
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Clock, Milliseconds
 from driftmeter.verdict.expectation import Expectation
@@ -56,8 +58,6 @@ _CHUNK = 100
 _CLOSING = ("born", "frozen", "digest", "newest", "leader", "streak")
 """What a close rests on: where any of it has changed meanwhile, it is drawn up anew."""
 _SWEEP_EVERY: Milliseconds = HOUR
-_SLEPT = 1.0
-"""By so many seconds a host's clock and its stopwatch part when it was suspended, or its clock was put right."""
 _DELETING: Milliseconds = 60_000
 """So long the one who deletes a model has to finish: who makes it anew then does."""
 _MOST_ROUNDS = 100
@@ -89,10 +89,8 @@ class RedisStore:
 
         Raises StoreError where the address can't be one. A server that is away is no error yet.
         """
-        self._link = RedisConnection(url)
-        self._clock = clock
-        self._ahead: float | None = None
-        self._apart = 0.0
+        self._link = RedisConnection(RedisAddress.parse(url))
+        self._time = ServerClock(clock)
         self._sums = Sums()
         self._committing = threading.Lock()
         self._token = secrets.token_hex(8)
@@ -103,42 +101,29 @@ class RedisStore:
     # --- time, keys
 
     def now(self) -> Milliseconds:
-        """Return the server's time, as far as this process knows: every script that tells it corrects that."""
-        if self._clock is not None:
-            return self._clock()
-        if self._ahead is None:
+        """Return the server's time; asks the server only if no answer has told it yet."""
+        if not self._time.is_set:
             seconds, micro = self._link.command("TIME")
-            self._learn_time(int(seconds) * 1000 + int(micro) // 1000)
-        assert self._ahead is not None
-        # a host that was suspended wakes with a stopwatch that stood still; the next script says how late it is
-        slept = host_time() - stopwatch() - self._apart
-        return int((stopwatch() + (slept if abs(slept) > _SLEPT else 0.0)) * 1000 + self._ahead)
-
-    def _learn_time(self, now: Milliseconds) -> None:
-        """Take the time as a script says it, which is the clock's own where there is one."""
-        self._ahead = now - stopwatch() * 1000
-        self._apart = host_time() - stopwatch()
-
-    def _given(self) -> str:
-        return "" if self._clock is None else str(self._clock())
+            self._time.learn(int(seconds) * 1000 + int(micro) // 1000)
+        return self._time.now()
 
     def _tag(self, model: str) -> str:
         # no brace can end the tag early
-        return f"{self._link.prefix}:{{{quote(model, safe='')}}}"
+        return f"{self._link.address.prefix}:{{{quote(model, safe='')}}}"
 
     def _key(self, model: str, *parts: str) -> str:
         return ":".join((self._tag(model), *parts))
 
     @property
     def _models_key(self) -> str:
-        return f"{self._link.prefix}:models"
+        return f"{self._link.address.prefix}:models"
 
     def _run(self, name: str, model: str, *values: bytes | str | int, writes: bool = True) -> Any:
-        return self._link.script(name, self._tag(model), self._given(), *values, writes=writes)
+        return self._link.script(name, self._tag(model), self._time.argument, *values, writes=writes)
 
     def ping(self) -> None:
         """See Store."""
-        self._link.script("ping", f"{self._link.prefix}:ping", self._given())
+        self._link.script("ping", f"{self._link.address.prefix}:ping", self._time.argument)
 
     # --- models and profiles
 
@@ -157,7 +142,7 @@ class RedisStore:
         self._list(model)
 
     def _list(self, model: str) -> None:
-        self._link.script("list", self._models_key, self._given(), quote(model, safe=""))
+        self._link.script("list", self._models_key, self._time.argument, quote(model, safe=""))
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """See Store."""
@@ -174,7 +159,7 @@ class RedisStore:
     def models(self) -> list[ModelRecord]:
         """See Store."""
         names = sorted(unquote(name.decode()) for name in self._link.command("SMEMBERS", self._models_key))
-        found = self._link.together([("HGETALL", self._tag(name)) for name in names])
+        found = self._link.pipeline([("HGETALL", self._tag(name)) for name in names])
         now = self.now()
         each_fields = zip(names, map(fields_of, found), strict=True)
         return [record_of(name, fields, now) for name, fields in each_fields if "born" in fields]
@@ -221,7 +206,7 @@ class RedisStore:
         def still() -> bool:
             return bool(self._link.command("HGET", self._tag(model), "token") == self._token.encode())
 
-        self._link.drop(self._key(model, ""), still)
+        self._link.unlink_all(self._key(model, ""), still)
         if not still():  # it took so long that another one has gone on with it
             return
         self._link.command("SREM", self._models_key, quote(model, safe=""))
@@ -261,7 +246,7 @@ class RedisStore:
                     if not isinstance(error, StoreError):
                         _log.exception("model %s: writes failed", model)
                     answers |= dict.fromkeys(ours, error)
-                    if isinstance(error, StoreUnavailableError) and not self._link.cluster:
+                    if isinstance(error, StoreUnavailableError) and not self._link.address.cluster:
                         # the others would wait as long for the same answer
                         answers = dict.fromkeys(range(len(writes)), error) | answers
                         break
@@ -309,7 +294,7 @@ class RedisStore:
         raise StoreUnavailableError(f"model {model!r} changes faster than anything can be written to it")
 
     def _learn(self, known: KnownModel, found: Sequence[Any]) -> None:
-        self._learn_time(int(found[1]))
+        self._time.learn(int(found[1]))
         known.learn(found[2], int(found[3]), int(found[4]))
 
     def _sweep(self, model: str) -> None:
@@ -346,7 +331,7 @@ class RedisStore:
 
     def _look(self, model: str) -> _Look:
         now, found, logs, first = self._run("look", model, writes=False)
-        self._learn_time(int(now))
+        self._time.learn(int(now))
         fields = fields_of(found)
         if "born" not in fields:
             raise self._unknown(model)
@@ -371,7 +356,7 @@ class RedisStore:
             for _, ended in groupby(places, key=lambda place: place.end):
                 held: dict[str, int] = {}
                 for place in ended:
-                    said, counts = self._link.together(
+                    said, counts = self._link.pipeline(
                         [
                             ("HGETALL", self._key(model, "meta", str(place))),
                             ("HVALS", self._key(model, "counts", str(place))),
@@ -545,9 +530,9 @@ class RedisStore:
 
     def heartbeat(self, owner: str, length: Milliseconds) -> list[str]:
         """See Store."""
-        key = f"{self._link.prefix}:replicas"
-        now, names = self._link.script("heartbeat", key, self._given(), owner, length, LONGEST_LEASE)
-        self._learn_time(int(now))
+        key = f"{self._link.address.prefix}:replicas"
+        now, names = self._link.script("heartbeat", key, self._time.argument, owner, length, LONGEST_LEASE)
+        self._time.learn(int(now))
         return [name.decode() for name in names]
 
     def close(self) -> None:
