@@ -29,7 +29,8 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
-from driftmeter.verdict.judge import JudgeState, Step
+from driftmeter.verdict.judge import Step
+from driftmeter.verdict.judge_state import JudgeState
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
 from real import KS_ROWS, Event, Year, follow, ks_p_value, year
 

@@ -34,7 +34,8 @@ from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
-from driftmeter.verdict.judge import Judge, JudgeState
+from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.judge_state import JudgeState
 
 REPLICAS = (1, 4, 16)
 WINDOW = 1_000

@@ -14,7 +14,7 @@ from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR, parse_time
-from driftmeter.verdict.judge import covers_days, judged_after
+from driftmeter.verdict.readiness import covers_days, judged_after
 
 START = parse_time("2024-01-01")
 """A Monday."""

@@ -22,7 +22,8 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.expectation import Expectation
-from driftmeter.verdict.judge import Judge, JudgeState, Step, incidents_in
+from driftmeter.verdict.judge import Judge, Step
+from driftmeter.verdict.judge_state import JudgeState, incidents_in
 from driftmeter.verdict.verdict import Verdict
 
 START = 1_700_006_400_000  # midnight

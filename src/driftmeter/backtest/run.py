@@ -16,7 +16,7 @@ from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.judge import Judge
-from driftmeter.verdict.verdict import tidy
+from driftmeter.verdict.verdict import round10
 
 MONTH: Milliseconds = 30 * DAY
 
@@ -49,7 +49,7 @@ class Event:
             "role": self.role,
             "at": iso(self.at),
             "since": iso(self.since),
-            "effect": tidy(self.effect),
+            "effect": round10(self.effect),
             "evidence": None if self.evidence is None else round(self.evidence, 3),
             "severity": self.severity,
             "why": self.why,

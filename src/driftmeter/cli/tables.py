@@ -24,7 +24,7 @@ from driftmeter.report.chart import percent, printable
 from driftmeter.report.page import effect_text, in_order, p_text, rate_text
 from driftmeter.timestamps import DAY, moment_of
 from driftmeter.verdict import sentences
-from driftmeter.verdict.judge import covers_days, judged_after
+from driftmeter.verdict.readiness import covers_days, judged_after
 
 COLOURS = {
     "drifting": "bold red",

@@ -33,8 +33,9 @@ from driftmeter.store import Store
 from driftmeter.store.records import Fold, ModelRecord, Progress
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds
-from driftmeter.verdict.judge import Judge, JudgeState, Step, incidents_in, warm_in
-from driftmeter.verdict.verdict import tests_json, tidy
+from driftmeter.verdict.judge import Judge, Step
+from driftmeter.verdict.judge_state import JudgeState, incidents_in, live_calibration_in
+from driftmeter.verdict.verdict import round10, tests_json
 
 _RECORD_SECONDS = 0.5
 """How long a model's record is believed before the store is asked again: requests come far more often."""
@@ -274,7 +275,7 @@ class Engine:
         for each in pending:
             if each.end <= progress.folded:
                 continue
-            if judge.needs_warmth and each.end // DAY > progress.folded // DAY > 0:
+            if judge.needs_live_calibration and each.end // DAY > progress.folded // DAY > 0:
                 judge, state = self._warmed(compiled, digest, judge, state, progress.folded)
             state, step = judge.step(state, each, expected)
             verdict = judge.verdict(state, self._window(compiled, digest, each.end))
@@ -292,7 +293,7 @@ class Engine:
         kept = self._states.get((compiled.profile.model, digest))
         if kept is not None and kept[0] == progress.state and kept[1].settings is compiled.settings:
             return kept[1], kept[2]
-        warm = warm_in(progress.state) if compiled.judge.needs_warmth else None
+        warm = live_calibration_in(progress.state) if compiled.judge.needs_live_calibration else None
         judge = compiled.judge if warm is None else Judge(compiled.profile, compiled.settings, warm)
         return judge, judge.loads(progress.state)
 
@@ -364,8 +365,8 @@ class Engine:
             "start": iso(window.start),
             "end": iso(window.end),
             "rows": window.summary.rows,
-            "effect": tidy(scores.effect),
-            "p_value": tidy(scores.p_value),
+            "effect": round10(scores.effect),
+            "p_value": round10(scores.p_value),
             "tests": tests_json(scores),
             "counts": window.summary.counts[part].tolist(),
         }

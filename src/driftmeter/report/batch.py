@@ -18,7 +18,9 @@ from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
-from driftmeter.verdict.verdict import Verdict, judge_window, scorer_of
+from driftmeter.verdict.scorer import scorer_of
+from driftmeter.verdict.verdict import Verdict
+from driftmeter.verdict.window_judge import judge_window
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame

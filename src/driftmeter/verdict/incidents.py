@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
+from driftmeter.verdict.severity import Severity
 
 TOGETHER: Milliseconds = DAY
 """Features that are flagged within a day of each other have one cause as often as not: one incident, one page."""
@@ -27,7 +28,7 @@ class Flag:
     level: int
     window: Milliseconds
     evidence: float
-    severity: str
+    severity: Severity
     why: str
 
 
@@ -45,7 +46,7 @@ class Member:
     window: Milliseconds
     flagged: Milliseconds
     evidence: float
-    severity: str
+    severity: Severity
     why: str
 
     @classmethod

@@ -6,18 +6,17 @@ from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Milliseconds
+from driftmeter.verdict.readiness import NEEDED_DAYS
 
 UNCALIBRATED = (
     "The profile has no order of time, so nothing says how much is normal: scores are shown, nothing pages. "
     "Make it with --time COLUMN, or --independent where rows really are drawn independently."
 )
-NEEDED_DAYS = 12
-"""From so many on the reference knows how days differ."""
 TOO_SHORT = (
     "The reference has too few stretches of time to learn from (12 are needed, each of a hundred rows, an hour or a "
     f"batch, and {NEEDED_DAYS} days in all): scores are shown, nothing pages."
 )
-WARMING = (
+CALIBRATING_LIVE = (
     "The profile has no order of time; what is normal is being learnt from live traffic, drift included: evidence is "
     "shown, nothing pages. Make a profile with --time COLUMN, or from live traffic with --from-live."
 )

@@ -1,0 +1,83 @@
+"""From the detector's evidence on one feature to its public state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from driftmeter.detectors import Cause, Evidence
+from driftmeter.detectors.protocol import Mask
+from driftmeter.profile.calibration import Calibration
+from driftmeter.types import Floats
+from driftmeter.verdict import sentences
+from driftmeter.verdict.incidents import LEVELS_ABOVE, Incident
+from driftmeter.verdict.readiness import LARGEST_BLIND
+from driftmeter.verdict.verdict import State
+
+NEARLY = -1.0
+"""From this evidence on a feature is pending: it would alarm if ten times as many false pages were allowed."""
+
+_RARE_IN_REFERENCE = frozenset(
+    ["missing", "unseen", "unreadable", "below", "above", "far below", "far above", "not finite"]
+)
+"""Bins that hold few rows of a sound stream."""
+
+
+def uncalibrated(calibration: Calibration | None) -> tuple[State, str]:
+    """Return the state, and its sentence, of features whose evidence must not page yet.
+
+    `calibration` is the reference's; where there is none, live traffic is calibrating.
+    """
+    if calibration is None:
+        return "calibrating", sentences.CALIBRATING_LIVE
+    return "calibrating", sentences.calibrating(calibration.covered)
+
+
+def decide(evidence: float, smallest: float, *, inside: bool, latched: bool, cause: Cause | None) -> tuple[State, str]:
+    """Return the state of a feature and the sentence that says why.
+
+    `evidence` is log10 of how far past the alarm threshold it is, -inf where nothing was judged; `smallest` the
+    smallest shift, in standard deviations, that could have been seen, +inf where none could. `inside` says that it
+    moved by less than the tolerance, `latched` that an open incident holds it, `cause` what the evidence rests on.
+
+    >>> decide(0.1, 0.2, inside=False, latched=False, cause=None)
+    ('drifting', 'It drifts.')
+    >>> decide(-9.0, 0.2, inside=False, latched=False, cause=None)
+    ('ok', 'Nothing beyond chance and tolerance.')
+    """
+    if evidence >= 0:
+        return "drifting", sentences.drifting(cause)
+    if smallest > LARGEST_BLIND:
+        return "insufficient", sentences.insufficient(None if np.isinf(smallest) else smallest)
+    if evidence >= NEARLY:
+        return "pending", sentences.pending(cause)
+    if latched:
+        return "ok", sentences.latched()
+    return "ok", sentences.ok(inside, cause)
+
+
+def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:
+    """Return each feature's evidence, shape (features,).
+
+    During an incident only the windows count that may keep the incident open: longer ones hold its fault long after
+    the fault is over.
+    """
+    strongest = evidence.strongest
+    for incident in open_incidents:
+        for index in np.flatnonzero(mask_of(incident.members, features)).tolist():
+            levels = incident.members[features[index]].level + LEVELS_ABOVE + 1
+            strongest[index] = evidence.evidence[:levels, index].max(initial=-np.inf)
+    return strongest
+
+
+def excess_of(cause: Cause | None) -> float:
+    """Return by how much the share of rows has grown in a bin that should hold few; 0 for any other cause."""
+    if cause is None or cause.category or cause.what not in _RARE_IN_REFERENCE:
+        return 0.0
+    return cause.value - cause.reference
+
+
+def mask_of(names: Collection[str], features: Sequence[str]) -> Mask:
+    """Return which features are among `names`, shape (features,)."""
+    return np.array([feature in names for feature in features], dtype=np.bool_)

@@ -1,0 +1,47 @@
+"""Severity: how bad a drift is. The only place that knows the thresholds and the order; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Severity = Literal["none", "minor", "major"]
+
+SEVERITIES: tuple[Severity, ...] = ("none", "minor", "major")
+"""All severities, the mildest first."""
+
+MINOR, MAJOR = 0.1, 0.25
+"""The usual bounds of the population stability index (Siddiqi, Credit Risk Scorecards, 2006)."""
+MINOR_RATE, MAJOR_RATE = 0.01, 0.05
+"""Shares of all rows that newly are missing, unreadable, unseen or out of range, or that vanished."""
+
+
+def grade(effect_low: float, excess: float) -> Severity:
+    """Grade a drift by whichever is worse: the lower bound of its effect, or its excess rate.
+
+    `effect_low` is a population stability index; `excess` is by how much the share of rows has grown that are where
+    the reference has few or none (0 to 1). A NaN grades as nothing.
+
+    >>> grade(0.09, 0.0), grade(0.1, 0.0), grade(0.0, 0.05)
+    ('none', 'minor', 'major')
+    """
+    if effect_low >= MAJOR or excess >= MAJOR_RATE:
+        return "major"
+    return "minor" if effect_low >= MINOR or excess >= MINOR_RATE else "none"
+
+
+def worse(one: Severity, other: Severity) -> Severity:
+    """Return the worse of two severities.
+
+    >>> worse("none", "major")
+    'major'
+    """
+    return max(one, other, key=SEVERITIES.index)
+
+
+def rank(severity: str) -> int:
+    """Return the place of a severity, 0 for the mildest; a word that is no severity has that of `none`.
+
+    >>> rank("major"), rank("none"), rank("dreadful")
+    (2, 0, 0)
+    """
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0

@@ -1,0 +1,47 @@
+"""Severity: the thresholds and the order, by which everything that names a severity goes."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from driftmeter.verdict.severity import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, SEVERITIES, grade, rank, worse
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("effect_low", "excess", "severity"),
+    [
+        (0.0, 0.0, "none"),
+        (0.0999, 0.00999, "none"),
+        (-1.0, -1.0, "none"),
+        (MINOR, 0.0, "minor"),
+        (0.0, MINOR_RATE, "minor"),
+        (0.2499, 0.0499, "minor"),
+        (MAJOR, 0.0, "major"),
+        (0.0, MAJOR_RATE, "major"),
+        (MINOR, MAJOR_RATE, "major"),
+        (NAN, NAN, "none"),
+        (NAN, 0.02, "minor"),
+    ],
+)
+def test_a_drift_is_as_bad_as_the_worse_of_its_effect_and_its_excess(
+    effect_low: float, excess: float, severity: str
+) -> None:
+    assert grade(effect_low, excess) == severity
+
+
+def test_the_thresholds_are_those_of_the_documentation() -> None:
+    assert (MINOR, MAJOR, MINOR_RATE, MAJOR_RATE) == (0.1, 0.25, 0.01, 0.05)
+
+
+def test_the_worse_of_two_is_the_one_with_the_higher_rank() -> None:
+    for one, other in product(SEVERITIES, repeat=2):
+        assert worse(one, other) == worse(other, one)
+        assert rank(worse(one, other)) == max(rank(one), rank(other))
+
+
+def test_a_word_that_is_no_severity_ranks_lowest() -> None:
+    assert rank("") == rank("severe") == rank("none") == 0
