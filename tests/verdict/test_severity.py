@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from driftmeter.verdict.severity import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, SEVERITIES, grade, rank, worse
+from driftmeter.verdict.severity import MAJOR, MAJOR_RATE, MINOR, MINOR_RATE, SEVERITIES, grade, rank, worst_severity
 
 NAN = float("nan")
 
@@ -37,10 +37,11 @@ def test_the_thresholds_are_those_of_the_documentation() -> None:
     assert (MINOR, MAJOR, MINOR_RATE, MAJOR_RATE) == (0.1, 0.25, 0.01, 0.05)
 
 
-def test_the_worse_of_two_is_the_one_with_the_higher_rank() -> None:
-    for one, other in product(SEVERITIES, repeat=2):
-        assert worse(one, other) == worse(other, one)
-        assert rank(worse(one, other)) == max(rank(one), rank(other))
+def test_the_worst_of_several_is_the_one_with_the_highest_rank() -> None:
+    for severities in product(SEVERITIES, repeat=3):
+        assert worst_severity(severities) in severities
+        assert rank(worst_severity(severities)) == max(map(rank, severities))
+    assert worst_severity([]) == worst_severity(["severe"]) == "none"
 
 
 def test_a_word_that_is_no_severity_ranks_lowest() -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from driftmeter.demo.traffic import TrafficProgress
 from driftmeter.types import JSON
+from driftmeter.verdict.severity import MAJOR, MINOR
 
 _STYLES = {"drifting": "bold red", "pending": "yellow", "insufficient": "dim", "ok": "green"}
 _WORST_FIRST = ("drifting", "pending", "uncalibrated", "calibrating", "insufficient", "ok")
@@ -100,8 +101,8 @@ def _evidence(evidence: float | None) -> Text:
 
 def _bar(effect: float) -> Text:
     """Draw the effect on a scale on which a major one fills the bar."""
-    filled = min(_BAR, round(effect / 0.25 * _BAR))
-    style = "red" if effect >= 0.25 else "yellow" if effect >= 0.1 else "green"
+    filled = min(_BAR, round(effect / MAJOR * _BAR))
+    style = "red" if effect >= MAJOR else "yellow" if effect >= MINOR else "green"
     return Text.assemble((f"{effect:6.3f} ", ""), ("█" * filled, style), ("·" * (_BAR - filled), "dim"))
 
 

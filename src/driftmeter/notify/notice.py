@@ -9,12 +9,12 @@ from typing import Literal
 from urllib.parse import quote
 
 from driftmeter.types import JSON
+from driftmeter.verdict.severity import rank, worst_severity
 
 Event = Literal["opened", "closed"]
 
 _MOST_LISTED = 10
 _LONGEST_WHY, _LONGEST_NAME = 300, 80
-_SEVERITIES = ("none", "minor", "major")
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class Drifting:
     def order(self) -> tuple[bool, int, float, str, str]:
         """Worst first, derived features after the others."""
         evidence = float("-inf") if self.evidence is None else self.evidence
-        severity = _SEVERITIES.index(self.severity) if self.severity in _SEVERITIES else 0
-        return self.role == "derived", -severity, -evidence, self.since, self.name
+        return self.role == "derived", -rank(self.severity), -evidence, self.since, self.name
 
     @property
     def line(self) -> str:
@@ -103,8 +102,7 @@ class Notice:
         return "\n".join([*(self._opened() if self.event == "opened" else self._closed()), "", *self._next_steps()])
 
     def _opened(self) -> list[str]:
-        severities = {each.severity for each in self.features}
-        worst = next((severity for severity in reversed(_SEVERITIES) if severity in severities), "none")
+        worst = worst_severity(feature.severity for feature in self.features)
         hidden = len(self.features) - _MOST_LISTED
         return [
             f"What model {self.model} is asked to predict on no longer looks like its reference data.",

@@ -11,6 +11,7 @@ from driftmeter.report.chart import chart, escape, percent
 from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
 from driftmeter.report.style import CSS
 from driftmeter.types import JSON
+from driftmeter.verdict.severity import MAJOR, MINOR, rank, worst_severity
 from driftmeter.version import __version__
 
 STATES = ("drifting", "pending", "calibrating", "uncalibrated", "insufficient", "ok")
@@ -18,7 +19,6 @@ STATES = ("drifting", "pending", "calibrating", "uncalibrated", "insufficient", 
 FEWEST_DRAWN, MOST_DRAWN = 30, 100
 """Features that are drawn on the page: what drifts up to the most, and at least the worst few. Thousands of charts
 would make it so large that no browser opens it; the others are drawn when their row is opened."""
-_SEVERITIES = ("major", "minor", "none")
 _RATES = {"missing": "missing", "unseen": "unseen", "out_of_range": "out of range"}
 
 
@@ -59,8 +59,8 @@ def render_html(
                 f'<a href="#feature-{place}">{escape(each["feature"])}</a>'
                 for place, each in enumerate(features[:drawn])
             ],
-            "Worst first. Effect is the population stability index without what chance adds: from 0.1 on minor, from "
-            "0.25 on major.",
+            "Worst first. Effect is the population stability index without what chance adds: "
+            f"from {MINOR} on minor, from {MAJOR} on major.",
         ),
         '<h2 id="distributions">Distributions</h2>'
         '<p class="legend"><span class="key">reference</span><span class="key window">window</span>'
@@ -85,7 +85,7 @@ def in_order(features: Iterable[JSON]) -> list[JSON]:
         features,
         key=lambda each: (
             STATES.index(each["state"]) if each["state"] in STATES else len(STATES),
-            _SEVERITIES.index(each["severity"]) if each["severity"] in _SEVERITIES else len(_SEVERITIES),
+            -rank(each["severity"]),
             -(each["effect"] or 0.0),
             each["feature"],
         ),
@@ -94,7 +94,7 @@ def in_order(features: Iterable[JSON]) -> list[JSON]:
 
 def _header(profile: Profile, verdict: JSON) -> str:
     window = verdict["window"]
-    worst = next((s for s in _SEVERITIES if any(f["drifting"] and f["severity"] == s for f in verdict["features"])), "")
+    worst = worst_severity(feature["severity"] for feature in verdict["features"] if feature["drifting"])
     drifting = sum(bool(each["drifting"]) for each in verdict["features"])
     facts = [
         ("Features drifting", f"{drifting:,} <small>of {len(verdict['features']):,}</small>"),

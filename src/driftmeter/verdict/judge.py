@@ -27,7 +27,7 @@ from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.scorer import scorer_of
-from driftmeter.verdict.severity import Severity, grade, worse
+from driftmeter.verdict.severity import Severity, grade, worst_severity
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 LONGEST_GAP: Milliseconds = DAY // 2
@@ -231,7 +231,7 @@ class Judge:
         severity: Severity = "none"
         if decided == "drifting" and evidence is not None:
             low = float(evidence.effect_low[index])
-            severity = worse(grade(low, scores.excess), grade(low, excess_of(cause)))
+            severity = worst_severity((grade(low, scores.excess), grade(low, excess_of(cause))))
         return FeatureVerdict(
             feature=feature.name,
             role=feature.role,

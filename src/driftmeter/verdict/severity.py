@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 Severity = Literal["none", "minor", "major"]
@@ -29,15 +30,6 @@ def grade(effect_low: float, excess: float) -> Severity:
     return "minor" if effect_low >= MINOR or excess >= MINOR_RATE else "none"
 
 
-def worse(one: Severity, other: Severity) -> Severity:
-    """Return the worse of two severities.
-
-    >>> worse("none", "major")
-    'major'
-    """
-    return max(one, other, key=SEVERITIES.index)
-
-
 def rank(severity: str) -> int:
     """Return the place of a severity, 0 for the mildest; a word that is no severity has that of `none`.
 
@@ -45,3 +37,12 @@ def rank(severity: str) -> int:
     (2, 0, 0)
     """
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0
+
+
+def worst_severity(severities: Iterable[str]) -> Severity:
+    """Return the worst of some severities, `none` of none; words that are no severity do not count.
+
+    >>> worst_severity(["none", "major", "minor"]), worst_severity([])
+    ('major', 'none')
+    """
+    return SEVERITIES[max(map(rank, severities), default=0)]
