@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -17,11 +17,14 @@ from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.drift import Scorer
+from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.errors import InputError
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare, render_html
-from driftmeter.report.chart import bars_of, chart, escape, percent
+from driftmeter.report.bars import bars_of
+from driftmeter.report.chart import chart
+from driftmeter.report.texts import percent, printable
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from tests.support import orders
 
@@ -249,12 +252,23 @@ def test_names_are_escaped_wherever_they_stand() -> None:
 
 
 def test_half_a_surrogate_pair_can_be_written() -> None:
-    assert escape("a\ud800b").encode() == b"a?b"
+    assert printable("a\ud800b").encode() == b"a?b"
 
 
 def test_notes_stand_on_the_page(shop: Profile, same: pl.DataFrame) -> None:
     report = compare(shop, same.drop("anzahl"))
-    assert escape(report.notes[0]) in report.to_html()
+    assert report.notes[0] in "".join(parse(report.to_html()).itertext())
+
+
+def test_the_page_says_what_each_test_measures_and_where_its_formula_comes_from(
+    shop: Profile, same: pl.DataFrame
+) -> None:
+    text = "".join(parse(compare(shop, same, settings=ModelSettings(tests=("psi", "ks"))).to_html()).itertext())
+    legend = text.partition("What the statistics in the JSON of this verdict measure.")[2]
+    for test in DRIFT_TESTS:
+        shown = test.name in ("psi", "ks")
+        assert (f"{test.name}{test.unit}" in legend) == shown
+    assert "Kullback & Leibler (1951)" in legend
 
 
 def test_a_live_verdict_renders_with_its_times_and_its_evidence(shop: Profile, taller: pl.DataFrame) -> None:

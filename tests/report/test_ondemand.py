@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +18,8 @@ import pytest
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare, render_html
-from driftmeter.report.chart import MOST_BARS, Numbers, bars_of, chart, drawn_of
+from driftmeter.report.bars import MOST_BARS, NumberBars, bars_of, chart_bars
+from driftmeter.report.chart import chart
 from driftmeter.report.page import FEWEST_DRAWN, MOST_DRAWN
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -28,7 +30,7 @@ def table(features: int, rows: int, seed: int) -> pl.DataFrame:
     """Numbers that are even, skewed with missing ones, and counted; and categories, few and many."""
     rng = np.random.default_rng(seed)
     many = ["red", "<b>&amp;", "größer als alles andere", *(f"city {place}" for place in range(20))]
-    makers = [
+    makers: list[Callable[[], Any]] = [
         lambda: rng.normal(20_000, 1, rows),
         lambda: np.where(rng.random(rows) < 0.1, np.nan, rng.lognormal(0, 1, rows)),
         lambda: rng.poisson(3, rows),
@@ -117,9 +119,9 @@ def test_the_data_of_a_row_are_the_bars_of_its_chart(wide: Report, wide_page: st
 def test_values_that_hardly_differ_are_marked_with_the_digits_that_tell_them_apart() -> None:
     for values in ([20_000 + part / 100 for part in range(500)], [2013.25, 2013.5, 2013.75]):
         feature = Profile.fit(pl.DataFrame({"x": values}), model="m").features[0]
-        drawn = drawn_of(feature, feature.counts)
-        assert isinstance(drawn, Numbers)
-        marks = [text for _, text, _ in drawn.marks]
+        drawn = chart_bars(feature, feature.counts)
+        assert isinstance(drawn, NumberBars)
+        marks = [mark.text for mark in drawn.marks]
         assert len(set(marks)) == len(marks) > 2
 
 
@@ -133,10 +135,10 @@ def test_a_feature_without_counts_opens_too(wide: Report) -> None:
 def test_a_grid_of_many_bins_is_drawn_with_few() -> None:
     frame = pl.DataFrame({"x": np.random.default_rng(1).normal(0, 1, 20_000)})
     feature = Profile.fit(frame, model="fine", bins=1024).features[0]
-    drawn = drawn_of(feature, feature.counts)
-    assert isinstance(drawn, Numbers)
+    drawn = chart_bars(feature, feature.counts)
+    assert isinstance(drawn, NumberBars)
     assert 32 <= len(drawn.core) <= MOST_BARS
-    assert len({text for _, text, _ in drawn.marks}) == 5
+    assert len({mark.text for mark in drawn.marks}) == 5
     assert sum(bar.reference for bar in drawn.core) == pytest.approx(1)
     assert len(chart(feature, feature.counts)) < 20_000
 

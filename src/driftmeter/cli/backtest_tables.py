@@ -9,7 +9,7 @@ from rich.text import Text
 
 from driftmeter.backtest import Course, Event, History, Seen
 from driftmeter.cli.tables import console
-from driftmeter.report.chart import printable
+from driftmeter.report.texts import printable
 from driftmeter.timestamps import DAY, HOUR, MINUTE, duration_text, iso
 from driftmeter.types import JSON, Milliseconds
 

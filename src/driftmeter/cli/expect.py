@@ -62,7 +62,7 @@ def _show(found: list[JSON]) -> None:
     from rich.text import Text
 
     from driftmeter.cli.tables import console
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     table = Table("feature", "since", "until", "note", box=None, header_style="bold", pad_edge=False)
     for each in found:

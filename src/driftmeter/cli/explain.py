@@ -59,7 +59,7 @@ def _show(model: str, found: JSON, incident: JSON | None) -> None:
     from rich.text import Text
 
     from driftmeter.cli.tables import COLOURS, console
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     out = console()
     state = Text.assemble((found["state"], COLOURS.get(found["state"], "")))
@@ -95,7 +95,7 @@ def _findings(found: JSON) -> object | None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
     from driftmeter.verdict.sentences import span
 
     windows = found["findings"]
@@ -119,7 +119,7 @@ def _moved(found: JSON) -> object | None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.report.chart import percent, printable
+    from driftmeter.report.texts import percent, printable
 
     window = found["windows"]["judging"]["counts"]
     before, now = max(sum(found["reference"]), 1), sum(window)

@@ -57,7 +57,7 @@ def time_text(time: str | None) -> str:
 
 def note_text(note: str) -> str:
     """Write a note behind a sentence."""
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     return f": {printable(note)}" if note else ""
 
@@ -67,7 +67,7 @@ def _show(found: list[JSON]) -> None:
     from rich.text import Text
 
     from driftmeter.cli.tables import console
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     table = Table("incident", "state", "since", "closed", "features", "acknowledged", box=None, header_style="bold",
                   pad_edge=False)  # fmt: skip

@@ -140,7 +140,7 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 
 
 def _summarize(totals: ReplayTotals, retries: int, *, stopped: bool, keep_time: bool) -> None:
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     waiting = totals.rows - totals.unread - totals.sent
     click.echo(

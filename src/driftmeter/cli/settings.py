@@ -67,7 +67,7 @@ def _show(found: JSON) -> None:
     from rich.text import Text
 
     from driftmeter.cli.tables import console
-    from driftmeter.report.chart import printable
+    from driftmeter.report.texts import printable
 
     table = Table("setting", "value", box=None, header_style="bold", pad_edge=False)
     for name, value in _flat(found, ""):

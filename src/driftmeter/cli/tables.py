@@ -20,8 +20,8 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.report.batch import Report
-from driftmeter.report.chart import percent, printable
-from driftmeter.report.page import effect_text, in_order, p_text, rate_text
+from driftmeter.report.page import in_order
+from driftmeter.report.texts import effect_text, p_text, percent, printable, rate_text
 from driftmeter.timestamps import DAY, moment_of
 from driftmeter.verdict import sentences
 from driftmeter.verdict.readiness import covers_days, judged_after

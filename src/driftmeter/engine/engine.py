@@ -138,7 +138,7 @@ class Engine:
 
     def heartbeat(self, server: str, length: Milliseconds) -> list[str]:
         """Say that `server` is there for `length` from now on; return the servers that are, by name."""
-        return self.store.attend(server, length)
+        return self.store.heartbeat(server, length)
 
     # --- models
 

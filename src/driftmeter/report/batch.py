@@ -14,8 +14,8 @@ from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
-from driftmeter.report.chart import percent
 from driftmeter.report.page import render_html
+from driftmeter.report.texts import percent
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 from driftmeter.verdict.scorer import scorer_of

@@ -1,6 +1,6 @@
-"""Charts that the page draws when somebody asks for them: their bars as data, and the script that draws.
+"""Charts that the page draws when their row is opened: their bars as data, and the script that draws.
 
-A chart is 15 kB of SVG, and its bars are 300 bytes. The script draws what `chart` draws; a test in Chromium holds that.
+A chart is 15 kB of SVG, its bars are 300 bytes. The script draws what `chart` draws; a test in Chromium compares both.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from driftmeter.profile.feature import Feature
-from driftmeter.report.chart import Bar, Numbers, drawn_of, printable
+from driftmeter.report.bars import Bar, NumberBars, chart_bars
+from driftmeter.report.texts import printable
 
 DATA_ID = "bars"
 
@@ -21,9 +24,9 @@ DATA_ID = "bars"
 def packed(charts: Iterable[tuple[Feature, Sequence[int]]]) -> str:
     """Return the bars of features with their counts: JSON, deflated (RFC 1950), as base64.
 
-    JSON holds a list for each feature: its name, the rows of reference and window, and of a number what is written
-    below its bars, and four lists of bars (low, core, high, apart); of a category the list of its bars, and how many of
-    them are categories. A bar is its name and its rows in reference and window.
+    JSON holds a list for each feature: its name, and the rows of reference and window. Then, of a number: the marks
+    below its bars (place, text, anchor), and four lists of bars (low, core, high, apart); of a category: the list of
+    its bars, and how many of them are categories. A bar is its name and its rows in reference and window.
     """
     content = [_packed(feature, counts) for feature, counts in charts]
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -31,20 +34,21 @@ def packed(charts: Iterable[tuple[Feature, Sequence[int]]]) -> str:
 
 
 def _packed(feature: Feature, counts: Sequence[int]) -> list[Any]:
-    drawn = drawn_of(feature, counts)
+    shown = chart_bars(feature, counts)
     was, now = max(sum(feature.counts), 1), max(sum(counts), 1)
 
     def rows(bars: Sequence[Bar]) -> list[list[Any]]:
         return [[printable(bar.label), round(bar.reference * was), round(bar.window * now)] for bar in bars]
 
     head = [printable(feature.name), was, now]
-    if isinstance(drawn, Numbers):
-        return [*head, drawn.marks, *map(rows, (drawn.low, drawn.core, drawn.high, drawn.apart))]
-    return [*head, rows(drawn.bars), drawn.named]
+    if isinstance(shown, NumberBars):
+        marks = [(mark.place, mark.text, mark.anchor) for mark in shown.marks]
+        return [*head, marks, *map(rows, (shown.low, shown.core, shown.high, shown.apart))]
+    return [*head, rows(shown.bars), shown.named]
 
 
 # without < and &, which HTML and XML read differently in a script
-SCRIPT = """
+SCRIPT = Markup("""
 "use strict";
 (() => {
   const W = 560, LEFT = 46, RIGHT = 6, TOP = 10, HEIGHT = 150, NAMED = 52, GAP = 10, LINE = 21;
@@ -154,7 +158,7 @@ SCRIPT = """
   document.addEventListener("toggle", (event) => show(event.target), true);
   document.querySelectorAll("details[open]").forEach(show); // browsers remember what was open
 })();
-"""
+""")
 
 SCRIPT_DIGEST = "sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 """What the page's policy lets run, and nothing else."""

@@ -1,0 +1,66 @@
+"""How the report and the command line write numbers and names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters (Unicode's category Cc), and two code points that XML forbids."""
+
+
+def printable(text: object) -> str:
+    """Replace what neither a page nor a terminal should be sent: control characters, halves of surrogate pairs.
+
+    >>> printable("a\\x1b[31mb")
+    'a�[31mb'
+    """
+    return _UNPRINTABLE.sub("\ufffd", str(text).encode("utf-8", "replace").decode())
+
+
+def percent(share: float) -> str:
+    """Write a share, 0 to 1, in per cent: one decimal, or one digit where it is below 0.1 %.
+
+    >>> percent(0.0), percent(0.00004), percent(0.0123), percent(0.5)
+    ('0 %', '0.004 %', '1.2 %', '50.0 %')
+    """
+    if share == 0:
+        return "0 %"
+    return f"{share * 100:.1f} %" if share >= 0.001 else f"{share * 100:.1g} %"
+
+
+def effect_text(effect: float | None) -> str:
+    """Write an effect or evidence with three decimals; None is a dash.
+
+    >>> effect_text(0.25), effect_text(None)
+    ('0.250', '–')
+    """
+    return "–" if effect is None else f"{effect:.3f}"
+
+
+def p_text(p_value: float | None) -> str:
+    """Write a p-value with two digits; None is a dash.
+
+    >>> p_text(0.04321), p_text(0.0), p_text(None)
+    ('0.043', '< 1e-300', '–')
+    """
+    if p_value is None:
+        return "–"
+    return "< 1e-300" if p_value < 1e-300 else f"{p_value:.2g}"
+
+
+def rate_text(feature: Mapping[str, Any], name: str, *, changed: bool = False) -> str:
+    """Write a rate of a feature's verdict as `reference → window`.
+
+    Returns an empty string where the feature has no such rate, and, with `changed`, where both are equal.
+
+    >>> rate_text({"rates": {"missing": {"reference": 0.0, "window": 0.5}}}, "missing")
+    '0 % → 50.0 %'
+    """
+    rate = (feature.get("rates") or {}).get(name)
+    if not rate or (changed and rate["reference"] == rate["window"]):
+        return ""
+    if rate["reference"] == rate["window"] == 0:
+        return "0 %"
+    return f"{percent(rate['reference'])} → {percent(rate['window'])}"
