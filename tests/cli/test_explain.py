@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from driftmeter.cli.app import app
 from driftmeter.cli.explain import _advice
 from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
@@ -38,11 +39,11 @@ def served() -> Iterator[tuple[Engine, str]]:
     engine = Engine(store, timing=Timing(10_000, 0))
     engine.register(Profile.fit(orders(10_000, 0), model="shop", independent=True))
     compiled = engine.compiled("shop")
-    for place in range(6):
-        frame = as_frame(orders(500, 1 + place, shift=1.0))
+    for index in range(6):
+        frame = as_frame(orders(500, 1 + index, shift=1.0))
         rows, _, _ = compiled.reader.read_columns(columns_of(frame, compiled.reader.names))
-        totals = SourceTotals(500 * (place + 1), 500 * (place + 1))
-        time = START + 10_000 * place
+        totals = SourceTotals(500 * (index + 1), 500 * (index + 1))
+        time = START + 10_000 * index
         parts = engine.sort_rows(compiled, rows, time)
         store.commit([AddRows("shop", compiled.profile.digest, "s", parts, totals, watermark=time + 10_000)])
         engine.advance("shop")
@@ -67,6 +68,16 @@ def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[Engine,
     assert "what moved most" in result.stdout
 
 
+def test_it_says_of_each_test_its_statistic_unit_and_source(served: tuple[Engine, str]) -> None:
+    engine, url = served
+    output = run(url, "explain", "shop", "amount").stdout
+    (psi,) = [test for test in DRIFT_TESTS if test.name == "psi"]
+    statistic = engine.feature("shop", "amount")["tests"]["psi"]["statistic"]
+    (line,) = [line for line in output.splitlines() if line.startswith("psi ")]
+    assert line.split()[1:3] == [f"{statistic:.4g}", psi.unit]
+    assert "Kullback & Leibler (1951)" in line
+
+
 def test_of_a_quiet_feature_it_says_what_could_have_been_seen(served: tuple[Engine, str]) -> None:
     result = run(served[1], "explain", "shop", "city")
     assert "city of shop: ok" in result.stdout
@@ -75,9 +86,9 @@ def test_of_a_quiet_feature_it_says_what_could_have_been_seen(served: tuple[Engi
 
 
 def test_as_json_it_prints_what_the_server_answers(served: tuple[Engine, str]) -> None:
-    found = json.loads(run(served[1], "explain", "shop", "amount", "--json").stdout)
-    assert found["state"] == "drifting"
-    assert max(each["evidence"] for each in found["findings"]) == found["evidence"]
+    answer = json.loads(run(served[1], "explain", "shop", "amount", "--json").stdout)
+    assert answer["state"] == "drifting"
+    assert max(finding["evidence"] for finding in answer["findings"]) == answer["evidence"]
 
 
 def test_an_unknown_feature_is_refused_with_near_names(served: tuple[Engine, str]) -> None:
@@ -116,8 +127,8 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_what_can_be_done_is_written_as_a_shell_takes_it() -> None:
-    found = {"drifting": True, "state": "drifting", "since": "2026-01-01T00:00:00.000Z", "feature": "-it's $(here)"}
-    lines = list(_advice("my model", found, {"id": "17", "acknowledged": None}))
+    feature = {"drifting": True, "state": "drifting", "since": "2026-01-01T00:00:00.000Z", "feature": "-it's $(here)"}
+    lines = list(_advice("my model", feature, {"id": "17", "acknowledged": None}))
     words = [shlex.split(line.partition("   ")[0]) for line in lines]
     assert words[0] == ["driftmeter", "acknowledge", "my model", "17"]
     assert words[1] == ["driftmeter", "expect", "--for", "6h", "--", "my model", "-it's $(here)"]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from driftmeter.cli.incidents import note_text, time_text
+from driftmeter.cli.incidents import time_text
 from driftmeter.cli.remote import ask, json_option, print_json, url_option
 from driftmeter.types import JSON
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _MOST_BINS = 6
 _BAR = 20
@@ -28,16 +32,16 @@ def explain(model: str, feature: str, url: str, as_json: bool) -> None:
     \b
     driftmeter explain credit income --url http://localhost:8001
     """
-    _check(feature, [each["feature"] for each in ask(url, "GET", model, "verdict")["features"]])
-    found = ask(url, "GET", model, "features", feature)
+    _check_name(feature, [monitored["feature"] for monitored in ask(url, "GET", model, "verdict")["features"]])
+    answer = ask(url, "GET", model, "features", feature)
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     incidents = ask(url, "GET", model, "incidents")["incidents"]
-    _show(model, found, _incident_of(feature, incidents))
+    _show(model, answer, _open_incident(feature, incidents))
 
 
-def _check(feature: str, names: list[str]) -> None:
+def _check_name(feature: str, names: list[str]) -> None:
     from difflib import get_close_matches
 
     from driftmeter.errors import InputError
@@ -47,97 +51,130 @@ def _check(feature: str, names: list[str]) -> None:
         raise InputError("FEATURE", f"one of the model's features, such as {', '.join(near)}", repr(feature))
 
 
-def _incident_of(feature: str, incidents: Iterable[JSON]) -> JSON | None:
+def _open_incident(feature: str, incidents: Iterable[JSON]) -> JSON | None:
     """Return the open incident that a feature is part of."""
-    for each in incidents:
-        if each["state"] == "open" and feature in [member["feature"] for member in each["features"]]:
-            return each
+    for incident in incidents:
+        if incident["state"] == "open" and feature in [member["feature"] for member in incident["features"]]:
+            return incident
     return None
 
 
-def _show(model: str, found: JSON, incident: JSON | None) -> None:
+def _show(model: str, feature: JSON, incident: JSON | None) -> None:
+    """Print what the server says of a feature: sentences, three tables, and the commands that may help."""
     from rich.text import Text
 
     from driftmeter.cli.tables import COLOURS, console
     from driftmeter.report.texts import printable
 
     out = console()
-    state = Text.assemble((found["state"], COLOURS.get(found["state"], "")))
-    if found["drifting"]:
-        state.append(f", severity {found['severity']}, since {time_text(found['since'])}")
-    role = "" if found["role"] == "feature" else f" ({found['role']})"
-    out.print(Text.assemble((printable(found["feature"]), "bold"), f" of {printable(model)}{role}: ", state))
-    out.print(Text(printable(found["why"])), soft_wrap=True)
-    for line in _lines(found, incident):
+    state = Text.assemble((feature["state"], COLOURS.get(feature["state"], "")))
+    if feature["drifting"]:
+        state.append(f", severity {feature['severity']}, since {time_text(feature['since'])}")
+    role = "" if feature["role"] == "feature" else f" ({feature['role']})"
+    out.print(Text.assemble((printable(feature["feature"]), "bold"), f" of {printable(model)}{role}: ", state))
+    out.print(Text(printable(feature["why"])), soft_wrap=True)
+    for line in _sentences(feature, incident):
         out.print(Text(printable(line)), soft_wrap=True)
-    for title, table in (("what the detector found", _findings(found)), ("what moved most", _moved(found))):
+    for title, table in (
+        ("what the detector found", _findings(feature)),
+        ("what moved most", _moved(feature)),
+        ("what the tests measured", _statistics(feature)),
+    ):
         if table is not None:
             out.print()
             out.print(title, style="bold")
             out.print(table)
     out.print()
-    for line in _advice(model, found, incident):
+    for line in _advice(model, feature, incident):
         out.print(Text(printable(line)), style="dim", soft_wrap=True)
 
 
-def _lines(found: JSON, incident: JSON | None) -> Iterator[str]:
-    if found["smallest_shift"] is not None:
-        yield f"By now a shift of {found['smallest_shift']:.2g} standard deviations could be seen."
+def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
+    if feature["smallest_shift"] is not None:
+        yield f"By now a shift of {feature['smallest_shift']:.2g} standard deviations could be seen."
     if incident is not None:
-        seen = incident["acknowledged"]
-        by = "nobody has acknowledged it" if seen is None else f"acknowledged at {time_text(seen['at'])}"
+        acknowledged = incident["acknowledged"]
+        by = "nobody has acknowledged it"
+        if acknowledged is not None:
+            by = f"acknowledged at {time_text(acknowledged['at'])}"
         yield f"Incident {incident['id']} is open since {time_text(incident['opened'])}; {by}."
-    if found["expected_until"] is not None:
-        yield f"Drift is expected until {time_text(found['expected_until'])}: it does not page."
+    if feature["expected_until"] is not None:
+        yield f"Drift is expected until {time_text(feature['expected_until'])}: it does not page."
 
 
-def _findings(found: JSON) -> object | None:
+def _findings(feature: JSON) -> Table | None:
+    """Show the detector's evidence in windows of each length; None where it has looked at none."""
     from rich.table import Table
     from rich.text import Text
 
     from driftmeter.report.texts import printable
     from driftmeter.verdict.sentences import span
 
-    windows = found["findings"]
-    if not windows:
+    findings = feature["findings"]
+    if not findings:
         return None
-    strongest = max(each["evidence"] for each in windows)
+    strongest = max(finding["evidence"] for finding in findings)
     table = Table("window", "rows", "evidence", "found", box=None, header_style="dim", pad_edge=False)
-    for each in windows:
-        style = "bold" if each["evidence"] == strongest else ""
+    for finding in findings:
+        style = "bold" if finding["evidence"] == strongest else ""
         table.add_row(
-            span(int(1000 * each["window_seconds"])),
-            f"{each['rows']:,}",
-            Text(f"{each['evidence']:.1f}", "bold red" if each["evidence"] >= 0 else style),
-            Text(printable(each["found"]), style),
+            span(int(1000 * finding["window_seconds"])),
+            f"{finding['rows']:,}",
+            Text(f"{finding['evidence']:.1f}", "bold red" if finding["evidence"] >= 0 else style),
+            Text(printable(finding["found"]), style),
         )
     return table
 
 
-def _moved(found: JSON) -> object | None:
-    """Show the bins whose share differs most between reference and judging window."""
+def _moved(feature: JSON) -> Table | None:
+    """Show the bins whose share differs most between reference and judging window; None where there is no difference
+    or no window."""
     from rich.table import Table
     from rich.text import Text
 
     from driftmeter.report.texts import percent, printable
 
-    window = found["windows"]["judging"]["counts"]
-    before, now = max(sum(found["reference"]), 1), sum(window)
-    if not now:
+    reference, window = feature["reference"], feature["windows"]["judging"]["counts"]
+    reference_rows, window_rows = max(sum(reference), 1), sum(window)
+    if not window_rows:
         return None
-    shares = [(b / before, w / now, name) for b, w, name in zip(found["reference"], window, found["bins"], strict=True)]
-    moved = sorted((each for each in shares if each[0] != each[1]), key=lambda each: -abs(each[1] - each[0]))[
-        :_MOST_BINS
+    shares = [
+        (was / reference_rows, now / window_rows, name)
+        for was, now, name in zip(reference, window, feature["bins"], strict=True)
     ]
-    if not moved:
+    changed = [(before, after, name) for before, after, name in shares if before != after]
+    if not changed:
         return None
-    longest = max(abs(share - was) for was, share, _ in moved)
+    most = sorted(changed, key=lambda change: -abs(change[1] - change[0]))[:_MOST_BINS]
+    longest = abs(most[0][1] - most[0][0])
     table = Table("value", "reference", "window", "", box=None, header_style="dim", pad_edge=False)
-    for was, share, name in moved:
-        more = share > was
-        bar = "█" * max(1, round(_BAR * abs(share - was) / longest))
-        sign = ("+", "red") if more else ("-", "blue")
-        table.add_row(Text(printable(name)), percent(was), percent(share), Text(f"{sign[0]} {bar}", sign[1]))
+    for before, after, name in most:
+        bar = "█" * max(1, round(_BAR * abs(after - before) / longest))
+        sign, colour = ("+", "red") if after > before else ("-", "blue")
+        table.add_row(Text(printable(name)), percent(before), percent(after), Text(f"{sign} {bar}", colour))
+    return table
+
+
+def _statistics(feature: JSON) -> Table | None:
+    """Show each drift test's statistic on the judging window, its unit and the source of its formula; None where the
+    settings name no test."""
+    from rich.table import Table
+
+    from driftmeter.report.legend import legend
+    from driftmeter.report.texts import p_text
+
+    scores = feature["tests"]
+    entries = legend(scores)
+    if not entries:
+        return None
+    table = Table("test", box=None, header_style="dim", pad_edge=False)
+    table.add_column("statistic", justify="right")
+    table.add_column("unit")
+    table.add_column("p-value", justify="right")
+    table.add_column("source", style="dim")
+    for entry in entries:
+        score = scores[entry.name]
+        table.add_row(entry.name, f"{score['statistic']:.4g}", entry.unit, p_text(score["p_value"]), entry.citation)
     return table
 
 
@@ -147,12 +184,13 @@ def _quoted(*words: str) -> str:
     return dashes + shlex.join(words)
 
 
-def _advice(model: str, found: JSON, incident: JSON | None) -> Iterator[str]:
+def _advice(model: str, feature: JSON, incident: JSON | None) -> Iterator[str]:
+    """Yield commands that fit the state, each with what it says."""
     if incident is not None and incident["acknowledged"] is None:
-        yield f"driftmeter acknowledge {_quoted(model, incident['id'])}   somebody has it in hand{note_text('')}"
-    if found["drifting"]:
-        yield f"driftmeter expect --for 6h {_quoted(model, found['feature'])}   it is meant to be so for a while"
-        since = f"--since {found['since']} -o next.json"
+        yield f"driftmeter acknowledge {_quoted(model, incident['id'])}   somebody has it in hand"
+    if feature["drifting"]:
+        yield f"driftmeter expect --for 6h {_quoted(model, feature['feature'])}   it is meant to be so for a while"
+        since = f"--since {feature['since']} -o next.json"
         yield f"driftmeter profile --from-live {shlex.quote(model)} {since}   this is normal now"
-    if found["state"] == "uncalibrated":
+    if feature["state"] == "uncalibrated":
         yield "driftmeter profile DATA --time COLUMN --model …   let the profile learn what is normal"
