@@ -1,4 +1,4 @@
-"""Batch: a profile against a whole frame, as JSON and as a page of HTML. The page serves live windows too."""
+"""The report: a whole frame compared with a profile, and a verdict as a page of HTML."""
 
 from driftmeter.report.batch import Report, UnreadableValues, compare
 from driftmeter.report.page import render_html

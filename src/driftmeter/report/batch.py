@@ -26,38 +26,38 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
 _BLOCK = 100_000
-"""Rows typed at once, so that a frame of any length needs little memory besides its own."""
+"""Rows read at once: a frame of any length needs little memory besides its own."""
 MOST_NAMED = 3
-"""Unreadable values that are named, of each column."""
+"""Unreadable values that are reported of each column."""
 
 
 @dataclass(frozen=True)
 class UnreadableValues:
-    """What could not be read: the number of values by column, and the first of them."""
+    """Values that could not be read: how many by column, and the first of each column."""
 
     columns: Mapping[str, int] = field(default_factory=dict)
     first: tuple[Rejected, ...] = ()
 
     @property
     def values(self) -> int:
-        """How many values could not be read."""
+        """The number of values that could not be read."""
         return sum(self.columns.values())
 
     def to_json(self) -> JSON:
-        """Plain JSON."""
+        """Return it as plain JSON."""
         return {
             "values": self.values,
             "columns": dict(self.columns),
-            "first": [each.to_json() for each in self.first],
+            "first": [rejected.to_json() for rejected in self.first],
         }
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on a frame, its counts, and what of the frame was not as the profile expects.
+    """The verdict on a frame, its counts, and where the frame differs from what the profile expects.
 
-    `absent` are the profile's columns that the frame lacks, all of whose values count as missing; `ignored`
-    are the frame's columns that the profile does not know.
+    `absent` names the profile's columns that the frame lacks: all their values count as missing. `ignored` names
+    the frame's columns that the profile does not know.
     """
 
     profile: Profile
@@ -73,20 +73,20 @@ class Report:
 
     @property
     def rows(self) -> int:
-        """Rows that were counted."""
+        """The number of rows that were counted."""
         return self.verdict.window.summary.rows
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what was not as the profile expects."""
+        """Sentences that say where the frame differs from what the profile expects."""
         notes = [f"Column {name!r} is not in the data: all its values count as missing." for name in self.absent]
         for name, values in self.unreadable.columns.items():
-            examples = [f"{each.got} in row {each.row}" for each in self.unreadable.first if each.field == name][:3]
-            told = f", such as {', '.join(examples)}" if examples else ""
+            examples = [f"{bad.got} in row {bad.row}" for bad in self.unreadable.first if bad.field == name][:3]
+            such_as = f", such as {', '.join(examples)}" if examples else ""
             share = percent(values / self.rows)
-            notes.append(f"Column {name!r}: {values:,} of {self.rows:,} values ({share}) cannot be read{told}.")
+            notes.append(f"Column {name!r}: {values:,} of {self.rows:,} values ({share}) cannot be read{such_as}.")
         if self.ignored:
-            notes.append(f"The profile does not know these columns: {_some(self.ignored)}.")
+            notes.append(f"The profile does not know these columns: {_listed(self.ignored)}.")
         if self.verdict.state == "insufficient":
             notes.append(f"{self.rows:,} rows are too few to judge.")
         return tuple(notes)
@@ -97,7 +97,7 @@ class Report:
         return {feature.name: counts[part].tolist() for feature, part in self.profile.slices()}
 
     def to_json(self) -> JSON:
-        """The public words of a verdict, and `unreadable`, `absent` and `ignored` besides."""
+        """Return the verdict as its public JSON, with `unreadable`, `absent` and `ignored` added."""
         return {
             **self.verdict.to_json(),
             "unreadable": self.unreadable.to_json(),
@@ -106,17 +106,16 @@ class Report:
         }
 
     def to_html(self) -> str:
-        """Return a page that needs nothing besides itself."""
+        """Return the report as one page of HTML that fetches nothing."""
         return render_html(self.profile, self.verdict.to_json(), self.counts(), notes=self.notes)
 
 
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
 
-    Text in a numeric feature's column is read cell by cell; what holds no number counts as unreadable.
-    Of `settings` only tolerances, `tests`, `false_discovery_rate` and `min_rows` mean anything here: there is one
-    window.
-    Raises InputError where the frame has no rows or none of the profile's columns, TypeError where it is no frame.
+    Text in a numeric feature's column is read cell by cell; text that holds no number counts as unreadable.
+    `settings` matter for tolerances, `tests`, `false_discovery_rate` and `min_rows` only, as there is one window.
+    Raises InputError if the frame has no rows or none of the profile's columns, TypeError if it is not a frame.
 
     >>> import polars
     >>> reference = polars.DataFrame({"age": [float(age) for age in range(20, 70)] * 20})
@@ -128,15 +127,17 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
     reader, binner = Reader(profile), Binner(profile)
     absent = tuple(name for name in reader.names if name not in data.columns)
     if len(absent) == len(reader.names):
-        raise InputError("data", f"columns of the profile ({_some(reader.names)})", _some(data.columns) or "no columns")
+        raise InputError(
+            "data", f"columns of the profile ({_listed(reader.names)})", _listed(data.columns) or "no columns"
+        )
     if len(data) == 0:
         raise InputError("data", "rows", "none")
     summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
-        rows, bad, _ = reader.read_columns(columns_of(block, reader.names))
+        rows, rejected, _ = reader.read_columns(columns_of(block, reader.names))
         summary += binner.observe(rows)
-        unreadable = _and(unreadable, reader.unreadable(rows), bad, start)
+        unreadable = _added(unreadable, reader.unreadable(rows), rejected, start)
     ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
     return Report(profile, _verdict(profile, summary, settings or ModelSettings()), unreadable, absent, ignored)
 
@@ -147,16 +148,19 @@ def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Ver
     return judge_window(profile, scorer_of(profile, settings).scores(summary.counts), window, settings)
 
 
-def _and(before: UnreadableValues, columns: Mapping[str, int], bad: Sequence[Rejected], start: int) -> UnreadableValues:
+def _added(
+    before: UnreadableValues, columns: Mapping[str, int], rejected: Sequence[Rejected], start: int
+) -> UnreadableValues:
+    """Add what could not be read of a block of rows that begins at row `start` of the frame."""
     total = {name: before.columns.get(name, 0) + columns.get(name, 0) for name in {**before.columns, **columns}}
     first = list(before.first)
-    for each in bad:
-        if sum(known.field == each.field for known in first) < MOST_NAMED:
-            first.append(replace(each, row=each.row + start))
+    for value in rejected:
+        if sum(earlier.field == value.field for earlier in first) < MOST_NAMED:
+            first.append(replace(value, row=value.row + start))
     return UnreadableValues(total, tuple(first))
 
 
-def _some(names: Sequence[Any]) -> str:
+def _listed(names: Sequence[Any]) -> str:
     return ", ".join(str(name) or "one without a name" for name in names[:8]) + (
         f" and {len(names) - 8} more" if len(names) > 8 else ""
     )
