@@ -16,6 +16,7 @@ import numpy as np
 
 from driftmeter.counts.rows import Rows
 from driftmeter.counts.summary import Summary
+from driftmeter.profile import bin_names
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable, surely_finite
@@ -59,10 +60,10 @@ class Binner:
             dtype=np.intp,
         )
         self._offsets = np.array([offset for _, offset in numeric], dtype=np.intp)
-        self._last = self._offsets + [grid.special["far above"] for grid, _ in numeric]
-        self._missing = self._offsets + [grid.special["missing"] for grid, _ in numeric]
-        self._not_finite = self._offsets + [grid.special["not finite"] for grid, _ in numeric]
-        self._unreadable = self._offsets + [grid.special["unreadable"] for grid, _ in numeric]
+        self._last = self._offsets + [grid.special[bin_names.FAR_ABOVE] for grid, _ in numeric]
+        self._missing = self._offsets + [grid.special[bin_names.MISSING] for grid, _ in numeric]
+        self._not_finite = self._offsets + [grid.special[bin_names.NOT_FINITE] for grid, _ in numeric]
+        self._unreadable = self._offsets + [grid.special[bin_names.UNREADABLE] for grid, _ in numeric]
         grids = [grid for grid, _ in numeric]
         self._grids = grids
         self._scale, self._bias = np.empty(len(grids)), np.empty(len(grids))

@@ -15,6 +15,7 @@ import numpy as np
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import with_text_names
@@ -155,7 +156,7 @@ class Reader:
         codes = np.empty((len(self.others), rows), dtype=np.intp).T  # so that a column is written in one run
         for position, feature in enumerate(self.others):
             column = columns.get(feature.column)
-            missing = feature.grid.special["missing"]
+            missing = feature.grid.special[bin_names.MISSING]
             codes[:, position] = missing if column is None else self._codes(feature, column, bad)
         index = np.arange(rows)
         if bad.rows:
@@ -168,7 +169,7 @@ class Reader:
         found: dict[str, int] = {}
         for features, cells in (
             (self.numeric, is_unreadable(rows.numbers[:, : len(self.numeric)])),
-            (self.others, rows.codes == [f.grid.special["unreadable"] for f in self.others]),
+            (self.others, rows.codes == [f.grid.special[bin_names.UNREADABLE] for f in self.others]),
         ):
             for feature, count in zip(features, cells.sum(axis=0).tolist(), strict=True):
                 if count:
@@ -177,7 +178,7 @@ class Reader:
 
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
         """Return the local bins, shape (rows,), of a column that is not a number; unreadable ones are reported too."""
-        unreadable = feature.grid.special["unreadable"]
+        unreadable = feature.grid.special[bin_names.UNREADABLE]
         if isinstance(column, Dictionary):
             table = [*self._bins(feature, column.values), self._bin(feature, None)]
             try:
@@ -225,7 +226,7 @@ class Reader:
             try:
                 found = grid.bin_of(_part(value, feature) if feature.part else value)
             except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
-                found = grid.special["unreadable"]
+                found = grid.special[bin_names.UNREADABLE]
             if _is_short(value):
                 if len(cache) >= self._most_cached:
                     cache.clear()

@@ -12,6 +12,7 @@ from typing import get_args
 
 import numpy as np
 
+from driftmeter.profile import bin_names
 from driftmeter.profile.boundary import boundary_rows, near_boundary
 from driftmeter.profile.checks import integer_of, is_utf8
 from driftmeter.profile.values import CategoryType, other_ways, texts_of
@@ -80,14 +81,15 @@ class CategoryGrid:
     @cached_property
     def special(self) -> dict[str, int]:
         """Index of the bins of rows without a category."""
-        return {"missing": self.unseen.stop, "unreadable": self.unseen.stop + 1}
+        return {bin_names.MISSING: self.unseen.stop, bin_names.UNREADABLE: self.unseen.stop + 1}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The categories themselves, then the names of the other bins."""
         parts = [f" {index + 1} of {self.hashed}" for index in range(self.hashed)] if self.hashed > 1 else [""]
-        rest, unseen = [f"other{part}" for part in parts], [f"unseen{part}" for part in parts]
-        return (*self.categories, *rest, *unseen[: self.unseen.stop - self.unseen.start], "missing", "unreadable")
+        rest = [f"{bin_names.OTHER}{part}" for part in parts]
+        unseen = [f"{bin_names.UNSEEN}{part}" for part in parts][: self.unseen.stop - self.unseen.start]
+        return (*self.categories, *rest, *unseen, bin_names.MISSING, bin_names.UNREADABLE)
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -118,7 +120,7 @@ class CategoryGrid:
         """
         texts = texts_of(value, self.dtype)
         if not texts:
-            return self.special["missing"]
+            return self.special[bin_names.MISSING]
         found = self._known(texts)
         if found is None and isinstance(value, str) and self.dtype == "string":
             found = self._known(other_ways(value))

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from driftmeter.profile import bin_names
 from driftmeter.types import JSON, Floats
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -60,13 +61,13 @@ class NumericGrid:
         """Index of the bins outside the core."""
         n = len(self.cuts)
         return {
-            "far below": 0,
-            "below": 1,
-            "above": n - 1,
-            "far above": n,
-            "missing": n + 1,
-            "not finite": n + 2,
-            "unreadable": n + 3,
+            bin_names.FAR_BELOW: 0,
+            bin_names.BELOW: 1,
+            bin_names.ABOVE: n - 1,
+            bin_names.FAR_ABOVE: n,
+            bin_names.MISSING: n + 1,
+            bin_names.NOT_FINITE: n + 2,
+            bin_names.UNREADABLE: n + 3,
         }
 
     @cached_property
@@ -77,7 +78,8 @@ class NumericGrid:
         form = ".5g" if high - low > 1e-3 * max(abs(low), abs(high)) else ".9g"
         edges = [f"{low:{form}}", *(f"{cut:.9g}" for cut in self.cuts[2:-2]), f"{high:{form}}"]
         core = [f"[{edges[i]}, {edges[i + 1]})" if atom is None else f"{atom:.9g}" for i, atom in enumerate(self.atoms)]
-        return ("far below", "below", *core, "above", "far above", "missing", "not finite", "unreadable")
+        behind = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
+        return (*bin_names.BELOW_RANGE, *core, *bin_names.ABOVE_RANGE, *behind)
 
     @cached_property
     def edges(self) -> Floats:
