@@ -15,6 +15,7 @@ from rich.text import Text
 
 from driftmeter.data.columns import as_frame, column_of
 from driftmeter.data.kinds import placeholders_note
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -70,7 +71,7 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
             feature.kind if feature.part is None else f"{feature.part}, {feature.zone or 'as written'}",
             feature.role,
             str(_own_bins(feature)),
-            percent(feature.counts[feature.grid.special["missing"]] / profile.rows),
+            percent(feature.counts[feature.grid.special[bin_names.MISSING]] / profile.rows),
             _text("" if data is None else "; ".join(notes_on(feature, data[feature.column]))),
         )
     out.print(table)

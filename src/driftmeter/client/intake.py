@@ -24,6 +24,7 @@ from driftmeter.errors import InputError
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import add_up
 from driftmeter.panes.watermark import MAX_AHEAD
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
@@ -244,7 +245,7 @@ def _specials(profile: Profile) -> tuple[list[str], npt.NDArray[np.intp]]:
     for feature in profile.features:
         if feature.role != "derived":
             columns.append(feature.column)
-            places.append(start + feature.grid.special["unreadable"])
+            places.append(start + feature.grid.special[bin_names.UNREADABLE])
         start += feature.size
     return columns, np.array(places, np.intp)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
 from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -22,8 +23,10 @@ what becomes of rare ones."""
 ROWS_PER_HASHED_GROUP = 10
 LEAST_GROUP_SHARE = 0.05
 """So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
-_RARE = ("missing", "below", "above", "far below", "far above", "not finite", "unreadable")
-_OUTSIDE = ("below", "above", "far below", "far above")
+_RARE = (
+    *(bin_names.MISSING, bin_names.BELOW, bin_names.ABOVE, bin_names.FAR_BELOW, bin_names.FAR_ABOVE),
+    *(bin_names.NOT_FINITE, bin_names.UNREADABLE),
+)
 
 
 class CompiledBins:
@@ -98,7 +101,7 @@ class CompiledBins:
             for each in chosen:
                 bins.append(part.start + each)
                 unseen = isinstance(grid, CategoryGrid) and each == grid.unseen.start
-                names.append("unseen" if unseen else grid.labels[each])
+                names.append(bin_names.UNSEEN if unseen else grid.labels[each])
                 named.append(isinstance(grid, CategoryGrid) and each < len(grid.categories))
                 expected.append(float(reference[each]))
             own += both
@@ -115,7 +118,9 @@ class CompiledBins:
             f.grid.clustering(int(f.reference[f.grid.present].sum())) if isinstance(f.grid, CategoryGrid) else 0.0
             for f in self.features
         ]
-        unseen = np.array([name == "unseen" and not category for name, category in zip(names, named, strict=True)])
+        unseen = np.array(
+            [name == bin_names.UNSEEN and not category for name, category in zip(names, named, strict=True)]
+        )
         self.rare_clustering: Floats = np.where(unseen, np.array(clustering)[self.rare_owner], 0.0)
         """How much rows of unseen categories come together; 0 of other rare bins."""
 
@@ -187,7 +192,7 @@ def _may_leave(feature: Feature, bin_: int) -> bool:
     grid = feature.grid
     if isinstance(grid, CategoryGrid):
         return bool(bin_ < grid.rest.stop)
-    outside = [grid.special[name] for name in _RARE if name in _OUTSIDE]
+    outside = [grid.special[name] for name in _RARE if name in bin_names.OUT_OF_RANGE]
     return bin_ in outside and bool(feature.reference[bin_] >= LEAST_SHARE * feature.reference.sum())
 
 
@@ -227,11 +232,12 @@ def pooled(feature: Feature) -> Codes:
         code -= 1
     special = grid.special
     if isinstance(grid, NumericGrid):
-        codes[[special["above"], special["far above"]]] = code
-        codes[[special["missing"], special["not finite"], special["unreadable"]]] = code // 2
+        codes[[special[name] for name in bin_names.ABOVE_RANGE]] = code
+        behind = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
+        codes[[special[name] for name in behind]] = code // 2
     else:
         codes[grid.unseen] = codes[grid.rest][: grid.unseen.stop - grid.unseen.start]
-        codes[[special["missing"], special["unreadable"]]] = codes[grid.rest.stop - 1]
+        codes[[special[bin_names.MISSING], special[bin_names.UNREADABLE]]] = codes[grid.rest.stop - 1]
     return codes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
+from driftmeter.profile import bin_names
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Floats
@@ -41,8 +42,8 @@ def rank_scores(feature: Feature) -> Floats:
     nearest = _nearest_populated(share)
     special = grid.special
     scores[:, grid.core] = smooth[:, nearest]
-    scores[:, [special["far below"], special["below"]]] = smooth[:, nearest[:1]]
-    scores[:, [special["above"], special["far above"]]] = smooth[:, nearest[-1:]]
+    scores[:, [special[name] for name in bin_names.BELOW_RANGE]] = smooth[:, nearest[:1]]
+    scores[:, [special[name] for name in bin_names.ABOVE_RANGE]] = smooth[:, nearest[-1:]]
     return _standardised(scores, reference / reference.sum())
 
 

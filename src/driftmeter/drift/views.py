@@ -10,12 +10,13 @@ from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out,
 from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_HASHED, CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Counts, Floats
 
-OUTSIDE = ("far below", "below", "above", "far above", "not finite")
+OUTSIDE = (*bin_names.OUT_OF_RANGE, bin_names.NOT_FINITE)
 """Bins that count as out of range: an infinite number is beyond any range."""
 
 
@@ -77,7 +78,7 @@ def cells_of(view: View, feature: Feature) -> Codes:
     if view in ("missing", "unreadable"):
         cells[special[view]] = 0
         return cells
-    cells[[special["missing"], special["unreadable"]]] = -1
+    cells[[special[bin_names.MISSING], special[bin_names.UNREADABLE]]] = -1
     if isinstance(grid, CategoryGrid):
         cells[grid.unseen] = 0
     else:
@@ -111,7 +112,7 @@ def _groups(feature: Feature) -> Codes:
 
 def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
     special = feature.grid.special
-    for name in ("not finite", "missing", "unreadable"):
+    for name in (bin_names.NOT_FINITE, bin_names.MISSING, bin_names.UNREADABLE):
         if name in special:
             groups[special[name]] = groups.max() + 1
     return groups

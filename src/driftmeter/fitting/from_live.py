@@ -14,6 +14,7 @@ from driftmeter.errors import InputError
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import merge
+from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
@@ -102,5 +103,5 @@ def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str
         if unseen.any():
             expected = rows * (unseen.sum() / rows.sum())
             dispersion = certain * float((np.square(unseen - expected) / expected).sum())
-            clusters[index, "unseen"] = (float(feature.grid.once), max(1.0, dispersion))
+            clusters[index, bin_names.UNSEEN] = (float(feature.grid.once), max(1.0, dispersion))
     return clusters

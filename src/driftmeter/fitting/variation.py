@@ -12,6 +12,7 @@ from scipy.special import chdtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.run import LENGTH, ROWS, Pace, elapsed_since, length_after_gap
+from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.timestamps import DAY, HOUR
@@ -235,7 +236,7 @@ def clusters_of_numbers(values: Floats, days: Codes) -> dict[str, tuple[float, f
     if len(values) < 50:
         return {}
     found = {}
-    for name, sign in (("below", -1.0), ("above", 1.0)):
+    for name, sign in ((bin_names.BELOW, -1.0), (bin_names.ABOVE, 1.0)):
         largest = np.full(int(days.max()) + 1, -np.inf)
         np.maximum.at(largest, days, sign * values)
         ordered = np.sort(largest[np.isfinite(largest)])
@@ -252,7 +253,7 @@ def clusters_of_categories(codes: Codes, days: Codes) -> dict[str, tuple[float, 
     alone = np.bincount(pairs[0], minlength=len(rows)) == 1
     sizes = rows[alone].astype(np.float64)
     total = float(sizes.sum())
-    return {"unseen": (total, float((sizes**2).sum()) / total if total else 1.0)}
+    return {bin_names.UNSEEN: (total, float((sizes**2).sum()) / total if total else 1.0)}
 
 
 def days_of(times: npt.NDArray[np.int64]) -> Codes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -78,7 +79,10 @@ def bars_of(feature: Feature, counts: Sequence[int]) -> list[Bar]:
         for label, was, now in zip(feature.grid.labels, feature.counts, counts, strict=True)
     ]
     if isinstance(feature.grid, CategoryGrid):
-        for name, part in (("unseen", feature.grid.unseen), ("other", feature.grid.rest)):  # the later ones first
+        for name, part in (
+            (bin_names.UNSEEN, feature.grid.unseen),
+            (bin_names.OTHER, feature.grid.rest),
+        ):  # the later ones first
             shares = [sum(feature.counts[part]) / reference, sum(map(int, counts[part])) / window]
             bars[part] = [Bar(name, *shares)]
     return bars
@@ -104,7 +108,7 @@ def _number_bars(grid: NumericGrid, bars: list[Bar]) -> NumberBars:
             for start, (low, high) in zip(starts, pairwise(edges), strict=True)
         ]
     special = {name: bars[index] for name, index in grid.special.items() if not bars[index].empty}
-    low = [special.pop(name) for name in ("far below", "below") if name in special]
+    low = [special.pop(name) for name in bin_names.BELOW_RANGE if name in special]
     high = [special.pop(name) for name in ("above", "far above") if name in special]
     return NumberBars(_marks(edges, grid.atoms, len(core)), low, core, high, list(special.values()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
+from driftmeter.profile import bin_names
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.readiness import NEEDED_DAYS
@@ -73,17 +74,18 @@ def finding(cause: Cause) -> str:
             f"than {cause.reference:.0%}"
         )
     names = {
-        "unseen": "in a category never seen before",
-        "below": "below the reference's range",
-        "above": "above the reference's range",
-        "far below": "far below the reference's range",
-        "far above": "far above the reference's range",
+        bin_names.UNSEEN: "in a category never seen before",
+        bin_names.BELOW: "below the reference's range",
+        bin_names.ABOVE: "above the reference's range",
+        bin_names.FAR_BELOW: "far below the reference's range",
+        bin_names.FAR_ABOVE: "far above the reference's range",
     }
-    if cause.what == "other":
+    if cause.what == bin_names.OTHER:
         return f"{shares} are in rare categories, {over}"
-    if cause.what.startswith("other "):
-        return f"{shares} are in one group of rare categories ({cause.what.removeprefix('other ')}), {over}"
-    if cause.what == "unreadable":
+    group = cause.what.removeprefix(f"{bin_names.OTHER} ")
+    if group != cause.what:
+        return f"{shares} are in one group of rare categories ({group}), {over}"
+    if cause.what == bin_names.UNREADABLE:
         return f"{shares} are unreadable, no value of the feature's kind, {over}"
     return f"{shares} are {names.get(cause.what, cause.what)}, {over}"
 
