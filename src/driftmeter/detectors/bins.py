@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from driftmeter.detectors.scores import LEAST_SHARE, NAMES, rank_scores
-from driftmeter.drift.categories import hashed_groups, leave_one_out, order_of
+from driftmeter.drift.categories import hashed_groups, order_of
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
+from driftmeter.profile.expected import expected_counts
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Counts, Floats
@@ -173,8 +174,7 @@ class CompiledBins:
 
 def reference_of(feature: Feature) -> Floats:
     """Return what the reference lets one expect in each bin, in rows; of categories without the winner's curse."""
-    expected = leave_one_out(feature) if isinstance(feature.grid, CategoryGrid) else feature.reference
-    return expected.astype(np.float64)
+    return expected_counts(feature).astype(np.float64)
 
 
 def _core(feature: Feature) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

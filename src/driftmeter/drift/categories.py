@@ -1,4 +1,4 @@
-"""Categories without the winner's curse: their order, their groups, and what the reference has in each.
+"""Categories without the winner's curse: their order and their groups; profile/expected.py has their counts.
 
 The reference's counts decided which categories have a bin. So by chance these counts are too high, taken
 together, and those of the rest too low; and neighbours by rank are too high together, or too low.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
-from driftmeter.profile.boundary import near_boundary
 from driftmeter.profile.category_grid import CategoryGrid, hash64
+from driftmeter.profile.expected import expected_counts
 from driftmeter.profile.feature import Feature
-from driftmeter.types import Codes, Counts
+from driftmeter.types import Codes
 
 
 def order_of(feature: Feature) -> Codes:
@@ -29,31 +29,6 @@ def order_of(feature: Feature) -> Codes:
     return np.array([*grid.order, *range(grid.rest.start, grid.rest.stop)], dtype=np.intp)
 
 
-def leave_one_out(feature: Feature) -> Counts:
-    """Return what the reference lets a window expect in each bin, shape (bins,), of as many rows.
-
-    The grid's `boundary` rows are taken off the categories near it, from each the same, and given to the rest, to each
-    of its bins by what it holds: then sums over categories have the mean that new rows have. Source: Good (1953); see
-    grid.py.
-
-    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30, boundary=10)
-    >>> leave_one_out(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0, 0), "city")).tolist()
-    [700, 35, 27, 30, 0, 0, 0]
-    """
-    grid = _grid_of(feature)
-    counts = feature.reference.copy()
-    near = [bin_ for bin_ in grid.order if near_boundary(feature.counts[bin_], grid.fewest)]
-    left = grid.boundary
-    for place, bin_ in enumerate(near):
-        loss = min(left // (len(near) - place), int(counts[bin_]))
-        counts[bin_] -= loss
-        left -= loss
-    rest = counts[grid.rest]
-    held = np.concatenate([[0], np.cumsum(rest if rest.any() else np.ones_like(rest))])
-    rest += np.diff(held * (grid.boundary - left) // held[-1])
-    return counts
-
-
 def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     """Return the group of each bin, shape (bins,): at most `most` of about equal shares, and perhaps one new.
 
@@ -66,7 +41,7 @@ def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     [0, 1, 1, 2, 2, -1, -1]
     """
     grid = _grid_of(feature)
-    order, counts = order_of(feature), leave_one_out(feature)
+    order, counts = order_of(feature), expected_counts(feature)
     if grid.fewest:
         own, rest = order[: len(grid.categories)], order[len(grid.categories) :]
         large = counts[own] * most >= counts[order].sum()

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftmeter.drift.categories import groups_of, hashed_groups, leave_one_out, order_of
+from driftmeter.drift.categories import groups_of, hashed_groups, order_of
 from driftmeter.drift.protocol import Pair, View
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_HASHED, CategoryGrid
+from driftmeter.profile.expected import expected_counts
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Counts, Floats
@@ -121,12 +122,9 @@ def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
 def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
     """Return what the reference has in each cell. What is unseen it has by Good–Turing: as many rows as it held
     categories once, which in the reference itself are counted with the rest, or have a bin of their own. In the
-    rest it has besides the rows by which chance gave categories their bins: see `leave_one_out`."""
-    grid = feature.grid
-    if isinstance(grid, NumericGrid) or view in ("missing", "unreadable"):
-        return _added(cells, feature.reference)
-    expected = leave_one_out(feature)
-    if grid.others is None or view not in ("unseen", "groups"):
+    rest it has besides the rows by which chance gave categories their bins: see `expected_counts`."""
+    grid, expected = feature.grid, expected_counts(feature)
+    if isinstance(grid, NumericGrid) or grid.others is None or view not in ("unseen", "groups"):
         return _added(cells, expected)
     if view == "unseen":
         counts = _added(cells, expected)
