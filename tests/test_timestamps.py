@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import datetime as dt
 import math
 import zoneinfo
@@ -10,14 +12,19 @@ from hypothesis import strategies as st
 
 from driftmeter.errors import InputError
 from driftmeter.timestamps import (
+    DAY,
     LATEST,
+    common_step,
     duration_text,
     find_zone,
     iso,
+    length_text,
+    milliseconds_of,
     moment_of,
     on_clock,
     parse_duration,
     parse_time,
+    since_epoch,
     zone_named,
     zone_of_column,
 )
@@ -220,3 +227,30 @@ def test_anything_else_is_refused_by_its_name(wrong: object) -> None:
 def test_a_duration_is_written_in_the_largest_unit_and_read_back(milliseconds: int, text: str) -> None:
     assert duration_text(milliseconds) == text
     assert parse_duration(text, "x") == milliseconds
+
+
+@given(st.lists(st.floats(0, LATEST / 1000), max_size=20))
+def test_seconds_side_by_side_are_read_as_one_by_one(seconds: list[float]) -> None:
+    assert milliseconds_of(np.array(seconds, np.float64)).tolist() == [parse_time(number) for number in seconds]
+
+
+def test_a_moment_is_of_the_zone_that_is_given_unless_it_names_one() -> None:
+    kolkata = zoneinfo.ZoneInfo("Asia/Kolkata")
+    assert since_epoch(NINE, kolkata) == since_epoch(NINE, dt.UTC) - 19_800_000
+    assert since_epoch(UTC_NINE, kolkata) == since_epoch(NINE, dt.UTC)
+    assert since_epoch(dt.datetime(1969, 12, 31, 23, 59, 59, 999_500), dt.UTC) == -1
+
+
+@pytest.mark.parametrize(
+    ("times", "step"), [([], 0), ([0], 0), ([90_000], 90_000), ([DAY, 3 * DAY, 7_200_000], 7_200_000)]
+)
+def test_the_step_of_times_is_the_longest_that_they_all_keep(times: list[int], step: int) -> None:
+    assert common_step(np.array(times, np.int64)) == step
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [(0, "0 s"), (59_999, "60 s"), (60_000, "1 min"), (DAY - 1, "24 h"), (DAY, "1 d"), (10**11, "1.16e+03 d")],
+)
+def test_a_length_is_written_to_three_digits(length: int, text: str) -> None:
+    assert length_text(length) == text

@@ -21,7 +21,7 @@ from driftmeter.errors import InputError
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.timestamps import HOUR
+from driftmeter.timestamps import HOUR, common_step
 from driftmeter.types import Milliseconds
 
 BLOCK = 50_000
@@ -48,7 +48,7 @@ def choose_pane(times: Times, choice: PaneChoice = "auto") -> Milliseconds:
     """
     if choice != "auto":
         return Timing(choice).pane
-    grid = int(np.gcd.reduce(times)) if len(times) else 0
+    grid = common_step(times)
     stamped = [step for step in _STEPS if grid % step == 0] if grid else []
     smallest = stamped[-1] if stamped else _STEPS[0]
     for step in _STEPS:

@@ -10,7 +10,7 @@ from rich.text import Text
 from driftmeter.backtest import Course, Event, History, Seen
 from driftmeter.cli.tables import console
 from driftmeter.report.texts import printable
-from driftmeter.timestamps import DAY, HOUR, MINUTE, duration_text, iso
+from driftmeter.timestamps import duration_text, iso, length_text
 from driftmeter.types import JSON, Milliseconds
 
 _MOST_EVENTS = 200
@@ -131,18 +131,6 @@ def _rate(pages: float | None) -> str:
 
 def _minute(time: Milliseconds) -> str:
     return iso(time)[:16].replace("T", " ")
-
-
-def length_text(length: Milliseconds) -> str:
-    """Write a length to three digits, for reading.
-
-    >>> length_text(90_000), length_text(5_400_000), length_text(400_000_000)
-    ('1.5 min', '1.5 h', '4.63 d')
-    """
-    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
-        if length >= size:
-            return f"{length / size:.3g} {unit}"
-    return f"{length / 1000:.3g} s"
 
 
 def _text(value: str) -> Text:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.profile.values import is_missing
-from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, moment_of, zone_named
+from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, milliseconds_of, moment_of, since_epoch, zone_named
 from driftmeter.types import Milliseconds
 
 Times = npt.NDArray[np.int64]
@@ -104,9 +104,7 @@ def _seconds(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
         raise InputError(f"time {name!r}", "seconds since the epoch, of 1990 to 2100", got + _hint(odd))
     cells = column.to_list() if not likely.all() else []
     bad = [_no_time(row, name, cells[row]) for row in np.flatnonzero(~likely).tolist()]
-    # by way of whole microseconds: 1.001 * 1000 is a little less than 1001
-    times = np.rint(np.where(likely, seconds, 0.0) * 1_000_000).astype(np.int64) // 1000
-    return np.where(likely, times, -1), bad
+    return np.where(likely, milliseconds_of(np.where(likely, seconds, 0.0)), -1), bad
 
 
 def _cells(cells: list[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[Rejected]]:
@@ -114,8 +112,7 @@ def _cells(cells: list[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[
     bad = []
     for row, cell in enumerate(cells):
         try:
-            moment = moment_of(cell)
-            time = _since_epoch(moment if moment.tzinfo else moment.replace(tzinfo=clocks))
+            time = since_epoch(moment_of(cell), clocks)
             if _FIRST <= time < _END:
                 times[row] = time
                 continue
@@ -123,10 +120,6 @@ def _cells(cells: list[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[
             pass
         bad.append(_no_time(row, name, cell))
     return times, bad
-
-
-def _since_epoch(moment: dt.datetime) -> Milliseconds:
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
 
 
 def _no_time(row: int, name: str, cell: object) -> Rejected:

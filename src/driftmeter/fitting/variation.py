@@ -15,7 +15,7 @@ from driftmeter.detectors.run import LENGTH, ROWS, Pace, elapsed_since, length_a
 from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
-from driftmeter.timestamps import DAY, HOUR
+from driftmeter.timestamps import DAY, HOUR, common_step
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
 PANE: Milliseconds = 10_000
@@ -56,7 +56,7 @@ def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
     >>> resolution(np.array([3_600_000, 10_800_000])), resolution(np.array([1, 3_600_000]))
     (3600000, 10000)
     """
-    grid = int(np.gcd.reduce(times)) if len(times) else 0
+    grid = common_step(times)
     return HOUR if grid % HOUR == 0 else grid if grid % PANE == 0 and HOUR % grid == 0 else PANE
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from driftmeter.detectors import Cause, Evidence
 from driftmeter.detectors.protocol import Mask
+from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Floats
 from driftmeter.verdict import sentences
@@ -17,11 +18,6 @@ from driftmeter.verdict.verdict import State
 
 NEARLY = -1.0
 """From this evidence on a feature is pending: it would alarm if ten times as many false pages were allowed."""
-
-_RARE_IN_REFERENCE = frozenset(
-    ["missing", "unseen", "unreadable", "below", "above", "far below", "far above", "not finite"]
-)
-"""Bins that hold few rows of a sound stream."""
 
 
 def uncalibrated(calibration: Calibration | None) -> tuple[State, str]:
@@ -73,7 +69,7 @@ def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], feature
 
 def excess_of(cause: Cause | None) -> float:
     """Return by how much the share of rows has grown in a bin that should hold few; 0 for any other cause."""
-    if cause is None or cause.category or cause.what not in _RARE_IN_REFERENCE:
+    if cause is None or cause.category or cause.what not in bin_names.RARE_IN_REFERENCE:
         return 0.0
     return cause.value - cause.reference
 

@@ -6,6 +6,7 @@ from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
 from driftmeter.profile import bin_names
 from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import DAY, HOUR, MINUTE, length_text
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.readiness import NEEDED_DAYS
 
@@ -36,10 +37,7 @@ def span(length: Milliseconds) -> str:
     >>> span(90_000), span(7_200_000), span(864_000_000)
     ('90 s', '2 h', '10 days')
     """
-    for unit, least, name in ((86_400_000, 2, "days"), (3_600_000, 1, "h"), (60_000, 2, "min")):
-        if length >= least * unit:
-            return f"{length / unit:.3g} {name}"
-    return f"{length / 1000:.3g} s"
+    return length_text(length, ((2 * DAY, DAY, "days"), (HOUR, HOUR, "h"), (2 * MINUTE, MINUTE, "min")))
 
 
 def calibrating(covered: Milliseconds) -> str:

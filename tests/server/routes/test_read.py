@@ -12,8 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.engine.engine import Engine
 from driftmeter.profile.profile import Profile
-from driftmeter.server.ingest.times import time_of_text
-from driftmeter.timestamps import iso
+from driftmeter.timestamps import iso, time_of_text
 from tests.server.harness import NOW, Client, Clock
 from tests.server.routes.test_write import ROWS, problem_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -12,26 +11,11 @@ import numpy.typing as npt
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
-from driftmeter.timestamps import LATEST, parse_time
+from driftmeter.timestamps import LATEST, milliseconds_of, parse_time
 from driftmeter.types import Milliseconds
 
 TIMESTAMP = "timestamp"
 """The key of a row, or column of a batch, that holds times, unless the profile has a feature there."""
-
-
-def time_of_text(text: str, field: str) -> Milliseconds:
-    """Read a time from a query: seconds since the epoch or ISO 8601; raises InputError naming `field`.
-
-    >>> time_of_text("1.5", "from"), time_of_text("1970-01-01T01:00:00 01:00", "from")
-    (1500, 0)
-    """
-    try:
-        return parse_time(float(text), field)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-    # a + that was not escaped in the address came as a space
-    return parse_time(re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip()), field)
 
 
 def optional_time(value: object, field: str) -> Milliseconds | None:
@@ -71,7 +55,7 @@ def _from_seconds(seconds: npt.NDArray[np.float64], default: Milliseconds) -> np
         seconds = np.where(missing, 0.0, seconds)
     if len(seconds) and not (seconds.min() >= 0 and seconds.max() <= LATEST / 1000):
         return None
-    times = np.rint(seconds * 1e6).astype(np.int64) // 1000
+    times = milliseconds_of(seconds)
     times[missing] = default
     return times
 

@@ -14,10 +14,9 @@ from driftmeter.errors import InputError
 from driftmeter.report import render_html
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
-from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import NotFoundError
 from driftmeter.server.routes import openapi
-from driftmeter.timestamps import HOUR, iso
+from driftmeter.timestamps import HOUR, iso, time_of_text
 
 router = APIRouter(tags=["read"])
 

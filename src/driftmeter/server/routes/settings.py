@@ -11,11 +11,10 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
-from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import NotFoundError
 from driftmeter.server.routes import openapi
 from driftmeter.settings.model import ModelSettings, check_features
-from driftmeter.timestamps import LATEST, iso, parse_duration, parse_time
+from driftmeter.timestamps import LATEST, iso, parse_duration, parse_time, time_of_text
 from driftmeter.types import JSON, Milliseconds
 
 router = APIRouter()

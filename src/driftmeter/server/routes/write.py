@@ -28,12 +28,11 @@ from driftmeter.server.ingest.bodies import read_body
 from driftmeter.server.ingest.media import Media, media_of
 from driftmeter.server.ingest.rows import RowBatch, read_batch
 from driftmeter.server.ingest.size import is_small
-from driftmeter.server.ingest.times import time_of_text
 from driftmeter.server.problems import BadPaneError, FutureError, KeyConflictError, MismatchError, TooLargeError
 from driftmeter.server.routes import openapi
 from driftmeter.server.usable import check_usable
 from driftmeter.store.records import AddRows, PutPane, Receipt
-from driftmeter.timestamps import iso
+from driftmeter.timestamps import iso, time_of_text
 from driftmeter.types import JSON, Milliseconds
 
 router = APIRouter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from driftmeter.errors import UnknownModelError
 from driftmeter.notify import Notice, Notifier, Outcome, notices
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.view import ModelView
-from driftmeter.timestamps import HOUR, iso
+from driftmeter.timestamps import HOUR, iso, parse_time
 from driftmeter.types import JSON, Milliseconds
 
 _RECENT: Milliseconds = HOUR
@@ -63,7 +62,7 @@ class Announcer:
         overtaken = self._overtaken(view, _open(after))
         before = self._seen.get(key)
         if before is None:
-            before = [] if self._remembers or end is None else _before_last_hour(after, _milliseconds(end))
+            before = [] if self._remembers or end is None else _before_last_hour(after, parse_time(end))
         seen = {incident["id"] for incident in before}
         # an incident that opened and closed long ago, within one step of catching up, need wake nobody
         worth_telling = [
@@ -182,8 +181,4 @@ def _open(incidents: Iterable[JSON]) -> frozenset[str]:
 
 
 def _recent(time: str, now: str) -> bool:
-    return time >= iso(max(0, _milliseconds(now) - _RECENT))
-
-
-def _milliseconds(time: str) -> Milliseconds:
-    return round(dt.datetime.fromisoformat(time).timestamp() * 1000)
+    return time >= iso(max(0, parse_time(now) - _RECENT))
