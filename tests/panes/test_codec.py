@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import CodecError
-from driftmeter.panes.codec import MAGIC, VERSION, decode_counts, decode_pane, encode_counts, encode_pane
+from driftmeter.panes.codec import MAGIC, VERSION, decode_counts, decode_pane, encode_counts, encode_pane, header_of
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
 
@@ -63,6 +63,18 @@ def test_a_pane_is_written_as_the_golden_one() -> None:
 
 def test_the_golden_pane_is_read() -> None:
     assert decode_pane((GOLDEN / "pane.bin").read_bytes()) == PANE
+
+
+def test_the_header_of_a_pane_is_its_json_whatever_its_counts_and_checksum() -> None:
+    text = json.dumps(HEADER).encode()
+    data = forged(HEADER)
+    assert header_of(data) == header_of(data[:-1]) == text
+    assert json.loads(header_of(encode_pane(PANE)) or b"null")["digest"] == PANE.digest
+
+
+@pytest.mark.parametrize("data", [b"", b"DMP", b"DMP\x01" + bytes(7), b"DMP\x02" + bytes(20), b"PMD\x01" + bytes(20)])
+def test_what_is_no_pane_of_this_version_has_no_header(data: bytes) -> None:
+    assert header_of(data) is None
 
 
 def test_only_a_final_pane_says_whether_it_is() -> None:

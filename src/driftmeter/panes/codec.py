@@ -113,6 +113,17 @@ def decode_pane(data: bytes) -> Pane:
     return pane
 
 
+def header_of(data: bytes) -> bytes | None:
+    """Return the JSON header of a pane without a look at the rest; None where `decode_pane` reads no header either.
+
+    It is there for a first look at what a pane says of itself, before its counts inflate: nothing of it is checked.
+    """
+    if len(data) < _HEAD.size:
+        return None
+    magic, version, length, _ = _HEAD.unpack_from(data)
+    return data[_HEAD.size : _HEAD.size + length] if (magic, version) == (MAGIC, VERSION) else None
+
+
 def _integer(header: JSON, name: str, most: int) -> int:
     value = header[name]
     if type(value) is not int or not 0 <= value <= most:

@@ -7,7 +7,6 @@ than reading a batch.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from starlette.datastructures import QueryParams
 
 from driftmeter.engine.engine import Compiled
 from driftmeter.errors import CodecError, InputError, UnknownModelError
-from driftmeter.panes.codec import MAGIC, VERSION, decode_pane
+from driftmeter.panes.codec import decode_pane, header_of
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import MAX_AHEAD
@@ -45,7 +44,6 @@ _LONGEST_NAME = 200
 _LOG = "log:"
 """How the sources of rows that were read from a log are called: no pane may come under such a name."""
 _SHORTEST: Milliseconds = 100
-_PANE_HEAD = struct.Struct("<3sBII")
 _MOST_COUNTS = 16_000_000
 """Panes times bins of one batch: rows a second apart over years would make a pane each."""
 _MOST_ROWS = 1 << 40
@@ -216,13 +214,13 @@ async def put_pane(request: Request) -> Response:
 def _head(body: bytes) -> tuple[str, int] | None:
     """Read the digest and the number of bins that a pane says, before its counts inflate; None where `decode_pane`
     will not come as far as that."""
+    header = header_of(body)
+    if header is None:
+        return None
     try:
-        magic, version, length, _ = _PANE_HEAD.unpack_from(body)
-        if (magic, version) != (MAGIC, VERSION):
-            return None
-        head = msgspec.json.decode(body[_PANE_HEAD.size : _PANE_HEAD.size + length], type=_Head)
-    except (struct.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
-        if isinstance(error, struct.error | msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        head = msgspec.json.decode(header, type=_Head)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
             return None
         raise CodecError("pane", "a complete header", str(error)[:200]) from error
     return head.digest, head.bins
