@@ -1,4 +1,4 @@
-"""Columns of data frames: from a pandas, polars or pyarrow frame to arrays that `rows` reads."""
+"""Columns of data frames: a pandas, polars or pyarrow frame as arrays and dictionaries, which `Reader` reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from driftmeter.profile.names import texts_of
 from driftmeter.types import Codes
 
 EXACT = 2**53
-"""Larger integers than this are not all float64, and may be somebody's identifiers."""
+"""Above this, float64 does not hold every integer: such integers stay as they are, since they may be identifiers."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,11 @@ class Dictionary:
 
     @classmethod
     def encode(cls, values: Iterable[object]) -> Dictionary:
-        """Code any values; 1, 1.0, True and "1" stay four different values."""
+        """Code any values; 1, 1.0, True and "1" stay four different values.
+
+        >>> Dictionary.encode([1, None, "1", 1])
+        Dictionary(indices=array([ 0, -1,  1,  0]), values=(1, '1'))
+        """
         table: dict[tuple[type, object], int] = {}
         distinct: list[object] = []
         indices: list[int] = []
@@ -41,10 +45,10 @@ class Dictionary:
                 indices.append(-1)
                 continue
             try:
-                # equal moments may be written with other hours
+                # two date-times may be equal and yet show different hours
                 key = value.isoformat() if isinstance(value, dt.datetime) else value
                 index = table.setdefault((type(value), key), len(distinct))
-            except TypeError:  # not hashable: no category, but that is for the reader to say
+            except TypeError:  # not hashable, hence no category: `Reader` reports it
                 index = len(distinct)
             if index == len(distinct):
                 distinct.append(value)
@@ -59,13 +63,13 @@ Column = np.ndarray[Any, np.dtype[Any]] | Dictionary | list[Any]
 def as_frame(frame: Any) -> nw.DataFrame[Any]:
     """Wrap a pandas, polars or pyarrow frame; collect a lazy one.
 
-    Arrow's columns come in plain types. Whole numbers are names as good as text, which they become. Raises InputError
-    where two columns have one name or one has a name of another type, TypeError on what is no frame.
+    Arrow's columns become plain types, column names that are whole numbers become text. Raises InputError where two
+    columns have the same name or a name is neither text nor a whole number, TypeError where `frame` is no frame.
     """
     try:
         wrapped = nw.from_native(frame)
         data = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
-        data.columns  # noqa: B018 - some backends look at the names only now
+        data.columns  # noqa: B018 - some backends check the names only here
         native = data.to_native()
         if nw.dependencies.is_pandas_like_dataframe(native) and any(type(name) is not str for name in native.columns):
             data = nw.from_native(native.set_axis(texts_of(native.columns), axis=1), eager_only=True)
@@ -82,10 +86,10 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
 
 
 def column_of(series: nw.Series[Any]) -> Column:
-    """Return a series as an array where it holds numbers, as a list where times, else as a dictionary."""
+    """Return a series as an array where it holds numbers, as a list where it holds times, else as a dictionary."""
     dtype = series.dtype
     missing = series.null_count() > 0
-    if isinstance(dtype, nw.Int128 | nw.UInt128):  # numpy has none
+    if isinstance(dtype, nw.Int128 | nw.UInt128):  # numpy has no such type
         return Dictionary.encode(_values(series))
     if dtype.is_integer():
         if not missing and (whole := np.asarray(series.to_numpy())).dtype.kind in "iu":
@@ -102,13 +106,13 @@ def column_of(series: nw.Series[Any]) -> Column:
 
 
 def columns_of(frame: nw.DataFrame[Any], names: Iterable[str]) -> dict[str, Column]:
-    """Return those columns that the frame has."""
+    """Return the named columns, without those that the frame does not have."""
     present = set(frame.columns)
     return {name: column_of(frame[name]) for name in names if name in present}
 
 
 def _values(series: nw.Series[Any]) -> Iterator[object]:
-    """Yield a series' values, None for whatever its library calls missing, and for NaN."""
+    """Yield the values of a series; None for NaN and for whatever its library calls missing."""
     missing = series.is_null().to_list()
     for value, absent in zip(series.to_list(), missing, strict=True):
         yield None if absent or (isinstance(value, float) and value != value) else value

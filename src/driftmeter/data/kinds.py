@@ -1,6 +1,7 @@
-"""What a column is: numbers, categories, true or false, or nothing that is monitored; decided by what its values are.
+"""Kinds: whether a column holds numbers, categories or true and false, or is not monitored.
 
-Types decide where they say enough; objects, and whatever type a library has of its own, are looked through.
+The type of a column decides where it is specific enough. Columns of objects, and of types that only one library has,
+are decided by their values.
 """
 
 from __future__ import annotations
@@ -17,38 +18,46 @@ from uuid import UUID
 import narwhals as nw
 import numpy as np
 
-from driftmeter.data.columns import EXACT, Column, Dictionary, column_of
+from driftmeter.data import identifiers
+from driftmeter.data.columns import Column, Dictionary, column_of
 from driftmeter.errors import ProfileError
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of, plain
 
 NUMBERS_SHARE = 0.95
-"""A column of which so many present values are numbers is one of numbers: the others are its placeholders."""
-IDENTIFIER = (
-    "looks like an identifier: nearly every row has another integer beyond 2**53; a quantity where it is asked for as "
-    "numeric"
-)
+"""Share of the present values that must be numbers for a column to be numeric: the others are its placeholders."""
 _MOMENT = "a date-time; ask for its hour or weekday"
 _TIME = "a time of day, which is not monitored; ask for it as categories"
-_FEWEST = 20
-"""Present values from which on it is no chance that all differ."""
 _MOST_EXAMPLES = 5
 _CODE = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _LOOKED_AT = 1_000
-"""Distinct texts of which so few as none is a number tell that the rest are none either."""
+"""Distinct texts after which, where none was a number, no further one is looked at."""
+_EXPECTED = {
+    "numeric": "numbers",
+    "boolean": "true or false",
+    "categorical": "categories (texts or numbers)",
+    "hour": "date-times",
+    "weekday": "date-times",
+}
+_NO_MOMENTS = frozenset(["boolean", "time", "length", "period", "other"])
 
 Placeholders = tuple[int, tuple[str, ...]]
+"""How many values are placeholders, and the most frequent of them."""
 
 
 def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None, str]:
-    """Return the kind of a column, or None and a sentence that says why it has none.
+    """Return the kind of a column and "", or None and the reason why it is not monitored.
 
-    `asked` says that somebody named the column: then it is not left out for looking like an identifier.
+    `asked` says that the user named the column: then it is not left out for looking like an identifier.
+
+    >>> import polars
+    >>> kind_of(nw.from_native(polars.Series(["1.5", "2", "?"] * 30 + ["3"] * 900), series_only=True))
+    ('numeric', '')
     """
     dtype = series.dtype
     if dtype == nw.Boolean:
         return "boolean", ""
     if dtype.is_numeric():
-        return (None, IDENTIFIER) if not asked and _is_identifier(column_of(series)) else ("numeric", "")
+        return _kind_of_numbers(column_of(series), asked)
     for types, reason in (
         ((nw.Datetime, nw.Date), _MOMENT),
         ((nw.Time,), _TIME),
@@ -56,9 +65,9 @@ def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None,
     ):
         if isinstance(dtype, types):
             return None, reason
-    strange = _strange_type(series)
-    if strange is not None:
-        return None, f"of type {strange}, which is not monitored"
+    unmonitored = _unmonitored_type(series)
+    if unmonitored is not None:
+        return None, f"of type {unmonitored}, which is not monitored"
     column = column_of(series)
     assert isinstance(column, Dictionary)
     if isinstance(dtype, nw.String):
@@ -66,27 +75,34 @@ def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None,
     return _kind_of_values(dtype, series, column, asked=asked)
 
 
-def _strange_type(series: nw.Series[Any]) -> str | None:
-    """Return the name of a type whose values need no look: lists, structs, bytes that are no text."""
+def _kind_of_numbers(column: Column, asked: bool) -> tuple[str | None, str]:
+    if not asked and identifiers.are_identifying_numbers(column):
+        return None, identifiers.OF_NUMBERS
+    return "numeric", ""
+
+
+def _unmonitored_type(series: nw.Series[Any]) -> str | None:
+    """Return the name of a type that no kind can be made of (lists, structs, bytes that are no text), else None."""
     dtype = series.dtype
     if dtype.is_nested() or type(dtype).__name__ == "Map":
         return str(dtype)
     native = getattr(series.to_native(), "type", None)
-    if dtype in (nw.Unknown, nw.Binary) and native is not None:  # of Arrow, whose plain types are all known
+    if dtype in (nw.Unknown, nw.Binary) and native is not None:  # Arrow, all of whose plain types narwhals knows
         return None if str(native) == "null" else str(native)
     if isinstance(dtype, nw.Binary):
-        some = series.drop_nulls().head(_LOOKED_AT).to_list()
-        return str(dtype) if not some or any(isinstance(plain(value), bytes) for value in some) else None
+        first = series.drop_nulls().head(_LOOKED_AT).to_list()
+        return str(dtype) if not first or any(isinstance(plain(value), bytes) for value in first) else None
     return None
 
 
 def _kind_of_values(
     dtype: nw.dtypes.DType, series: nw.Series[Any], column: Dictionary, *, asked: bool
 ) -> tuple[str | None, str]:
-    """Decide by the values where the type says little: objects, extension types, categories of anything."""
-    strange = next((value for value in column.values if _group(value) is None), None)
-    if strange is not None:
-        return None, f"holds {_named(strange)}, such as {str(strange)[:40]!r}, which are not monitored"
+    """Decide by the values where the type is not specific: objects, extension types, categories of any values."""
+    unmonitored = next((value for value in column.values if _group(value) is None), None)
+    if unmonitored is not None:
+        got = f"{_type_in_plural(unmonitored)}, such as {str(unmonitored)[:40]!r}"
+        return None, f"holds {got}, which are not monitored"
     groups = {_group(value) for value in column.values} - {"none"}
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return "categorical", ""
@@ -94,8 +110,10 @@ def _kind_of_values(
         return "categorical", ""
     if groups == {"boolean"}:
         return "boolean", ""
-    if groups == {"number"} or ("number" in groups and groups <= {"number", "text", "boolean"} and _mostly(column)):
-        return (None, IDENTIFIER) if not asked and _is_identifier(column) else ("numeric", "")
+    if groups == {"number"} or (
+        "number" in groups and groups <= {"number", "text", "boolean"} and _are_mostly_numbers(column)
+    ):
+        return _kind_of_numbers(column, asked)
     if groups == {"text"}:
         return ("numeric" if placeholders_of(column) else "categorical"), ""
     for group, reason in (("moment", _MOMENT), ("time", _TIME)):
@@ -107,13 +125,13 @@ def _kind_of_values(
 
 
 def _type_of(dtype: nw.dtypes.DType, series: nw.Series[Any]) -> str:
-    """Return the name of a type, as its own library has it where ours has none."""
+    """Return the name of a type: by its own library where narwhals has no name for it."""
     native = series.to_native()
     return str(getattr(native, "dtype", getattr(native, "type", dtype))) if dtype == nw.Unknown else str(dtype)
 
 
 def _group(value: object) -> str | None:
-    """Return what sort of value this is to a feature, None where it is none."""
+    """Return the group of a value by its type, None where no feature can hold it."""
     value = plain(value)
     if value is None:
         return "none"
@@ -137,7 +155,7 @@ def _group(value: object) -> str | None:
     return None
 
 
-def _named(value: object) -> str:
+def _type_in_plural(value: object) -> str:
     names: dict[type, str] = {
         list: "lists",
         dict: "objects",
@@ -150,7 +168,7 @@ def _named(value: object) -> str:
     return names.get(type(value), f"values of type {type(value).__name__}")
 
 
-def _counted(column: Dictionary) -> Iterator[tuple[object, int]]:
+def _values_with_rows(column: Dictionary) -> Iterator[tuple[object, int]]:
     """Yield each present value with the number of its rows."""
     present = column.indices[column.indices >= 0]
     rows = np.bincount(present, minlength=len(column.values))
@@ -159,87 +177,70 @@ def _counted(column: Dictionary) -> Iterator[tuple[object, int]]:
             yield value, count
 
 
-def _mostly(column: Dictionary) -> bool:
-    numbers, others, _ = _sorted_out(column)
+def _are_mostly_numbers(column: Dictionary) -> bool:
+    numbers, others, _ = _numbers_and_others(column)
     return numbers > 0 and numbers >= NUMBERS_SHARE * (numbers + others)
 
 
-def _sorted_out(column: Dictionary) -> tuple[int, int, list[str]]:
-    """Return how many values are numbers, how many are none and not missing either, and the most frequent of these.
+def _numbers_and_others(column: Dictionary) -> tuple[int, int, list[str]]:
+    """Return how many values are numbers, how many are neither numbers nor missing, and the latter by frequency.
 
-    Texts with a leading zero are codes, and among them nothing is a number.
+    A text with a leading zero is a code: in a column that holds one, no value counts as a number.
     """
-    numbers, others, found = 0, 0, dict[str, int]()
-    for place, (value, count) in enumerate(_counted(column)):
+    numbers, others, counts = 0, 0, dict[str, int]()
+    for place, (value, count) in enumerate(_values_with_rows(column)):
         text = value if isinstance(value, str) else None
         if text is not None and text.strip().lower() in MISSING_WORDS:
             continue
         if text is not None and _CODE.fullmatch(text):
             return 0, len(column), []
         try:
-            # numbers in a column of numbers, and no sign that a column is one
+            # "true" is a number in a numeric column, but does not make a column numeric
             number = number_of("-" if text is not None and text.strip().lower() in TRUTHS else value)
         except (TypeError, ValueError, OverflowError):
             others += count
-            found[str(value)] = count
+            counts[str(value)] = count
         else:
             numbers += number == number and count
         if place == _LOOKED_AT and not numbers:
             return 0, others, []
-    return numbers, others, sorted(found, key=lambda text: (-found[text], text))
+    return numbers, others, sorted(counts, key=lambda text: (-counts[text], text))
 
 
 def placeholders_of(column: Column) -> Placeholders | None:
-    """Return how many values of a column of text or objects are placeholders among numbers, and the most frequent.
+    """Return the placeholders among the numbers of a column of text or objects.
 
-    None where at least a twentieth is no number, where there are no placeholders, or where numbers are codes.
+    None where more than a twentieth of the values are no numbers, where all are, or where the numbers are codes.
     """
     if not isinstance(column, Dictionary):
         return None
-    numbers, others, found = _sorted_out(column)
+    numbers, others, texts = _numbers_and_others(column)
     if not others or numbers < NUMBERS_SHARE * (numbers + others):
         return None
-    return others, tuple(found[:_MOST_EXAMPLES])
+    return others, tuple(texts[:_MOST_EXAMPLES])
 
 
 def placeholders_note(column: Column) -> str | None:
-    """Say what the placeholders of a numeric column are, and what becomes of them."""
-    found = placeholders_of(column)
-    if found is None:
+    """Describe the placeholders of a numeric column in a sentence, None where it has none."""
+    placeholders = placeholders_of(column)
+    if placeholders is None:
         return None
-    count, examples = found
+    count, examples = placeholders
     shown = ", ".join(repr(text[:20]) for text in examples)
     return f"{count:,} {'value is no number' if count == 1 else 'values are no numbers'} ({shown}): unreadable"
 
 
-def _is_identifier(column: Column) -> bool:
-    """Say whether nearly all of some integers differ and most are beyond 2**53, as no quantity needs."""
-    if isinstance(column, Dictionary):
-        values = [value for value in map(plain, column.values) if isinstance(value, int)]
-        present = int(np.count_nonzero(column.indices >= 0))
-        large = sum(abs(value) > EXACT for value in values)
-        distinct = len(values)
-    elif isinstance(column, np.ndarray) and column.dtype.kind in "iu":
-        present = len(column)
-        distinct = len(np.unique(column))
-        signed = column.dtype.kind == "i"
-        large = int(np.count_nonzero((column > EXACT) | (column < -EXACT) if signed else column > EXACT))
-    else:
-        return False
-    return present > _FEWEST and distinct >= NUMBERS_SHARE * present and 2 * large > distinct
-
-
 def as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
-    """Return the column's values, read as that kind; raises ProfileError where they cannot be."""
+    """Return the values of a column as that kind; raises ProfileError naming the column where they are of another."""
     dtype = series.dtype
-    strange = _strange_type(series)
-    if strange is not None:
-        raise ProfileError(f"column {name!r}: expected {_EXPECTED[kind]}, got type {strange}")
+    unmonitored = _unmonitored_type(series)
+    if unmonitored is not None:
+        raise ProfileError(f"column {name!r}: expected {_EXPECTED[kind]}, got type {unmonitored}")
     column = column_of(series)
     if isinstance(column, Dictionary):
         value = next((value for value in column.values if _group(value) is None), None)
         if value is not None:
-            raise ProfileError(f"column {name!r}: expected {_EXPECTED[kind]}, got {_named(value)}")
+            raise ProfileError(f"column {name!r}: expected {_EXPECTED[kind]}, got {_type_in_plural(value)}")
     if kind in ("hour", "weekday"):
         groups = {_group(value) for value in column.values} if isinstance(column, Dictionary) else {"moment"}
         if groups & _NO_MOMENTS:
@@ -249,34 +250,24 @@ def as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
     return column
 
 
-_EXPECTED = {
-    "numeric": "numbers",
-    "boolean": "true or false",
-    "categorical": "categories (texts or numbers)",
-    "hour": "date-times",
-    "weekday": "date-times",
-}
-_NO_MOMENTS = frozenset(["boolean", "time", "length", "period", "other"])
-
-
 def _as_numbers(name: str, dtype: nw.dtypes.DType, column: Column) -> Column:
-    """Return numbers as an array; with the placeholders among them, if there are any, as they came."""
+    """Return numbers as an array, or the column as it is where some of its values are placeholders."""
     if isinstance(column, list) or isinstance(dtype, nw.Time | nw.Duration):
         raise ProfileError(f"column {name!r}: expected numbers, got {dtype}")
     if isinstance(column, np.ndarray):
         return column if column.dtype.kind == "f" else column.astype(np.float64)
     numbers = np.full(len(column.values) + 1, np.nan)
-    some = others = False
+    some_numbers = some_others = False
     for place, value in enumerate(column.values):
         try:
             numbers[place] = number_of(value)
         except (TypeError, ValueError, OverflowError):
-            others = True
+            some_others = True
         else:
-            some = some or numbers[place] == numbers[place]
-    if others:
-        if some:
+            some_numbers = some_numbers or numbers[place] == numbers[place]
+    if some_others:
+        if some_numbers:
             return column
         raise ProfileError(f"column {name!r}: expected numbers, got {dtype}, of which none is one")
-    found: np.ndarray[Any, np.dtype[Any]] = numbers[column.indices]
-    return found
+    decoded: np.ndarray[Any, np.dtype[Any]] = numbers[column.indices]
+    return decoded

@@ -1,4 +1,4 @@
-"""Rejected: a value that could not be read, said in words."""
+"""Rejected values: what could not be read, described for whoever sent it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from driftmeter.types import JSON
 
 @dataclass(frozen=True)
 class Rejected:
-    """A value that could not be read. Its row counts all the same, unless it is no row at all (`field` is empty)."""
+    """A value that could not be read.
+
+    Its row still counts, with that value as unreadable. Where `field` is empty, the whole row could not be read, and
+    does not count.
+    """
 
     row: int
     field: str
@@ -22,7 +26,11 @@ class Rejected:
 
 
 def describe(value: object) -> str:
-    """Say what came, in few words, for an error message."""
+    """Describe a value in a few words for an error message.
+
+    >>> describe("yes"), describe(3), describe([1, 2]), describe(None)
+    ("text ('yes')", 'a number (3)', 'a list', 'null')
+    """
     names = {str: "text", dict: "an object", list: "a list", type(None): "null"}
     kind = names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
     if value is None or isinstance(value, dict | list):
@@ -32,5 +40,5 @@ def describe(value: object) -> str:
     try:
         text = str(value)[:40]
         return f"{kind} ({text if kind == 'a number' else repr(text)})"
-    except Exception:  # an integer of more digits than Python cares to print, or an object that fails
+    except Exception:  # an integer with more digits than Python prints, or an object whose __str__ fails
         return kind

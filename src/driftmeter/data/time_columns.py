@@ -1,4 +1,4 @@
-"""Columns of times: whatever a file or frame has, to milliseconds since the epoch."""
+"""Columns of times: the times in a file or frame as milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ Times = npt.NDArray[np.int64]
 """Milliseconds since the epoch, shape (rows,)."""
 
 MOST_UNREADABLE = 0.01
-"""A larger share of times that cannot be read is no slip: rows by the hundred would vanish from the order of time."""
+"""A larger share of unreadable times is an error: too many rows would be left out."""
 ALLOWING = "--allow-unreadable-times (allow_unreadable_times=True)"
 _EXPECTED = "a time of 1971 to 2100: ISO 8601, such as 2024-01-31T09:00, or seconds since the epoch"
 _FIRST, _END = 365 * DAY, 1000 * UNTIL
-"""1971 and 2100: earlier and later times stand for none, such as 0, 0001-01-01 and 9999-12-31."""
+"""1971 and 2100, in ms: times outside, such as 0, 0001-01-01 and 9999-12-31, are placeholders for no time."""
 _UNITS = ((1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds"))
 _EXCEL = 25_569
-"""1 January 1970 in days since the 30th of December 1899, as spreadsheets count."""
+"""1 January 1970 in days since 30 December 1899, from which spreadsheets count."""
 _NAMED = 3
 
 
 def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tuple[Times, list[Rejected]]:
-    """Return each row's time, -1 where there is none, and what was there instead.
+    """Return the time of each row in ms, shape (rows,), -1 where there is none, and the values that are no times.
 
-    Date-times and dates are taken as they are, numbers as seconds since the epoch, texts as ISO 8601 or as such
-    numbers. Times that name no zone are of `zone`, UTC where that is None; of an hour that the change of the clocks
-    brings twice they are the first, and of one that it leaves out as much later. Raises InputError where most numbers
-    mean something else, such as milliseconds.
+    Numbers are seconds since the epoch, texts are ISO 8601 or such numbers, dates are their midnight. A time that names
+    no zone is of `zone`, or of UTC where that is None. Where clocks are put back, an hour that occurs twice is the
+    first one; where they are put forward, a time in the skipped hour is an hour later. Raises InputError where most
+    numbers are no seconds, for example milliseconds.
     """
     clocks = dt.UTC if zone is None else zone_named(zone)
     if column.dtype.is_numeric():
@@ -48,19 +48,19 @@ def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tu
 
 
 def told_of(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
-    """Say how many of so many rows' times cannot be read, with examples; None where all can.
+    """Say in a sentence how many of the times of `rows` rows cannot be read, with examples; None where all can.
 
-    Raises InputError where that is more than a hundredth, unless that is allowed.
+    Raises InputError where they are more than MOST_UNREADABLE, unless `allow`.
     """
     if not unreadable:
         return None
     first = unreadable[0]
     share = 100 * len(unreadable) / rows
-    examples = "; ".join(f"row {each.row}: {each.got}" for each in unreadable[:_NAMED])
-    said = f"{len(unreadable):,} of {rows:,} ({share:.3g} %) cannot be read, such as {examples}"
+    examples = "; ".join(f"row {cell.row}: {cell.got}" for cell in unreadable[:_NAMED])
+    summary = f"{len(unreadable):,} of {rows:,} ({share:.3g} %) cannot be read, such as {examples}"
     if len(unreadable) > MOST_UNREADABLE * rows and not allow:
-        raise InputError(f"time {first.field!r}", first.expected, f"{said}. To leave these rows out: {ALLOWING}")
-    return f"Time {first.field!r}: {said}; expected {first.expected}."
+        raise InputError(f"time {first.field!r}", first.expected, f"{summary}. To leave these rows out: {ALLOWING}")
+    return f"Time {first.field!r}: {summary}; expected {first.expected}."
 
 
 def _moments(column: nw.Series[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[Rejected]]:
@@ -81,20 +81,20 @@ def _moments(column: nw.Series[Any], name: str, clocks: dt.tzinfo) -> tuple[Time
 
 
 def _offsets(local: Times, clocks: dt.tzinfo) -> Times:
-    """Return how far a zone's clocks are ahead of UTC when they show some times."""
+    """Return how far the clocks of a zone are ahead of UTC when they show the times `local`, in ms, shape (rows,)."""
     if clocks is dt.UTC:
         return np.zeros(len(local), dtype=np.int64)
-    # clocks change at most once a quarter of an hour
+    # offsets change on a quarter of an hour, never within one
     quarters, inverse = np.unique(local // (HOUR // 4), return_inverse=True)
-    shown = [dt.datetime(1970, 1, 1) + dt.timedelta(minutes=15 * quarter) for quarter in quarters.tolist()]
-    ahead = [each.replace(tzinfo=clocks).utcoffset() for each in shown]
-    lengths = np.array([(each or dt.timedelta()) // dt.timedelta(milliseconds=1) for each in ahead], dtype=np.int64)
+    starts = [dt.datetime(1970, 1, 1) + dt.timedelta(minutes=15 * quarter) for quarter in quarters.tolist()]
+    ahead = [start.replace(tzinfo=clocks).utcoffset() or dt.timedelta() for start in starts]
+    lengths = np.array([offset // dt.timedelta(milliseconds=1) for offset in ahead], dtype=np.int64)
     offsets: Times = lengths[inverse.reshape(-1)]
     return offsets
 
 
 def _seconds(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
-    """Read seconds since the epoch; numbers of which most mean something else are refused, not read as 1970."""
+    """Read seconds since the epoch; raises InputError where most of the numbers mean something else."""
     seconds = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
     likely = (seconds >= SINCE) & (seconds < UNTIL)
     given = np.flatnonzero(~np.isnan(seconds))
@@ -126,14 +126,14 @@ def _no_time(row: int, name: str, cell: object) -> Rejected:
     if is_missing(cell):
         return Rejected(row, name, _EXPECTED, "nothing")
     try:
-        hint = _hint(float(cell))  # type: ignore[arg-type]  # raises where that is none
+        hint = _hint(float(cell))  # type: ignore[arg-type]  # raises TypeError where the cell is no number
     except (TypeError, ValueError, OverflowError):
         hint = ""
     return Rejected(row, name, _EXPECTED, describe(cell) + hint)
 
 
 def _hint(number: float) -> str:
-    """Say what a number looks like that is no number of seconds."""
+    """Say what a number that is no time in seconds may be instead."""
     for factor, unit in _UNITS:
         if SINCE <= number / factor < UNTIL:
             return f"; these look like {unit}"
@@ -145,7 +145,7 @@ def _hint(number: float) -> str:
 
 
 def _written(time: Milliseconds) -> str:
-    """Write a time that may be before 1970, or beyond the calendar."""
+    """Write a time in ISO 8601, also before 1970; as a number where it is outside Python's calendar."""
     try:
         moment = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=time)
     except OverflowError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows, numbers_of
+from driftmeter.data import identifiers
 from driftmeter.data.columns import Column, Dictionary, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
@@ -29,11 +30,6 @@ MIN_CATEGORY_ROWS = 30
 MOST_CATEGORIES = 256
 """Bins of their own that a feature's categories may have: of those with that share of the rows or more. The others are
 hashed into bins that no count had a say in."""
-
-IDENTIFIER = "looks like an identifier: hardly a value comes twice"
-IDENTIFIER_ROWS = 1_000
-"""With fewer rows, categories that all differ may as well be chance."""
-IDENTIFIER_SHARE = 0.95
 
 GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
@@ -92,8 +88,8 @@ def fit_profile(
             continue
         kind = found
         columns[name] = as_kind(name, series, kind)
-        if kind == "categorical" and name not in asked and _is_identifier(columns[name], len(data)):
-            left_out[name] = IDENTIFIER
+        if kind == "categorical" and name not in asked and identifiers.are_identifying_categories(columns[name]):
+            left_out[name] = identifiers.OF_CATEGORIES
             del columns[name]
             continue
         grids.append(_grid(name, kind, series.dtype, columns[name], bins))
@@ -244,11 +240,6 @@ def _grid(
         most_known=MOST_KNOWN,
     )
     return name, "categorical", None, grid
-
-
-def _is_identifier(column: Column, rows: int) -> bool:
-    """Say whether nearly every row has a category of its own: nothing could ever drift there."""
-    return rows >= IDENTIFIER_ROWS and isinstance(column, Dictionary) and len(column.values) > IDENTIFIER_SHARE * rows
 
 
 def _category_type(dtype: nw.dtypes.DType) -> CategoryType:

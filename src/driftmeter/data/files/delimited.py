@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from driftmeter.data.files.dialect import Dialect, dialect_of
 from driftmeter.data.files.encoding import encoding_of
 from driftmeter.data.files.how import How
+from driftmeter.data.kinds import NUMBERS_SHARE
 from driftmeter.errors import InputError
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of
 
@@ -25,8 +26,6 @@ _CODE = r"^\s*[+-]?0[0-9xX][0-9a-fA-F]*\s*$"
 """A number with a leading zero is a code, 0x1f too, which Arrow would read as 31."""
 _COMMA = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][+-]?\d+)?\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(?:\.\d{3})+\s*")
-_SHARE = 0.95
-"""A column of which so many cells are numbers is one of numbers."""
 
 
 def read_delimited(path: Path, how: How) -> pa.Table:
@@ -209,7 +208,7 @@ class _Texts:
             if _COMMA.fullmatch(text):
                 good += count
                 decimal += "," in text
-        return bool(decimal and (asked or good >= _SHARE * total))
+        return bool(decimal and (asked or good >= NUMBERS_SHARE * total))
 
     def are_thousands(self) -> bool:
         """Say whether all these are numbers with points between thousands, and some have any."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftmeter.data.files.delta import read_delta
+from driftmeter.data.files.endings import ARROW, PARQUET
 from driftmeter.data.files.how import How
 from driftmeter.data.files.ipc import read_ipc, together
 from driftmeter.data.files.parquet import read_parquets
@@ -15,8 +16,6 @@ from driftmeter.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_ENDINGS = (".parquet", ".parq", ".pq")
 
 
 def read_folder(path: Path, how: How) -> pa.Table:
@@ -38,12 +37,12 @@ def read_folder(path: Path, how: How) -> pa.Table:
         names = [each["filename"] for each in json.loads((path / "state.json").read_text())["_data_files"]]
         return together(str(path), [(name, read_ipc(path / name)) for name in names])
     files = sorted(_files(path))
-    parquets = [file for file in files if file.name.lower().endswith(_ENDINGS)]
+    parquets = [file for file in files if file.name.lower().endswith(PARQUET)]
     if not parquets:  # Hive and Impala write files without an ending
         parquets = [file for file in files if not file.suffix and _is_parquet(file)]
     if parquets:
         return read_parquets(path, parquets, how)
-    arrows = [file for file in files if file.name.lower().endswith((".arrow", ".feather", ".ipc", ".arrows"))]
+    arrows = [file for file in files if file.name.lower().endswith(ARROW)]
     if arrows:
         return together(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
     got = ", ".join(str(file.relative_to(path)) for file in files[:3]) or "none"

@@ -7,24 +7,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftmeter.data.files.endings import ARROW, DELIMITED, PARQUET, is_delimited
 from driftmeter.data.files.how import How, silent
 from driftmeter.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-COMPRESSED = (".gz", ".bz2", ".zst")
-DELIMITED = (".csv", ".tsv")
-PARQUET = (".parquet", ".parq", ".pq")
-ARROW = (".arrow", ".feather", ".ipc", ".arrows")
-
-
-def is_delimited(path: str | Path) -> bool:
-    """Say whether a file is CSV or TSV, perhaps compressed."""
-    name = Path(path).name.lower()
-    for ending in COMPRESSED:
-        name = name.removesuffix(ending)
-    return name.endswith(DELIMITED)
 
 
 def read_table(
