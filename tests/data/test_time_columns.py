@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from driftmeter.data.rejected import Rejected
-from driftmeter.data.time_columns import read_times, told_of
+from driftmeter.data.time_columns import note_on_unreadable, read_times
 from driftmeter.errors import InputError
 
 NOON = 1_717_243_200_000
@@ -102,12 +102,12 @@ def test_dates_are_the_midnight_of_the_zone() -> None:
 
 def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed() -> None:
     bad = [Rejected(row, "at", "a time", "text ('?')") for row in range(10)]
-    assert told_of([], 1000, allow=False) is None
+    assert note_on_unreadable([], 1000, allow=False) is None
     sentence = "10 of 1,000 (1 %) cannot be read, such as row 0: text ('?'); row 1: text ('?'); row 2: text ('?')"
-    assert told_of(bad, 1000, allow=False) == f"Time 'at': {sentence}; expected a time."
+    assert note_on_unreadable(bad, 1000, allow=False) == f"Time 'at': {sentence}; expected a time."
     with pytest.raises(InputError, match=r"time 'at': expected a time, got 10 of 999 .*--allow-unreadable-times"):
-        told_of(bad, 999, allow=False)
-    assert "10 of 999" in (told_of(bad, 999, allow=True) or "")
+        note_on_unreadable(bad, 999, allow=False)
+    assert "10 of 999" in (note_on_unreadable(bad, 999, allow=True) or "")
 
 
 @pytest.mark.parametrize(

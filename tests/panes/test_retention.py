@@ -6,23 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.panes.pane import Slice
-from driftmeter.panes.retention import due, merge
+from driftmeter.panes.retention import merge, merges_due
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.panes.samples import rows, slices
 
 
 def test_merges_fall_due_after_an_hour_and_after_a_day() -> None:
     at = 400 * DAY
-    assert due(at, at + 10_000) == ()
-    assert due(at - 10_000, at) == ((at - HOUR, 5 * MINUTE), (at - DAY, HOUR))
-    assert due(at + 5 * MINUTE - 1, at + 5 * MINUTE) == ((at - HOUR + 5 * MINUTE, 5 * MINUTE),)
+    assert merges_due(at, at + 10_000) == ()
+    assert merges_due(at - 10_000, at) == ((at - HOUR, 5 * MINUTE), (at - DAY, HOUR))
+    assert merges_due(at + 5 * MINUTE - 1, at + 5 * MINUTE) == ((at - HOUR + 5 * MINUTE, 5 * MINUTE),)
 
 
 @given(st.lists(st.integers(0, 3 * DAY), min_size=2, max_size=20))
 def test_merges_that_fall_due_do_not_depend_on_the_steps_of_the_fold(times: list[int]) -> None:
     times = sorted(time + 100 * DAY for time in times)
-    by_steps = [merge for start, end in itertools.pairwise(times) for merge in due(start, end)]
-    for before, length in due(times[0], times[-1]):
+    by_steps = [merge for start, end in itertools.pairwise(times) for merge in merges_due(start, end)]
+    for before, length in merges_due(times[0], times[-1]):
         assert max(until for until, size in by_steps if size == length) == before
 
 

@@ -47,7 +47,7 @@ def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tu
     return _cells(column.to_list(), name, clocks)
 
 
-def told_of(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
+def note_on_unreadable(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
     """Say in a sentence how many of the times of `rows` rows cannot be read, with examples; None where all can.
 
     Raises InputError where they are more than MOST_UNREADABLE, unless `allow`.

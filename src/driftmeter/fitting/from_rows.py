@@ -12,7 +12,7 @@ import numpy as np
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Rows
 from driftmeter.data.columns import Column, Dictionary
-from driftmeter.data.time_columns import read_times, told_of
+from driftmeter.data.time_columns import note_on_unreadable, read_times
 from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.fitting.variation import (
@@ -47,7 +47,7 @@ def calibrated(
     assert profile.time is not None
     try:
         times, unreadable = read_times(column, profile.time, profile.zone)
-        said = told_of(unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times))
+        said = note_on_unreadable(unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times))
     except InputError as error:
         raise ProfileError(str(error)) from error
     if said is not None:

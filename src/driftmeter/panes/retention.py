@@ -17,7 +17,7 @@ LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DA
 RETENTION: Milliseconds = 90 * DAY
 
 
-def due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Milliseconds, Milliseconds], ...]:
+def merges_due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Milliseconds, Milliseconds], ...]:
     """Return the merges that fall due as the fold goes from `start` to `end`: (slices ending by, new length).
 
     Depends on event time alone, so that every replica merges the same slices at the same point of the fold.

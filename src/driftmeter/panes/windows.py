@@ -56,7 +56,7 @@ class WindowSetting:
         return rows >= self.rows and oldest_start < end - self.length
 
 
-def together(slices: Iterable[Slice]) -> Iterator[Slice]:
+def joined_by_end(slices: Iterable[Slice]) -> Iterator[Slice]:
     """Give slices that come ascending by end; those that end together as one."""
     for end, group in groupby(slices, key=lambda each: each.end):
         parts = list(group)

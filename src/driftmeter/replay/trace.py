@@ -12,7 +12,7 @@ import numpy as np
 
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.data.rejected import Rejected
-from driftmeter.data.time_columns import Times, read_times, told_of
+from driftmeter.data.time_columns import Times, note_on_unreadable, read_times
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Codes
@@ -76,7 +76,7 @@ def load_trace(
     times, note = None, None
     if time is not None:
         times, bad = read_times(nw.from_native(table[time], series_only=True), time, zone or profile.zone)
-        note = told_of(bad, len(times), allow=allow_unreadable_times and len(bad) < len(times))
+        note = note_on_unreadable(bad, len(times), allow=allow_unreadable_times and len(bad) < len(times))
     table = table.select([name for name in names if name in table.column_names])
     bad.sort(key=lambda each: each.row)
     keep = np.ones(len(table), dtype=bool)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from driftmeter.data.files.how import How
-from driftmeter.data.files.ipc import together
+from driftmeter.data.files.ipc import joined
 from driftmeter.data.files.parquet import read_file
 from driftmeter.errors import InputError
 
@@ -49,7 +49,7 @@ def read_delta(path: Path, how: How) -> pa.Table:
         parts.append((unquote(name), _typed(read_file(file, how), add.get("partitionValues") or {}, schema, how)))
     if not parts:
         raise InputError(str(path), "rows", "a Delta table without a file")
-    return together(str(path), parts)
+    return joined(str(path), parts)
 
 
 def _without(path: Path, what: str) -> InputError:

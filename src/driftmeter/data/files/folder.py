@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from driftmeter.data.files.delta import read_delta
 from driftmeter.data.files.endings import ARROW, PARQUET
 from driftmeter.data.files.how import How
-from driftmeter.data.files.ipc import read_ipc, together
+from driftmeter.data.files.ipc import joined, read_ipc
 from driftmeter.data.files.parquet import read_parquets
 from driftmeter.errors import InputError
 
@@ -35,7 +35,7 @@ def read_folder(path: Path, how: How) -> pa.Table:
         raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         names = [each["filename"] for each in json.loads((path / "state.json").read_text())["_data_files"]]
-        return together(str(path), [(name, read_ipc(path / name)) for name in names])
+        return joined(str(path), [(name, read_ipc(path / name)) for name in names])
     files = sorted(_files(path))
     parquets = [file for file in files if file.name.lower().endswith(PARQUET)]
     if not parquets:  # Hive and Impala write files without an ending
@@ -44,7 +44,7 @@ def read_folder(path: Path, how: How) -> pa.Table:
         return read_parquets(path, parquets, how)
     arrows = [file for file in files if file.name.lower().endswith(ARROW)]
     if arrows:
-        return together(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
+        return joined(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
     got = ", ".join(str(file.relative_to(path)) for file in files[:3]) or "none"
     raise InputError(str(path), "a folder of Parquet or Arrow files (of CSV files, one that holds all rows)", got)
 

@@ -33,10 +33,10 @@ def read_ipc(path: Path) -> pa.Table:
                 continue
             source.seek(start)
             tables.append(pa.ipc.open_stream(source).read_all())
-    return tables[0] if len(tables) == 1 else together(str(path), [("one stream", table) for table in tables])
+    return tables[0] if len(tables) == 1 else joined(str(path), [("one stream", table) for table in tables])
 
 
-def together(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
+def joined(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
     """Put the tables of several files together; a column that a file lacks is missing there.
 
     Raises InputError naming `where`, the column and the files whose types for it do not go together.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from driftmeter.data.files.how import How
-from driftmeter.data.files.ipc import together
+from driftmeter.data.files.ipc import joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ def read_parquets(base: Path, files: Iterable[Path], how: How) -> pa.Table:
     for found in values.values():
         for key, value in found.items():
             known.setdefault(key, set()).add(value)
-    return together(
+    return joined(
         str(base), [(name, _with_values(read_file(file, how), values[name], known, how)) for name, file in parts]
     )
 

@@ -27,11 +27,11 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError, UnknownProfileError
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.pane import PaneKey, Slice
-from driftmeter.panes.retention import RETENTION, due
+from driftmeter.panes.retention import RETENTION, merges_due
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
-from driftmeter.panes.windows import WindowSetting, together
+from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.redis.address import RedisAddress
 from driftmeter.store.redis.commit_message import Draft, digest_of, packed
@@ -401,7 +401,7 @@ class RedisStore:
 
     def unfolded(self, model: str, digest: str, limit: int = 1000) -> list[Slice]:
         """See Store."""
-        return list(together(slices_of(self._run("slices", model, digest, "", limit, writes=False))))
+        return list(joined_by_end(slices_of(self._run("slices", model, digest, "", limit, writes=False))))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """See Store."""
@@ -414,7 +414,7 @@ class RedisStore:
         gone: list[str] = []
         slices: dict[str, Slice] = {}
         old: list[str] = []
-        if merges := due(expected, after):
+        if merges := merges_due(expected, after):
             oldest = after - RETENTION
             names = [name.decode() for name in self._link.command("ZRANGE", self._key(model, "ends", digest), 0, -1)]
             gone = [name for name in names if times_of(name)[1] < oldest]

@@ -18,11 +18,11 @@ from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.pane import Slice
-from driftmeter.panes.retention import RETENTION, due, merge
+from driftmeter.panes.retention import RETENTION, merge, merges_due
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
-from driftmeter.panes.windows import WindowSetting, together
+from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.transaction import Transaction, read_account, unpack
@@ -333,7 +333,7 @@ class SQLiteStore:
                 )
             ) as cursor,
         ):
-            return list(islice(together(map(_slice, cursor)), limit))
+            return list(islice(joined_by_end(map(_slice, cursor)), limit))
 
     def recent(self, model: str, digest: str, end: Milliseconds, window: WindowSetting) -> list[Slice]:
         """See Store."""
@@ -371,7 +371,7 @@ class SQLiteStore:
                 "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)",
                 (*key, step.at // HISTORY_STEP, step.at, zlib.compress(step.verdict)),
             )
-            for before, length in due(expected, step.progress.folded):
+            for before, length in merges_due(expected, step.progress.folded):
                 self._merge(model, digest, before, length)
                 oldest = step.progress.folded - RETENTION
                 self._db.execute("DELETE FROM slices WHERE model = ? AND digest = ? AND end < ?", (*key, oldest))
