@@ -26,17 +26,24 @@ VERSION = 1
 _HEAD = struct.Struct("<3sBII")
 _LARGEST = 2**63 - 1
 MOST_SEQUENCE = 2**62 - 1
-"""Above this a store could not count on."""
+"""The largest sequence: stores still have to add to it in 64 bits."""
 
 
 def encode_counts(counts: Counts) -> bytes:
-    """Compress counts of at least 0, shape (bins,)."""
+    """Compress counts of at least 0, shape (bins,).
+
+    >>> decode_counts(encode_counts(np.array([0, 3, 700])), 3).tolist()
+    [0, 3, 700]
+    """
     planes = counts.astype("<u8").view(np.uint8).reshape(-1, 8).T
     return zlib.compress(planes.tobytes(), 6)
 
 
 def decode_counts(data: bytes, bins: int) -> Counts:
-    """Decompress exactly `bins` counts; raises CodecError on anything else, and never inflates more."""
+    """Decompress exactly `bins` counts to an array of shape (bins,).
+
+    Raises CodecError on anything else, and never inflates more than that.
+    """
     if not 0 <= bins <= MOST_BINS:
         raise CodecError("counts", f"at most {MOST_BINS} bins", str(bins))
     inflate = zlib.decompressobj()
@@ -66,7 +73,7 @@ def encode_pane(pane: Pane) -> bytes:
         "bins": pane.summary.counts.size,
         "totals": pane.totals.to_json(),
         "watermark": pane.watermark,
-        # only where they say something, so that all other panes keep the bytes that they always had
+        # left out where they have their default, so that older panes keep their bytes
         **({"final": True} if pane.final else {}),
         **({"acknowledged": pane.acknowledged} if pane.acknowledged else {}),
     }
@@ -76,7 +83,7 @@ def encode_pane(pane: Pane) -> bytes:
 
 
 def decode_pane(data: bytes) -> Pane:
-    """Read a pane; raises CodecError saying what is wrong with the bytes."""
+    """Read a pane; raises CodecError that names what is wrong with the bytes."""
     if len(data) < _HEAD.size or data[:3] != MAGIC:
         raise CodecError("pane", "a driftmeter pane", f"{len(data)} bytes starting {data[:8]!r}")
     _, version, length, checksum = _HEAD.unpack_from(data)
@@ -114,9 +121,9 @@ def decode_pane(data: bytes) -> Pane:
 
 
 def header_of(data: bytes) -> bytes | None:
-    """Return the JSON header of a pane without a look at the rest; None where `decode_pane` reads no header either.
+    """Return the JSON header of a pane, unchecked; None where these bytes are no pane of this version.
 
-    It is there for a first look at what a pane says of itself, before its counts inflate: nothing of it is checked.
+    A server reads the profile's digest and the number of bins from it before it lets the counts inflate.
     """
     if len(data) < _HEAD.size:
         return None

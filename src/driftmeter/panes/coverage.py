@@ -1,4 +1,4 @@
-"""What is known of a source: what it says that it saw, what of it came, and how much of that is recent."""
+"""Coverage: how many of the rows that sources saw lately are in the verdicts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 
 SPAN: Milliseconds = 10 * MINUTE
-"""Coverage looks back so far at least, and twice as far at most: a fault shows now, however long all was well."""
+"""Coverage looks back one to two spans, so that a fault shows at once however long a source was well before."""
 SILENCE: Milliseconds = MINUTE
-"""A source says something every 15 s; silent for so long, and two panes, it has vanished, or said that it goes."""
+"""A live source sends something every 15 s: one that sends nothing for this long and two panes is gone."""
 REMEMBERED: Milliseconds = HOUR
-"""For so long a source that vanished is counted as such; it is listed for a day."""
+"""A source that vanished counts as silent for this long; it is listed for a day."""
 
 State = Literal["live", "silent", "closed"]
 
 
 class RowTally(NamedTuple):
-    """Rows of a source since it started: observed and counted as it says, added and late as the store knows."""
+    """Rows of a source since it started: `observed` and `counted` as it reports, `added` and `late` as the store saw."""
 
     observed: int = 0
     counted: int = 0
@@ -29,7 +29,7 @@ class RowTally(NamedTuple):
     late: int = 0
 
     def since(self, earlier: RowTally) -> RowTally:
-        """Return how much each has grown; one that was put back has not."""
+        """Return by how much each number has grown; 0 where it is smaller than before."""
         return RowTally(*(max(0, now - then) for now, then in zip(self, earlier, strict=True)))
 
 
@@ -38,9 +38,11 @@ NOTHING = RowTally()
 
 @dataclass(frozen=True)
 class Account:
-    """A source as a store keeps it: its tally now, as it was when the span `place` of time began, and the one before.
+    """A source as a store keeps it: its tally now, and at the beginning of the current span and of the span before.
 
-    `final` says that it owes nothing: it has said that it goes, or its rows are counted as they come.
+    `place` is the number of the current span, since the epoch; `latest` is the tally at its beginning, `earlier` that
+    at the beginning of the span before. `final` says that no rows are outstanding: the source has stopped, or its rows
+    are counted as they arrive.
     """
 
     totals: SourceTotals = field(default_factory=SourceTotals)
@@ -57,15 +59,17 @@ class Account:
         return RowTally(self.totals.observed, self.totals.counted, self.added, self.late)
 
     def write(self, now: Milliseconds, totals: SourceTotals, added: int, late: int, final: bool) -> Account:
-        """Return the account after a write at the store's time `now`, which added so many rows."""
+        """Return the account after a write at the store's time `now` that added `added` rows and came late with `late`."""
         earlier, latest = self.bases(now)
         place = max(self.place, now // SPAN)
         return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)
 
     @classmethod
     def met(cls, now: Milliseconds, totals: SourceTotals, acknowledged: int) -> Account:
-        """Return the account of a source that was not known, though others had been told of so many of its rows: what
-        it says of those is none of our matter."""
+        """Return the account of a source that the store has not seen before.
+
+        `acknowledged` of its rows were accepted elsewhere earlier; those rows are not counted here.
+        """
         if not acknowledged:
             return cls()
         before = totals.observed - totals.counted + acknowledged
@@ -73,23 +77,23 @@ class Account:
         return cls(added=acknowledged, place=now // SPAN, earlier=base, latest=base)
 
     def bases(self, now: Milliseconds) -> tuple[RowTally, RowTally]:
-        """Return the tallies at the beginning of the span before the one of `now`, and of that one."""
+        """Return the tallies at the beginning of the span before the current one, and of the current one."""
         passed = now // SPAN - self.place
-        if passed <= 0:  # below: the clock was put back
+        if passed <= 0:  # below 0 where the clock was put back
             return self.earlier, self.latest
         return (self.latest, self.tally) if passed == 1 else (self.tally, self.tally)
 
     def record(self, source: str, seen: Milliseconds, now: Milliseconds) -> SourceRecord:
-        """Return what others need to know of it, at the store's time `now`."""
+        """Return the record of the source at the store's time `now`; it was last heard of at `seen`."""
         recent = self.tally.since(self.bases(now)[0])
         return SourceRecord(source, self.totals, self.late, seen, self.added, self.final, recent)
 
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """What is known of a source: its own totals, the rows that came, those that were late, when it was last heard of.
+    """A source as it is shown: its own totals, the rows that arrived, those that were late, when it was last heard of.
 
-    `recent` is the part of it all that belongs to the last SPAN or two.
+    `recent` is its tally of the last one to two spans.
     """
 
     source: str
@@ -102,11 +106,11 @@ class SourceRecord:
 
     @property
     def missing(self) -> int:
-        """Rows that it has counted and that never came: those of a live source may be on their way."""
+        """Rows that the source has counted and the store has not received; those of a live source may be on the way."""
         return max(0, self.totals.counted - self.added)
 
     def state(self, now: Milliseconds, pane: Milliseconds, returned: Milliseconds = 0) -> State:
-        """Say whether it lives, has vanished, or owes nothing; before the store `returned` nobody could be heard."""
+        """Return whether the source is live, silent or closed; silence before the store `returned` does not count."""
         if now - max(self.seen, returned) <= SILENCE + 2 * pane:
             return "live"
         return "closed" if self.final else "silent"
@@ -126,9 +130,10 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of a model that were heard of in the last day, as seen at the store's time `now`.
+    """The sources of a model that were heard of in the last day, at the store's time `now`.
 
-    `returned` is when the store, or whoever closes panes, last came back from an absence.
+    `pane` is the length of a pane; `returned` is when the store, or the process that closes panes, last came back after
+    an absence.
     """
 
     records: Sequence[SourceRecord]
@@ -136,41 +141,41 @@ class Sources:
     pane: Milliseconds
     returned: Milliseconds = 0
 
-    def state(self, each: SourceRecord) -> State:
-        """Say whether a source lives, has vanished, or owes nothing."""
-        return each.state(self.now, self.pane, self.returned)
+    def state(self, record: SourceRecord) -> State:
+        """Return whether a source is live, silent or closed."""
+        return record.state(self.now, self.pane, self.returned)
 
     @property
     def coverage(self) -> float | None:
-        """The share of the rows that they saw lately which is in the verdicts; None where they saw none.
+        """The share of the rows seen lately that is in the verdicts, 0 to 1; None where no rows were seen.
 
-        Lost is what a source dropped itself, what came late, and what a source that fell silent never sent.
+        Rows are lost that a source dropped, that came late, or that a silent source never sent.
         """
         observed = lost = 0
-        for each in self.records:
-            recent = each.recent
+        for record in self.records:
+            recent = record.recent
             observed += recent.observed
             lost += recent.observed - recent.counted + recent.late
-            if self.state(each) == "silent":
-                lost += min(each.missing, recent.observed)
+            if self.state(record) == "silent":
+                lost += min(record.missing, recent.observed)
         return max(0.0, min(1.0, 1 - lost / observed)) if observed else None
 
     @property
     def silent(self) -> tuple[SourceRecord, ...]:
-        """Those that vanished lately: who has looked into it an hour later need not be told again."""
-        recent = self.now - REMEMBERED
-        return tuple(each for each in self.records if each.seen > recent and self.state(each) == "silent")
+        """The sources that vanished within the last hour."""
+        oldest = self.now - REMEMBERED
+        return tuple(record for record in self.records if record.seen > oldest and self.state(record) == "silent")
 
     def to_json(self) -> list[JSON]:
-        """Plain JSON, by name."""
+        """Return the sources as plain JSON, in the order of the records."""
         return [
             {
-                "source": each.source,
-                "state": self.state(each),
-                "seen": iso(each.seen),
-                **each.totals.to_json(),
-                "late": each.late,
-                "missing": each.missing,
+                "source": record.source,
+                "state": self.state(record),
+                "seen": iso(record.seen),
+                **record.totals.to_json(),
+                "late": record.late,
+                "missing": record.missing,
             }
-            for each in self.records
+            for record in self.records
         ]

@@ -1,4 +1,4 @@
-"""Panes: what one source has counted in one slice of event time; and slices, closed, of all sources together."""
+"""Panes: what one source has counted in a slice of event time; and closed slices, the sum over all sources."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from driftmeter.types import Milliseconds
 
 
 class PaneKey(NamedTuple):
-    """What tells one pane of a source from another: a change of profile or of timing opens new panes.
+    """Identifies a pane within its source: a change of profile or of timing starts new panes.
 
-    Keys ascend by time.
+    Keys sort by time.
 
     >>> str(PaneKey(1_700_000_000_000, 10_000, "0f3a"))
     '0f3a:1700000000000:10000'
@@ -29,7 +29,7 @@ class PaneKey(NamedTuple):
         return self.start + self.length
 
     def __str__(self) -> str:
-        """Return its name in a store, which `parse` reads."""
+        """Return the name of the pane in a store, which `parse` reads."""
         return f"{self.digest}:{self.start}:{self.length}"
 
     @classmethod
@@ -43,10 +43,10 @@ class PaneKey(NamedTuple):
 class Pane:
     """What one source has counted so far in one slice of event time.
 
-    Cumulative: a higher `sequence` replaces a lower one of the same source. `watermark` is set by sources
-    that read a log: no earlier row of theirs will come. Live sources leave it None. `final` says that the source
-    has sent all that it counted, and goes; `acknowledged` how many of its rows in other panes were acknowledged
-    before, which a store that hears of the source for the first time has no part in.
+    Panes are cumulative: a higher `sequence` replaces a lower one of the same source. `watermark` is set by sources
+    that read a log, and promises that no earlier row of theirs will come; live sources leave it None. `final` says that
+    the source has sent all that it counted, and stops. `acknowledged` is how many of its rows in other panes were
+    acknowledged before: a store that sees the source for the first time does not expect these rows.
     """
 
     digest: str

@@ -1,4 +1,4 @@
-"""Old slices: merged into longer ones as they age, and kept for so long."""
+"""Retention: old slices are merged into longer ones as they age, and dropped in the end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from driftmeter.types import Milliseconds
 
-# (older than, merged into slices of): what a window or a chart of that age can still resolve
 LADDER: tuple[tuple[Milliseconds, Milliseconds], ...] = ((HOUR, 5 * MINUTE), (DAY, HOUR))
-
-
+"""(age, length): slices older than the age are merged into slices of that length, which a chart still resolves."""
 RETENTION: Milliseconds = 90 * DAY
+"""Age from which on slices are dropped."""
 
 
 def merges_due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Milliseconds, Milliseconds], ...]:
-    """Return the merges that fall due as the fold goes from `start` to `end`: (slices ending by, new length).
+    """Return the merges that fall due as the fold goes from `start` to `end`: (slices that end by, new length).
 
-    Depends on event time alone, so that every replica merges the same slices at the same point of the fold.
+    They depend on event time alone, so that every replica merges the same slices at the same point of the fold.
+
+    >>> noon = 400 * DAY + 12 * HOUR
+    >>> [(noon - until, length) for until, length in merges_due(noon - 10_000, noon)]
+    [(3600000, 300000), (86400000, 3600000)]
+    >>> merges_due(noon, noon + 10_000)
+    ()
     """
     return tuple(
         ((end - age) // length * length, length)
@@ -30,11 +35,11 @@ def merges_due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Millisecon
 
 
 def merge(slices: Iterable[Slice], length: Milliseconds) -> list[Slice]:
-    """Merge slices into longer ones aligned to `length`; what is that long already stays."""
-    ordered = sorted(slices, key=lambda each: (each.start, each.length))
+    """Merge slices into longer ones that start at multiples of `length`; slices of that length or more stay."""
+    ordered = sorted(slices, key=lambda piece: (piece.start, piece.length))
     merged: list[Slice] = []
-    for start, group in groupby(ordered, key=lambda each: each.start // length * length):
+    for start, group in groupby(ordered, key=lambda piece: piece.start // length * length):
         parts = list(group)
         reach = max(length, *(part.end - start for part in parts))
-        merged.append(Slice(start, reach, Summary.sum((p.summary for p in parts), parts[0].summary.counts.size)))
+        merged.append(Slice(start, reach, Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)))
     return merged

@@ -1,4 +1,4 @@
-"""How a model goes from one profile to the next: both are judged side by side until the newer one holds the traffic."""
+"""Rollover: how a model goes from one profile to the next, once most of its traffic is counted by the new one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 PANES = 3
-"""So many panes in a row the newer profile must hold most rows of to become the active one."""
+"""Panes in a row of which a profile must hold most rows before it becomes the active one."""
 
 
 @dataclass(frozen=True)
 class Rollover:
-    """The profile whose verdict counts, the one that rows are counted by, and who is on its way: the profile that held
-    most rows of the last `streak` panes."""
+    """The profiles of a model, by digest: until a new one takes over, both are judged side by side.
+
+    The verdict by `active` counts; servers count rows by `newest`; `leader` is the profile other than the active one
+    that held most rows of the last `streak` panes, "" where there is none.
+
+    >>> rollover = Rollover("old", "old").registered("new", idle=False)
+    >>> for _ in range(PANES):
+    ...     rollover = rollover.closed({"old": 10, "new": 90})
+    >>> rollover
+    Rollover(active='new', newest='new', leader='', streak=0)
+    """
 
     active: str
     newest: str
@@ -20,18 +29,20 @@ class Rollover:
     streak: int = 0
 
     def registered(self, digest: str, *, idle: bool) -> Rollover:
-        """Take a profile that comes new, or again; where the active one is `idle`, never having had rows, there is
-        nothing to wait for."""
+        """Return the rollover after a profile was registered, for the first time or again.
+
+        Where the active profile is `idle`, which means that it never had rows, the new one is active at once.
+        """
         if digest == self.newest:
             return self
         return Rollover(digest if idle else self.active, digest)
 
     def closed(self, rows: Mapping[str, int]) -> Rollover:
-        """Take a closed pane's rows by profile; a pane without rows says nothing.
+        """Return the rollover after a pane was closed that held so many rows by each profile; 0 rows change nothing.
 
-        Whichever profile holds most rows for long enough becomes the active one, an older one too: model servers that
-        bring their own profile may be rolled back. A newest that was overtaken is the newest no more; one that is still
-        on its way stays.
+        A profile that holds most rows for PANES panes in a row becomes active. That may be an older one, since model
+        servers that bring their own profile may be rolled back. Then `newest` changes too, unless it is a profile that
+        was registered and has not taken over yet.
         """
         total = sum(rows.values())
         if not total:

@@ -1,4 +1,4 @@
-"""Timing: how a model's event time is cut into panes."""
+"""Timing: how the event time of a model is cut into panes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from driftmeter.types import Milliseconds
 
 @dataclass(frozen=True)
 class Timing:
-    """How a model's event time is cut: length of a pane and allowed lateness, both in milliseconds."""
+    """Length of a pane and allowed lateness of rows, both in milliseconds.
+
+    >>> Timing().pane_start(1_700_000_012_345)
+    1700000010000
+    """
 
     pane: Milliseconds = 10_000
     lateness: Milliseconds = 10_000
 
     def __post_init__(self) -> None:
-        """Refuse lengths that make no sense."""
+        """Raise InputError on lengths outside of what panes are made for."""
         if not 100 <= self.pane <= DAY:
             raise InputError("pane", "0.1 s to 1 day", f"{self.pane / 1000} s")
         if not 0 <= self.lateness <= 7 * DAY:

@@ -1,4 +1,4 @@
-"""What a source has seen since it started, counted and dropped."""
+"""Totals: how many rows a source has observed, counted and dropped since it started."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from dataclasses import dataclass, field
 from driftmeter.types import JSON
 
 MOST_ROWS = 2**53
-"""Totals stay within what every JSON reader can tell apart."""
-
-
+"""The largest total: every JSON reader holds integers up to here exactly."""
 MOST_REASONS = 32
-
-
 LONGEST_REASON = 64
 
 
 @dataclass(frozen=True)
 class SourceTotals:
-    """What a source has seen since it started: rows observed, counted, and dropped by reason, and of the counted ones
-    the values that could not be read, by column."""
+    """Rows that a source has observed, counted, and dropped by reason, since it started.
+
+    `unreadable` are the values that could not be read, by column, in the rows that were counted.
+    """
 
     observed: int = 0
     counted: int = 0
@@ -28,7 +26,7 @@ class SourceTotals:
     unreadable: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: SourceTotals) -> SourceTotals:
-        """Add up two sources, or two parts of one."""
+        """Add the totals of two sources, or of two parts of one source."""
         return SourceTotals(
             self.observed + other.observed,
             self.counted + other.counted,
@@ -37,36 +35,34 @@ class SourceTotals:
         )
 
     def bounded(self) -> SourceTotals:
-        """Return totals that `from_json` takes: sums of some that it took may be larger, or have more reasons."""
+        """Return totals that `from_json` accepts: sums of accepted ones may be too large, or have too many reasons."""
         observed = min(MOST_ROWS, self.observed)
         return SourceTotals(observed, min(observed, self.counted), _bounded(self.dropped), _bounded(self.unreadable))
 
-    def followed_by(self, said: SourceTotals) -> SourceTotals:
-        """Return what holds after the source said this and then that: what was overtaken on its way takes nothing
-        back."""
-        return said if said.observed >= self.observed else self
+    def followed_by(self, other: SourceTotals) -> SourceTotals:
+        """Return the later of two reports of one source: a report that was overtaken on the way changes nothing."""
+        return other if other.observed >= self.observed else self
 
     def dropped_since(self, earlier: SourceTotals) -> dict[str, int]:
-        """Return by how much each reason has grown since an earlier state of the same source."""
+        """Return by how many rows each reason has grown since earlier totals of the same source."""
         return _growth(self.dropped, earlier.dropped)
 
     def unreadable_since(self, earlier: SourceTotals) -> dict[str, int]:
-        """Return by how much each column's unreadable values have grown since then, likewise."""
+        """Return by how many unreadable values each column has grown since earlier totals of the same source."""
         return _growth(self.unreadable, earlier.unreadable)
 
     def to_json(self) -> JSON:
-        """Plain JSON."""
+        """Return plain JSON; `unreadable` only where there is any."""
         return {
             "observed": self.observed,
             "counted": self.counted,
             "dropped": dict(sorted(self.dropped.items())),
-            # only where they say something: most sources never have any
             **({"unreadable": dict(sorted(self.unreadable.items()))} if self.unreadable else {}),
         }
 
     @classmethod
     def from_json(cls, data: JSON) -> SourceTotals:
-        """Read what `to_json` wrote; raises ValueError on what no source can have seen."""
+        """Read what `to_json` wrote; raises ValueError on totals that no source can have."""
         dropped, unreadable = data["dropped"], data.get("unreadable", {})
         for named in (dropped, unreadable):
             if len(named) > MOST_REASONS or any(len(name) > LONGEST_REASON for name in named):
@@ -86,7 +82,7 @@ class SourceTotals:
 
 
 def add_up(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Return the sums of what two counts have under each name."""
+    """Add two mappings of counts, name by name."""
     sums = dict(one)
     for name, count in other.items():
         sums[name] = sums.get(name, 0) + count
@@ -99,10 +95,10 @@ def _growth(now: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int
 
 
 def _bounded(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return counts under a bounded number of names, of bounded length: the last ones by name are together."""
+    """Return counts under at most MOST_REASONS names of bounded length; the last names are added up as "other"."""
     bounded: dict[str, int] = {}
     for place, (name, count) in enumerate(sorted(counts.items())):
         fits = len(counts) <= MOST_REASONS or place < MOST_REASONS - 1
-        short = name[:LONGEST_REASON] if fits else "other"
-        bounded[short] = min(MOST_ROWS, bounded.get(short, 0) + count)
+        kept = name[:LONGEST_REASON] if fits else "other"
+        bounded[kept] = min(MOST_ROWS, bounded.get(kept, 0) + count)
     return bounded

@@ -1,4 +1,4 @@
-"""Watermarks: until when a model's panes are closed, and when live time stands still."""
+"""Watermarks: the time up to which the panes of a model are closed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from driftmeter.panes.timing import Timing
 from driftmeter.types import Milliseconds
 
 MAX_AHEAD: Milliseconds = 60_000
-"""A timestamp further ahead of the server than this is a broken clock, not an event."""
-
-
+"""A timestamp further ahead of the server than this comes from a wrong clock."""
 SOURCE_IDLE: Milliseconds = 600_000
-"""A source silent for so long no longer holds the watermark back."""
-
-
+"""A source that is silent for longer than this no longer holds the watermark back."""
 _SHORTEST_ABSENCE: Milliseconds = 5_000
-"""Servers close panes once a second: a gap above this is no slow round."""
+"""Servers close panes once a second: a longer gap is an absence, not a slow round."""
 
 
 def next_watermark(
@@ -27,14 +23,17 @@ def next_watermark(
     logs: Iterable[Milliseconds],
     halted_until: Milliseconds = 0,
 ) -> Milliseconds:
-    """Return a model's new watermark; it never goes back.
+    """Return the new watermark of a model: at least the old one, `frozen`, which is not moved beyond `now`.
 
-    `live` says that a source without a watermark of its own was heard of lately, `logs` are the watermarks of
-    the sources that read a log. Live time stands still until `halted_until`: after the store was away,
-    sources first catch up. A log that is behind the watermark does not hold live time back, since all its rows
-    are late anyway; other logs wait for it. And no log can close what is still ahead.
+    `live` says that a source without a watermark of its own was heard of lately; for such sources the watermark is
+    `now` less the lateness. It stands still until `halted_until`, since after an absence of the store sources first
+    have to catch up. `logs` are the watermarks of sources that read a log; the slowest one decides. Beside live
+    sources, a log that is behind the old watermark is left out, since all its rows are late anyway.
+
+    >>> next_watermark(100_000, Timing(10_000, 10_000), 0, True, [95_000, 60_000])
+    60000
     """
-    candidates = [mark for mark in logs if mark >= frozen or not live]
+    candidates = [watermark for watermark in logs if watermark >= frozen or not live]
     if live:
         candidates.append(now - timing.lateness if now >= halted_until else frozen)
     return max(frozen, min(min(candidates, default=frozen), now))
@@ -43,10 +42,10 @@ def next_watermark(
 def pulse(
     now: Milliseconds, beat: Milliseconds, halted: Milliseconds, lateness: Milliseconds
 ) -> tuple[Milliseconds, Milliseconds]:
-    """Return when somebody last closed panes, and until when live time stands still after an absence.
+    """Return when panes were last closed, and until when live time stands still after an absence.
 
-    Silence for longer than any round takes: nobody could write, so the sources have catching up to do. Times that lie
-    too far ahead are from before the clock was put back.
+    Panes that were not closed for longer than a round takes mean that the store was away: the sources then have
+    `lateness` to catch up. A `halted` that is too far ahead was set before the clock was put back, and is dropped.
     """
     if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
         return beat, now + lateness
@@ -54,6 +53,8 @@ def pulse(
 
 
 def live_after(now: Milliseconds, timing: Timing) -> Milliseconds:
-    """Return since when a live source must have been heard of to close panes: one that falls silent leaves some behind,
-    and they close in their own time."""
+    """Return the time since which a live source must have been heard of for live time to go on.
+
+    It includes a pane and the lateness, so that the last panes of a source that fell silent still close.
+    """
     return now - SOURCE_IDLE - timing.pane - timing.lateness
