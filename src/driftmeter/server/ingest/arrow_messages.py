@@ -1,5 +1,9 @@
 """What the messages of Arrow IPC say of themselves, read before anything in them is inflated or believed.
 
+pyarrow shows neither the length of a batch nor the sizes of its buffers without inflating them, hence the few lines of
+FlatBuffers here. They take 12 us of a batch of 1,000 rows by 30 features, which takes 150 us to read, and refuse 15 kB
+that would inflate to 500 MB after 14 us (bench/guards.py).
+
 Source: the Arrow columnar format, "Serialization and Interprocess Communication", `Message.fbs` and `File.fbs`.
 """
 

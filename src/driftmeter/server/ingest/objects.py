@@ -21,7 +21,8 @@ from driftmeter.server.ingest.times import TIMESTAMP, optional_time
 ObjectMedia = Literal["json", "msgpack"]
 
 _KEYS = frozenset(["rows", "columns", TIMESTAMP, "watermark"])
-_DTYPES = frozenset(["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u4", "<u2", "|u1", "|b1"])
+DTYPES = frozenset(["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u4", "<u2", "|u1", "|b1"])
+"""What a packed column of msgpack may hold, by numpy's names; the last character is the bytes of one value."""
 
 
 def read_object(media: ObjectMedia, body: bytes, reader: Reader, *, nan_is_null: bool) -> Content:
@@ -140,8 +141,8 @@ def _packed(name: str, values: Any) -> Column:
     dtype = "<f8"
     if isinstance(values, dict) and set(values) == {"dtype", "data"}:
         dtype, values = values["dtype"], values["data"]
-        if not isinstance(dtype, str) or dtype not in _DTYPES:
-            raise InputError(f"columns.{name}.dtype", f"one of {', '.join(sorted(_DTYPES))}", repr(dtype)[:40])
+        if not isinstance(dtype, str) or dtype not in DTYPES:
+            raise InputError(f"columns.{name}.dtype", f"one of {', '.join(sorted(DTYPES))}", repr(dtype)[:40])
     if not isinstance(values, bytes):
         raise InputError(f"columns.{name}", "an array (or in msgpack raw bytes)", describe(values))
     if len(values) % np.dtype(dtype).itemsize:
