@@ -7,7 +7,7 @@ from driftmeter.server.logs import OneLine
 
 def written(message: str, *arguments: object, error: BaseException | None = None) -> str:
     info = (type(error), error, None) if error else None
-    record = logging.LogRecord("driftmeter", logging.INFO, "", 0, message, arguments, info)  # type: ignore[arg-type]
+    record = logging.LogRecord("driftmeter", logging.INFO, "", 0, message, arguments, info)
     return OneLine("%(levelname)s %(message)s").format(record)
 
 

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
-from driftmeter.server.metrics import ProcessMetrics
+from driftmeter.server.metrics import PROCESS_FAMILIES, ProcessMetrics
 from driftmeter.store.records import Receipt
 
 
+def samples_of(metrics: ProcessMetrics) -> list[Sample]:
+    return [sample for family in text_string_to_metric_families(metrics.render()) for sample in family.samples]
+
+
 def value(metrics: ProcessMetrics, name: str, **labels: str) -> float | None:
-    samples = [sample for family in text_string_to_metric_families(metrics.render()) for sample in family.samples]
-    return next((each.value for each in samples if each.name == name and each.labels == labels), None)
+    samples = samples_of(metrics)
+    return next((sample.value for sample in samples if sample.name == name and sample.labels == labels), None)
 
 
 def test_rows_are_counted_by_model_and_what_was_dropped_by_reason() -> None:
@@ -40,12 +46,13 @@ def test_latencies_are_by_route_and_method_and_an_odd_method_is_other() -> None:
 
 def test_a_deleted_model_has_no_series_left() -> None:
     metrics = ProcessMetrics()
-    metrics.count("m", Receipt(added=1, added_late=1), {"invalid": 1})
-    metrics.count("n", Receipt(added=1))
-    metrics.fail("m")
+    counters = [family for family in PROCESS_FAMILIES if family.type is Counter and "model" in family.labels]
+    for model in ("m", "n"):
+        for family in counters:
+            metrics.add(family.name, *(model if label == "model" else "x" for label in family.labels))
     metrics.forget("m")
     assert 'model="m"' not in metrics.render()
-    assert value(metrics, "driftmeter_rows_total", model="n") == 1
+    assert [sample.value for sample in samples_of(metrics) if sample.labels.get("model") == "n"] == [1] * len(counters)
 
 
 def test_there_are_no_created_series() -> None:
@@ -75,12 +82,11 @@ def test_unreadable_values_are_counted_under_the_features_of_their_column_and_no
     metrics, profile = ProcessMetrics(), Profile("m", 1, tuple(features))
     metrics.unreadable("m", profile, {"age": 2, "at": 3, "n" * 64: 4, "moon": 5, "other": 6})
     metrics.unreadable("m", profile, {"age": 10, name: 7})
-    found = {
+    counts = {
         sample.labels["feature"]: sample.value
-        for family in text_string_to_metric_families(metrics.render())
-        for sample in family.samples
+        for sample in samples_of(metrics)
         if sample.name == "driftmeter_values_unreadable_total"
     }
-    assert found == {"age": 12, "at hour": 3, "at weekday": 3, name: 11, "other": 11}
+    assert counts == {"age": 12, "at hour": 3, "at weekday": 3, name: 11, "other": 11}
     metrics.forget("m")
     assert 'model="m"' not in metrics.render()

@@ -1,8 +1,13 @@
-"""What this process counts of itself: series to be summed over the replicas."""
+"""What this process counts of itself: series to be summed over the replicas.
+
+To add a metric: an entry in PROCESS_FAMILIES, its row in docs/metrics.md (a test says what is missing there), and
+`metrics.add(NAME, …)` where the thing happens.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -12,81 +17,103 @@ from driftmeter.panes.totals import LONGEST_REASON
 from driftmeter.profile.profile import Profile
 from driftmeter.store.records import Receipt
 
+REASONS = frozenset(["invalid", "future", "buffer_full", "panes_full", "late", "refused", "closed"])
+"""Why rows are dropped: the first two by a server too, the rest by an SDK."""
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE"])
 
 
-REASONS = frozenset(["invalid", "future", "buffer_full", "panes_full", "late", "refused", "closed"])
-"""Why rows are dropped: the first two by a server too, the rest by an SDK."""
+@dataclass(frozen=True)
+class ProcessFamily:
+    """A metric of the process: its type, its name without prefix and `_total`, its help, and its labels.
+
+    Where a label is `model`, the series of a model go when it is deleted. Labels hold known names only, of models,
+    features, reasons and routes, so that there are few series.
+    """
+
+    type: type[Counter] | type[Histogram]
+    name: str
+    help: str
+    labels: tuple[str, ...]
+
+
+PROCESS_FAMILIES = (
+    ProcessFamily(Counter, "rows", "Rows that came in here and were counted, late ones included.", ("model",)),
+    ProcessFamily(
+        Counter,
+        "rows_dropped",
+        "Rows that could not be counted, here or, as it says itself, by an SDK.",
+        ("model", "reason"),
+    ),
+    ProcessFamily(
+        Counter,
+        "values_unreadable",
+        "Values of counted rows that were none of their feature's kind, here or, as it says itself, at an SDK.",
+        ("model", "feature"),
+    ),
+    ProcessFamily(
+        Counter,
+        "rows_late",
+        "Rows that came in here after their pane was frozen: they are in no window.",
+        ("model",),
+    ),
+    ProcessFamily(
+        Counter,
+        "evaluation_errors",
+        "Times that a model could not be evaluated here; the log says why.",
+        ("model",),
+    ),
+    ProcessFamily(Counter, "notices", "Notices of incidents from here, by what became of them.", ("outcome",)),
+    ProcessFamily(Counter, "rejected_requests", "Requests answered by a problem.", ("reason",)),
+    ProcessFamily(
+        Histogram,
+        "request_duration_seconds",
+        "Time from a request's headers to the end of its answer.",
+        ("route", "method"),
+    ),
+)
+"""In the order in which they are written."""
 
 
 class ProcessMetrics:
-    """Counters and latencies in a registry of their own. Labels hold known names only: models, features, reasons …"""
+    """The families of PROCESS_FAMILIES, in a registry of their own, beside those of the Prometheus client."""
 
     def __init__(self) -> None:
-        """Create the families."""
-        registry = self._registry = CollectorRegistry()
-        self._rows = Counter(
-            "driftmeter_rows",
-            "Rows that came in here and were counted, late ones included.",
-            ["model"],
-            registry=registry,
-        )
-        self._dropped = Counter(
-            "driftmeter_rows_dropped",
-            "Rows that could not be counted, here or, as it says itself, by an SDK.",
-            ["model", "reason"],
-            registry=registry,
-        )
-        self._unreadable = Counter(
-            "driftmeter_values_unreadable",
-            "Values of counted rows that were none of their feature's kind, here or, as it says itself, at an SDK.",
-            ["model", "feature"],
-            registry=registry,
-        )
-        self._late = Counter(
-            "driftmeter_rows_late",
-            "Rows that came in here after their pane was frozen: they are in no window.",
-            ["model"],
-            registry=registry,
-        )
-        self._failed = Counter(
-            "driftmeter_evaluation_errors",
-            "Times that a model could not be evaluated here; the log says why.",
-            ["model"],
-            registry=registry,
-        )
-        self._notices = Counter(
-            "driftmeter_notices",
-            "Notices of incidents from here, by what became of them.",
-            ["outcome"],
-            registry=registry,
-        )
-        self._rejected = Counter(
-            "driftmeter_rejected_requests", "Requests answered by a problem.", ["reason"], registry=registry
-        )
-        self._durations = Histogram(
-            "driftmeter_request_duration_seconds",
-            "Time from a request's headers to the end of its answer.",
-            ["route", "method"],
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        ProcessCollector(registry=registry)
+        """Create the families, without series."""
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._of_model: list[Counter | Histogram] = []
+        for family in PROCESS_FAMILIES:
+            name = f"driftmeter_{family.name}"
+            made: Counter | Histogram
+            if family.type is Counter:
+                made = self._counters[family.name] = Counter(name, family.help, family.labels, registry=self._registry)
+            else:
+                made = self._histograms[family.name] = Histogram(
+                    name, family.help, family.labels, buckets=_BUCKETS, registry=self._registry
+                )
+            if "model" in family.labels:
+                self._of_model.append(made)
+        ProcessCollector(registry=self._registry)
+
+    def add(self, family: str, *labels: str, amount: float = 1) -> None:
+        """Add to the series of a counter with these values of its labels, in their order."""
+        self._counters[family].labels(*labels).inc(amount)
 
     def count(self, model: str, receipt: Receipt, dropped: Mapping[str, int] | None = None) -> None:
         """Count what a write added, the late rows among it, and the rows dropped by reason."""
-        self._rows.labels(model).inc(receipt.added)
+        self.add("rows", model, amount=receipt.added)
         if receipt.added_late:
-            self._late.labels(model).inc(receipt.added_late)
+            self.add("rows_late", model, amount=receipt.added_late)
         for reason, count in (dropped or {}).items():
             # an SDK names its own reasons, and labels must stay few
-            self._dropped.labels(model, reason if reason in REASONS else "other").inc(count)
+            self.add("rows_dropped", model, reason if reason in REASONS else "other", amount=count)
 
     def unreadable(self, model: str, profile: Profile, values: Mapping[str, int]) -> None:
         """Count values that could not be read, by column, under the features that are read from it.
 
-        An SDK gives the first LONGEST_REASON characters of a column's name, rows that came here all of them.
+        An SDK gives the first LONGEST_REASON characters of a column's name; rows that came here give all of them.
         """
         if not values:
             return
@@ -96,29 +123,30 @@ class ProcessMetrics:
                 for column in {feature.column, feature.column[:LONGEST_REASON]}:
                     names.setdefault(column, []).append(feature.name)
         for column, count in values.items():
-            # an SDK names its own columns, and those of many together; labels must stay few
+            # an SDK names its own columns, and those beyond its first ones together; labels must stay few
             for name in names.get(column, ["other"]):
-                self._unreadable.labels(model, name).inc(count)
+                self.add("values_unreadable", model, name, amount=count)
 
     def fail(self, model: str) -> None:
         """Count a model that could not be evaluated."""
-        self._failed.labels(model).inc()
+        self.add("evaluation_errors", model)
 
     def notify(self, outcome: str) -> None:
         """Count a notice that was sent, failed or was dropped."""
-        self._notices.labels(outcome).inc()
+        self.add("notices", outcome)
 
     def reject(self, reason: str) -> None:
         """Count a request answered by a problem."""
-        self._rejected.labels(reason).inc()
+        self.add("rejected_requests", reason)
 
     def observe(self, route: str, method: str, seconds: float) -> None:
         """Record how long a request took."""
-        self._durations.labels(route, method if method in _METHODS else "other").observe(seconds)
+        method = method if method in _METHODS else "other"
+        self._histograms["request_duration_seconds"].labels(route, method).observe(seconds)
 
     def forget(self, model: str) -> None:
         """Drop the series of a model that was deleted."""
-        for family in (self._rows, self._late, self._dropped, self._unreadable, self._failed):
+        for family in self._of_model:
             family.remove_by_labels({"model": model})
 
     def render(self) -> str:
