@@ -7,39 +7,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from driftmeter.profile.profile import Profile
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
 from driftmeter.server.gauges import FEATURE, GAUGES, MODEL, TEST
 from driftmeter.server.watch.view import ModelView
+from driftmeter.settings.model import ModelSettings
+from driftmeter.verdict.judge import Judge
 
 GOLDEN = Path(__file__).parent / "golden" / "exposition.txt"
 
 
 def feature(name: str, **changes: Any) -> dict[str, Any]:
+    """A feature of a verdict, with every key that there is."""
     return {
         "feature": name,
+        "role": "feature",
+        "state": "ok",
         "drifting": False,
+        "severity": "none",
+        "since": None,
         "effect": 0.25,
+        "p_value": 1e-12,
         "evidence": None,
+        "smallest_shift": None,
+        "expected_until": None,
+        "why": "",
         "tests": {"ks": {"statistic": 0.125, "p_value": 1e-12}, "psi": {"statistic": 0.25, "p_value": None}},
+        "rates": {},
         **changes,
     }
 
 
 def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, **changes: Any) -> ModelView:
+    """A view of a verdict with every key that there is."""
     verdict = {
         "model": model,
+        "profile": "digest",
+        "state": "ok",
         "rows": 1000,
-        "window": {"start": "2023-11-14T22:13:00.000Z", "end": "2023-11-14T22:13:20.500Z"},
+        "window": {"start": "2023-11-14T22:13:00.000Z", "end": "2023-11-14T22:13:20.500Z", "panes": 2},
         "features_drifting": sum(feature["drifting"] for feature in features),
         "features_monitored": len(features),
         "last_drift": None,
         "incident": None,
+        "incidents_open": 0,
         "features": features,
         **changes,
     }
     return ModelView(
         model, "digest", 10_000, b"", verdict, changes.get("coverage"), refreshed, changes.get("silent", 0)
     )
+
+
+def test_the_samples_here_have_the_keys_of_a_verdict(profile: Profile) -> None:
+    verdict = Judge(profile, ModelSettings()).before_first().to_json()
+    sample = view_of("m", [feature("x")]).verdict
+    assert list(sample) == list(verdict)
+    assert list(sample["window"]) == list(verdict["window"])
+    assert list(sample["features"][0]) == list(verdict["features"][0])
 
 
 def test_the_text_is_as_in_the_golden_file() -> None:
