@@ -1,7 +1,7 @@
 """The gauges that Prometheus reads of the verdicts: one entry a gauge.
 
-To add one: an entry here, its row in docs/metrics.md, and its lines in tests/server/golden/exposition.txt. Tests say
-what is missing.
+To add one: an entry here, its row in docs/metrics.md, and its lines in tests/server/golden/exposition.txt. Tests fail
+until all three are there, and show with -vv which lines are missing.
 """
 
 from __future__ import annotations

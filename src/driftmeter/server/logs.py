@@ -1,4 +1,4 @@
-"""The log of a metric server: one line a message, whatever models and features are called."""
+"""The log of a metric server: one line for each message, whatever the names of models and features hold."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from driftmeter.profile.names import in_one_line
 
 
 class OneLine(logging.Formatter):
-    """Escapes line breaks and control characters of the message; a traceback below it keeps its lines."""
+    """Escapes line breaks and control characters in the message; a traceback below it keeps its lines."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's own name
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging asks for
         """Return the first line."""
         record.message = in_one_line(record.message)
         return super().formatMessage(record)
 
 
 def log_to_stderr(level: str) -> None:
-    """Log from `level` on, unless somebody has set up logging before."""
+    """Log from `level` on, unless logging was set up before."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])

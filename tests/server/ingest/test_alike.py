@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
@@ -25,7 +25,7 @@ from tests.server.harness import FILE, NOW, STREAM, arrow_bytes
 
 VALUES = [1.5, None, -0.25, 2.0]
 # whatever UTF-8 can write and an address can name
-names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
     lambda name: name.strip() and name not in (".", "..")
 )
 ESCAPED = ['screen 15"', "C:\\temp", "net\nweight", "nul\x00", "\x1f", "tab\t", '"', "\\", "\\u0041"]
@@ -42,14 +42,14 @@ ESCAPED = ['screen 15"', "C:\\temp", "net\nweight", "nul\x00", "\x1f", "tab\t", 
 def test_whatever_features_are_called_each_door_counts_the_same(
     tmp_path_factory: pytest.TempPathFactory, name: str, other: str
 ) -> None:
-    reference = pa.table({each: np.linspace(-3, 3, 50) for each in (name, other)})
+    reference = pa.table({column: np.linspace(-3, 3, 50) for column in (name, other)})
     fitted = Profile.fit(reference, model="shop", independent=True, residuals=False)
     profile = Profile.loads(fitted.dumps())
     reader, binner = Reader(profile), Binner(profile)
     columns = dict.fromkeys(reader.names, VALUES)
     assert set(columns) == {name, other}
     records = [dict.fromkeys(columns, value) for value in VALUES]
-    table = pa.table({each: pa.array(values, pa.float64()) for each, values in columns.items()})
+    table = pa.table({column: pa.array(values, pa.float64()) for column, values in columns.items()})
     counted = compare(profile, table).verdict.window.summary
 
     bodies: list[tuple[Media, bytes]] = [
@@ -87,6 +87,6 @@ def test_names_that_msgspec_refuses_are_left_to_the_general_way(name: str, msgpa
 @pytest.mark.parametrize("name", ["größe", "😀", "\u2028", "a/b", "'", "", " ", "rate (%)", "\x7f"])
 def test_other_names_are_read_without_a_dictionary_for_each_row(name: str) -> None:
     for body in (msgspec.json.encode({"rows": [{name: 1.0}]}), json.dumps({"rows": [{name: 1.0}]}).encode()):
-        found = decode_alike(False, body, (name, "x"))
-        assert found is not None
-        assert found.columns == [[1.0], [None]]
+        alike = decode_alike(False, body, (name, "x"))
+        assert alike is not None
+        assert alike.columns == [[1.0], [None]]

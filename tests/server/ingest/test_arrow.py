@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -37,7 +37,7 @@ def file_of(frame: pl.DataFrame, **options: Any) -> bytes:
 
 def read(body: bytes, framing: Framing = "stream", *, numeric: tuple[str, ...] = (), **limits: Any) -> dict[str, Any]:
     limits = {"most": 10_000_000, "most_rows": 1_000_000, **limits}
-    columns, rows, _ = read_columns(body, framing, WANTED, numeric, **limits)
+    columns, rows, _ = read_columns(body, framing, wanted=WANTED, numeric=numeric, **limits)
     assert all(len(column) == rows for column in columns.values())
     return {name: plain(column) for name, column in columns.items()}
 
@@ -83,8 +83,8 @@ def test_dictionaries_of_each_batch_are_one() -> None:
 
 def test_deltas_of_a_dictionary_are_added_to_it() -> None:
     sink = io.BytesIO()
-    first, more = pa.array(["a", "b"]), pa.array(["a", "b", "z"])
-    parts = [pa.DictionaryArray.from_arrays([0, 1], first), pa.DictionaryArray.from_arrays([2, 0], more)]
+    first, grown = pa.array(["a", "b"]), pa.array(["a", "b", "z"])
+    parts = [pa.DictionaryArray.from_arrays([0, 1], first), pa.DictionaryArray.from_arrays([2, 0], grown)]
     options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
     with pa.ipc.new_stream(sink, pa.schema([("c", parts[0].type)]), options=options) as writer:
         for part in parts:
@@ -102,7 +102,7 @@ def test_a_batch_without_any_category_is_all_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tables", "found"),
+    ("tables", "expected"),
     [
         ([{"c": coded(["a"], pa.int8())}, {"c": coded(["z", "a"], pa.int16())}], ["a", "z", "a"]),
         ([{"c": coded(["a"], pa.int8())}, {"c": pa.array(["z", None])}], ["a", "z", None]),
@@ -112,10 +112,10 @@ def test_a_batch_without_any_category_is_all_missing() -> None:
         ([{"c": pa.array([], pa.string())}, {"c": ["a"]}], ["a"]),
     ],
 )
-def test_streams_end_to_end_are_one_body(tables: list[dict[str, Any]], found: list[Any]) -> None:
+def test_streams_end_to_end_are_one_body(tables: list[dict[str, Any]], expected: list[Any]) -> None:
     body = streams(*map(pa.table, tables))
-    assert read(body)["c"] == found
-    assert read(body + bytes(64))["c"] == found
+    assert read(body)["c"] == expected
+    assert read(body + bytes(64))["c"] == expected
 
 
 def test_streams_whose_types_do_not_go_together_are_refused_by_column() -> None:
@@ -144,7 +144,7 @@ MOMENT = dt.datetime(2024, 1, 5, 12)
 
 
 @pytest.mark.parametrize(
-    ("array", "found"),
+    ("array", "expected"),
     [
         (pa.array([ID.bytes, None], pa.uuid()), [str(ID), None]),
         (pa.array([dt.time(8), None], pa.time32("s")), [dt.time(8), None]),
@@ -160,12 +160,12 @@ MOMENT = dt.datetime(2024, 1, 5, 12)
             for unit in ("s", "ns")
         ),
     ],
-    ids=lambda each: str(each.type) if isinstance(each, pa.Array) else "",
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )
-def test_values_come_as_what_they_are(array: Any, found: list[Any]) -> None:
+def test_values_come_as_what_they_are(array: Any, expected: list[Any]) -> None:
     columns = {"y": [[1]] * len(array), "c": array}
     got = read(streams(pa.table(columns)))["c"]
-    assert [None if each != each else each for each in got] == found
+    assert [None if value != value else value for value in got] == expected
 
 
 @pytest.mark.parametrize("framing", ["stream", "file"])

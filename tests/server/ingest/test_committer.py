@@ -58,16 +58,16 @@ def test_writes_gather_while_a_transaction_is_being_written() -> None:
 
 
 def test_a_write_that_the_store_refuses_fails_alone() -> None:
-    def answer(each: Write) -> Receipt | Exception:
-        return UnknownModelError("x") if each.model == "bad" else Receipt(late=3)
+    def answer(write: Write) -> Receipt | Exception:
+        return UnknownModelError("x") if write.model == "bad" else Receipt(late=3)
 
     async def scenario() -> list[Receipt | BaseException]:
         committer = committer_of(Commits(answer))
-        found = await asyncio.gather(
+        receipts = await asyncio.gather(
             *(committer.commit(write(name)) for name in ("good", "bad", "good")), return_exceptions=True
         )
         await committer.drain()
-        return found
+        return receipts
 
     first, second, third = asyncio.run(scenario())
     assert isinstance(second, UnknownModelError)
@@ -75,38 +75,38 @@ def test_a_write_that_the_store_refuses_fails_alone() -> None:
 
 
 def test_a_write_that_breaks_its_transaction_fails_alone() -> None:
-    def answer(each: Write) -> Receipt:
-        if each.model == "bad":
+    def answer(write: Write) -> Receipt:
+        if write.model == "bad":
             raise OverflowError("too large for the store")
         return Receipt()
 
     async def scenario() -> tuple[list[Receipt | BaseException], list[int]]:
         commits = Commits(answer)
         committer = committer_of(commits)
-        found = await asyncio.gather(
+        receipts = await asyncio.gather(
             *(committer.commit(write(name)) for name in ("good", "bad", "good")), return_exceptions=True
         )
         await committer.drain()
-        return found, commits.sizes
+        return receipts, commits.sizes
 
-    found, sizes = asyncio.run(scenario())
-    assert [type(each) for each in found] == [Receipt, OverflowError, Receipt]
+    receipts, sizes = asyncio.run(scenario())
+    assert [type(receipt) for receipt in receipts] == [Receipt, OverflowError, Receipt]
     assert sizes == [3, 1, 1, 1]
 
 
 def test_all_who_wait_hear_that_the_store_is_away() -> None:
-    def away(each: Write) -> Receipt:
+    def away(write: Write) -> Receipt:
         raise StoreUnavailableError("away")
 
     async def scenario() -> tuple[list[Receipt | BaseException], list[int]]:
         commits = Commits(away)
         committer = committer_of(commits)
-        found = await asyncio.gather(*(committer.commit(write()) for _ in range(3)), return_exceptions=True)
+        receipts = await asyncio.gather(*(committer.commit(write()) for _ in range(3)), return_exceptions=True)
         await committer.drain()
-        return found, commits.sizes
+        return receipts, commits.sizes
 
-    found, sizes = asyncio.run(scenario())
-    assert [type(each) for each in found] == [StoreUnavailableError] * 3
+    receipts, sizes = asyncio.run(scenario())
+    assert [type(receipt) for receipt in receipts] == [StoreUnavailableError] * 3
     assert sizes == [3]
 
 
@@ -157,7 +157,7 @@ def test_draining_settles_what_was_taken_and_takes_no_more() -> None:
         taken = [asyncio.create_task(committer.commit(write())) for _ in range(5)]
         await asyncio.sleep(0)
         await committer.drain()
-        assert all(each.done() and each.result() == Receipt() for each in taken)
+        assert all(commit.done() and commit.result() == Receipt() for commit in taken)
         with pytest.raises(OverloadedError, match="shutting down"):
             await committer.commit(write())
 

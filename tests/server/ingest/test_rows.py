@@ -36,8 +36,8 @@ def read_arrow(reader: Reader, table: pa.Table, framing: Media = "stream", **opt
     return read(reader, arrow_bytes(table, STREAM if framing == "stream" else FILE, **options), framing)
 
 
-def said(batch: RowBatch) -> list[tuple[int, str, str, str]]:
-    return [(each.row, each.field, each.expected, each.got) for each in batch.rejected]
+def rejected(batch: RowBatch) -> list[tuple[int, str, str, str]]:
+    return [(value.row, value.field, value.expected, value.got) for value in batch.rejected]
 
 
 # --- content types
@@ -69,11 +69,11 @@ SUMMER = dt.datetime(2024, 7, 8, 7, tzinfo=dt.UTC)
 
 @pytest.mark.parametrize("framing", ["stream", "file"])
 @pytest.mark.parametrize("coded", [False, True])
-@pytest.mark.parametrize(("own", "hour"), [("UTC", "7"), ("Europe/Berlin", "9"), ("-03:30", "3")])
+@pytest.mark.parametrize(("zone", "hour"), [("UTC", "7"), ("Europe/Berlin", "9"), ("-03:30", "3")])
 def test_a_column_of_arrow_is_on_the_clocks_of_its_own_zone_or_on_those_of_the_profile(
-    framing: Media, coded: bool, own: str, hour: str
+    framing: Media, coded: bool, zone: str, hour: str
 ) -> None:
-    column = pa.array([SUMMER, None], pa.timestamp("us", own))
+    column = pa.array([SUMMER, None], pa.timestamp("us", zone))
     table = pa.table({"at": column.dictionary_encode() if coded else column})
     assert hours(table, framing, None) == [hour, "missing"]
     assert hours(table, framing, "Europe/Berlin") == ["9", "missing"]
@@ -196,7 +196,7 @@ def test_where_there_are_decoders_enough_rows_are_read_the_general_way(
     monkeypatch.setattr(alike, "_decoders", {})
     monkeypatch.setattr(alike, "_MOST_DECODERS", 1)
     assert alike.decode_alike(False, body, ("amount", "city")) is not None
-    assert alike.decode_alike(False, body, ("amount", "city", "more")) is None
+    assert alike.decode_alike(False, body, ("amount", "city", "another")) is None
     assert alike.decode_alike(False, body, ("amount", "city")) is not None
     assert len(alike._decoders) == 1
     assert binner.observe(read(reader, body).rows) == fast
@@ -216,7 +216,7 @@ def test_times_may_be_mixed_and_a_bad_one_rejects_its_row_alone(reader: Reader) 
     rows = [{"timestamp": value} for value in (1.5, "1970-01-01T00:00:02", None, "noon", True, -3, [1])]
     batch = read(reader, {"rows": rows})
     assert np.asarray(batch.times).tolist() == [1_500, 2_000, NOW]
-    assert [(row, field) for row, field, _, _ in said(batch)] == [(row, "timestamp") for row in (3, 4, 5, 6)]
+    assert [(row, field) for row, field, _, _ in rejected(batch)] == [(row, "timestamp") for row in (3, 4, 5, 6)]
     assert batch.dropped == {"invalid": 4}
 
 
@@ -228,7 +228,7 @@ def test_a_time_more_than_a_minute_ahead_is_future(reader: Reader) -> None:
     assert len(batch.rows) == 1
     assert batch.dropped == {"invalid": 1, "future": 2}
     assert batch.unreadable == {}
-    assert said(batch)[0][:3] == (0, "timestamp", "a time at most 60 s ahead of the server")
+    assert rejected(batch)[0][:3] == (0, "timestamp", "a time at most 60 s ahead of the server")
     assert batch.totals.to_json() == {"observed": 4, "counted": 1, "dropped": {"future": 2, "invalid": 1}}
 
 
@@ -270,7 +270,7 @@ def test_a_value_that_cannot_be_read_is_counted_as_such_and_what_is_no_row_is_no
         "dropped": {"invalid": 1},
         "unreadable": {"amount": 1, "member": 1},
     }
-    assert said(batch) == [
+    assert rejected(batch) == [
         (1, "amount", "a number", "text ('much')"),
         (2, "", "an object of features", "a number (7)"),
         (3, "member", "true or false", "a list"),
@@ -399,7 +399,7 @@ def test_two_arrow_columns_of_one_name_are_unreadable(reader: Reader) -> None:
 def test_a_known_arrow_column_of_a_type_that_is_no_value_is_unreadable_in_each_cell(reader: Reader) -> None:
     batch = read_arrow(reader, pa.table({"amount": [[1.0], None, [2.0, 3.0]], "city": ["Ulm"] * 3}))
     assert (len(batch.rows), batch.unreadable) == (3, {"amount": 2})
-    assert said(batch) == [(0, "amount", "a number", "a list"), (2, "amount", "a number", "a list")]
+    assert rejected(batch) == [(0, "amount", "a number", "a list"), (2, "amount", "a number", "a list")]
 
 
 def test_arrow_columns_of_every_plain_type_are_read(reader: Reader, binner: Binner) -> None:
@@ -414,8 +414,8 @@ def test_arrow_columns_of_every_plain_type_are_read(reader: Reader, binner: Binn
             }
             assert binner.observe(read_arrow(reader, pa.table(columns)).rows) == expected
     several = pa.concat_tables([pa.table({"city": pa.array([city]).dictionary_encode()}) for city in ("Ulm", "Bonn")])
-    found = read_arrow(reader, several)
-    assert binner.observe(found.rows) == binner.observe(read(reader, {"columns": {"city": ["Ulm", "Bonn"]}}).rows)
+    batch = read_arrow(reader, several)
+    assert binner.observe(batch.rows) == binner.observe(read(reader, {"columns": {"city": ["Ulm", "Bonn"]}}).rows)
 
 
 def test_more_rows_than_a_batch_may_unfold_to_are_too_large(reader: Reader) -> None:

@@ -1,1 +1,1 @@
-"""What requests carry: bodies within a budget, rows in four formats, and their way to the store."""
+"""What requests carry: bodies within a budget, rows in four forms, and the commit of writes to the store."""

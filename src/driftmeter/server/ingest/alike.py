@@ -1,4 +1,4 @@
-"""Rows that are all alike, from JSON or msgpack straight into columns: no dictionary is made for any of them."""
+"""Rows of the same keys, from JSON or msgpack straight into columns, without a dictionary for each row."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class Alike:
 
 
 def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | None:
-    """Decode a batch `{"rows": [...]}` whose rows have no keys but `names`; None on anything else, right or wrong,
-    and where a name is none that a field may have.
+    """Decode a batch `{"rows": [...]}` whose rows have no other keys than `names`.
+
+    Returns None for any other body, valid or not, and where msgspec refuses a name.
 
     >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
     [[1, None], [None, None]]
     """
     if (msgpack, names) not in _decoders:
-        # making one takes longer than reading a batch without it: none is ever thrown out for another
+        # making a decoder takes longer than reading a batch without it: no decoder is ever replaced
         if len(_decoders) >= _MOST_DECODERS:
             return None
         _decoders[msgpack, names] = _decoder_of(msgpack, names)
@@ -47,7 +48,7 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
 
 
 def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder | None:
-    # the fields' own names are numbers, since a column may be called anything
+    # a column may be called anything, a field of a Struct may not: fields are numbered, and renamed
     fields = [f"column_{position}" for position in range(len(names))]
     try:
         row = msgspec.defstruct(
@@ -58,8 +59,8 @@ def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder | None:
             gc=False,
         )
     except ValueError:
-        # msgspec writes names into JSON as they are, so that it refuses any with a quote, a backslash or a control
-        # character, for msgpack too
+        # msgspec writes names into JSON unescaped, so it refuses names with a quote, a backslash or a control
+        # character, even for msgpack
         return None
     batch = msgspec.defstruct(
         "Batch",

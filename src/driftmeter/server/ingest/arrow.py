@@ -1,4 +1,4 @@
-"""Arrow IPC bodies: columns without a copy where Arrow and numpy agree, and nothing believed unchecked."""
+"""Arrow IPC bodies: columns without a copy where Arrow and numpy agree. Everything that a body says is checked."""
 
 from __future__ import annotations
 
@@ -37,42 +37,43 @@ _PLAIN = _NUMBERS | {kind().id for kind in (pa.bool_, pa.string, pa.large_string
 def read_columns(
     body: bytes,
     framing: Framing,
+    *,
     wanted: Container[str],
     numeric: Container[str],
     most: int,
     most_rows: int,
     moments: Container[str] = (),
 ) -> tuple[dict[str, Column], int, int]:
-    """Read the wanted columns; return them, the rows, and how many columns were not wanted.
+    """Read the wanted columns; return them, the number of rows, and the number of columns that were not wanted.
 
-    Columns that are not wanted are not read, whatever their type. Several streams, one after the other, are read
-    as one. Of `moments` only the instant matters: their zones are dropped. Raises InputError where the body is no
-    sound Arrow IPC of that framing or a wanted column holds neither numbers nor text nor times, TooLargeError where
-    its buffers or texts would unfold beyond `most` bytes or it says more than `most_rows` rows.
+    Unwanted columns are not read, whatever their type. Several streams, one after the other, are read as one. For the
+    columns in `moments` only the instant matters: their zones are dropped. Raises InputError where the body is not
+    valid Arrow IPC of that framing, or where a wanted column holds neither numbers nor text nor times. Raises
+    TooLargeError where buffers or texts would unfold beyond `most` bytes, or where there are over `most_rows` rows.
     """
-    name = f"an Arrow IPC {framing}"
+    expected = f"an Arrow IPC {framing}"
     try:
         if framing == "file" and not body.startswith(MAGIC):
-            raise InputError("body", name, f"{len(body)} bytes starting {body[:8]!r}")
+            raise InputError("body", expected, f"{len(body)} bytes starting {body[:8]!r}")
         _guard(body, framing, most, most_rows)
         parts = list(_tables(body, framing, wanted))
-        # offsets and indices come from outside: unchecked, they would be read as addresses
+        # offsets and indices come from outside: Arrow would use them as addresses unchecked
         for table, _ in parts:
             table.validate(full=True)
     except (pa.ArrowException, OSError, struct.error, UnicodeDecodeError) as error:
-        raise InputError("body", name, str(error)[:200]) from error
+        raise InputError("body", expected, str(error)[:200]) from error
     tables = [dict(zip(table.column_names, table.columns, strict=True)) for table, _ in parts]
     rows = [len(table) for table, _ in parts]
     columns = {
-        each: _column(each, [table.get(each) for table in tables], rows, each in numeric, each in moments, most)
-        for each in dict.fromkeys(each for table in tables for each in table)
-        if each in wanted
+        name: _column(name, [table.get(name) for table in tables], rows, name in numeric, name in moments, most)
+        for name in dict.fromkeys(name for table in tables for name in table)
+        if name in wanted
     }
     return columns, sum(rows), max((unwanted for _, unwanted in parts), default=0)
 
 
 def _guard(body: bytes, framing: Framing, most: int, most_rows: int) -> None:
-    """Add up what the batches say of their rows and of their compressed buffers, before anything is inflated."""
+    """Check the rows and the inflated size that the batches state, before anything is inflated."""
     rows = inflated = 0
     for message in messages(body, framing):
         inflated += message.inflated
@@ -85,40 +86,40 @@ def _guard(body: bytes, framing: Framing, most: int, most_rows: int) -> None:
 
 
 def messages(body: bytes, framing: Framing) -> Iterator[Message]:
-    """Yield what each message says of itself. Raises what Arrow and struct raise on what is unsound."""
+    """Yield a description of each message. Raises ArrowException, OSError or struct.error on an invalid body."""
     return messages_of_file(body) if framing == "file" else messages_of_streams(body)
 
 
 def _tables(body: bytes, framing: Framing, wanted: Container[str]) -> Iterator[tuple[pa.Table, int]]:
-    """Yield each stream's wanted columns, and how many others it has."""
+    """Yield the wanted columns of each stream, and the number of its other columns."""
     source = pa.BufferReader(body)
     for start in starts_of_streams(source, body) if framing == "stream" else (0,):
         open_body = pa.ipc.open_stream if framing == "stream" else pa.ipc.open_file
         reader = open_body(source, options=pa.ipc.IpcReadOptions(use_threads=False))
         names: list[str] = reader.schema.names
-        places = [place for place, name in enumerate(names) if name in wanted]
-        if len({names[place] for place in places}) < len(places):
-            chosen = [names[place] for place in places]
+        indices = [index for index, name in enumerate(names) if name in wanted]
+        chosen = [names[index] for index in indices]
+        if len(set(chosen)) < len(chosen):
             twice = next(name for name in chosen if chosen.count(name) > 1)
             raise InputError(f"columns.{twice}", "one column of that name", f"{chosen.count(twice)}")
-        if len(places) < len(names):
+        if len(indices) < len(names):
             source.seek(start)
-            # where none is wanted the first is read, for its rows count
-            options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=places or [0])
+            # where no column is wanted the first is read, for the rows count all the same
+            options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=indices or [0])
             reader = open_body(source, options=options)
-        yield reader.read_all(), len(names) - len(places)
+        yield reader.read_all(), len(names) - len(indices)
 
 
 def _column(
     name: str, parts: list[pa.ChunkedArray | None], rows: list[int], numeric: bool, moment: bool, most: int
 ) -> Column:
-    """Put a column's parts of several streams together; where a stream has no such column, it is missing."""
+    """Join a column's parts from several streams; in a stream without the column its values are missing."""
     try:
-        made = [
+        plain_parts = [
             pa.chunked_array([pa.nulls(length)]) if part is None else _plain(name, part, most)
             for part, length in zip(parts, rows, strict=True)
         ]
-        chunks = made[0] if len(made) == 1 else _together(made)
+        chunks = plain_parts[0] if len(plain_parts) == 1 else _concatenated(plain_parts)
         array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
         if isinstance(array, pa.ChunkedArray):  # no chunks at all
             return []
@@ -151,10 +152,10 @@ def _plain(name: str, column: pa.ChunkedArray, most: int) -> pa.ChunkedArray:
         ) from error
 
 
-def _together(parts: list[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Concatenate parts whose types may differ: where one has no value at all, or numbers of other widths."""
+def _concatenated(parts: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Concatenate parts whose types may differ, such as a part without any value, or numbers of other widths."""
     if any(pa.types.is_dictionary(part.type) for part in parts):
-        # coded, for a dictionary written out would repeat its texts in every row
+        # all as dictionaries: written out, a dictionary would repeat its texts in every row
         parts = [part if _is_coded(part) else plain(part.dictionary_encode()) for part in parts]
         kinds = {part.type for part in parts if not pa.types.is_null(part.type)}
         parts = [part.cast(*kinds) if pa.types.is_null(part.type) and len(kinds) == 1 else part for part in parts]
@@ -167,9 +168,9 @@ def _is_coded(part: pa.ChunkedArray) -> bool:
 
 
 def _values(array: pa.Array, *, moment: bool) -> Column:
-    """Return an array of a plain type, which is no array of numbers, as a column.
+    """Return an array of a plain type other than numbers as a column.
 
-    Of any other type there is nothing that a feature could be: each cell stands as an empty list, unread.
+    Cells of any other type cannot be a feature's value: each becomes an empty list, which the reader rejects.
     """
     kind, is_ = array.type, pa.types
     if is_.is_null(kind):
@@ -215,7 +216,7 @@ def _dictionary(array: pa.DictionaryArray) -> Dictionary:
 
 
 def _plain_values(values: pa.Array) -> tuple[object, ...]:
-    """Return values as Python has them; those beyond its calendar, or of no hour of a day, as the text of a number."""
+    """Return values as Python objects; times that Python cannot hold become the text of their number."""
     if pa.types.is_timestamp(values.type):
         values = values.cast(pa.timestamp("us", values.type.tz), safe=False)  # Python's times are no finer
     try:

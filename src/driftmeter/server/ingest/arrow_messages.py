@@ -1,4 +1,4 @@
-"""What the messages of Arrow IPC say of themselves, read before anything in them is inflated or believed.
+"""What the messages of Arrow IPC state about themselves, read before anything is inflated or trusted.
 
 pyarrow shows neither the length of a batch nor the sizes of its buffers without inflating them, hence the few lines of
 FlatBuffers here. They take 12 us of a batch of 1,000 rows by 30 features, which takes 150 us to read, and refuse 15 kB
@@ -20,7 +20,7 @@ from driftmeter.server.problems import TooLargeError
 
 MAGIC = b"ARROW1"
 MOST_STREAMS = 10_000
-"""Streams that one body may hold, one after the other: each costs more to open than its bytes to send."""
+"""Streams that one body may hold, one after the other: opening a stream costs more than sending its bytes."""
 _NOT_PADDING = re.compile(rb"[^\0]")
 _CONTINUED = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
@@ -29,8 +29,8 @@ _BLOCK = struct.Struct("<qi4xq")
 
 @dataclass(frozen=True)
 class Message:
-    """Of one message: the bytes of its metadata, its length (rows, or values of a dictionary), the bytes that it
-    inflates to, whether it holds rows, and whether its buffers are views, which may unfold to any size."""
+    """One message: the bytes of its metadata, its length (rows, or values of a dictionary), the bytes that it inflates
+    to, whether it holds rows, and whether its buffers are views, which may unfold to any size."""
 
     metadata: int
     length: int
@@ -53,11 +53,11 @@ def messages_of_streams(body: bytes) -> Iterator[Message]:
             empty = False
             yield _described(message.metadata.to_pybytes(), memoryview(message.body or b""))
         if empty:
-            return  # for Arrow to refuse: it says best what is missing
+            return  # pyarrow refuses the body later, and says best what is missing
 
 
 def starts_of_streams(source: pa.BufferReader, body: bytes) -> Iterator[int]:
-    """Yield where each stream of a body starts, as far as `source` was read to its end each time.
+    """Yield where each stream of a body starts; the caller reads `source` to the end of the stream each time.
 
     Raises TooLargeError where there are more than MOST_STREAMS.
     """
@@ -72,7 +72,7 @@ def starts_of_streams(source: pa.BufferReader, body: bytes) -> Iterator[int]:
 
 
 def messages_of_file(body: bytes) -> Iterator[Message]:
-    """Yield the messages that the footer of a file points at: nobody reads the file in any other way.
+    """Yield the messages that the footer of a file points at; no other bytes of the file are ever read.
 
     Raises ArrowInvalid where it points beyond the file, or at more bytes than the file has.
     """
@@ -117,7 +117,7 @@ def _described(metadata: bytes, body: memoryview) -> Message:
 
 
 class _Flat:
-    """A table of a FlatBuffer, as far as it is needed here."""
+    """A table of a FlatBuffer: the few accessors that are needed here."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data, self._at = data, at

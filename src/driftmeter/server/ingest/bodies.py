@@ -1,4 +1,4 @@
-"""Request bodies: bounded while they arrive and while they inflate, each by itself and all together."""
+"""Request bodies: bounded while they arrive and while they inflate, each body alone and all together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from driftmeter.errors import InputError
 from driftmeter.server.problems import OverloadedError, TooLargeError, UnsupportedMediaError
 
 _GZIP = 31
-"""zlib's number for a gzip header around a window of 32 kB."""
+"""The wbits of zlib for a gzip header and a window of 32 kB."""
 _PIECE = 4 << 20
 _INPUT = 64 << 10
 _MOST_MEMBERS = 1_000
@@ -23,7 +23,7 @@ _ZEROS = re.compile(rb"\0*")
 
 
 class Budget:
-    """The bytes of all bodies that are held at once. Belongs to one event loop."""
+    """Bounds the bytes of all bodies that are held at once. Belongs to one event loop."""
 
     def __init__(self, most: int) -> None:
         """Let bodies hold at most `most` bytes together."""
@@ -32,7 +32,7 @@ class Budget:
 
     @contextmanager
     def hold(self) -> Iterator[Share]:
-        """Return a share that is given back at the end."""
+        """Return a share of the budget; on exit all that it holds is given back."""
         share = Share(self)
         try:
             yield share
@@ -41,7 +41,7 @@ class Budget:
 
 
 class Share:
-    """What one request holds of a budget."""
+    """The part of a budget that one request holds."""
 
     def __init__(self, budget: Budget) -> None:
         """Hold nothing yet."""
@@ -60,8 +60,8 @@ class Share:
 async def read_body(request: Request, most: int, threads: Executor, share: Share) -> bytes:
     """Read at most `most` bytes, inflating gzip on one of `threads`.
 
-    Raises TooLargeError at once where Content-Length says more, else as soon as more has come, OverloadedError
-    where the bodies of all requests are too many, and UnsupportedMediaError on another encoding.
+    Raises TooLargeError at once where Content-Length says more than `most`, else as soon as more has come;
+    OverloadedError where all requests together hold too much; UnsupportedMediaError on an encoding other than gzip.
     """
     zipped = _is_gzip(request.headers.get("content-encoding"))
     announced = request.headers.get("content-length", "")

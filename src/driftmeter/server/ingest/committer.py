@@ -1,7 +1,7 @@
 """Group commit: while one transaction is being written, the next one gathers.
 
-A write waits for nothing when the store is idle, and under load for the transaction before its own, or for five
-milliseconds where that was quicker: the number of transactions follows the disk, not the requests.
+When the store is idle a write waits for nothing. Under load it waits for the transaction before its own, or for five
+milliseconds where that took less: the number of transactions follows the disk, not the requests.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from driftmeter.store import Store
 from driftmeter.store.records import PutPane, Receipt, Write
 
 _MOST_IN_ONE = 1_000
-"""Writes of one transaction: more would keep the first of them waiting, and other processes out."""
-
+"""Writes of one transaction: larger ones would keep their first writes waiting, and lock out other processes."""
 _GATHER = 0.005
-"""Least seconds from one transaction to the next: each costs two changes of thread, whatever it holds."""
+"""Least seconds from one transaction to the next: a transaction costs two changes of thread, whatever it holds."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class Committer:
     """Commits writes of any number of requests on one thread. Belongs to one event loop."""
 
     def __init__(self, store: Store, *, most_waiting: int = 10_000, most_bytes: int = 256_000_000) -> None:
-        """Write to `store`; at most `most_waiting` writes may wait, and counts of `most_bytes`."""
+        """Write to `store`; at most `most_waiting` writes may wait, with counts of at most `most_bytes`."""
         self._store = store
         self._most_waiting = most_waiting
         self._most_bytes = most_bytes
@@ -40,8 +39,11 @@ class Committer:
         self._began = float("-inf")
 
     async def commit(self, write: Write) -> Receipt:
-        """Return once the write is durable. Raises what the store says of it, StoreUnavailableError where
-        nothing can be written now, OverloadedError where too many wait already."""
+        """Return once the write is durable.
+
+        Raises the store's error for this write, StoreUnavailableError where nothing can be written now, OverloadedError
+        where too many writes wait already.
+        """
         if self._closed or len(self._waiting) >= self._most_waiting:
             got = "a server that is shutting down" if self._closed else str(len(self._waiting))
             raise OverloadedError("store", f"fewer than {self._most_waiting} waiting writes", got)
@@ -56,7 +58,7 @@ class Committer:
         return await receipt
 
     async def drain(self) -> None:
-        """Take no more writes, and return when all that were taken are settled."""
+        """Take no more writes, and return when all waiting writes are settled."""
         self._closed = True
         if self._run is not None:
             await self._run
@@ -74,14 +76,11 @@ class Committer:
             self._bytes -= sum(map(_bytes, writes))
             receipts = await loop.run_in_executor(self._thread, self._settle, writes)
             if all(isinstance(receipt, StoreUnavailableError) for receipt in receipts):
-                # who has come meanwhile for the same models has waited as long for the same answer
-                models = {write.model for write in writes}
-                same = [each for each in self._waiting if each[0].model in models]
-                self._waiting = [each for each in self._waiting if each[0].model not in models]
-                self._bytes -= sum(_bytes(write) for write, _ in same)
-                taken, receipts = taken + same, receipts + receipts[:1] * len(same)
+                # writes to the same models that came meanwhile get the same answer: they waited for it as long
+                same_models = self._take_waiting({write.model for write in writes})
+                taken, receipts = taken + same_models, receipts + receipts[:1] * len(same_models)
             for (_, future), receipt in zip(taken, receipts, strict=True):
-                if future.done():  # its request was given up
+                if future.done():  # the client has left
                     continue
                 if isinstance(receipt, Exception):
                     future.set_exception(receipt)
@@ -89,8 +88,15 @@ class Committer:
                     future.set_result(receipt)
         self._run = None
 
+    def _take_waiting(self, models: set[str]) -> list[tuple[Write, asyncio.Future[Receipt]]]:
+        """Return the waiting writes to some models, which wait no longer."""
+        taken = [waiting for waiting in self._waiting if waiting[0].model in models]
+        self._waiting = [waiting for waiting in self._waiting if waiting[0].model not in models]
+        self._bytes -= sum(_bytes(write) for write, _ in taken)
+        return taken
+
     def _settle(self, writes: list[Write]) -> list[Receipt | Exception]:
-        """Commit the writes together; if one of them breaks that, each by itself, so that only that one fails."""
+        """Commit the writes together; where one of them makes that fail, each alone, so that only that one fails."""
         try:
             return self._store.commit(writes)
         except StoreUnavailableError as error:
