@@ -67,11 +67,11 @@ def test_over_a_null_there_are_at_most_as_many_alarms_as_the_time_holds_budgets(
 def test_no_bet_is_worth_taking_where_nothing_changes(pair):
     detector = ESR(pair, ModelSettings(tolerance=0.0))
     # what a row pays on average, for every bet: at most what it cost
-    pays = np.exp(detector._smooth_pays)
+    pays = np.exp(detector.smooth.log_pays)
     shares = np.stack([normal_shares(feature) for feature in pair.features])
     assert np.einsum("fbw,fw->fb", pays, shares).max() <= 1
-    expected = shares.reshape(-1)[detector.tables.rare[detector._rare_bin]]
-    rare = expected * np.exp(detector._rare_inside) + (1 - expected) * np.exp(detector._rare_outside)
+    expected = shares.reshape(-1)[detector.bins.rare[detector.rare.rare]]
+    rare = expected * np.exp(detector.rare.log_inside) + (1 - expected) * np.exp(detector.rare.log_outside)
     assert rare.max() <= 1 + 1e-12
     assert (pays.min(axis=2) > 0.3).all()
 

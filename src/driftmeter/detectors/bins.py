@@ -156,6 +156,12 @@ class CompiledBins:
             merged[..., unseen.start] = together
         return merged[..., self.rare]
 
+    def padded(self, counts: Floats) -> Floats:
+        """Return the counts by feature, shape (features, bins of the widest), filled up with zeros."""
+        padded: Floats = np.zeros(self.padded_share.shape)
+        padded[self.owner, np.arange(len(counts)) - self.starts[self.owner]] = counts
+        return padded
+
     def means(self, counts: Counts | Floats, rows: float) -> Floats:
         """Return the mean of each score, shape (features, scores)."""
         means: Floats = np.add.reduceat(self.scores * counts, self.starts[:-1], axis=1).T / rows

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from driftmeter.detectors.dws.scan import DWS
-from driftmeter.detectors.esr import ESR
+from driftmeter.detectors.esr.detector import ESR
 from driftmeter.detectors.protocol import Detector
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings

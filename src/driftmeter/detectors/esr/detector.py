@@ -1,0 +1,199 @@
+"""e-SR, a betting Shiryaev–Roberts detector: slower than the default, with a proof instead of an approximation.
+
+Each bet j multiplies its capital M_j, pane by pane, by what its rows pay (bets.py), and is started anew with every pane
+that stands for w ms of event time:
+
+    ln M_j ← ln(w + M_j) + η_j Σ_b c_b ln s_j(b),   η_j = 1/(1 + n τ²_j) for rows that depend on each other
+    M_f    = Σ_j π_j M_j                            over the bets of a feature, Σ π_j = 1
+    alarm    the k features of most capital, for the largest k with k M_(k) ≥ d A      (d features, budget A in ms)
+
+and their bets begin anew. While the bounds of the reference hold, E[M_t | past] ≤ w + M_{t−1}, and each alarm takes d A
+at least of the d w that a pane adds: E[false alarms in time W] ≤ W/A, however the features depend on each other.
+See docs/detection.md for the assumptions.
+Source: Shin, Ramdas & Rinaldo, E-detectors (2024), §3; Wang & Ramdas, e-BH (2022), for several features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.esr import state as state_file
+from driftmeter.detectors.esr.bets import RareBets, SmoothBets
+from driftmeter.detectors.esr.state import EsrState
+from driftmeter.detectors.protocol import Cause, Evidence, Mask
+from driftmeter.detectors.run import Pace, Run, elapsed_since
+from driftmeter.detectors.scores import NAMES
+from driftmeter.detectors.variance import Variance
+from driftmeter.panes.pane import Slice
+from driftmeter.profile.profile import Profile
+from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import DAY
+from driftmeter.types import Floats, Milliseconds
+
+RISK = 0.05
+"""The chance, over the reference, that its bounds do not hold: the proof is conditional on them."""
+_LEVELS = 2
+"""The evidence of the last pane, and that of the last alarm while it stands."""
+
+
+class ESR:
+    """The detector, compiled for a profile. May be shared between threads."""
+
+    name = "esr"
+
+    def __init__(self, profile: Profile, settings: ModelSettings, *, risk: float = RISK) -> None:
+        """Place the bets; raises ValueError where the profile's calibration does not fit its features."""
+        self.profile = profile
+        self.settings = settings
+        self.bins = CompiledBins(profile.features)
+        self.variance = Variance(self.bins, profile.calibration)
+        self.tolerance: Floats = np.sqrt([settings.tolerance_of(feature.name) for feature in profile.features])
+        """ε of each feature, in standard deviations."""
+        self.smooth = SmoothBets(self.bins, self.variance, self.tolerance, risk)
+        self.rare = RareBets(self.bins, self.variance, self.tolerance, risk)
+        total = self.smooth.weight.sum(axis=1) + np.bincount(self.rare.owner, self.rare.weight, len(self.bins.features))
+        total = np.maximum(total, 1e-300)
+        with np.errstate(divide="ignore"):
+            self._smooth_log: Floats = np.log(self.smooth.weight / total[:, None])
+            """ln π of the smooth bets, (features, bets)."""
+            self._rare_log: Floats = np.log(self.rare.weight / total[self.rare.owner])
+            """ln π of the rare bets, (bets,)."""
+
+    # --- the state
+
+    def start(self) -> EsrState:
+        """Return the state before the first pane."""
+        features, bets, _ = self.smooth.log_pays.shape
+        return EsrState.zero(features, bets, len(self.rare.rare), self.profile.bins)
+
+    def update(self, state: EsrState, pane: Slice) -> tuple[EsrState, Evidence | None]:
+        """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
+        if state.run is None and pane.summary.rows == 0:
+            return state, None
+        run = Run.of(pane) if state.run is None else state.run + pane
+        if not run.complete(self.settings.pane_rows, self.settings.pane_length):
+            return replace(state, run=run), None
+        after = self._bet_on(state, run)
+        return after, self._evidence(after, run.start, fresh=True)
+
+    def _bet_on(self, state: EsrState, run: Run) -> EsrState:
+        """Let the bets win or lose on one complete run."""
+        length = min(run.length, self.settings.pane_length)
+        elapsed = elapsed_since(state.last, run.end) if state.panes else length
+        # the features that alarmed begin anew only now: until now their causes could be asked for
+        state = self._begun_anew(state, state.evidence >= 0)
+        active, whole = state.active + length, state.elapsed + elapsed
+        excess = self.variance.at(Pace(active, whole).length_of(length, elapsed, self.variance.usual))
+        stake = np.log(elapsed)
+        smooth = np.logaddexp(stake, state.smooth) + self.smooth.growth(run.counts, run.rows, excess)
+        rare = np.logaddexp(stake, state.rare) + self.rare.growth(run.counts, run.rows, excess)
+        capital = np.logaddexp.reduce(self._smooth_log + smooth, axis=1)
+        capital = np.logaddexp(capital, np.logaddexp.reduceat(self._rare_log + rare, self.rare.starts))
+        threshold = float(np.log(len(capital) * float(self.settings.budget)))
+        hit = alarming(capital, threshold)
+        evidence = (capital - threshold + np.log(max(int(hit.sum()), 1))) / np.log(10)
+        begun = np.where(state.rows == 0, run.end - length, state.begun)
+        return EsrState(
+            state.panes + 1, active, whole, run.end, None,
+            smooth, rare, state.counts + run.counts, state.rows + run.rows, begun, evidence,
+            np.where(hit, evidence, np.where(state.until > run.end, state.held, -np.inf)),
+            # an alarm stands as long as it took to come: by then it would have come again
+            np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until),
+        )  # fmt: skip
+
+    def _evidence(self, state: EsrState, start: Milliseconds, *, fresh: bool) -> Evidence:
+        bins = self.bins
+        rows = np.maximum(state.rows, 1)[:, None]
+        shift = np.add.reduceat(bins.scores * state.counts, bins.starts[:-1], axis=1).T / rows
+        age = np.maximum(state.last - state.begun, 1)
+        excess = self.variance.at(int(np.median(age)))
+        noise = 1 / rows + excess.scores + 1 / self.variance.score_rows
+        low = (np.square(np.maximum(np.abs(shift) - 2 * np.sqrt(noise), 0)) * bins.scored).sum(axis=1)
+        log_budget = np.log(len(bins.features) * self.settings.budget / np.maximum(age, 1))
+        bound = self.tolerance + self.smooth.quantile / np.sqrt(self.variance.score_rows.mean(axis=1))
+        smallest = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
+        return Evidence(
+            start,
+            state.last,
+            np.stack([state.evidence, state.held]),
+            np.array([fresh, False]),
+            np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
+            np.zeros(len(bins.features), dtype=bool),
+            low,
+            np.where(state.rows > 0, smallest, np.inf),
+            state.elapsed // state.panes,
+        )
+
+    def standing(self, state: EsrState) -> Evidence | None:
+        """Return what holds now; None before the first pane."""
+        return self._evidence(state, state.last, fresh=False) if state.panes else None
+
+    def restart(self, state: EsrState, features: Mask) -> EsrState:
+        """Forget the capital of these features' bets, and their alarms."""
+        begun = self._begun_anew(state, features)
+        held = np.where(features, -np.inf, begun.held)
+        return replace(begun, held=held, evidence=np.where(features, -np.inf, begun.evidence))
+
+    def _begun_anew(self, state: EsrState, features: Mask) -> EsrState:
+        return replace(
+            state,
+            smooth=np.where(features[:, None], -np.inf, state.smooth),
+            rare=np.where(features[self.rare.owner], -np.inf, state.rare),
+            counts=np.where(features[self.bins.owner], 0, state.counts),
+            rows=np.where(features, 0, state.rows),
+        )
+
+    def causes(self, state: EsrState, feature: int) -> list[tuple[float, Cause]]:
+        """Return a feature's evidence, and which of its bets has won most; nothing before any rows."""
+        rows = int(state.rows[feature])
+        return [(float(state.evidence[feature]), self._cause(state, feature, rows))] if rows else []
+
+    def _cause(self, state: EsrState, feature: int, rows: int) -> Cause:
+        bins = self.bins
+        smooth = self._smooth_log[feature] + state.smooth[feature]
+        bets = np.flatnonzero(self.rare.owner == feature)
+        rare = self._rare_log[bets] + state.rare[bets]
+        window = int(state.last - state.begun[feature])
+        if len(bets) == 0 or smooth.max() > rare.max():
+            score = int(self.smooth.score[smooth.argmax()])
+            part = slice(bins.starts[feature], bins.starts[feature + 1])
+            mean = float(bins.scores[score, part] @ state.counts[part]) / rows
+            return Cause(NAMES[score], False, mean, 0.0, window, rows)
+        index = int(self.rare.rare[bets[rare.argmax()]])
+        now = float(bins.rare_counts(state.counts)[index]) / rows
+        reference = float(bins.rare_reference[index] / bins.rows[feature])
+        return Cause(bins.rare_names[index], bins.rare_named[index], now, reference, window, rows)
+
+    # --- bytes
+
+    def dumps(self, state: EsrState) -> bytes:
+        """Serialise; equal states give equal bytes."""
+        return state_file.dump(state)
+
+    def loads(self, data: bytes) -> EsrState:
+        """Read what `dumps` wrote; raises StoreError on anything else."""
+        return state_file.load(data, self.start())
+
+
+def alarming(log_capital: Floats, log_threshold: float) -> Mask:
+    """Return the features that alarm, (features,): the k of most capital, for the largest k with k M_(k) ≥ d A.
+
+    Two features with a capital of 60 each alarm together at a threshold of 100, one alone does not:
+
+    >>> alarming(np.log([60.0, 60.0, 2.0]), float(np.log(100.0))).tolist()
+    [True, True, False]
+    >>> alarming(np.log([60.0, 40.0, 2.0]), float(np.log(100.0))).tolist()
+    [False, False, False]
+
+    Source: e-BH, Wang & Ramdas (2022).
+    """
+    features = len(log_capital)
+    order = np.argsort(-log_capital, kind="stable")
+    enough = np.flatnonzero(log_capital[order] + np.log(np.arange(1, features + 1)) >= log_threshold)
+    number = int(enough[-1]) + 1 if len(enough) else 0
+    hit = np.zeros(features, dtype=bool)
+    hit[order[:number]] = True
+    return hit

@@ -1,0 +1,101 @@
+"""The state of e-SR, and its bytes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from driftmeter.detectors.run import Run
+from driftmeter.detectors.state_bytes import pack, unpack
+from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.types import JSON, Counts, Floats, Milliseconds
+
+_MAGIC = b"ESR2"
+_FLOATS = ("smooth", "rare", "evidence", "held")
+_INTEGERS = ("rows", "begun", "until")
+
+
+@dataclass(frozen=True, eq=False)
+class EsrState:
+    """A position in the stream of panes.
+
+    `panes` so far; `active` is how much of their time held rows, `elapsed` how much event time they stand for, in ms;
+    the last one ended at `last`. `run` is what is not yet a pane. `smooth` (features, bets) and `rare` (bets,) are the
+    natural logarithms of each bet's capital. Per feature, shape (features,): `rows` came since its bets were begun, at
+    `begun`; `evidence` is that of the last pane, `held` that of the last alarm, which stands until `until`. `counts`
+    (bins,) are the counts of those rows.
+    """
+
+    panes: int
+    active: Milliseconds
+    elapsed: Milliseconds
+    last: Milliseconds
+    run: Run | None
+    smooth: Floats
+    rare: Floats
+    counts: Counts
+    rows: npt.NDArray[np.int64]
+    begun: npt.NDArray[np.int64]
+    evidence: Floats
+    held: Floats
+    until: npt.NDArray[np.int64]
+
+    @classmethod
+    def zero(cls, features: int, smooth_bets: int, rare_bets: int, bins: int) -> EsrState:
+        """Return the state before the first pane: no capital, no rows, no evidence."""
+        none, zeros = np.full(features, -np.inf), np.zeros(features, np.int64)
+        return cls(
+            0, 0, 0, 0, None,
+            np.full((features, smooth_bets), -np.inf), np.full(rare_bets, -np.inf),
+            np.zeros(bins, np.int64), zeros, zeros, none, none, zeros,
+        )  # fmt: skip
+
+
+def dump(state: EsrState) -> bytes:
+    """Serialise; equal states give equal bytes."""
+    parts = [] if state.run is None else [encode_counts(state.run.counts)]
+    parts.append(encode_counts(state.counts))
+    parts += [zlib.compress(getattr(state, name).astype("<f8").tobytes(), 1) for name in _FLOATS]
+    parts += [getattr(state, name).astype("<i8").tobytes() for name in _INTEGERS]
+    run = state.run
+    head = {
+        "panes": state.panes,
+        "active": state.active,
+        "passed": state.elapsed,
+        "last": state.last,
+        "run": None if run is None else [run.start, run.end, run.length, run.rows],
+    }
+    return pack(_MAGIC, head, parts)
+
+
+def load(data: bytes, empty: EsrState) -> EsrState:
+    """Read what `dump` wrote of a state with the shapes of `empty`; raises StoreError on anything else."""
+    bins = len(empty.counts)
+
+    def read(head: JSON, parts: Iterator[bytes]) -> EsrState:
+        run: Run | None = None
+        if head["run"] is not None:
+            start, end, length, rows = head["run"]
+            run = Run(start, end, length, rows, decode_counts(next(parts), bins))
+        counts = decode_counts(next(parts), bins)
+        floats = {
+            name: np.frombuffer(zlib.decompress(next(parts)), "<f8").reshape(getattr(empty, name).shape)
+            for name in _FLOATS
+        }
+        integers = {name: np.frombuffer(next(parts), "<i8").reshape(empty.rows.shape) for name in _INTEGERS}
+        return EsrState(
+            panes=head["panes"],
+            active=head["active"],
+            elapsed=head["passed"],
+            last=head["last"],
+            run=run,
+            counts=counts,
+            **floats,
+            **integers,
+        )
+
+    return unpack(_MAGIC, data, read)
