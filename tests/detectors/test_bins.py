@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftmeter.detectors.bins import (
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.pooling import (
     LEAST_GROUP_SHARE,
     LEAST_HASHED,
     MOST_GROUPS,
     MOST_HASHED_GROUPS,
-    CompiledBins,
     pooled,
     reference_of,
 )

@@ -101,15 +101,6 @@ def test_a_bin_of_very_few_rows_varies_as_the_ordinary_bins_do(tables):
     assert (variance.rare_rows[few] < variance.rare_rows[~few].min()).all()
 
 
-def test_it_knows_the_lengths_that_were_calibrated_on_enough_windows(tables):
-    variance = Variance(tables, calibration(tables))
-    assert variance.knows(HOUR, 12)
-    assert variance.knows(DAY, 10)
-    assert not variance.knows(DAY, 12)
-    assert not variance.knows(2 * DAY, 1)
-    assert Variance(tables, None).knows(DAY, 12)
-
-
 @pytest.mark.parametrize("name", ["scores", "tails", "rare", "groups", "cores", "stuck", "clusters"])
 def test_a_calibration_of_another_shape_is_refused(tables, name):
     whole = calibration(tables)

@@ -23,10 +23,15 @@ S = TypeVar("S")
 class Cause:
     """Why a feature has the evidence it has.
 
-    `what` is "mean", "spread", "skew", "tails" (value: the shift in the reference's own standard deviations),
-    "bins" (a Pearson statistic over its degrees of freedom), "stuck" (the most frequent bin's share), or the
-    name of a bin (value and reference: its shares of the rows); `category` says that it is a category, which may be
-    called like any of those. `window` is how long the window behind it was, `rows` how many rows it held.
+    `what` and the meaning of `value` and `reference`:
+
+    - "mean", "spread", "skew", "tails": the shift of that score, in the reference's standard deviations, and 0;
+    - "bins": Pearson's statistic over its degrees of freedom, and 1;
+    - "stuck": the most frequent bin's share of the rows, and its largest share in the reference's windows;
+    - the name of a bin: its shares of the rows in the window and in the reference.
+
+    `category` says that `what` is a category, which may be called like any of those. `window` is how long the window
+    behind it was, in ms, `rows` how many rows it held.
     """
 
     what: str
@@ -39,15 +44,16 @@ class Cause:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a detector says once a pane of its own is complete; arrays over the profile's features.
+    """What a detector says once a pane of its own is complete, from `start` to `end`, in ms since the epoch.
 
-    `evidence` (levels, features) is the log10 of how far past the alarm threshold the latest window of each
-    level is: at 0 and above it alarms; -inf where none was judged yet. `fresh` (levels,) says which levels were
-    judged at this very pane. `inside` (features,) are significant, but smaller than the tolerance.
-    `lengths` (levels,) are how much of event time the windows stand for, a stretch without rows being a day at most;
-    `pace` is how much a pane does on average. `effect_low` (features,) is the
-    lower bound of the drift in the window with most evidence, as a population stability index.
-    `smallest` (features,) is the smallest shift, in standard deviations, that could have been seen by now.
+    `evidence` (levels, features): log10 of how far past the alarm threshold the latest window of each level is: at 0
+    and above it alarms; -inf where none was judged yet.
+    `fresh` (levels,): the levels that were judged at this very pane.
+    `lengths` (levels,): event time that the windows stand for, in ms, a stretch without rows being a day at most.
+    `inside` (features,): the shift is significant, whether or not it exceeds the tolerance.
+    `effect_low` (features,): lower bound of the drift in the window with most evidence, as a PSI.
+    `smallest` (features,): the smallest shift that could have been seen by now, in the reference's standard deviations.
+    `pace`: event time that a pane stands for on average, in ms.
     """
 
     start: Milliseconds
@@ -63,22 +69,23 @@ class Evidence:
     @property
     def strongest(self) -> Floats:
         """The evidence of each feature, shape (features,)."""
-        found: Floats = self.evidence.max(axis=0, initial=-np.inf)
-        return found
+        strongest: Floats = self.evidence.max(axis=0, initial=-np.inf)
+        return strongest
 
     def alarms(self) -> Floats:
         """Return the evidence of the windows judged at this pane alone, -inf elsewhere: shape as `evidence`."""
-        found: Floats = np.where(self.fresh[:, np.newaxis], self.evidence, -np.inf)
-        return found
+        alarms: Floats = np.where(self.fresh[:, np.newaxis], self.evidence, -np.inf)
+        return alarms
 
 
 def strongest(causes: Sequence[tuple[float, Cause]]) -> Cause | None:
-    """Return what the strongest evidence rests on; None of none."""
-    return max(causes, key=lambda each: each[0], default=(0.0, None))[1]
+    """Return the cause of the strongest evidence, the first one of equals; None where there are no causes."""
+    return max(causes, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 class Detector(Protocol[S]):
-    """A sequential detector, compiled for one profile and its settings. A new one is a file and a line in table.py.
+    """A sequential detector, compiled for one profile and its settings. A new one is a file and a line in
+    registry.py.
 
     The state is a value: `update` returns a new one and leaves the old one as it was. The same panes in the same
     order give the same state, byte for byte, wherever and in however many sittings they are folded.
@@ -94,7 +101,7 @@ class Detector(Protocol[S]):
         ...
 
     def update(self, state: S, pane: Slice) -> tuple[S, Evidence | None]:
-        """Take one frozen pane; there is a reading once enough of them make a pane of the detector."""
+        """Take one frozen pane; there is evidence once enough of them make a pane of the detector."""
         ...
 
     def standing(self, state: S) -> Evidence | None:
@@ -102,11 +109,14 @@ class Detector(Protocol[S]):
         ...
 
     def restart(self, state: S, features: Mask) -> S:
-        """Forget what these features' windows hold, as after an incident that is closed."""
+        """Forget what the windows of these features (features,) hold, as after an incident that is closed."""
         ...
 
     def causes(self, state: S, feature: int) -> list[tuple[float, Cause]]:
-        """Return a feature's evidence in the latest window of each level, and what it rests on, shortest first."""
+        """Return the evidence of one feature, by its index, in the latest window of each level, and its cause.
+
+        The shortest window comes first; levels without a window are left out.
+        """
         ...
 
     def dumps(self, state: S) -> bytes:

@@ -1,4 +1,4 @@
-"""The table of all detectors: a new one is a file and a line here."""
+"""All detectors. A new one is its own file and a line here, and its guarantee a word in settings/model.py."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 
 DETECTORS: Mapping[str, Callable[[Profile, ModelSettings], Detector[Any]]] = {"measured": DWS, "strict": ESR}
-"""Detectors by what they guarantee."""
+"""Detectors by what they guarantee, as the setting `guarantee` names it; made from a profile and settings."""

@@ -1,4 +1,4 @@
-"""Smooth rank scores: what a number's bins are worth to a test of the mean, the spread, the skew and the tails."""
+"""Smooth rank scores: a number for each bin, whose mean moves with the mean, the spread, the skew or the tails."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from driftmeter.types import Codes, Floats
 
 NAMES = ("mean", "spread", "skew", "tails")
 LEAST_ROWS = 50
-"""With fewer reference rows in range, ranks say nothing."""
+"""With no more reference rows in range than this, ranks say nothing."""
 LEAST_SHARE = 0.01
-"""Bins of less are merged before they are scored: a tie has no ranks within."""
+"""Bins of a smaller share are merged before they are scored: rows that tie have no ranks among them."""
 
 
 def rank_scores(feature: Feature) -> Floats:
     """Return four scores of each bin, shape (4, bins), with mean 0 and variance 1 under the reference.
 
-    With u the mid-rank of a bin under the reference: 2u-1, the square of the normal quantile of u, the cube and the
-    fourth power of 2u-1, made orthonormal in this order. What is missing or not finite scores as the reference's mean;
-    what is out of range scores as the nearest bin that the reference populated. A row of zeros is a score that
-    the reference leaves undefined: of a category, a constant, or too few rows.
+    With u the mid-rank of a bin under the reference: 2u−1, (Φ⁻¹u)², (2u−1)³ and (2u−1)⁴, made orthonormal in this
+    order. Missing values and those that are not finite score as the mean of the reference; values out of range score as
+    the nearest bin that the reference populated. A row of zeros is a score that the reference leaves undefined: of
+    categories, of a constant, or of too few rows.
     Source: Neyman's smooth test on ranks; see Rayner & Best, Smooth Tests of Goodness of Fit (1989), ch. 4.
+
+    Of four bins with a quarter of the rows each, the first score rises, and the second is large at both ends:
+
+    >>> grid = NumericGrid((0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 4.0), (None,) * 4)
+    >>> counts = [0, 0, 100, 100, 100, 100, *[0] * (grid.size - 6)]
+    >>> feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")
+    >>> rank_scores(feature)[:2, grid.core].round(2).tolist()
+    [[-1.34, -0.45, 0.45, 1.34], [1.0, -1.0, -1.0, 1.0]]
     """
     scores = np.zeros((len(NAMES), feature.size))
     grid = feature.grid
@@ -48,18 +56,18 @@ def rank_scores(feature: Feature) -> Floats:
 
 
 def _mid_ranks(share: Floats) -> Floats:
-    """Return the mid-rank of each bin, small bins merged with those after them."""
+    """Return the mid-rank of each bin, shape (bins,), small bins merged with those after them."""
     if share.min() >= 0.8 * LEAST_SHARE:
         ranks: Floats = np.cumsum(share) - share / 2
         return ranks
     group = np.zeros(len(share), dtype=np.intp)
-    held, code = 0.0, 0
-    for index, each in enumerate(share.tolist()):
+    mass, code = 0.0, 0
+    for index, bin_share in enumerate(share.tolist()):
         group[index] = code
-        held += each
-        if held >= LEAST_SHARE:
-            code, held = code + 1, 0.0
-    if held and code:
+        mass += bin_share
+        if mass >= LEAST_SHARE:
+            code, mass = code + 1, 0.0
+    if mass and code:
         group[group == code] = code - 1
     merged = np.bincount(group, share)
     merged_ranks: Floats = np.cumsum(merged) - merged / 2
@@ -67,7 +75,7 @@ def _mid_ranks(share: Floats) -> Floats:
 
 
 def _orthonormal(columns: tuple[Floats, ...], share: Floats) -> Floats:
-    """Return the columns made orthonormal by Gram–Schmidt; one that adds nothing becomes zero."""
+    """Return the columns made orthonormal by Gram–Schmidt, (columns, bins); one that adds nothing becomes zero."""
     done: list[Floats] = []
     for column in columns:
         rest = column - (share * column).sum()
@@ -79,14 +87,15 @@ def _orthonormal(columns: tuple[Floats, ...], share: Floats) -> Floats:
 
 
 def _nearest_populated(share: Floats) -> Codes:
+    """Return for each bin the last populated one up to it, or the first one."""
     populated = np.flatnonzero(share > 0)
-    place = np.searchsorted(populated, np.arange(len(share)), side="right") - 1
-    nearest: Codes = populated[np.clip(place, 0, len(populated) - 1)]
+    index = np.searchsorted(populated, np.arange(len(share)), side="right") - 1
+    nearest: Codes = populated[np.clip(index, 0, len(populated) - 1)]
     return nearest
 
 
 def _standardised(scores: Floats, share: Floats) -> Floats:
-    """Centre and scale over all rows, those without a value included: they are the reference too."""
+    """Return the scores with mean 0 and variance 1 over all rows, also those without a value; a constant one is 0."""
     mean = scores @ share
     spread = np.sqrt(np.maximum(np.square(scores) @ share - mean**2, 0.0))
     standardised: Floats = np.where(

@@ -1,4 +1,7 @@
-"""Bytes of a detector's state: a head of JSON and the parts that it announces, checked before they are believed."""
+"""Bytes of a detector's state: a head of JSON and the parts that it announces, with a checksum.
+
+magic (4) | CRC-32 of the rest (4) | length of the head (4) | head: JSON, with the parts' lengths | parts
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ _FORMAT = struct.Struct("<4sII")
 
 
 def pack(magic: bytes, head: JSON, parts: Sequence[bytes]) -> bytes:
-    """Return a state of the kind that four bytes, `magic`, tell; equal heads and parts give equal bytes."""
+    """Return the bytes of a state; `magic`, four bytes, says whose. Equal heads and parts give equal bytes."""
     text = json.dumps({**head, "parts": [len(part) for part in parts]}, separators=(",", ":")).encode()
     rest = text + b"".join(parts)
     return _FORMAT.pack(magic, zlib.crc32(rest), len(text)) + rest
 
 
 def unpack(magic: bytes, data: bytes, read: Callable[[JSON, Iterator[bytes]], T]) -> T:
-    """Return what `read` makes of the head and the parts; raises StoreError where they are not what `pack` wrote."""
+    """Return `read(head, parts)`; raises StoreError on anything that `pack` did not write, or that `read` refuses."""
     try:
-        found, checksum, length = _FORMAT.unpack_from(data)
-        if found != magic:
-            raise ValueError(f"expected {magic!r}, got {found!r}")
+        got, checksum, length = _FORMAT.unpack_from(data)
+        if got != magic:
+            raise ValueError(f"expected {magic!r}, got {got!r}")
         if zlib.crc32(data[_FORMAT.size :]) != checksum:
             raise ValueError("the checksum is wrong")
         head = json.loads(data[_FORMAT.size : _FORMAT.size + length])
@@ -38,7 +41,7 @@ def unpack(magic: bytes, data: bytes, read: Callable[[JSON, Iterator[bytes]], T]
         raise StoreError(f"the detector's state cannot be read: {error}") from error
 
 
-def _parts(data: bytes, place: int, sizes: Sequence[int]) -> Iterator[bytes]:
+def _parts(data: bytes, start: int, sizes: Sequence[int]) -> Iterator[bytes]:
     for size in sizes:
-        yield data[place : place + size]
-        place += size
+        yield data[start : start + size]
+        start += size

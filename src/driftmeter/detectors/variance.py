@@ -1,4 +1,13 @@
-"""How sure a window of some length is: the profile's calibration, read at that length."""
+"""How sure a window of some length is: the profile's calibration, read at that length.
+
+Rows that arrive together resemble each other. A calibration says by how much the mean of a score, or the share of a
+bin, varies from one window to the next beyond what independent rows explain:
+
+    Var(window mean) = σ² (1/n + τ²)         τ² by length of window, learnt in the reference's own order of time
+    n_eff = 1/(1/n + τ²)                     what n rows of a window are worth
+    m_eff = m / (1 + τ²_last w)              what the reference's m rows are worth: τ² and the rows w of its longest
+                                             windows
+"""
 
 from __future__ import annotations
 
@@ -20,7 +29,12 @@ _FEW = 20
 
 @dataclass(frozen=True, eq=False)
 class Excess:
-    """Additive variances τ² at one length of window; shapes as in `calibration.ARRAYS`, without the levels."""
+    """Additive variances τ² at one length of window, and what else the reference says of such windows.
+
+    `scores` and `tails` (features, scores): τ² and the excess kurtosis of window means.
+    `rare` (rare,), `groups` (groups,), `cores` (features,): τ² of rare bins, of groups, and of ordinary bins.
+    `stuck` (features, 4): mean, deviation, excess kurtosis and largest of the modal share's log-odds.
+    """
 
     scores: Floats
     tails: Floats
@@ -31,100 +45,98 @@ class Excess:
 
 
 class Variance:
-    """A calibration beside the tables it was made with; without one, rows count as independent of each other."""
+    """A calibration, read for the bins it was made with; without one, rows count as independent of each other."""
 
-    def __init__(self, tables: CompiledBins, calibration: Calibration | None) -> None:
-        """Raise ValueError where the calibration is of other tables."""
-        features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
-        self._tables = tables
+    def __init__(self, bins: CompiledBins, calibration: Calibration | None) -> None:
+        """Read a calibration; raises ValueError where it was made with other bins."""
         if calibration is not None:
-            per_score, levels = (features, len(NAMES)), len(calibration.lengths)
-            shapes = {
-                **dict.fromkeys(("scores", "tails"), (levels, *per_score)),
-                "rare": (levels, rare),
-                "groups": (levels, groups),
-                "cores": (levels, features),
-                "stuck": (levels, features, 4),
-                "clusters": (rare, 2),
-                **({"hours": (24, *per_score)} if len(calibration.hours) else {}),
-            }
-            for name, shape in shapes.items():
-                found = getattr(calibration, name).shape
-                if found != shape:
-                    raise ValueError(f"{name}: expected a calibration of the shape {shape}, got {found}")
+            _check_shapes(bins, calibration)
+        self._bins = bins
         self._calibration = calibration
         self.usual = 1.0 if calibration is None else calibration.usual
-        self.clusters: Floats = np.zeros((rare, 2)) if calibration is None else calibration.clusters
-        self.hours: Floats = np.zeros((0, features, len(NAMES)))
+        """Event time that the reference's panes stood for over the time of them that held rows, see `Pace`."""
+        self.clusters: Floats = np.zeros((len(bins.rare), 2)) if calibration is None else calibration.clusters
+        """Reference rows, and the mean size of the clusters they came in, 0 where not known, (rare, 2)."""
+        self.hours: Floats = np.zeros((0, len(bins.features), len(NAMES)))
+        """Mean of each score in each hour of the day, (24, features, scores); (0, …) where hours do not matter."""
         if calibration is not None and len(calibration.hours):
             self.hours = calibration.hours
-        """Mean of each score in each hour of the day, (24, features, scores), or none."""
         self._at = lru_cache(maxsize=64)(self._read)
         self._set_reference()
 
     def _set_reference(self) -> None:
-        """Work out the reference's own effective rows, 1/m_eff = 1/m + τ² of its longest windows by their number."""
-        tables = self._tables
-        rows = tables.rows
+        """Work out m_eff of each score, rare bin and pooled group."""
+        bins = self._bins
+        rows = bins.rows
+        self.score_rows: Floats = np.repeat(rows[:, None], len(NAMES), axis=1)
+        """The reference's effective rows for each score, (features, scores)."""
+        self.rare_rows: Floats = rows[bins.rare_owner]
+        """Those for each rare bin, (rare,)."""
+        self.group_rows: Floats = rows[bins.group_owner]
+        """Those for each pooled group, (groups,)."""
         if self._calibration is None:
-            self.score_rows: Floats = np.repeat(rows[:, None], len(NAMES), axis=1)
-            self.rare_rows: Floats = rows[tables.rare_owner]
-            self.group_rows: Floats = rows[tables.group_owner]
             return
         last = self.at(self._calibration.lengths[-1])
         window = self._calibration.rows
         self.score_rows = 1 / ((1 + last.scores * window) / rows[:, None])
-        self.group_rows = 1 / ((1 + last.groups * window) / rows[tables.group_owner])
-        own = 1 / ((1 + last.rare * window) / rows[tables.rare_owner])
-        ordinary = (1 / ((1 + last.cores * window) / rows))[tables.rare_owner]
-        self.rare_rows = np.where(tables.reference[tables.rare] >= _FEW, own, ordinary)
+        self.group_rows = 1 / ((1 + last.groups * window) / rows[bins.group_owner])
+        by_bin = 1 / ((1 + last.rare * window) / rows[bins.rare_owner])
+        ordinary = (1 / ((1 + last.cores * window) / rows))[bins.rare_owner]
+        self.rare_rows = np.where(bins.reference[bins.rare] >= _FEW, by_bin, ordinary)
 
     def at(self, length: Milliseconds) -> Excess:
-        """Return the variances of windows that stand for so much of event time, in ms.
+        """Return the variances of windows of that length, in ms of event time.
 
-        Between two calibrated lengths they are interpolated in the logarithm of the length. A longer window has
-        those of the longest: nobody knows that it would vary less. A shorter one of 1/k of the shortest has k times as
-        much, at most 1: where neighbouring stretches do not oppose each other it cannot vary more.
+        Between two calibrated lengths they are interpolated in the logarithm of the length. A window longer than the
+        longest has its variances: nobody knows that it would vary less. A window of 1/k of the shortest has k times its
+        variances, at most 1: where neighbouring stretches do not oppose each other it cannot vary more.
         """
         return self._at(length)
 
     def _read(self, length: Milliseconds) -> Excess:
-        tables, known = self._tables, self._calibration
-        features = len(tables.features)
-        if known is None:
+        bins, calibration = self._bins, self._calibration
+        features = len(bins.features)
+        if calibration is None:
             none = np.zeros((features, len(NAMES)))
             stuck = np.zeros((features, 4))
             return Excess(
-                none, none, np.zeros(len(tables.rare)), np.zeros(len(tables.group_owner)), np.zeros(features), stuck
+                none, none, np.zeros(len(bins.rare)), np.zeros(len(bins.group_owner)), np.zeros(features), stuck
             )
-        place = bisect_left(known.lengths, length)
-        if place == 0:
-            more = known.lengths[0] / max(length, 1)
-            grown = [np.minimum(each[0] * more, np.maximum(each[0], 1.0)) for each in _variances(known)]
-            return self._excess(grown, known.tails[0], known.stuck[0])
-        if place == len(known.lengths):
-            return self._excess([each[-1] for each in _variances(known)], known.tails[-1], known.stuck[-1])
-        low, high = known.lengths[place - 1], known.lengths[place]
+        variances = (calibration.scores, calibration.rare, calibration.groups, calibration.cores)
+        lengths, tails, stuck = calibration.lengths, calibration.tails, calibration.stuck
+        level = bisect_left(lengths, length)
+        if level == 0:
+            times = lengths[0] / max(length, 1)
+            grown = [np.minimum(array[0] * times, np.maximum(array[0], 1.0)) for array in variances]
+            return self._excess(grown, tails[0], stuck[0])
+        if level == len(lengths):
+            return self._excess([array[-1] for array in variances], tails[-1], stuck[-1])
+        low, high = lengths[level - 1], lengths[level]
         part = log(length / low) / log(high / low)
-        between = [(1 - part) * each[place - 1] + part * each[place] for each in _variances(known)]
-        near = place if part > 0.5 else place - 1
-        return self._excess(between, known.tails[near], known.stuck[near])
+        between = [(1 - part) * array[level - 1] + part * array[level] for array in variances]
+        nearest = level if part > 0.5 else level - 1
+        return self._excess(between, tails[nearest], stuck[nearest])
 
     def _excess(self, variances: list[Floats], tails: Floats, stuck: Floats) -> Excess:
         scores, rare, groups, cores = variances
-        few = self._tables.reference[self._tables.rare] < _FEW
-        rare = np.where(few, np.maximum(rare, cores[self._tables.rare_owner]), rare)
+        few = self._bins.reference[self._bins.rare] < _FEW
+        rare = np.where(few, np.maximum(rare, cores[self._bins.rare_owner]), rare)
         return Excess(scores, tails, rare, groups, cores, stuck)
 
-    def knows(self, length: Milliseconds, windows: int) -> bool:
-        """Say whether windows of that length were calibrated on at least so many."""
-        known = self._calibration
-        if known is None:
-            return True
-        return any(
-            each >= length and number >= windows for each, number in zip(known.lengths, known.windows, strict=True)
-        )
 
-
-def _variances(known: Calibration) -> tuple[Floats, Floats, Floats, Floats]:
-    return known.scores, known.rare, known.groups, known.cores
+def _check_shapes(bins: CompiledBins, calibration: Calibration) -> None:
+    features, rare, groups = len(bins.features), len(bins.rare), len(bins.group_owner)
+    per_score, levels = (features, len(NAMES)), len(calibration.lengths)
+    shapes = {
+        **dict.fromkeys(("scores", "tails"), (levels, *per_score)),
+        "rare": (levels, rare),
+        "groups": (levels, groups),
+        "cores": (levels, features),
+        "stuck": (levels, features, 4),
+        "clusters": (rare, 2),
+        **({"hours": (24, *per_score)} if len(calibration.hours) else {}),
+    }
+    for name, shape in shapes.items():
+        got = getattr(calibration, name).shape
+        if got != shape:
+            raise ValueError(f"{name}: expected a calibration of the shape {shape}, got {got}")

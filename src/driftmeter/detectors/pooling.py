@@ -1,0 +1,69 @@
+"""Which bins of a feature are judged together: the groups of Pearson's statistic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftmeter.drift.categories import hashed_groups, order_of
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.expected import expected_counts
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.types import Codes, Floats
+
+MOST_GROUPS = 16
+MOST_HASHED_GROUPS = 512
+LEAST_HASHED = 64
+"""From this many hashed bins on, a feature's categories are pooled by their hash into many groups: few groups would
+average away what becomes of rare categories."""
+LEAST_GROUP_SHARE = 0.05
+"""So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
+
+
+def reference_of(feature: Feature) -> Floats:
+    """Return what the reference lets one expect in each bin, in rows, shape (bins,).
+
+    The reference's counts, of categories without the rows by which chance gave them bins: see `expected_counts`.
+    """
+    return expected_counts(feature).astype(np.float64)
+
+
+def pooled(feature: Feature) -> Codes:
+    """Return the group of each bin, shape (bins,): neighbours together, each group of a sixteenth of the rows or more.
+
+    Many categories are grouped by their hash instead, into up to 512 groups. Few categories stand in an order that no
+    count decided: by rank, the most frequent ones would be those whose counts chance had raised. Values that are out of
+    range go to the outermost group, missing ones to the middle one, where they move least. An unseen category is with
+    the rest of its hash.
+
+    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
+    >>> pooled(Feature("city", "categorical", "feature", grid, (700, 160, 40, 100, 0, 0, 0), "city")).tolist()
+    [0, 1, 0, 2, 2, 2, 2]
+    """
+    reference = reference_of(feature)
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid) and grid.hashed >= LEAST_HASHED:
+        groups = hashed_groups(feature, min(MOST_HASHED_GROUPS, grid.hashed))
+        return np.unique(np.maximum(groups, 0), return_inverse=True)[1].reshape(-1).astype(np.intp)
+    order = list(range(feature.size))[grid.core] if isinstance(grid, NumericGrid) else order_of(feature).tolist()
+    least = max(LEAST_GROUP_SHARE * reference.sum(), reference[order].sum() / MOST_GROUPS)
+    codes = np.zeros(feature.size, dtype=np.intp)
+    code, rows = 0, 0.0
+    for index in order:
+        if rows >= least:
+            code, rows = code + 1, 0.0
+        codes[index] = code
+        rows += float(reference[index])
+    if rows < least / 2 and code:
+        codes[codes == code] = code - 1
+        code -= 1
+    special = grid.special
+    if isinstance(grid, NumericGrid):
+        codes[[special[name] for name in bin_names.ABOVE_RANGE]] = code
+        behind = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
+        codes[[special[name] for name in behind]] = code // 2
+    else:
+        codes[grid.unseen] = codes[grid.rest][: grid.unseen.stop - grid.unseen.start]
+        codes[[special[bin_names.MISSING], special[bin_names.UNREADABLE]]] = codes[grid.rest.stop - 1]
+    return codes

@@ -1,0 +1,99 @@
+"""Which bins of a feature are judged one by one, and how many rows the reference lets one expect in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from driftmeter.detectors.pooling import reference_of
+from driftmeter.detectors.scores import LEAST_SHARE
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.types import Floats
+
+_RARE = (
+    *(bin_names.MISSING, bin_names.BELOW, bin_names.ABOVE, bin_names.FAR_BELOW, bin_names.FAR_ABOVE),
+    *(bin_names.NOT_FINITE, bin_names.UNREADABLE),
+)
+
+
+class RareBin(NamedTuple):
+    """One bin of a feature that is judged by itself.
+
+    `bin` is its index among the feature's bins, `name` what a cause calls it, `category` whether it is a category,
+    which may be called like any bin. `expected` is how many rows the reference has there; `two_sided` whether fewer
+    rows are news too.
+    """
+
+    bin: int
+    name: str
+    category: bool
+    expected: float
+    two_sided: bool
+
+
+def rare_bins_of(feature: Feature) -> list[RareBin]:
+    """Return the rare bins: of numbers the special ones, of categories each category and each populated hash, too.
+
+    >>> grid = CategoryGrid(("Ulm", "Bonn"), (), fewest=30)
+    >>> feature = Feature("city", "categorical", "feature", grid, (700, 260, 40, 0, 0, 0), "city")
+    >>> [(rare.name, rare.expected, rare.two_sided) for rare in rare_bins_of(feature)][:3]
+    [('Ulm', 700.0, True), ('Bonn', 260.0, True), ('other', 40.0, True)]
+    """
+    grid = feature.grid
+    bins = [grid.special[name] for name in _RARE if name in grid.special]
+    unseen = -1
+    if isinstance(grid, CategoryGrid):
+        if grid.others is not None:
+            bins.append(grid.unseen.start)
+        unseen = grid.unseen.start
+        hashed = np.flatnonzero(reference_of(feature)[grid.rest]) + grid.rest.start
+        bins = [*range(len(grid.categories)), *hashed.tolist(), *bins]
+    categories = len(grid.categories) if isinstance(grid, CategoryGrid) else 0
+    expected = _expected(feature)
+    return [
+        RareBin(
+            bin_,
+            bin_names.UNSEEN if bin_ == unseen else grid.labels[bin_],
+            bin_ < categories,
+            float(expected[bin_]),
+            _may_leave(feature, bin_),
+        )
+        for bin_ in bins
+    ]
+
+
+def tests_of_rare(feature: Feature, bins: list[RareBin]) -> int:
+    """Return how many tests share the budget of a feature's rare bins: one of each bin, two of a two-sided one.
+
+    Counts decided which categories have a bin: the budget is for all those that might have had one.
+    """
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid):
+        most = len(grid.categories) + (MOST_KNOWN if grid.others is None else len(grid.others))
+        return 2 * max(len(bins), most)
+    return len(bins) + sum(bin_.two_sided for bin_ in bins)
+
+
+def _may_leave(feature: Feature, bin_: int) -> bool:
+    """Return whether fewer rows in a rare bin are news.
+
+    They are of a category, and out of range where the reference has a share of its rows there, as one that was made
+    from live traffic may have.
+    """
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid):
+        return bool(bin_ < grid.rest.stop)
+    outside = [grid.special[name] for name in _RARE if name in bin_names.OUT_OF_RANGE]
+    return bin_ in outside and bool(feature.reference[bin_] >= LEAST_SHARE * feature.reference.sum())
+
+
+def _expected(feature: Feature) -> Floats:
+    """Return the reference's counts, (bins,); of `unseen`, by Good–Turing, as many as it held categories once."""
+    reference = reference_of(feature)
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid) and grid.others is not None:
+        reference[grid.unseen.start] = grid.once
+    return reference
