@@ -14,6 +14,12 @@ DriftmeterError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
+_MOST_NAMED = 20
+"""Names that an error lists."""
+
 
 class UnreadableWarning(UserWarning):
     """A few of the data cannot be read: so few that it goes on without them, or more where that was allowed."""
@@ -74,3 +80,25 @@ class StoreError(DriftmeterError):
 
 class StoreUnavailableError(StoreError):
     """The store cannot be reached or written now; nothing was acknowledged."""
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """Return the question whether the nearest of some names was meant; nothing where none is near.
+
+    >>> nearest("budgt", ["budget", "tests"]), nearest("zzz", ["budget", "tests"])
+    ("did you mean 'budget'?", '')
+    """
+    near = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def unknown_name(where: str, name: str, names: Collection[str]) -> InputError:
+    """Return the error for a name at the path `where` that is none of `names`: it lists 20 of them, and the nearest.
+
+    >>> str(unknown_name("flights.budgt", "budgt", ["budget", "tests"]))
+    "flights.budgt: expected one of budget, tests, got 'budgt' (did you mean 'budget'?)"
+    """
+    listed = list(names)[:_MOST_NAMED]
+    unlisted = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
+    question = nearest(name, names)
+    return InputError(where, f"one of {', '.join(listed)}{unlisted}", repr(name)[:60] + (question and f" ({question})"))

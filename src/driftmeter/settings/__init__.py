@@ -1,1 +1,1 @@
-"""What a model is judged by, and the file that says it."""
+"""What a model is judged by, and the file that sets it."""

@@ -1,134 +1,134 @@
-"""What can be tuned of a model: one small object, the same from a TOML file, from the API and in the tests."""
+"""What can be tuned of a model: one small object, the same from a TOML file, from the API and in the tests.
+
+A new setting is one field here, with its default, its kind and its meaning (declare.py); then
+`python -m driftmeter.settings.reference docs/settings.md` writes its row of the docs.
+"""
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from driftmeter.drift import DRIFT_TESTS
-from driftmeter.errors import InputError
+from driftmeter.errors import InputError, unknown_name
 from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.windows import WindowSetting
-from driftmeter.timestamps import DAY, HOUR, duration_text, parse_duration
+from driftmeter.settings.declare import Setting, as_table, below, changed, check, parts, read, setting, write
+from driftmeter.settings.kinds import Choice, DriftTestNames, Duration, Flag, RowCount, Share, StabilityIndex
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import JSON, Milliseconds
 
 Guarantee = Literal["measured", "strict"]
 """`measured` is the dyadic-window scan, `strict` the e-SR detector with a proof: see docs/detection.md."""
 
-TEST_NAMES = tuple(test.name for test in DRIFT_TESTS)
-_LONGEST: Milliseconds = 3_650 * DAY
-_MOST_ROWS = 10**9
-_MOST_NAMED = 20
-"""Names that an error lists."""
-
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """What one feature has otherwise than its model: None is as the model has it.
+    """What one feature has otherwise than its model: None is as the model has it."""
 
-    `pages` False: the feature is judged and shown, and neither opens nor joins an incident.
-    """
-
-    tolerance: float | None = None
-    tests: tuple[str, ...] | None = None
-    pages: bool = True
+    tolerance: float | None = field(
+        default=None, metadata=setting(StabilityIndex(), "the feature's own", shown="the model's")
+    )
+    tests: tuple[str, ...] | None = field(
+        default=None, metadata=setting(DriftTestNames(), "the feature's own", shown="the model's")
+    )
+    pages: bool = field(
+        default=True,
+        metadata=setting(Flag(), "`false`: the feature is judged and shown, and neither opens nor joins an incident"),
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings that could not work."""
-        if self.tolerance is not None:
-            _check_tolerance(self.tolerance)
-        _check_tests(self.tests)
+        check(self)
 
     def to_json(self) -> JSON:
-        """Write what is otherwise than the model has it."""
-        own: JSON = {} if self.tolerance is None else {"tolerance": self.tolerance}
-        if self.tests is not None:
-            own["tests"] = list(self.tests)
-        return own if self.pages else {**own, "pages": False}
+        """Write the settings that are not as the model has them."""
+        return write(self, all_of_them=False)
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What counts as drift for one model.
+    """What counts as drift for one model, what is shown of it, and how its detector works.
 
-    `budget` is the time in which at most one false page is expected. A shift smaller than `tolerance`, a
-    population stability index, is no drift, however sure it is. `window` and `tests` say what is shown beside.
-    The detector's ladder: its panes are frozen panes merged until they hold `pane_rows` rows or last `pane_length`,
-    its windows are powers of two of them, up to `reach`. `false_discovery_rate` and `min_rows` are for a window
-    that is judged by itself, where no detector runs.
+    Lengths of time are in ms. `window` is the window that is shown; `pane_rows`, `pane_length` and `reach` are the
+    detector's ladder: its panes are frozen panes merged until they hold so many rows or last so long, its windows are
+    powers of two of them.
     """
 
-    budget: Milliseconds = 30 * DAY
-    tolerance: float = 0.01
-    guarantee: Guarantee = "measured"
-    window: WindowSetting = field(default_factory=WindowSetting)
-    tests: tuple[str, ...] | None = None
-    pane_rows: int = 100
-    pane_length: Milliseconds = HOUR
-    reach: Milliseconds = 28 * DAY
-    false_discovery_rate: float = 0.01
-    min_rows: int = 200
+    budget: Milliseconds = field(
+        default=30 * DAY,
+        metadata=setting(Duration(1, 3_650 * DAY), "time in which at most one false page is expected"),
+    )
+    tolerance: float = field(
+        default=0.01,
+        metadata=setting(
+            StabilityIndex(), "population stability index below which a shift is no drift, however sure it is; 0 to 10"
+        ),
+    )
+    guarantee: Guarantee = field(
+        default="measured",
+        metadata=setting(Choice(get_args(Guarantee)), '`"measured"` or `"strict"`: which detector keeps the budget'),
+    )
+    window: WindowSetting = field(
+        default_factory=WindowSetting,
+        metadata=parts(
+            length=Setting(
+                Duration(0, RETENTION), 'how far the window that is shown reaches back, at most `"90d"`', "window"
+            ),
+            rows=Setting(RowCount(), "and further, until it holds so many rows", "window_rows"),
+        ),
+    )
+    tests: tuple[str, ...] | None = field(
+        default=None, metadata=setting(DriftTestNames(), "names of the [tests](metrics.md) that are shown", shown="all")
+    )
+    pane_rows: int = field(
+        default=100, metadata=setting(RowCount(1), "the detector's panes hold so many rows", "ladder.pane_rows")
+    )
+    pane_length: Milliseconds = field(
+        default=HOUR,
+        metadata=setting(Duration(1, RETENTION), "or last so long, whichever comes first", "ladder.pane_length"),
+    )
+    reach: Milliseconds = field(
+        default=28 * DAY,
+        metadata=setting(Duration("pane_length", RETENTION), 'its longest window, at most `"90d"`', "ladder.reach"),
+    )
+    false_discovery_rate: float = field(
+        default=0.01,
+        metadata=setting(Share(), "share of false alarms among the features flagged, where no detector runs"),
+    )
+    min_rows: int = field(
+        default=200, metadata=setting(RowCount(), "fewer rows are not judged, where no detector runs")
+    )
     features: Mapping[str, FeatureSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse settings that could not work; the errors name them as `to_json` does."""
-        _check_length("budget", self.budget, 1, _LONGEST)
-        _check_tolerance(self.tolerance)
-        if self.guarantee not in get_args(Guarantee):
-            raise InputError("guarantee", "measured or strict", repr(self.guarantee)[:60])
-        _check_tests(self.tests)
-        _check_number("ladder.pane_rows", self.pane_rows, 1)
-        _check_length("ladder.pane_length", self.pane_length, 1, RETENTION)
-        _check_length("ladder.reach", self.reach, self.pane_length, RETENTION)
-        if not 0 < self.false_discovery_rate < 1:
-            raise InputError("false_discovery_rate", "above 0 and below 1", str(self.false_discovery_rate))
-        _check_number("min_rows", self.min_rows, 0)
+        check(self)
 
     def tolerance_of(self, feature: str) -> float:
         """Return a feature's tolerance, as a PSI."""
-        own = self.features.get(feature)
-        return self.tolerance if own is None or own.tolerance is None else own.tolerance
+        settings = self.features.get(feature)
+        return self.tolerance if settings is None or settings.tolerance is None else settings.tolerance
 
     def to_json(self) -> JSON:
         """Write everything, defaults too; `tests` null are all tests."""
-        return {
-            "budget": duration_text(self.budget),
-            "tolerance": self.tolerance,
-            "guarantee": self.guarantee,
-            "window": duration_text(self.window.length),
-            "window_rows": self.window.rows,
-            "tests": None if self.tests is None else list(self.tests),
-            "ladder": {
-                "pane_rows": self.pane_rows,
-                "pane_length": duration_text(self.pane_length),
-                "reach": duration_text(self.reach),
-            },
-            "false_discovery_rate": self.false_discovery_rate,
-            "min_rows": self.min_rows,
-            "features": {name: own.to_json() for name, own in sorted(self.features.items())},
-        }
+        features = {name: settings.to_json() for name, settings in sorted(self.features.items())}
+        return {**write(self), "features": features}
 
     @classmethod
     def from_json(cls, data: object, where: str, base: ModelSettings | None = None) -> ModelSettings:
-        """Read settings from JSON or a TOML table: what it does not say is as `base` has it, by default as here.
+        """Read settings from JSON or a TOML table: what it leaves out is as in `base`, by default the defaults.
 
         Raises InputError whose `field` is the path to what cannot be, from `where` on.
         """
         base = base or cls()
-        given = _read(data, where, _MODEL)
-        given.update(_read(given.pop("ladder", {}), f"{where}.ladder", _LADDER))
-        features = _features(given.pop("features", {}), f"{where}.features", base.features)
-        length, rows = given.pop("window", base.window.length), given.pop("window_rows", base.window.rows)
+        given, of_features = read(base, data, where, besides="features")
+        features = _features(of_features, f"{where}.features", base.features)
         try:
-            _check_length("window", length, 0, RETENTION)
-            _check_number("window_rows", rows, 0)
-            return replace(base, window=WindowSetting(length, rows), features=features, **given)
+            return replace(base, features=features, **changed(base, given))
         except InputError as error:
-            raise _below(where, error) from error
+            raise below(where, error) from error
 
     def dumps(self) -> bytes:
         """Serialise; equal settings give equal bytes."""
@@ -144,118 +144,16 @@ def check_features(settings: ModelSettings, names: Collection[str], where: str =
     """Refuse settings of features that a profile does not have; raises InputError with the path from `where` on."""
     for name in settings.features:
         if name not in names:
-            raise _unknown(f"{where}.features.{name}", name, names)
-
-
-# --- what may be
-
-_Read = Callable[[object, str], Any]
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(where, "a number", repr(value)[:60])
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return math.inf
-
-
-def _whole(value: object, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(where, "a whole number", repr(value)[:60])
-    return value
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(where, "true or false", repr(value)[:60])
-    return value
-
-
-def _names(value: object, where: str) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InputError(where, "a list of names of tests", repr(value)[:60])
-    return tuple(dict.fromkeys(value))
-
-
-def _as_it_is(value: object, where: str) -> object:
-    return value
-
-
-_MODEL: dict[str, _Read] = {
-    "budget": parse_duration,
-    "tolerance": _number,
-    "guarantee": _as_it_is,
-    "window": parse_duration,
-    "window_rows": _whole,
-    "tests": _names,
-    "ladder": _as_it_is,
-    "false_discovery_rate": _number,
-    "min_rows": _whole,
-    "features": _as_it_is,
-}
-_LADDER: dict[str, _Read] = {"pane_rows": _whole, "pane_length": parse_duration, "reach": parse_duration}
-_FEATURE: dict[str, _Read] = {"tolerance": _number, "tests": _names, "pages": _flag}
-
-
-def _table(data: object, where: str) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise InputError(where, "a table of settings", repr(data)[:60])
-    return data
-
-
-def _read(data: object, where: str, known: dict[str, _Read]) -> dict[str, Any]:
-    """Read a table whose keys are known, each by its own type."""
-    table = _table(data, where)
-    for key in table:
-        if key not in known:
-            raise _unknown(f"{where}.{key}", key, known)
-    return {key: known[key](value, f"{where}.{key}") for key, value in table.items()}
+            raise unknown_name(f"{where}.features.{name}", name, names)
 
 
 def _features(data: object, where: str, base: Mapping[str, FeatureSettings]) -> dict[str, FeatureSettings]:
     features = dict(base)
-    for name, own in _table(data, where).items():
-        given = _read(own, f"{where}.{name}", _FEATURE)
+    for name, content in as_table(data, where).items():
+        settings = features.get(name, FeatureSettings())
+        given, _ = read(settings, content, f"{where}.{name}")
         try:
-            features[name] = replace(features.get(name, FeatureSettings()), **given)
+            features[name] = replace(settings, **changed(settings, given))
         except InputError as error:
-            raise _below(f"{where}.{name}", error) from error
+            raise below(f"{where}.{name}", error) from error
     return features
-
-
-def _unknown(where: str, key: str, known: Collection[str]) -> InputError:
-    """Make the error for a name that is not known, with the nearest of those that are."""
-    near = difflib.get_close_matches(key, known, 1)
-    names = list(known)[:_MOST_NAMED]
-    more = f" and {len(known) - len(names)} more" if len(known) > len(names) else ""
-    got = repr(key)[:60] + (f" (did you mean {near[0]!r}?)" if near else "")
-    return InputError(where, f"one of {', '.join(names)}{more}", got)
-
-
-def _below(where: str, error: InputError) -> InputError:
-    return InputError(f"{where}.{error.field}", error.expected, error.got)
-
-
-def _check_tolerance(tolerance: float) -> None:
-    if not 0 <= tolerance <= 10:
-        raise InputError("tolerance", "a PSI from 0 to 10", str(tolerance))
-
-
-def _check_tests(tests: tuple[str, ...] | None) -> None:
-    for name in tests or ():
-        if name not in TEST_NAMES:
-            raise _unknown("tests", name, TEST_NAMES)
-
-
-def _check_number(name: str, value: int, least: int) -> None:
-    if not least <= value <= _MOST_ROWS:
-        raise InputError(name, f"{least} to {_MOST_ROWS} rows", str(value)[:60])
-
-
-def _check_length(name: str, value: Milliseconds, least: Milliseconds, most: Milliseconds) -> None:
-    if not least <= value <= most:
-        raise InputError(name, f"{duration_text(least)} to {duration_text(most)}", duration_text(value))

@@ -1,4 +1,7 @@
-"""Settings of several models in one TOML file: a table for each model, and `["*"]` for all of them."""
+"""Settings of several models in one TOML file: a table for each model, and `["*"]` for all of them.
+
+What holds for a model is, from the weakest to the strongest: the server's defaults, `["*"]`, the model's own table.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 
 EVERY = "*"
-"""The table of what holds for every model: no model can be meant by it."""
+"""The table that holds for every model; no model can have this name."""
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """The tables of a file, by model, as they stand there: what they do not say comes from elsewhere."""
+    """The tables of a file, by model, as they stand there; what they leave out comes from a base."""
 
     tables: Mapping[str, JSON] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse tables that are no settings; the errors name the path, from the model on."""
+        """Raise InputError on tables that are no settings; its field is the path, from the model on."""
         every = self.tables.get(EVERY, {})
         if isinstance(every, dict) and "features" in every:
             raise InputError(f"{EVERY}.features", "features in the table of their model", f'in ["{EVERY}"]')
@@ -30,7 +33,7 @@ class SettingsFile:
 
     @classmethod
     def load(cls, path: str | Path) -> SettingsFile:
-        """Read a TOML file; raises InputError where it is none or holds no settings, OSError where it is away."""
+        """Read a TOML file; raises InputError where it holds no settings, OSError where it cannot be read."""
         try:
             with Path(path).open("rb") as file:
                 tables = tomllib.load(file)
@@ -39,11 +42,11 @@ class SettingsFile:
         return cls(tables)
 
     def default(self, base: ModelSettings) -> ModelSettings:
-        """Return what holds for every model: `base`, and above it the table `["*"]`."""
+        """Return the settings of every model: `base`, changed by the table `["*"]`."""
         return ModelSettings.from_json(self.tables.get(EVERY, {}), EVERY, base)
 
     def models(self, default: ModelSettings) -> dict[str, ModelSettings]:
-        """Return the settings of each model that has a table: `default`, and above it the table."""
+        """Return the settings of each model that has a table: `default`, changed by that table."""
         return {
             model: ModelSettings.from_json(table, model, default)
             for model, table in self.tables.items()
@@ -51,12 +54,10 @@ class SettingsFile:
         }
 
     def table(self, model: str) -> JSON:
-        """Return what the file itself says of a model, of all models too; raises InputError where that is nothing."""
+        """Return a model's table, what it leaves out from `["*"]`; raises InputError where the file has neither."""
         if model not in self.tables and EVERY not in self.tables:
             names = ", ".join(f"[{name}]" for name in self.tables) or "no table"
             raise InputError("settings", f'a table [{model}] or ["{EVERY}"]', names)
-        every, own = self.tables.get(EVERY, {}), self.tables.get(model, {})
-        merged = {**every, **own}
-        if "ladder" in merged:
-            merged["ladder"] = {**every.get("ladder", {}), **own.get("ladder", {})}
-        return merged
+        every, table = self.tables.get(EVERY, {}), self.tables.get(model, {})
+        within = {key: {**every.get(key, {}), **value} for key, value in table.items() if isinstance(value, dict)}
+        return {**every, **table, **within}

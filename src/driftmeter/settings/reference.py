@@ -1,0 +1,61 @@
+"""The settings as the docs and the API describe them, from their declarations.
+
+`python -m driftmeter.settings.reference docs/settings.md` writes the table of that page anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from driftmeter.settings.declare import declared
+from driftmeter.settings.kinds import as_markdown
+from driftmeter.settings.model import FeatureSettings, ModelSettings
+from driftmeter.types import JSON
+
+_HEAD = "| key | meaning | default |"
+
+
+def markdown_table() -> str:
+    """Return the table of docs/settings.md: a row for each setting of a model, then of a feature.
+
+    >>> markdown_table().splitlines()[2]
+    '| `budget` | time in which at most one false page is expected | `"30d"` |'
+    """
+    rows = [_HEAD, "|---|---|---|"]
+    for prefix, holder in (("", ModelSettings), ("features.NAME.", FeatureSettings)):
+        for one in declared(holder):
+            default = one.setting.shown or as_markdown(one.setting.kind, one.default)
+            rows.append(f"| `{prefix}{one.key}` | {one.setting.meaning} | {default} |")
+    return "\n".join(rows) + "\n"
+
+
+def schema(holder: type = ModelSettings) -> JSON:
+    """Return the JSON schemas of the settings by key, tables as objects with properties.
+
+    >>> schema()["guarantee"]["enum"], list(schema()["ladder"]["properties"])
+    (['measured', 'strict'], ['pane_rows', 'pane_length', 'reach'])
+    """
+    schemas: JSON = {}
+    for one in declared(holder):
+        table, _, key = one.key.rpartition(".")
+        within = schemas.setdefault(table, {"type": "object", "properties": {}})["properties"] if table else schemas
+        kind = one.setting.kind.schema()
+        within[key] = {**kind, "description": f"{one.setting.meaning}. {kind.get('description', '')}".strip()}
+    if holder is ModelSettings:
+        of_feature = {"type": "object", "properties": schema(FeatureSettings)}
+        schemas["features"] = {"type": "object", "additionalProperties": of_feature}
+    return schemas
+
+
+def with_table(page: str) -> str:
+    """Return a page of Markdown with its table of settings written anew; raises ValueError where it has none."""
+    before, head, rest = page.partition(_HEAD)
+    if not head:
+        raise ValueError(f"expected a page with a table that begins with {_HEAD!r}")
+    return before + markdown_table() + "".join(rest.partition("\n\n")[1:])[1:]
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_table(path.read_text()))

@@ -1,0 +1,65 @@
+"""docs/settings.md says what the declarations say: every setting, no other, and the same defaults."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from driftmeter.settings.model import FeatureSettings, ModelSettings
+from driftmeter.settings.reference import markdown_table, schema, with_table
+
+PAGE = (Path(__file__).parents[2] / "docs/settings.md").read_text()
+ROWS = dict(re.findall(r"^\| `([\w.]+)` \| .+ \| (.+) \|$", PAGE, re.MULTILINE))
+
+
+def flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with the path to each as its key."""
+    paths: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            paths |= {f"{key}.{name}": within for name, within in flat(value).items()}
+        else:
+            paths[key] = value
+    return paths
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    of_feature = FeatureSettings(tolerance=1.0, tests=("psi",), pages=False).to_json()
+    written = flat({**ModelSettings().to_json(), "features": {"NAME": of_feature}})
+    assert set(ROWS) == set(written)
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    words = {"all": None, "the model's": None}
+    documented = {key: words[text] if text in words else json.loads(text.strip("`")) for key, text in ROWS.items()}
+    model = flat({**ModelSettings().to_json(), "features": {}})
+    assert {key: value for key, value in documented.items() if not key.startswith("features.")} == model
+    feature: dict[str, Any] = {
+        key.removeprefix("features.NAME."): value for key, value in documented.items() if key not in model
+    }
+    assert FeatureSettings(**feature) == FeatureSettings()
+
+
+def test_the_table_is_the_one_that_the_declarations_give() -> None:
+    assert markdown_table() in PAGE, "run: python -m driftmeter.settings.reference docs/settings.md"
+
+
+def test_a_table_that_lags_is_written_anew_and_the_rest_of_the_page_is_left() -> None:
+    lagging = PAGE.replace("| `budget` |", "| `budgets` |").replace(
+        "| `min_rows` |", "| `old` | x | 1 |\n| `min_rows` |"
+    )
+    assert lagging != PAGE
+    assert with_table(lagging) == PAGE
+    assert with_table(PAGE) == PAGE
+
+
+def test_the_schema_has_the_same_keys() -> None:
+    properties = schema()
+    keys = set()
+    for key, one in properties.items():
+        within = one.get("properties", {}) if key != "features" else {}
+        keys |= {f"{key}.{name}" for name in within} or {key}
+    assert keys - {"features"} == set(flat({**ModelSettings().to_json(), "features": {}}))
+    assert set(properties["features"]["additionalProperties"]["properties"]) == {"tolerance", "tests", "pages"}
