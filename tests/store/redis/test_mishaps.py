@@ -12,6 +12,7 @@ import redis
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.records import Fold, Progress
+from driftmeter.store.redis.connection import RedisConnection
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE
 from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
@@ -87,7 +88,7 @@ def test_a_model_that_is_half_deleted_is_unknown_until_somebody_finishes_that(
     put(store, batch(5, key="k"))
     assert store.notified("m", "incident")
     with monkeypatch.context() as broken:
-        broken.setattr(type(store._link), "unlink_all", lambda *_: (_ for _ in ()).throw(StoreUnavailableError("away")))
+        broken.setattr(RedisConnection, "unlink_all", lambda *_: (_ for _ in ()).throw(StoreUnavailableError("away")))
         with pytest.raises(StoreUnavailableError):
             store.delete("m")
     assert store.models() == []
@@ -141,7 +142,7 @@ def test_a_server_that_only_attends_knows_the_time(raw: redis.Redis) -> None:
     with closing(RedisStore(shared_server().url)) as store:
         seconds, micro = raw.time()
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 2000
-        store._time._ahead = 0.0
+        store._session.clock._ahead = 0.0
         assert store.now() < START
         store.heartbeat("a", 1000)
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 10_000
@@ -151,12 +152,12 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
     store: RedisStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, batch(5))
-    dropping = type(store._link).unlink_all
+    dropping = RedisConnection.unlink_all
     with closing(RedisStore(shared_server().url, clock=clock)) as other:
 
         def slowly(link: object, beginning: str, still: Callable[[], bool]) -> None:
             """Take longer than one may: another one deletes the model meanwhile, and somebody makes it anew."""
-            monkeypatch.setattr(type(store._link), "unlink_all", dropping)
+            monkeypatch.setattr(RedisConnection, "unlink_all", dropping)
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
                 other.delete("m")
             clock.time += MINUTE
@@ -165,7 +166,7 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
             put(other, batch(7, at=60_000))
             dropping(link, beginning, still)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(type(store._link), "unlink_all", slowly)
+        monkeypatch.setattr(RedisConnection, "unlink_all", slowly)
         store.delete("m")
         assert [record.model for record in other.models()] == ["m"]
         assert rows_in(other, clock) == 7

@@ -6,13 +6,13 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Slice
 from driftmeter.store.redis.packing import (
-    mark,
     pack,
     pack_slice,
     rows_of,
     seal,
-    sequence_of,
+    sequence_bytes,
     slice_name,
+    source_hash,
     total,
     unpack_slice,
 )
@@ -33,7 +33,7 @@ def test_counts_take_as_few_bytes_as_the_largest_needs(largest: int, width: int)
 
 def test_counts_of_any_width_add_up() -> None:
     parts = [(1, 2, 3), (255, 255, 255), (256, 0, 0), (2**16, 0, 1), (2**32, 1, 0), (255, 0, 0)]
-    assert total(pack(counts(*each)) for each in parts).tolist() == np.sum(parts, axis=0).tolist()
+    assert total(pack(counts(*numbers)) for numbers in parts).tolist() == np.sum(parts, axis=0).tolist()
 
 
 def test_many_narrow_counts_add_up_beyond_their_width() -> None:
@@ -60,16 +60,16 @@ def test_names_of_slices_that_end_together_are_sorted_by_start() -> None:
     assert sorted(names) == names
 
 
-def test_a_seal_holds_mark_sequence_and_rows_of_each_source() -> None:
+def test_a_seal_holds_hash_sequence_and_rows_of_each_source() -> None:
     sequence, rows = 2**63 + 1, 2**40
-    said = sequence_of(sequence) + rows.to_bytes(8, "big")
-    sealed = seal({"ä source".encode(): said, b"other": sequence_of(0) + bytes(8)})
+    said = sequence_bytes(sequence) + rows.to_bytes(8, "big")
+    sealed = seal({"ä source".encode(): said, b"other": sequence_bytes(0) + bytes(8)})
     assert len(sealed) == 40
-    assert sealed[:6] == mark("ä source")
+    assert sealed[:6] == source_hash("ä source")
     assert int.from_bytes(sealed[6:14], "big") == sequence
     assert int.from_bytes(sealed[14:20], "big") == rows == rows_of(said)
-    assert sealed[20:26] == mark("other")
+    assert sealed[20:26] == source_hash("other")
 
 
-def test_thousands_of_sources_have_marks_of_their_own() -> None:
-    assert len({mark(f"model-server-{number}") for number in range(20_000)}) == 20_000
+def test_thousands_of_sources_have_hashes_of_their_own() -> None:
+    assert len({source_hash(f"model-server-{number}") for number in range(20_000)}) == 20_000

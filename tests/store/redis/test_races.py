@@ -139,7 +139,7 @@ def test_a_watermark_that_another_process_moved_further_does_not_go_back(
         clock.time += 1000
         other.freeze("m")
 
-    when_it_has(store, "_look", overtake, monkeypatch)
+    when_it_has(store._freezing, "_read_inputs", overtake, monkeypatch)
     assert store.freeze("m") == START + 2000
     assert fate(*store.commit([pane(3, at=1000, sequence=1)])).late == 1
     assert fate(*store.commit([batch(5, at=1000)])).late == 5
@@ -147,14 +147,14 @@ def test_a_watermark_that_another_process_moved_further_does_not_go_back(
     assert store.unfolded("m", "d") == [closed(1), closed(2, 1000)]
 
 
-@pytest.mark.parametrize("step", ["_look", "_frozen_places"])
+@pytest.mark.parametrize("step", ["_read_inputs", "_frozen_panes"])
 def test_sums_that_another_process_has_put_in_their_place_already_are_thrown_away(
     store: RedisStore, other: RedisStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     put(store, pane(1), pane(2, source="t"), batch(4))
     freeze_at(store, clock, 0)
     clock.time += 1000
-    when_it_has(store, step, lambda: other.freeze("m"), monkeypatch)
+    when_it_has(store._freezing, step, lambda: other.freeze("m"), monkeypatch)
     assert store.freeze("m") == START + 1000
     assert store.unfolded("m", "d") == [closed(7)]
     assert fate(*store.commit([pane(5, sequence=1)])).late == 4
@@ -166,7 +166,7 @@ def test_what_comes_between_the_look_and_the_freeze_is_in_the_slice(
     put(store, pane(1))
     freeze_at(store, clock, 0)
     clock.time += 1000
-    when_it_has(store, "_look", lambda: put(other, pane(3, sequence=1), batch(2)), monkeypatch)
+    when_it_has(store._freezing, "_read_inputs", lambda: put(other, pane(3, sequence=1), batch(2)), monkeypatch)
     store.freeze("m")
     assert store.unfolded("m", "d") == [closed(5)]
 
@@ -183,7 +183,7 @@ def test_what_comes_between_the_freeze_and_the_close_is_late(
     def come() -> None:
         late.extend(each.late for each in put(other, pane(3, sequence=1), batch(2)))
 
-    when_it_has(store, "_frozen_places", come, monkeypatch)
+    when_it_has(store._freezing, "_frozen_panes", come, monkeypatch)
     store.freeze("m")
     assert late == [2, 2]
     assert store.unfolded("m", "d") == [closed(5)]
@@ -200,6 +200,6 @@ def test_sums_of_a_model_that_was_replaced_meanwhile_are_thrown_away(
         other.delete("m")
         other.register("m", "d", b"{}", SLOW)
 
-    when_it_has(store._link, "pipeline", replace, monkeypatch)
+    when_it_has(store._session.connection, "pipeline", replace, monkeypatch)
     assert store.freeze("m") == store.model("m").frozen == 0
     assert store.unfolded("m", "d") == []

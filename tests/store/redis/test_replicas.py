@@ -191,7 +191,7 @@ def test_what_is_written_to_be_waited_for_goes_by_itself(store: RedisStore, mast
         assert all(client.pttl(key) < 1001 for key in found)
         for key in ("models", "replicas", "ping"):
             name = f"driftmeter:{key}"
-            assert key_slot(store._link._waited(name).encode()) == key_slot(name.encode())
+            assert key_slot(store._session.connection._waited(name).encode()) == key_slot(name.encode())
         until(lambda: not list(client.scan_iter("*waited")))
 
 

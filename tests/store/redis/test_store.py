@@ -280,7 +280,10 @@ def test_what_is_no_sentinel_and_no_cluster_is_told_in_one_clause(server: RedisS
 
 def test_an_error_of_a_script_is_told_without_its_digest_and_lines(server: RedisServer, store: RedisStore) -> None:
     command = ("EVAL", "return redis.call('set', KEYS[1])", 1, "a")
-    for fail in (lambda: store._link.command(*command), lambda: store._link.pipeline([("PING",), command])):
+    for fail in (
+        lambda: store._session.connection.command(*command),
+        lambda: store._session.connection.pipeline([("PING",), command]),
+    ):
         with pytest.raises(StoreError) as raised:
             fail()
         assert str(raised.value).startswith(f"the store {server.url} failed: ")

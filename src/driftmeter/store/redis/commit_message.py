@@ -1,9 +1,10 @@
-"""What one script writes of a model, as far as this process knows the model; and what became of it."""
+"""What commit.lua is given: the writes of one model, for the state in which this process knows the model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -12,127 +13,135 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.records import AddRows, PutPane, Receipt, Write
-from driftmeter.store.redis.local_sums import KnownModel, Sum, Sums
-from driftmeter.store.redis.packing import mark, pack, sequence_of
+from driftmeter.store.redis.commit_reply import PaneReply, UsedKey
+from driftmeter.store.redis.local_sums import LocalModel, LocalSums, PaneSum
+from driftmeter.store.redis.packing import pack, sequence_bytes, source_hash
 from driftmeter.types import Milliseconds
 
 
-class Draft:
-    """The writes of one model that are made together."""
+@dataclass(frozen=True)
+class _SourceRows:
+    """The rows of a message that come from one source."""
 
-    def __init__(self, known: KnownModel, sums: Sums, writes: Mapping[int, Write], taken: Mapping[str, bytes]) -> None:
-        """Draw it up; `taken` are the idempotency keys that the store is known to hold."""
-        self._known, self._own = known, sums
+    totals: SourceTotals = field(default_factory=SourceTotals)
+    added: int = 0
+    late: int = 0
+    watermark: Milliseconds | None = None
+
+    def add(self, write: AddRows, rows: int, late: int) -> _SourceRows:
+        watermarks = [mark for mark in (self.watermark, write.watermark) if mark is not None]
+        return _SourceRows(
+            self.totals + write.totals, self.added + rows, self.late + late, max(watermarks, default=None)
+        )
+
+
+class CommitMessage:
+    """Writes of one model that are made together. Keys of `writes` are the positions of the caller's writes."""
+
+    def __init__(
+        self, model: LocalModel, sums: LocalSums, writes: Mapping[int, Write], used_keys: Mapping[str, UsedKey]
+    ) -> None:
+        """Draw up the message; batches under one of `used_keys` get their receipt without being sent."""
+        self._model, self._local = model, sums
         self._receipts: dict[int, Receipt] = {}
         self._panes: list[tuple[int, PutPane]] = []
         self._added: dict[tuple[PaneKey, str], list[Summary]] = {}
-        self._sources: dict[str, tuple[SourceTotals, int, int, Milliseconds | None]] = {}
-        self._keys: dict[str, tuple[bytes, int]] = {}
-        for place, write in writes.items():
+        self._sources: dict[str, _SourceRows] = {}
+        self._keys: dict[str, UsedKey] = {}
+        for position, write in writes.items():
             if isinstance(write, PutPane):
-                self._panes.append((place, write))
+                self._panes.append((position, write))
             else:
-                self._receipts[place] = self._add(write, taken)
-        self._new = {key: self._summed(key, parts) for key, parts in self._added.items()}
+                self._receipts[position] = self._add(write, used_keys)
+        self._sums = {key: self._sum(key, parts) for key, parts in self._added.items()}
         self._totals = {
-            source: (known.totals.get(source, SourceTotals()) + totals).bounded()
-            for source, (totals, *_) in self._sources.items()
+            source: (model.totals.get(source, SourceTotals()) + rows.totals).bounded()
+            for source, rows in self._sources.items()
         }
         self.content = {
-            "born": known.born,
-            "barrier": known.barrier,
-            "length": str(known.length),
+            "born": model.born,
+            "barrier": model.barrier,
+            "length": str(model.length),
             "digests": list(dict.fromkeys(map(digest_of, writes.values()))),
-            "panes": [_pane(write) for _, write in self._panes],
-            "sums": [self._sum(*each) for each in self._new.items()],
-            "sources": [
-                self._source(source, added, late, mark) for source, (_, added, late, mark) in self._sources.items()
-            ],
+            "panes": [_pane_content(write) for _, write in self._panes],
+            "sums": [self._sum_content(*key, total) for key, total in self._sums.items()],
+            "sources": [self._source_content(source, rows) for source, rows in self._sources.items()],
             "keys": [
-                {"key": key, "fingerprint": fingerprint, "late": late}
-                for key, (fingerprint, late) in self._keys.items()
+                {"key": key, "fingerprint": used.fingerprint, "late": used.late} for key, used in self._keys.items()
             ],
         }
 
-    def _add(self, write: AddRows, taken: Mapping[str, bytes]) -> Receipt:
-        known = self._known
+    def _add(self, write: AddRows, used_keys: Mapping[str, UsedKey]) -> Receipt:
+        """Gather the rows of a batch, if its key was not used before; return what becomes of it."""
         if write.key is not None:
-            late = fingerprint = None
-            if write.key in self._keys:
-                fingerprint, late = self._keys[write.key]
-            elif write.key in taken:
-                late, fingerprint = int.from_bytes(taken[write.key][8:16], "big"), taken[write.key][16:]
-            if late is not None:
-                same = fingerprint == write.fingerprint
-                return Receipt(late if same else 0, duplicate=same, conflict=not same)
+            used = self._keys.get(write.key) or used_keys.get(write.key)
+            if used is not None:
+                same = used.fingerprint == write.fingerprint
+                return Receipt(used.late if same else 0, duplicate=same, conflict=not same)
         late = 0
-        length = known.length if write.length is None else write.length
+        length = self._model.length if write.length is None else write.length
         for start, summary in write.parts:
-            place = PaneKey(start, length, write.digest)
-            if place.end <= known.barrier:
+            pane = PaneKey(start, length, write.digest)
+            if pane.end <= self._model.barrier:
                 late += summary.rows
             elif summary.rows:
-                self._added.setdefault((place, write.source), []).append(summary)
+                self._added.setdefault((pane, write.source), []).append(summary)
         if write.key is not None:
-            self._keys[write.key] = (write.fingerprint, late)
-        added = sum(summary.rows for _, summary in write.parts)
-        totals, more, lost, mark = self._sources.get(write.source, (SourceTotals(), 0, 0, None))
-        later = max((each for each in (mark, write.watermark) if each is not None), default=None)
-        self._sources[write.source] = (totals + write.totals, more + added, lost + late, later)
-        return Receipt(late, added=added, added_late=late)
+            self._keys[write.key] = UsedKey(write.fingerprint, late)
+        rows = sum(summary.rows for _, summary in write.parts)
+        self._sources[write.source] = self._sources.get(write.source, _SourceRows()).add(write, rows, late)
+        return Receipt(late, added=rows, added_late=late)
 
-    def _summed(self, key: tuple[PaneKey, str], parts: list[Summary]) -> Sum:
-        before = self._known.sums.get(key)
+    def _sum(self, key: tuple[PaneKey, str], parts: list[Summary]) -> PaneSum:
+        before = self._model.sums.get(key)
         if before is None:
-            return Sum(0, Summary.sum(parts, parts[0].counts.size))
-        return Sum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
+            return PaneSum(0, Summary.sum(parts, parts[0].counts.size))
+        return PaneSum(before.sequence + 1, Summary.sum([before.summary, *parts], parts[0].counts.size))
 
-    def _sum(self, key: tuple[PaneKey, str], each: Sum) -> dict[str, Any]:
-        place, source = key
+    def _sum_content(self, pane: PaneKey, source: str, total: PaneSum) -> dict[str, Any]:
         return {
-            "place": str(place),
-            "ends": place.end,
-            "source": self._own.field(source),
-            "sequence": sequence_of(each.sequence),
-            "rows": each.summary.rows,
-            "counts": pack(each.summary.counts),
+            "pane": str(pane),
+            "end_time": pane.end,
+            "source": self._local.field(source),
+            "sequence": sequence_bytes(total.sequence),
+            "rows": total.summary.rows,
+            "counts": pack(total.summary.counts),
         }
 
-    def _source(self, source: str, added: int, late: int, mark: Milliseconds | None) -> dict[str, Any]:
+    def _source_content(self, source: str, rows: _SourceRows) -> dict[str, Any]:
         content = {
-            "field": self._own.field(source),
+            "field": self._local.field(source),
             "source": source,
-            "continues": source in self._known.totals,
-            "totals": _totals(self._totals[source]),
-            "added": added,
-            "late": late,
+            "continues": source in self._model.totals,
+            "totals": _totals_content(self._totals[source]),
+            "added": rows.added,
+            "late": rows.late,
         }
-        return content if mark is None else {**content, "watermark": mark}
+        return content if rows.watermark is None else {**content, "watermark": rows.watermark}
 
-    def made(self) -> None:
-        """Take note that all of it was written."""
-        self._known.sums |= self._new
-        self._known.totals |= self._totals
+    def mark_written(self) -> None:
+        """Take the new sums into what this process knows of the model."""
+        self._model.sums |= self._sums
+        self._model.totals |= self._totals
 
-    def receipts(self, answers: Sequence[Sequence[Any]]) -> dict[int, Receipt | Exception]:
-        """Return what became of each write, given what the script says of the panes."""
-        found: dict[int, Receipt | Exception] = {**self._receipts}
-        for (place, write), (duplicate, late, added, added_late, before) in zip(self._panes, answers, strict=True):
-            totals = SourceTotals.from_json(json.loads(before)) if before else SourceTotals()
-            newer = totals.followed_by(write.pane.totals)
-            found[place] = Receipt(
-                late,
-                bool(duplicate),
-                added=added,
-                added_late=added_late,
-                dropped=newer.dropped_since(totals),
-                unreadable=newer.unreadable_since(totals),
+    def receipts(self, panes: Sequence[PaneReply]) -> dict[int, Receipt | Exception]:
+        """Return the receipt of each write; `panes` are the replies to those of the message."""
+        receipts: dict[int, Receipt | Exception] = {**self._receipts}
+        for (position, write), reply in zip(self._panes, panes, strict=True):
+            totals = reply.totals_before.followed_by(write.pane.totals)
+            receipts[position] = Receipt(
+                reply.late,
+                reply.duplicate,
+                added=reply.added,
+                added_late=reply.added_late,
+                dropped=totals.dropped_since(reply.totals_before),
+                unreadable=totals.unreadable_since(reply.totals_before),
             )
-        return found
+        return receipts
 
 
 def packed(content: Mapping[str, Any]) -> bytes:
-    """Write what a script is given. Lua knows no bytes apart from text, and Redis's msgpack none either."""
+    """Write the argument of a script in msgpack. Lua has one type for bytes and text, and so has cmsgpack: text."""
     return msgspec.msgpack.encode(_without_bytes(content))
 
 
@@ -140,30 +149,30 @@ def _without_bytes(value: Any) -> Any:
     if isinstance(value, bytes):
         return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
     if isinstance(value, dict):
-        return {name: _without_bytes(each) for name, each in value.items()}
+        return {name: _without_bytes(item) for name, item in value.items()}
     return list(map(_without_bytes, value)) if isinstance(value, list) else value
 
 
 def digest_of(write: Write) -> str:
-    """Return by which profile a write was counted."""
+    """Return the digest of the profile that a write was counted by."""
     return write.digest if isinstance(write, AddRows) else write.pane.digest
 
 
-def _pane(write: PutPane) -> dict[str, Any]:
+def _pane_content(write: PutPane) -> dict[str, Any]:
     pane = write.pane
     content = {
-        "place": str(PaneKey(pane.start, pane.length, pane.digest)),
-        "ends": pane.end,
+        "pane": str(PaneKey(pane.start, pane.length, pane.digest)),
+        "end_time": pane.end,
         "source": pane.source,
-        "hash": mark(pane.source),
-        "sequence": sequence_of(pane.sequence),
+        "source_hash": source_hash(pane.source),
+        "sequence": sequence_bytes(pane.sequence),
         "rows": pane.summary.rows,
         "counts": pack(pane.summary.counts),
-        "totals": {**_totals(pane.totals), "acknowledged": pane.acknowledged},
+        "totals": {**_totals_content(pane.totals), "acknowledged": pane.acknowledged},
         "final": pane.final,
     }
     return content if pane.watermark is None else {**content, "watermark": pane.watermark}
 
 
-def _totals(totals: SourceTotals) -> dict[str, Any]:
+def _totals_content(totals: SourceTotals) -> dict[str, Any]:
     return {"observed": totals.observed, "counted": totals.counted, "json": json.dumps(totals.bounded().to_json())}

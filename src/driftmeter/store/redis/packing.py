@@ -1,4 +1,4 @@
-"""How a shared store holds counts: open panes as narrow integers that add up fast, slices compressed."""
+"""How Redis holds counts: open panes as narrow integers that add up fast, slices compressed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from driftmeter.types import Counts, Milliseconds
 _WIDTHS = ((1, 0xFF), (2, 0xFFFF), (4, 0xFFFF_FFFF))
 _SLICE = struct.Struct(">QI")
 
+SEAL_BYTES = 20
+"""Bytes that a closed pane keeps of each source: 6 of the source's hash, 8 of the sequence, 6 of the rows."""
+
 
 def pack(counts: Counts) -> bytes:
-    """Write counts as the narrowest integers that hold them, their width in bytes first."""
+    """Write counts as the narrowest integers that hold them, after a byte with their width in bytes."""
     largest = int(counts.max()) if counts.size else 0
     width = next((width for width, most in _WIDTHS if largest <= most), 8)
     return bytes([width]) + counts.astype(f"<u{width}").tobytes()
 
 
 def total(packed: Iterable[bytes]) -> Counts:
-    """Add up the counts of many sources; of none there are no counts."""
+    """Add up packed counts of many sources; returns an empty array for none."""
     by_width: dict[int, list[bytes]] = {}
-    for each in packed:
-        by_width.setdefault(each[0], []).append(each[1:])
+    for counts in packed:
+        by_width.setdefault(counts[0], []).append(counts[1:])
     sums = [
         np.frombuffer(b"".join(parts), f"<u{width}").reshape(len(parts), -1).sum(axis=0, dtype=np.int64)
         for width, parts in by_width.items()
@@ -36,45 +39,49 @@ def total(packed: Iterable[bytes]) -> Counts:
     return np.sum(sums, axis=0, dtype=np.int64) if sums else np.zeros(0, np.int64)
 
 
-def pack_slice(each: Slice) -> bytes:
-    """Write a slice's rows and counts; its time is its name."""
-    counts = each.summary.counts
-    return _SLICE.pack(each.summary.rows, counts.size) + encode_counts(counts)
+def pack_slice(slice_: Slice) -> bytes:
+    """Write the rows and counts of a slice; its times are in its name."""
+    counts = slice_.summary.counts
+    return _SLICE.pack(slice_.summary.rows, counts.size) + encode_counts(counts)
 
 
 def unpack_slice(name: bytes, packed: bytes) -> Slice:
-    """Read a slice."""
+    """Read a slice from its name and what `pack_slice` wrote."""
     start, end = times_of(name.decode())
     rows, bins = _SLICE.unpack_from(packed)
     return Slice(start, end - start, Summary(rows, decode_counts(packed[_SLICE.size :], bins)))
 
 
 def slice_name(start: Milliseconds, end: Milliseconds) -> str:
-    """Return the name of a slice: names of the same end are sorted by start."""
+    """Return the name of a slice. Names of slices that end together sort by start.
+
+    >>> slice_name(1_700_000_000_000, 1_700_000_010_000)
+    '1700000010000:001700000000000'
+    """
     return f"{end}:{start:015d}"
 
 
 def times_of(name: str) -> tuple[Milliseconds, Milliseconds]:
-    """Return the start and the end that a slice's name says."""
+    """Return the start and the end of a slice from its name."""
     end, start = name.split(":")
     return int(start), int(end)
 
 
-def mark(source: str) -> bytes:
-    """Return by what a source is found among the sealed: 48 bits, of which thousands of sources share none."""
+def source_hash(source: str) -> bytes:
+    """Return the 48 bits by which a source is found in a sealed pane: enough to tell thousands of sources apart."""
     return hashlib.blake2b(source.encode(), digest_size=6).digest()
 
 
 def seal(said: Mapping[bytes, bytes]) -> bytes:
-    """Write what the sources of a frozen pane had said, 20 bytes each: mark, sequence, rows."""
-    return b"".join(mark(source.decode()) + each[:8] + each[10:16] for source, each in said.items())
+    """Write what the sources of a closed pane had said, SEAL_BYTES for each; `said` is the pane's hash in Redis."""
+    return b"".join(source_hash(source.decode()) + value[:8] + value[10:16] for source, value in said.items())
 
 
-def sequence_of(number: int) -> bytes:
-    """Write a sequence, which may be beyond what a script's numbers hold."""
-    return number.to_bytes(8, "big")
+def sequence_bytes(sequence: int) -> bytes:
+    """Write a sequence, which may be larger than a number of Lua holds."""
+    return sequence.to_bytes(8, "big")
 
 
 def rows_of(said: bytes) -> int:
-    """Read the rows of what a source has said in a pane: its sequence, its rows."""
+    """Return the rows in what a source has said of a pane: 8 bytes of its sequence, 8 of its rows."""
     return int.from_bytes(said[8:16], "big")

@@ -1,4 +1,4 @@
-"""What Redis answers, read as the records of the protocol."""
+"""What Redis answers, read as the records of the store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Slice
+from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.records import LONGEST_LEASE, ModelRecord
@@ -15,26 +18,43 @@ from driftmeter.store.redis.packing import unpack_slice
 from driftmeter.types import Milliseconds
 
 
-def account_of(value: bytes) -> tuple[Milliseconds, Account]:
-    """Read what commit.lua wrote of a source: when it was heard of, and its account."""
-    head, _, totals = value.partition(b"\n")
-    seen, added, late, final, place, _, _, *bases = map(int, head.split())
+class StoredAccount(msgspec.Struct):
+    """An account of a source as commit.lua writes it; `totals` is JSON, and empty before the source said any."""
+
+    seen: Milliseconds
+    observed: int
+    counted: int
+    added: int
+    late: int
+    final: bool
+    span: int
+    earlier: tuple[int, int, int, int]
+    latest: tuple[int, int, int, int]
+    totals: str
+
+
+_accounts = msgspec.msgpack.Decoder(StoredAccount)
+
+
+def read_account(value: bytes) -> tuple[Milliseconds, Account]:
+    """Return when a source was last heard of, and its account."""
+    stored = _accounts.decode(value)
     account = Account(
-        SourceTotals.from_json(json.loads(totals)),
-        added,
-        late,
-        bool(final),
-        place,
-        RowTally(*bases[:4]),
-        RowTally(*bases[4:]),
+        SourceTotals.from_json(json.loads(stored.totals)) if stored.totals else SourceTotals(),
+        stored.added,
+        stored.late,
+        stored.final,
+        stored.span,
+        RowTally(*stored.earlier),
+        RowTally(*stored.latest),
     )
-    return seen, account
+    return stored.seen, account
 
 
-def record_of(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:
+def read_model(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> ModelRecord:
     """Read a model's own hash, at the server's time `now`."""
     digest = fields["digest"].decode()
-    held = "owner" in fields and now < int(fields["until"]) <= now + LONGEST_LEASE
+    is_held = "owner" in fields and now < int(fields["until"]) <= now + LONGEST_LEASE
     return ModelRecord(
         model,
         digest,
@@ -43,34 +63,39 @@ def record_of(model: str, fields: Mapping[str, bytes], now: Milliseconds) -> Mod
         fields["newest"].decode(),
         fields.get("settings"),
         int(fields.get(f"folded:{digest}", b"0")),
-        fields["owner"].decode() if held else None,
+        fields["owner"].decode() if is_held else None,
         max(0, int(fields["halted"]) - int(fields["lateness"])),
     )
 
 
-def slices_of(found: Sequence[bytes]) -> list[Slice]:
-    """Read names and slices in turn, and sort them."""
-    slices = [unpack_slice(name, value) for name, value in zip(found[::2], found[1::2], strict=True)]
-    return sorted(slices, key=lambda each: (each.end, each.start))
+def read_rollover(fields: Mapping[str, bytes]) -> Rollover:
+    """Read the rollover of a model from its own hash."""
+    active, newest, leader = (fields[name].decode() for name in ("digest", "newest", "leader"))
+    return Rollover(active, newest, leader, int(fields["streak"]))
 
 
-def couples(found: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Read pairs, which the protocol's version 3 has as pairs already."""
-    if found and isinstance(found[0], list | tuple):
-        return [tuple(each) for each in found]
-    return list(zip(found[::2], found[1::2], strict=True))
+def read_slices(reply: Sequence[bytes]) -> list[Slice]:
+    """Read names and values of slices in turn; returns the slices ascending by end, then start."""
+    slices = [unpack_slice(name, value) for name, value in zip(reply[::2], reply[1::2], strict=True)]
+    return sorted(slices, key=lambda slice_: (slice_.end, slice_.start))
 
 
-def pairs(found: Any) -> dict[bytes, bytes]:
-    """Read a hash, which some answers give as names and values in turn."""
-    return dict(found) if isinstance(found, Mapping) else dict(zip(found[::2], found[1::2], strict=True))
+def read_pairs(reply: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Read pairs: version 2 of the protocol sends them as one flat list, version 3 as pairs.
+
+    >>> read_pairs([b"a", 1, b"b", 2]) == read_pairs([[b"a", 1], [b"b", 2]])
+    True
+    """
+    if reply and isinstance(reply[0], list | tuple):
+        return [tuple(pair) for pair in reply]
+    return list(zip(reply[::2], reply[1::2], strict=True))
 
 
-def fields_of(found: Any) -> dict[str, bytes]:
-    """Read a hash whose names are plain text."""
-    return {name.decode(): value for name, value in pairs(found).items()}
+def read_hash(reply: Any) -> dict[bytes, bytes]:
+    """Read a hash; replies of scripts, and of version 2 of the protocol, have names and values in turn."""
+    return dict(reply) if isinstance(reply, Mapping) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
-def text_of(name: bytes | str) -> str:
-    """Read a plain text."""
-    return name.decode() if isinstance(name, bytes) else name
+def read_fields(reply: Any) -> dict[str, bytes]:
+    """Read a hash, with its names as text."""
+    return {name.decode(): value for name, value in read_hash(reply).items()}

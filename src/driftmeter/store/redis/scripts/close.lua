@@ -1,25 +1,25 @@
--- Put the sums of frozen panes in their place, once: only for who saw the model as it is.
-local KEEP = '8640000000' -- 100 days, as in fold.lua
+-- Replaces frozen panes by their sums, if the model still is as the caller saw it. ARGV[2]: the fields of the model that
+-- must be as expected, the slices to add, the panes to seal, and the fields to set. Returns 0 if it changed nothing.
 local sent = cmsgpack.unpack(ARGV[2])
-for name, expected in pairs(sent.expected) do
-  if redis.call('HGET', tag, name) ~= expected then return 0 end
+for field, value in pairs(sent.expected) do
+  if redis.call('HGET', tag, field) ~= value then return 0 end
 end
 local active = redis.call('HGET', tag, 'digest')
-for _, each in ipairs(sent.slices) do
-  redis.call('HSET', key('slices', each.digest), each.field, each.value)
-  redis.call('ZADD', key('ends', each.digest), each.ends, each.field)
+for _, slice in ipairs(sent.slices) do
+  redis.call('HSET', key('slices', slice.digest), slice.name, slice.value)
+  redis.call('ZADD', key('ends', slice.digest), slice.end_time, slice.name)
 end
-for _, each in ipairs(sent.places) do
-  redis.call('SET', key('sealed', each.place), each.sealed, 'PX', 86400000)
-  redis.call('UNLINK', key('meta', each.place), key('counts', each.place))
-  redis.call('ZREM', key('open'), each.place)
+for _, pane in ipairs(sent.panes) do
+  redis.call('SET', key('sealed', pane.pane), pane.sealed, 'PX', DAY)
+  redis.call('UNLINK', key('meta', pane.pane), key('counts', pane.pane))
+  redis.call('ZREM', key('open'), pane.pane)
 end
-for _, each in ipairs(sent.slices) do
-  redis.call('PEXPIRE', key('slices', each.digest), KEEP)
-  redis.call('PEXPIRE', key('ends', each.digest), KEEP)
+for _, slice in ipairs(sent.slices) do
+  redis.call('PEXPIRE', key('slices', slice.digest), UNUSED)
+  redis.call('PEXPIRE', key('ends', slice.digest), UNUSED)
 end
-for name, value in pairs(sent.after) do
-  redis.call('HSET', tag, name, value)
+for field, value in pairs(sent.after) do
+  redis.call('HSET', tag, field, value)
 end
 if sent.after.digest ~= active then
   redis.call('HSET', key('used'), active, text(now), sent.after.digest, text(now))

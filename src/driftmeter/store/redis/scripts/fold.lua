@@ -1,5 +1,5 @@
--- Record a fold, once: only from where it began. The caller has merged what is due to be merged.
-local KEEP = '8640000000' -- 100 days: what nobody folds any more goes, and all of it at once
+-- Records a fold, if the progress still is what the fold began with. ARGV[2]: the new progress and verdict, the slices that
+-- were merged away, those that replace them, and the verdicts to drop. Returns 0 if it changed nothing.
 local sent = cmsgpack.unpack(ARGV[2])
 local digest = sent.digest
 local born = redis.call('HGET', tag, 'born')
@@ -9,19 +9,19 @@ redis.call('HSET', key('fold', digest), 'folded', sent.folded, 'state', sent.sta
 redis.call('HSET', tag, 'folded:' .. digest, sent.folded)
 redis.call('HSET', key('verdicts', digest), sent.bucket, sent.verdict)
 redis.call('ZADD', key('times', digest), sent.at, sent.bucket)
-for _, field in ipairs(sent.merged) do
-  redis.call('HDEL', key('slices', digest), field)
-  redis.call('ZREM', key('ends', digest), field)
+for _, name in ipairs(sent.dropped_slices) do
+  redis.call('HDEL', key('slices', digest), name)
+  redis.call('ZREM', key('ends', digest), name)
 end
-for _, each in ipairs(sent.slices) do
-  redis.call('HSET', key('slices', digest), each.field, each.value)
-  redis.call('ZADD', key('ends', digest), each.ends, each.field)
+for _, slice in ipairs(sent.slices) do
+  redis.call('HSET', key('slices', digest), slice.name, slice.value)
+  redis.call('ZADD', key('ends', digest), slice.end_time, slice.name)
 end
-for _, bucket in ipairs(sent.thinned) do
+for _, bucket in ipairs(sent.dropped_verdicts) do
   redis.call('HDEL', key('verdicts', digest), bucket)
   redis.call('ZREM', key('times', digest), bucket)
 end
 for _, name in ipairs({'fold', 'slices', 'ends', 'verdicts', 'times'}) do
-  redis.call('PEXPIRE', key(name, digest), KEEP)
+  redis.call('PEXPIRE', key(name, digest), UNUSED)
 end
 return 1

@@ -1,9 +1,9 @@
--- Say that a server is there; KEYS[1] is of no model.
-local owner, length, longest = unpack(ARGV, 2)
+-- Records that a server is alive, in the sorted set KEYS[1], which belongs to no model. Given: its name, for how long.
+local owner, length = unpack(ARGV, 2)
 redis.call('ZREMRANGEBYSCORE', tag, '-inf', text(now))
-redis.call('ZREMRANGEBYSCORE', tag, '(' .. text(now + tonumber(longest)), '+inf')
+redis.call('ZREMRANGEBYSCORE', tag, '(' .. text(now + LONGEST_LEASE), '+inf')
 redis.call('ZADD', tag, text(now + tonumber(length)), owner)
-redis.call('PEXPIRE', tag, longest)
-local found = redis.call('ZRANGE', tag, 0, -1)
-table.sort(found)
-return {text(now), found}
+redis.call('PEXPIRE', tag, LONGEST_LEASE)
+local owners = redis.call('ZRANGE', tag, 0, -1)
+table.sort(owners)
+return {text(now), owners}

@@ -1,2 +1,2 @@
--- Write something that nobody reads, which KEYS[1] is.
+-- Writes a key that nothing reads, KEYS[1].
 return redis.call('SET', tag, '', 'PX', 1000)

@@ -1,5 +1,5 @@
--- Begins every script. KEYS[1] is the model's own hash, and the beginning of all its keys: they share its hash tag, and
--- so its slot. ARGV[1] is the time in milliseconds where a test sets it, else empty.
+-- Begins every script. KEYS[1] is the model's own hash. The names of all its other keys begin with that name, which holds
+-- the hash tag: so they share a slot. ARGV[1] is the time in milliseconds in tests, and empty otherwise.
 local tag = KEYS[1]
 local now = tonumber(ARGV[1])
 if not now then
@@ -11,7 +11,7 @@ local function key(...)
   return tag .. ':' .. table.concat({...}, ':')
 end
 
--- tostring() would round what has more than 14 digits
+-- A whole number as text: tostring() rounds numbers of more than 14 digits.
 local function text(number)
   return string.format('%.0f', number)
 end

@@ -1,18 +1,21 @@
--- Keep a profile: digest, body, pane, lateness, whether again, what tells this model from one of its name before it.
+-- Adds a profile. Given: its digest, its body, pane and lateness of the model, '0' if a profile that the model no longer
+-- counts by stays as it is, and a random text that tells a new model from an earlier one of the same name. Returns -1 if
+-- the model is being deleted, 0 if the profile stays as it is, 1 otherwise.
 local digest, body, pane, lateness, again, born = unpack(ARGV, 2)
 
-local function used(name)
-  if redis.call('EXISTS', key('ends', name), key('times', name)) > 0 then return true end
-  for _, place in ipairs(redis.call('ZRANGE', key('open'), 0, -1)) do
-    if place:sub(1, #name + 1) == name .. ':' then return true end
+-- Whether the model has counted anything by a profile.
+local function has_rows(profile)
+  if redis.call('EXISTS', key('ends', profile), key('times', profile)) > 0 then return true end
+  for _, open_pane in ipairs(redis.call('ZRANGE', key('open'), 0, -1)) do
+    if open_pane:sub(1, #profile + 1) == profile .. ':' then return true end
   end
   return false
 end
 
 if redis.call('HEXISTS', tag, 'gone') == 1 then return -1 end
 local active, newest = unpack(redis.call('HMGET', tag, 'digest', 'newest'))
-local known = redis.call('ZSCORE', key('known'), digest)
-if again == '0' and active and known and digest ~= newest then
+local is_known = redis.call('ZSCORE', key('known'), digest)
+if again == '0' and active and is_known and digest ~= newest then
   redis.call('HSET', key('used'), digest, text(now))
   return 0
 end
@@ -21,13 +24,12 @@ if not active then
 end
 redis.call('ZADD', key('known'), 'NX', text(now), digest)
 redis.call('HSETNX', key('profiles'), digest, body)
-redis.call('HSET', key('used'), digest, text(now))
-for _, old in ipairs({active or digest, newest or digest}) do
-  redis.call('HSET', key('used'), old, text(now))
+for _, used in ipairs({digest, active or digest, newest or digest}) do
+  redis.call('HSET', key('used'), used, text(now))
 end
 if digest ~= newest then
-  -- rollover.Standing.registered: where the active one never had rows there is nothing to wait for
-  if not active or not used(active) then active = digest end
+  -- panes.rollover.Rollover.registered: an active profile that never had rows need not be waited for
+  if not active or not has_rows(active) then active = digest end
   redis.call('HSET', tag, 'digest', active, 'newest', digest, 'leader', '', 'streak', '0')
 end
 redis.call('HSET', tag, 'pane', pane, 'lateness', lateness)
