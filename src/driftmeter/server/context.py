@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
-from driftmeter.engine.engine import Compiled, Engine
+from driftmeter.engine.compiled import Compiled
+from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.server.exposition import Exposition
 from driftmeter.server.ingest.bodies import Budget
@@ -65,7 +66,7 @@ class Context:
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
         """Return a profile's tables, by default of the one that rows are counted by."""
-        record = self.engine.remembered(model) or await self._record(model)
+        record = self.engine.cached_record(model) or await self._record(model)
         key = model, digest or record.newest
         found = self.warm.get(key)
         if found is None or found.timing != record.timing:
@@ -75,7 +76,7 @@ class Context:
     async def _record(self, model: str) -> ModelRecord:
         """Ask the store how a model is; where it hangs, what was known will do: whether it takes anything is for the
         write to find out, together with others."""
-        known = self.engine.last_known(model)
+        known = self.engine.stale_record(model)
         try:
             return await self.lookups.ask(model, lambda: self.engine.record(model), _LONG if known is None else _SHORT)
         except StoreUnavailableError:

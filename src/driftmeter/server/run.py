@@ -75,7 +75,7 @@ def serve(settings: Settings) -> None:
     try:
         engine = Engine(store, timing=settings.timing, settings=settings.model)
         for profile in profiles:
-            engine.introduce(profile)
+            engine.register_unless_replaced(profile)
         configure_known(engine, settings.models)
         server = make_server(engine, settings)
         if threading.current_thread() is threading.main_thread():

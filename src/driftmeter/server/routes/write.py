@@ -14,7 +14,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from driftmeter.engine.engine import Compiled
+from driftmeter.engine.compiled import Compiled
 from driftmeter.errors import CodecError, InputError, UnknownModelError
 from driftmeter.panes.codec import decode_pane, header_of
 from driftmeter.panes.pane import Pane
