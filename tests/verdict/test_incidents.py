@@ -1,3 +1,5 @@
+"""Incidents: what opens, extends and closes them, and what is kept."""
+
 from __future__ import annotations
 
 import json
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import Role
 from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
 
 START = 1_700_000_000_000
@@ -16,10 +19,10 @@ SIX_HOURS, TWO_DAYS = 6 * HOUR, 2 * DAY
 
 
 def flag(
-    feature: str, *, role: str = "feature", level: int = 3, window: int = SIX_HOURS, evidence: float = 1.0
+    feature: str, *, role: Role = "feature", level: int = 3, window: int = SIX_HOURS, evidence: float = 1.0
 ) -> Flag:
     why = f"{feature} moved, by {evidence}."
-    return Flag(feature, role, START - HOUR, level, window, evidence, "major" if evidence > 2 else "minor", why)  # type: ignore[arg-type]
+    return Flag(feature, role, START - HOUR, level, window, evidence, "major" if evidence > 2 else "minor", why)
 
 
 class Story:
@@ -38,7 +41,7 @@ class Story:
 
     @property
     def open(self) -> list[set[str]]:
-        return [set(each.members) for each in self.incidents if each.closed is None]
+        return [set(incident.members) for incident in self.incidents if incident.closed is None]
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def story() -> Story:
 
 
 def names(flags: Sequence[Flag]) -> list[str]:
-    return [each.feature for each in flags]
+    return [flag.feature for flag in flags]
 
 
 def test_a_pane_without_flags_changes_nothing(story: Story) -> None:
@@ -79,7 +82,7 @@ def test_a_feature_within_a_day_of_the_last_joins_and_a_later_one_opens_another(
     assert (done.opened, names(done.joined)) == ((), ["z"])
     done = story.after(DAY + 1, flag("x"), flag("y"), flag("z"), flag("late"))
     assert names(done.joined) == ["late"]
-    assert [set(each.members) for each in done.opened] == [{"late"}]
+    assert [set(incident.members) for incident in done.opened] == [{"late"}]
     assert story.open == [{"x", "y", "z"}, {"late"}]
 
 
@@ -117,7 +120,7 @@ def test_an_incident_closes_after_a_day_of_quiet_or_after_its_opening_window_if_
     (incident,) = story.after(1).closed
     assert (incident.id, incident.closed) == (str(START), story.now)
     assert story.open == []
-    assert [each.closed for each in story.incidents] == [story.now]
+    assert [incident.closed for incident in story.incidents] == [story.now]
 
 
 def test_an_incident_stays_open_while_any_of_its_features_is_flagged(story: Story) -> None:
@@ -131,7 +134,7 @@ def test_only_windows_up_to_two_levels_above_the_opening_one_keep_an_incident_op
     story.after(0, flag("x", level=3))
     assert not story.after(DAY - 1, flag("x", level=5)).closed
     done = story.after(DAY, flag("x", level=6))
-    assert [each.id for each in done.closed] == [str(START)]
+    assert [incident.id for incident in done.closed] == [str(START)]
     assert done.joined == ()
 
 
@@ -140,7 +143,7 @@ def test_a_feature_whose_incident_has_closed_opens_another(story: Story) -> None
     story.after(DAY)
     done = story.after(HOUR, flag("x"))
     assert names(done.joined) == ["x"]
-    assert [each.id for each in story.incidents] == [str(START), str(story.now)]
+    assert [incident.id for incident in story.incidents] == [str(START), str(story.now)]
 
 
 def test_a_member_keeps_its_strongest_evidence_and_the_sentence_that_goes_with_it(story: Story) -> None:
@@ -176,7 +179,7 @@ def test_two_hundred_incidents_are_kept_and_the_oldest_closed_ones_are_dropped(s
     assert len(story.incidents) == 200
     assert story.incidents[0].id == str(START)  # it is still open
     assert story.incidents[0].closed is None
-    ids = [int(each.id) for each in story.incidents]
+    ids = [int(incident.id) for incident in story.incidents]
     assert ids == sorted(ids)
     assert ids[1] > START + 50 * DAY
 
@@ -184,9 +187,9 @@ def test_two_hundred_incidents_are_kept_and_the_oldest_closed_ones_are_dropped(s
 def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(story: Story) -> None:
     story.after(0, flag("y", evidence=1.23456), flag("b residual", role="derived"))
     story.after(HOUR, flag("x"))
-    found = story.incidents[0].to_json()
-    assert [each["feature"] for each in found.pop("features")] == ["y", "b residual", "x"]
-    assert found == {
+    content = story.incidents[0].to_json()
+    assert [member["feature"] for member in content.pop("features")] == ["y", "b residual", "x"]
+    assert content == {
         "id": str(START),
         "state": "open",
         "opened": "2023-11-14T22:13:20.000Z",
@@ -204,8 +207,8 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "why": "y moved, by 1.23456.",
     }
     story.after(DAY)
-    found = story.incidents[0].to_json()
-    assert (found["state"], found["closed"]) == ("closed", "2023-11-15T23:13:20.000Z")
+    content = story.incidents[0].to_json()
+    assert (content["state"], content["closed"]) == ("closed", "2023-11-15T23:13:20.000Z")
 
 
 flags = st.builds(
@@ -225,12 +228,12 @@ def test_whatever_is_flagged_is_in_one_open_incident_and_goes_through_json_uncha
 ) -> None:
     told = Story()
     for passed, flagged in drawn:
-        before = {each.id for each in told.incidents if each.closed is None}
+        before = {incident.id for incident in told.incidents if incident.closed is None}
         done = told.after(passed, *flagged)
-        members = [name for each in told.incidents if each.closed is None for name in each.members]
+        members = [name for incident in told.incidents if incident.closed is None for name in incident.members]
         assert len(members) == len(set(members))
-        closed = {name for each in done.closed for name in each.members}
-        assert {each.feature for each in flagged} <= {*members, *closed}
-        assert {each.id for each in done.closed} <= before
-        restored = [Incident.load(json.loads(json.dumps(each.dump()))) for each in told.incidents]
-        assert restored == [replace(each, members=dict(each.members)) for each in told.incidents]
+        closed = {name for incident in done.closed for name in incident.members}
+        assert {flag.feature for flag in flagged} <= {*members, *closed}
+        assert {incident.id for incident in done.closed} <= before
+        restored = [Incident.load(json.loads(json.dumps(incident.dump()))) for incident in told.incidents]
+        assert restored == [replace(incident, members=dict(incident.members)) for incident in told.incidents]

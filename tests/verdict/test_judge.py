@@ -24,7 +24,7 @@ from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.expectation import Expectation
 from driftmeter.verdict.judge import Judge, Step
 from driftmeter.verdict.judge_state import JudgeState, incidents_in
-from driftmeter.verdict.verdict import Verdict
+from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 START = 1_700_006_400_000  # midnight
 PANE = 10_000
@@ -71,8 +71,8 @@ def follow(
 ) -> tuple[JudgeState, list[Step]]:
     state = state or judge.start()
     steps = []
-    for each in given:
-        state, step = judge.step(state, each, expected)
+    for slice_ in given:
+        state, step = judge.step(state, slice_, expected)
         steps.append(step)
     return state, steps
 
@@ -81,9 +81,14 @@ def verdict_of(judge: Judge, state: JudgeState, newest: Slice) -> Verdict:
     return judge.verdict(state, Window(newest.start, newest.end, 1, newest.summary))
 
 
+def feature_of(verdict: Verdict, name: str) -> FeatureVerdict:
+    (feature,) = (feature for feature in verdict.features if feature.feature == name)
+    return feature
+
+
 def state_of(verdict: Verdict, feature: str = "amount") -> tuple[str, str]:
-    (found,) = (each for each in verdict.features if each.feature == feature)
-    return found.state, found.why
+    described = feature_of(verdict, feature)
+    return described.state, described.why
 
 
 def test_nothing_alarms_where_nothing_changes(profile: Profile) -> None:
@@ -100,7 +105,7 @@ def test_a_feature_that_drifts_opens_one_incident_that_says_why(profile: Profile
     given = [*slices(profile, 5), *slices(profile, 5, first=5, shift=1.0)]
     state, steps = follow(judge, given)
     alarms = [alarm for step in steps for alarm in step.alarms]
-    assert [(each.feature, each.since) for each in alarms] == [("amount", given[5].start)]
+    assert [(alarm.feature, alarm.since) for alarm in alarms] == [("amount", given[5].start)]
     assert alarms[0].evidence >= 0
     assert "standard deviations higher" in alarms[0].why
     assert [len(step.opened) for step in steps] == [0] * 5 + [1] + [0] * 4
@@ -112,8 +117,8 @@ def test_a_feature_that_drifts_opens_one_incident_that_says_why(profile: Profile
 def test_a_feature_whose_values_get_lost_is_told_by_its_share(profile: Profile) -> None:
     judge, given = Judge(profile), slices(profile, 6, lost=0.1)
     state, _ = follow(judge, given)
-    state_, why = state_of(verdict_of(judge, state, given[-1]))
-    assert state_ == "drifting"
+    decided, why = state_of(verdict_of(judge, state, given[-1]))
+    assert decided == "drifting"
     assert "are missing" in why
 
 
@@ -122,7 +127,7 @@ def test_before_enough_rows_the_smallest_shift_is_told(profile: Profile) -> None
     assert state_of(judge.before_first()) == ("insufficient", "Too few rows so far to judge anything.")
     state, _ = follow(judge, given)
     verdict = verdict_of(judge, state, given[-1])
-    (amount,) = (each for each in verdict.features if each.feature == "amount")
+    amount = feature_of(verdict, "amount")
     assert amount.state == "insufficient"
     assert amount.smallest_shift is not None
     assert amount.smallest_shift > 1
@@ -158,8 +163,8 @@ def test_a_shift_inside_the_tolerance_is_none_and_is_said(profile: Profile) -> N
     given = slices(profile, 10, shift=0.4)
     state, steps = follow(judge, given)
     assert not any(step.alarms for step in steps)
-    found, why = state_of(verdict_of(judge, state, given[-1]))
-    assert found == "ok"
+    decided, why = state_of(verdict_of(judge, state, given[-1]))
+    assert decided == "ok"
     assert "less than the tolerance" in why
 
 
@@ -180,10 +185,10 @@ def test_what_is_expected_neither_pages_nor_is_held_against_what_comes_after(
     drifting, calm = slices(profile, 10, shift=1.0), slices(profile, 20, first=10)
     state, steps = follow(judge, drifting, expected=expected)
     verdict = verdict_of(judge, state, drifting[-1])
-    (amount,) = (each for each in verdict.features if each.feature == "amount")
+    amount = feature_of(verdict, "amount")
     assert (amount.state, amount.expected_until) == ("drifting", START + 10 * PANE)
-    state, more = follow(judge, calm, state, expected)
-    assert not any(step.opened for step in steps + more)
+    state, calm_steps = follow(judge, calm, state, expected)
+    assert not any(step.opened for step in steps + calm_steps)
     assert state_of(verdict_of(judge, state, calm[-1]))[0] == "ok"
 
 
@@ -210,16 +215,16 @@ def test_what_goes_on_after_it_was_expected_pages(profile: Profile) -> None:
 
 def test_what_nearly_alarms_is_pending_and_does_not_page(profile: Profile) -> None:
     judge = Judge(profile)
-    found = []
+    seen = []
     for size in np.arange(0.2, 0.6, 0.01):
         (given,) = slices(profile, 1, shift=float(size))
         state, (step,) = follow(judge, [given])
-        (amount,) = (each for each in verdict_of(judge, state, given).features if each.feature == "amount")
-        found.append((amount.state, bool(step.opened)))
+        amount = feature_of(verdict_of(judge, state, given), "amount")
+        seen.append((amount.state, bool(step.opened)))
         assert amount.evidence is not None
         assert (amount.state == "pending") == (-1 <= amount.evidence < 0)
         assert amount.why.startswith("Not sure enough yet: ") == (amount.state == "pending")
-    assert set(found) == {("ok", False), ("pending", False), ("drifting", True)}
+    assert set(seen) == {("ok", False), ("pending", False), ("drifting", True)}
 
 
 def test_an_incident_closes_a_day_after_its_last_flag_and_its_windows_begin_anew(profile: Profile) -> None:
@@ -250,14 +255,14 @@ def test_a_state_that_was_kept_goes_on_as_if_it_had_not_been(profile: Profile, c
     judge = Judge(profile, ModelSettings(guarantee="strict" if strict else "measured"))
     given = [*slices(profile, 6), *slices(profile, 6, first=6, shift=0.8)]
     whole, steps = follow(judge, given)
-    state, more = judge.start(), []
-    for place, each in enumerate(given):
-        if place in cuts:
+    state, steps_after_cuts = judge.start(), []
+    for index, slice_ in enumerate(given):
+        if index in cuts:
             state = Judge(profile, judge.settings).loads(judge.dumps(state))
-        state, step = judge.step(state, each)
-        more.append(step)
+        state, step = judge.step(state, slice_)
+        steps_after_cuts.append(step)
     assert judge.dumps(state) == judge.dumps(whole)
-    assert more == steps
+    assert steps_after_cuts == steps
     assert verdict_of(judge, state, given[-1]).dumps() == verdict_of(judge, whole, given[-1]).dumps()
 
 

@@ -1,3 +1,5 @@
+"""The sentences: each says one thing, in the words that users and tests hold on to."""
+
 from __future__ import annotations
 
 import re
@@ -8,9 +10,9 @@ import pytest
 from driftmeter.detectors import Cause
 from driftmeter.drift import FeatureScores
 from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import HOUR
 from driftmeter.verdict import sentences
 
-HOUR = 3_600_000
 SCORES = FeatureScores({}, 1.5e-9, 0.3123, 0.26, {}, 1000)
 
 
@@ -72,38 +74,34 @@ def is_one_sentence(text: str) -> bool:
 
 @pytest.mark.parametrize(("what", "value"), CAUSES)
 def test_each_cause_is_one_plain_sentence(what: str, value: float) -> None:
-    found = cause(what, value)
-    assert sentences.drifting(found).startswith(CAUSES[what, value])
+    sample = cause(what, value)
+    assert sentences.drifting(sample).startswith(CAUSES[what, value])
     for sentence in (
-        sentences.drifting(found),
-        sentences.pending(found),
-        sentences.ok(True, found),
-        sentences.ok(False, found),
+        sentences.drifting(sample),
+        sentences.pending(sample),
+        sentences.within_tolerance(sample),
     ):
         assert is_one_sentence(sentence), sentence
 
 
 @pytest.mark.parametrize("name", CATEGORIES)
 def test_a_category_is_explained_as_one_whatever_it_is_called(name: str) -> None:
-    found = cause(name, category=True)
+    sample = cause(name, category=True)
     told = f"ategory {name!r} has 50.0 % of the rows against 0 % in the reference, over 12,345 rows in 6 h"
-    assert sentences.drifting(found) == f"C{told}."
-    assert sentences.pending(found) == f"Not sure enough yet: c{told}."
-    assert sentences.ok(True, found) == sentences.ok(True, None)
+    assert sentences.drifting(sample) == f"C{told}."
+    assert sentences.pending(sample) == f"Not sure enough yet: c{told}."
+    assert sentences.within_tolerance(sample) == sentences.within_tolerance(None)
 
 
 @pytest.mark.parametrize(("what", "value"), CAUSES)
 def test_what_is_not_sure_yet_says_so_and_what_it_is(what: str, value: float) -> None:
-    found = cause(what, value)
-    assert sentences.pending(found) == f"Not sure enough yet: {sentences.finding(found)}."
+    sample = cause(what, value)
+    assert sentences.pending(sample) == f"Not sure enough yet: {sentences.finding(sample)}."
 
 
 def test_what_has_moved_within_tolerance_says_both() -> None:
-    assert sentences.ok(True, cause("mean", 0.08)).startswith(
+    assert sentences.within_tolerance(cause("mean", 0.08)).startswith(
         "It has moved for sure, by less than the tolerance: values are 0.08 standard deviations higher"
-    )
-    assert (
-        sentences.ok(False, cause("mean", 0.08)) == sentences.ok(False, None) == "Nothing beyond chance and tolerance."
     )
 
 
@@ -112,12 +110,12 @@ def test_what_has_moved_within_tolerance_says_both() -> None:
     [
         sentences.drifting(None),
         sentences.pending(None),
-        sentences.ok(True, None),
-        sentences.ok(False, None),
-        sentences.latched(),
+        sentences.within_tolerance(None),
+        sentences.NOTHING_WRONG,
+        sentences.QUIET_AGAIN,
         sentences.insufficient(None),
         sentences.insufficient(1.2345),
-        sentences.calibrating(691_200_000),
+        sentences.too_few_days(691_200_000),
         sentences.of_window("insufficient", SCORES, 150, ModelSettings()),
         sentences.of_window("drifting", SCORES, 1500, ModelSettings()),
         sentences.of_window("ok", SCORES, 1500, ModelSettings()),
@@ -133,8 +131,8 @@ def test_too_little_to_judge_names_what_could_be_seen_by_now() -> None:
 
 
 def test_without_a_calibration_it_says_how_to_make_one() -> None:
-    assert "--time COLUMN" in sentences.UNCALIBRATED
-    assert "--independent" in sentences.UNCALIBRATED
+    assert "--time COLUMN" in sentences.NO_ORDER_OF_TIME
+    assert "--independent" in sentences.NO_ORDER_OF_TIME
 
 
 def test_a_window_by_itself_names_its_size_and_its_chance() -> None:

@@ -115,8 +115,8 @@ class Course:
             return None
         calibration = self.profile.calibration
         if calibration is not None:
-            return sentences.calibrating(calibration.covered)
-        return sentences.UNCALIBRATED if self.profile.time is None else sentences.TOO_SHORT
+            return sentences.too_few_days(calibration.covered)
+        return sentences.NO_ORDER_OF_TIME if self.profile.time is None else sentences.REFERENCE_TOO_SHORT
 
     def take(self, pane: Slice) -> list[Event]:
         """Fold one pane; return what that made happen."""

@@ -105,9 +105,9 @@ def told_of_time(profile: Profile) -> str:
     calibration = profile.calibration
     if calibration is None:
         return (
-            f"Not calibrated. {sentences.UNCALIBRATED}"
+            f"Not calibrated. {sentences.NO_ORDER_OF_TIME}"
             if profile.time is None
-            else f"Not calibrated. {sentences.TOO_SHORT}"
+            else f"Not calibrated. {sentences.REFERENCE_TOO_SHORT}"
         )
     first, last = calibration.lengths[0], calibration.lengths[-1]
     told = (
@@ -115,7 +115,7 @@ def told_of_time(profile: Profile) -> str:
     )
     if covers_days(calibration):
         return f"{told} {_told_of_judging(profile)}"
-    return f"{told} {sentences.calibrating(calibration.covered)}"
+    return f"{told} {sentences.too_few_days(calibration.covered)}"
 
 
 def _told_of_judging(profile: Profile) -> str:

@@ -26,8 +26,8 @@ def uncalibrated(calibration: Calibration | None) -> tuple[State, str]:
     `calibration` is the reference's; where there is none, live traffic is calibrating.
     """
     if calibration is None:
-        return "calibrating", sentences.CALIBRATING_LIVE
-    return "calibrating", sentences.calibrating(calibration.covered)
+        return "calibrating", sentences.LEARNING_FROM_LIVE
+    return "calibrating", sentences.too_few_days(calibration.covered)
 
 
 def decide(evidence: float, smallest: float, *, inside: bool, latched: bool, cause: Cause | None) -> tuple[State, str]:
@@ -49,8 +49,8 @@ def decide(evidence: float, smallest: float, *, inside: bool, latched: bool, cau
     if evidence >= NEARLY:
         return "pending", sentences.pending(cause)
     if latched:
-        return "ok", sentences.latched()
-    return "ok", sentences.ok(inside, cause)
+        return "ok", sentences.QUIET_AGAIN
+    return "ok", sentences.within_tolerance(cause) if inside else sentences.NOTHING_WRONG
 
 
 def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:

@@ -1,4 +1,21 @@
-"""Incidents: features that go together, from opening to closing. They are what pages."""
+"""Incidents: features that drift together, from opening to closing. They are what pages.
+
+The life of an incident:
+
+    x is flagged           y is flagged, at most a day      no flag of x or y for a day, or for
+    for the first time     after the last feature joined    the feature's opening window if longer
+         │                      │                                │
+         ▼                      ▼                                ▼
+    opens with x ────────▶ y joins ────────▶ open ──────────▶ closed
+    one page               no page           any flag of      the detector begins anew
+                                             x or y keeps     on x and y
+                                             it open
+
+Quiet is measured by the clock of flags, which hardly advances while there are no rows; all else by event time.
+A feature flagged more than a day after the last one joined opens another incident, unless it is derived: a derived
+feature explains, and joins any open incident. Flags count only from windows up to LEVELS_ABOVE levels above the
+opening one.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +27,21 @@ from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict.severity import Severity
 
 TOGETHER: Milliseconds = DAY
-"""Features that are flagged within a day of each other have one cause as often as not: one incident, one page."""
+"""A feature flagged within this of the last that joined goes into the same incident: mostly they have one cause."""
 QUIET: Milliseconds = DAY
-"""An incident closes after a day without a flag, or after its opening window if that was longer."""
+"""An incident closes after this long without a flag, or after a feature's opening window where that was longer."""
 LEVELS_ABOVE = 2
-"""Windows much longer than the opening one hold the fault long after it is over: they do not keep an incident open."""
-_MOST = 200
+"""Longer windows than this many levels above the opening one hold a fault long after it is over: they do not count."""
+_MOST_KEPT = 200
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A feature that alarms at one pane: at which level, over how long a window, and why."""
+    """A feature that alarms at one pane.
+
+    `since` is when its drift began, `level` and `window` the detector's window that alarms, as a level and as a length;
+    `evidence` is log10 of how far past the alarm threshold it is.
+    """
 
     feature: str
     role: Role
@@ -34,9 +55,10 @@ class Flag:
 
 @dataclass(frozen=True)
 class Member:
-    """A feature's part in an incident, as when it joined; `evidence` is its strongest.
+    """A feature's part in an incident.
 
-    `flagged` is when its latest flag was, by a clock that hardly advances where there are no rows.
+    `since`, `level` and `window` are those of the flag with which it `joined`; `evidence`, `severity` and `why` are
+    those of its strongest flag. `flagged` is when its latest flag was, by the clock of flags.
     """
 
     role: Role
@@ -51,11 +73,11 @@ class Member:
 
     @classmethod
     def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
-        """Return the part of a feature that is flagged now."""
+        """Return the part of a feature that joins with a flag: at `now`, which is `clock` by the clock of flags."""
         return cls(flag.role, flag.since, now, flag.level, flag.window, clock, flag.evidence, flag.severity, flag.why)
 
     def to_json(self, name: str) -> JSON:
-        """JSON for people."""
+        """Return plain JSON: times in ISO 8601."""
         return {
             "feature": name,
             "role": self.role,
@@ -70,7 +92,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Incident:
-    """Features that went together: opens with the first that is flagged, closes when all have been quiet."""
+    """Features that drift together: opens with the first one that is flagged, closes when all have been quiet.
+
+    `opened` and `closed` are event times; `closed` is None while it is open. There is at least one member.
+    """
 
     opened: Milliseconds
     members: Mapping[str, Member] = field(default_factory=dict)
@@ -78,21 +103,21 @@ class Incident:
 
     @property
     def id(self) -> str:
-        """Unique within the model, the same on every replica."""
+        """The id: unique within the model, the same on every replica."""
         return str(self.opened)
 
     @property
     def since(self) -> Milliseconds:
-        """When the first of its features went."""
-        return min(each.since for each in self.members.values())
+        """When the drift of the first of its features began."""
+        return min(member.since for member in self.members.values())
 
     @property
     def quiet_from(self) -> Milliseconds:
-        """When, by the clock of its flags, it closes if no further one comes."""
-        return max(each.flagged + max(QUIET, each.window) for each in self.members.values())
+        """When it closes, by the clock of flags, if no further flag comes."""
+        return max(member.flagged + max(QUIET, member.window) for member in self.members.values())
 
     def to_json(self) -> JSON:
-        """JSON for people: times in ISO 8601, the features by when they joined."""
+        """Return plain JSON: times in ISO 8601, features by when they joined, derived ones after the others."""
         ordered = sorted(self.members.items(), key=lambda item: (item[1].joined, item[1].role == "derived", item[0]))
         return {
             "id": self.id,
@@ -105,19 +130,23 @@ class Incident:
 
     def dump(self) -> list[object]:
         """Return what `load` reads: plain JSON, short."""
-        members = {name: list(vars(each).values()) for name, each in sorted(self.members.items())}
+        members = {name: list(vars(member).values()) for name, member in sorted(self.members.items())}
         return [self.opened, members, self.closed]
 
     @classmethod
     def load(cls, data: Sequence[object]) -> Incident:
         """Read what `dump` wrote."""
         opened, members, closed = data
-        return cls(opened, {name: Member(*each) for name, each in members.items()}, closed)  # type: ignore[arg-type, attr-defined]  # as written
+        return cls(opened, {name: Member(*values) for name, values in members.items()}, closed)  # type: ignore[arg-type, attr-defined]  # as written
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What one pane did to the incidents: all of them after it, oldest first, and which flags and closings were new."""
+    """What one pane did to the incidents.
+
+    `incidents` are all after it, oldest first; `opened` and `closed` those that did so at this pane; `joined` the flags
+    of features that were in no open incident before.
+    """
 
     incidents: tuple[Incident, ...]
     opened: tuple[Incident, ...] = ()
@@ -126,7 +155,7 @@ class Turn:
 
 
 def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
-    """Return a feature's part in the incident that is open, None where it has none."""
+    """Return a feature's part in an open incident, None where it is in none."""
     for incident in incidents:
         if incident.closed is None and feature in incident.members:
             return incident.members[feature]
@@ -138,31 +167,33 @@ def turn(
 ) -> Turn:
     """Open, extend and close incidents at a pane that ends `now`, which is `clock` by the clock of flags.
 
-    A feature that is flagged joins the open incident in which the last feature joined at most a day ago; a
-    derived one joins any that is open, since it explains. What joins none opens one, together.
+    A feature that is flagged joins the newest open incident in which the last feature joined at most a day ago; a
+    derived one joins any that is open. All features that can join none open one incident together. Without a `clock`
+    the clock of flags is event time.
     """
     clock = now if clock is None else clock
-    known = {name for each in incidents if each.closed is None for name in each.members}
-    after = [_extended(each, flags, clock) for each in incidents]
-    fresh = [flag for flag in flags if flag.feature not in known]
-    alone: list[Flag] = []
-    for flag in fresh:
-        place = _place(after, flag, now)
-        if place is None:
-            alone.append(flag)
+    members = {name for incident in incidents if incident.closed is None for name in incident.members}
+    after = [_extended(incident, flags, clock) for incident in incidents]
+    joined = tuple(flag for flag in flags if flag.feature not in members)
+    unplaced: list[Flag] = []
+    for flag in joined:
+        index = _incident_to_join(after, flag, now)
+        if index is None:
+            unplaced.append(flag)
         else:
-            after[place] = _with(after[place], flag, now, clock)
+            after[index] = _with_member(after[index], flag, now, clock)
     opened: tuple[Incident, ...] = ()
-    if alone:
-        opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in alone}),)
+    if unplaced:
+        opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in unplaced}),)
         after += opened
-    done = [place for place, each in enumerate(after) if each.closed is None and clock >= each.quiet_from]
-    for place in done:
-        after[place] = replace(after[place], closed=now)
-    return Turn(_bounded(after), opened, tuple(fresh), tuple(after[place] for place in done))
+    over = [index for index, incident in enumerate(after) if incident.closed is None and clock >= incident.quiet_from]
+    for index in over:
+        after[index] = replace(after[index], closed=now)
+    return Turn(_bounded(after), opened, joined, tuple(after[index] for index in over))
 
 
 def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) -> Incident:
+    """Return an open incident with what the flags say of its members; a closed one stays as it is."""
     if incident.closed is not None:
         return incident
     members = dict(incident.members)
@@ -180,28 +211,29 @@ def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) ->
     return replace(incident, members=members)
 
 
-def _place(incidents: Sequence[Incident], flag: Flag, now: Milliseconds) -> int | None:
-    for place in range(len(incidents) - 1, -1, -1):
-        incident = incidents[place]
+def _incident_to_join(incidents: Sequence[Incident], flag: Flag, now: Milliseconds) -> int | None:
+    """Return the index of the newest open incident that a flag may join, None where there is none."""
+    for index in range(len(incidents) - 1, -1, -1):
+        incident = incidents[index]
         if incident.closed is not None:
             continue
-        newest = max(each.joined for each in incident.members.values())
-        if now - newest <= TOGETHER or flag.role == "derived":
-            return place
+        last_joined = max(member.joined for member in incident.members.values())
+        if now - last_joined <= TOGETHER or flag.role == "derived":
+            return index
     return None
 
 
-def _with(incident: Incident, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Incident:
+def _with_member(incident: Incident, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Incident:
     return replace(incident, members={**incident.members, flag.feature: Member.of(flag, now, clock)})
 
 
 def _bounded(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
-    """Drop the oldest closed ones beyond what is kept; one that is open stays."""
-    spare = len(incidents) - _MOST
+    """Drop the oldest closed incidents beyond what is kept; open ones stay."""
+    surplus = len(incidents) - _MOST_KEPT
     kept = []
-    for each in incidents:
-        if spare > 0 and each.closed is not None:
-            spare -= 1
+    for incident in incidents:
+        if surplus > 0 and incident.closed is not None:
+            surplus -= 1
             continue
-        kept.append(each)
+        kept.append(incident)
     return tuple(kept)

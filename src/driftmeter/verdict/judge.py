@@ -214,7 +214,7 @@ class Judge:
     ) -> FeatureVerdict:
         if self.detector is None:
             return FeatureVerdict(
-                feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.UNCALIBRATED
+                feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.NO_ORDER_OF_TIME
             )
         smallest = np.inf if evidence is None else float(evidence.smallest[index])
         cause = None if evidence is None or not self.calibrated else self._cause(state.detector, index)
