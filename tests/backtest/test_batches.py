@@ -165,9 +165,9 @@ def test_a_window_of_batches_is_told_as_long_as_it_was() -> None:
     course = Course(profile, ModelSettings())
     for pane in list(History.of(profile, frame, times).slices())[:8]:
         course.take(pane)
-    found = course._judge.findings(course._state, "income")
-    assert [each["rows"] for each in found] == [50, 100, 200, 400]
-    assert [each["window_seconds"] for each in found] == [3600 + 7 * 86_400 * weeks for weeks in (0, 1, 3, 7)]
+    findings = course.judge.findings(course.state, "income")
+    assert [finding["rows"] for finding in findings] == [50, 100, 200, 400]
+    assert [finding["window_seconds"] for finding in findings] == [3600 + 7 * 86_400 * weeks for weeks in (0, 1, 3, 7)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_it_can_be_said_after_how_many_rows_they_are_judged(draw: Draw, days: in
         course.take(pane)
         rows += pane.summary.rows
         window = Window(pane.start, pane.end, 1, pane.summary)
-        if course._judge.verdict(course._state, window).features[0].state == "ok":
+        if course.judge.verdict(course.state, window).features[0].state == "ok":
             break
     assert rows <= 5 * after  # that a batch stands for its day is known with the second one
 

@@ -6,7 +6,7 @@ import pytest
 
 from driftmeter.backtest import history as module
 from driftmeter.backtest.history import History, choose_pane
-from driftmeter.backtest.inject import parse
+from driftmeter.backtest.inject import parse_fault
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
@@ -31,7 +31,7 @@ def counted(profile: Profile, frame: pl.DataFrame) -> Summary:
 
 
 def total(slices: list[Slice], profile: Profile) -> Summary:
-    return Summary.sum((each.summary for each in slices), profile.bins)
+    return Summary.sum((slice_.summary for slice_ in slices), profile.bins)
 
 
 def missing(slices: list[Slice], profile: Profile, name: str) -> int:
@@ -42,15 +42,15 @@ def missing(slices: list[Slice], profile: Profile, name: str) -> int:
 def test_each_pane_holds_the_rows_of_its_time(profile: Profile) -> None:
     frame, times = streams.frame(1000, seed=2), streams.times(1000)
     slices = list(History.of(profile, frame, times, pane=10 * MINUTE).slices())
-    assert [each.start for each in slices] == [START + 10 * MINUTE * place for place in range(50)]
-    assert all(each.length == 10 * MINUTE for each in slices)
-    assert all(slices[place].summary == counted(profile, frame[20 * place : 20 * place + 20]) for place in range(50))
+    assert [slice_.start for slice_ in slices] == [START + 10 * MINUTE * pane for pane in range(50)]
+    assert all(slice_.length == 10 * MINUTE for slice_ in slices)
+    assert all(slices[pane].summary == counted(profile, frame[20 * pane : 20 * pane + 20]) for pane in range(50))
 
 
 def test_time_without_rows_makes_no_pane(profile: Profile) -> None:
     times = np.array([START, START + 5 * DAY])
     slices = list(History.of(profile, streams.frame(2, seed=2), times, pane=HOUR).slices())
-    assert [(each.start, each.summary.rows) for each in slices] == [(START, 1), (START + 5 * DAY, 1)]
+    assert [(slice_.start, slice_.summary.rows) for slice_ in slices] == [(START, 1), (START + 5 * DAY, 1)]
 
 
 @pytest.mark.parametrize("block", [1, 7, 20, 999])
@@ -58,7 +58,7 @@ def test_the_blocks_in_which_rows_are_read_do_not_matter(
     profile: Profile, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     def slices() -> list[Slice]:
-        faults = [parse("temp: shift 5 from 2024-06-01T02:00"), parse("city: category XX 10%")]
+        faults = [parse_fault("temp: shift 5 from 2024-06-01T02:00"), parse_fault("city: category XX 10%")]
         times = streams.times(1000)
         return list(
             History.of(profile, streams.frame(1000, seed=2), times, pane=10 * MINUTE, faults=faults, seed=3).slices()
@@ -67,12 +67,12 @@ def test_the_blocks_in_which_rows_are_read_do_not_matter(
     whole = slices()
     monkeypatch.setattr(module, "BLOCK", block)
     parts = slices()
-    assert [each.start for each in parts] == [each.start for each in whole]
+    assert [slice_.start for slice_ in parts] == [slice_.start for slice_ in whole]
     assert all(one.summary == other.summary for one, other in zip(parts, whole, strict=True))
 
 
 def test_a_fault_is_in_the_counts(profile: Profile) -> None:
-    faults = [parse("temp: missing 25%"), parse("city: missing from 2024-06-01T04:00")]
+    faults = [parse_fault("temp: missing 25%"), parse_fault("city: missing from 2024-06-01T04:00")]
     history = History.of(profile, streams.frame(1000, seed=2), streams.times(1000), faults=faults)
     slices = list(history.slices())
     assert missing(slices, profile, "temp") == 250
@@ -117,7 +117,7 @@ def test_panes_grow_until_there_are_few_enough() -> None:
     assert (every(100), every(10_001), every(100_000), every(DAY)) == (10_000, 30_000, 300_000, HOUR)
 
 
-def test_a_pane_of_ones_own_is_kept_or_refused() -> None:
+def test_a_pane_that_is_asked_for_is_kept_or_refused() -> None:
     assert choose_pane(streams.times(10), 17_000) == 17_000
     with pytest.raises(InputError, match="pane"):
         choose_pane(streams.times(10), 10)
@@ -137,4 +137,4 @@ def test_a_fault_in_a_column_that_is_not_monitored_is_refused(profile: Profile) 
     frame = streams.frame(3, seed=2).with_columns(extra=1)
     for name in ("extra", "tmep"):
         with pytest.raises(InputError, match="in the data and in the profile"):
-            History.of(profile, frame, streams.times(3), faults=[parse(f"{name}: missing")])
+            History.of(profile, frame, streams.times(3), faults=[parse_fault(f"{name}: missing")])

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftmeter.backtest.changes import UNITS, Category, MissingCells, Scale, Shift, Shuffle, Stuck
-from driftmeter.backtest.inject import FAULTS, Fault, apply, parse
+from driftmeter.backtest.changes import UNITS, Category, Change, MissingCells, Scale, Shift, Shuffle, Stuck
+from driftmeter.backtest.inject import FAULTS, Fault, apply_faults, parse_fault
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
 from driftmeter.timestamps import DAY, parse_time
@@ -32,7 +32,7 @@ def values(column: Column) -> list[Any]:
 
 
 def inject(*texts: str, seed: int = 0) -> dict[str, list[Any]]:
-    changed = apply(columns(), TIMES, [parse(text) for text in texts], np.random.default_rng(seed))
+    changed = apply_faults(columns(), TIMES, [parse_fault(text) for text in texts], np.random.default_rng(seed))
     return {name: values(column) for name, column in changed.items()}
 
 
@@ -63,8 +63,8 @@ def before(name: str) -> list[Any]:
         ("shift: shift 5", "shift", Shift(5.0)),
     ],
 )
-def test_each_fault_is_read(text: str, column: str, change: object) -> None:
-    assert parse(text) == Fault(text, column, change)  # type: ignore[arg-type]
+def test_each_fault_is_read(text: str, column: str, change: Change) -> None:
+    assert parse_fault(text) == Fault(text, column, change)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_each_fault_is_read(text: str, column: str, change: object) -> None:
     ],
 )
 def test_times_bound_a_fault(bounds: str, since: str | None, until: str | None) -> None:
-    fault = parse(f"temp: shift 5 {bounds}")
+    fault = parse_fault(f"temp: shift 5 {bounds}")
     assert fault.since == (None if since is None else parse_time(since))
     assert fault.until == (None if until is None else parse_time(until))
 
@@ -114,7 +114,7 @@ def test_times_bound_a_fault(bounds: str, since: str | None, until: str | None) 
 )
 def test_what_cannot_be_read_is_said(text: str, message: str) -> None:
     with pytest.raises(InputError, match="inject ") as caught:
-        parse(text)
+        parse_fault(text)
     assert message in str(caught.value)
 
 
@@ -181,7 +181,7 @@ def test_a_category_takes_the_place_of_exactly_its_share() -> None:
 
 
 def test_a_known_category_stays_one() -> None:
-    changed = apply(columns(), TIMES, [parse("city: category Ulm")], np.random.default_rng(0))["city"]
+    changed = apply_faults(columns(), TIMES, [parse_fault("city: category Ulm")], np.random.default_rng(0))["city"]
     assert isinstance(changed, Dictionary)
     assert changed.values == ("Ulm", "Bonn")
 
@@ -202,8 +202,10 @@ def test_the_same_seed_draws_the_same_rows_whatever_comes_behind() -> None:
 
 def test_nothing_else_changes_and_the_columns_given_stay() -> None:
     given = columns()
-    faults = [parse(f"{name}: missing") for name in ("temp", "seats", "city", "seen")] + [parse("seats: shuffle")]
-    changed = apply(given, TIMES, faults, np.random.default_rng(0))
+    faults = [parse_fault(f"{name}: missing") for name in ("temp", "seats", "city", "seen")] + [
+        parse_fault("seats: shuffle")
+    ]
+    changed = apply_faults(given, TIMES, faults, np.random.default_rng(0))
     assert {name: values(column) for name, column in given.items()} == {name: before(name) for name in given}
     assert changed["member"] is given["member"]
 

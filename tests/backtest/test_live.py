@@ -12,6 +12,7 @@ from driftmeter.store.records import PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, MINUTE, iso, parse_time
 from tests.backtest import streams
+from tests.support.clocks import SetClock
 
 ROWS = 8 * streams.DAY_ROWS
 LENGTH = 30 * MINUTE
@@ -24,17 +25,17 @@ def test_a_backtest_says_what_the_live_system_says() -> None:
         temp=pl.col("temp") + np.where((day == 2) | (day == 6), 15.0, 0.0),
         city=pl.when(pl.Series(day == 6)).then(pl.lit("Ulm")).otherwise(pl.col("city")),
     )
-    store = SQLiteStore(None, clock=lambda: parse_time("2025-01-01"))
-    monitor = Engine(store, timing=Timing(pane=LENGTH))
-    monitor.register(profile)
-    compiled = monitor.compiled("shop")
+    store = SQLiteStore(None, clock=SetClock(parse_time("2025-01-01")))
+    engine = Engine(store, timing=Timing(pane=LENGTH))
+    engine.register(profile)
+    compiled = engine.compiled("shop")
     rows, _, _ = compiled.reader.read_columns(columns_of(as_frame(frame), compiled.reader.names))
-    for sequence, (start, summary) in enumerate(monitor.sort_rows(compiled, rows, times), start=1):
+    for sequence, (start, summary) in enumerate(engine.sort_rows(compiled, rows, times), start=1):
         pane = Pane(profile.digest, start, LENGTH, "log", sequence, summary, watermark=start + LENGTH)
         (receipt,) = store.commit([PutPane("shop", pane)])
         assert not isinstance(receipt, Exception), receipt
-        monitor.advance("shop")
-    incidents = monitor.incidents("shop")
+        engine.advance("shop")
+    incidents = engine.incidents("shop")
     store.close()
 
     live = {
@@ -44,8 +45,8 @@ def test_a_backtest_says_what_the_live_system_says() -> None:
         for event, time in (("alarm", feature["joined"]), ("closed", incident["closed"]))
         if time is not None
     }
-    said = list(backtest(profile, frame, times, pane=LENGTH))
-    assert {(each.event, each.feature, iso(each.at), iso(each.since)) for each in said} == live
-    assert {"alarm", "closed"} <= {each.event for each in said}
-    assert [iso(each.at) for each in said if each.pages] == sorted(each["opened"] for each in incidents)
+    events = list(backtest(profile, frame, times, pane=LENGTH))
+    assert {(event.event, event.feature, iso(event.at), iso(event.since)) for event in events} == live
+    assert {"alarm", "closed"} <= {event.event for event in events}
+    assert [iso(event.at) for event in events if event.pages] == sorted(incident["opened"] for incident in incidents)
     assert len(incidents) == 2

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from driftmeter.backtest import Course, Event, History, backtest, parse
+from driftmeter.backtest import Course, Event, History, backtest, parse_fault
 from driftmeter.backtest.history import PaneChoice
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
@@ -23,11 +23,15 @@ def profile() -> Profile:
 
 def course(profile: Profile, *faults: str, pane: PaneChoice = 30 * 60_000) -> tuple[Course, History]:
     history = History.of(
-        profile, streams.frame(ROWS, seed=2), streams.times(ROWS), pane=pane, faults=[parse(text) for text in faults]
+        profile,
+        streams.frame(ROWS, seed=2),
+        streams.times(ROWS),
+        pane=pane,
+        faults=[parse_fault(text) for text in faults],
     )
     made = Course(profile, ModelSettings())
-    for each in history.slices():
-        made.take(each)
+    for pane_slice in history.slices():
+        made.take(pane_slice)
     return made, history
 
 
@@ -105,7 +109,7 @@ def test_a_backtest_yields_the_events_of_the_live_code(profile: Profile, faulty:
         streams.frame(ROWS, seed=2),
         streams.times(ROWS),
         pane=30 * 60_000,
-        faults=[parse(text) for text in FAULTS],
+        faults=[parse_fault(text) for text in FAULTS],
     )
     assert list(events) == faulty[0].events
 
@@ -115,8 +119,8 @@ def test_folding_is_the_same_in_however_many_courses(profile: Profile, faulty: t
     courses = [Course(profile, replace(ModelSettings(), budget=budget * DAY)) for budget in (30, 30)]
     panes: list[Slice] = list(history.slices())
     for pane in panes:
-        for each in courses:
-            each.take(pane)
+        for other in courses:
+            other.take(pane)
     assert courses[0].events == courses[1].events == faulty[0].events
 
 

@@ -1,4 +1,4 @@
-"""What a fault does to a column: one small class each, pure but for the generator of chance that it is handed."""
+"""What a fault does to a column: one small class each. Pure, but for the random generator passed in."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ UNITS: Mapping[str, tuple[float, float]] = {
     "inhg2hpa": (33.8638866667, 0.0),
     "hpa2inhg": (1 / 33.8638866667, 0.0),
 }
-"""Slips of unit: a value becomes value × factor + offset."""
+"""Wrong units: a value becomes value × factor + offset."""
 
 
 class Change(Protocol):
-    """Alters some rows of a column. `numbers` says that only columns of numbers can be altered so."""
+    """Changes some rows of a column. `numbers_only` says that only columns of numbers can be changed so."""
 
-    numbers: ClassVar[bool]
+    numbers_only: ClassVar[bool]
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Return a new column, different within `rows` only; `times` are those of all rows.
+        """Return a new column that differs within `rows` only; `times` are those of all rows.
 
-        Raises ValueError saying what was expected, where a value of the fault is none of that column's type.
+        Raises ValueError that says what was expected, where the fault's value is not of the column's type.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Adds `amount`, of the column's own unit, or of its standard deviations where `in_sd`.
+    """Adds `amount`, in the column's unit, or in its standard deviations where `in_sd`.
 
-    With `over` it grows from nothing to `amount` within that time, and then stays.
+    With `over` the shift grows from 0 to `amount` within that time, and then stays.
     """
 
     amount: float
     in_sd: bool = False
     over: Milliseconds = 0
-    numbers: ClassVar[bool] = True
+    numbers_only: ClassVar[bool] = True
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Add; the standard deviation is that of all finite values of the column."""
+        """Add the amount; the standard deviation is that of all finite values of the column."""
         values = _floats(column)
         amount = self.amount * (float(np.std(values[np.isfinite(values)])) if self.in_sd else 1.0)
         within = times[rows]
@@ -76,10 +76,10 @@ class Scale:
 
     factor: float
     offset: float = 0.0
-    numbers: ClassVar[bool] = True
+    numbers_only: ClassVar[bool] = True
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Multiply and add."""
+        """Multiply and add within the rows."""
         values = _floats(column)
         values[rows] = values[rows] * self.factor + self.offset
         return values
@@ -90,67 +90,69 @@ class MissingCells:
     """Empties a share of the cells, drawn at random."""
 
     share: float = 1.0
-    numbers: ClassVar[bool] = False
+    numbers_only: ClassVar[bool] = False
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Empty exactly that share of the rows, rounded; some may have been empty before."""
-        return _put(column, _drawn(rows, self.share, rng), None)
+        """Empty that share of the rows, rounded to whole rows; some of them may have been empty before."""
+        return _with_value(column, _draw_rows(rows, self.share, rng), None)
 
 
 @dataclass(frozen=True)
 class Stuck:
-    """Repeats one value: `value`, or else the last one before the fault."""
+    """Repeats one value: `value`, or where that is None the last one before the fault."""
 
     value: str | None = None
-    numbers: ClassVar[bool] = False
+    numbers_only: ClassVar[bool] = False
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Repeat; where no value came before, the first one within the rows."""
-        places = np.arange(rows.start, rows.stop)
-        return _put(column, places, _last(column, rows) if self.value is None else alike(self.value, column))
+        """Repeat the value; where none came before the rows, the first one within them."""
+        value = _last_value(column, rows) if self.value is None else value_like(self.value, column)
+        return _with_value(column, np.arange(rows.start, rows.stop), value)
 
 
 @dataclass(frozen=True)
 class Category:
-    """Puts one value, new or known, in the place of a share of all values, drawn at random."""
+    """Replaces a share of all values, drawn at random, by one value, which may be new."""
 
     value: str
     share: float = 1.0
-    numbers: ClassVar[bool] = False
+    numbers_only: ClassVar[bool] = False
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Replace exactly that share of the rows, rounded."""
-        return _put(column, _drawn(rows, self.share, rng), alike(self.value, column))
+        """Replace that share of the rows, rounded to whole rows."""
+        return _with_value(column, _draw_rows(rows, self.share, rng), value_like(self.value, column))
 
 
 @dataclass(frozen=True)
 class Shuffle:
-    """Deals the values out anew among the rows: the column by itself stays as it was, its company changes."""
+    """Permutes the values among the rows: the column's distribution stays, its relation to other columns goes."""
 
-    numbers: ClassVar[bool] = False
+    numbers_only: ClassVar[bool] = False
 
     def apply(self, column: Column, rows: slice, times: Times, rng: np.random.Generator) -> Column:
-        """Permute within the rows."""
-        places = np.arange(rows.start, rows.stop)
-        order = rng.permutation(places)
+        """Permute the values within the rows."""
+        indices = np.arange(rows.start, rows.stop)
+        order = rng.permutation(indices)
         if isinstance(column, np.ndarray):
             column = column.copy()
-            column[places] = column[order]
+            column[indices] = column[order]
             return column
         if isinstance(column, Dictionary):
-            indices = column.indices.copy()
-            indices[places] = indices[order]
-            return Dictionary(indices, column.values)
+            codes = column.indices.copy()
+            codes[indices] = codes[order]
+            return Dictionary(codes, column.values)
         values = list(column)
-        values[rows] = [column[place] for place in order]
+        values[rows] = [column[index] for index in order]
         return values
 
 
-def alike(text: str, column: Column) -> object:
-    """Return a fault's value in the type that a column holds; raises ValueError saying which.
+def value_like(text: str, column: Column) -> object:
+    """Return a fault's value in the type that a column holds; raises ValueError that says which type.
 
-    >>> alike("7", np.array([1.5])), alike("7", Dictionary.encode(["Ulm"])), alike("yes", Dictionary.encode([]))
-    (7.0, '7', 'yes')
+    >>> value_like("7", np.array([1.5])), value_like("7", Dictionary.encode(["Ulm"]))
+    (7.0, '7')
+    >>> value_like("yes", Dictionary.encode([]))
+    'yes'
     """
     if isinstance(column, np.ndarray):
         try:
@@ -177,14 +179,14 @@ def _floats(column: Column) -> Floats:
     return np.array(column, dtype=np.float64)
 
 
-def _drawn(rows: slice, share: float, rng: np.random.Generator) -> Codes:
+def _draw_rows(rows: slice, share: float, rng: np.random.Generator) -> Codes:
     count = rows.stop - rows.start
     drawn: Codes = rows.start + np.sort(rng.choice(count, size=round(share * count), replace=False))
     return drawn
 
 
-def _last(column: Column, rows: slice) -> object:
-    """Return the last value present before the rows, else the first one within, None where there is neither."""
+def _last_value(column: Column, rows: slice) -> object:
+    """Return the last value before the rows that is not missing, else the first one within, None without either."""
     if isinstance(column, Dictionary):
         present = column.indices >= 0
     elif isinstance(column, np.ndarray):
@@ -194,29 +196,29 @@ def _last(column: Column, rows: slice) -> object:
     before, within = np.flatnonzero(present[: rows.start]), np.flatnonzero(present[rows])
     if not before.size and not within.size:
         return None
-    place = int(before[-1]) if before.size else rows.start + int(within[0])
-    return column.values[column.indices[place]] if isinstance(column, Dictionary) else column[place]
+    index = int(before[-1]) if before.size else rows.start + int(within[0])
+    return column.values[column.indices[index]] if isinstance(column, Dictionary) else column[index]
 
 
-def _put(column: Column, places: Codes, value: object) -> Column:
-    """Return a copy that holds `value` at some places; None is missing."""
+def _with_value(column: Column, rows: Codes, value: object) -> Column:
+    """Return a copy that holds `value` in some rows, given by index; None is missing."""
     if isinstance(column, np.ndarray):
-        values = _floats(column)
+        numbers = _floats(column)
         number: Any = np.nan if value is None else value
-        values[places] = number
-        return values
+        numbers[rows] = number
+        return numbers
     if isinstance(column, Dictionary):
-        indices, known = column.indices.copy(), list(column.values)
-        index = -1
+        codes, values = column.indices.copy(), list(column.values)
+        code = -1
         if value is not None:
             # 1, 1.0 and True are equal, and not one category
-            same = (place for place, each in enumerate(known) if type(each) is type(value) and each == value)
-            index = next(same, len(known))
-            if index == len(known):
-                known.append(value)
-        indices[places] = index
-        return Dictionary(indices, tuple(known))
+            same = (index for index, other in enumerate(values) if type(other) is type(value) and other == value)
+            code = next(same, len(values))
+            if code == len(values):
+                values.append(value)
+        codes[rows] = code
+        return Dictionary(codes, tuple(values))
     cells = list(column)
-    for place in places:
-        cells[place] = value
+    for row in rows:
+        cells[row] = value
     return cells

@@ -1,4 +1,4 @@
-"""A history: rows in order of time, with the faults injected into them, counted into panes by the live code."""
+"""A history: rows in order of time, with faults injected into them, counted into panes by the live code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import narwhals as nw
 import numpy as np
 
-from driftmeter.backtest.inject import Fault, apply, unknown_column
+from driftmeter.backtest.inject import Fault, apply_faults, unknown_column
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows, numbers_of
 from driftmeter.counts.summary import Summary
@@ -25,11 +25,12 @@ from driftmeter.timestamps import HOUR, common_step
 from driftmeter.types import Milliseconds
 
 BLOCK = 50_000
-"""Rows typed at once, so that a history of any length needs little memory besides its own."""
+"""Rows that are typed at once, so that a history of any length needs little memory besides its own."""
 MOST_PANES = 200_000
-"""With more panes than that, `auto` takes longer ones: each costs a step of the detector."""
+"""`auto` takes longer panes where there would be more than this: each one costs a step of the detector."""
 _MOST_NAMED = 10
-_STEPS: tuple[Milliseconds, ...] = tuple(
+"""Values that cannot be read are counted, and the first of them are named."""
+_PANE_LENGTHS: tuple[Milliseconds, ...] = tuple(
     seconds * 1000 for seconds in (10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, HOUR // 1000)
 )
 
@@ -37,10 +38,11 @@ PaneChoice = Milliseconds | Literal["auto"]
 
 
 def choose_pane(times: Times, choice: PaneChoice = "auto") -> Milliseconds:
-    """Return a length of panes, in ms: the live default of 10 s, or what is left of it.
+    """Return a length of panes, in ms: `choice`, or for `auto` the live default of 10 s or longer.
 
-    `auto` takes longer ones, up to an hour, where all times are stamped to a coarser grid than that (hourly
-    data need no panes of 10 s), and where more than MOST_PANES would have rows. Times ascend.
+    `auto` takes longer panes, up to an hour, where all times are stamped to a coarser grid (hourly data need no panes
+    of 10 s), and where more than MOST_PANES would have rows. `times` (rows,) ascend. Raises InputError on a choice that
+    is no length of panes.
 
     >>> hourly, any_time = np.arange(0, 7_200_000, 3_600_000), np.array([0, 1_234])
     >>> choose_pane(hourly), choose_pane(any_time), choose_pane(any_time, 60_000)
@@ -49,21 +51,21 @@ def choose_pane(times: Times, choice: PaneChoice = "auto") -> Milliseconds:
     if choice != "auto":
         return Timing(choice).pane
     grid = common_step(times)
-    stamped = [step for step in _STEPS if grid % step == 0] if grid else []
-    smallest = stamped[-1] if stamped else _STEPS[0]
-    for step in _STEPS:
-        if step >= smallest and _panes(times, step) <= MOST_PANES:
-            return step
-    return _STEPS[-1]
+    stamped = [length for length in _PANE_LENGTHS if grid % length == 0] if grid else []
+    shortest = stamped[-1] if stamped else _PANE_LENGTHS[0]
+    for length in _PANE_LENGTHS:
+        if length >= shortest and _panes_with_rows(times, length) <= MOST_PANES:
+            return length
+    return _PANE_LENGTHS[-1]
 
 
-def _panes(times: Times, length: Milliseconds) -> int:
+def _panes_with_rows(times: Times, length: Milliseconds) -> int:
     return int(np.count_nonzero(np.diff(times // length))) + 1
 
 
 @dataclass
-class UnreadableHistory:
-    """How many values could not be read, which are counted as such, and the first of them."""
+class UnreadableTally:
+    """How many values could not be read, and the first of them; they count in the bin `unreadable`."""
 
     values: int = 0
     first: list[Rejected] = field(default_factory=list)
@@ -71,9 +73,9 @@ class UnreadableHistory:
 
 @dataclass(frozen=True)
 class History:
-    """Rows of a frame, `times` (rows,) of each, ascending, cut into panes of `pane` ms.
+    """The rows of a frame, cut into panes of `pane` ms; `times` (rows,) ascend.
 
-    `faulty` are columns that replace the frame's. `unreadable` fills up as the rows are counted, anew each time.
+    `faulty` are the columns with faults, which replace the frame's. `slices` fills `unreadable`, anew each time.
     """
 
     profile: Profile
@@ -82,7 +84,7 @@ class History:
     pane: Milliseconds
     faults: tuple[Fault, ...] = ()
     faulty: Mapping[str, Column] = field(default_factory=dict)
-    unreadable: UnreadableHistory = field(default_factory=UnreadableHistory)
+    unreadable: UnreadableTally = field(default_factory=UnreadableTally)
 
     @classmethod
     def of(
@@ -95,9 +97,10 @@ class History:
         faults: Sequence[Fault] = (),
         seed: int = 0,
     ) -> History:
-        """Inject the faults, and choose the panes.
+        """Inject the faults into a pandas, polars or pyarrow frame, and choose the panes.
 
-        Raises InputError where there are no rows, where times go back, or where a fault does not fit.
+        Faults draw at random by `seed`. Raises InputError where there are no rows, where times go back, or where a
+        fault does not fit.
         """
         data = as_frame(frame)
         if not len(times) or len(data) != len(times):
@@ -111,7 +114,7 @@ class History:
         numeric = {feature.column for feature in profile.features if feature.kind == "numeric"}
         touched = {fault.column: column_of(data[fault.column]) for fault in faults}
         touched |= {name: numbers_of(name, touched[name])[0] for name in touched if name in numeric}
-        faulty = apply(touched, times, faults, np.random.default_rng(seed))
+        faulty = apply_faults(touched, times, faults, np.random.default_rng(seed))
         return cls(profile, data, times, choose_pane(times, pane), tuple(faults), faulty)
 
     def __len__(self) -> int:
@@ -120,8 +123,8 @@ class History:
 
     @property
     def panes(self) -> int:
-        """How many panes hold rows."""
-        return _panes(self.times, self.pane)
+        """The number of panes that hold rows."""
+        return _panes_with_rows(self.times, self.pane)
 
     @property
     def start(self) -> Milliseconds:
@@ -135,15 +138,15 @@ class History:
 
     @property
     def clean_until(self) -> Milliseconds:
-        """The moment up to which there is no fault."""
+        """The time of the first row with a fault, or the end of the history."""
         return min((self.starts(fault) for fault in self.faults), default=self.end)
 
     def starts(self, fault: Fault) -> Milliseconds:
-        """Return the time of the first row that a fault falls on."""
+        """Return the time of the first row that a fault changes."""
         return int(self.times[fault.rows(self.times).start])
 
     def rows_between(self, start: Milliseconds, end: Milliseconds) -> int:
-        """Return how many rows are of `start` or later, and before `end`."""
+        """Return the number of rows from `start` to before `end`."""
         first, last = np.searchsorted(self.times, [start, end])
         return int(last - first)
 
@@ -172,16 +175,16 @@ class History:
     def _read(self, reader: Reader, begin: int, end: int) -> Rows:
         names = [name for name in reader.names if name not in self.faulty]
         columns = columns_of(self.frame[begin:end], names)
-        columns |= {name: _part(column, begin, end) for name, column in self.faulty.items()}
-        rows, bad, _ = reader.read_columns(columns)
+        columns |= {name: _rows_of(column, begin, end) for name, column in self.faulty.items()}
+        rows, rejected, _ = reader.read_columns(columns)
         self.unreadable.values += sum(reader.unreadable(rows).values())
         self.unreadable.first += [
-            replace(each, row=begin + each.row) for each in bad[: 10 - len(self.unreadable.first)]
+            replace(value, row=begin + value.row) for value in rejected[: _MOST_NAMED - len(self.unreadable.first)]
         ]
         return rows
 
 
-def _part(column: Column, begin: int, end: int) -> Column:
+def _rows_of(column: Column, begin: int, end: int) -> Column:
     if isinstance(column, Dictionary):
         return Dictionary(column.indices[begin:end], column.values)
     return column[begin:end]

@@ -1,4 +1,4 @@
-"""Backtest: the live judge goes through a history, pane by pane; what it says when."""
+"""Backtest: the live judge goes through a history, pane by pane, and tells what alarms when."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.judge_state import JudgeState
+from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import round10
 
 MONTH: Milliseconds = 30 * DAY
@@ -25,8 +27,8 @@ MONTH: Milliseconds = 30 * DAY
 class Event:
     """A feature that alarmed, or whose incident closed, at the end of a pane.
 
-    `since` is when what alarmed began; `pages` marks the alarm that opened an incident, which is the page that
-    somebody would have got. `effect`, `evidence`, `severity` and `why` are None where an incident closed.
+    `since` is when the drift began; `pages` marks the alarm that opened an incident, for which somebody would have been
+    paged. `effect`, `evidence`, `severity` and `why` are None where an incident closed.
     """
 
     event: Literal["alarm", "closed"]
@@ -36,13 +38,13 @@ class Event:
     since: Milliseconds
     effect: float | None = None
     evidence: float | None = None
-    severity: str | None = None
+    severity: Severity | None = None
     why: str | None = None
     incident: str | None = None
     pages: bool = False
 
     def to_json(self) -> JSON:
-        """The public words; times in ISO 8601."""
+        """Return plain JSON: times in ISO 8601, numbers rounded so that all processors agree."""
         return {
             "event": self.event,
             "feature": self.feature,
@@ -59,11 +61,11 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """When an injected fault was first seen by an alarm of its column: at `at`, after `rows` rows and `delay` ms.
+class FaultDetection:
+    """When an injected fault was first seen, by an alarm of its column: at `at`, after `rows` rows and `delay` ms.
 
-    All are None where it never was. `already` is since when the column was alarming before the fault came: what
-    the fault adds to that can't be told.
+    All are None where it never was. `starts` is the time of the first row with the fault. `already` is since when the
+    column was alarming before that, None where it was not: what the fault adds to such an alarm is unknown.
     """
 
     fault: Fault
@@ -74,11 +76,11 @@ class Seen:
 
     @property
     def delay(self) -> Milliseconds | None:
-        """How long it took, in ms."""
+        """The time from the fault to its alarm, in ms."""
         return None if self.at is None else self.at - self.starts
 
     def to_json(self) -> JSON:
-        """Plain JSON; times in ISO 8601, the delay in seconds."""
+        """Return plain JSON: times in ISO 8601, the delay in seconds."""
         return {
             "fault": self.fault.text,
             "column": self.fault.column,
@@ -92,26 +94,30 @@ class Seen:
 
 @dataclass
 class Course:
-    """One judge on its way through a history, and what it has said so far."""
+    """One judge on its way through a history: its state, and the events so far.
+
+    `pages` are the times at which incidents opened.
+    """
 
     profile: Profile
     settings: ModelSettings
     events: list[Event] = field(default_factory=list)
     pages: list[Milliseconds] = field(default_factory=list)
-    """When incidents opened."""
+    judge: Judge = field(init=False, repr=False)
+    state: JudgeState = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Start the judge."""
-        self._judge = Judge(self.profile, self.settings)
-        self._state = self._judge.start()
+        self.judge = Judge(self.profile, self.settings)
+        self.state = self.judge.start()
         self._recent: list[Slice] = []
-        self._rows = 0
-        self._place = {feature.name: place for place, feature in enumerate(self.profile.features)}
+        self._recent_rows = 0
+        self._index = {feature.name: index for index, feature in enumerate(self.profile.features)}
 
     @property
     def silent(self) -> str | None:
-        """Say why nothing can page by this profile, None where something can."""
-        if self._judge.calibrated:
+        """Why nothing can page by this profile, as a sentence; None where features can page."""
+        if self.judge.calibrated:
             return None
         calibration = self.profile.calibration
         if calibration is not None:
@@ -119,29 +125,29 @@ class Course:
         return sentences.NO_ORDER_OF_TIME if self.profile.time is None else sentences.REFERENCE_TOO_SHORT
 
     def take(self, pane: Slice) -> list[Event]:
-        """Fold one pane; return what that made happen."""
-        self._remember(pane)
-        self._state, step = self._judge.step(self._state, pane)
-        fresh = {incident.id for incident in step.opened}
+        """Judge one pane; return the events that it brought."""
+        self._keep_window(pane)
+        self.state, step = self.judge.step(self.state, pane)
+        unpaged = {incident.id for incident in step.opened}
         self.pages += [incident.opened for incident in step.opened]
         events = []
         for alarm in step.alarms:
             events.append(
                 Event(
-                    "alarm",
-                    alarm.feature,
-                    alarm.role,
-                    alarm.at,
-                    alarm.since,
-                    self._effect(alarm.feature),
-                    alarm.evidence,
-                    alarm.severity,
-                    alarm.why,
-                    alarm.incident,
-                    alarm.incident in fresh,
+                    event="alarm",
+                    feature=alarm.feature,
+                    role=alarm.role,
+                    at=alarm.at,
+                    since=alarm.since,
+                    effect=self._effect(alarm.feature),
+                    evidence=alarm.evidence,
+                    severity=alarm.severity,
+                    why=alarm.why,
+                    incident=alarm.incident,
+                    pages=alarm.incident in unpaged,
                 )
             )
-            fresh.discard(alarm.incident)
+            unpaged.discard(alarm.incident)
         for incident in step.closed:
             at = pane.end if incident.closed is None else incident.closed
             events += [
@@ -151,48 +157,48 @@ class Course:
         self.events += events
         return events
 
-    def _remember(self, pane: Slice) -> None:
-        """Keep the panes of the window that is shown, and no more."""
+    def _keep_window(self, pane: Slice) -> None:
+        """Keep the panes of the window that a verdict shows, and no more."""
         self._recent.append(pane)
-        self._rows += pane.summary.rows
+        self._recent_rows += pane.summary.rows
         setting = self.settings.window
         while len(self._recent) > 1 and setting.reached(
-            self._rows - self._recent[0].summary.rows, self._recent[0].start, pane.end
+            self._recent_rows - self._recent[0].summary.rows, self._recent[0].start, pane.end
         ):
-            self._rows -= self._recent.pop(0).summary.rows
+            self._recent_rows -= self._recent.pop(0).summary.rows
 
     def _effect(self, feature: str) -> float:
-        """Return a feature's effect as the verdict of this moment says it: of the window that is shown."""
+        """Return a feature's effect in the window that a verdict shows now."""
         window = self.settings.window.select(self._recent, self.profile.bins)
-        return self._judge.scorer.scores(window.summary.counts)[self._place[feature]].effect
+        return self.judge.scorer.scores(window.summary.counts)[self._index[feature]].effect
 
     @property
     def alarms(self) -> int:
-        """How often a feature alarmed."""
+        """The number of alarms so far."""
         return sum(event.event == "alarm" for event in self.events)
 
     def pages_per_month(self, start: Milliseconds, end: Milliseconds) -> float | None:
-        """Return the pages per 30 days from `start` to `end`; None where that is no time at all."""
+        """Return the pages per 30 days from `start` to `end`, None where `end` is not after `start`."""
         if end <= start:
             return None
         return sum(start <= opened <= end for opened in self.pages) * MONTH / (end - start)
 
-    def seen(self, fault: Fault, history: History) -> Seen:
+    def seen(self, fault: Fault, history: History) -> FaultDetection:
         """Return when an injected fault was first seen, by an alarm of a feature of its column."""
         names = {feature.name for feature in self.profile.features if feature.column == fault.column}
         starts = history.starts(fault)
-        own = [event for event in self.events if event.feature in names]
+        events = [event for event in self.events if event.feature in names]
         already: dict[str, Milliseconds] = {}
-        for event in own:
+        for event in events:
             if event.at <= starts:
                 already.pop(event.feature, None)
                 if event.event == "alarm":
                     already[event.feature] = event.at
         before = min(already.values(), default=None)
-        for event in own:
+        for event in events:
             if event.event == "alarm" and event.at > starts and (fault.until is None or event.since < fault.until):
-                return Seen(fault, starts, event.at, history.rows_between(starts, event.at), before)
-        return Seen(fault, starts, already=before)
+                return FaultDetection(fault, starts, event.at, history.rows_between(starts, event.at), before)
+        return FaultDetection(fault, starts, already=before)
 
 
 def backtest(
@@ -205,12 +211,12 @@ def backtest(
     faults: Sequence[Fault] = (),
     seed: int = 0,
 ) -> Iterator[Event]:
-    """Yield what would have alarmed on a history, by the code that runs live.
+    """Yield what would have alarmed on a history, judged by the code that runs live.
 
-    `frame` is a pandas, polars or pyarrow frame in order of `times` (rows,), milliseconds since the epoch;
-    the panes hold `pane` ms. Raises InputError as `History.of`.
+    `frame` is a pandas, polars or pyarrow frame in order of `times` (rows,), in ms since the epoch; panes are `pane` ms
+    long. Faults draw at random by `seed`. Raises InputError as `History.of` does.
     """
     history = History.of(profile, frame, times, pane=pane, faults=faults, seed=seed)
     course = Course(profile, settings or ModelSettings())
-    for each in history.slices():
-        yield from course.take(each)
+    for pane_slice in history.slices():
+        yield from course.take(pane_slice)

@@ -95,13 +95,13 @@ def backtest(
     driftmeter backtest profile.json history.csv --inject 'income: missing 5% from 2024-06-01' --budget 7d,30d,90d
     driftmeter backtest profile.json history.csv --json | jq 'select(.pages)'
     """
-    from driftmeter.backtest import Course, History, parse
+    from driftmeter.backtest import Course, History, parse_fault
     from driftmeter.cli import backtest_tables as tables
     from driftmeter.errors import InputError
     from driftmeter.profile.profile import Profile
     from driftmeter.replay import load_trace
 
-    faults = [parse(text) for text in injected]
+    faults = [parse_fault(text) for text in injected]
     reference = Profile.load(profile)
     chosen = _settings(reference.model, file, tolerance, budgets)
     trace = load_trace(

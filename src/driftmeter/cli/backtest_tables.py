@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from driftmeter.backtest import Course, Event, History, Seen
+from driftmeter.backtest import Course, Event, FaultDetection, History
 from driftmeter.cli.tables import console
 from driftmeter.report.texts import printable
 from driftmeter.timestamps import duration_text, iso, length_text
@@ -98,7 +98,7 @@ def _cells(event: Event) -> tuple[Text | str, ...]:
     )
 
 
-def _seen_text(seen: Seen) -> str:
+def _seen_text(seen: FaultDetection) -> str:
     already = "" if seen.already is None else f"; its column was alarming already, from {_minute(seen.already)} on"
     if seen.at is None or seen.rows is None or seen.delay is None:
         return f"never seen{already}"
