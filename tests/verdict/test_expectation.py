@@ -64,8 +64,8 @@ def test_a_renewed_expectation_is_not_over() -> None:
 
 def test_what_is_over_counts_as_expected_until_the_detectors_pane_is_complete() -> None:
     first = expected_drift({"fare": 100}, [fare(0, 100)], FEATURES, 100, 110)
-    assert first.until == {"fare": 100}
-    second = expected_drift(first.until, [fare(0, 100)], FEATURES, 110, 120)  # the pane was not complete
+    assert first.ends == {"fare": 100}
+    second = expected_drift(first.ends, [fare(0, 100)], FEATURES, 110, 120)  # the pane was not complete
     assert second.over == {"fare": 100}
 
 
@@ -97,10 +97,10 @@ def test_a_feature_is_never_current_and_over_and_a_pane_a_slice_forgets_all_that
     before: dict[str, int] = {}
     start = 0
     for number, length in enumerate(lengths):
-        known = [] if taken_away and number == len(lengths) - 1 else expectations
-        drift = expected_drift(before, known, FEATURES, start, start + length)
+        marks = [] if taken_away and number == len(lengths) - 1 else expectations
+        drift = expected_drift(before, marks, FEATURES, start, start + length)
         assert not set(drift.current) & set(drift.over)
-        assert set(before) <= set(drift.until)  # nothing is dropped before a pane is complete
+        assert set(before) <= set(drift.ends)  # nothing is dropped before a pane is complete
         assert all(until > start for until in drift.current.values())
         assert all(ended <= start for ended in drift.over.values())
         assert drift.after_pane(start) == drift.current

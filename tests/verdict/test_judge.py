@@ -2,93 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from driftmeter.counts.binning import Binner
-from driftmeter.counts.rows import Reader
-from driftmeter.counts.summary import Summary
-from driftmeter.data.columns import as_frame, columns_of
-from driftmeter.errors import StoreError
-from driftmeter.panes.pane import Slice
-from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.expectation import Expectation
-from driftmeter.verdict.judge import Judge, Step
-from driftmeter.verdict.judge_state import JudgeState, incidents_in
-from driftmeter.verdict.verdict import FeatureVerdict, Verdict
-
-START = 1_700_006_400_000  # midnight
-PANE = 10_000
-ROWS = 500
-
-
-def orders(rows: int, seed: int, *, shift: float = 0.0, lost: float = 0.0) -> pl.DataFrame:
-    chance = np.random.default_rng(seed)
-    amount = chance.normal(size=rows) + shift
-    amount[chance.random(rows) < lost] = np.nan
-    return pl.DataFrame({"amount": amount, "weight": chance.normal(size=rows), "city": chance.choice(["a", "b"], rows)})
-
-
-@pytest.fixture(scope="module")
-def profile() -> Profile:
-    return Profile.fit(orders(10_000, 99), model="shop", independent=True)
-
-
-def summary_of(profile: Profile, frame: pl.DataFrame) -> Summary:
-    reader = Reader(profile)
-    rows, _, _ = reader.read_columns(columns_of(as_frame(frame), reader.names))
-    return Binner(profile).observe(rows)
-
-
-def slices(
-    profile: Profile,
-    number: int,
-    *,
-    first: int = 0,
-    shift: float = 0.0,
-    lost: float = 0.0,
-    rows: int = ROWS,
-    length: int = PANE,
-) -> list[Slice]:
-    """Return consecutive slices, the first of them the `first` one from the start."""
-    return [
-        Slice(START + length * place, length, summary_of(profile, orders(rows, 1000 + place, shift=shift, lost=lost)))
-        for place in range(first, first + number)
-    ]
-
-
-def follow(
-    judge: Judge, given: Sequence[Slice], state: JudgeState | None = None, expected: Sequence[Expectation] = ()
-) -> tuple[JudgeState, list[Step]]:
-    state = state or judge.start()
-    steps = []
-    for slice_ in given:
-        state, step = judge.step(state, slice_, expected)
-        steps.append(step)
-    return state, steps
-
-
-def verdict_of(judge: Judge, state: JudgeState, newest: Slice) -> Verdict:
-    return judge.verdict(state, Window(newest.start, newest.end, 1, newest.summary))
-
-
-def feature_of(verdict: Verdict, name: str) -> FeatureVerdict:
-    (feature,) = (feature for feature in verdict.features if feature.feature == name)
-    return feature
-
-
-def state_of(verdict: Verdict, feature: str = "amount") -> tuple[str, str]:
-    described = feature_of(verdict, feature)
-    return described.state, described.why
+from driftmeter.verdict.judge import Judge
+from tests.verdict.streams import PANE, START, feature_of, follow, orders, slices, state_of, verdict_of
 
 
 def test_nothing_alarms_where_nothing_changes(profile: Profile) -> None:
@@ -247,38 +172,3 @@ def test_time_without_rows_is_no_sign_that_a_fault_is_over(profile: Profile) -> 
     state, steps = follow(judge, [*before, *after])
     assert [len(step.opened) for step in steps] == [1, 0, 0, 0, 0, 0]
     assert len(state.open_incidents) == 1
-
-
-@settings(max_examples=15, deadline=None)
-@given(cuts=st.sets(st.integers(1, 11)), strict=st.booleans())
-def test_a_state_that_was_kept_goes_on_as_if_it_had_not_been(profile: Profile, cuts: set[int], strict: bool) -> None:
-    judge = Judge(profile, ModelSettings(guarantee="strict" if strict else "measured"))
-    given = [*slices(profile, 6), *slices(profile, 6, first=6, shift=0.8)]
-    whole, steps = follow(judge, given)
-    state, steps_after_cuts = judge.start(), []
-    for index, slice_ in enumerate(given):
-        if index in cuts:
-            state = Judge(profile, judge.settings).loads(judge.dumps(state))
-        state, step = judge.step(state, slice_)
-        steps_after_cuts.append(step)
-    assert judge.dumps(state) == judge.dumps(whole)
-    assert steps_after_cuts == steps
-    assert verdict_of(judge, state, given[-1]).dumps() == verdict_of(judge, whole, given[-1]).dumps()
-
-
-def test_the_state_of_another_detector_keeps_its_incidents(profile: Profile) -> None:
-    judge = Judge(profile)
-    state, _ = follow(judge, slices(profile, 5, shift=1.0))
-    strict = Judge(profile, ModelSettings(guarantee="strict"))
-    after = strict.loads(judge.dumps(state))
-    assert after.incidents == state.incidents
-    assert strict.detector is not None
-    assert strict.detector.standing(after.detector) is None
-
-
-def test_bytes_that_are_no_state_are_refused(profile: Profile) -> None:
-    judge = Judge(profile)
-    with pytest.raises(StoreError, match="cannot be read"):
-        judge.loads(b"\x05\0\0\0{}")
-    assert judge.dumps(judge.loads(b"")) == judge.dumps(judge.start())
-    assert incidents_in(b"") == ()

@@ -1,1 +1,1 @@
-"""The composition root: what a metric server asks, whichever store is behind it."""
+"""The engine: everything that a metric server does apart from HTTP, whichever store is behind it."""

@@ -4,7 +4,7 @@
                      ↑            │
                   Models ←────────┘  records, compiled profiles and states of folds, cached
 
-Of time it knows only what the store says.
+The only clock is the store's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from driftmeter.verdict.judge_state import incidents_in
 class Engine:
     """Everything that a metric server does apart from HTTP. Thread-safe; keeps nothing that matters.
 
-    `digest` is a profile's in all methods, by default the active one's. Methods that take a model raise
+    In all methods `digest` names a profile, by default the active one. Methods that take a model raise
     UnknownModelError, those that take a digest UnknownProfileError, and all raise StoreUnavailableError.
     """
 
@@ -90,7 +90,7 @@ class Engine:
     def history_bytes(
         self, model: str, start: Milliseconds, end: Milliseconds, digest: str | None = None
     ) -> list[tuple[Milliseconds, bytes]]:
-        """Return what `history` does as (time, JSON as it was kept), which parses nothing."""
+        """Return the verdicts kept from `start` to `end` as (time, JSON), oldest first, without parsing them."""
         return self.store.history(model, digest or self.record(model).digest, start, end)
 
     def lease(self, model: str, server: str, length: Milliseconds) -> bool:
@@ -105,13 +105,13 @@ class Engine:
         return self.store.heartbeat(server, length)
 
     def claim_notice(self, model: str, key: str) -> bool:
-        """Say to exactly one caller per key, over all servers, that it is the first, and so is to send a notice."""
+        """Return True to exactly one caller per key, over all servers: that one sends the notice."""
         return self.store.notified(model, key)
 
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:
-        """Keep a profile and have its model's rows counted by it; it becomes the active one as `rollover` says."""
+        """Keep a profile and count its model's rows by it; it becomes the active one as `rollover` says."""
         return self._models.register(profile)
 
     def register_unless_replaced(self, profile: Profile) -> ModelRecord:
@@ -123,13 +123,14 @@ class Engine:
         return self._models.record(model)
 
     def cached_record(self, model: str) -> ModelRecord | None:
-        """Return what `record` would where that needs no question to the store, else None: for callers that must
-        not wait."""
+        """Return a model's record if the cache has a fresh one, else None: for callers that must not wait."""
         return self._models.cached_record(model)
 
     def stale_record(self, model: str) -> ModelRecord | None:
-        """Return the last record that this process had of a model, however old, None where it had none: for when the
-        store is away."""
+        """Return the last record that this process read of a model, however old, None where it read none.
+
+        For callers that go on while the store is away.
+        """
         return self._models.stale_record(model)
 
     def delete(self, model: str) -> None:
@@ -157,7 +158,7 @@ class Engine:
         return compiled.count_by_pane(rows, times)
 
     def advance(self, model: str) -> bool:
-        """Close what is due and fold it; return whether there is a newer verdict. Raises StoreError."""
+        """Close the panes that are due and fold them; return whether there is a newer verdict. Raises StoreError."""
         return self._folding.advance(model)
 
     # --- answers
@@ -237,7 +238,7 @@ class Engine:
         return queries.acknowledged_json(incidents[incident], self.store.acknowledged(model)[incident])
 
     def sources(self, model: str) -> Sources:
-        """Return the sources of a model's rows, and how much of what they saw lately is in the verdicts."""
+        """Return the sources of a model's rows, and which share of the rows that they saw lately is in the verdicts."""
         record = self.record(model)
         return Sources(self.store.sources(model), self.store.now(), record.timing.pane, record.returned)
 

@@ -19,20 +19,20 @@ from driftmeter.verdict.judge import Judge, Step
 from driftmeter.verdict.judge_state import JudgeState, live_calibration_in
 
 _CHUNK = 100
-"""Slices that are read and folded at a time: where another server is first, the rest of a chunk was read in vain."""
+"""Slices that are read and folded at a time. A small number wastes little where another server is first."""
 _LONGEST_FOLD = 1.0
 """Seconds after which the rest of a model's backlog waits for the next round, so that other models have their turn."""
 LIVE_CALIBRATION_SPAN: Milliseconds = 28 * DAY
-"""How far back live traffic is looked at to learn what is normal, for a profile without times."""
+"""The span of live traffic that a profile without times learns from what is normal."""
 
 _log = logging.getLogger(__name__)
 
 
 class Folding:
-    """Folds the closed panes of models, one thread at a time. The store holds the state; this class only caches it."""
+    """Folds the closed panes of models, one thread at a time. The store holds the state; the cache only saves work."""
 
     def __init__(self, store: Store, models: Models, stopwatch: Callable[[], float]) -> None:
-        """Fold what `store` has; `stopwatch` gives seconds and never goes back."""
+        """Fold the panes of `store`; `stopwatch` gives seconds and never goes back."""
         self._store = store
         self._models = models
         self._stopwatch = stopwatch

@@ -1,4 +1,4 @@
-"""The answers to questions about a model, as plain JSON. Pure: from what the store has to what people read."""
+"""The answers to questions about a model, as plain JSON. Pure functions of what the store holds."""
 
 from __future__ import annotations
 

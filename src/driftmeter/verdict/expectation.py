@@ -30,7 +30,7 @@ class ExpectedDrift:
     over: Mapping[str, Milliseconds]
 
     @property
-    def until(self) -> dict[str, Milliseconds]:
+    def ends(self) -> dict[str, Milliseconds]:
         """When the expectation ends or ended, for all features that count as expected now."""
         return {**self.over, **self.current}
 
@@ -41,7 +41,7 @@ class ExpectedDrift:
     def after_pane(self, pane_start: Milliseconds) -> dict[str, Milliseconds]:
         """Return what still counts as expected after a complete pane that began at `pane_start`."""
         mixed = self.mixed(pane_start)
-        return {name: until for name, until in self.until.items() if name not in self.over or name in mixed}
+        return {name: until for name, until in self.ends.items() if name not in self.over or name in mixed}
 
 
 def expected_drift(

@@ -20,10 +20,10 @@ NEARLY = -1.0
 """From this evidence on a feature is pending: it would alarm if ten times as many false pages were allowed."""
 
 
-def uncalibrated(calibration: Calibration | None) -> tuple[State, str]:
-    """Return the state, and its sentence, of features whose evidence must not page yet.
+def calibrating(calibration: Calibration | None) -> tuple[State, str]:
+    """Return the state and the sentence of features whose evidence must not page yet.
 
-    `calibration` is the reference's; where there is none, live traffic is calibrating.
+    `calibration` is the reference's, None where the judge learns from live traffic.
     """
     if calibration is None:
         return "calibrating", sentences.LEARNING_FROM_LIVE

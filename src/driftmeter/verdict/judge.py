@@ -22,7 +22,7 @@ from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, expected_drift
-from driftmeter.verdict.feature_state import decide, evidence_now, excess_of, mask_of, uncalibrated
+from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, excess_of, mask_of
 from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
@@ -107,7 +107,7 @@ class Judge:
         ready = self._restarted(state.detector, expected.over)
         taken, evidence = self.detector.update(ready, slice_)
         if evidence is None:
-            return replace(state, detector=taken, expected=expected.until), Step()
+            return replace(state, detector=taken, expected=expected.ends), Step()
         judged = self._restarted(taken, expected.mixed(evidence.start))
         still_expected = expected.after_pane(evidence.start)
         flags = self._flags(judged, evidence, state.flagged, still_expected)
@@ -217,8 +217,9 @@ class Judge:
                 feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.NO_ORDER_OF_TIME
             )
         smallest = np.inf if evidence is None else float(evidence.smallest[index])
-        cause = None if evidence is None or not self.calibrated else self._cause(state.detector, index)
+        cause: Cause | None = None
         if self.calibrated:
+            cause = None if evidence is None else self._cause(state.detector, index)
             decided, why = decide(
                 strength,
                 smallest,
@@ -227,7 +228,7 @@ class Judge:
                 cause=cause,
             )
         else:
-            decided, why = uncalibrated(self.profile.calibration)
+            decided, why = calibrating(self.profile.calibration)
         severity: Severity = "none"
         if decided == "drifting" and evidence is not None:
             low = float(evidence.effect_low[index])
