@@ -1,4 +1,4 @@
-"""The command line: one small function per command, one file per group of them."""
+"""The command line: one function for each command, one file for each group of commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run `driftmeter`; without the packages of the extra `cli` say what to install, and exit with 2."""
+    """Run `driftmeter`. Without the packages of the extra `cli`, print what to install and exit with 2."""
     try:
         from driftmeter.cli.app import app
     except ModuleNotFoundError as error:

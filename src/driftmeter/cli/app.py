@@ -1,4 +1,4 @@
-"""The group of all commands, and what they share: how errors end, and completion."""
+"""The group of all commands: how errors end, and completion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_MESSAGE = 600
 
 
 class _UsageError(click.ClickException):
-    """A command that was not called as it can be, said in one line."""
+    """A wrong call of a command, printed as one line."""
 
     exit_code = 2
 
@@ -35,10 +35,10 @@ class _UsageError(click.ClickException):
 
 
 class App(click.Group):
-    """A group whose commands end with 2 on every error: 1 is for drift and alarms alone."""
+    """A group whose commands exit with 2 on every error: 1 is for drift and alarms alone."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments before the command; print an error as one line."""
+        """Read the arguments before the command; an error becomes one line."""
         try:
             return super().make_context(*args, **extra)
         except click.exceptions.NoArgsIsHelpError:
@@ -47,7 +47,7 @@ class App(click.Group):
             raise _usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; print an error as one line, with --debug its traceback too."""
+        """Run the command; print an error as one line, after its traceback with --debug."""
         try:
             return super().invoke(ctx)
         except click.exceptions.Exit:
@@ -59,7 +59,7 @@ class App(click.Group):
             ctx.exit(130)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError):
-                error = _missing(error, ctx.invoked_subcommand)
+                error = _missing_extra(error, ctx.invoked_subcommand)
             if ctx.params.get("debug"):
                 traceback.print_exc()
             click.echo(f"driftmeter: {_one_line(error)}", err=True)
@@ -67,14 +67,14 @@ class App(click.Group):
 
 
 def _usage(error: click.ClickException) -> _UsageError:
-    """Say what click says, in one line with where to look."""
+    """Return click's message as one line, with the help to look at."""
     text = " ".join(error.format_message().split())
     ctx = getattr(error, "ctx", None)
     return _UsageError(text if ctx is None else f"{text} See {ctx.command_path} --help.")
 
 
-def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
-    """Say which extra brings a package that is not installed."""
+def _missing_extra(error: ModuleNotFoundError, command: str | None) -> Exception:
+    """Return an error that names the extra of a package that is not installed."""
     if isinstance(error, DriftmeterError) or (error.name or "").startswith("driftmeter"):
         return error
     extra = {"serve": "server", "demo": "demo", "notify-test": "notify"}.get(command or "", "cli")
@@ -119,9 +119,9 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    found = get_completion_class(shell)
-    assert found is not None  # click has these three built in
-    sys.stdout.write(found(app, {}, "driftmeter", "_DRIFTMETER_COMPLETE").source() + "\n")
+    shell_complete = get_completion_class(shell)
+    assert shell_complete is not None  # click has these three built in
+    sys.stdout.write(shell_complete(app, {}, "driftmeter", "_DRIFTMETER_COMPLETE").source() + "\n")
 
 
 COMMANDS = (

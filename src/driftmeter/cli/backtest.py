@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from driftmeter.types import JSON
 
 
-class _Pane(click.ParamType[int | Literal["auto"]]):
-    """A duration, or auto."""
+class _PaneLength(click.ParamType[int | Literal["auto"]]):
+    """The type of --pane: a duration, or auto."""
 
     name = "auto|duration"
 
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | Literal["auto"]:
-        """Read a length as milliseconds; `auto` stays."""
+        """Return a duration in milliseconds, or `auto`."""
         if isinstance(value, str) and value.strip().lower() == "auto":
             return "auto"
         return DURATION.convert(value, param, ctx)
 
 
 class _Budgets(click.ParamType[tuple[int, ...]]):
-    """Durations with commas between them."""
+    """The type of --budget: durations with commas between them."""
 
     name = "durations"
 
     def convert(
         self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """Read each as milliseconds, and each once."""
+        """Return the durations in milliseconds, without repetitions."""
         if isinstance(value, tuple):
             return value
-        return tuple(dict.fromkeys(DURATION.convert(each, param, ctx) for each in value.split(",")))
+        return tuple(dict.fromkeys(DURATION.convert(text, param, ctx) for text in value.split(",")))
 
 
 @click.command(short_help="Say what would have alarmed on a history: exit 0 nothing, 1 something.")
@@ -56,7 +56,7 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
 @zone_option
 @unreadable_times_option
 @encoding_option
-@click.option("--pane", type=_Pane(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
+@click.option("--pane", type=_PaneLength(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
               "or longer where the times are coarser.")  # fmt: skip
 @click.option("--inject", "injected", multiple=True, metavar="FAULT", help="Put a fault into a column, such as 'temp: "
               "f2c from 2024-06-01', and say how soon it is seen. Repeatable.")  # fmt: skip
@@ -125,9 +125,9 @@ def backtest(
     for event in _run(history, courses):
         if as_json and not several:
             _print(event.to_json())
-    in_file = [replace(each, row=int(trace.places[each.row])) for each in history.unreadable.first]
-    if in_file:
-        first = in_file[0]
+    unreadable = [replace(value, row=int(trace.places[value.row])) for value in history.unreadable.first]
+    if unreadable:
+        first = unreadable[0]
         click.echo(
             f"{history.unreadable.values:,} values cannot be read and count as unreadable, such as in row {first.row}: "
             f"{first.field}: expected {first.expected}, got {first.got}.",
@@ -150,7 +150,7 @@ def _print(content: JSON) -> None:
 def _settings(
     model: str, file: str | None, tolerance: float | None, budgets: Sequence[int] | None
 ) -> list[ModelSettings]:
-    """Return the settings of each course: an option wins over the file."""
+    """Return one settings for each budget, or one alone; an option wins over the file."""
     from driftmeter.settings.model import ModelSettings
     from driftmeter.settings.toml import SettingsFile
 
@@ -165,7 +165,7 @@ def _settings(
 
 
 def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
-    """Say what was not as it is live."""
+    """Yield sentences on where the data differ from live rows."""
     back = int((trace.places[1:] < trace.places[:-1]).sum())
     if back:
         yield f"The rows were not in order of time (it goes back {back:,} times): they were sorted."
@@ -178,7 +178,7 @@ def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
 
 
 def _run(history: History, courses: Sequence[Course]) -> Iterator[Event]:
-    """Count each pane once and take it into all courses, behind a progress bar where there is a terminal."""
+    """Count each pane once and judge it in all courses; yield their events. Draws a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""What a backtest prints in the end: its events, how soon faults were seen, and pages against delay."""
+"""What a backtest prints at its end: its events, how soon faults were seen, and pages against delay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from driftmeter.backtest import Course, Event, FaultDetection, History
-from driftmeter.cli.tables import console
+from driftmeter.cli.console import console, plain
 from driftmeter.report.texts import printable
 from driftmeter.timestamps import duration_text, iso, length_text
 from driftmeter.types import JSON, Milliseconds
@@ -57,7 +57,7 @@ def show_course(history: History, course: Course) -> None:
             Text.assemble(printable(fault.text), ": ", (_seen_text(seen), "" if seen.at else "bold red")),
             soft_wrap=True,
         )
-    out.print(_text(_summary(history, course)), soft_wrap=True)
+    out.print(plain(_summary(history, course)), soft_wrap=True)
 
 
 def show_curve(history: History, courses: Sequence[Course]) -> None:
@@ -68,7 +68,7 @@ def show_curve(history: History, courses: Sequence[Course]) -> None:
     for name in ("budget", "alarms", "pages", f"pages per 30 days{clean}"):
         table.add_column(name, justify="right")
     for fault in history.faults:
-        table.add_column(_text(fault.text))
+        table.add_column(plain(fault.text))
     for course in courses:
         table.add_row(
             duration_text(course.settings.budget),
@@ -79,7 +79,7 @@ def show_curve(history: History, courses: Sequence[Course]) -> None:
         )
     out.print(table)
     out.print()
-    out.print(_text(_period(history)), soft_wrap=True)
+    out.print(plain(_period(history)), soft_wrap=True)
 
 
 def _cells(event: Event) -> tuple[Text | str, ...]:
@@ -88,13 +88,13 @@ def _cells(event: Event) -> tuple[Text | str, ...]:
     return (
         _minute(event.at),
         what,
-        _text(event.feature),
+        plain(event.feature),
         event.role,
         _minute(event.since),
         event.severity or "",
         "" if event.effect is None else f"{event.effect:.3f}",
         "" if event.evidence is None else f"{event.evidence:+.1f}",
-        _text(event.why or ""),
+        plain(event.why or ""),
     )
 
 
@@ -106,11 +106,11 @@ def _seen_text(seen: FaultDetection) -> str:
 
 
 def _summary(history: History, course: Course) -> str:
-    said = f"{_period(history)}: {_count(course.alarms, 'alarm')}, {_count(len(course.pages), 'incident')}"
+    outcome = f"{_period(history)}: {_count(course.alarms, 'alarm')}, {_count(len(course.pages), 'incident')}"
     if history.clean_until <= history.start:
-        return f"{said}; the faults begin with the data, so nothing says how often it pages without them"
+        return f"{outcome}; the faults begin with the data, so nothing says how often it pages without them"
     pages = _rate(course.pages_per_month(history.start, history.clean_until))
-    return f"{said}, {pages} pages per 30 days{' before the faults' if history.faults else ''}"
+    return f"{outcome}, {pages} pages per 30 days{' before the faults' if history.faults else ''}"
 
 
 def _period(history: History) -> str:
@@ -131,7 +131,3 @@ def _rate(pages: float | None) -> str:
 
 def _minute(time: Milliseconds) -> str:
     return iso(time)[:16].replace("T", " ")
-
-
-def _text(value: str) -> Text:
-    return Text(printable(value))

@@ -45,7 +45,7 @@ def check(
     """
     from pathlib import Path
 
-    from driftmeter.cli import tables
+    from driftmeter.cli.report_table import show_report
     from driftmeter.data.files.for_profile import read_data
     from driftmeter.profile.profile import Profile
     from driftmeter.report import compare
@@ -60,5 +60,5 @@ def check(
     if as_json and not quiet:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     elif not quiet:
-        tables.show_report(report)
+        show_report(report)
     ctx.exit(1 if report.drifting else 0)

@@ -39,33 +39,31 @@ def expect(
     driftmeter expect credit --until 2026-12-27
     driftmeter expect credit income --over
     """
-    said = (until is not None) + (length is not None) + over
-    if said > 1 or (said == 0 and (feature is not None or note)):
+    given = (until is not None) + (length is not None) + over
+    if given > 1 or (given == 0 and (feature is not None or note)):
         raise click.UsageError("Give one of --until, --for and --over.")
     if over:
         ask(url, "DELETE", model, "expected", query=None if feature is None else {"feature": feature})
     if until is not None or length is not None:
         when: JSON = {"until": until} if length is None else {"for": f"{length}ms"}
-        found = ask(url, "POST", model, "expected", content={"feature": feature, "note": note, **when})
+        answer = ask(url, "POST", model, "expected", content={"feature": feature, "note": note, **when})
     else:
-        found = ask(url, "GET", model, "expected")
+        answer = ask(url, "GET", model, "expected")
     if as_json:
-        print_json(found)
-    elif found["expected"]:
-        _show(found["expected"])
+        print_json(answer)
+    elif answer["expected"]:
+        _show(answer["expected"])
     else:
         click.echo(f"{model}: no drift is expected")
 
 
-def _show(found: list[JSON]) -> None:
+def _show(expectations: list[JSON]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from driftmeter.cli.tables import console
-    from driftmeter.report.texts import printable
+    from driftmeter.cli.console import console, plain
 
     table = Table("feature", "since", "until", "note", box=None, header_style="bold", pad_edge=False)
-    for each in found:
-        name = "(the whole model)" if each["feature"] is None else printable(each["feature"])
-        table.add_row(Text(name), time_text(each["since"]), time_text(each["until"]), Text(printable(each["note"])))
+    for expected in expectations:
+        name = "(the whole model)" if expected["feature"] is None else expected["feature"]
+        table.add_row(plain(name), time_text(expected["since"]), time_text(expected["until"]), plain(expected["note"]))
     console().print(table)

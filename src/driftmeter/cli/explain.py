@@ -63,7 +63,7 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
     """Print what the server says of a feature: sentences, three tables, and the commands that may help."""
     from rich.text import Text
 
-    from driftmeter.cli.tables import COLOURS, console
+    from driftmeter.cli.console import COLOURS, console, plain
     from driftmeter.report.texts import printable
 
     out = console()
@@ -72,9 +72,9 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
         state.append(f", severity {feature['severity']}, since {time_text(feature['since'])}")
     role = "" if feature["role"] == "feature" else f" ({feature['role']})"
     out.print(Text.assemble((printable(feature["feature"]), "bold"), f" of {printable(model)}{role}: ", state))
-    out.print(Text(printable(feature["why"])), soft_wrap=True)
+    out.print(plain(feature["why"]), soft_wrap=True)
     for line in _sentences(feature, incident):
-        out.print(Text(printable(line)), soft_wrap=True)
+        out.print(plain(line), soft_wrap=True)
     for title, table in (
         ("what the detector found", _findings(feature)),
         ("what moved most", _moved(feature)),
@@ -86,7 +86,7 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
             out.print(table)
     out.print()
     for line in _advice(model, feature, incident):
-        out.print(Text(printable(line)), style="dim", soft_wrap=True)
+        out.print(plain(line), style="dim", soft_wrap=True)
 
 
 def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
@@ -132,7 +132,8 @@ def _moved(feature: JSON) -> Table | None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.report.texts import percent, printable
+    from driftmeter.cli.console import plain
+    from driftmeter.report.texts import percent
 
     reference, window = feature["reference"], feature["windows"]["judging"]["counts"]
     reference_rows, window_rows = max(sum(reference), 1), sum(window)
@@ -151,7 +152,7 @@ def _moved(feature: JSON) -> Table | None:
     for before, after, name in most:
         bar = "█" * max(1, round(_BAR * abs(after - before) / longest))
         sign, colour = ("+", "red") if after > before else ("-", "blue")
-        table.add_row(Text(printable(name)), percent(before), percent(after), Text(f"{sign} {bar}", colour))
+        table.add_row(plain(name), percent(before), percent(after), Text(f"{sign} {bar}", colour))
     return table
 
 

@@ -21,11 +21,11 @@ def incidents(model: str, url: str, as_json: bool) -> None:
     \b
     driftmeter incidents credit --url http://localhost:8001
     """
-    found = ask(url, "GET", model, "incidents")
+    answer = ask(url, "GET", model, "incidents")
     if as_json:
-        print_json(found)
-    elif found["incidents"]:
-        _show(found["incidents"])
+        print_json(answer)
+    elif answer["incidents"]:
+        _show(answer["incidents"])
     else:
         click.echo(f"{model}: no incidents")
 
@@ -42,45 +42,47 @@ def acknowledge(model: str, incident: str, note: str, url: str, as_json: bool) -
     \b
     driftmeter acknowledge credit 1700000012000 --note "the sensor was swapped"
     """
-    found = ask(url, "POST", model, "incidents", incident, "acknowledge", content={"note": note})
+    answer = ask(url, "POST", model, "incidents", incident, "acknowledge", content={"note": note})
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
-    seen = found["acknowledged"]
-    click.echo(f"{model}: incident {incident} acknowledged at {time_text(seen['at'])}{note_text(seen['note'])}")
+    acknowledged = answer["acknowledged"]
+    click.echo(
+        f"{model}: incident {incident} acknowledged at {time_text(acknowledged['at'])}{note_text(acknowledged['note'])}"
+    )
 
 
 def time_text(time: str | None) -> str:
-    """Write a time for people: no milliseconds."""
+    """Write an ISO 8601 time without its milliseconds; None is empty."""
     return "" if time is None else f"{time[:10]} {time[11:19]}"
 
 
 def note_text(note: str) -> str:
-    """Write a note behind a sentence."""
+    """Write a note as the end of a sentence; an empty note is empty."""
     from driftmeter.report.texts import printable
 
     return f": {printable(note)}" if note else ""
 
 
-def _show(found: list[JSON]) -> None:
+def _show(incidents: list[JSON]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.cli.tables import console
+    from driftmeter.cli.console import console
     from driftmeter.report.texts import printable
 
     table = Table("incident", "state", "since", "closed", "features", "acknowledged", box=None, header_style="bold",
                   pad_edge=False)  # fmt: skip
-    for each in found:
-        names = [feature["feature"] for feature in each["features"]]
-        more = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
-        seen = each["acknowledged"]
+    for incident in incidents:
+        names = [feature["feature"] for feature in incident["features"]]
+        rest = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
+        acknowledged = incident["acknowledged"]
         table.add_row(
-            Text(printable(each["id"])),
-            Text(each["state"], _COLOURS.get(each["state"], "")),
-            time_text(each["since"]),
-            time_text(each["closed"]),
-            Text(printable(", ".join(names[:_MOST_FEATURES])) + more),
-            Text("" if seen is None else f"{time_text(seen['at'])}{note_text(seen['note'])}"),
+            Text(printable(incident["id"])),
+            Text(incident["state"], _COLOURS.get(incident["state"], "")),
+            time_text(incident["since"]),
+            time_text(incident["closed"]),
+            Text(printable(", ".join(names[:_MOST_FEATURES])) + rest),
+            Text("" if acknowledged is None else f"{time_text(acknowledged['at'])}{note_text(acknowledged['note'])}"),
         )
     console().print(table)

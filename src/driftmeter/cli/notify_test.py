@@ -1,4 +1,4 @@
-"""`driftmeter notify-test`: whether notices arrive."""
+"""`driftmeter notify-test`: send a test notice."""
 
 from __future__ import annotations
 

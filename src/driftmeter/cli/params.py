@@ -16,7 +16,7 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read a number with a unit; a default is given in milliseconds already."""
+        """Return a duration in milliseconds; a default is given as such."""
         if isinstance(value, int):
             return value
         try:
@@ -26,7 +26,7 @@ class Duration(click.ParamType[int]):
 
 
 class Speed(click.ParamType[float]):
-    """A number above 0, perhaps with a unit such as x behind it, or max."""
+    """A number above 0, with or without its unit, or max."""
 
     name = "speed"
 
@@ -35,7 +35,7 @@ class Speed(click.ParamType[float]):
         self._unit = unit
 
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read a number; `max` is infinity."""
+        """Return the number; `max` is infinity."""
         if isinstance(value, float):
             return value
         text = value.strip().lower()
@@ -65,5 +65,5 @@ encoding_option = click.option(
 
 
 def say(note: str) -> None:
-    """Tell what was recognised in a file, where it is in nobody's way."""
+    """Print a note on how a file was read to stderr, so that stdout holds the result alone."""
     click.echo(note, err=True)

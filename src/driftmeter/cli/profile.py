@@ -10,7 +10,7 @@ from driftmeter.cli.params import encoding_option, say, unreadable_times_option
 from driftmeter.cli.remote import ask, url_option
 
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
-_WHAT = {
+_KIND_HELP = {
     "categorical": "Treat COLUMN as categories.",
     "numeric": "Treat COLUMN as numbers.",
     "boolean": "Treat COLUMN as true or false.",
@@ -99,12 +99,12 @@ def profile(
     from dataclasses import replace
     from pathlib import Path
 
-    from driftmeter.cli import tables
+    from driftmeter.cli.profile_tables import show_profile
     from driftmeter.data.files import read_table
     from driftmeter.errors import UnreadableWarning
     from driftmeter.profile.profile import Profile
 
-    # as they stand in a CSV file: 1.10 and 1.1 are two categories, and a time's own clocks show in its text alone
+    # read as text: 1.10 and 1.1 are two categories, and only the text of a time shows its zone
     texts = {name for name, kind in kinds.items() if kind in ("categorical", "hour", "weekday")}
     numbers = {name for name, kind in kinds.items() if kind == "numeric"}
     table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
@@ -126,44 +126,44 @@ def profile(
             zone=zone,
             allow_unreadable_times=allow_unreadable_times,
         )
-    for each in caught:
-        click.echo(str(each.message), err=True)
+    for warning in caught:
+        click.echo(str(warning.message), err=True)
     made = replace(made, na=tuple(na))
     made.dump(output)
-    tables.show_profile(made, table, Path(output))
+    show_profile(made, table, Path(output))
 
 
 profile.params += [
     _columns("include", "Monitor only these; others are left out."),
     _columns("exclude", "Leave COLUMN out."),
-    *(_columns(kind, text) for kind, text in _WHAT.items()),
+    *(_columns(kind, text) for kind, text in _KIND_HELP.items()),
 ]
 
 
 def _refuse_fitting(ctx: click.Context) -> None:
-    """Refuse what is for DATA: the grid of the model's profile stays as it is."""
-    mine = {"output", "from_live", "since", "until", "apply", "url"}
+    """Refuse options that are for DATA: the next profile keeps the grid of the model's profile."""
+    allowed = {"output", "from_live", "since", "until", "apply", "url"}
     for param in ctx.command.params:
         name = param.name or ""
-        if name not in mine and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if name not in allowed and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{param.opts[0]} is for DATA, not for --from-live.", ctx)
 
 
 def _from_live(model: str, since: str | None, until: str | None, url: str, output: str, *, apply: bool) -> None:
-    """Fetch the next profile from a metric server, and keep it."""
+    """Fetch the next profile from a metric server and write it to a file; with `apply` register it too."""
     import json
     from pathlib import Path
 
-    from driftmeter.cli import tables
+    from driftmeter.cli.profile_tables import show_profile
     from driftmeter.profile.profile import Profile
 
     if since is None:
         raise click.UsageError("--from-live needs --since TIME or DURATION.")
-    query = {"since": _moment(since), **({} if until is None else {"until": until})}
+    query = {"since": _since(since), **({} if until is None else {"until": until})}
     answer = ask(url, "GET", model, "profile", "from-live", query=query)
     made = Profile.loads(json.dumps(answer))
     made.dump(output)
-    tables.show_profile(made, None, Path(output))
+    show_profile(made, None, Path(output))
     if apply:
         ask(url, "PUT", model, "profile", content=made.to_json())
         click.echo(f"{url} judges {model} by it now.", err=True)
@@ -171,8 +171,8 @@ def _from_live(model: str, since: str | None, until: str | None, url: str, outpu
         click.echo(f"To have it judge: the same with --apply, or driftmeter serve --profile {output}", err=True)
 
 
-def _moment(text: str) -> str:
-    """Return a time as it stands, and a length of time as so long before now."""
+def _since(text: str) -> str:
+    """Return a time as it is; turn a length of time into the time that long ago, in seconds since the epoch."""
     import time
 
     from driftmeter.errors import InputError

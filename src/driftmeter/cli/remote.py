@@ -1,4 +1,4 @@
-"""One request to a metric server, and the options of the commands that make one."""
+"""One request to a metric server, and the options of the commands that send one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ask(
     content: JSON | None = None,
     query: Mapping[str, str] | None = None,
 ) -> JSON:
-    """Send one request about a model and return its answer, `{}` where that is empty.
+    """Send one request about a model and return its JSON, `{}` where the answer has no body.
 
     Raises DriftmeterError with the server's words where it refuses, and where it cannot be reached.
     """
@@ -49,5 +49,5 @@ def ask(
 
 
 def print_json(content: JSON) -> None:
-    """Print JSON for a program, or a person, to read."""
+    """Print JSON, indented."""
     click.echo(json.dumps(content, ensure_ascii=False, indent=2))

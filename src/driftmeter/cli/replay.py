@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftmeter.cli.params import RATE, SPEED, encoding_option, say, unreadable_times_option, zone_option
+from driftmeter.cli.remote import url_option
 
 if TYPE_CHECKING:
     from driftmeter.replay import Player, ReplayTotals
@@ -21,8 +22,7 @@ _MOST_REASONS = 5
 
 @click.command(short_help="Send a file to a metric server.")
 @click.argument("data", type=click.Path())
-@click.option("--url", default="http://localhost:8001", show_default=True, envvar="DRIFTMETER_URL", show_envvar=True,
-              metavar="URL", help="The metric server, or the gateway before it.")  # fmt: skip
+@url_option
 @click.option("--model", required=True, envvar="DRIFTMETER_MODEL", show_envvar=True, metavar="NAME",
               help="The model, by the name that the server knows.")  # fmt: skip
 @click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
@@ -65,12 +65,12 @@ def replay(
     from driftmeter.replay import Player, ReplaySpeed, RowsClient, load_trace
 
     stop = threading.Event()
-    link = RowsClient(url, model, patience=retry_for, stop=stop)
+    client = RowsClient(url, model, patience=retry_for, stop=stop)
     try:
-        known = link.model()
+        served = client.model()
         trace = load_trace(
             data,
-            known.profile,
+            served.profile,
             time=time,
             limit=limit,
             zone=zone,
@@ -81,19 +81,19 @@ def replay(
         if trace.note is not None:
             click.echo(trace.note, err=True)
         player = Player(
-            trace, link, known, ReplaySpeed(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
+            trace, client, served, ReplaySpeed(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
         )
         try:
-            with _stopping(stop):
+            with _stop_on_signal(stop):
                 _play(player)
         finally:
-            _summarize(player.totals, link.retries, stopped=stop.is_set(), keep_time=keep_time)
+            _summarize(player.totals, client.retries, stopped=stop.is_set(), keep_time=keep_time)
     finally:
-        link.close()
+        client.close()
 
 
 def _play(player: Player) -> None:
-    """Run the player behind a progress bar, where there is a terminal to draw it on."""
+    """Run the player, with a progress bar where there is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -119,8 +119,8 @@ def _play(player: Player) -> None:
 
 
 @contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Stop after the batch that is under way on the first SIGINT or SIGTERM; on the second at once."""
+def _stop_on_signal(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on the first SIGINT or SIGTERM, so that the current batch is the last; a second one ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -142,10 +142,10 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 def _summarize(totals: ReplayTotals, retries: int, *, stopped: bool, keep_time: bool) -> None:
     from driftmeter.report.texts import printable
 
-    waiting = totals.rows - totals.unread - totals.sent
+    unsent = totals.rows - totals.unread - totals.sent
     click.echo(
         f"{'stopped: ' if stopped else ''}{totals.rows:,} rows: {totals.accepted:,} accepted ({totals.late:,} of them "
-        f"late), {totals.rejected:,} rejected, {waiting:,} not sent" + (f"; {retries:,} retries" if retries else "")
+        f"late), {totals.rejected:,} rejected, {unsent:,} not sent" + (f"; {retries:,} retries" if retries else "")
     )
     for reason, values in totals.reasons.most_common(_MOST_REASONS):
         click.echo(f"  {values:,} × {printable(reason)}")

@@ -83,11 +83,11 @@ def serve(
     if urls:
         from driftmeter.notify import destinations
 
-        destinations(urls)  # a wrong one is told before anything is started
-    for each in profiles:
-        Profile.load(each)
-    file = SettingsFile() if path is None else SettingsFile.load(path)
-    model = _with_window(file.default(ModelSettings()), window, window_rows)
+        destinations(urls)  # refuses a wrong URL before anything is started
+    for file in profiles:
+        Profile.load(file)  # refuses a wrong file before anything is started
+    tables = SettingsFile() if path is None else SettingsFile.load(path)
+    model = _with_window(tables.default(ModelSettings()), window, window_rows)
     settings = Settings(
         host=host,
         port=port,
@@ -95,24 +95,24 @@ def serve(
         profiles=tuple(map(Path, profiles)),
         timing=Timing(pane, lateness),
         model=model,
-        models=file.models(model),
+        models=tables.models(model),
         notify=tuple(urls),
         url=url,
     )
     _check_address(host, port)
-    place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url_text = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(
-        f"driftmeter: starting a metric server at {place}, its documentation at /docs, store {address}", err=True
+        f"driftmeter: starting a metric server at {url_text}, its documentation at /docs, store {address}", err=True
     )
     try:
         run(settings)
     except SystemExit as error:
-        # uvicorn's own way to say that it could not start; it has logged why
+        # uvicorn exits so where it cannot start; it has logged why
         raise SystemExit(2 if error.code else 0) from error
 
 
 def _with_window(settings: ModelSettings, length: int | None, rows: int | None) -> ModelSettings:
-    """Put the window's options before what a file says of all models."""
+    """Return settings whose window is that of the options, where they are given."""
     from dataclasses import replace
 
     from driftmeter.panes.windows import WindowSetting
@@ -123,9 +123,9 @@ def _with_window(settings: ModelSettings, length: int | None, rows: int | None) 
 
 
 def _check_store(url: str) -> str:
-    """Refuse what is no store, and a file in a directory that is not there: a mistyped path would be a new store.
+    """Refuse a URL of no store, and a file in a missing directory, as a mistyped path would make a new store.
 
-    Return the address as it may be shown: without a password.
+    Returns the URL without its password.
     """
     from contextlib import suppress
     from pathlib import Path
@@ -137,13 +137,13 @@ def _check_store(url: str) -> str:
     if path != url and path and not Path(path).parent.is_dir():
         raise InputError("store", f"a directory that is there, for {path}", f"no directory {Path(path).parent}")
     if path == url or not path:
-        with suppress(StoreUnavailableError):  # a cluster is asked at once; the server waits for it
+        with suppress(StoreUnavailableError):  # opening a cluster asks it; the server waits for one that is away
             open_store(url).close()
     return redacted(url)
 
 
 def _check_address(host: str, port: int) -> None:
-    """Refuse an address that cannot be listened at, before anything is said of it."""
+    """Refuse an address that this process cannot listen at."""
     import errno
     import os
     import socket
@@ -153,7 +153,7 @@ def _check_address(host: str, port: int) -> None:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            if os.name == "posix":  # as the server itself does it; elsewhere this would allow two
+            if os.name == "posix":  # as uvicorn does; elsewhere this would let two servers have one port
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)

@@ -34,17 +34,17 @@ def settings(model: str, path: str | None, reset: bool, url: str, as_json: bool)
     if reset:
         ask(url, "DELETE", model, "settings")
     if path is None:
-        found = ask(url, "GET", model, "settings")
+        current = ask(url, "GET", model, "settings")
     else:
-        found = ask(url, "PUT", model, "settings", content=_read(Path(path), model))
+        current = ask(url, "PUT", model, "settings", content=_read(Path(path), model))
     if as_json:
-        print_json(found)
+        print_json(current)
     else:
-        _show(found)
+        _show(current)
 
 
 def _read(path: Path, model: str) -> JSON:
-    """Read what a file says of a model; raises InputError before anything is sent."""
+    """Read a model's settings from a file. Raises InputError before anything is sent."""
     from driftmeter.settings.model import ModelSettings
     from driftmeter.settings.toml import SettingsFile
 
@@ -58,28 +58,26 @@ def _read(path: Path, model: str) -> JSON:
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), "JSON", str(error)) from error
     ModelSettings.from_json(content, model)
-    own: JSON = content
-    return own
+    settings: JSON = content
+    return settings
 
 
-def _show(found: JSON) -> None:
+def _show(settings: JSON) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from driftmeter.cli.tables import console
-    from driftmeter.report.texts import printable
+    from driftmeter.cli.console import console, plain
 
     table = Table("setting", "value", box=None, header_style="bold", pad_edge=False)
-    for name, value in _flat(found, ""):
-        table.add_row(Text(printable(name)), Text(printable(value)))
+    for name, value in _flat(settings, ""):
+        table.add_row(plain(name), plain(value))
     console().print(table)
 
 
-def _flat(found: JSON, where: str) -> Iterator[tuple[str, str]]:
-    """Yield the path to each setting, and its value as it would stand in TOML."""
-    for key, value in found.items():
-        name = f"{where}{key}"
-        if isinstance(value, dict) and (value or where):
+def _flat(settings: JSON, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the dotted name of each setting, and its value as in TOML."""
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and (value or prefix):
             yield from _flat(value, f"{name}.")
         elif value is None:
             yield name, "all"
