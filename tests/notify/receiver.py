@@ -1,12 +1,11 @@
-"""Whoever gets notices: real servers on the loopback interface."""
+"""Receivers of notices: real servers on the loopback interface."""
 
 from __future__ import annotations
 
 import json
 import socketserver
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar, cast
@@ -15,7 +14,7 @@ S = TypeVar("S", bound=socketserver.BaseServer)
 
 
 class Webhook(ThreadingHTTPServer):
-    """Takes JSON, answers with `statuses` in turn and 200 when they are used up. With `gate` set it waits for that."""
+    """Takes JSON; answers with `statuses` in turn, then with 200. While `gate` is clear it does not answer."""
 
     def __init__(self, *statuses: int) -> None:
         super().__init__(("127.0.0.1", 0), _WebhookHandler)
@@ -36,7 +35,7 @@ class _WebhookHandler(BaseHTTPRequestHandler):
         webhook.got.append(body)
         webhook.gate.wait(10)
         status = webhook.statuses.pop(0) if webhook.statuses else 200
-        if status == 200:  # before the answer: whoever has that may ask
+        if status == 200:  # before the answer, on which a test may look
             webhook.accepted.append(body)
         self.send_response(status)
         self.send_header("Content-Length", "0")
@@ -86,11 +85,3 @@ def serving(server: S) -> Iterator[S]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until something is true; an AssertionError where it does not become so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not become true in time"
-        time.sleep(0.005)

@@ -85,7 +85,7 @@ def test_the_worst_feature_comes_first_and_derived_ones_last() -> None:
         feature("surer", severity="minor", evidence=3.0),
         feature("delay", role="prediction", severity="major", evidence=0.1),
     )
-    assert [each.name for each in notice.features] == ["delay", "surer", "sure", "unsure", "product"]
+    assert [feature.name for feature in notice.features] == ["delay", "surer", "sure", "unsure", "product"]
 
 
 def test_the_body_says_what_since_when_how_bad_why_and_what_to_do() -> None:
@@ -144,7 +144,7 @@ def test_a_notice_of_the_end_says_that_nothing_is_left_to_do() -> None:
     ("severities", "kind"), [(["minor", "none"], "warning"), (["minor", "major"], "failure"), ([], "warning")]
 )
 def test_a_major_feature_makes_it_grave(severities: list[str], kind: str) -> None:
-    features = [feature(f"f{place}", severity=severity) for place, severity in enumerate(severities)]
+    features = [feature(f"f{number}", severity=severity) for number, severity in enumerate(severities)]
     assert only(*features).kind == kind
 
 

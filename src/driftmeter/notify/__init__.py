@@ -1,6 +1,6 @@
-"""Notices to people, without an Alertmanager: Slack, mail, webhooks, PagerDuty and all else that apprise reaches.
+"""Notices to people without an Alertmanager: Slack, mail, webhooks, PagerDuty and all other services of apprise.
 
-The extra `notify` brings apprise, which is imported where the first URL is read.
+The extra `notify` installs apprise, which is imported when the first URL is read.
 """
 
 from driftmeter.notify.destination import Destination, destinations

@@ -1,4 +1,4 @@
-"""Whoever an apprise URL leads to. Such URLs are passwords: nothing but their scheme and host is ever shown."""
+"""Where a notice is sent: an apprise URL. Such URLs hold passwords: only their scheme and host are ever shown."""
 
 from __future__ import annotations
 
@@ -19,48 +19,53 @@ _PIECE = re.compile(r"[^\s/:@?&=+,;#]{3,}")
 
 
 class Destination:
-    """Whoever a URL leads to; `name` is all that may be shown of it: scheme and host."""
+    """The receiver behind an apprise URL; `name` is all of the URL that may be shown: scheme and host."""
 
     def __init__(self, url: str, position: int = 1) -> None:
-        """Read an apprise URL; raises InputError that shows its scheme alone, MissingExtraError without apprise."""
+        """Read an apprise URL.
+
+        Raises InputError, which shows the URL's scheme and its `position` alone, and MissingExtraError without
+        apprise.
+        """
         apprise = _apprise()
         asset = apprise.AppriseAsset(async_mode=False, app_id="driftmeter", app_desc="driftmeter", secure_logging=True)
         self._pieces = {piece for text in (url, unquote(url)) for piece in _PIECE.findall(text)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the first URL loads all plugins, and what they import
-            service, reason = self._listening(lambda: apprise.Apprise.instantiate(url, asset=asset))
+            service, reason = self._call(lambda: apprise.Apprise.instantiate(url, asset=asset))
         if service is None:
             scheme = _SCHEME.match(url)
             shown = f"{scheme[1]}://…" if scheme else "one without a scheme"
             raise InputError("notify", EXPECTED, f"{shown} as number {position}" + (f" ({reason})" if reason else ""))
         scheme, _, rest = service.url(privacy=True).partition("://")
-        # what stands before the host may be a token, what comes after it, headers too, is not always masked
+        # the part before the host may be a token; path, query and headers are not always masked
         self.name = f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0].rpartition('@')[2]}"
         self._pieces -= set(_PIECE.findall(self.name))
         self._sender = apprise.Apprise(asset=asset)
         self._sender.add(service)
 
     def send(self, title: str, body: str, kind: str = "info") -> str | None:
-        """Send a text; return why that failed, without secrets, or None."""
+        """Send a text; return None, or why that failed, without secrets."""
         send = self._sender.notify
-        done, reason = self._listening(lambda: send(title=title, body=body, notify_type=kind, body_format="text"))
+        done, reason = self._call(lambda: send(title=title, body=body, notify_type=kind, body_format="text"))
         return None if done else reason or "it was not accepted"
 
-    def _listening(self, work: Callable[[], Any]) -> tuple[Any, str]:
-        """Return what `work` returns, None where it raises, and the first of its warnings."""
-        heard: list[str] = []
-        _install()
-        token = _hearing.set(heard)
+    def _call(self, work: Callable[[], Any]) -> tuple[Any, str]:
+        """Return the result of `work`, None where it raises, and its first warning, without secrets; empty if none."""
+        warnings_seen: list[str] = []
+        _install_log_handlers()
+        token = _captured.set(warnings_seen)
         try:
             result = work()
-        except Exception as error:  # of a plugin: one of 180
-            heard.insert(0, f"{type(error).__name__}: {error}")
+        except Exception as error:  # apprise has 180 plugins, and any may raise anything
+            warnings_seen.insert(0, f"{type(error).__name__}: {error}")
             result = None
         finally:
-            _hearing.reset(token)
-        return result, self._without_secrets(heard[0]) if heard else ""
+            _captured.reset(token)
+        return result, self._without_secrets(warnings_seen[0]) if warnings_seen else ""
 
     def _without_secrets(self, text: str) -> str:
+        """Replace URLs in a text, and all pieces of this destination's own URL."""
         text = re.sub(r"\S*://\S*", "…", text)
         for piece in sorted(self._pieces, key=len, reverse=True):
             text = text.replace(piece, "…")
@@ -68,7 +73,7 @@ class Destination:
 
 
 def destinations(urls: Iterable[str]) -> tuple[Destination, ...]:
-    """Read apprise URLs; raises InputError at the first that is none, MissingExtraError without apprise."""
+    """Read apprise URLs; raises InputError at the first unknown one, MissingExtraError without apprise."""
     return tuple(Destination(url, position) for position, url in enumerate(urls, 1))
 
 
@@ -80,33 +85,33 @@ def _apprise() -> Any:
     return apprise
 
 
-_hearing: ContextVar[list[str] | None] = ContextVar("hearing", default=None)
-"""Where the warnings of the sending go that is under way here; apprise hands its context to its own threads."""
+_captured: ContextVar[list[str] | None] = ContextVar("captured", default=None)
+"""Collects the warnings of the current call; None outside a call. Apprise passes its context on to its threads."""
 
 
-class _Ear(logging.Handler):
-    """Keeps apprise's warnings: the only way in which it says why."""
+class _WarningCapture(logging.Handler):
+    """Collects apprise's warnings: apprise tells in no other way why a call failed."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
-        heard = _hearing.get()
-        if heard is not None:
-            heard.append(record.getMessage())
+        """Collect the message where a call is under way."""
+        warnings_seen = _captured.get()
+        if warnings_seen is not None:
+            warnings_seen.append(record.getMessage())
 
 
-class _Discretion(logging.Filter):
-    """Keeps to itself what is logged while sending: paths, headers and tokens, by apprise and what it sends with."""
+class _SecretsFilter(logging.Filter):
+    """Drops log records of a call: apprise and its HTTP client log paths, headers and tokens."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let through what is logged elsewhere."""
-        return _hearing.get() is None
+        """Return whether no call is under way in this context."""
+        return _captured.get() is None
 
 
-_EAR, _DISCRETION = _Ear(logging.WARNING), _Discretion()
+_WARNING_CAPTURE, _SECRETS_FILTER = _WarningCapture(logging.WARNING), _SecretsFilter()
 
 
-def _install() -> None:
-    """Attach the two wherever they are not yet: what is there already is left as it is."""
-    logging.getLogger("apprise").addHandler(_EAR)
+def _install_log_handlers() -> None:
+    """Attach capture and filter to the loggers there are now; attaching them again changes nothing."""
+    logging.getLogger("apprise").addHandler(_WARNING_CAPTURE)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_DISCRETION)
+        handler.addFilter(_SECRETS_FILTER)

@@ -1,4 +1,4 @@
-"""What to tell people of an incident. Pure."""
+"""The text of a notice on an incident. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_WHY, _LONGEST_NAME = 300, 80
 
 @dataclass(frozen=True)
 class Drifting:
-    """A feature of an incident; `why` is a sentence, empty where nobody has written one."""
+    """A feature of an incident; `why` is a sentence, or empty."""
 
     name: str
     role: str
@@ -30,29 +30,29 @@ class Drifting:
 
     @classmethod
     def of(cls, feature: JSON) -> Drifting:
-        """Read an incident's feature as JSON; all but its name may be missing."""
+        """Read an incident's feature as JSON; every key but `feature` may be missing."""
         name, why = _one_line(feature["feature"], _LONGEST_NAME), _one_line(feature.get("why") or "", _LONGEST_WHY)
         role, severity = feature.get("role") or "feature", feature.get("severity") or "none"
         return cls(name, role, severity, feature.get("since") or "", feature.get("evidence"), why)
 
     @property
     def order(self) -> tuple[bool, int, float, str, str]:
-        """Worst first, derived features after the others."""
+        """The key to sort by: worst first, derived features after the others."""
         evidence = float("-inf") if self.evidence is None else self.evidence
         return self.role == "derived", -rank(self.severity), -evidence, self.since, self.name
 
     @property
     def line(self) -> str:
-        """One line on the feature."""
+        """The feature, its severity and why, in one line."""
         role = "" if self.role == "feature" else f" ({self.role})"
         return f"- {self.name}{role}, {_grade(self.severity)}: {self.why or f'drifts since {_when(self.since)}'}"
 
 
 @dataclass(frozen=True)
 class Notice:
-    """An incident that opened or closed; times in ISO 8601, features worst first, `url` that of the server.
+    """An incident that opened or closed; times in ISO 8601, features worst first, `url` of the metric server.
 
-    One is `overtaken` that closed because another profile took over: whether its features still drift, that one says.
+    An `overtaken` incident closed because another profile took over: its features may still drift by that profile.
     """
 
     model: str
@@ -74,31 +74,31 @@ class Notice:
 
     @property
     def key(self) -> str:
-        """Unique within the model, the same on every replica."""
+        """A name that is unique within the model, and the same on every replica."""
         return f"{self.incident}:{self.event}"
 
     @property
     def kind(self) -> str:
-        """How grave it is, in apprise's words."""
+        """The severity in apprise's words."""
         if self.event == "closed":
             return "info" if self.overtaken else "success"
-        return "failure" if any(each.severity == "major" for each in self.features) else "warning"
+        return "failure" if any(feature.severity == "major" for feature in self.features) else "warning"
 
     @property
     def title(self) -> str:
-        """One line that says which model and which features."""
-        names = [each.name for each in self.features]
+        """One line that names the model and the features."""
+        names = [feature.name for feature in self.features]
         if len(names) > 3:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        what = "drifts" if self.event == "opened" else "no longer drifts"
+        verb = "drifts" if self.event == "opened" else "no longer drifts"
         if self.overtaken:
-            what = "goes by another profile, which closes an incident"
-        return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {what}" + (f": {listed}" if listed else "")
+            verb = "goes by another profile, which closes an incident"
+        return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {verb}" + (f": {listed}" if listed else "")
 
     @property
     def body(self) -> str:
-        """What somebody needs who has just been woken: what, since when, how bad, why, what to do."""
+        """What happened, since when, how bad it is, why, and what to do: for a reader who has just been woken."""
         return "\n".join([*(self._opened() if self.event == "opened" else self._closed()), "", *self._next_steps()])
 
     def _opened(self) -> list[str]:
@@ -110,13 +110,13 @@ class Notice:
             f"Since: {_when(self.since)} (sure of it at {_when(self.at)})",
             f"How bad: {_grade(worst)}",
             f"Features: {len(self.features)}, worst first",
-            *(each.line for each in self.features[:_MOST_LISTED]),
+            *(feature.line for feature in self.features[:_MOST_LISTED]),
             *([f"- and {hidden} more"] if hidden > 0 else []),
         ]
 
     def _closed(self) -> list[str]:
-        names = [each.name for each in self.features]
-        more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+        names = [feature.name for feature in self.features]
+        rest = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
         why = f"What model {self.model} is asked to predict on looks like its reference data again."
         if self.overtaken:
             why = f"Another profile took over from the one by which model {self.model} drifted."
@@ -125,7 +125,7 @@ class Notice:
             "",
             f"Since: {_when(self.since)}",
             f"{'Closed' if self.overtaken else 'Over'} at: {_when(self.at)}",
-            f"Features: {', '.join(names[:_MOST_LISTED])}{more}",
+            f"Features: {', '.join(names[:_MOST_LISTED])}{rest}",
         ]
 
     def _next_steps(self) -> list[str]:
@@ -143,15 +143,15 @@ class Notice:
 
 
 def notices(model: str, before: Iterable[JSON], after: Iterable[JSON], url: str | None = None) -> list[Notice]:
-    """Say which incidents opened and which closed between two lists of incidents as JSON, in the order of time."""
-    known = {each["id"]: each["state"] for each in before}
-    found = []
-    for each in after:
-        if each["id"] not in known:
-            found.append(Notice.of(model, each, "opened", each["opened"], url))
-        if each["state"] == "closed" and known.get(each["id"]) != "closed":
-            found.append(Notice.of(model, each, "closed", each["closed"], url))
-    return sorted(found, key=lambda notice: notice.at)
+    """Return a notice for each incident that opened or closed between two lists of incidents as JSON, oldest first."""
+    state_before = {incident["id"]: incident["state"] for incident in before}
+    changes = []
+    for incident in after:
+        if incident["id"] not in state_before:
+            changes.append(Notice.of(model, incident, "opened", incident["opened"], url))
+        if incident["state"] == "closed" and state_before.get(incident["id"]) != "closed":
+            changes.append(Notice.of(model, incident, "closed", incident["closed"], url))
+    return sorted(changes, key=lambda notice: notice.at)
 
 
 def _one_line(text: str, longest: int) -> str:
@@ -164,5 +164,9 @@ def _grade(severity: str) -> str:
 
 
 def _when(time: str) -> str:
-    """Write a time as people read it: `2026-11-23 08:12:30 UTC`."""
+    """Write an ISO 8601 time for people.
+
+    >>> _when("2026-11-23T08:12:30.000Z")
+    '2026-11-23 08:12:30 UTC'
+    """
     return f"{time[:10]} {time[11:19]} UTC"

@@ -1,4 +1,4 @@
-"""Sends notices on a thread of its own: what evaluates never waits for a mail server."""
+"""Sends notices on a thread of its own, so that the evaluator never waits for a mail server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(order=True)
 class _Job:
-    """A notice to claim, or one to send to a destination; `due` by the monotonic clock."""
+    """A notice to claim (`to` is None), or to send to a destination; `due` by the monotonic clock."""
 
     due: float
     number: int
@@ -37,10 +37,10 @@ class _Job:
 
 
 class Notifier:
-    """Sends notices on a thread of its own, again at growing distances where that fails.
+    """Sends notices on a thread of its own, and repeats a failed attempt after growing waits.
 
-    A notice is claimed just before it is first sent, so that one of all replicas sends it: one that dies between the
-    claim and the last attempt takes it with it. The other order would wake people once for each replica.
+    A notice is claimed just before its first attempt, so that one of all replicas sends it. A replica that dies between
+    the claim and the last attempt loses the notice; claiming after sending would wake people once for each replica.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Notifier:
     ) -> None:
         """Send to apprise `urls`; raises as `destinations`.
 
-        `claim(model, key)` says whether this process is the one to send. `on_outcome` hears, on the sending thread or
-        on that which offers, of each notice `dropped`, and of each destination that one was `sent` to or, in the end,
-        `failed` for.
+        `claim(model, key)` returns whether this process is the one to send. `on_outcome` is called once for each notice
+        that is `dropped`, and for each destination that a notice was `sent` to or has finally `failed` for, on the
+        sending thread or on the thread that offers. `waits` are the seconds between attempts.
         """
         self._destinations = destinations(urls)
         self._claim = claim
@@ -72,33 +72,33 @@ class Notifier:
         self._thread.start()
 
     def offer(self, notice: Notice) -> bool:
-        """Take a notice, or drop it where too many wait; never blocks."""
+        """Take a notice, or drop it where too many wait; return whether it was taken. Never blocks."""
         with self._changed:
             reason = "the server stops" if self._closing else "too many wait"
             taken = not self._closing and len(self._jobs) < self._most_waiting
             if taken:
-                self._put(0.0, notice)
+                self._schedule(0.0, notice)
         if not taken:
             _log.error("dropped a notice of model %s (%s): %s", notice.model, notice.key, reason)
             self._on_outcome("dropped")
         return taken
 
     def close(self, timeout: float = 10.0) -> None:
-        """Send what waits, each once more at most, for `timeout` seconds; then log what was not."""
+        """Try to send each waiting notice once, for at most `timeout` seconds; log those that were not sent."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout)
         with self._changed:
             self._abandoned = True
-            left, self._jobs = sorted(self._jobs), []
+            unsent, self._jobs = sorted(self._jobs), []
             under_way = self._under_way
-        if under_way is not None:  # what becomes of it, nobody may be there to say
-            _log.error("a notice of model %s (%s) was still being sent%s", *_about(under_way))
-        for job in left:
+        if under_way is not None:  # the process may end before its outcome is known
+            _log.error("a notice of model %s (%s) was still being sent%s", *_log_fields(under_way))
+        for job in unsent:
             self._give_up(job, "the server stops")
 
-    def _put(self, wait: float, notice: Notice, to: Destination | None = None, failures: int = 0) -> None:
+    def _schedule(self, wait: float, notice: Notice, to: Destination | None = None, failures: int = 0) -> None:
         heapq.heappush(self._jobs, _Job(time.monotonic() + wait, next(self._numbers), notice, to, failures))
         self._changed.notify()
 
@@ -119,26 +119,26 @@ class Notifier:
         while (job := self._next()) is not None:
             try:
                 if job.to is None:
-                    self._begin(job)
+                    self._claim_and_schedule(job)
                 else:
                     self._send(job, job.to)
-            except Exception:  # one notice shall not silence those after it
-                _log.exception("a notice of model %s (%s) failed%s", *_about(job))
+            except Exception:  # the notices after this one must still be sent
+                _log.exception("a notice of model %s (%s) failed%s", *_log_fields(job))
 
-    def _begin(self, job: _Job) -> None:
+    def _claim_and_schedule(self, job: _Job) -> None:
         try:
-            mine = self._claim(job.notice.model, job.notice.key)
+            claimed = self._claim(job.notice.model, job.notice.key)
         except UnknownModelError:
             return  # deleted just now
         except Exception as error:  # the store is away
-            self._again(job, f"it could not be claimed: {type(error).__name__}: {error}")
+            self._retry(job, f"it could not be claimed: {type(error).__name__}: {error}")
             return
-        if not mine:
+        if not claimed:
             return
         with self._changed:
             abandoned = self._abandoned
             for destination in () if abandoned else self._destinations:
-                self._put(0.0, job.notice, destination)
+                self._schedule(0.0, job.notice, destination)
         if abandoned:
             self._give_up(job, "the server stops")
 
@@ -146,25 +146,25 @@ class Notifier:
         notice = job.notice
         reason = to.send(notice.title, notice.body, notice.kind)
         if reason is not None:
-            self._again(job, reason)
+            self._retry(job, reason)
             return
         _log.info("sent a notice of model %s (%s) to %s", notice.model, notice.key, to.name)
         self._on_outcome("sent")
 
-    def _again(self, job: _Job, reason: str) -> None:
+    def _retry(self, job: _Job, reason: str) -> None:
         with self._changed:
             last = self._closing or job.failures == len(self._waits)
             if not last:
-                self._put(self._waits[job.failures], job.notice, job.to, job.failures + 1)
+                self._schedule(self._waits[job.failures], job.notice, job.to, job.failures + 1)
         if last:
             self._give_up(job, reason)
         elif not job.failures:
-            _log.warning("a notice of model %s (%s) is not sent yet%s: %s", *_about(job), reason)
+            _log.warning("a notice of model %s (%s) is not sent yet%s: %s", *_log_fields(job), reason)
 
     def _give_up(self, job: _Job, reason: str) -> None:
-        _log.error("a notice of model %s (%s) was not sent%s: %s", *_about(job), reason)
+        _log.error("a notice of model %s (%s) was not sent%s: %s", *_log_fields(job), reason)
         self._on_outcome("failed")
 
 
-def _about(job: _Job) -> tuple[str, str, str]:
+def _log_fields(job: _Job) -> tuple[str, str, str]:
     return job.notice.model, job.notice.key, f" to {job.to.name}" if job.to else ""
