@@ -10,9 +10,8 @@ import sys
 import time
 
 import click
-import urllib3
 
-from driftmeter.demo import traffic
+from driftmeter.demo import http, traffic
 
 STARTING = (502, 503, 504)
 PATIENCE = 30.0  # seconds for model servers to come up behind a gateway that answers
@@ -44,7 +43,7 @@ def main(drift: bool, url: str, rate: float, seconds: float | None, inject_after
 
 
 class _Counter:
-    """One line that is written over on a terminal; elsewhere a line now and then."""
+    """Prints progress: one line that is overwritten on a terminal, elsewhere a line every LOG_EVERY seconds."""
 
     def __init__(self) -> None:
         self.live = sys.stdout.isatty()
@@ -64,26 +63,24 @@ class _Counter:
 
 
 def _answers(url: str, patience: float = PATIENCE) -> bool:
-    """Say whether somebody is there; a gateway whose servers are still starting is waited for."""
+    """Return whether a gateway answers; wait up to `patience` seconds for model servers that are still starting."""
     deadline = time.monotonic() + patience
-    told = False
+    announced = False
     while (status := _status(url)) in STARTING:
         if time.monotonic() > deadline:
             raise click.ClickException(f"{url} has answered {status} for {patience:g} s: are its model servers up?")
-        if not told:
+        if not announced:
             click.echo(
                 f"{url} answers {status}, its model servers are starting: waiting up to {patience:g} s", err=True
             )
-            told = True
+            announced = True
         time.sleep(0.5)
     return status is not None
 
 
 def _status(url: str) -> int | None:
-    try:
-        return urllib3.request("GET", f"{url}/healthz", retries=False, timeout=2.0).status
-    except urllib3.exceptions.HTTPError:
-        return None
+    answer = http.get(f"{url}/healthz")
+    return None if answer is None else answer.status
 
 
 if __name__ == "__main__":

@@ -172,22 +172,11 @@ def test_events_come_through_at_once(gateway: Gateway, one: Replica, two: Replic
         connection.close()
 
 
-def test_a_reload_takes_other_servers(gateway: Gateway) -> None:
-    with Replica("three") as three:
-        gateway.reload(model_servers=[three.address], metric_servers=[three.address])
-        deadline = time.monotonic() + 10
-        # Workers of before still take a connection now and then, until they have closed their ports.
-        while names(gateway) != {"three"}:
-            assert time.monotonic() < deadline
-
-
-def test_a_reload_that_is_refused_changes_nothing(gateway: Gateway) -> None:
-    with pytest.raises(ValueError, match="expected host:port"):
-        gateway.reload(model_servers=["nowhere"], metric_servers=["127.0.0.1:1"])
+def test_a_configuration_that_nginx_refuses_is_an_error(tool: Tool) -> None:
+    gateway = Gateway(model_servers=["127.0.0.1:99999"], metric_servers=["127.0.0.1:1"], nginx=tool("nginx"))
     with pytest.raises(GatewayError, match="refuses its configuration"):
-        gateway.reload(model_servers=["127.0.0.1:99999"], metric_servers=["127.0.0.1:1"])
-    gateway.reload(model_servers=gateway.model_servers, metric_servers=gateway.metric_servers)
-    assert names(gateway) == {"one", "two"}
+        gateway.start()
+    assert gateway.pid is None
 
 
 def test_a_gateway_that_stops_leaves_neither_a_process_nor_a_port(tool: Tool) -> None:
@@ -215,12 +204,6 @@ def test_a_port_that_is_taken_is_named(tool: Tool, one: Replica) -> None:
     with pytest.raises(GatewayError, match=rf"127\.0\.0\.1:{one.port} failed"):
         gateway.start()
     assert gateway.pid is None
-
-
-def names(gateway: Gateway) -> set[str]:
-    """Return who answers on both ports."""
-    urls = (gateway.prediction_url, gateway.metric_url) * 10
-    return {ask(f"{url}/healthz").text for url in urls}
 
 
 def _refused(port: int, path: str, limit: int, headers: dict[str, str]) -> bool:

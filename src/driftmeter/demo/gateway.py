@@ -1,22 +1,20 @@
-"""NGINX in front of model servers and metric servers, without Docker: the template, and the process."""
+"""NGINX in front of model servers and metric servers, without Docker: its configuration and its process."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
+from driftmeter.demo import http
 from driftmeter.demo.processes import end
 from driftmeter.errors import DriftmeterError
 
@@ -30,22 +28,22 @@ NAMES = (
     "GATEWAY_UPSTREAMS",
 )
 
-# Debian keeps nginx where a user's PATH does not look.
+# Debian installs nginx where a user's PATH does not look.
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5}")
 
 
 class GatewayError(DriftmeterError):
-    """NGINX is missing, refuses its configuration, or does not come up."""
+    """NGINX is missing, refuses its configuration, or does not answer."""
 
 
 def template() -> str:
-    """Return the text of gateway.conf.template, the one that compose.yaml mounts."""
+    """Return the text of gateway.conf.template, which compose.yaml mounts too."""
     return resources.files("driftmeter.demo").joinpath("gateway.conf.template").read_text("utf-8")
 
 
 def substitute(values: Mapping[str, str]) -> str:
-    """Return the template with each `${NAME}` of NAMES replaced, as `envsubst` does it in Docker.
+    """Return the template with each `${NAME}` of NAMES replaced, as `envsubst` does in Docker.
 
     Raises ValueError unless `values` has exactly these names.
     """
@@ -64,8 +62,8 @@ def render(
 ) -> str:
     """Return a configuration for servers at fixed addresses or, with `resolver`, behind DNS names.
 
-    Servers are `host:port`. With a resolver (`127.0.0.1:5353`, say) each tier is one name, which may have many
-    addresses; without, each tier is a list. Raises ValueError for anything else.
+    Servers are `host:port`. Without a resolver each tier is a list of addresses; with a resolver, such as
+    `127.0.0.1:5353`, each tier is one name, which may have many addresses. Raises ValueError for anything else.
     """
     listens = {"prediction_listen": [prediction_listen], "metric_listen": [metric_listen]}
     tiers = {"model_servers": list(model_servers), "metric_servers": list(metric_servers)}
@@ -91,15 +89,15 @@ def render(
 
 
 def find_nginx() -> str | None:
-    """Return the path of nginx, or None when this machine has none."""
+    """Return the path of nginx, or None where it is not installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_PLACES))
     return shutil.which("nginx", path=path)
 
 
 class Gateway:
-    """One nginx process in front of both tiers, for as long as it is open.
+    """One nginx process in front of both tiers; it ends with the context.
 
-    A port of 0 is any free one. The configuration and what nginx writes live in a temporary directory.
+    A port of 0 is replaced by a free one. Configuration and log are in a temporary directory.
     """
 
     def __init__(
@@ -113,12 +111,12 @@ class Gateway:
         resolver: str | None = None,
         nginx: str | None = None,
     ) -> None:
-        """Take where the servers are; nothing is started yet."""
+        """Choose the ports; nothing is started yet."""
         self.host = host
         free = _free_ports(host)
         self.prediction_port = prediction_port or free[0]
         self.metric_port = metric_port or free[1]
-        self.model_servers, self.metric_servers = tuple(model_servers), tuple(metric_servers)
+        self._model_servers, self._metric_servers = tuple(model_servers), tuple(metric_servers)
         self._resolver = resolver
         self._nginx = nginx
         self._directory: Path | None = None
@@ -126,32 +124,32 @@ class Gateway:
 
     @property
     def prediction_url(self) -> str:
-        """Where predictions are asked for."""
+        """The address to send prediction requests to."""
         return f"http://{self.host}:{self.prediction_port}"
 
     @property
     def metric_url(self) -> str:
-        """Where rows and panes go."""
+        """The address to send rows and panes to."""
         return f"http://{self.host}:{self.metric_port}"
 
     @property
     def pid(self) -> int | None:
-        """The master process while it runs."""
+        """The master process's id, None unless it runs."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self, timeout: float = 10.0) -> None:
-        """Start nginx and wait until both its ports answer; raise GatewayError if they don't in `timeout` s."""
+        """Start nginx and wait until both its ports answer; raise GatewayError if they do not within `timeout` s."""
         self._nginx = self._nginx or find_nginx()
         if self._nginx is None:
             raise GatewayError("nginx: expected it in PATH or /usr/sbin, got none; `apt-get install nginx-light`")
         self._directory = Path(tempfile.mkdtemp(prefix="driftmeter-gateway-"))
         try:
-            # Started by root, nginx works as an unprivileged user, who must reach its temporary files.
+            # When root starts nginx, its workers are an unprivileged user that must reach the temporary files.
             self._directory.chmod(0o711)
             self._write_configuration()
             with self._log.open("wb") as log:
-                # Its own session: at Ctrl-C its owner ends it, after those that still send through it.
+                # Its own session: at Ctrl-C its owner ends it, after the processes that still send through it.
                 self._process = subprocess.Popen(
                     self._command("-g", "daemon off;"),
                     stdin=subprocess.DEVNULL,
@@ -164,24 +162,6 @@ class Gateway:
             self.stop()
             raise
 
-    def reload(self, *, model_servers: Sequence[str], metric_servers: Sequence[str]) -> None:
-        """Pass on to these servers from now on; requests under way end where they are.
-
-        Raises GatewayError, and goes on as before, when nginx refuses the new configuration.
-        """
-        pid = self.pid
-        if pid is None:
-            raise GatewayError("gateway: expected a running nginx, got none")
-        before = self.model_servers, self.metric_servers
-        self.model_servers, self.metric_servers = tuple(model_servers), tuple(metric_servers)
-        try:
-            self._write_configuration()
-        except BaseException:
-            self.model_servers, self.metric_servers = before
-            self._write_configuration()
-            raise
-        os.kill(pid, signal.SIGHUP)
-
     def stop(self, timeout: float = 5.0) -> None:
         """End nginx, by force after `timeout` seconds, and remove its directory."""
         process, self._process = self._process, None
@@ -192,11 +172,11 @@ class Gateway:
             self._directory = None
 
     def log(self) -> str:
-        """Return what nginx has said since its start."""
+        """Return what nginx has logged since its start."""
         return self._log.read_text("utf-8", errors="replace") if self._directory else ""
 
     def __enter__(self) -> Gateway:
-        """Start."""
+        """Start nginx."""
         self.start()
         return self
 
@@ -206,7 +186,7 @@ class Gateway:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """End nginx."""
         self.stop()
 
     @property
@@ -219,14 +199,14 @@ class Gateway:
     def _log(self) -> Path:
         return self._home / "nginx.log"
 
-    def _command(self, *more: str) -> list[str]:
+    def _command(self, *arguments: str) -> list[str]:
         home = str(self._home)
-        return [str(self._nginx), "-e", "stderr", "-p", home, "-c", f"{home}/gateway.conf", *more]
+        return [str(self._nginx), "-e", "stderr", "-p", home, "-c", f"{home}/gateway.conf", *arguments]
 
     def _write_configuration(self) -> None:
         text = render(
-            model_servers=self.model_servers,
-            metric_servers=self.metric_servers,
+            model_servers=self._model_servers,
+            metric_servers=self._metric_servers,
             prediction_listen=f"{self.host}:{self.prediction_port}",
             metric_listen=f"{self.host}:{self.metric_port}",
             resolver=self._resolver,
@@ -237,14 +217,14 @@ class Gateway:
             raise GatewayError(f"nginx refuses its configuration: {test.stderr.strip()}")
 
     def _wait_until_healthy(self, deadline: float) -> None:
-        for port in (self.prediction_port, self.metric_port):
-            while not _healthy(self.host, port):
+        for port, url in ((self.prediction_port, self.prediction_url), (self.metric_port, self.metric_url)):
+            while not _healthy(url):
                 if self.pid is None:
                     raise GatewayError(f"nginx ended at once: {self.log().strip() or 'it said nothing'}")
                 if time.monotonic() > deadline:
                     raise GatewayError(f"nginx does not answer on {self.host}:{port}: {self.log().strip()}")
                 time.sleep(0.02)
-        if "bind() to" in self.log():  # it was somebody else who answered
+        if "bind() to" in self.log():  # another process answered
             raise GatewayError(f"nginx cannot listen: {self.log().strip()}")
 
 
@@ -258,20 +238,16 @@ def _check(field: str, addresses: list[str]) -> None:
 
 def _upstream(name: str, addresses: list[str]) -> str:
     servers = "".join(f"        server {address} max_fails=1 fail_timeout=1s;\n" for address in addresses)
-    # Connections idle for less than uvicorn's 5 s are kept, so that none is used in the moment it closes.
+    # Idle connections are closed before uvicorn closes them after 5 s, so that no request meets a closing one.
     return f"    upstream {name} {{\n{servers}        keepalive 32;\n        keepalive_timeout 2s;\n    }}\n\n"
 
 
-def _healthy(host: str, port: int) -> bool:
-    with closing(http.client.HTTPConnection(host, port, timeout=1.0)) as connection:
-        try:
-            connection.request("GET", HEALTH)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
+def _healthy(url: str) -> bool:
+    answer = http.get(f"{url}{HEALTH}", timeout=1.0)
+    return answer is not None and answer.status == 200
 
 
 def _free_ports(host: str) -> tuple[int, int]:
-    # Both are held at once, or they could be the same.
+    # Hold both at once, or they could be the same port.
     with socket.create_server((host, 0)) as one, socket.create_server((host, 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Child processes: started with a log of their own, awaited until they answer, ended in the end."""
+"""Child processes: each has a log, is awaited until it answers over HTTP, and is ended."""
 
 from __future__ import annotations
 
@@ -9,83 +9,79 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-import urllib3
-
+from driftmeter.demo import http
 from driftmeter.errors import DriftmeterError
 
 
 class ProcessError(DriftmeterError):
-    """A child process did not come up, or ended by itself; the message has the end of its log."""
+    """A child process did not come up, or ended by itself; the message holds the end of its log."""
 
 
 class Process:
-    """One child process. Ends, by force after a grace time, when the context does."""
+    """One child process. It ends with the context, by force where it does not end in time."""
 
     def __init__(self, name: str, command: Sequence[str], *, directory: Path, health: str) -> None:
-        """Take what to run, where its log goes, and the URL that answers 200 once it is up."""
+        """Prepare a command whose log goes to `directory`; `health` is a URL that answers 200 once it is up."""
         self.name, self.health = name, health
         self._command = list(command)
         self._log = directory / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; `wait` says when it is up."""
+        """Start the process without waiting for it: `wait` does."""
         with self._log.open("ab") as log:
-            # a session of its own: at Ctrl-C the parent ends its children in order, not the terminal all at once
+            # its own session: at Ctrl-C the parent ends its children in order, rather than the terminal all at once
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait(self, timeout: float = 30.0) -> None:
-        """Wait until it answers; raises ProcessError when it ends or stays silent for `timeout` seconds."""
-        pool = urllib3.PoolManager(retries=False, timeout=1.0)
+        """Wait until it answers. Raises ProcessError when it ends, or does not answer within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             self.check()
-            try:
-                if pool.request("GET", self.health).status == 200:
-                    return
-            except urllib3.exceptions.HTTPError:
-                pass
+            answer = http.get(self.health, timeout=1.0)
+            if answer is not None and answer.status == 200:
+                return
             time.sleep(0.05)
         raise ProcessError(f"{self.name} did not answer at {self.health} within {timeout:g} s:\n{self.tail()}")
 
     def check(self) -> None:
-        """Raise ProcessError if it has ended."""
+        """Raise ProcessError if the process has ended."""
         code = None if self._process is None else self._process.poll()
         if code is not None:
             raise ProcessError(f"{self.name} ended with exit code {code}:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        """Return the end of its log."""
+        """Return the last lines of its log."""
         text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
     def terminate(self) -> None:
-        """Ask it to end, without waiting for that: `stop` does."""
+        """Ask the process to end, without waiting for it: `stop` does."""
         if self._process is not None:
             self._process.terminate()
 
     def stop(self, timeout: float = 8.0) -> None:
-        """End it; after `timeout` seconds by force."""
+        """End the process, by force after `timeout` seconds."""
         process, self._process = self._process, None
         if process is not None:
             end(process, timeout)
 
     def __enter__(self) -> Process:
-        """Start."""
+        """Start the process."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End."""
+        """End the process."""
         self.stop()
 
 
 def end(process: subprocess.Popen[bytes], timeout: float) -> None:
-    """Ask a process to end, and after `timeout` seconds make it."""
+    """Ask a process to end, and kill it where it has not ended after `timeout` seconds."""
     process.terminate()
     try:
         process.wait(timeout)
@@ -95,7 +91,7 @@ def end(process: subprocess.Popen[bytes], timeout: float) -> None:
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """Return `wanted` if nobody listens there, else a port that is free now."""
+    """Return `wanted` if it is free, else a port that is free now."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

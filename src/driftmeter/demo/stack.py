@@ -1,4 +1,4 @@
-"""The demo: metric server, model server, gateway and traffic as one process tree, on real flights."""
+"""The demo: metric server, model server, gateway and traffic on real flights, as one process tree."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import urllib3
 from rich.console import Console
 from rich.live import Live
 
-from driftmeter.demo import traffic, view
+from driftmeter.demo import http, traffic, view
 from driftmeter.demo.data import reference_profile
 from driftmeter.demo.gateway import Gateway, find_nginx
 from driftmeter.demo.processes import Process, ProcessError, free_port
 from driftmeter.types import JSON
 
 MODEL = "flights"
+HOST = "127.0.0.1"
 PANE = LATENESS = "2s"
 PREDICTION_PORT, METRIC_PORT = 8002, 8001
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the demo does: `seconds` None runs until Ctrl-C; a port that is taken is replaced by a free one."""
+    """What the demo does. With `seconds` None it runs until Ctrl-C; a port that is taken is replaced by a free one."""
 
     drift: bool = False
     seconds: float | None = None
@@ -44,28 +44,28 @@ class Options:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the running demo answers."""
+    """Where the running demo answers; `gateway` says in words what stands in front."""
 
     prediction: str
     metric: str
-    through: str
+    gateway: str
 
-    def places(self) -> dict[str, str]:
-        """Return what to look at, by name."""
+    def labelled(self) -> dict[str, str]:
+        """Return the addresses to look at, by what they show."""
         return {
             "predictions": f"POST {self.prediction}/get-prediction",
             "verdict": f"{self.metric}/v1/models/{MODEL}/verdict",
             "report": f"{self.metric}/v1/models/{MODEL}/report",
             "metrics": f"{self.metric}/metrics",
             "API": f"{self.metric}/docs",
-            "gateway": self.through,
+            "gateway": self.gateway,
         }
 
 
 def run(options: Options) -> int:
     """Run the demo; return the exit code. With `as_json` stdout gets the final verdict and nothing else."""
     console = Console(stderr=options.as_json)
-    with _interruptible() as leave, ExitStack() as stack:
+    with _interruptible() as ignore_signals, ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftmeter-demo-")))
         try:
             with console.status("starting metric server, model server and gateway …"):
@@ -78,7 +78,7 @@ def run(options: Options) -> int:
             console.print("stopping …")
             return 0
         finally:
-            leave()
+            ignore_signals()
     if options.as_json:
         json.dump(verdict, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
@@ -86,50 +86,60 @@ def run(options: Options) -> int:
 
 
 def _start(stack: ExitStack, directory: Path, options: Options, console: Console) -> tuple[Addresses, list[Process]]:
-    """Start all processes and wait until they answer, the gateway last; they end with `stack`."""
+    """Start all processes, the gateway last, and wait until they answer; they end with `stack`.
+
+    Without nginx the servers take the gateway's ports.
+    """
     profile = directory / "profile.json"
     reference_profile(MODEL).dump(profile)
     prediction_port, metric_port = (_port(wanted, console) for wanted in (options.prediction_port, options.metric_port))
-    gateway = find_nginx()
-    # nginx comes last: until then its ports are held, lest another demo takes them too
-    ports = (prediction_port, metric_port) if gateway else ()
-    held = [stack.enter_context(socket.create_server(("127.0.0.1", port))) for port in ports]
-    behind = (free_port(), free_port()) if gateway else (prediction_port, metric_port)
-    prediction, metric = f"http://127.0.0.1:{prediction_port}", f"http://127.0.0.1:{metric_port}"
-    python = [sys.executable, "-m"]
-    serve = f"driftmeter serve --host 127.0.0.1 --port {behind[1]} --pane {PANE} --lateness {LATENESS}".split()
-    serve += ["--profile", str(profile), "--store", f"sqlite:///{directory / 'driftmeter.sqlite'}"]
-    model = f"driftmeter.demo.model_server --port {behind[0]} --metric-server {metric} --model {MODEL}".split()
-    processes = [
-        Process("metric-server", python + serve, directory=directory, health=f"http://127.0.0.1:{behind[1]}/readyz"),
-        Process("model-server", python + model, directory=directory, health=f"http://127.0.0.1:{behind[0]}/healthz"),
-    ]
+    nginx = find_nginx()
+    # nginx starts last: until then its ports are held, so that no other demo takes them
+    held = [stack.enter_context(socket.create_server((HOST, port))) for port in (prediction_port, metric_port) if nginx]
+    model_port, server_port = (free_port(), free_port()) if nginx else (prediction_port, metric_port)
+    gateway = Gateway(
+        model_servers=[f"{HOST}:{model_port}"],
+        metric_servers=[f"{HOST}:{server_port}"],
+        prediction_port=prediction_port,
+        metric_port=metric_port,
+        nginx=nginx,
+    )
+    metric_server = _metric_server(directory, profile, server_port)
+    model_server = _model_server(directory, gateway.metric_url, model_port)
+    processes = [metric_server, model_server]
     for process in processes:
         stack.enter_context(process)
     for process in processes:
         process.wait()
-    through = "none: nginx is not installed, clients and model server connect directly"
-    if gateway:
-        for each in held:
-            each.close()
-        through = f"nginx on :{prediction_port} and :{metric_port}"
-        stack.enter_context(
-            Gateway(
-                model_servers=[f"127.0.0.1:{behind[0]}"],
-                metric_servers=[f"127.0.0.1:{behind[1]}"],
-                prediction_port=prediction_port,
-                metric_port=metric_port,
-                nginx=gateway,
-            )
-        )
-    # The model server ends first, with whom it sends its last counts to still there; the others together.
-    stack.callback(processes[0].terminate)
-    stack.callback(processes[1].stop)
-    return Addresses(prediction, metric, through), processes
+    front = "none: nginx is not installed, clients and model server connect directly"
+    if nginx:
+        for port_holder in held:
+            port_holder.close()
+        stack.enter_context(gateway)
+        front = f"nginx on :{prediction_port} and :{metric_port}"
+    # The model server ends first, while the others can take its last counts; then they end together.
+    stack.callback(metric_server.terminate)
+    stack.callback(model_server.stop)
+    return Addresses(gateway.prediction_url, gateway.metric_url, front), processes
+
+
+def _metric_server(directory: Path, profile: Path, port: int) -> Process:
+    command = f"driftmeter serve --host {HOST} --port {port} --pane {PANE} --lateness {LATENESS}".split()
+    command += ["--profile", str(profile), "--store", f"sqlite:///{directory / 'driftmeter.sqlite'}"]
+    return _python("metric-server", command, directory, f"http://{HOST}:{port}/readyz")
+
+
+def _model_server(directory: Path, metric_url: str, port: int) -> Process:
+    command = f"driftmeter.demo.model_server --port {port} --metric-server {metric_url} --model {MODEL}".split()
+    return _python("model-server", command, directory, f"http://{HOST}:{port}/healthz")
+
+
+def _python(name: str, command: list[str], directory: Path, health: str) -> Process:
+    return Process(name, [sys.executable, "-m", *command], directory=directory, health=health)
 
 
 def _port(wanted: int, console: Console) -> int:
-    """Return a free port, and say so where it is another one than was wanted."""
+    """Return a free port, and print it where it is not the port that was wanted."""
     port = free_port(wanted)
     if port != wanted:
         console.print(f"port {wanted} is taken, using {port}", highlight=False)
@@ -139,28 +149,29 @@ def _port(wanted: int, console: Console) -> int:
 def _watch(console: Console, addresses: Addresses, processes: list[Process], options: Options) -> JSON | None:
     """Send traffic and show the verdict until the time is up; return the last verdict."""
     sender = _TrafficThread(addresses.prediction, options)
-    pool = urllib3.PoolManager(retries=False, timeout=2.0)
-    where = addresses.places()
+    where = addresses.labelled()
     verdict: JSON | None = None
     sender.start()
     screen = Live(console=console, refresh_per_second=4) if console.is_terminal else None
     if not screen:
-        console.print(view.places(where))
+        console.print(view.addresses(where))
     try:
         with screen or nullcontext():
             while sender.is_alive():
                 for process in processes:
                     process.check()
-                verdict = _verdict(pool, addresses.metric) or verdict
+                verdict = _verdict(addresses.metric) or verdict
                 if screen:
                     screen.update(view.screen(where, verdict, sender.progress, _scenario(options, sender.progress)))
                 sender.join(0.5)
         sender.result()
-        sent = sender.progress
-        console.print(f"{sent.sent:,} rows answered in {sent.elapsed:.0f} s, {sent.failed:,} failed", highlight=False)
+        total = sender.progress
+        console.print(
+            f"{total.sent:,} rows answered in {total.elapsed:.0f} s, {total.failed:,} failed", highlight=False
+        )
         if not screen and not options.as_json:
             console.print(view.features(verdict))
-        return _verdict(pool, addresses.metric) or verdict
+        return _verdict(addresses.metric) or verdict
     finally:
         sender.stop()
 
@@ -173,18 +184,15 @@ def _scenario(options: Options, progress: traffic.TrafficProgress) -> str:
     return f"drift will be injected at {options.inject_after:.0f} s"
 
 
-def _verdict(pool: urllib3.PoolManager, metric: str) -> JSON | None:
-    """Ask for the verdict; None where there is no answer this time."""
-    try:
-        answer = pool.request("GET", f"{metric}/v1/models/{MODEL}/verdict")
-    except urllib3.exceptions.HTTPError:
-        return None
-    found: JSON | None = answer.json() if answer.status == 200 else None
-    return found
+def _verdict(metric_url: str) -> JSON | None:
+    """Return the current verdict, None where there is no answer this time."""
+    answer = http.get(f"{metric_url}/v1/models/{MODEL}/verdict")
+    verdict: JSON | None = answer.json() if answer is not None and answer.status == 200 else None
+    return verdict
 
 
 class _TrafficThread(threading.Thread):
-    """The traffic, in a thread of its own event loop."""
+    """Runs the traffic's event loop in a thread."""
 
     def __init__(self, url: str, options: Options) -> None:
         super().__init__(name="traffic", daemon=True)
@@ -203,18 +211,18 @@ class _TrafficThread(threading.Thread):
                     rate=options.rate,
                     seconds=options.seconds,
                     inject_after=options.inject_after,
-                    on_progress=self._keep,
+                    on_progress=self._on_progress,
                     stop=self._stopped,
                 )
             )
         except BaseException as error:
             self._error = error
 
-    def _keep(self, progress: traffic.TrafficProgress) -> None:
+    def _on_progress(self, progress: traffic.TrafficProgress) -> None:
         self.progress = replace(progress)
 
     def result(self) -> None:
-        """Raise what ended the traffic, if that was an error."""
+        """Raise the error that ended the traffic, if there was one."""
         if self._error is not None:
             raise self._error
 
@@ -226,24 +234,24 @@ class _TrafficThread(threading.Thread):
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], None]]:
-    """Let the first SIGTERM or Ctrl-C end the demo with its children; what comes while it leaves is ignored.
+    """Turn the first SIGTERM or Ctrl-C into KeyboardInterrupt and ignore the ones that follow.
 
-    Yields what says that it leaves.
+    Yields a function from whose call on all of them are ignored: the demo is ending its children then.
     """
-    left = False
+    ignored = False
 
-    def leave() -> None:
-        nonlocal left
-        left = True
+    def ignore_signals() -> None:
+        nonlocal ignored
+        ignored = True
 
     def interrupt(number: int, frame: object) -> None:
-        if not left:
-            leave()
+        if not ignored:
+            ignore_signals()
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield leave
+        yield ignore_signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

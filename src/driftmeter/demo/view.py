@@ -1,4 +1,4 @@
-"""What the demo shows in a terminal."""
+"""What the demo shows in a terminal: addresses, progress, and the features of the verdict."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from driftmeter.verdict.severity import MAJOR, MINOR
 _STYLES = {"drifting": "bold red", "pending": "yellow", "insufficient": "dim", "ok": "green"}
 _WORST_FIRST = ("drifting", "pending", "uncalibrated", "calibrating", "insufficient", "ok")
 _BAR = 7
-"""Characters: with it the demo's table fits a terminal of 80."""
+"""Characters of a full bar: with 7 the table fits a terminal of 80."""
 _NAMED = 6
-"""Features of an incident that are named; the others are counted."""
+"""Features of an incident that are listed by name; the others are counted."""
 
 
-def places(places: dict[str, str]) -> RenderableType:
-    """Render where to look: what it is, and its address."""
+def addresses(where: dict[str, str]) -> RenderableType:
+    """Render where to look: `where` maps what there is to its address."""
     grid = Table.grid(padding=(0, 2))
-    for name, address in places.items():
+    for name, address in where.items():
         grid.add_row(Text(name, style="dim"), Text(address, style="cyan"))
     return Panel(grid, title="driftmeter demo", title_align="left", border_style="dim")
 
 
 def screen(where: dict[str, str], verdict: JSON | None, progress: TrafficProgress, scenario: str) -> RenderableType:
-    """Render the whole screen: where to look, how far the traffic is, and the table of features."""
-    shown = [places(where), _status(verdict, progress, scenario)]
+    """Render the whole screen: where to look, how far the traffic has come, an incident, and the features."""
+    parts = [addresses(where), _status(verdict, progress, scenario)]
     if verdict and verdict["incident"]:
-        shown.append(_incident(verdict["incident"]))
-    return Group(*shown, features(verdict))
+        parts.append(_incident(verdict["incident"]))
+    return Group(*parts, features(verdict))
 
 
 def _status(verdict: JSON | None, progress: TrafficProgress, scenario: str) -> Text:
@@ -52,16 +52,16 @@ def _status(verdict: JSON | None, progress: TrafficProgress, scenario: str) -> T
 
 
 def _incident(incident: JSON) -> Text:
-    """Say what somebody would have been paged for."""
-    names = [each["feature"] for each in incident["features"] if each["role"] != "derived"]
+    """Render the incident that would have paged somebody."""
+    names = [feature["feature"] for feature in incident["features"] if feature["role"] != "derived"]
     derived = len(incident["features"]) - len(names)
-    more = [f"{len(names) - _NAMED} more"] * (len(names) > _NAMED) + [f"{derived} derived"] * (derived > 0)
+    counts = [f"{len(names) - _NAMED} more"] * (len(names) > _NAMED) + [f"{derived} derived"] * (derived > 0)
     text = Text(f"incident since {incident['since'][11:19]} UTC: ", style="red")
-    return text.append(", ".join([*names[:_NAMED], *more]))
+    return text.append(", ".join([*names[:_NAMED], *counts]))
 
 
 def features(verdict: JSON | None) -> RenderableType:
-    """Render the features, the worst first and derived ones, which explain, after the others."""
+    """Render a line for each feature: the worst first, derived features after all others."""
     table = Table(box=None, header_style="dim", pad_edge=False, expand=False)
     for name, justify in (
         ("feature", "left"),
@@ -72,30 +72,30 @@ def features(verdict: JSON | None) -> RenderableType:
         ("since", "left"),
     ):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's words
-    for each in sorted(verdict["features"] if verdict else [], key=_order):
-        style = _STYLES.get(each["state"], "dim")
+    for feature in sorted(verdict["features"] if verdict else [], key=_order):
+        style = _STYLES.get(feature["state"], "dim")
         table.add_row(
-            _name(each),
-            Text(each["state"], style=style),
-            Text(each["severity"] if each["drifting"] else ""),
-            _bar(each["effect"]),
-            _evidence(each["evidence"]),
-            each["since"][11:19] if each["since"] else "",
+            _name(feature),
+            Text(feature["state"], style=style),
+            Text(feature["severity"] if feature["drifting"] else ""),
+            _bar(feature["effect"]),
+            _evidence(feature["evidence"]),
+            feature["since"][11:19] if feature["since"] else "",
         )
     return table
 
 
-def _name(each: dict[str, Any]) -> Text:
-    if each["role"] == "derived":
-        return Text(each["feature"], style="dim")
-    named = Text(each["feature"])
-    if each["role"] not in ("feature", each["feature"]):
-        named.append(f" {each['role']}", style="dim")
-    return named
+def _name(feature: dict[str, Any]) -> Text:
+    if feature["role"] == "derived":
+        return Text(feature["feature"], style="dim")
+    name = Text(feature["feature"])
+    if feature["role"] not in ("feature", feature["feature"]):
+        name.append(f" {feature['role']}", style="dim")
+    return name
 
 
 def _evidence(evidence: float | None) -> Text:
-    """Write how far the evidence is past the alarm threshold, in powers of ten."""
+    """Write the evidence: powers of ten beyond the alarm threshold; None is empty."""
     return Text("") if evidence is None else Text(f"{evidence:+.1f}", style="bold" if evidence >= 0 else "dim")
 
 
@@ -106,5 +106,5 @@ def _bar(effect: float) -> Text:
     return Text.assemble((f"{effect:6.3f} ", ""), ("█" * filled, style), ("·" * (_BAR - filled), "dim"))
 
 
-def _order(each: dict[str, Any]) -> tuple[bool, int, float, str]:
-    return each["role"] == "derived", _WORST_FIRST.index(each["state"]), -each["effect"], each["feature"]
+def _order(feature: dict[str, Any]) -> tuple[bool, int, float, str]:
+    return feature["role"] == "derived", _WORST_FIRST.index(feature["state"]), -feature["effect"], feature["feature"]
