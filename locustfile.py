@@ -1,4 +1,4 @@
-"""Load for the model server: `locust`, then http://localhost:8089; DRIFT=true injects the demo's drift."""
+"""Load for the model server: run `locust` and open http://localhost:8089; DRIFT=true injects the demo's drift."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TRAFFIC = Traffic(held_out_rows(), drift=DRIFT, inject_after=0.0)
 
 
 class Passenger(HttpUser):
-    """Asks ten times a second whether a flight will be late."""
+    """A client that asks ten times a second whether a flight will be late."""
 
     host = "http://localhost:8002"
     wait_time = constant_throughput(10)
 
     @task
     def get_prediction(self) -> None:
-        """Send what the traffic has next: one flight, or now and then a short list."""
+        """Send the next request of the traffic: mostly one flight, sometimes a short list."""
         rows = TRAFFIC.request(0.0)
         self.client.post("/get-prediction", json=rows[0] if len(rows) == 1 else rows)

@@ -1,4 +1,4 @@
-"""The flights sample: departures from New York in 2013, with the weather and the aircraft of each."""
+"""The flights sample: departures from New York in 2013, each with its weather and aircraft."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TIME = "scheduled"
 LABEL = "late"
 PREDICTION = "prediction"
 
-# How the Parquet file is laid out. Every number is a float64, so that kilometres and null fit in all of them;
-# predictions are what the model answers, float32 values.
+# The Parquet file's columns. Every number is a float64, so that kilometres and null fit in all of them; predictions
+# are float32, as the model returns them.
 SCHEMA = pa.schema(
     [
         *[pa.field(name, pa.string()) for name in CATEGORICAL],
@@ -57,22 +57,22 @@ def reference() -> pa.Table:
 
 
 def held_out() -> pa.Table:
-    """Return rows of the reference's own period that neither the model nor the reference saw.
+    """Return rows from the reference's period that are neither in the training data nor in the reference.
 
-    The columns of the reference, and `late`: whether the flight arrived more than 15 minutes late, null
-    for a diverted one.
+    They have the reference's columns, and `late`: whether the flight arrived more than 15 minutes late, null for
+    a diverted flight.
     """
     return _part("held-out")
 
 
 def held_out_rows() -> list[Row]:
-    """Return the features of the held-out rows as a client sends them, None for missing."""
+    """Return the features of the held-out rows as a client sends them; missing values are None."""
     rows: list[Row] = held_out().select(list(FEATURES)).to_pylist()
     return rows
 
 
 def reference_profile(model: str = "flights") -> Profile:
-    """Fit the profile of the reference, its rows taken as independent."""
+    """Fit a profile to the reference, whose rows are independent of each other."""
     from driftmeter.profile.profile import Profile
 
     return Profile.fit(reference(), model=model, prediction=PREDICTION, exclude=(TIME,), independent=True)

@@ -1,4 +1,4 @@
-"""A model server that reports what it sees: `python -m driftmeter.demo.model_server`."""
+"""A model server that reports its rows to a metric server: `python -m driftmeter.demo.model_server`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from driftmeter.demo.predictor import Predictor
 from driftmeter.demo.request import parse
 from driftmeter.errors import InputError
 
-LATE = 0.5  # the probability from which on a flight is announced as late
+LATE = 0.5  # a flight of this probability or more is announced as late
 MAX_BODY = 2_000_000  # bytes
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -48,26 +48,26 @@ _OPENAPI = {
 
 
 class Observer(Protocol):
-    """What the server needs of a `driftmeter.Monitor`."""
+    """The part of a `driftmeter.Monitor` that the server uses."""
 
     def observe(self, features: Row, prediction: float | None = None, timestamp: float | None = None) -> object:
-        """Take one row; never block and never raise."""
+        """Count one row. Never blocks and never raises."""
         ...
 
     def stats(self) -> Mapping[str, int]:
-        """Return its counts since the start, by name."""
+        """Return the monitor's counts since its start, by name."""
         ...
 
     def close(self) -> object:
-        """Send what is left and end."""
+        """Send the remaining counts and end."""
         ...
 
 
 class Metrics:
-    """The server's own counts, one registry an app."""
+    """The server's metrics; each app has a registry of its own."""
 
     def __init__(self, monitor: Observer) -> None:
-        """Register the counts of the server, of its process and of its monitor."""
+        """Register the metrics of the server, of its process and of its monitor."""
         self.registry = CollectorRegistry()
         self.predictions = Counter(
             "model_server_predictions", "Rows that were answered with a prediction.", registry=self.registry
@@ -89,7 +89,7 @@ class Metrics:
 
 
 class MonitorCollector(Collector):
-    """Shows what a monitor counts: `driftmeter_sdk_rows_observed_total` and the like."""
+    """Exposes a monitor's counts, such as `driftmeter_sdk_rows_observed_total`."""
 
     COUNTERS: ClassVar = {
         "observed": ("driftmeter_sdk_rows_observed", "Rows that the model server reported."),
@@ -102,18 +102,18 @@ class MonitorCollector(Collector):
     }
 
     def __init__(self, monitor: Observer) -> None:
-        """Read the stats of this monitor at every scrape."""
+        """Read the counts of `monitor` at every scrape."""
         self._monitor = monitor
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield a family for each count."""
+        """Yield a counter for each count."""
         stats = self._monitor.stats()
         for stat, (name, text) in self.COUNTERS.items():
             yield CounterMetricFamily(name, text, value=stats.get(stat, 0))
 
 
 def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
-    """Return the app; it closes the monitor when it shuts down."""
+    """Return the app, which closes the monitor when it shuts down."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -131,7 +131,7 @@ def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
         """Tell how probably a flight, or each of a list of them, arrives more than 15 minutes late."""
         started = time.perf_counter()
         try:
-            asked = parse(await _body(request), numeric, categorical)
+            wanted = parse(await _body(request), numeric, categorical)
         except InputError as error:
             metrics.rejected.labels("422").inc()
             return _problem(422, str(error), field=error.field, expected=error.expected, got=error.got)
@@ -139,12 +139,12 @@ def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
             metrics.rejected.labels(str(error.status_code)).inc()
             raise
         else:
-            probabilities = predictor.predict(asked.rows)
-            for row, probability in zip(asked.rows, probabilities, strict=True):
+            probabilities = predictor.predict(wanted.rows)
+            for row, probability in zip(wanted.rows, probabilities, strict=True):
                 monitor.observe(row, prediction=probability)
             metrics.predictions.inc(len(probabilities))
             answers = [{"prediction": value, "late": value >= LATE} for value in probabilities]
-            return _json(answers if asked.listed else answers[0])
+            return _json(answers if wanted.listed else answers[0])
         finally:
             metrics.seconds.observe(time.perf_counter() - started)
 
@@ -163,7 +163,7 @@ def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
 
 
 async def _body(request: Request) -> bytes:
-    """Read the body, or stop with a 413 as soon as it is longer than MAX_BODY."""
+    """Read the body; raise a 413 as soon as it is longer than MAX_BODY."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -176,9 +176,9 @@ def _json(content: object, status: int = 200, media_type: str = "application/jso
     return Response(msgspec.json.encode(content), status_code=status, media_type=media_type)
 
 
-def _problem(status: int, detail: str, **more: str) -> Response:
-    """Return a problem of RFC 9457."""
-    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+def _problem(status: int, detail: str, **members: str) -> Response:
+    """Return a problem as of RFC 9457, with extension members."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
     return _json(content, status, "application/problem+json")
 
 
@@ -204,7 +204,7 @@ def main(host: str, port: int, metric_server: str, model: str) -> None:
 
     monitor = Monitor(metric_server, model=model, profile=reference_profile(model))
     app = create_app(monitor, Predictor.load())
-    # A gateway keeps its connections for a minute: closing them earlier here would fail its next request.
+    # A gateway keeps idle connections for a minute: if this end closed them earlier, its next request would fail.
     uvicorn.run(
         app,
         host=host,

@@ -1,4 +1,4 @@
-"""Scores flights with the ONNX model that train.py made."""
+"""Scores flights with the ONNX model of train.py."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from driftmeter.demo.data import Row
 
 Matrix: TypeAlias = NDArray[np.float32]
 
-# The model's own code for a missing value, and for a category that training never saw.
+# The model's code for a missing value, and for a category that is not in its training data.
 MISSING = float("nan")
 
 
 class Predictor:
-    """The probability that a flight arrives more than 15 minutes late.
+    """Predicts the probability that a flight arrives more than 15 minutes late.
 
-    One inference thread, and nothing that changes after construction: threads may share a predictor.
+    It infers on one thread and does not change after construction, so threads may share it.
     """
 
     def __init__(self, model: bytes) -> None:
-        """Take an ONNX model whose metadata names its `features` and the `categories` behind the codes."""
+        """Load an ONNX model whose metadata holds its `features` and, for each code table, its `categories`."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -44,15 +44,15 @@ class Predictor:
 
     @classmethod
     def load(cls) -> Predictor:
-        """Load the model of the package."""
+        """Load the model that the package holds."""
         return cls(files("driftmeter.demo").joinpath("model.onnx").read_bytes())
 
     def predict(self, rows: Sequence[Row]) -> list[float]:
-        """Return one probability in [0, 1] a row.
+        """Return a probability in [0, 1] for each row.
 
         An absent or null feature is missing, and so is an unknown category; other columns are ignored.
-        Raises TypeError or ValueError where a numeric feature is no number, OverflowError where it is an
-        integer beyond float64.
+        Raises TypeError or ValueError if a numeric feature is not a number, OverflowError if it is an integer
+        beyond float64.
         """
         if not rows:
             return []
@@ -68,7 +68,7 @@ class Predictor:
         return answers
 
     def predict_table(self, table: pa.Table) -> Matrix:
-        """Return one probability in [0, 1] a row of the table, by the same rules as `predict`."""
+        """Return a probability in [0, 1] for each row of a table, by the same rules as `predict`; shape (rows,)."""
         columns = np.full((len(self.features), len(table)), MISSING)
         for column, name in zip(columns, self.features, strict=True):
             if name not in table.column_names:
@@ -80,8 +80,8 @@ class Predictor:
         return self._score(columns)
 
     def _score(self, columns: NDArray[np.float64]) -> Matrix:
-        """Run the model on (features, rows): float64 in, float32 out."""
-        with np.errstate(over="ignore"):  # 1e300 becomes infinity, which the trees take like any large number
+        """Run the model on float64 of shape (features, rows); return float32 of shape (rows,)."""
+        with np.errstate(over="ignore"):  # 1e300 becomes infinity, which the trees treat as any large number
             matrix = np.ascontiguousarray(columns.T, dtype=np.float32)
         [probabilities] = self._session.run(["probabilities"], {"features": matrix})
         late: Matrix = probabilities[:, 1]

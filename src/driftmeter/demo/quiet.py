@@ -1,4 +1,4 @@
-"""Says whether a run of the demo stayed quiet: `driftmeter demo --for 600 --json | python -m driftmeter.demo.quiet`."""
+"""Tells whether the demo stayed quiet: `driftmeter demo --for 600 --json | python -m driftmeter.demo.quiet`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ _BLIND = ("uncalibrated", "calibrating", "insufficient")
 
 
 def unrest(verdict: JSON) -> list[str]:
-    """Return what speaks against a quiet run, going by its last verdict; nothing where it was quiet.
+    """Return sentences that speak against a quiet run, judged by its last verdict; none where it was quiet.
 
-    A drift during the run leaves its trace to the end: `last_drift` is kept, and an incident, which derived
-    features open too, stays open for a day. Where a feature could not be judged, its silence says nothing.
+    A drift during the run shows at its end: `last_drift` is kept, and an incident, which derived features open
+    too, stays open for a day. A feature that could not be judged is no proof of quiet.
     """
-    found = []
+    signs = []
     if verdict["last_drift"] is not None:
-        found.append(f"a feature or the prediction drifted, last at {verdict['last_drift']}")
+        signs.append(f"a feature or the prediction drifted, last at {verdict['last_drift']}")
     incident = verdict["incident"]
     if incident is not None:
-        found += [f"{each['feature']} since {each['since']}: {each['why']}" for each in incident["features"]]
+        signs += [f"{member['feature']} since {member['since']}: {member['why']}" for member in incident["features"]]
     features = verdict["features"]
-    found += [f"{each['feature']} is {each['state']}" for each in features if each["state"] in _BLIND]
-    return found
+    signs += [f"{feature['feature']} is {feature['state']}" for feature in features if feature["state"] in _BLIND]
+    return signs
 
 
 def summary(verdict: JSON) -> str:
-    """Return in a line how close to an alarm the run was in the end: an evidence of 0 alarms."""
+    """Return in one line how close to an alarm the run was at its end; an evidence of 0 alarms."""
     features = verdict["features"]
-    nearest = max(features, key=lambda each: -float("inf") if each["evidence"] is None else each["evidence"])
-    largest = max(features, key=lambda each: each["effect"])
+    nearest = max(features, key=_evidence)
+    largest = max(features, key=lambda feature: float(feature["effect"]))
     return (
         f"{len(features)} features, {verdict['features_drifting']} drifting now, "
         f"incidents {verdict['incidents_open']}; "
@@ -41,17 +41,22 @@ def summary(verdict: JSON) -> str:
 
 
 def main() -> int:
-    """Read the verdict that `driftmeter demo --json` prints; return the exit code."""
+    """Read the verdict of `driftmeter demo --json` from stdin and print whether it was quiet; return the exit code."""
     text = sys.stdin.read()
     verdict: JSON | None = json.loads(text) if text.strip() else None
     if not verdict:
         print("not quiet: the demo ended without a verdict")
         return 2
-    found = unrest(verdict)
-    print(f"{'not quiet' if found else 'quiet'}: {summary(verdict)}")
-    for each in found:
-        print(f"  {each}")
-    return 1 if found else 0
+    signs = unrest(verdict)
+    print(f"{'not quiet' if signs else 'quiet'}: {summary(verdict)}")
+    for sign in signs:
+        print(f"  {sign}")
+    return 1 if signs else 0
+
+
+def _evidence(feature: JSON) -> float:
+    evidence: float | None = feature["evidence"]
+    return -float("inf") if evidence is None else evidence
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a client asks for: the body of a prediction request, read and checked."""
+"""The body of a prediction request, read and checked."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class PredictionRequest:
 
 
 def parse(body: bytes, numeric: Iterable[str], categorical: Iterable[str]) -> PredictionRequest:
-    """Read a JSON object of features or a list of them; raise InputError at the first thing that is wrong.
+    """Read a JSON object of features, or a list of them. Raises InputError at the first fault.
 
-    Numeric features are numbers or null, categorical ones strings or null; absent is as good as null, and
-    unknown features may hold anything. Strict JSON: no NaN, no infinity.
+    Numeric features are numbers or null, categorical features strings or null; an absent feature is null, and
+    an unknown one may hold anything. Strict JSON: no NaN, no infinity.
     """
     content = _decode(body)
     listed = isinstance(content, list)
@@ -74,7 +74,7 @@ def _is_number(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """Say in plain words what came, values cut to 40 characters."""
+    """Name a JSON value in plain words, cut to 40 characters."""
     if value is None:
         return "null"
     kind = _KINDS[type(value)]

@@ -1,4 +1,4 @@
-"""The demo's traffic: held-out flights in random order, which drift from a set moment on."""
+"""The demo's traffic: held-out flights in random order, with drift injected from a given time on."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ CONNECTIONS = 16
 TIMEOUT = 5.0  # seconds for one request
 LIST_SHARE = 0.1  # of the requests, which then carry 2 to LIST_ROWS rows
 LIST_ROWS = 8
-CATCH_UP = 1.0  # seconds: what is further behind the rate is given up
+CATCH_UP = 1.0  # seconds: rows that are further behind the rate are never sent
 
 
 class StopSignal(Protocol):
-    """What stops a run: a threading.Event or an asyncio.Event."""
+    """Stops a run: a threading.Event or an asyncio.Event."""
 
     def is_set(self) -> bool:
-        """Return True when the run should end."""
+        """Return whether the run should end."""
         ...
 
 
 @dataclass(frozen=True)
 class TrafficProgress:
-    """How far a run has come: `elapsed` in seconds, the others since its start."""
+    """How far a run has come: seconds elapsed, and counts since its start."""
 
     elapsed: float = 0.0
     requests: int = 0
     sent: int = 0
     """Rows whose prediction came back."""
     failed: int = 0
-    """Rows whose request got no answer or another one than 200."""
+    """Rows whose request got no answer, or a status other than 200."""
     injecting: bool = False
 
 
 def inject(row: Row, rng: random.Random) -> Row:
-    """Return the row as it looks after the drift; other features than INJECTED are untouched.
+    """Return the row as it looks after the drift; only the features of INJECTED change.
 
     The thermometer at JFK reports Celsius, 3 % of the flights belong to a new carrier, gusts are no longer
-    measured, and distances come in kilometres. What is missing stays missing.
+    measured, and distances are in kilometres. Missing values stay missing.
     """
     drifted = dict(row)
     temp, distance = row.get("temp"), row.get("distance")
@@ -67,7 +67,7 @@ def inject(row: Row, rng: random.Random) -> Row:
 
 
 def shuffled(rows: Sequence[Row], rng: random.Random) -> Iterator[Row]:
-    """Yield the rows for ever, each once a round and every round in a new order."""
+    """Yield the rows forever: each once in a round, and each round in a new order. Raises ValueError without rows."""
     if not rows:
         raise ValueError("traffic: expected at least one row, got none")
     order = list(range(len(rows)))
@@ -78,21 +78,21 @@ def shuffled(rows: Sequence[Row], rng: random.Random) -> Iterator[Row]:
 
 
 class Traffic:
-    """What clients ask, request by request; the same seed gives the same flights with drift and without."""
+    """The requests of clients, one after another; a seed gives the same flights with drift and without."""
 
     def __init__(self, rows: Sequence[Row], *, drift: bool = False, inject_after: float = 20.0, seed: int = 0) -> None:
-        """Take the rows to draw from; with `drift` those due from `inject_after` seconds on are injected."""
+        """Draw from `rows`; with `drift`, requests due `inject_after` seconds after the start or later are injected."""
         self._inject_after = inject_after if drift else float("inf")
         self._draw = random.Random(f"draw {seed}")
         self._injection = random.Random(f"injection {seed}")
         self._rows = shuffled(rows, self._draw)
 
     def injecting(self, elapsed: float) -> bool:
-        """Tell whether a request due `elapsed` seconds after the start is injected."""
+        """Return whether a request due `elapsed` seconds after the start is injected."""
         return elapsed >= self._inject_after
 
     def request(self, elapsed: float) -> list[Row]:
-        """Return the rows of the next request, due `elapsed` seconds after the start: mostly one."""
+        """Return the rows of the next request, due `elapsed` seconds after the start: mostly one row."""
         size = self._draw.randint(2, LIST_ROWS) if self._draw.random() < LIST_SHARE else 1
         rows = [next(self._rows) for _ in range(size)]
         return [inject(row, self._injection) for row in rows] if self.injecting(elapsed) else rows
@@ -114,9 +114,8 @@ async def run(
 ) -> TrafficProgress:
     """Send `rate` rows a second to `url`/get-prediction for `seconds`, or until `stop` is set.
 
-    At most CONNECTIONS requests are under way; a server that cannot keep up gets fewer rows, and a failed
-    request is counted and not repeated. `on_progress` is called about once a second. Sends held-out flights
-    unless given `rows`.
+    At most CONNECTIONS requests are under way: a server that cannot keep up gets fewer rows. A failed request is
+    counted and not repeated. `on_progress` is called about once a second. `rows` replaces the held-out flights.
     """
     sender = _Run(
         traffic=Traffic(held_out_rows() if rows is None else rows, drift=drift, inject_after=inject_after, seed=seed),
@@ -129,8 +128,8 @@ async def run(
     certificates = httpx.create_ssl_context(trust_env=False)
 
     async def work() -> None:
-        # One client a worker, because httpx searches its whole pool at every request: one pool for all of them
-        # took three times as long. The environment's proxies are not for a demo on this machine.
+        # One client for each worker: httpx searches its whole pool at every request, so that one shared pool took
+        # three times as long. The environment's proxies are not for a demo on this machine.
         async with httpx.AsyncClient(
             base_url=url, timeout=TIMEOUT, transport=transport, verify=certificates, trust_env=False
         ) as client:
@@ -143,7 +142,7 @@ async def run(
 
 
 class _Run:
-    """One run's pace and tally, shared by its workers."""
+    """The pace and the counts of one run, shared by its workers."""
 
     def __init__(
         self,
@@ -160,14 +159,14 @@ class _Run:
         self._started = clock()
         self._due = 0.0
         self._reported = 0.0
-        self._tally = TrafficProgress()
+        self._counts = TrafficProgress()
 
     def progress(self) -> TrafficProgress:
         elapsed = self._clock() - self._started
-        return replace(self._tally, elapsed=elapsed, injecting=self._traffic.injecting(elapsed))
+        return replace(self._counts, elapsed=elapsed, injecting=self._traffic.injecting(elapsed))
 
     async def work(self, client: httpx.AsyncClient) -> None:
-        """Take the next request when it is due, and send it, until the run is over."""
+        """Send the next request when it is due, until the run is over."""
         while not self._stop.is_set():
             now = self._clock() - self._started
             due = max(self._due, now - CATCH_UP)
@@ -181,11 +180,11 @@ class _Run:
             self._count(len(rows), answered)
 
     async def _sleep_until(self, due: float) -> bool:
-        """Return True when `due` has come, False when the run was stopped before."""
-        while (left := self._started + due - self._clock()) > 0:
+        """Wait until `due` (seconds after the start); return False where the run was stopped before."""
+        while (remaining := self._started + due - self._clock()) > 0:
             if self._stop.is_set():
                 return False
-            await asyncio.sleep(min(left, 0.1))
+            await asyncio.sleep(min(remaining, 0.1))
         return True
 
     async def _send(self, client: httpx.AsyncClient, rows: list[Row]) -> bool:
@@ -196,12 +195,12 @@ class _Run:
         return answer.status_code == httpx.codes.OK
 
     def _count(self, rows: int, answered: bool) -> None:
-        tally = self._tally
-        self._tally = replace(
-            tally,
-            requests=tally.requests + 1,
-            sent=tally.sent + rows * answered,
-            failed=tally.failed + rows * (not answered),
+        counts = self._counts
+        self._counts = replace(
+            counts,
+            requests=counts.requests + 1,
+            sent=counts.sent + rows * answered,
+            failed=counts.failed + rows * (not answered),
         )
         progress = self.progress()
         if progress.elapsed - self._reported >= 1.0:

