@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
+from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from tests.support import orders
 
@@ -34,7 +35,7 @@ def test_a_profile_of_a_csv_file_is_what_fit_makes_of_it(csv_file: Path, tmp_pat
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     profile = Profile.load(made)
-    assert [(each.name, each.kind, each.role) for each in profile.features] == [
+    assert [(feature.name, feature.kind, feature.role) for feature in profile.features] == [
         ("bestellt weekday", "categorical", "feature"),
         ("größe", "numeric", "feature"),
         ("ville", "categorical", "feature"),
@@ -43,8 +44,9 @@ def test_a_profile_of_a_csv_file_is_what_fit_makes_of_it(csv_file: Path, tmp_pat
         ("score", "numeric", "prediction"),
     ]
     assert profile.left_out == {"bezahlt": "the label", "aktiv": "excluded"}
-    score = profile.features[-1]
-    assert len(score.grid.labels[score.grid.core]) == 32
+    grid = profile.features[-1].grid
+    assert isinstance(grid, NumericGrid)
+    assert len(grid.labels[grid.core]) == 32
 
 
 def test_the_table_names_features_what_is_left_out_and_the_digest(parquet_file: Path, tmp_path: Path) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import ModuleType
 
 import click
@@ -16,22 +14,22 @@ import pytest
 from rich.console import Console
 
 from driftmeter.demo import stack, traffic
-from tests.deploy.conftest import load
+from tests.support.scripts import ROOT, load
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    return load(Path(__file__).parents[2] / "run.py")
+    return load(ROOT / "run.py")
 
 
 @pytest.fixture
 def starting() -> Iterator[str]:
-    """A gateway whose model servers come up after a second."""
-    began = time.monotonic()
+    """A gateway whose model servers are up from the third request on."""
+    statuses = [502, 502]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if time.monotonic() - began > 1.0 else 502)
+            self.send_response(statuses.pop() if statuses else 200)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:

@@ -1,23 +1,15 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-# Where Debian puts what a user's PATH leaves out, and where this environment keeps its scripts.
-PLACES = (str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin", str(ROOT / ".tools/bin"))
-
-Tool = Callable[[str], str]
-Run = Callable[..., str]
+from tests.deploy.programs import PLACES, Run, Tool
+from tests.support.scripts import ROOT, load
 
 
 @pytest.fixture(scope="session")
@@ -27,21 +19,20 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def tool() -> Tool:
-    """Return the path of a program, or skip the test for want of it."""
+    """Return the path of a program, or skip the test where it is not installed."""
 
     def find(name: str) -> str:
-        path = os.pathsep.join((*PLACES, os.environ.get("PATH", os.defpath)))
-        found = shutil.which(name, path=path)
-        if found is None:
+        path = shutil.which(name, path=os.pathsep.join((*PLACES, os.environ.get("PATH", os.defpath))))
+        if path is None:
             pytest.skip(f"{name} is not installed on this machine")
-        return found
+        return path
 
     return find
 
 
 @pytest.fixture(scope="session")
 def run(tool: Tool) -> Run:
-    """Run a program from the root and return its output; fail with what it said."""
+    """Run a program from the root and return its output; fail with all of its output where it fails."""
 
     def call(name: str, *arguments: object) -> str:
         command = [tool(name), *map(str, arguments)]
@@ -56,13 +47,3 @@ def run(tool: Tool) -> Run:
 def grafana_queries() -> ModuleType:
     """Return deploy/grafana/queries.py, which is a file and no part of a package."""
     return load(ROOT / "deploy/grafana/queries.py")
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"driftmeter_deploy_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look up the types that they are written with
-    spec.loader.exec_module(module)
-    return module

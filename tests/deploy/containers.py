@@ -1,7 +1,7 @@
 """compose.yaml without Docker: its services as processes, each replica at a loopback address of its own.
 
-They run the command lines of compose.yaml, with their files where its volumes put them and under the names that it
-gives them. Only addresses are others: a container listens on all of its own, a process here on one.
+They run the command lines of compose.yaml, with files where its volumes put them, under the names that it gives them.
+Only addresses differ: a container listens on all of its addresses, a process here on one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
 from driftmeter.demo.gateway import substitute
 from driftmeter.demo.processes import Process
-from tests.deploy.conftest import PLACES, ROOT
-from tests.deploy.dns import Dns, own_network, resolving, until
+from tests.deploy.dns import Dns, own_network, resolving
+from tests.deploy.programs import PLACES
 from tests.deploy.replica import ask
+from tests.support.scripts import ROOT
+from tests.support.waiting import eventually
 
 HEALTH = {
     "gateway": ":8002/nginx-health",
@@ -32,13 +34,13 @@ HEALTH = {
     "prometheus": ":9090/-/ready",
 }
 PROGRAMS = {"prometheus": "prometheus"}
-"""Where the image starts it and compose.yaml gives it arguments alone."""
+"""Programs that the image starts: compose.yaml gives their arguments alone."""
 AT_ONCE = 3
-"""Replicas that start at the same time: all ten would be up no sooner, and keep others waiting."""
+"""Replicas that start at the same time: all ten at once would be up no sooner, and slow down everything else."""
 
 
 class Container(Process):
-    """One replica of a service; `up` says whether it answers as its health check demands."""
+    """One replica of a service; `up` is its health check where that is not over HTTP."""
 
     def __init__(
         self, service: str, address: str, command: list[str], directory: Path, up: Callable[[], bool] | None
@@ -52,14 +54,14 @@ class Container(Process):
         if self._up is None:
             super().wait(timeout)
         else:
-            until(self._up, timeout)
+            eventually(self._up, f"{self.name} up", seconds=timeout)
 
 
 class Compose:
-    """What `docker compose up` starts, and what `--scale` changes; all of it ends with `stack`."""
+    """The services that `docker compose up` starts and `--scale` changes; they end with `stack`."""
 
     def __init__(self, stack: ExitStack, directory: Path, tool: Callable[[str], str]) -> None:
-        """Start the DNS; skip the test where a name could not be looked up there."""
+        """Start the DNS; skip the test where that is impossible on this machine."""
         self._stack, self._directory, self._tool = stack, directory, tool
         self._services: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
         self._containers: dict[str, list[Container]] = {}
@@ -79,7 +81,7 @@ class Compose:
         return container.address
 
     def scale(self, service: str, number: int) -> None:
-        """Start replicas of a service until there are so many, or stop the newest; return when all of it is done."""
+        """Start replicas of a service until there are `number`, or stop the newest; return when that is done."""
         running = self._containers.setdefault(service, [])
         while len(running) < number:
             started = [self._start(service) for _ in range(min(AT_ONCE, number - len(running)))]
@@ -89,7 +91,7 @@ class Compose:
             self._name(service)
         stopped = running[number:]
         del running[number:]
-        # DNS goes on naming them until they have ended, as Docker's does
+        # DNS keeps their names until they have ended, as Docker's does
         for container in stopped:
             container.terminate()
         for container in stopped:
@@ -104,7 +106,7 @@ class Compose:
         address = f"{self._network}.{self._next}"
         self._next += 1
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix=f"driftmeter-{service}-")))
-        directory.chmod(0o711)  # nginx, started by root, works as somebody else
+        directory.chmod(0o711)  # nginx, when root starts it, works as another user
         command = self._command(service, address, directory)
         path = os.pathsep.join((*PLACES, os.environ.get("PATH", os.defpath)))
         command = [*self._resolving, "env", f"PATH={path}", *command]
@@ -112,13 +114,8 @@ class Compose:
         return self._stack.enter_context(container)
 
     def _command(self, service: str, address: str, directory: Path) -> list[str]:
-        """Return the command line of compose.yaml, its paths and addresses those of this machine."""
-        given = [
-            part.replace("0.0.0.0", address).replace(
-                "redis://redis:6379/0", os.environ.get("HACK", "redis://redis:6379/0")
-            )
-            for part in self._services[service]["command"]
-        ]
+        """Return the command line of compose.yaml with the paths and addresses of this machine."""
+        given = [part.replace("0.0.0.0", address) for part in self._services[service]["command"]]
         places = {"/tmp": directory}
         for volume in self._services[service].get("volumes", ()):
             source, target = volume.split(":")[:2]
@@ -141,7 +138,7 @@ class Compose:
         return {**values, "GATEWAY_RESOLVER": self._dns.host}
 
     def _health_check(self, service: str, address: str) -> Callable[[], bool] | None:
-        """Return the health check of compose.yaml where there is no HTTP to ask."""
+        """Return the health check of compose.yaml for a service without HTTP, None for the others."""
         if service in HEALTH:
             return None
         kind, program, *arguments = self._services[service]["healthcheck"]["test"]
@@ -151,10 +148,10 @@ class Compose:
 
 
 def active_targets(prometheus: str) -> set[tuple[str, str, str]]:
-    """Return job, instance and health of what a Prometheus at `HOST:PORT` looks for."""
+    """Return job, instance and health of each target of a Prometheus at `HOST:PORT`."""
     answer = ask(f"http://{prometheus}/api/v1/targets?state=active")
     targets = json.loads(answer.body)["data"]["activeTargets"] if answer.status == 200 else []
-    return {(each["labels"]["job"], each["labels"]["instance"], each["health"]) for each in targets}
+    return {(target["labels"]["job"], target["labels"]["instance"], target["health"]) for target in targets}
 
 
 def _place(path: str, places: dict[str, Path]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-# The same value from every replica: joined by max, p-values by min.
+# Every replica has the same value: joined by max, p-values by min.
 VERDICT: Mapping[str, tuple[str, ...]] = {
     "driftmeter_feature_statistic": ("model", "feature", "test"),
     "driftmeter_feature_p_value": ("model", "feature", "test"),
@@ -21,7 +21,7 @@ VERDICT: Mapping[str, tuple[str, ...]] = {
     "driftmeter_sources_silent": ("model",),
 }
 
-# Of each process: summed. Those in RARE have no series before they first count.
+# Each process counts by itself: summed. Metrics in RARE have no series before they first count.
 METRIC_SERVER: Mapping[str, tuple[str, ...]] = {
     "driftmeter_rows_total": ("model",),
     "driftmeter_rows_dropped_total": ("model", "reason"),
@@ -58,7 +58,7 @@ LABELS = {
 
 
 def exposition(names: Mapping[str, tuple[str, ...]], value: float) -> Iterator[str]:
-    """Yield a line for each metric that has counted, all of the same value."""
+    """Yield a line of `value` for each metric that is not in RARE."""
     for name, labels in names.items():
         if name not in RARE:
             pairs = ",".join(f'{label}="{LABELS[label]}"' for label in labels)

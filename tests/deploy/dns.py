@@ -1,4 +1,4 @@
-"""A DNS server whose only names are those that a test gives it: replicas come and go."""
+"""A DNS server that knows the names which a test gives it, and no others."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import signal
 import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+
 
 class Dns:
-    """A dnsmasq on a loopback address, at `port` or a free one, which knows nothing until `set`."""
+    """A dnsmasq on a loopback address, at `port` or a free one; it knows no name before `set`."""
 
     def __init__(self, dnsmasq: str, directory: Path, host: str = "127.0.0.1", port: int | None = None) -> None:
         self._names: dict[str, tuple[str, ...]] = {}
         self._hosts = directory / "hosts"
         self._hosts.write_text("")
-        self.host, self.port = host, port or _free_port()
+        self.host, self.port = host, port or free_port(host=host)
         command = [
             *(dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--log-facility=-"),
             *(f"--port={self.port}", f"--listen-address={host}", "--bind-interfaces"),
-            # every name is its own: what it has no address for, IPv6 say, is not there, and nobody else is asked
+            # it answers for every name itself: a name without an address, of IPv6 too, does not exist
             *("--no-resolv", "--no-hosts", "--local=//", f"--addn-hosts={self._hosts}"),
         ]
         if os.geteuid() == 0:
@@ -34,20 +35,22 @@ class Dns:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def wait(self) -> bool:
-        """Wait until it answers, as a signal before would end it; False where it ended, its port being taken."""
-        until(lambda: self._count("nobody") == 0 or self._process.poll() is not None, 60)
+        """Wait until it answers: an earlier signal would end it. Return False where it ended, as its port was taken."""
+        eventually(
+            lambda: self._count("nobody") == 0 or self._process.poll() is not None, "an answer of the DNS", seconds=60
+        )
         return self._process.poll() is None
 
     def set(self, name: str, *addresses: str) -> None:
-        """Let a name have these addresses from the next look-up on."""
+        """Give a name these addresses; return when look-ups find them."""
         self._names[name] = addresses
         lines = [f"{address} {name}\n" for name, addresses in self._names.items() for address in addresses]
         self._hosts.write_text("".join(lines))
         self._process.send_signal(signal.SIGHUP)
-        until(lambda: self._count(name) == len(addresses))
+        eventually(lambda: self._count(name) == len(addresses), f"{len(addresses)} addresses of {name}")
 
     def _count(self, name: str) -> int | None:
-        """Return how many addresses a name has, None while nobody answers."""
+        """Return how many addresses a name has, None where there is no answer."""
         question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
         query = struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", 1, 1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -65,14 +68,14 @@ class Dns:
 
 
 def own_network() -> str:
-    """Return the first three bytes of loopback addresses that hardly anybody else is on."""
+    """Return the first three bytes of loopback addresses that other processes hardly use."""
     return f"127.{random.randint(64, 254)}.{random.randint(1, 254)}"
 
 
 def resolving(unshare: str, directory: Path, dns: Dns) -> list[str]:
-    """Return the command that runs another one which asks `dns` for names; skip the test where that can't be had.
+    """Return a command whose arguments run with `dns` as their name server; skip the test where that is impossible.
 
-    It runs in a mount namespace of its own, with an /etc/resolv.conf that nobody else sees.
+    They run in a mount namespace with an /etc/resolv.conf of its own.
     """
     if os.geteuid() != 0:
         pytest.skip("a resolv.conf of its own needs root")
@@ -85,23 +88,3 @@ def resolving(unshare: str, directory: Path, dns: Dns) -> list[str]:
     if tried.returncode:
         pytest.skip(f"no mount namespace on this machine: {tried.stderr.strip()}")
     return command
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def _free_port() -> int:
-    """Return a loopback port that is free for both protocols: dnsmasq takes both, or ends."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

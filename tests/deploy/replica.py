@@ -1,4 +1,4 @@
-"""A server that answers with its name: what stands behind the gateway in these tests."""
+"""A server that answers with its name, for tests of a gateway in front of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass
 class Behaviour:
-    """What the replica does with a request: answer 200, answer something else, or hang up on it."""
+    """How the replica treats a request: it answers with `status`, or closes the connection without an answer."""
 
     status: int = 200
     hangs_up: bool = False
@@ -76,7 +76,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    # One request a connection, as a replica that closes leaves no connection behind then.
+    # One request for each connection, so that a replica that closes leaves no connection behind.
     protocol_version = "HTTP/1.0"
     server: _Server
 
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def ask(url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-    """Send one request on a connection of its own; http.client asks no proxy."""
+    """Send one request on a connection of its own; http.client uses no proxy."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     try:

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
-from tests.deploy.conftest import Run, Tool, load
+from tests.deploy.programs import Run, Tool
 from tests.deploy.replica import ask
+from tests.support.scripts import load
 
 PLACE = "http://alert-log:9095/"
 FIRING = (
@@ -61,7 +62,7 @@ def test_incidents_page_failures_of_parts_are_notices_and_single_features_are_se
 
 
 def test_nobody_is_sent_nothing(config: str) -> None:
-    (nobody,) = (each for each in yaml.safe_load(config)["receivers"] if each["name"] == "nobody")
+    (nobody,) = (receiver for receiver in yaml.safe_load(config)["receivers"] if receiver["name"] == "nobody")
     assert nobody == {"name": "nobody"}
 
 
@@ -76,7 +77,7 @@ def test_the_webhooks_address_comes_from_the_environment(
     config: str, tmp_path: Path, tool: Tool, root: Path, given: str, expected: str
 ) -> None:
     (tmp_path / "alertmanager.yml").write_text(config)
-    # The script's own directories are the container's; what it runs in the end prints the file it was given.
+    # Replace the container's directories; the program that the script starts prints the file that it is given.
     script = (root / "deploy/alertmanager/start.sh").read_text()
     script = script.replace("/etc/alertmanager", str(tmp_path)).replace("/tmp/alertmanager.yml", str(tmp_path / "new"))
     alertmanager = tmp_path / "alertmanager"

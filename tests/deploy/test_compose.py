@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.deploy.conftest import ROOT, Run, Tool
+from tests.deploy.programs import Run, Tool
 from tests.support.redis_server import DURABLE
+from tests.support.scripts import ROOT
 
 SCALED = ("metric-server", "model-server")
 INSTALLS = re.findall(r"^RUN (uv pip install .*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -28,8 +29,8 @@ def compose(run: Run) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = compose["services"]
-    return found
+    services: dict[str, dict[str, Any]] = compose["services"]
+    return services
 
 
 def test_compose_takes_the_file(run: Run) -> None:
@@ -47,7 +48,7 @@ def test_uv_takes_what_an_image_needs_from_the_files_that_are_there_then(
     tool("uv")
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
-    # this environment has all of it: nothing is looked up and nothing installed
+    # all packages are installed here: uv neither looks one up nor installs one
     settings = dict(re.findall(r"\b(UV_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
     environment = {**os.environ, **settings, "VIRTUAL_ENV": sys.prefix, "UV_PYTHON_DOWNLOADS": "never"}
     command = [tool("uv"), *install.split()[1:], "--dry-run", "--no-index"]

@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
-from tests.deploy.conftest import Run
 from tests.deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, RARE, VERDICT
+from tests.deploy.programs import Run
 
 METRIC = re.compile(r"\b(?:driftmeter|model_server)_\w+\b")
 

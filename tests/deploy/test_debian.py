@@ -1,4 +1,4 @@
-"""scripts/debian.sh where apt-get cannot help: `make test` must go on, and say what it goes on without."""
+"""scripts/debian.sh where apt-get cannot help: `make test` must go on, and say which tests it will skip."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import ROOT
+from tests.support.scripts import ROOT
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_what_cannot_be_installed_is_said_and_ends_well(
             (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
             (tmp_path / name).chmod(0o755)
     for name in ("sh", "tail"):
-        found = shutil.which(name)
-        assert found is not None
-        (tmp_path / name).symlink_to(found)
+        program = shutil.which(name)
+        assert program is not None
+        (tmp_path / name).symlink_to(program)
     command = [str(tmp_path / "sh"), str(ROOT / "scripts/debian.sh")]
     done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

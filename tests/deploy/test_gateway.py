@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from driftmeter.demo.gateway import Gateway, GatewayError
-from tests.deploy.conftest import Tool
+from tests.deploy.programs import Tool
 from tests.deploy.replica import Replica, ask
 
 ROWS = "/v1/models/flights/rows"

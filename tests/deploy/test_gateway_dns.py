@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from driftmeter.demo.gateway import Gateway
-from tests.deploy.conftest import Tool
-from tests.deploy.dns import Dns, until
+from tests.deploy.dns import Dns
+from tests.deploy.programs import Tool
 from tests.deploy.replica import Answer, Replica, ask
+from tests.support.waiting import eventually
 
 NAME = "metric-server"
 
@@ -49,7 +50,7 @@ def gateway(dns: Dns, replicas: dict[str, Replica], tool: Tool) -> Iterator[Gate
     with Gateway(
         model_servers=tier, metric_servers=tier, resolver=f"127.0.0.1:{dns.port}", nginx=tool("nginx")
     ) as gateway:
-        until(lambda: ask(f"{gateway.metric_url}/healthz").status == 200)
+        eventually(lambda: ask(f"{gateway.metric_url}/healthz").status == 200, "an answer through the gateway")
         yield gateway
 
 
@@ -65,7 +66,7 @@ def test_every_address_of_a_name_gets_its_share(gateway: Gateway) -> None:
 
 def test_a_replica_that_is_added_is_found_without_a_reload(gateway: Gateway, dns: Dns) -> None:
     dns.set(NAME, "127.0.0.2", "127.0.0.3", "127.0.0.4")
-    until(lambda: "127.0.0.4" in answers(gateway, 10))
+    eventually(lambda: "127.0.0.4" in answers(gateway, 10), "an answer of the new replica")
     assert set(answers(gateway)) == {"127.0.0.2", "127.0.0.3", "127.0.0.4"}
 
 
@@ -87,7 +88,7 @@ def test_a_replica_that_dns_no_longer_names_gets_nothing_more(
     gateway: Gateway, dns: Dns, replicas: dict[str, Replica]
 ) -> None:
     dns.set(NAME, "127.0.0.3")
-    until(lambda: set(answers(gateway, 10)) == {"127.0.0.3"})
+    eventually(lambda: set(answers(gateway, 10)) == {"127.0.0.3"}, "answers of one replica alone")
     before = len(replicas["127.0.0.2"].seen)
     assert set(answers(gateway)) == {"127.0.0.3"}
     assert len(replicas["127.0.0.2"].seen) == before

@@ -1,4 +1,4 @@
-"""scripts/newest.sh on machines of all kinds: which Python it takes, and what it says where there is none."""
+"""scripts/newest.sh on machines of all kinds: which Python it takes, and its message where there is none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import ROOT
+from tests.support.scripts import ROOT
 
 FINAL = 'echo "{minor} $0"'
 TESTS = "-m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --cov --cov-report=term\n"

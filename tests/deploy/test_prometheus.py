@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
-from tests.deploy.conftest import Run
+from tests.deploy.programs import Run
 
 
 @pytest.fixture(scope="module")

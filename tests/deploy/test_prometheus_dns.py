@@ -9,12 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
-from driftmeter.demo.processes import Process, free_port
-from tests.deploy.conftest import ROOT, Tool
+from driftmeter.demo.processes import Process
 from tests.deploy.containers import active_targets
-from tests.deploy.dns import Dns, own_network, resolving, until
+from tests.deploy.dns import Dns, own_network, resolving
+from tests.deploy.programs import Tool
+from tests.support.ports import free_port
+from tests.support.scripts import ROOT
+from tests.support.waiting import eventually
 
 PORTS = {"metric-server": 8001, "model-server": 8000}
 
@@ -83,4 +86,4 @@ def test_both_replicas_of_each_tier_are_found_by_their_names(
 
     with Process("prometheus", command, directory=tmp_path, health=f"http://{address}/-/ready") as prometheus:
         prometheus.wait()
-        until(lambda: active_targets(address) == expected, 60)
+        eventually(lambda: active_targets(address) == expected, "every replica in Prometheus", seconds=60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -16,15 +15,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
-from tests.deploy.conftest import Tool
 from tests.deploy.contract import METRIC_SERVER, MODEL_SERVER, VERDICT, exposition
+from tests.deploy.programs import Tool
 from tests.deploy.replica import ask
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 
 class Exposed(BaseHTTPRequestHandler):
-    """A metric server and a model server in one: only what Prometheus calls the job differs."""
+    """A metric server and a model server in one: only the name of the job in Prometheus differs."""
 
     def do_GET(self) -> None:
         text = "".join((*exposition(VERDICT, 1), *exposition({**METRIC_SERVER, **MODEL_SERVER}, time.time())))
@@ -53,19 +54,15 @@ def prometheus(targets: list[str], tmp_path_factory: pytest.TempPathFactory, too
     jobs = [{"job_name": job, "static_configs": [{"targets": targets}]} for job in ("metric-server", "model-server")]
     config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
     (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         *(tool("prometheus"), f"--config.file={directory}/prometheus.yml"),
         *(f"--storage.tsdb.path={directory}/data", f"--web.listen-address={address}", "--log.level=error"),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while not _scraped_twice(address):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        eventually(lambda: process.poll() is not None or _scraped_twice(address), "two scrapes of Prometheus")
+        assert process.poll() is None
         yield address
     finally:
         process.terminate()
@@ -80,7 +77,7 @@ def test_every_query_returns_series(prometheus: str, grafana_queries: ModuleType
 
 def test_two_replicas_show_what_one_says(prometheus: str, grafana_queries: ModuleType) -> None:
     shown = {
-        (query.dashboard, query.panel): [float(one["value"][1]) for one in _ask(prometheus, query.expr)]
+        (query.dashboard, query.panel): [float(series["value"][1]) for series in _ask(prometheus, query.expr)]
         for query in grafana_queries.queries("flights", "temp", rate_interval="4s")
     }
     assert shown["Drift overview", "Features drifting"] == [1]
@@ -95,10 +92,9 @@ def test_two_replicas_show_what_one_says(prometheus: str, grafana_queries: Modul
 
 def _scraped_twice(address: str) -> bool:
     try:
-        found = _ask(address, "min(count_over_time(up[1m])) >= 5")
+        return bool(_ask(address, "min(count_over_time(up[1m])) >= 5"))
     except OSError:
         return False
-    return bool(found)
 
 
 def _ask(address: str, expr: str) -> list[dict[str, Any]]:
@@ -106,5 +102,5 @@ def _ask(address: str, expr: str) -> list[dict[str, Any]]:
     if answer.status == 503:
         return []  # still starting
     assert answer.status == 200, answer.text
-    found: list[dict[str, Any]] = json.loads(answer.body)["data"]["result"]
-    return found
+    series: list[dict[str, Any]] = json.loads(answer.body)["data"]["result"]
+    return series

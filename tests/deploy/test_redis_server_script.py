@@ -1,10 +1,10 @@
-"""scripts/redis_server.sh, which runs the store's tests on servers from wheels."""
+"""scripts/redis_server.sh, which runs the store's tests on Redis and Valkey from wheels."""
 
 from __future__ import annotations
 
 import subprocess
 
-from tests.deploy.conftest import ROOT
+from tests.support.scripts import ROOT
 
 
 def test_a_server_that_there_is_none_of_is_refused_with_those_that_there_are() -> None:

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no types are published for it here
 
 from driftmeter.demo.gateway import NAMES, Gateway, GatewayError, find_nginx, render, substitute, template
-from tests.deploy.conftest import Tool
+from tests.deploy.programs import Tool
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -6,19 +6,22 @@ Real Redis, nginx, Prometheus and DNS, by the command lines of compose.yaml, und
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from driftmeter.demo import traffic
-from tests.deploy.conftest import Tool
 from tests.deploy.containers import Compose, active_targets
 from tests.deploy.contract import VERDICT
-from tests.e2e.system import HTTP, eventually, get
+from tests.deploy.programs import Tool
+from tests.deploy.replica import ask
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -54,16 +57,16 @@ class Scaled:
     traffic: Traffic
 
     def addresses(self, service: str) -> list[str]:
-        return [f"{each.address}:{PORTS[service]}" for each in self.compose.running(service)]
+        return [f"{replica.address}:{PORTS[service]}" for replica in self.compose.running(service)]
 
     def expected(self) -> set[tuple[str, str, str]]:
-        """Return what Prometheus should say of the replicas that run."""
+        """Return the targets that Prometheus should have: the replicas that run."""
         return {(service, address, "up") for service in PORTS for address in self.addresses(service)}
 
     def targets(self) -> set[tuple[str, str, str]]:
-        """Return what it says."""
-        found = active_targets(f"{self.compose.address('prometheus')}:9090")
-        return {each for each in found if each[0] in PORTS}
+        """Return the targets that Prometheus has."""
+        targets = active_targets(f"{self.compose.address('prometheus')}:9090")
+        return {target for target in targets if target[0] in PORTS}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, tool: Tool) -> Iterator[Scaled]
 
 @pytest.fixture(scope="module")
 def down(up: Scaled) -> Scaled:
-    """The same after it was scaled down, traffic still running."""
+    """The services after they were scaled down, with traffic still running."""
     up.compose.scale("metric-server", FEW)
     up.compose.scale("model-server", FEW)
     return up
@@ -108,38 +111,45 @@ def account(down: Scaled) -> Account:
     # a model server that has ended has sent all that it counted
     down.compose.scale("model-server", 0)
     (server, *_) = down.addresses("metric-server")
-    sources = get(f"http://{server}/v1/models/flights/sources")["sources"]
+    answer = ask(f"http://{server}/v1/models/flights/sources")
+    assert answer.status == 200, answer.text
+    sources = json.loads(answer.body)["sources"]
     return Account(progress.sent, progress.failed, sources)
 
 
 def test_prometheus_finds_every_replica_by_its_name(up: Scaled) -> None:
     assert len(up.expected()) == METRIC_SERVERS + MODEL_SERVERS
-    eventually(lambda: up.targets() == up.expected(), "every replica in Prometheus", 60.0)
+    eventually(lambda: up.targets() == up.expected(), "every replica in Prometheus", seconds=60.0)
 
 
 def test_the_gateway_gives_every_replica_its_share(up: Scaled) -> None:
     counters = {"model-server": "model_server_predictions_total", "metric-server": "driftmeter_rows_total"}
     for service, counter in counters.items():
         addresses = up.addresses(service)
-        eventually(lambda: all(counted(each, counter) for each in addresses), f"work for each {service}")  # noqa: B023
+        eventually(partial(all_counted, addresses, counter), f"work for each {service}")
 
 
 def test_every_replica_gives_the_same_verdict(up: Scaled) -> None:
     def answers() -> list[bytes]:
-        found = [HTTP.request("GET", f"http://{each}/v1/models/flights/verdict") for each in servers]
-        enough = all(each.status == 200 and each.json()["rows"] >= ROWS for each in found)
-        return [each.data for each in found] if enough else []
+        verdicts = [ask(f"http://{server}/v1/models/flights/verdict") for server in servers]
+        enough = all(verdict.status == 200 and json.loads(verdict.body)["rows"] >= ROWS for verdict in verdicts)
+        return [verdict.body for verdict in verdicts] if enough else []
 
     servers = up.addresses("metric-server")
-    eventually(lambda: len(set(answers())) == 1, "one verdict", 60.0)
+    eventually(lambda: len(set(answers())) == 1, "one verdict", seconds=60.0)
 
 
 def test_every_replica_exposes_the_same_values(up: Scaled) -> None:
     def exposed() -> list[dict[str, str]]:
-        return [values(each, *VERDICT) for each in servers]
+        return [values(server, *VERDICT) for server in servers]
 
     servers = up.addresses("metric-server")
-    eventually(lambda: (found := exposed()) and all(each == found[0] for each in found), "the same values")
+
+    def same() -> bool:
+        first, *others = exposed()
+        return all(other == first for other in others)
+
+    eventually(same, "the same values")
     # nothing has drifted yet
     shown = {*VERDICT} - {"driftmeter_last_drift_timestamp_seconds"}
     assert {name.partition("{")[0] for name in exposed()[0]} == shown
@@ -147,7 +157,7 @@ def test_every_replica_exposes_the_same_values(up: Scaled) -> None:
 
 def test_prometheus_no_longer_looks_for_those_that_were_scaled_down(down: Scaled) -> None:
     assert len(down.expected()) == 2 * FEW
-    eventually(lambda: down.targets() == down.expected(), "the replicas that are left in Prometheus", 60.0)
+    eventually(lambda: down.targets() == down.expected(), "the remaining replicas in Prometheus", seconds=60.0)
 
 
 def test_scaling_fails_no_prediction(account: Account) -> None:
@@ -157,19 +167,20 @@ def test_scaling_fails_no_prediction(account: Account) -> None:
 
 def test_scaling_loses_no_row(account: Account) -> None:
     assert len(account.sources) == MODEL_SERVERS
-    for what in ("observed", "counted"):
-        assert sum(each[what] for each in account.sources) == account.sent
-    for each in account.sources:
-        assert (each["missing"], each["late"], each["dropped"]) == (0, 0, {}), each
+    for count in ("observed", "counted"):
+        assert sum(source[count] for source in account.sources) == account.sent
+    for source in account.sources:
+        assert (source["missing"], source["late"], source["dropped"]) == (0, 0, {}), source
 
 
 def values(address: str, *names: str) -> dict[str, str]:
     """Return the values of metrics that a server exposes, by name with labels."""
-    answer = HTTP.request("GET", f"http://{address}/metrics")
+    answer = ask(f"http://{address}/metrics")
     assert answer.status == 200
-    pairs = [line.rpartition(" ") for line in answer.data.decode().splitlines() if not line.startswith("#")]
+    pairs = [line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#")]
     return {name: value for name, _, value in pairs if name.partition("{")[0] in names}
 
 
-def counted(address: str, counter: str) -> float:
-    return sum(map(float, values(address, counter).values()))
+def all_counted(addresses: list[str], counter: str) -> bool:
+    """Return whether each server has counted something."""
+    return all(sum(map(float, values(address, counter).values())) for address in addresses)

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 from driftmeter.demo import traffic
-from tests.deploy.conftest import ROOT, load
 from tests.e2e.system import System, eventually, get, start
+from tests.support.scripts import ROOT, load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

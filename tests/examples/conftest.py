@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -13,8 +10,9 @@ import pytest
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
+from tests.support.scripts import ROOT, load
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture
@@ -41,22 +39,15 @@ def tier(profile: Profile) -> Iterator[Tier]:
 
 @pytest.fixture
 def example(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
-    """Import an example that reports to the tier; its monitor is closed at the end."""
+    """Return a function that imports an example by name; it reports to the tier, and is closed at the end."""
     monkeypatch.setenv("DRIFTMETER_URL", tier.url)
-    loaded = []
+    loaded: list[ModuleType] = []
 
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # dataclasses and pydantic look a class's module up by its name
-        monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        loaded.append(module)
-        return module
+    def load_example(name: str) -> ModuleType:
+        loaded.append(load(EXAMPLES / f"{name}.py"))
+        return loaded[-1]
 
-    yield load
+    yield load_example
     for module in loaded:
         if hasattr(module, "monitor"):
             module.monitor.close(1.0)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from driftmeter.demo import http
 from driftmeter.errors import DriftmeterError
@@ -68,7 +69,7 @@ class Process:
         if process is not None:
             end(process, timeout)
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         """Start the process."""
         self.start()
         return self
