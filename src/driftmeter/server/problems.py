@@ -1,12 +1,13 @@
 """Errors as `application/problem+json` (RFC 9457): one table says which error is which status.
 
+ParameterError             a parameter of the query is absent or cannot be read
 RequestError
 ├── TooLargeError          more than the server takes at once
-├── UnsupportedMediaError  a content type or encoding that is not read here
-├── MismatchError          the address says one thing, the content another
-├── FutureError            a pane from a clock that is far ahead
-├── BadPaneError           a pane that would get in the way of others
-├── KeyConflictError       an idempotency key that stood for another batch
+├── UnsupportedMediaError  the server reads no such content type or encoding
+├── MismatchError          the address and the content name different things
+├── FutureError            the pane is from a clock that is far ahead
+├── BadPaneError           the pane would get in the way of others
+├── KeyConflictError       the idempotency key was used for another batch
 ├── NotFoundError          the model has no such feature or incident
 └── OverloadedError        too many writes wait for the store, or too many bodies are held
 """
@@ -14,11 +15,14 @@ RequestError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
 
 from driftmeter.errors import (
+    DriftmeterError,
     InputError,
     ProfileError,
     StoreError,
@@ -27,32 +31,42 @@ from driftmeter.errors import (
     UnknownProfileError,
 )
 
+PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER = 1
-"""Seconds after which a refused write may come again."""
+"""Seconds after which a client may try again."""
+
+
+class ParameterError(DriftmeterError):
+    """A parameter of the query is absent or cannot be read."""
+
+    def __init__(self, where: str, sentence: str, got: str) -> None:
+        """Keep the parameter's place and what came, so that the problem can say them apart."""
+        super().__init__(f"{where}: {sentence}")
+        self.where, self.got = where, got[:60]
 
 
 class RequestError(InputError):
-    """A request is refused for a reason of HTTP's own."""
+    """A request is refused for a reason that only HTTP has."""
 
 
 class TooLargeError(RequestError):
-    """The body, inflated or not, or what it would unfold to, is beyond the limit."""
+    """The body, compressed or decompressed, or what it decodes to, exceeds the limit."""
 
 
 class UnsupportedMediaError(RequestError):
-    """The content type or encoding is none that this route reads."""
+    """This route does not read this content type or encoding."""
 
 
 class MismatchError(RequestError):
-    """The URL and the content name different things."""
+    """The address and the content name different things."""
 
 
 class FutureError(RequestError):
-    """A pane starts further ahead than any working clock would say."""
+    """The pane starts further ahead than any working clock can be."""
 
 
 class BadPaneError(RequestError):
-    """The pane is readable, and would be mistaken for another, or could not be replaced, or is too short."""
+    """The pane is readable, but its source or its length is not allowed."""
 
 
 class KeyConflictError(RequestError):
@@ -60,24 +74,37 @@ class KeyConflictError(RequestError):
 
 
 class NotFoundError(RequestError):
-    """The model has nothing of that name."""
+    """The model has no feature, incident or mark of that name."""
 
 
 class OverloadedError(RequestError):
-    """More writes wait for the store, or more bodies come at once, than the server holds."""
+    """More writes wait for the store, or more bodies are held, than the server allows."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of problem: its status, a slug that is also the label `reason`, a title that never varies."""
+    """A kind of problem: its status, its slug, which is also the label `reason` of a metric, and its fixed title."""
 
     status: int
     slug: str
     title: str
 
 
+class Problem(msgspec.Struct):
+    """Why a request was refused (RFC 9457)."""
+
+    type: Annotated[str, Meta(description="A URN that ends with the slug of the kind of problem.")]
+    title: str
+    status: int
+    detail: str
+    where: Annotated[str, Meta(description="What is at fault: a field, a parameter, a header.")] | UnsetType = UNSET
+    expected: str | UnsetType = UNSET
+    got: str | UnsetType = UNSET
+
+
 INTERNAL = Kind(500, "internal", "The server failed")
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (ParameterError, Kind(422, "bad_parameter", "A parameter cannot be read")),
     (TooLargeError, Kind(413, "too_large", "The request is too large")),
     (UnsupportedMediaError, Kind(415, "unsupported_type", "This content type is not read here")),
     (MismatchError, Kind(422, "mismatch", "The address and the content disagree")),
@@ -96,12 +123,11 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 OF_STATUS = {
     404: Kind(404, "not_found", "Not found"),
     405: Kind(405, "method_not_allowed", "This method is not allowed here"),
-    422: Kind(422, "bad_parameter", "A parameter cannot be read"),
 }
 
 
 def kind_of(error: Exception) -> Kind:
-    """Look an error up in the table; what is not in it is the server's fault."""
+    """Look an error up in the table; an error that is not in it is the server's fault."""
     return next((kind for cls, kind in KINDS if isinstance(error, cls)), INTERNAL)
 
 
@@ -109,30 +135,23 @@ def problem(
     kind: Kind,
     detail: str,
     *,
-    where: str | None = None,
-    expected: str | None = None,
-    got: str | None = None,
+    where: str | UnsetType = UNSET,
+    expected: str | UnsetType = UNSET,
+    got: str | UnsetType = UNSET,
 ) -> Response:
-    """Write a problem; the parts that are None are left out."""
-    parts = {"where": where, "expected": expected, "got": got}
-    content = {
-        "type": f"urn:driftmeter:problem:{kind.slug}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": detail,
-        **{name: value for name, value in parts.items() if value is not None},
-    }
+    """Write a problem; the parts that are unset are left out."""
+    content = Problem(f"urn:driftmeter:problem:{kind.slug}", kind.title, kind.status, detail, where, expected, got)
     headers = {"Retry-After": str(RETRY_AFTER)} if kind.status == 503 else None
-    return Response(
-        msgspec.json.encode(content), status_code=kind.status, headers=headers, media_type="application/problem+json"
-    )
+    return Response(msgspec.json.encode(content), status_code=kind.status, headers=headers, media_type=PROBLEM_TYPE)
 
 
 def problem_of(error: Exception) -> Response:
-    """Write an error as a problem; an error that is the server's own fault says nothing of its inside."""
+    """Write an error as a problem; an internal error reveals nothing."""
     kind = kind_of(error)
     if kind is INTERNAL:
         return problem(kind, "see the server's log")
     if isinstance(error, InputError):
         return problem(kind, str(error), where=error.field, expected=error.expected, got=error.got)
+    if isinstance(error, ParameterError):
+        return problem(kind, str(error), where=error.where, got=error.got)
     return problem(kind, str(error.args[0]) if error.args else kind.title)

@@ -1,37 +1,63 @@
-"""The page /docs: Swagger UI without the internet where `fastapi-offline` is installed, else from its CDN."""
+"""The documentation of the routes: /openapi.json, and /docs, a page that shows it without the internet.
+
+Addresses in the page are relative, so that they hold behind a gateway that adds a prefix.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+import gzip
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
-from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from driftmeter.server.routes.openapi import document
+from driftmeter.server.routes.operation import JSON_TYPE, Operation, route_of
+
+SCRIPT = "rapidoc-9.3.8.js"
+"""RapiDoc, packaged with gzip; its name holds the version, so that browsers may keep it."""
+_WEEK = 7 * 24 * 3600
 
 
-def _static() -> Path | None:
-    found = find_spec("fastapi_offline")
-    folders = found.submodule_search_locations if found else None
-    return Path(folders[0]) / "static" if folders else None
+def docs_routes(operations: Sequence[Operation]) -> list[Route]:
+    """Return the routes that document `operations`; they are in no document themselves."""
+
+    @cache
+    def encoded() -> bytes:
+        return msgspec.json.encode(document(operations))
+
+    async def get_openapi(request: Request) -> Response:
+        return Response(encoded(), media_type=JSON_TYPE)
+
+    return [
+        Route("/openapi.json", get_openapi),
+        route_of("GET", "/docs", _get_page),
+        Route(f"/docs/static/{SCRIPT}", _get_script),
+        route_of("GET", "/", _get_root),
+    ]
 
 
-def add_docs(app: FastAPI) -> None:
-    """Serve /docs."""
-    static = _static()
-    here = static is not None and (static / "swagger-ui-bundle.js").is_file()
-    assets: dict[str, Any] = {}
-    if here:
-        app.mount("/docs/static", StaticFiles(directory=str(static)), name="docs")
-        # relative, so that it works behind a gateway that adds a prefix
-        assets = {
-            "swagger_js_url": "docs/static/swagger-ui-bundle.js",
-            "swagger_css_url": "docs/static/swagger-ui.css",
-            "swagger_favicon_url": "data:,",
-        }
+async def _get_page(request: Request) -> Response:
+    return HTMLResponse(_static("docs.html"))
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="openapi.json", title="driftmeter", **assets)
+
+async def _get_script(request: Request) -> Response:
+    content = _static(f"{SCRIPT}.gz")
+    headers = {"Cache-Control": f"max-age={_WEEK}", "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+    else:
+        content = gzip.decompress(content)
+    return Response(content, headers=headers, media_type="text/javascript")
+
+
+async def _get_root(request: Request) -> Response:
+    return RedirectResponse("docs")
+
+
+def _static(name: str) -> bytes:
+    return files("driftmeter.server.routes").joinpath("static", name).read_bytes()

@@ -1,45 +1,19 @@
-"""What the OpenAPI document says of bodies that the routes read as bytes."""
+"""The OpenAPI 3.1 document, made from the table of routes and the types that it names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
+from driftmeter.server.problems import PROBLEM_TYPE, Problem
+from driftmeter.server.routes.operation import Content, Operation
 from driftmeter.types import JSON
+from driftmeter.version import __version__
 
-Responses = dict[int | str, dict[str, Any]]
-
-_TIME: JSON = {
-    "description": "Seconds since the epoch, or ISO 8601 (UTC where it names no zone).",
-    "oneOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
-}
-_BINARY: JSON = {"schema": {"type": "string", "format": "binary"}}
-_BATCH: JSON = {
-    "type": "object",
-    "description": "`rows` or `columns`. A row may carry its own `timestamp`, columns one of that name.",
-    "properties": {
-        "rows": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
-        "columns": {"type": "object", "additionalProperties": {"type": "array", "items": {}}},
-        "timestamp": {**_TIME, "description": "Of the rows that have none. " + _TIME["description"]},
-        "watermark": {
-            **_TIME,
-            "description": "From sources that read a log: no earlier row will come. " + _TIME["description"],
-        },
-    },
-    "example": {"rows": [{"age": 31.5, "city": "Ulm"}], "timestamp": "2025-01-31T12:00:00Z"},
-}
-_PROBLEM: JSON = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "where": {"type": "string"},
-        "expected": {"type": "string"},
-        "got": {"type": "string"},
-    },
-}
-_TITLES = {
+_REFERENCE = "#/components/schemas/{name}"
+_PROBLEMS = {
     400: "The request cannot be read; nothing of it counts.",
     404: "Unknown model, profile, feature or incident.",
     413: "More than the server takes at once.",
@@ -47,172 +21,135 @@ _TITLES = {
     422: "Readable, but it cannot be: see `detail`.",
     503: "The store is away: try again.",
 }
+_ANSWERS = {
+    200: "Done.",
+    201: "Created.",
+    204: "Done; there is nothing to say.",
+    503: "Not ready, and why.",
+}
+_PATH_PARAMETERS = {
+    "model": "Name of a registered model.",
+    "start_ms": "Start of the pane, in milliseconds since the epoch.",
+    "source": "Who counts: a stable name and an incarnation.",
+    "feature": "Name of a feature.",
+    "incident": "Id of an incident.",
+}
 
 
-def _parameter(place: str, name: str, description: str, **schema: Any) -> JSON:
-    content = schema or {"type": "string"}
-    return {"name": name, "in": place, "required": place == "path", "description": description, "schema": content}
-
-
-_MODEL = _parameter("path", "model", "Name of a registered model.")
-ROWS_BODY: JSON = {
-    "parameters": [
-        _MODEL,
-        _parameter("query", "nan", "Accept NaN in JSON, as null.", type="string", enum=["null"]),
-        _parameter("header", "Idempotency-Key", "Counts the batch once, however often it comes, for 24 hours."),
-        {
-            **_parameter("query", "watermark", "As in the body; for Arrow, the only place. " + _TIME["description"]),
-            "schema": {"oneOf": _TIME["oneOf"]},
+def document(operations: Sequence[Operation]) -> JSON:
+    """Return the document that describes operations."""
+    schemas = _Schemas(operations)
+    paths: dict[str, JSON] = {}
+    for operation in operations:
+        paths.setdefault(operation.template, {})[operation.method.lower()] = _described(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "driftmeter",
+            "summary": "Real-time data drift monitoring.",
+            "version": __version__,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        _parameter("query", "source", "With a watermark: which log the rows were read from."),
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": _BATCH},
-            "application/msgpack": {
-                "schema": {
-                    **_BATCH,
-                    "description": "As in JSON; a column may also be raw bytes (little-endian float64), "
-                    'or {"dtype": "<f4", "data": bytes}.',
-                }
-            },
-            "application/vnd.apache.arrow.stream": _BINARY,
-            "application/vnd.apache.arrow.file": _BINARY,
-        },
-    },
-}
-PANE_BODY: JSON = {
-    "parameters": [
-        _MODEL,
-        _parameter("path", "start_ms", "Start of the pane, in milliseconds since the epoch.", type="integer"),
-        _parameter("path", "source", "Who counts: a stable name and an incarnation."),
-    ],
-    "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}},
-}
-PROFILE_BODY: JSON = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-}
-NOTE_BODY: JSON = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {"schema": {"type": "object", "properties": {"note": {"type": "string"}}}},
-        },
-    },
-}
+        "paths": paths,
+        "components": {"schemas": schemas.components},
+    }
 
-_LENGTH: JSON = {"type": "string", "description": "A number with ms, s, m, h or d.", "example": "30d"}
-_TESTS: JSON = {
-    "type": ["array", "null"],
-    "items": {"type": "string"},
-    "description": "Names of the tests that are shown; null: all.",
-}
-_TOLERANCE: JSON = {
-    "type": "number",
-    "description": "Population stability index below which a shift is no drift, however sure it is.",
-}
-SETTINGS: JSON = {
-    "budget": {**_LENGTH, "description": "Time in which at most one false page is expected. " + _LENGTH["description"]},
-    "tolerance": _TOLERANCE,
-    "guarantee": {"type": "string", "enum": ["measured", "strict"]},
-    "window": {**_LENGTH, "description": "Length of the window that is shown.", "example": "5m"},
-    "window_rows": {"type": "integer", "description": "The window reaches further back, until it has so many rows."},
-    "tests": _TESTS,
-    "ladder": {
-        "type": "object",
-        "description": "The detector's panes hold so many rows or last so long; its windows reach back so far.",
-        "properties": {"pane_rows": {"type": "integer"}, "pane_length": _LENGTH, "reach": _LENGTH},
-    },
-    "false_discovery_rate": {"type": "number", "description": "Where no detector runs."},
-    "min_rows": {"type": "integer", "description": "Where no detector runs: fewer rows are not judged."},
-    "features": {
-        "type": "object",
-        "description": "What features have otherwise, by name. `pages` false: it opens and joins no incident.",
-        "additionalProperties": {
-            "type": "object",
-            "properties": {"tolerance": _TOLERANCE, "tests": _TESTS, "pages": {"type": "boolean"}},
-        },
-    },
-}
-SETTINGS_BODY: JSON = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "properties": SETTINGS}}},
-    },
-}
-EXPECTED_BODY: JSON = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "description": "With either `until` or `for`.",
-                    "properties": {
-                        "feature": {"type": ["string", "null"], "description": "Null: the whole model."},
-                        "until": _TIME,
-                        "for": {**_LENGTH, "example": "6h"},
-                        "note": {"type": "string"},
-                    },
-                    "example": {"feature": "temp", "for": "6h", "note": "the sensor is being replaced"},
-                }
+
+class _Schemas:
+    """The schemas of all types that operations name: those of structs are components, others stand where they are."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        types = [Problem, *(type_ for operation in operations for type_ in _types(operation))]
+        schemas, self.components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+        self._schemas = list(zip(types, schemas, strict=True))
+
+    def of(self, type_: Any) -> JSON:
+        """Return the schema of a type; bytes are not described."""
+        if type_ is bytes:
+            return {}
+        return next(schema for described, schema in self._schemas if described is type_)
+
+
+def _types(operation: Operation) -> Iterable[Any]:
+    for content in (operation.body, *operation.answers.values()):
+        yield from (type_ for type_ in content.values() if type_ is not bytes)
+
+
+def _described(operation: Operation, schemas: _Schemas) -> JSON:
+    described: JSON = {
+        "operationId": operation.handler.__name__,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": [
+            *_path_parameters(operation),
+            *_parameters("query", operation.query),
+            *_parameters("header", operation.headers),
+        ],
+    }
+    if operation.body:
+        described["requestBody"] = {"required": operation.body_required, "content": _content(operation.body, schemas)}
+    described["responses"] = _responses(operation, schemas)
+    return described
+
+
+def _responses(operation: Operation, schemas: _Schemas) -> JSON:
+    problem = {PROBLEM_TYPE: {"schema": schemas.of(Problem)}}
+    responses: JSON = {}
+    for status, content in operation.answers.items():
+        responses[str(status)] = {"description": _ANSWERS[status]}
+        if content:
+            responses[str(status)]["content"] = _content(content, schemas)
+        if status == 200 and operation.answer_headers is not None:
+            responses[str(status)]["headers"] = {
+                header.pop("name"): header for header in _parameters(None, operation.answer_headers)
             }
-        },
-    },
-}
-EXPECTED: JSON = {
-    "model": {"type": "string"},
-    "expected": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {
-                "feature": {"type": ["string", "null"], "description": "Null: the whole model."},
-                "since": {"type": "string", "format": "date-time"},
-                "until": {"type": "string", "format": "date-time"},
-                "note": {"type": "string"},
-            },
-        },
-    },
-}
-
-_TIMING: JSON = {
-    "digest": {"type": "string", "description": "Of the model's active profile."},
-    "pane_ms": {"type": "integer"},
-    "lateness_ms": {"type": "integer"},
-    "time_ms": {"type": "integer", "description": "The store's time."},
-}
-ROWS_ANSWER: JSON = {
-    "accepted": {"type": "integer", "description": "Rows that count, with the late ones."},
-    "rejected_rows": {"type": "integer"},
-    "unreadable": {"type": "object", "additionalProperties": {"type": "integer"}},
-    "rejected": {
-        "type": "array",
-        "description": "The first 100 values at fault.",
-        "items": {
-            "type": "object",
-            "properties": {
-                "row": {"type": "integer"},
-                "field": {"type": "string"},
-                "expected": {"type": "string"},
-                "got": {"type": "string"},
-            },
-        },
-    },
-    "late": {"type": "integer", "description": "Rows whose pane was frozen: they are in no window."},
-    "ignored": {"type": "integer", "description": "Values under columns that the profile does not know."},
-    "duplicate": {"type": "boolean", "description": "The key had been used for this very batch: nothing was added."},
-}
-PANE_ANSWER: JSON = {"late": ROWS_ANSWER["late"], **_TIMING}
-PROFILE_ANSWER: JSON = {"model": {"type": "string"}, **_TIMING}
+    for status in operation.problems:
+        responses[str(status)] = {"description": _PROBLEMS[status], "content": problem}
+    return responses
 
 
-def answers(*problems: int, properties: JSON | None = None, status: int = 200) -> Responses:
-    """Describe a JSON answer by its properties, and the problems that may come instead."""
-    schema = {"type": "object", "properties": properties} if properties else {}
-    ok: Responses = {status: {"description": "Done", "content": {"application/json": {"schema": schema}}}}
-    for problem in problems:
-        content = {"application/problem+json": {"schema": _PROBLEM}}
-        ok[problem] = {"description": _TITLES[problem], "content": content}
-    return ok
+def _content(content: Content, schemas: _Schemas) -> JSON:
+    return {media: {"schema": schemas.of(type_)} if type_ is not bytes else {} for media, type_ in content.items()}
+
+
+def _path_parameters(operation: Operation) -> list[JSON]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _PATH_PARAMETERS[name],
+            "schema": {"type": "integer" if name == "start_ms" else "string"},
+        }
+        for name in operation.route().param_convertors
+    ]
+
+
+def _parameters(place: str | None, struct: type[msgspec.Struct] | None) -> list[JSON]:
+    """Describe each field of a struct as a parameter in `place`, or as a header of an answer where that is None."""
+    if struct is None:
+        return []
+    _, components = msgspec.json.schema_components([struct], ref_template=_REFERENCE)
+    described = components[struct.__name__]
+    required = described.get("required", [])
+    parameters = []
+    for name, schema in described["properties"].items():
+        parameter: JSON = {"name": name}
+        if place is not None:
+            parameter["in"] = place
+        parameter["required"] = name in required
+        if "description" in schema:
+            parameter["description"] = schema.pop("description")
+        parameters.append({**parameter, "schema": _without_null(schema)})
+    return parameters
+
+
+def _without_null(schema: JSON) -> JSON:
+    """Return the schema of a parameter without null, which stands for one that is absent."""
+    if schema.get("default", ...) is not None:
+        return schema
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if "enum" in schema:
+        return {"type": "string", "enum": [value for value in schema["enum"] if value is not None]}
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}

@@ -1,0 +1,72 @@
+"""Operation: one method of one path, as the table of routes declares it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+Handler = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
+"""Plain functions run on a thread, since they wait for the store; coroutines run on the event loop."""
+Content = Mapping[str, Any]
+"""Media types and the type of what they carry: any that msgspec describes, or `str` or `bytes` where it is no JSON."""
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path: who handles it, what it takes, what it answers, which problems it may answer instead.
+
+    `answers` and `problems` are by status. `query`, `headers` and `answer_headers` are structs with a field for each
+    parameter or header. `path` is written as Starlette reads it, with convertors.
+    """
+
+    method: Literal["GET", "PUT", "POST", "DELETE"]
+    path: str
+    handler: Handler
+    tag: Literal["write", "read", "operate"]
+    summary: str
+    answers: Mapping[int, Content]
+    problems: tuple[int, ...] = ()
+    query: type[msgspec.Struct] | None = None
+    headers: type[msgspec.Struct] | None = None
+    answer_headers: type[msgspec.Struct] | None = None
+    body: Content = field(default_factory=dict)
+    body_required: bool = True
+
+    @property
+    def template(self) -> str:
+        """The path without convertors, as people and OpenAPI write it.
+
+        >>> Operation("GET", "/features/{name:path}", print, "read", "", {}).template
+        '/features/{name}'
+        """
+        return re.sub(r"{(\w+):\w+}", r"{\1}", self.path)
+
+    @property
+    def description(self) -> str:
+        """What the handler's docstring says."""
+        return inspect.getdoc(self.handler) or ""
+
+    def route(self) -> Route:
+        """Return the route that Starlette matches."""
+        return route_of(self.method, self.path, self.handler)
+
+
+def route_of(method: str, path: str, handler: Handler) -> Route:
+    """Return a route of one method alone, where Starlette would add HEAD to GET.
+
+    >>> route_of("GET", "/healthz", print).methods
+    {'GET'}
+    """
+    route = Route(path, handler, methods=[method])
+    route.methods = {method}
+    return route

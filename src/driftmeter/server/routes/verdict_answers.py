@@ -1,0 +1,146 @@
+"""The shapes of verdicts, as `Verdict.to_json` and `Engine.feature` write them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from driftmeter.server.routes.times import Timestamp
+from driftmeter.types import Kind, Role
+from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.verdict import State
+
+
+class VerdictWindow(Struct):
+    """The window that is shown."""
+
+    start: Timestamp | None
+    end: Timestamp | None
+    panes: int
+
+
+class TestResult(Struct):
+    """What one test says of the window."""
+
+    statistic: float | None
+    p_value: float | None
+
+
+class RateResult(Struct):
+    """A share of the rows, in the reference and in the window."""
+
+    reference: float
+    window: float
+
+
+class IncidentMember(Struct):
+    """A feature's part in an incident, as when it joined."""
+
+    feature: str
+    role: Role
+    since: Timestamp
+    joined: Timestamp
+    window_seconds: float
+    evidence: float
+    severity: Severity
+    why: str
+
+
+class IncidentSummary(Struct):
+    """Features that drifted together."""
+
+    id: str
+    state: Literal["open", "closed"]
+    opened: Timestamp
+    since: Annotated[Timestamp, Meta(description="When the first of its features began to drift.")]
+    closed: Timestamp | None
+    features: list[IncidentMember]
+
+
+class FeatureState(Struct):
+    """What is decided of one feature, and the scores behind it."""
+
+    feature: str
+    role: Role
+    state: State
+    drifting: bool
+    severity: Severity
+    since: Timestamp | None
+    effect: Annotated[float | None, Meta(description="Size of the shift: a population stability index.")]
+    p_value: float | None
+    evidence: Annotated[
+        float | None,
+        Meta(description="log10 of how far the evidence is past the alarm threshold; null: no detector runs."),
+    ]
+    smallest_shift: Annotated[
+        float | None,
+        Meta(description="Smallest shift, in standard deviations, that could have been seen by now."),
+    ]
+    expected_until: Timestamp | None
+    why: Annotated[str, Meta(description="One sentence.")]
+    tests: dict[str, TestResult]
+    rates: dict[str, RateResult]
+
+
+class VerdictAnswer(Struct):
+    """What is decided of a model."""
+
+    model: str
+    profile: Annotated[str, Meta(description="Digest of the profile.")]
+    state: Annotated[State, Meta(description="The worst state of a feature or prediction.")]
+    rows: int
+    window: VerdictWindow
+    features_drifting: int
+    features_monitored: int
+    last_drift: Timestamp | None
+    incident: Annotated[IncidentSummary | None, Meta(description="The newest open one.")]
+    incidents_open: int
+    features: list[FeatureState]
+
+
+class FeatureWindow(Struct):
+    """A feature's scores and counts in one window."""
+
+    start: Timestamp
+    end: Timestamp
+    rows: int
+    effect: float | None
+    p_value: float | None
+    tests: dict[str, TestResult]
+    counts: Annotated[list[int], Meta(description="By bin.")]
+
+
+class Finding(Struct):
+    """What the detector found in windows of one length."""
+
+    window_seconds: float
+    rows: int
+    evidence: float
+    found: str
+
+
+class FeatureAnswer(FeatureState):
+    """A feature: its verdict, its bins, its scores in each window, what the detector found."""
+
+    kind: Kind
+    bins: Annotated[list[str], Meta(description="Labels.")]
+    reference: Annotated[list[int], Meta(description="Counts of the reference, by bin.")]
+    windows: dict[str, FeatureWindow]
+    findings: list[Finding]
+
+
+class PastVerdict(VerdictAnswer):
+    """A verdict of the past."""
+
+    at: Annotated[Timestamp, Meta(description="Event time until which it holds.")]
+
+
+class HistoryAnswer(Struct, rename={"start": "from", "end": "to"}):
+    """Verdicts between two event times, oldest first."""
+
+    model: str
+    start: Annotated[Timestamp | None, Meta(description="Null: nothing is closed yet, and no time was asked for.")]
+    end: Annotated[Timestamp | None, Meta(description="Null: nothing is closed yet, and no time was asked for.")]
+    truncated: Annotated[bool, Meta(description="There are older ones, which `limit` left out.")]
+    verdicts: list[PastVerdict]
