@@ -14,17 +14,18 @@ from driftmeter.server.options import Settings
 from driftmeter.store import Store
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.store.sqlite.store import SQLiteStore
-from tests.server.harness import Client, Clock, running
+from tests.server.harness import NOW, Client, running
+from tests.support.clocks import SetClock
 from tests.support.redis_server import shared_server
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SetClock:
+    return SetClock(NOW)
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile: Profile) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock, profile: Profile) -> Iterator[Engine]:
     """An engine with the profile `shop` registered; panes of 1 s, no lateness."""
     store = _open(request.param, tmp_path, clock)
     engine = Engine(store, timing=Timing(1_000, 0))
@@ -33,7 +34,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, profile
     store.close()
 
 
-def _open(name: str, path: Path, clock: Clock) -> Store:
+def _open(name: str, path: Path, clock: SetClock) -> Store:
     if name == "redis":
         shared_server().ask("FLUSHALL")
         return RedisStore(shared_server().url, clock=clock)

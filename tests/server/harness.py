@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,35 +11,36 @@ import anyio.from_thread
 import httpx
 import msgspec
 import pyarrow as pa
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from driftmeter.engine.engine import Engine
 from driftmeter.server.app import create_app
+from driftmeter.server.context import Context
 from driftmeter.server.options import Settings
+from tests.server.contract import check_answer
+from tests.support.clocks import SetClock
+from tests.support.waiting import eventually
 
 NOW = 1_700_000_000_000
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
 
 
-class Clock:
-    """A store's clock."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> int:
-        return self.now
+Clock = SetClock
 
 
 class Client:
-    """Requests to an application that runs in a thread of its own, and what tests often ask."""
+    """Requests to an application that runs in a thread of its own; each answer must fit what the route declares."""
 
-    def __init__(self, app: FastAPI, http: httpx.AsyncClient, portal: anyio.from_thread.BlockingPortal) -> None:
-        self.app, self.engine = app, app.state.context.engine
+    def __init__(self, app: Starlette, http: httpx.AsyncClient, portal: anyio.from_thread.BlockingPortal) -> None:
+        self.app = app
+        self.context: Context = app.state.context
+        self.engine = self.context.engine
         self._http, self._portal = http, portal
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._portal.call(lambda: self._http.request(method, path, **options))
+        answer = self._portal.call(lambda: self._http.request(method, path, **options))
+        check_answer(answer)
+        return answer
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -51,20 +51,25 @@ class Client:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.request("POST", path, **options)
 
-    def rows(self, body: bytes | dict[str, Any], content_type: str = "application/json", **options: Any) -> Any:
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def rows(
+        self, body: bytes | dict[str, Any], content_type: str = "application/json", **options: Any
+    ) -> httpx.Response:
         """Send a batch to the model `shop`."""
         content = body if isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Content-Type": content_type, **options.pop("headers", {})}
         return self.post("/v1/models/shop/rows", content=content, headers=headers, **options)
 
-    def pass_time(self, clock: Clock, milliseconds: int) -> None:
-        """Let the clock go on in steps that no store takes for an absence."""
+    def pass_time(self, clock: SetClock, milliseconds: int) -> None:
+        """Advance the clock in steps so small that no store takes them for an absence."""
         for _ in range(milliseconds // 500):
             clock.now += 500
             self.engine.advance("shop")
 
     def metric(self, name: str) -> dict[str, float]:
-        """Return the samples of a family by their labels, as they are written."""
+        """Return the samples of a metric family by their labels as text."""
         lines = [line for line in self.get("/metrics").text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
         return {label.removeprefix(name): float(value) for label, value in (line.rsplit(" ", 1) for line in lines)}
 
@@ -78,10 +83,21 @@ def running(engine: Engine, settings: Settings | None = None) -> Iterator[Client
         stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
         http = httpx.AsyncClient(transport=transport, base_url="http://metric-server")
         stack.enter_context(portal.wrap_async_context_manager(http))
-        evaluator = app.state.context.evaluator
-        while not evaluator.healthy:
-            time.sleep(0.001)
-        yield Client(app, http, portal)
+        client = Client(app, http, portal)
+        eventually(lambda: client.context.evaluator.healthy, "the evaluator runs", pause=0.001)
+        yield client
+
+
+def wait_until_ready(url: str) -> None:
+    """Wait until a real server is ready."""
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    eventually(ready, "the server is ready", seconds=60, pause=0.05)
 
 
 def arrow_bytes(table: pa.Table, framing: str = STREAM, **options: Any) -> bytes:

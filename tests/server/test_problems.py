@@ -13,10 +13,10 @@ def subclasses(cls: type[Exception]) -> set[type[Exception]]:
 
 
 def test_every_error_that_a_request_can_cause_is_in_the_table() -> None:
-    known = subclasses(errors.DriftmeterError) - {errors.DriftmeterError, errors.MissingExtraError}
-    ours = {each for each in known if each.__module__ in ("driftmeter.errors", "driftmeter.server.problems")}
+    raised = subclasses(errors.DriftmeterError) - {errors.DriftmeterError, errors.MissingExtraError}
+    ours = {error for error in raised if error.__module__ in ("driftmeter.errors", "driftmeter.server.problems")}
     table = tuple(cls for cls, _ in problems.KINDS)
-    assert all(issubclass(each, table) for each in ours)
+    assert all(issubclass(error, table) for error in ours)
 
 
 def test_a_more_special_error_stands_before_the_more_general_one() -> None:

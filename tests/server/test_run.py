@@ -26,25 +26,9 @@ from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server, serve
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.store import open_store
-from tests.server.routes.test_write import problem_of
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def eventually_ready(url: str) -> None:
-    for _ in range(1_200):
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("the server never was ready")
+from tests.server.harness import wait_until_ready
+from tests.server.samples import problem_of
+from tests.support.ports import free_port
 
 
 @contextmanager
@@ -57,7 +41,7 @@ def serving(profile: Profile, settings: Settings) -> Iterator[tuple[str, Server]
     thread.start()
     url = f"http://127.0.0.1:{settings.port}"
     try:
-        eventually_ready(url)
+        wait_until_ready(url)
         yield url, server
     finally:
         server.should_exit = True
@@ -144,7 +128,7 @@ def test_a_signal_lets_requests_finish_and_keeps_all_that_was_acknowledged(
     url = f"http://127.0.0.1:{port}"
     acknowledged = 0
     try:
-        eventually_ready(url)
+        wait_until_ready(url)
         threading.Timer(0.5, os.kill, (server.pid, number)).start()
         with httpx.Client() as http:
             while True:
@@ -164,9 +148,7 @@ def test_a_signal_lets_requests_finish_and_keeps_all_that_was_acknowledged(
     store.close()
 
 
-def test_settings_of_a_feature_that_there_is_not_stop_the_server_before_it_serves(
-    profile: Profile, tmp_path: Path
-) -> None:
+def test_settings_of_an_unknown_feature_stop_the_server_before_it_serves(profile: Profile, tmp_path: Path) -> None:
     profile.dump(tmp_path / "profile.json")
     wrong = ModelSettings(features={"amuont": FeatureSettings()})
     with pytest.raises(InputError, match=r"shop\.features\.amuont: expected .* \(did you mean 'amount'\?\)"):

@@ -21,9 +21,11 @@ from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.server.run import make_server, open_when_there
 from driftmeter.store import open_store
-from tests.server.routes.test_write import problem_of
-from tests.server.test_run import eventually_ready, free_port
+from tests.server.harness import wait_until_ready
+from tests.server.samples import problem_of
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
 
 ROW = {"rows": [{"amount": 1.0}]}
 ROWS = "/v1/models/shop/rows"
@@ -46,7 +48,7 @@ def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
     thread.start()
     url = f"http://127.0.0.1:{settings.port}"
     try:
-        eventually_ready(url)
+        wait_until_ready(url)
         with httpx.Client(base_url=url, timeout=60) as client:
             yield client
     finally:
@@ -58,13 +60,6 @@ def client(redis: RedisServer, profile: Profile) -> Iterator[httpx.Client]:
 def rows_judged(client: httpx.Client) -> int:
     rows: int = client.get("/v1/models/shop/verdict").json()["rows"]
     return rows
-
-
-def eventually(client: httpx.Client, rows: int) -> None:
-    deadline = time.monotonic() + 60
-    while rows_judged(client) != rows:
-        assert time.monotonic() < deadline, f"{rows_judged(client)} rows judged, expected {rows}"
-        time.sleep(0.05)
 
 
 def test_while_redis_is_away_writes_are_to_come_again_and_nothing_acknowledged_is_lost(
@@ -82,7 +77,7 @@ def test_while_redis_is_away_writes_are_to_come_again_and_nothing_acknowledged_i
     redis.start()
     again = [client.post(ROWS, json=ROW, headers={"Idempotency-Key": key}).json()["duplicate"] for key in "1223"]
     assert again == [True, False, True, False]
-    eventually(client, 3)
+    eventually(lambda: rows_judged(client) == 3, "all acknowledged rows are judged", seconds=60)
 
 
 def test_a_redis_that_hangs_leaves_no_request_without_an_answer(client: httpx.Client, redis: RedisServer) -> None:
@@ -93,8 +88,8 @@ def test_a_redis_that_hangs_leaves_no_request_without_an_answer(client: httpx.Cl
 
     def ask(method: str, path: str) -> None:
         begin = time.monotonic()
-        with httpx.Client(base_url=client.base_url, timeout=60) as own:
-            status = own.request(method, path, json=ROW if method == "POST" else None).status_code
+        with httpx.Client(base_url=client.base_url, timeout=60) as http:
+            status = http.request(method, path, json=ROW if method == "POST" else None).status_code
         answers.append((status, time.monotonic() - begin))
 
     try:
@@ -129,8 +124,8 @@ def test_models_that_nobody_asked_for_before_hold_up_nothing_while_redis_hangs(
     answers: list[int] = []
 
     def ask(model: str) -> None:
-        with httpx.Client(base_url=client.base_url, timeout=120) as own:
-            answers.append(own.post(f"/v1/models/{model}/rows", json=ROW).status_code)
+        with httpx.Client(base_url=client.base_url, timeout=120) as http:
+            answers.append(http.post(f"/v1/models/{model}/rows", json=ROW).status_code)
 
     try:
         asking = [threading.Thread(target=ask, args=(model,)) for model in models * 2]

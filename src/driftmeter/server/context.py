@@ -48,7 +48,7 @@ class Context:
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     exposition: Exposition = field(default_factory=Exposition)
     in_flight: Budget = field(init=False)
-    warm: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
+    compiled_profiles: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
     lookups: Lookups = field(default_factory=Lookups)
     source: str = field(default_factory=_incarnation)
@@ -68,9 +68,9 @@ class Context:
         """Return a profile's tables, by default of the one that rows are counted by."""
         record = self.engine.cached_record(model) or await self._record(model)
         key = model, digest or record.newest
-        found = self.warm.get(key)
+        found = self.compiled_profiles.get(key)
         if found is None or found.timing != record.timing:
-            found = self.warm[key] = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
+            found = self.compiled_profiles[key] = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
         return found
 
     async def _record(self, model: str) -> ModelRecord:

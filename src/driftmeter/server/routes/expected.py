@@ -27,7 +27,7 @@ _MOST_NAMED = 20
 class MarkBody(Struct, rename={"length": "for"}):
     """That a feature, or the whole model, will drift: either `until` a time, or `for` a length of time from now."""
 
-    feature: Annotated[str | None, Meta(description="Null: the whole model.")] = None
+    feature: Annotated[str | None, Meta(description="Null: the whole model.", examples=["temp"])] = None
     until: GivenTime | UnsetType = UNSET
     length: Annotated[Length, Meta(examples=["6h"])] | UnsetType = UNSET
     note: str = ""

@@ -132,24 +132,20 @@ def _parameters(place: str | None, struct: type[msgspec.Struct] | None) -> list[
         return []
     _, components = msgspec.json.schema_components([struct], ref_template=_REFERENCE)
     described = components[struct.__name__]
-    required = described.get("required", [])
     parameters = []
-    for name, schema in described["properties"].items():
-        parameter: JSON = {"name": name}
-        if place is not None:
-            parameter["in"] = place
-        parameter["required"] = name in required
-        if "description" in schema:
-            parameter["description"] = schema.pop("description")
-        parameters.append({**parameter, "schema": _without_null(schema)})
+    for name, nullable in described["properties"].items():
+        schema = _without_null(nullable)
+        description = schema.pop("description")
+        required = name in described["required"]
+        parameter = {"name": name, "required": required, "description": description, "schema": schema}
+        parameters.append(parameter if place is None else {"in": place, **parameter})
     return parameters
 
 
 def _without_null(schema: JSON) -> JSON:
-    """Return the schema of a parameter without null, which stands for one that is absent."""
+    """Return the schema of a parameter that may be absent, and is never null; no default then says so too."""
     if schema.get("default", ...) is not None:
         return schema
-    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
-    if "enum" in schema:
-        return {"type": "string", "enum": [value for value in schema["enum"] if value is not None]}
-    return choices[0] if len(choices) == 1 else {"anyOf": choices}
+    (choice,) = (choice for choice in schema["anyOf"] if choice != {"type": "null"})
+    outer = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {"type": "string", **choice, **outer}

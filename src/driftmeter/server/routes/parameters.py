@@ -19,7 +19,7 @@ _INTEGER = re.compile(r"[+-]?\d+(_\d+)*(\.0+)?", re.ASCII)
 _LONGEST_GOT = 40
 
 
-class _Field(NamedTuple):
+class _QueryField(NamedTuple):
     """A field of a struct of parameters: its attribute, its name in the query, its type, and whether it must come."""
 
     attribute: str
@@ -45,10 +45,12 @@ def read_query(query: Mapping[str, str], struct: type[S]) -> S:
 
 
 @cache
-def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
+def _fields(struct: type[msgspec.Struct]) -> tuple[_QueryField, ...]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    return tuple(_Field(field.name, field.encode_name, _plain(field.type), field.required) for field in info.fields)
+    return tuple(
+        _QueryField(field.name, field.encode_name, _plain(field.type), field.required) for field in info.fields
+    )
 
 
 def _plain(described: inspect.Type) -> inspect.Type:
@@ -61,7 +63,7 @@ def _plain(described: inspect.Type) -> inspect.Type:
     return described
 
 
-def _value(field: _Field, text: str) -> str | int:
+def _value(field: _QueryField, text: str) -> str | int:
     if isinstance(field.type, inspect.IntType):
         return _integer(f"query {field.name}", text, field.type)
     if isinstance(field.type, inspect.LiteralType) and text not in field.type.values:

@@ -36,7 +36,7 @@ _MOST_COUNTS = 16_000_000
 class RowsBody(Struct):
     """`rows` or `columns`. A row may carry its own `timestamp`, columns one of that name."""
 
-    rows: list[dict[str, Any]] | UnsetType = UNSET
+    rows: Annotated[list[dict[str, Any]], Meta(examples=[[{"age": 31.5, "city": "Ulm"}]])] | UnsetType = UNSET
     columns: (
         Annotated[
             dict[str, Any],

@@ -20,7 +20,7 @@ class VerdictWindow(Struct):
     panes: int
 
 
-class TestResult(Struct):
+class DriftTestResult(Struct):
     """What one test says of the window."""
 
     statistic: float | None
@@ -79,7 +79,7 @@ class FeatureState(Struct):
     ]
     expected_until: Timestamp | None
     why: Annotated[str, Meta(description="One sentence.")]
-    tests: dict[str, TestResult]
+    tests: dict[str, DriftTestResult]
     rates: dict[str, RateResult]
 
 
@@ -107,7 +107,7 @@ class FeatureWindow(Struct):
     rows: int
     effect: float | None
     p_value: float | None
-    tests: dict[str, TestResult]
+    tests: dict[str, DriftTestResult]
     counts: Annotated[list[int], Meta(description="By bin.")]
 
 
