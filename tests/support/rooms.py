@@ -47,6 +47,7 @@ INSIDE = {
         "logs options problems lookups metrics",
         "ingest",
         "watch",
+        "gauges",
         "exposition",
         "context",
         "configure usable",
