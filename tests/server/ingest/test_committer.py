@@ -17,18 +17,28 @@ from driftmeter.store.records import AddRows, Receipt, Write
 
 
 class Commits:
-    """A store's `commit`: keeps the sizes of the transactions, and may be held up or fail."""
+    """A store's `commit`: keeps the sizes of the transactions, and may be held up or fail.
+
+    `go` lets it proceed; `begun` is set while a transaction is held up.
+    """
 
     def __init__(self, answer: Callable[[Write], Receipt | Exception] = lambda write: Receipt()) -> None:
         self.sizes: list[int] = []
         self.go = threading.Event()
         self.go.set()
+        self.begun = threading.Event()
         self.answer = answer
 
     def commit(self, writes: Sequence[Write]) -> list[Receipt | Exception]:
+        self.begun.set()
         assert self.go.wait(10)
         self.sizes.append(len(writes))
         return [self.answer(write) for write in writes]
+
+
+async def held_up(commits: Commits) -> None:
+    """Wait until a transaction is under way; writes from now on wait for it."""
+    assert await asyncio.to_thread(commits.begun.wait, 10)
 
 
 def write(name: str = "w") -> AddRows:
@@ -45,9 +55,9 @@ def test_writes_gather_while_a_transaction_is_being_written() -> None:
         commits.go.clear()
         committer = committer_of(commits)
         first = asyncio.create_task(committer.commit(write()))
-        await asyncio.sleep(0.05)
+        await held_up(commits)
         rest = [asyncio.create_task(committer.commit(write())) for _ in range(20)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
         assert not first.done()
         commits.go.set()
         await asyncio.gather(first, *rest)
@@ -116,7 +126,7 @@ def test_more_writes_than_may_wait_are_refused_at_once() -> None:
         commits.go.clear()
         committer = committer_of(commits, most_waiting=2)
         first = asyncio.create_task(committer.commit(write()))
-        await asyncio.sleep(0.05)
+        await held_up(commits)
         waiting = [asyncio.create_task(committer.commit(write())) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
@@ -137,7 +147,7 @@ def test_waiting_writes_are_bounded_by_the_bytes_of_their_counts() -> None:
         commits.go.clear()
         committer = committer_of(commits, most_bytes=40_000)
         first = asyncio.create_task(committer.commit(heavy))
-        await asyncio.sleep(0.05)
+        await held_up(commits)
         waiting = [asyncio.create_task(committer.commit(heavy)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError, match="bytes"):
@@ -171,7 +181,7 @@ def test_a_request_that_is_given_up_harms_no_other() -> None:
         committer = committer_of(commits)
         first = asyncio.create_task(committer.commit(write()))
         second = asyncio.create_task(committer.commit(write()))
-        await asyncio.sleep(0.05)
+        await held_up(commits)
         first.cancel()
         commits.go.set()
         receipt = await second

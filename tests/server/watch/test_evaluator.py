@@ -7,6 +7,8 @@ import pytest
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
+from driftmeter.panes.coverage import SourceRecord, Sources
+from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.store.records import ModelRecord
@@ -42,6 +44,25 @@ def test_a_deleted_model_has_no_view(engine: Engine) -> None:
     engine.delete("shop")
     evaluator.round()
     assert evaluator.views == {}
+
+
+def test_a_source_that_vanishes_is_logged_once_by_the_server_that_folds_its_model(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [SourceRecord("quiet", SourceTotals(observed=9, counted=9), seen=60_000, added=7)]
+    now = [60_000, 60_000, 180_000, 180_000]
+    monkeypatch.setattr(engine, "sources", lambda model: Sources(records, now.pop(0), 1_000))
+    stopwatch = SetStopwatch()
+    evaluator = Evaluator(engine, stopwatch=stopwatch)
+    with caplog.at_level(logging.WARNING):
+        while now:
+            evaluator.round()
+            stopwatch.now += 6.0
+    assert caplog.messages == [
+        "model shop: source quiet has not been heard of since 1970-01-01T00:01:00.000Z; "
+        "2 rows that it counted never came"
+    ]
+    assert evaluator.views["shop"].silent == 1
 
 
 def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
