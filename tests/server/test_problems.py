@@ -26,7 +26,7 @@ def test_a_more_special_error_stands_before_the_more_general_one() -> None:
 
 
 def test_an_input_error_keeps_its_parts() -> None:
-    content = json.loads(problems.problem_of(errors.InputError("rows", "an array", "null")).body)
+    content = json.loads(bytes(problems.problem_of(errors.InputError("rows", "an array", "null")).body))
     assert (content["where"], content["expected"], content["got"]) == ("rows", "an array", "null")
     assert content["detail"] == "rows: expected an array, got null"
 

@@ -1,4 +1,4 @@
-"""Settings that a server was started with, for the models that they name."""
+"""Give models the settings that the server was started with for them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ _log = logging.getLogger(__name__)
 
 
 def configure_known(engine: Engine, models: Mapping[str, ModelSettings]) -> None:
-    """Configure the models that are in the store; raises InputError on features that their profiles do not have."""
-    known = {record.model for record in engine.models()}
+    """Configure the models that are in the store.
+
+    Raises InputError on settings of features that a model's active profile does not have.
+    """
+    registered = {record.model for record in engine.models()}
     for model, settings in models.items():
-        if model in known:
+        if model in registered:
             check_features(settings, _names(engine.compiled(model).profile), model)
             engine.configure(model, settings)
         else:
@@ -25,13 +28,13 @@ def configure_known(engine: Engine, models: Mapping[str, ModelSettings]) -> None
 
 
 def configure_new(engine: Engine, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
-    """Configure a model whose first profile has just come, where it is named."""
+    """Configure a model that has just got its first profile, where there are settings for it."""
     settings = models.get(profile.model)
     if settings is None:
         return
     try:
         check_features(settings, _names(profile), profile.model)
-    except InputError as error:  # not the fault of who sent the profile
+    except InputError as error:  # not the fault of the client that sent the profile
         _log.warning("the settings of model %s: %s", profile.model, error)
     engine.configure(profile.model, settings)
 

@@ -29,7 +29,7 @@ from driftmeter.store.records import ModelRecord
 T = TypeVar("T")
 
 _SHORT, _LONG = 0.2, 2.0
-"""Seconds that a request waits to learn what may have changed of a model that is known, and of one that is not."""
+"""Seconds that a request waits for the store: to learn what changed of a model seen before, and of a new one."""
 
 
 def _incarnation() -> str:
@@ -38,7 +38,10 @@ def _incarnation() -> str:
 
 @dataclass(frozen=True)
 class Context:
-    """An engine and the parts of the server around it. `source` is who counts the raw rows sent here."""
+    """An engine and the parts of the server around it.
+
+    `source` is the name under which this process counts the raw rows that it receives.
+    """
 
     engine: Engine
     settings: Settings
@@ -54,7 +57,7 @@ class Context:
     source: str = field(default_factory=_incarnation)
 
     def __post_init__(self) -> None:
-        """Bound the bodies."""
+        """Bound the bytes of all bodies together."""
         object.__setattr__(self, "in_flight", Budget(self.settings.max_in_flight))
 
     @classmethod
@@ -65,25 +68,31 @@ class Context:
         return context
 
     async def compiled(self, model: str, digest: str | None = None) -> Compiled:
-        """Return a profile's tables, by default of the one that rows are counted by."""
+        """Return a compiled profile, by default the one that rows are counted by.
+
+        Raises UnknownModelError, UnknownProfileError and StoreUnavailableError.
+        """
         record = self.engine.cached_record(model) or await self._record(model)
         key = model, digest or record.newest
-        found = self.compiled_profiles.get(key)
-        if found is None or found.timing != record.timing:
-            found = self.compiled_profiles[key] = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
-        return found
+        compiled = self.compiled_profiles.get(key)
+        if compiled is None or compiled.timing != record.timing:
+            compiled = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
+            self.compiled_profiles[key] = compiled
+        return compiled
 
     async def _record(self, model: str) -> ModelRecord:
-        """Ask the store how a model is; where it hangs, what was known will do: whether it takes anything is for the
-        write to find out, together with others."""
-        known = self.engine.stale_record(model)
+        """Ask the store for a model's record; while the store hangs, return the last one.
+
+        Whether the store takes a write is for the write to find out, together with others.
+        """
+        last = self.engine.stale_record(model)
         try:
-            return await self.lookups.ask(model, lambda: self.engine.record(model), _LONG if known is None else _SHORT)
+            return await self.lookups.ask(model, lambda: self.engine.record(model), _LONG if last is None else _SHORT)
         except StoreUnavailableError:
-            if known is None:
+            if last is None:
                 raise
-            return known
+            return last
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run what takes long off the event loop; what waits for the store goes by way of `lookups`."""
+        """Run long computations off the event loop; what waits for the store uses `lookups` instead."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)

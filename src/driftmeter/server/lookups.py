@@ -1,4 +1,4 @@
-"""Questions to the store that requests wait for: on threads of their own, each asked once, and none for long."""
+"""Reads from the store that requests wait for: on separate threads, shared between requests, with a time limit."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from driftmeter.errors import StoreUnavailableError
 T = TypeVar("T")
 
 _AWAY = 1.0
-"""Seconds for which a store that did not answer is not asked again."""
+"""Seconds for which a store is not asked again after it did not answer."""
 
 
 class Lookups:
-    """Asks a store on behalf of requests. Belongs to one event loop."""
+    """Reads a store for requests. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        """Ask nothing yet."""
+        """Start the threads when they are first needed."""
         self._threads = ThreadPoolExecutor(4, "driftmeter-lookup")
         self._asked: dict[object, asyncio.Future[Any]] = {}
         self._away_until = 0.0
 
     async def ask(self, what: object, ask: Callable[[], T], patience: float) -> T:
-        """Ask once for all requests that want to know `what`, and not at all in the second after the store did not
-        answer. Raises what `ask` does, and StoreUnavailableError for who would wait longer than `patience` seconds."""
+        """Call `ask` once for all requests that wait for `what`, and return its answer.
+
+        Raises what `ask` raises, and StoreUnavailableError where it takes longer than `patience` seconds, or where the
+        store did not answer in the last second.
+        """
         asked: asyncio.Future[T] | None = self._asked.get(what)
         if asked is None:
             loop = asyncio.get_running_loop()
@@ -45,9 +48,9 @@ class Lookups:
             self._away_until = asyncio.get_running_loop().time() + _AWAY
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run what waits for the store where nothing waits behind it but the like."""
+        """Run work that waits for the store on the threads for that, where it delays no other work."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
-        """Ask no more; do not wait for an answer that may never come."""
+        """End the threads, without waiting for an answer that may never come."""
         self._threads.shutdown(wait=False, cancel_futures=True)

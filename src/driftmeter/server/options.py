@@ -1,4 +1,4 @@
-"""What a metric server can be told. The command line reads it from flags and `DRIFTMETER_*`."""
+"""The options of a metric server; the command line reads them from flags and from `DRIFTMETER_*`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from driftmeter.settings.model import ModelSettings
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen, where to keep things, and how much to take at once.
+    """Where to listen, which store to use, and how much to take at once.
 
-    `model` are the settings of models that have none of their own; `models` are given to those that they name.
-    `max_body` bounds a request in bytes, also after gzip; `max_waiting` the writes that may wait for the
-    store before further ones are told to come again, `max_in_flight` the bytes of all bodies held at once.
-    `drain` is how many seconds a shutdown waits for requests that are under way, `patience` how many a start waits for
-    the store. `notify` are apprise URLs that hear
-    of incidents, `url` is where people reach the server, for the links in what they are told.
+    `model` holds the settings of models without settings of their own; `models` holds settings by model, which those
+    models get at the start, or with their first profile. `max_body` bounds one request in bytes, also after
+    decompression. `max_waiting` bounds the writes that wait for the store, and `max_in_flight` the bytes of all
+    bodies held at once; above either, requests are refused with 503. A shutdown waits `drain` seconds for requests
+    that are under way, and a start `patience` seconds for the store. `notify` are the apprise URLs that notices of
+    incidents go to; `url` is where people reach the server, for the links in these notices.
     """
 
     host: str = "127.0.0.1"
@@ -39,7 +39,7 @@ class Settings:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
+        """Refuse options that cannot work."""
         if not 0 <= self.port <= 65_535:
             raise InputError("port", "0 to 65535", str(self.port))
         for name in ("max_body", "max_waiting", "max_in_flight"):

@@ -1,4 +1,4 @@
-"""Run a metric server: open the store, register the profiles, serve, and leave in order."""
+"""Run a metric server: open the store, register the profiles, serve, and shut down in order."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from driftmeter.server.options import Settings
 from driftmeter.store import Store, is_remote, open_store
 
 _KEEP_ALIVE = 75
-"""Seconds an idle connection stays: longer than a gateway keeps it, so that the gateway closes first."""
+"""Seconds that an idle connection stays open: longer than gateways keep it, so that the gateway closes it first."""
 
 _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that tells event streams to end before it waits for requests to finish."""
+    """A uvicorn server that ends event streams before it waits for requests to finish."""
 
     def __init__(self, config: uvicorn.Config, context: Context) -> None:
         """Serve the application of `context`."""
@@ -38,13 +38,13 @@ class Server(uvicorn.Server):
         self._context = context
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish the requests that are under way."""
+        """End the event streams, and finish the requests that are under way."""
         self._context.evaluator.end_streams()
         await super().shutdown(sockets)
 
 
 def make_server(engine: Engine, settings: Settings) -> Server:
-    """Return a server, not yet running, for an engine whose store stays the caller's to close."""
+    """Return a server, not yet running, for an engine; the caller closes the engine's store."""
     app = create_app(engine, settings)
     config = uvicorn.Config(
         app,
@@ -65,10 +65,10 @@ def make_server(engine: Engine, settings: Settings) -> Server:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; then finish requests, settle writes, close the store.
+    """Serve until SIGTERM or SIGINT; then finish requests, commit waiting writes, and close the store.
 
-    Raises ProfileFormatError and OSError on the profiles, InputError on settings of features that these do not
-    have, StoreError on the store, before anything is served.
+    Before it serves, raises ProfileFormatError and OSError on the profiles, InputError on settings of features that
+    these do not have, and StoreError on the store.
     """
     profiles = [Profile.load(path) for path in settings.profiles]
     store = open_when_there(settings.store, settings.patience)
@@ -79,9 +79,9 @@ def serve(settings: Settings) -> None:
         configure_known(engine, settings.models)
         server = make_server(engine, settings)
         if threading.current_thread() is threading.main_thread():
-            # uvicorn raises the signal again when all is done: that must not cut short the closing
+            # uvicorn raises the signal again when it is done: that must not keep the store from closing
             signal.signal(signal.SIGTERM, _leave)
-        # a batch of rows is thousands of objects: not each is a reason to go through all that was there before
+        # a batch of rows makes thousands of objects: collecting after each few hundred would cost more than reading it
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 10, 10)
@@ -93,23 +93,22 @@ def serve(settings: Settings) -> None:
 
 
 def open_when_there(url: str, patience: float, pause: float = 0.5) -> Store:
-    """Open a store that can be written; raises StoreError, and StoreUnavailableError when that takes longer than
-    `patience` seconds.
+    """Open a store that can be written, trying again for `patience` seconds where it is remote.
 
-    Servers and their store are often started together, and a store that was ended may be a moment away; a file is
-    there or is not.
+    Servers and their store are often started together; a file needs no waiting, since it is there or is not. Raises
+    StoreUnavailableError when the time is over, and StoreError at once on anything else.
     """
     deadline = time.monotonic() + (patience if is_remote(url) else 0.0)
-    told = False
+    logged = False
     while True:
         try:
             return _writable(url)
         except StoreUnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
-            if not told:
+            if not logged:
                 _log.warning("waiting up to %g s for the store: %s", patience, error)
-            told = True
+            logged = True
         time.sleep(pause)
 
 

@@ -1,4 +1,4 @@
-"""Whether a profile can be used: all that a server does with one, done once before it is anybody's."""
+"""Check that a profile can be used: do once, before it is registered, all that a server does with profiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from driftmeter.verdict.judge import Judge
 
 
 def check_usable(profile: Profile, settings: ModelSettings) -> None:
-    """Compile a profile and judge windows by it: one of no rows, of the reference's, and of nothing it knew.
+    """Compile a profile, and judge windows by it: no rows, missing values, the reference's rows, unseen values.
 
     Raises ProfileError where any of that fails.
     """
@@ -28,7 +28,7 @@ def check_usable(profile: Profile, settings: ModelSettings) -> None:
 
 
 def _rehearse(profile: Profile, settings: ModelSettings) -> None:
-    profile.dumps()  # as it is kept: half a surrogate pair cannot be
+    profile.dumps()  # as it is stored: a name may hold half a surrogate pair, which has no UTF-8
     rows = Reader(profile).read_records([{}])[0]
     missing = Binner(profile).observe(rows)
     reference = Summary(profile.rows, np.concatenate([feature.reference for feature in profile.features]))

@@ -243,7 +243,8 @@ def test_tables_of_a_profile_are_compiled_on_a_thread(client: Client, monkeypatc
 
 def test_too_many_waiting_writes_are_told_to_come_again(engine: Engine) -> None:
     with running(engine, Settings(max_waiting=1)) as client:
-        client.context.committer._waiting.append((None, None))
+        nothing: Any = (None, None)
+        client.context.committer._waiting.append(nothing)
         answer = client.rows(ROWS)
         client.context.committer._waiting.clear()
         assert problem_of(answer, 503, "overloaded")["got"] == "1"

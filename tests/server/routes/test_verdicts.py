@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -140,7 +141,7 @@ def test_history_is_the_stored_verdicts_and_no_more_of_them_than_asked_for(
 
 
 def test_history_before_any_verdict_is_empty_and_makes_up_no_dates(client: Client) -> None:
-    expected = {"model": "shop", "from": None, "to": None, "truncated": False, "verdicts": []}
+    expected: dict[str, Any] = {"model": "shop", "from": None, "to": None, "truncated": False, "verdicts": []}
     assert client.get("/v1/models/shop/history").json() == expected
 
 
