@@ -111,7 +111,7 @@ class FeatureWindow(Struct):
     counts: Annotated[list[int], Meta(description="By bin.")]
 
 
-class Finding(Struct):
+class FeatureFinding(Struct):
     """What the detector found in windows of one length."""
 
     window_seconds: float
@@ -127,7 +127,7 @@ class FeatureAnswer(FeatureState):
     bins: Annotated[list[str], Meta(description="Labels.")]
     reference: Annotated[list[int], Meta(description="Counts of the reference, by bin.")]
     windows: dict[str, FeatureWindow]
-    findings: list[Finding]
+    findings: list[FeatureFinding]
 
 
 class PastVerdict(VerdictAnswer):
