@@ -2,8 +2,8 @@
 
 Batches of 1,000 rows of 30 float features over loopback HTTP. Each case is a fresh server process pinned to one
 core; the client has the others. A row counts when its answer says that it was accepted: with SQLite that is after
-fsync. The original design, with the same framework: one POST a row into a buffer, and when it holds 1,000 rows
-`scipy.stats.ks_2samp` per feature against the reference.
+fsync. The original design, with the same framework, takes one POST a row into a buffer; when that holds 1,000 rows, it
+runs `scipy.stats.ks_2samp` for each feature against the reference.
 
     python bench/ingest.py [--seconds 5] [--only memory]
 """
@@ -26,7 +26,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pyarrow as pa
-from fastapi import FastAPI, Request
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 ROWS, FEATURES, REFERENCE_ROWS, WARM_UP = 1_000, 30, 10_000, 1.0
 NAMES = [f"feature_{number}" for number in range(FEATURES)]
@@ -34,7 +37,7 @@ NAMES = [f"feature_{number}" for number in range(FEATURES)]
 
 @dataclass(frozen=True)
 class Case:
-    """A store, a form of the rows, connections, and what was promised, in rows a second."""
+    """A store, a form of the rows, a number of connections, and the target in rows a second."""
 
     name: str
     store: str
@@ -97,26 +100,26 @@ def serve_original(port: int) -> None:
     import uvicorn
     from scipy.stats import ks_2samp
 
-    app = FastAPI()
-    known = reference()
+    reference_rows = reference()
     buffer: list[list[float]] = []
     p_values: dict[str, float] = {}
 
-    @app.get("/readyz")
-    async def readyz() -> dict[str, str]:
-        return {"status": "ready"}
+    async def readyz(request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ready"})
 
-    @app.post("/v1/models/bench/rows")
-    async def add(request: Request) -> dict[str, int]:
+    async def add(request: Request) -> JSONResponse:
         row = await request.json()
         buffer.append([row[name] for name in NAMES])
         if len(buffer) == ROWS:
             window = np.array(buffer)
             buffer.clear()
             for position, name in enumerate(NAMES):
-                p_values[name] = float(ks_2samp(known[:, position], window[:, position], method="asymp").pvalue)
-        return {"accepted": 1}
+                result = ks_2samp(reference_rows[:, position], window[:, position], method="asymp")
+                p_values[name] = float(result.pvalue)
+        return JSONResponse({"accepted": 1})
 
+    routes = [Route("/readyz", readyz), Route("/v1/models/bench/rows", add, methods=["POST"])]
+    app = Starlette(routes=routes)
     uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
 
 
@@ -124,7 +127,7 @@ def serve_original(port: int) -> None:
 
 
 class Connection:
-    """One keep-alive connection: the client must cost next to nothing."""
+    """One keep-alive connection, so that the client costs next to nothing."""
 
     def __init__(self, port: int) -> None:
         """Connect."""
@@ -212,13 +215,13 @@ def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process: on a machine that others use too, it tells more than the clock."""
+    """Return the CPU time of a process: on a shared machine it says more than the clock."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(pid: int) -> float:
-    """Return the most memory that a process held, in MB."""
+    """Return the peak memory of a process, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1e3
 
@@ -259,7 +262,7 @@ def main() -> None:
     if len(cores) > 1:
         os.sched_setaffinity(0, cores[1:])
     head = ("rows/s", "best second", "rows/CPU s", "target", "× original", "latency ms", "MB")
-    print(f"{'':40}" + "".join(f" {each:>11}" for each in head))
+    print(f"{'':40}" + "".join(f" {name:>11}" for name in head))
     original = None
     for case in CASES:
         if options.only not in case.name:
@@ -269,7 +272,7 @@ def main() -> None:
         ratio = f"{rate / original:,.0f}" if original else ""
         target = f"{case.target:,}" if case.target else ""
         figures = (f"{rate:,.0f}", f"{best:,.0f}", f"{per_cpu:,.0f}", target, ratio, f"{latency:.1f}", f"{memory:.0f}")
-        print(f"{case.name:40}" + "".join(f" {each:>11}" for each in figures), flush=True)
+        print(f"{case.name:40}" + "".join(f" {figure:>11}" for figure in figures), flush=True)
 
 
 if __name__ == "__main__":
