@@ -1,4 +1,4 @@
-"""What every detector holds to: one list of checks that test_table.py runs over the table.
+"""What every detector holds to: one list of checks that test_registry.py runs over the registry.
 
 A check takes `make`, which compiles the detector for a profile and settings.
 """

@@ -1,16 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import pytest
 
-from driftmeter.drift import DRIFT_TESTS
+from driftmeter.drift import DRIFT_TESTS, DRIFT_TESTS_BY_NAME, DriftTest
 from tests.drift.conformance import CHECKS
 
 
 @pytest.mark.parametrize("test", DRIFT_TESTS, ids=lambda test: test.name)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_every_test_conforms(test, check):
+def test_every_test_conforms(test: DriftTest, check: Callable[[DriftTest], None]) -> None:
     check(test)
 
 
-def test_the_names_are_those_of_the_contract():
+def test_the_names_are_those_of_the_contract() -> None:
     assert [test.name for test in DRIFT_TESTS] == [
         "ks",
         "chi_square",
@@ -29,8 +33,9 @@ def test_the_names_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize("test", DRIFT_TESTS, ids=lambda test: test.name)
-def test_every_test_says_its_unit_and_source(test):
+def test_every_test_says_its_unit_and_citation(test: DriftTest) -> None:
     assert test.unit
-    assert test.source
+    assert test.citation
+    assert DRIFT_TESTS_BY_NAME[test.name] is test
     assert test.bounds[0] < test.bounds[1]
     assert set(test.kinds) <= {"numeric", "categorical", "boolean"}

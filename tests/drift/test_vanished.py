@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from driftmeter.drift import Pair
 from driftmeter.drift.vanished import LEAST_EXPECTED, Vanished
-from tests.drift.samples import hashed, noise
+from driftmeter.profile.category_grid import CategoryGrid
+from tests.drift.samples import hashed, noise, p_values, pair_of
 
 
 @pytest.mark.parametrize(("categories", "power"), [(40, 0.0), (600, 0.0), (600, 1.0), (5000, 1.0)])
@@ -14,9 +14,9 @@ def test_without_drift_it_has_at_most_its_size(categories: int, power: float, m:
     rng, replicates = np.random.default_rng(categories + m + n), 2000
     shares = 1 / np.arange(1.0, categories + 1) ** power
     shares /= shares.sum()
-    scores = Vanished().score(Pair(rng.multinomial(m, shares, replicates), rng.multinomial(n, shares, replicates)))
+    scores = Vanished().score(pair_of(rng.multinomial(m, shares, replicates), rng.multinomial(n, shares, replicates)))
     for nominal in (0.05, 0.01, 0.001):
-        assert np.mean(scores.p_value <= nominal) <= nominal + noise(nominal, replicates)
+        assert np.mean(p_values(scores) <= nominal) <= nominal + noise(nominal, replicates)
     assert scores.statistic.mean() < 0.005
 
 
@@ -24,9 +24,9 @@ def test_twenty_of_600_that_vanish_are_found_and_their_share_is_the_statistic() 
     rng = np.random.default_rng(3)
     shares = np.full(600, 1 / 600)
     live = np.where(np.arange(600) < 20, 0.0, shares) / (580 / 600)
-    pairs = Pair(rng.multinomial(10_000, shares, 100), rng.multinomial(5000, live, 100))
+    pairs = pair_of(rng.multinomial(10_000, shares, 100), rng.multinomial(5000, live, 100))
     scores = Vanished().score(pairs)
-    assert scores.p_value.max() < 1e-10
+    assert p_values(scores).max() < 1e-10
     assert scores.statistic == pytest.approx(20 / 600, abs=0.012)
 
 
@@ -35,16 +35,17 @@ def test_a_bin_that_should_hold_fewer_than_two_rows_may_be_empty() -> None:
     for window_rows, counted in ((1, False), (3, True)):
         window = np.where(np.arange(100) < 50, 0, 2 * window_rows)
         assert (window.sum() / 100 > LEAST_EXPECTED) == counted
-        p = float(Vanished().score(Pair(rows, window)).p_value)
+        p = float(p_values(Vanished().score(pair_of(rows, window))))
         assert p < 1e-6 if counted else p == 1
 
 
 def test_what_was_never_there_does_not_vanish_and_what_is_new_does_not_count() -> None:
-    pair = Pair(np.array([500, 0, 0, 500]), np.array([400, 0, 200, 400]))
-    assert float(Vanished().score(pair).p_value) == 1
+    pair = pair_of(np.array([500, 0, 0, 500]), np.array([400, 0, 200, 400]))
+    assert float(p_values(Vanished().score(pair))) == 1
 
 
 def test_more_categories_than_chance_lets_vanish_are_told_by_their_bins_of_600() -> None:
     feature = hashed(np.full(600, 10))
+    assert isinstance(feature.grid, CategoryGrid)
     assert not feature.grid.categories
     assert feature.grid.hashed == 1024

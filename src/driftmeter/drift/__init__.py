@@ -2,11 +2,12 @@
 
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores
 from driftmeter.drift.psi import Effect
-from driftmeter.drift.registry import DRIFT_TESTS
-from driftmeter.drift.scorer import FeatureScores, Scorer, score_feature
+from driftmeter.drift.registry import DRIFT_TESTS, DRIFT_TESTS_BY_NAME
+from driftmeter.drift.scorer import FeatureScores, Scorer
 
 __all__ = [
     "DRIFT_TESTS",
+    "DRIFT_TESTS_BY_NAME",
     "DriftTest",
     "Effect",
     "FeatureScores",
@@ -14,5 +15,4 @@ __all__ = [
     "Score",
     "Scorer",
     "Scores",
-    "score_feature",
 ]

@@ -43,9 +43,9 @@ def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     grid = _grid_of(feature)
     order, counts = order_of(feature), expected_counts(feature)
     if grid.fewest:
-        own, rest = order[: len(grid.categories)], order[len(grid.categories) :]
-        large = counts[own] * most >= counts[order].sum()
-        order = np.concatenate([own[large], own[~large], rest])
+        categories, rest = order[: len(grid.categories)], order[len(grid.categories) :]
+        large = counts[categories] * most >= counts[order].sum()
+        order = np.concatenate([categories[large], categories[~large], rest])
     groups = np.full(grid.size, -1, dtype=np.intp)
     groups[order] = reference_groups(counts[order], most)
     groups[grid.unseen] = groups[grid.rest][: grid.unseen.stop - grid.unseen.start]

@@ -34,7 +34,7 @@ class ChiSquare:
     view: View = "present"
     unit = "squared standard deviations, summed"
     bounds = (0.0, np.inf)
-    source = "Pearson (1900, 1911); pooling: Cochran (1954)"
+    citation = "Pearson (1900, 1911); pooling: Cochran (1954)"
 
     def score(self, pair: Pair) -> Scores:
         """Return the statistic and its p-value."""

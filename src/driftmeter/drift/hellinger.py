@@ -23,7 +23,7 @@ class Hellinger:
     view: View = "present"
     unit = "share of rows, square root"
     bounds = (0.0, 1.0)
-    source = "Hellinger (1909); Le Cam (1986), ch. 4"
+    citation = "Hellinger (1909); Le Cam (1986), ch. 4"
 
     def score(self, pair: Pair) -> Scores:
         """Return the distance."""

@@ -24,7 +24,7 @@ class JensenShannon:
     view: View = "present"
     unit = "square root of bits"
     bounds = (0.0, 1.0)
-    source = "Lin (1991); Endres & Schindelin (2003)"
+    citation = "Lin (1991); Endres & Schindelin (2003)"
 
     def score(self, pair: Pair) -> Scores:
         """Return the distance."""

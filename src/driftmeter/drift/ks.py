@@ -31,7 +31,7 @@ class KolmogorovSmirnov:
     view: View = "present"
     unit = "share of rows"
     bounds = (0.0, 1.0)
-    source = "Kolmogorov (1933), Smirnov (1948); grid correction: Chernoff (1965), Siegmund (1985), ch. X"
+    citation = "Kolmogorov (1933), Smirnov (1948); grid correction: Chernoff (1965), Siegmund (1985), ch. X"
 
     def score(self, pair: Pair) -> Scores:
         """Return D and its p-value, NaN below 5 populated bins."""

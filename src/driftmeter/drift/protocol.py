@@ -1,4 +1,4 @@
-"""What a drift test is: two samples' counts in, a statistic and perhaps a p-value out. It decides nothing."""
+"""What a drift test is: the counts of two samples in, a statistic and perhaps a p-value out. It decides nothing."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ View = Literal[
     "unseen",
     "out_of_range",
 ]
-"""Which counts of a feature a test looks at; scorer.py says which bins are in each."""
+"""Which counts of a feature a test looks at; `cells_of` in views.py says which bins are in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one test says of one feature; `p_value` is None where the statistic has none of its own."""
+    """The result of one test of one feature; `p_value` is None where the statistic has none of its own."""
 
     statistic: float
     p_value: float | None
@@ -37,7 +37,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What one test says of many features: arrays without the axis of bins; NaN where there is no p-value."""
+    """The results of one test of many features: arrays without the axis of bins; NaN where there is no p-value."""
 
     statistic: Floats
     p_value: Floats | None = None
@@ -84,7 +84,7 @@ class Pair:
 
     @cached_property
     def effective(self) -> Floats:
-        """The size that the difference of the two has, nm/(n + m); 0 where either is empty."""
+        """The effective size of the comparison, nm/(n + m); 0 where either sample is empty."""
         return self.n * self.m / np.maximum(self.n + self.m, 1)
 
     @cached_property
@@ -117,11 +117,15 @@ class Pair:
 
 
 class DriftTest(Protocol):
-    """A two-sample test on counts. A new one is a file with such a class and a line in table.py."""
+    """A two-sample test on counts. A new one is a file with such a class and a line in registry.py.
+
+    hellinger.py is a short one to begin with. tests/drift/conformance.py holds every test to the same laws; the docs of
+    a new one are a row in docs/metrics.md.
+    """
 
     @property
     def name(self) -> str:
-        """What results and metrics call it."""
+        """The name in results, metrics and settings."""
         ...
 
     @property
@@ -136,7 +140,7 @@ class DriftTest(Protocol):
 
     @property
     def unit(self) -> str:
-        """The unit of its statistic."""
+        """The unit of its statistic, in words."""
         ...
 
     @property
@@ -145,8 +149,8 @@ class DriftTest(Protocol):
         ...
 
     @property
-    def source(self) -> str:
-        """Where the formula comes from."""
+    def citation(self) -> str:
+        """The paper or book that the formula is from."""
         ...
 
     def score(self, pair: Pair) -> Scores:

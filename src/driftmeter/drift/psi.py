@@ -31,7 +31,7 @@ class PopulationStability:
     view: View = "groups"
     unit = "nats"
     bounds = (0.0, np.inf)
-    source = "Kullback & Leibler (1951), the divergence J; Siddiqi, Credit Risk Scorecards (2006)"
+    citation = "Kullback & Leibler (1951), the divergence J; Siddiqi, Credit Risk Scorecards (2006)"
 
     def score(self, pair: Pair) -> Scores:
         """Return the index."""
@@ -87,15 +87,16 @@ def reference_groups(reference: Counts, most: int = MOST_GROUPS) -> Codes:
     codes = np.zeros(len(reference), dtype=np.intp)
     populated = np.flatnonzero(reference)
     counts = [int(reference[index]) for index in populated]
-    left, held, code = sum(counts), 0, 0
-    least = left / (2 * most)
-    for place, index in enumerate(populated):
+    remaining, held, code = sum(counts), 0, 0
+    least = remaining / (2 * most)
+    for position, index in enumerate(populated):
         codes[index] = code
-        held += counts[place]
-        rest = left - held
-        after = counts[place + 1] if rest else 0
-        if rest >= least and held >= least and code + 1 < most and held + after / 2 >= left / (most - code):
-            code, left, held = code + 1, rest, 0
+        held += counts[position]
+        rest = remaining - held
+        after = counts[position + 1] if rest else 0
+        nearest = held + after / 2 >= remaining / (most - code)
+        if rest >= least and held >= least and code + 1 < most and nearest:
+            code, remaining, held = code + 1, rest, 0
     codes[reference == 0] = code + 1 if len(populated) else 0
     return codes
 

@@ -12,7 +12,7 @@ from driftmeter.drift.protocol import Pair, Scores, View
 from driftmeter.drift.tail import two_sided, upper_tail
 from driftmeter.types import Floats, Kind
 
-_SOURCE = "Fisher (1935): the hypergeometric tail of a two-by-two table"
+_CITATION = "Fisher (1935): the hypergeometric tail of a two-by-two table"
 
 
 class MissingRate:
@@ -30,7 +30,7 @@ class MissingRate:
     view: View = "missing"
     unit = "share of rows"
     bounds = (-1.0, 1.0)
-    source = _SOURCE
+    citation = _CITATION
 
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its two-sided p-value."""
@@ -53,7 +53,7 @@ class UnreadableRate:
     view: View = "unreadable"
     unit = "share of rows"
     bounds = (-1.0, 1.0)
-    source = _SOURCE
+    citation = _CITATION
 
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its one-sided p-value."""
@@ -78,7 +78,7 @@ class UnseenRate:
     view: View = "unseen"
     unit = "share of rows that are not missing"
     bounds = (-1.0, 1.0)
-    source = f"Good (1953), eq. 9; {_SOURCE}"
+    citation = f"Good (1953), eq. 9; {_CITATION}"
 
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its one-sided p-value."""
@@ -105,7 +105,7 @@ class OutOfRangeRate:
     view: View = "out_of_range"
     unit = "share of rows that are not missing"
     bounds = (-1.0, 1.0)
-    source = f"Wilks (1942): tolerance limits by extremes; {_SOURCE}"
+    citation = f"Wilks (1942): tolerance limits by extremes; {_CITATION}"
 
     def score(self, pair: Pair) -> Scores:
         """Return the excess rate and its one-sided p-value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from driftmeter.drift.chi_square import ChiSquare, ChiSquareHashed
 from driftmeter.drift.hellinger import Hellinger
 from driftmeter.drift.jensen_shannon import JensenShannon
@@ -28,3 +30,7 @@ DRIFT_TESTS: tuple[DriftTest, ...] = (
     UnseenRate(),
     OutOfRangeRate(),
 )
+"""In the order in which results show them: new ones come last."""
+
+DRIFT_TESTS_BY_NAME: Mapping[str, DriftTest] = {test.name: test for test in DRIFT_TESTS}
+"""What the name in a result means: its test's `unit` and `citation`."""

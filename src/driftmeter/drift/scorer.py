@@ -12,7 +12,7 @@ from driftmeter.drift.ks import resolves
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores, View, total
 from driftmeter.drift.psi import Effect, effect
 from driftmeter.drift.registry import DRIFT_TESTS
-from driftmeter.drift.views import Table
+from driftmeter.drift.views import ViewTable
 from driftmeter.errors import InputError
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
@@ -21,7 +21,7 @@ from driftmeter.types import Counts, Floats
 RATES: tuple[View, ...] = ("missing", "unreadable", "unseen", "out_of_range")
 """The tests that are rates; they have the names of their views."""
 _OF_MANY = ("chi_square_hashed", "vanished")
-"""The tests that are for many categories only."""
+"""Tests for many categories only."""
 _BEHIND_P_VALUE = ("ks", "chi_square", *_OF_MANY, *RATES)
 _HASHED: tuple[tuple[View, int], ...] = (("hashed_1024", 1024), ("hashed_256", 256), ("hashed_64", 64))
 _ROWS_PER_GROUP = 10
@@ -30,13 +30,15 @@ _ROWS_PER_GROUP = 10
 
 @dataclass(frozen=True, slots=True)
 class FeatureScores:
-    """All that the tests say of one feature in one window.
+    """The results of all tests of one feature in one window.
 
-    `tests` are those that are shown; `p_value`, whatever is shown, is Bonferroni over the test of the present
-    values and the rates that apply, at most 1; `effect` and `effect_low` are those of psi.py, of many categories
-    at least what many groups say for sure, and `effect_of_many` what those say; `rates` maps a rate's name to the
-    reference's and the window's; `present` counts the window's rows with a finite number or a category; `vanished` is
-    the share of the reference whose categories have vanished beyond chance.
+    `tests`: the scores of the tests that are shown, by name.
+    `p_value`: Bonferroni over the test of the present values and the rates that apply, shown or not, at most 1.
+    `effect`, `effect_low`: those of psi.py; of many categories at least the lower bound over many groups.
+    `rates`: the share of rows in the reference and in the window, by the name of the rate.
+    `present`: the window's rows with a finite number or a category.
+    `vanished`: the share of the reference whose categories have vanished beyond chance.
+    `effect_of_many`: the effect over many groups of many categories, chance included; 0 of few categories.
     """
 
     tests: dict[str, Score]
@@ -50,17 +52,16 @@ class FeatureScores:
 
     @property
     def largest_effect(self) -> float:
-        """What a tolerance is compared with, where chance is ruled out by the p-value.
+        """The effect that a tolerance is compared with, where chance is ruled out by the p-value.
 
-        A share of the rows where none should be is an effect that no index of groups need show; and what few groups
-        average away many may show.
+        Rows where none should be are an effect that no index of groups need show; and many groups may show what few
+        average away.
         """
         return max(self.effect, self.effect_of_many, self.excess)
 
     @property
     def excess(self) -> float:
-        """By how much the share of rows that are missing, unreadable, new or out of range has grown, at most; or the
-        share of the reference whose categories have vanished beyond chance."""
+        """The largest growth of a rate, as a share of rows, or the share of the reference that has vanished."""
         grown = max((now - reference for reference, now in self.rates.values()), default=0.0)
         return max(grown, self.vanished)
 
@@ -78,16 +79,16 @@ class Scorer:
     """
 
     def __init__(self, features: Sequence[Feature], shown: Sequence[Collection[str] | None] | None = None) -> None:
-        """Compile the tables; `features` in the order of the counts, as `profile.features` is.
+        """Compile the tables; `features` are in the order of the counts, as `profile.features` is.
 
-        `shown` names, for each feature, the tests to show of it, None for all that apply; by default all of all.
+        `shown` names the tests to show of each feature, None for all that apply; by default all of every feature.
         """
         starts = [0, *accumulate(feature.size for feature in features)]
         self._bins = starts[-1]
         members: dict[tuple[tuple[DriftTest, ...], tuple[str, ...], int], list[int]] = {}
         named = [None] * len(features) if shown is None else shown
         for index, (feature, names) in enumerate(zip(features, named, strict=True)):
-            # those of many categories by themselves: they would widen the arrays of all
+            # features of many categories are apart from the others: they would widen the arrays of all
             members.setdefault((*_chosen(feature, names), _most_groups(feature)), []).append(index)
         self._blocks = [
             _Block(
@@ -97,18 +98,13 @@ class Scorer:
         ]
 
     def scores(self, counts: Counts) -> list[FeatureScores]:
-        """Score a window: counts of shape (bins,) over all features; raises InputError on another shape."""
+        """Score a window: counts (bins,) of all features; raises InputError on another shape."""
         if counts.shape != (self._bins,):
             raise InputError("counts", f"shape ({self._bins},)", f"shape {counts.shape}")
         scores: dict[int, FeatureScores] = {}
         for block in self._blocks:
             scores.update(zip(block.indices, block.scores(counts), strict=True))
         return [scores[index] for index in sorted(scores)]
-
-
-def score_feature(feature: Feature, counts: Counts) -> FeatureScores:
-    """Score one feature's window, counts of shape (bins,); for more of them keep a `Scorer`."""
-    return Scorer([feature]).scores(counts)[0]
 
 
 def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
@@ -156,7 +152,7 @@ class _Block:
         views: dict[View, None] = dict.fromkeys(
             ["present", "groups", *(view for view, _ in self._hashed), *(test.view for test in tests)]
         )
-        self._tables = {view: Table(view, features, starts, bins) for view in views}
+        self._tables = {view: ViewTable(view, features, starts, bins) for view in views}
         self._resolves = resolves(self._tables["present"].reference)
 
     def scores(self, counts: Counts) -> list[FeatureScores]:
@@ -165,7 +161,7 @@ class _Block:
         rates = {name: _rates(pairs[name]) for name in RATES if name in pairs}
         size, fine = self._effect(pairs)
         vanished = np.zeros(len(self.indices)) if "vanished" not in scores else scores["vanished"].statistic
-        shown = {name: _each(scores[name]) for name in self._shown}
+        shown = {name: _by_feature(scores[name]) for name in self._shown}
         rows = zip(
             self._p_values(scores).tolist(),
             size.estimate.tolist(),
@@ -195,10 +191,10 @@ class _Block:
 
         Chance alone makes the latter large, so that only its lower bound goes into the former.
         """
-        found = effect(pairs["groups"])
-        of_many = np.zeros_like(found.estimate)
+        coarse = effect(pairs["groups"])
+        of_many = np.zeros_like(coarse.estimate)
         smaller = np.minimum(pairs["present"].n, pairs["present"].m)
-        estimate, low = found.estimate, found.low
+        estimate, low = coarse.estimate, coarse.low
         larger = np.zeros(len(smaller), dtype=bool)
         for view, number in self._hashed:
             enough = (smaller >= _ROWS_PER_GROUP * number) & ~larger
@@ -223,7 +219,7 @@ def _p_value(scores: Scores) -> Floats:
     return np.full_like(scores.statistic, np.nan) if scores.p_value is None else scores.p_value
 
 
-def _each(scores: Scores) -> list[Score]:
+def _by_feature(scores: Scores) -> list[Score]:
     return [
         Score(statistic, None if p != p else p)
         for statistic, p in zip(scores.statistic.tolist(), _p_value(scores).tolist(), strict=True)

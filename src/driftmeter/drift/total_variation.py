@@ -23,7 +23,7 @@ class TotalVariation:
     view: View = "present"
     unit = "share of rows"
     bounds = (0.0, 1.0)
-    source = "Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), §4.1"
+    citation = "Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), §4.1"
 
     def score(self, pair: Pair) -> Scores:
         """Return the distance."""

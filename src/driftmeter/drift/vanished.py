@@ -32,7 +32,9 @@ class Vanished:
     view: View = "known"
     unit = "share of the reference"
     bounds = (0.0, 1.0)
-    source = "Hypergeometric zero counts; Poisson bound of negatively associated events: Barbour, Holst & Janson (1992)"
+    citation = (
+        "Hypergeometric zero counts; Poisson bound of negatively associated events: Barbour, Holst & Janson (1992)"
+    )
 
     def score(self, pair: Pair) -> Scores:
         """Return the share that has vanished beyond chance, and the p-value of so many empty bins."""

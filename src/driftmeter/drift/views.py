@@ -21,7 +21,7 @@ OUTSIDE = (*bin_names.OUT_OF_RANGE, bin_names.NOT_FINITE)
 """Bins that count as out of range: an infinite number is beyond any range."""
 
 
-class Table:
+class ViewTable:
     """One view of some features: takes their counts out of a vector of all counts, padded to one width."""
 
     def __init__(self, view: View, features: Sequence[Feature], starts: Sequence[int], bins: int) -> None:
@@ -57,12 +57,13 @@ class Table:
 def cells_of(view: View, feature: Feature) -> Codes:
     """Return the cell that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
 
-    An unseen category is `present` with the rest of its hash, at most 16 groups of them, or `hashed`, each bin by
-    itself: only together do they have one expectation, since the reference's own rare categories are the rest for it
-    and unseen before it; `known` is as `hashed` without the unseen. How many are
-    new is the view `unseen`, of two cells: those rows, all other rows with a value. So are `missing` and `unreadable`
-    (among all rows) and `out_of_range`. The `groups` hold every row: what is missing, unreadable, not finite or unseen
-    is a group of its own. `hashed_64` and the like are of that many groups by hash.
+    - `present`: the bins of values; rare categories by their hash, in at most 16 cells, unseen ones with the rest of
+      their hash: only together do they have one expectation.
+    - `hashed`: the same with a cell for each hashed bin; `known`: the same without the unseen.
+    - `groups`: every row, in groups of about equal shares; missing, unreadable, not finite and unseen rows are a group
+      each. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in so many groups by hash.
+    - `missing`, `unreadable`: those rows, and all others. `unseen`, `out_of_range`: those rows, and all others that
+      hold a value.
     """
     grid = feature.grid
     special = grid.special
@@ -94,9 +95,9 @@ def _present(feature: Feature, most_of_rest: int = MOST_GROUPS) -> Codes:
         cells[grid.present] = np.arange(grid.size)[grid.present]
         return cells
     # not by rank: tests add up neighbours
-    own = len(grid.categories)
-    cells[order_of(feature)[:own]] = np.arange(own)
-    cells[grid.rest] = own + np.arange(grid.hashed) % most_of_rest
+    categories = len(grid.categories)
+    cells[order_of(feature)[:categories]] = np.arange(categories)
+    cells[grid.rest] = categories + np.arange(grid.hashed) % most_of_rest
     cells[grid.unseen] = cells[grid.rest][: grid.unseen.stop - grid.unseen.start]
     return cells
 
@@ -120,9 +121,12 @@ def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
 
 
 def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
-    """Return what the reference has in each cell. What is unseen it has by Good–Turing: as many rows as it held
-    categories once, which in the reference itself are counted with the rest, or have a bin of their own. In the
-    rest it has besides the rows by which chance gave categories their bins: see `expected_counts`."""
+    """Return what the reference lets one expect in each cell, in rows, shape (cells,).
+
+    Unseen rows are expected by Good–Turing: as many as the reference held categories once. It counted those itself with
+    the rest, from which they are taken. The rest has besides the rows by which chance gave categories their bins: see
+    `expected_counts`.
+    """
     grid, expected = feature.grid, expected_counts(feature)
     if isinstance(grid, NumericGrid) or grid.others is None or view not in ("unseen", "groups"):
         return _added(cells, expected)

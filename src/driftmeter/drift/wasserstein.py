@@ -29,7 +29,7 @@ class Wasserstein:
     view: View = "present"
     unit = "the feature's own"
     bounds = (0.0, 2 * _HALF)
-    source = "Vallender (1974): the area between the distribution functions"
+    citation = "Vallender (1974): the area between the distribution functions"
 
     def score(self, pair: Pair) -> Scores:
         """Return the distance."""
