@@ -23,4 +23,4 @@ def legend(names: Container[str]) -> list[LegendEntry]:
     >>> legend({"psi"})[0].unit
     'nats'
     """
-    return [LegendEntry(test.name, test.unit, test.source) for test in DRIFT_TESTS if test.name in names]
+    return [LegendEntry(test.name, test.unit, test.citation) for test in DRIFT_TESTS if test.name in names]

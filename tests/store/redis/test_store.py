@@ -26,7 +26,7 @@ from driftmeter.timestamps import DAY
 from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
 from tests.support.redis_server import RedisServer, shared_server
 
-BOUNDED = {"", "known", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
+BOUNDED = {"", "digests", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
 """Keys of a model that live as long as it: each holds so much per profile, source, open pane, mark or incident."""
 
 

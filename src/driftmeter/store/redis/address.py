@@ -69,7 +69,7 @@ class RedisAddress:
         """
         parts = _split(url)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        own = {name: options.pop(name) for name in OPTIONS if name in options}
+        ours = {name: options.pop(name) for name in OPTIONS if name in options}
         login, at, location = parts.netloc.rpartition("@")
         username, _, password = login.partition(":")
         address = cls(
@@ -79,10 +79,10 @@ class RedisAddress:
             unquote(username) or None,
             unquote(password) or None,
             login + at,
-            own.get("prefix", cls.prefix),
-            _number_of_replicas(own.get("replicas", "0")),
-            _flag("cluster", own.get("cluster", "false")),
-            own.get("master", cls.master),
+            ours.get("prefix", cls.prefix),
+            _number_of_replicas(ours.get("replicas", "0")),
+            _flag("cluster", ours.get("cluster", "false")),
+            ours.get("master", cls.master),
             tuple(map(_host_and_port, location.split(","))) if parts.scheme == "redis+sentinel" else (),
             options,
         )

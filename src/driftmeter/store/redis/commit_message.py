@@ -29,7 +29,7 @@ class _SourceRows:
     watermark: Milliseconds | None = None
 
     def add(self, write: AddRows, rows: int, late: int) -> _SourceRows:
-        watermarks = [mark for mark in (self.watermark, write.watermark) if mark is not None]
+        watermarks = [time for time in (self.watermark, write.watermark) if time is not None]
         return _SourceRows(
             self.totals + write.totals, self.added + rows, self.late + late, max(watermarks, default=None)
         )

@@ -29,7 +29,7 @@ class UsedKey:
 
 
 class PaneReply(NamedTuple):
-    """The outcome of one pane; `totals_before` are those that its source had said before."""
+    """The outcome of one pane; `totals_before` are those that its source had reported before."""
 
     duplicate: bool
     late: int

@@ -144,9 +144,9 @@ class RedisFreezing:
         for _, ended in groupby(panes, key=lambda pane: pane.end):
             rows_by_digest: dict[str, int] = {}
             for pane in ended:
-                said, summary = self._read_pane(model, pane)
+                reports, summary = self._read_pane(model, pane)
                 rows_by_digest[pane.digest] = rows_by_digest.get(pane.digest, 0) + summary.rows
-                sealed.append({"pane": str(pane), "sealed": seal(said)})
+                sealed.append({"pane": str(pane), "sealed": seal(reports)})
                 if summary.rows:
                     slices.append(slice_content(pane.digest, Slice(pane.start, pane.length, summary)))
             rollover = rollover.closed(rows_by_digest)
@@ -155,15 +155,15 @@ class RedisFreezing:
         return {"expected": expected, "after": after, "slices": slices, "panes": sealed}
 
     def _read_pane(self, model: str, pane: PaneKey) -> tuple[dict[bytes, bytes], Summary]:
-        """Return what each source has said of a pane, and the sum over the sources."""
+        """Return what each source has reported of a pane, and the sum over the sources."""
         meta, counts = self._session.connection.pipeline(
             [
                 ("HGETALL", self._session.key(model, "meta", str(pane))),
                 ("HVALS", self._session.key(model, "counts", str(pane))),
             ]
         )
-        said = read_hash(meta)
-        return said, Summary(sum(map(rows_of, said.values())), total(counts))
+        reports = read_hash(meta)
+        return reports, Summary(sum(map(rows_of, reports.values())), total(counts))
 
 
 def slice_content(digest: str, slice_: Slice) -> dict[str, Any]:

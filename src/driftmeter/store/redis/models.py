@@ -58,7 +58,7 @@ class RedisModels:
 
     def digests(self, model: str) -> list[str]:
         """Return the digests of the model's profiles, oldest first."""
-        reply = self._connection.command("ZRANGE", self._session.key(model, "known"), 0, -1)
+        reply = self._connection.command("ZRANGE", self._session.key(model, "digests"), 0, -1)
         return [digest.decode() for digest in reply]
 
     def profile(self, model: str, digest: str) -> bytes:

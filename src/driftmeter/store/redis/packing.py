@@ -72,9 +72,9 @@ def source_hash(source: str) -> bytes:
     return hashlib.blake2b(source.encode(), digest_size=6).digest()
 
 
-def seal(said: Mapping[bytes, bytes]) -> bytes:
-    """Write what the sources of a closed pane had said, SEAL_BYTES for each; `said` is the pane's hash in Redis."""
-    return b"".join(source_hash(source.decode()) + value[:8] + value[10:16] for source, value in said.items())
+def seal(reports: Mapping[bytes, bytes]) -> bytes:
+    """Write the reports of a pane's sources, SEAL_BYTES for each source."""
+    return b"".join(source_hash(source.decode()) + value[:8] + value[10:16] for source, value in reports.items())
 
 
 def sequence_bytes(sequence: int) -> bytes:
@@ -82,6 +82,6 @@ def sequence_bytes(sequence: int) -> bytes:
     return sequence.to_bytes(8, "big")
 
 
-def rows_of(said: bytes) -> int:
-    """Return the rows in what a source has said of a pane: 8 bytes of its sequence, 8 of its rows."""
-    return int.from_bytes(said[8:16], "big")
+def rows_of(report: bytes) -> int:
+    """Return the rows that a source has reported of a pane: 8 bytes of its sequence, 8 of its rows."""
+    return int.from_bytes(report[8:16], "big")

@@ -19,7 +19,7 @@ from driftmeter.types import Milliseconds
 
 
 class StoredAccount(msgspec.Struct):
-    """An account of a source as commit.lua writes it; `totals` is JSON, and empty before the source said any."""
+    """An account of a source as commit.lua writes it; `totals` is JSON, and empty before the source reported any."""
 
     seen: Milliseconds
     observed: int

@@ -1,7 +1,7 @@
 """A SQLite database that several threads and processes write in turn.
 
-Writers queue for a file lock, since SQLite's own busy handler sleeps and guesses, and under load lets the same
-process win again and again. Readers never wait for writers.
+Writers queue for a file lock: SQLite's own busy handler sleeps and tries again, and under load the same process can win
+again and again. Readers never wait for writers.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from driftmeter.store.sqlite.schema import MIGRATIONS, SCHEMA, VERSION
 
 try:
     import fcntl
-except ImportError:  # not on Windows: there SQLite's busy timeout alone decides who writes
+except ImportError:  # Windows: there SQLite's busy timeout alone decides which process writes
     fcntl = None  # type: ignore[assignment]
 
 PATIENCE = 10.0
-"""Seconds to wait for other writers: whoever takes longer has been stopped, or its disk has."""
+"""Seconds to wait for other writers: a process that takes longer has been stopped, or its disk does not answer."""
 MOST_READERS = 8
-"""Connections to read with that stay open, and so many reads at once."""
+"""Reads at once, and connections for reading that stay open."""
 
 
 class _FileLock:
     """The file lock that the writers of all processes queue for.
 
-    A thread does the waiting where there is any: a lock that is waited for comes in turn, one that is tried for
-    again and again comes by luck, and waiting itself has no timeout. One that nobody waits for any more is let go.
+    If the lock is taken, a thread waits for it: a lock that is waited for comes in turn, a lock that is tried again and
+    again comes by luck; and waiting itself has no timeout. The thread releases a lock that is no longer wanted.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,7 +42,7 @@ class _FileLock:
         self._failed: OSError | None = None
 
     def acquire(self) -> None:
-        """Take the lock, by one thread at a time; raises TimeoutError where another process keeps it too long."""
+        """Take the lock, by one thread at a time; raises TimeoutError if another process keeps it too long."""
         with self._mutex:
             if self._closed:
                 raise OSError("the store is closed")
@@ -92,15 +92,15 @@ class _FileLock:
 
 
 class Database:
-    """A file, or memory where `path` is None, with the tables of schema.py."""
+    """A file, or memory if `path` is None, with the tables of schema.py."""
 
     def __init__(self, path: str | Path | None) -> None:
-        """Open or create it; raises StoreUnavailableError where that fails, StoreError where it is not ours."""
+        """Open or create it; raises StoreUnavailableError if that fails, StoreError if it is not a driftmeter store."""
         self._lock = threading.RLock()
         self._path = None if path is None else str(path)
         self._queue: _FileLock | None = None
         self._owner = 0
-        self._readers: list[sqlite3.Connection] = []  # those that nobody reads with at the moment
+        self._readers: list[sqlite3.Connection] = []  # those not in use now
         self._reading = threading.BoundedSemaphore(MOST_READERS)
         self._closed = False
         try:
@@ -123,12 +123,12 @@ class Database:
         return sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
 
     def _prepare(self) -> None:
-        with self._queued():  # several processes may start on one new file at once
-            self._found()  # so that another program's file stays as it was
+        with self._queued():  # several processes may create one file at the same time
+            self._read_version()  # first, so that the file of another program stays as it is
             self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = FULL")
         with self.writing():
-            version = self._found()
+            version = self._read_version()
             for step in range(version, VERSION) if version else ():
                 self._run(MIGRATIONS[step])
             if version == 0:
@@ -140,8 +140,8 @@ class Database:
         for statement in statements:
             self._writer.execute(statement)
 
-    def _found(self) -> int:
-        """Return the version of the file, 0 where it is empty; raises StoreError where it is not ours, or newer."""
+    def _read_version(self) -> int:
+        """Return the version of the file, 0 if it is empty; raises StoreError if it is newer, or something else."""
         version: int
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
         if not 0 <= version <= VERSION:
@@ -164,8 +164,8 @@ class Database:
             self._queue.release()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Hold the lock of this process's threads."""
+    def _thread_lock(self) -> Iterator[None]:
+        """Hold the lock of the threads of this process."""
         if not self._lock.acquire(timeout=PATIENCE):
             raise TimeoutError(f"another thread has been writing for {PATIENCE:g} s")
         try:
@@ -176,7 +176,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the write lock of all processes for one transaction."""
-        with self._reachable("written"), self._turn(), self._queued():
+        with self._failures("written"), self._thread_lock(), self._queued():
             self._writer.execute("BEGIN IMMEDIATE")
             self._owner = threading.get_ident()
             try:
@@ -191,12 +191,12 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection to read with: within a transaction its own, else one that never waits for writers."""
+        """Yield a connection for reading: within a transaction its own, otherwise one that never waits for writers."""
         if self._path is None or self._owner == threading.get_ident():
-            with self._lock, self._reachable("read"):
+            with self._lock, self._failures("read"):
                 yield self._writer
             return
-        with self._reading, self._reachable("read"):
+        with self._reading, self._failures("read"):
             try:
                 connection = self._readers.pop()
             except IndexError:
@@ -204,37 +204,37 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.close()  # it may be in the middle of a read
+                connection.close()  # the read may not have ended
                 raise
             self._readers.append(connection)
             if self._closed:
                 self._close_readers()
 
     @contextmanager
-    def _reachable(self, what: str) -> Iterator[None]:
-        """Turn what SQLite and the file system raise into the store's own errors."""
+    def _failures(self, done: str) -> Iterator[None]:
+        """Raise failures of SQLite and the file system as the store's own errors."""
         if self._closed:
             raise StoreUnavailableError("the store is closed")
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            raise StoreUnavailableError(f"the store cannot be {what} now: {error}") from error
+            raise StoreUnavailableError(f"the store cannot be {done} now: {error}") from error
         except sqlite3.ProgrammingError as error:
             raise StoreUnavailableError("the store is closed") from error
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"the store cannot be {what}: {error}") from error
+            raise StoreError(f"the store cannot be {done}: {error}") from error
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """Return all rows of a query; within a transaction it sees what that wrote."""
+        """Return all rows of a query; within a transaction it sees the writes of that transaction."""
         with self.reading() as connection:
             return connection.execute(query, values).fetchall()
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run a statement on the writing connection: for use within `writing`."""
+        """Run a statement on the writing connection, within `writing`."""
         return self._writer.execute(statement, values)
 
     def close(self) -> None:
-        """Close all connections; what is asked afterwards raises StoreUnavailableError."""
+        """Close all connections; later calls raise StoreUnavailableError."""
         with self._lock:
             self._closed = True
             self._close_readers()

@@ -11,9 +11,9 @@ _MARKS = (
 )
 
 _REPLICAS = (
-    # where a model goes from one profile to the next: the newest, and which has held most rows for how many panes
+    # panes.rollover: the newest profile, and which profile has had most rows for how many panes
     "CREATE TABLE rollovers (model TEXT PRIMARY KEY, newest TEXT, leader TEXT, streak INTEGER)",
-    # who folds a model, and which servers are there: of no model
+    # which server folds a model; and which servers are alive, with an empty model
     "CREATE TABLE leases (model TEXT PRIMARY KEY, owner TEXT, until INTEGER)",
     "CREATE TABLE replicas (model TEXT, owner TEXT PRIMARY KEY, until INTEGER)",
 )
@@ -21,16 +21,16 @@ _REPLICAS = (
 SCHEMA = (
     "CREATE TABLE models (model TEXT PRIMARY KEY, digest TEXT, pane INTEGER, lateness INTEGER,"
     " frozen INTEGER, beat INTEGER, halted INTEGER)",
-    # `used` is when it was last made the active one, or ceased to be
+    # `used` is when it last became the active profile, or ceased to be
     "CREATE TABLE profiles (model TEXT, digest TEXT, body BLOB, at INTEGER, used INTEGER, PRIMARY KEY (model, digest))",
-    # open panes, one row a source
+    # open panes, one row for each source
     "CREATE TABLE panes (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
     " sequence INTEGER, rows INTEGER, counts BLOB, PRIMARY KEY (model, digest, start, length, source))",
-    # what each source had in a frozen pane: `frozen` rows went in, `rows` is what it has said since
+    # what each source had in a closed pane: `frozen` rows went in, it has reported `rows` since
     "CREATE TABLE sealed (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
     " sequence INTEGER, frozen INTEGER, rows INTEGER, at INTEGER,"
     " PRIMARY KEY (model, digest, start, length, source))",
-    # frozen panes, summed over their sources; old ones merged
+    # closed panes, summed over their sources; old ones merged
     "CREATE TABLE slices (model TEXT, digest TEXT, end INTEGER, start INTEGER, rows INTEGER, bins INTEGER,"
     " counts BLOB, PRIMARY KEY (model, digest, end, start))",
     "CREATE TABLE progress (model TEXT, digest TEXT, folded INTEGER, state BLOB, PRIMARY KEY (model, digest))",
@@ -42,7 +42,7 @@ SCHEMA = (
     "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
     *_MARKS,
     *_REPLICAS,
-    # what `ping` writes, and takes away again, to see whether that can be done
+    # what `ping` writes and deletes again
     "CREATE TABLE pings (model TEXT PRIMARY KEY, ballast BLOB)",
     "CREATE INDEX panes_end ON panes (model, start + length)",
     "CREATE INDEX sealed_at ON sealed (at)",
@@ -50,4 +50,4 @@ SCHEMA = (
 )
 
 MIGRATIONS = {1: _MARKS, 2: _REPLICAS}
-"""What makes a store of a version one of the next. New tables only: servers of the version before go on with it."""
+"""Statements that turn a store of one version into the next. They only add tables: older servers go on with it."""

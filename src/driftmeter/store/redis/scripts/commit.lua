@@ -22,8 +22,8 @@ local function is_higher(sequence, other)
   return high > other_high or (high == other_high and low > other_low)
 end
 
--- What a source has said of an open pane: sequence and rows, 8 bytes each.
-local function said_of(bytes)
+-- What a source has reported of a pane: sequence and rows, 8 bytes each.
+local function report_of(bytes)
   return bytes:sub(1, 8), number_of(bytes:sub(9, 16))
 end
 
@@ -79,7 +79,7 @@ local function new_account(totals)
   }
 end
 
--- Account.write. Returns the totals that the source had said before.
+-- Account.write. Returns the totals that the source had reported before.
 local function write_account(field, totals, added, late, final)
   local stored = redis.call('HGET', key('sources'), field)
   local account = stored and cmsgpack.unpack(stored) or new_account(totals)
@@ -128,16 +128,16 @@ end
 
 local sealed_panes = {} -- many late panes of one time come together
 
--- What a source had said in a frozen pane: sequence, rows that it has said since, rows that went in.
+-- What a source had reported of a frozen pane: sequence, rows that it has reported since, rows that went in.
 local function frozen_of(pane)
   local late = redis.call('HGET', key('late', pane.pane), pane.source)
   if late then
-    local sequence, rows = said_of(late)
+    local sequence, rows = report_of(late)
     return sequence, rows, number_of(late:sub(17, 24))
   end
   local open = redis.call('HGET', key('meta', pane.pane), pane.source)
   if open then -- frozen, and not closed yet
-    local sequence, rows = said_of(open)
+    local sequence, rows = report_of(open)
     return sequence, rows, rows
   end
   local sealed = sealed_panes[pane.pane] or redis.call('GET', key('sealed', pane.pane)) or ''
@@ -168,7 +168,7 @@ for _, pane in ipairs(sent.panes) do
     end
   else
     local stored = redis.call('HGET', key('meta', pane.pane), pane.source)
-    if stored then sequence, before = said_of(stored) end
+    if stored then sequence, before = report_of(stored) end
     duplicate = sequence and not is_higher(pane.sequence, sequence)
     if not duplicate then write_open(pane) end
   end

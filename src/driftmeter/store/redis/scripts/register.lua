@@ -14,7 +14,7 @@ end
 
 if redis.call('HEXISTS', tag, 'gone') == 1 then return -1 end
 local active, newest = unpack(redis.call('HMGET', tag, 'digest', 'newest'))
-local is_known = redis.call('ZSCORE', key('known'), digest)
+local is_known = redis.call('ZSCORE', key('digests'), digest)
 if again == '0' and active and is_known and digest ~= newest then
   redis.call('HSET', key('used'), digest, text(now))
   return 0
@@ -22,7 +22,7 @@ end
 if not active then
   redis.call('HSET', tag, 'born', born, 'frozen', '0', 'barrier', '0', 'beat', text(now), 'halted', '0')
 end
-redis.call('ZADD', key('known'), 'NX', text(now), digest)
+redis.call('ZADD', key('digests'), 'NX', text(now), digest)
 redis.call('HSETNX', key('profiles'), digest, body)
 for _, used in ipairs({digest, active or digest, newest or digest}) do
   redis.call('HSET', key('used'), used, text(now))

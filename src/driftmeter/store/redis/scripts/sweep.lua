@@ -22,7 +22,7 @@ local active, newest, frozen = unpack(redis.call('HMGET', tag, 'digest', 'newest
 if not active then return 0 end
 local oldest = tonumber(frozen) - RETENTION
 local open_panes = redis.call('ZRANGE', key('open'), 0, -1)
-for _, digest in ipairs(redis.call('ZRANGE', key('known'), 0, -1)) do
+for _, digest in ipairs(redis.call('ZRANGE', key('digests'), 0, -1)) do
   if digest ~= active and digest ~= newest then
     local folded = tonumber(redis.call('HGET', key('fold', digest), 'folded') or '0')
     drop_scored(digest, 'slices', 'ends', math.min(oldest, folded + 1))
@@ -37,7 +37,7 @@ for _, digest in ipairs(redis.call('ZRANGE', key('known'), 0, -1)) do
       redis.call('HDEL', tag, 'folded:' .. digest)
       redis.call('HDEL', key('profiles'), digest)
       redis.call('HDEL', key('used'), digest)
-      redis.call('ZREM', key('known'), digest)
+      redis.call('ZREM', key('digests'), digest)
     end
   end
 end
