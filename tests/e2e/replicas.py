@@ -26,7 +26,7 @@ from driftmeter.panes.timing import Timing
 from tests.e2e.namespace import HERE, THERE, Namespace
 from tests.e2e.source import MODEL, SOURCES, reference_profile
 from tests.e2e.unruly import Unruly
-from tests.support.redis_server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SERVERS = 4

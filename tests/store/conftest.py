@@ -9,7 +9,8 @@ import pytest
 from driftmeter.store.protocol import Store
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.store.sqlite.store import SQLiteStore
-from tests.store.samples import TIMING, SetClock
+from tests.store.samples import START, TIMING
+from tests.support.clocks import SetClock
 from tests.support.redis_server import shared_server
 
 Opener = Callable[[], Store]
@@ -53,7 +54,7 @@ OPENERS: dict[str, Callable[[Path, SetClock, ExitStack], Opener]] = {
 
 @pytest.fixture
 def clock() -> SetClock:
-    return SetClock()
+    return SetClock(START)
 
 
 @pytest.fixture(params=OPENERS)

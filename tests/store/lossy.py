@@ -86,10 +86,10 @@ class LossyProxy:
         self._end([source, target])
 
     def _end(self, sockets: list[socket.socket]) -> None:
-        for each in sockets:
+        for connected in sockets:
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connected.shutdown(socket.SHUT_RDWR)
+            connected.close()
 
     def _loses(self, answers: bool) -> bool:
         with self._lock:
@@ -105,8 +105,8 @@ class LossyProxy:
         self.heal()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        for each in (self._listener, *self._sockets):
-            each.close()
+        for opened in (self._listener, *self._sockets):
+            opened.close()
 
     def __enter__(self) -> LossyProxy:
         return self

@@ -10,24 +10,18 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Pane, Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.protocol import Store
 from driftmeter.store.records import AddRows, Fold, Progress, PutPane, Receipt
 from driftmeter.types import Milliseconds
+from tests.support.clocks import SetClock
 
 BINS = 3
 START: Milliseconds = 1_700_000_000_000 // 3_600_000 * 3_600_000
 """A full hour, so that panes and merged slices start with it."""
 TIMING = Timing(pane=1000, lateness=2000)
-
-
-class SetClock:
-    """A clock that stands still until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> Milliseconds:
-        return self.time
+EVERYTHING = WindowSetting(0, 10**15)
+"""A window that all slices are in."""
 
 
 def rows(number: int, bin_: int = 0) -> Summary:
@@ -50,8 +44,8 @@ def pane(
     length: Milliseconds = 1000,
 ) -> PutPane:
     """Return a pane of so many rows that starts `at` ms after START."""
-    found = totals or SourceTotals()
-    return PutPane(model, Pane(digest, START + at, length, source, sequence, rows(number), found, watermark))
+    source_totals = totals or SourceTotals()
+    return PutPane(model, Pane(digest, START + at, length, source, sequence, rows(number), source_totals, watermark))
 
 
 def batch(
@@ -94,17 +88,33 @@ def fate(receipt: object) -> Receipt:
 
 def freeze_at(store: Store, clock: SetClock, end: Milliseconds) -> Milliseconds:
     """Let time pass in small steps until live sources' panes that end by START + end are closed."""
-    while clock.time < START + end + TIMING.lateness:
-        clock.time = min(clock.time + TIMING.lateness, START + end + TIMING.lateness)
+    while clock.now < START + end + TIMING.lateness:
+        clock.now = min(clock.now + TIMING.lateness, START + end + TIMING.lateness)
         store.freeze("m")
     return store.freeze("m") - START
+
+
+def frozen_slices(store: Store, clock: SetClock, end: Milliseconds = 1000) -> list[Slice]:
+    """Freeze the panes that end by START + end, and return the slices that are not folded yet."""
+    freeze_at(store, clock, end)
+    return store.unfolded("m", "d")
+
+
+def assert_empty(store: Store) -> None:
+    """Check that nothing was ever written to model `m`."""
+    assert store.progress("m", "d") == Progress()
+    assert store.verdict("m", "d") is None
+    assert store.unfolded("m", "d") == store.recent("m", "d", START, EVERYTHING) == []
+    assert store.history("m", "d", 0, 2 * START) == []
+    assert store.sources("m") == []
+    assert store.acknowledged("m") == {}
 
 
 def fold_all(store: Store, digest: str = "d") -> list[Slice]:
     """Fold whatever is frozen; the verdict of each step says when it was."""
     folded = store.unfolded("m", digest)
-    for each in folded:
+    for slice_ in folded:
         before = store.progress("m", digest).folded
-        step = Fold(Progress(each.end, b"state %d" % each.end), b"verdict %d" % each.end, each.end)
+        step = Fold(Progress(slice_.end, b"state %d" % slice_.end), b"verdict %d" % slice_.end, slice_.end)
         assert store.fold("m", digest, before, step)
     return folded

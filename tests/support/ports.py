@@ -13,7 +13,7 @@ def free_port(*above: int, host: str = "127.0.0.1") -> int:
     while True:
         port = random.SystemRandom().randrange(20_000, last)  # tests may have seeded the other one
         with ExitStack() as probes, suppress(OSError):
-            for probed in (port, *(port + more for more in above)):
+            for probed in (port, *(port + distance for distance in above)):
                 probe = probes.enter_context(socket.socket())
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, probed))

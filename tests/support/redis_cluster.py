@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
 
 _SLOTS = (range(5461), range(5461, 10923), range(10923, 16384))
 BUS = 10_000
-"""By so much the port by which servers of a cluster talk is above their own; before Redis 7.0 it can't be set."""
+"""The port by which the servers of a cluster talk is their own plus this; before Redis 7.0 it cannot be set."""
 
 
 class RedisClusterServers:
@@ -36,14 +37,11 @@ class RedisClusterServers:
 
     def wait(self) -> None:
         """Wait until every server thinks that all slots are served, and knows by whom."""
-        deadline = time.monotonic() + 20
-        while not all(self._complete(node) for node in self.nodes):
-            assert time.monotonic() < deadline, "the cluster does not come together"
-            time.sleep(0.05)
+        eventually(lambda: all(map(self._is_complete, self.nodes)), "the cluster comes together", pause=0.05)
 
-    def _complete(self, node: RedisServer) -> bool:
-        # an error where nobody serves the slot, to this server's knowledge
-        return all(node.ask(f"GET {key}").startswith(("-1", "-MOVED")) for key in "bcd")  # one of each third
+    def _is_complete(self, node: RedisServer) -> bool:
+        # an error if this server knows of none that serves the slot
+        return all(node.ask(f"GET {key}").startswith(("-1", "-MOVED")) for key in "bcd")  # a key of each third
 
     def stop(self) -> None:
         for node in self.nodes:

@@ -72,11 +72,11 @@ def fold(store: RedisStore) -> int:
     """Fold what is frozen, as the sum of rows so far; return how many steps this process was the first to make."""
     folds = 0
     progress = store.progress("m", "d")
-    for each in store.unfolded("m", "d"):
-        if each.end <= progress.folded:
+    for slice_ in store.unfolded("m", "d"):
+        if slice_.end <= progress.folded:
             continue
-        state = b"%d" % (int(progress.state or b"0") + each.summary.rows)
-        step = Fold(Progress(each.end, state), b"verdict", each.end)
+        state = b"%d" % (int(progress.state or b"0") + slice_.summary.rows)
+        step = Fold(Progress(slice_.end, state), b"verdict", slice_.end)
         if not store.fold("m", "d", progress.folded, step):
             break
         progress = step.progress

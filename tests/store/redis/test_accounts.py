@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
-import redis
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
 from driftmeter.panes.coverage import SPAN, Account
 from driftmeter.panes.totals import SourceTotals
@@ -69,7 +69,7 @@ class Twins:
 
     redis: RedisStore
     memory: SQLiteStore
-    raw: redis.Redis
+    raw: Redis
     clock: SetClock
     model: int = 0
 
@@ -101,7 +101,7 @@ def twins() -> Iterator[Twins]:
     with (
         closing(RedisStore(server.url, clock=clock)) as shared,
         closing(SQLiteStore(None, clock=clock)) as memory,
-        closing(redis.Redis.from_url(server.url)) as raw,
+        closing(Redis.from_url(server.url)) as raw,
     ):
         yield Twins(shared, memory, raw, clock)
 
@@ -111,7 +111,7 @@ LAST = replace(EARLIER, pane=replace(EARLIER.pane, final=True))
 LATER = pane(5, sequence=1, totals=SourceTotals(9, 9), source="one")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 @example([Step(0, LAST), Step(0, EARLIER)])
 @example([Step(0, LAST), Step(0, LATER), Step(0, EARLIER)])

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -20,10 +19,10 @@ from driftmeter.store.protocol import Store
 from driftmeter.store.records import Fold, Progress, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
-from tests.store.samples import START, TIMING, SetClock, batch, closed, fate, fold_all, freeze_at, pane, put
+from tests.store.retry import until_available
+from tests.store.samples import START, TIMING, batch, closed, fate, fold_all, freeze_at, pane, put
+from tests.support.clocks import SetClock
 from tests.support.redis_server import RedisServer
-
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -59,19 +58,8 @@ def beyond(proxy: LossyProxy, clock: SetClock, store: RedisStore) -> Iterator[Re
         yield beyond
 
 
-def insist(call: Callable[[], T]) -> T:
-    """Do as clients do: try until it is acknowledged."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return call()
-        except StoreUnavailableError:
-            assert time.monotonic() < deadline, "the store does not come back"
-            time.sleep(0.01)
-
-
 def rows_in_slices(store: Store) -> int:
-    return sum(each.summary.rows for each in store.unfolded("m", "d"))
+    return sum(slice_.summary.rows for slice_ in store.unfolded("m", "d"))
 
 
 class Client(threading.Thread):
@@ -92,8 +80,8 @@ class Client(threading.Thread):
                 put_pane = pane(number, source=self._name, sequence=number, totals=SourceTotals(number, number))
                 writes: list[Write] = [batch(2, at=number % 3 * 1000, key=f"{self._name} {number}"), put_pane]
                 # now together, now one by one
-                for each in [writes] if number % 2 else [[write] for write in writes]:
-                    answers = insist(lambda each=each: self._store.commit(each))  # type: ignore[misc]
+                for commit in [writes] if number % 2 else [[write] for write in writes]:
+                    answers = until_available(lambda commit=commit: self._store.commit(commit))  # type: ignore[misc]
                     assert all(isinstance(answer, Receipt) and not answer.late for answer in answers), answers
                 self.batches, self.in_pane = 2 * number, number
         except BaseException as error:
@@ -110,7 +98,7 @@ class Client(threading.Thread):
 def test_all_that_was_acknowledged_counts_once_when_the_server_ends_and_starts_again(
     server: RedisServer, store: RedisStore, other: RedisStore, clock: SetClock, how: signal.Signals
 ) -> None:
-    clients = [Client(each, f"c{number}") for number, each in enumerate((store, store, other))]
+    clients = [Client(opened, f"c{number}") for number, opened in enumerate((store, store, other))]
     for client in clients:
         client.start()
     for _ in range(3):
@@ -126,7 +114,7 @@ def test_all_that_was_acknowledged_counts_once_when_the_server_ends_and_starts_a
     assert min(panes.values()) > 5
     freeze_at(store, clock, 3000)
     assert rows_in_slices(store) == sent + sum(panes.values())
-    accounts = {each.source: (each.totals.observed, each.added, each.late) for each in other.sources("m")}
+    accounts = {source.source: (source.totals.observed, source.added, source.late) for source in other.sources("m")}
     assert accounts == {"server": (sent, sent, 0), **{name: (rows, rows, 0) for name, rows in panes.items()}}
 
 
@@ -191,16 +179,16 @@ def test_a_server_that_hangs_is_unavailable_in_time_and_works_again_afterwards(
         with ThreadPoolExecutor(len(CALLS)) as pool:
             # all but what it would do when it goes on, which nobody can take back
             waiting = {name: pool.submit(call, store) for name, call in CALLS.items() if name != "delete"}
-            errors = {name: each.exception() for name, each in waiting.items()}
+            errors = {name: call.exception() for name, call in waiting.items()}
         took = time.monotonic() - began
     finally:
         server._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
     assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(errors, StoreUnavailableError)
     assert took < 7  # 2.5 on a machine that has the time
     # the server does what it had been sent, whether or not somebody still waits for it
-    insist(lambda: put(store, batch(1, key="away"), pane(2, sequence=1)))
+    until_available(lambda: put(store, batch(1, key="away"), pane(2, sequence=1)))
     freeze_at(store, clock, 1000)
-    away = {each.source: each.added for each in store.sources("m")}.get("away", 0)
+    away = {source.source: source.added for source in store.sources("m")}.get("away", 0)
     assert store.unfolded("m", "d") == [closed(3 + away)]
 
 
@@ -224,7 +212,7 @@ def test_a_keyed_batch_whose_outcome_is_unknown_counts_once_when_tried_again(
     assert put(beyond, batch(1)) == [Receipt()]
     freeze_at(store, clock, 1000)
     assert store.unfolded("m", "d") == [closed(5 + 3 + 2 + 7 + 1)]
-    assert {each.source: (each.totals.observed, each.added) for each in store.sources("m")} == {
+    assert {source.source: (source.totals.observed, source.added) for source in store.sources("m")} == {
         "server": (16, 16),
         "s": (0, 2),
     }
@@ -263,7 +251,7 @@ def test_a_close_whose_outcome_is_unknown_is_made_once(
 ) -> None:
     put(store, pane(1), pane(2, source="t"), pane(3, at=1000))
     freeze_at(store, clock, 0)
-    clock.time += 2000
+    clock.now += 2000
     for after in range(100):  # each time the line breaks one message later
         proxy.lose_answer(after) if lost == "answer" else proxy.lose_request(after)
         with suppress(StoreUnavailableError):
@@ -280,14 +268,14 @@ def test_nothing_is_lost_or_doubled_on_a_line_that_keeps_breaking(
     proxy.lose(0.05)
     for number in range(1, 200):
         at = number // 10 * 1000
-        (done,) = insist(lambda at=at, number=number: beyond.commit([batch(2, at=at, key=f"k{number}")]))  # type: ignore[misc]
+        (done,) = until_available(lambda at=at, number=number: beyond.commit([batch(2, at=at, key=f"k{number}")]))  # type: ignore[misc]
         assert fate(done) in (Receipt(), Receipt(duplicate=True))
-        insist(lambda at=at, number=number: beyond.commit([pane(number, at=at, sequence=number)]))  # type: ignore[misc]
+        until_available(lambda at=at, number=number: beyond.commit([pane(number, at=at, sequence=number)]))  # type: ignore[misc]
         if number % 5 == 0:
-            clock.time = START + at + TIMING.lateness
-            insist(lambda: beyond.freeze("m"))
+            clock.now = START + at + TIMING.lateness
+            until_available(lambda: beyond.freeze("m"))
     assert proxy.lost > 30
     freeze_at(store, clock, 20_000)
     in_panes = sum(number for number in range(1, 200) if number % 10 == 9)
     assert rows_in_slices(store) == 2 * 199 + in_panes
-    assert [(each.added, each.late) for each in store.sources("m")] == [(in_panes, 0), (2 * 199, 0)]
+    assert [(source.added, source.late) for source in store.sources("m")] == [(in_panes, 0), (2 * 199, 0)]

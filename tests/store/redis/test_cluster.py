@@ -14,9 +14,10 @@ import redis
 from driftmeter.errors import StoreError, StoreUnavailableError
 from driftmeter.store.records import Receipt
 from driftmeter.store.redis.store import RedisStore
-from tests.store.redis.test_replicas import until
-from tests.store.samples import TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import TIMING, batch, closed, fold_all, freeze_at, pane, put
+from tests.support.clocks import SetClock
 from tests.support.redis_cluster import RedisClusterServers
+from tests.support.waiting import eventually
 
 ODD_NAMES = ("m", "a{b}c", "}{", "{}", "two words", "100%", "modèle 数", "x" * 200, "a:b", "*")
 
@@ -36,11 +37,11 @@ def store(cluster: RedisClusterServers, clock: SetClock) -> Iterator[RedisStore]
 
 
 def keys_by_node(cluster: RedisClusterServers, holds: Callable[[str], bool]) -> list[set[str]]:
-    found = []
+    keys = []
     for node in cluster.nodes:
         with closing(redis.Redis.from_url(node.url)) as client:
-            found.append({key.decode() for key in client.scan_iter(count=1000) if holds(key.decode())})
-    return found
+            keys.append({key.decode() for key in client.scan_iter(count=1000) if holds(key.decode())})
+    return keys
 
 
 def test_models_lie_on_different_servers_and_all_that_is_done_with_them_works(
@@ -48,20 +49,20 @@ def test_models_lie_on_different_servers_and_all_that_is_done_with_them_works(
 ) -> None:
     for name in ODD_NAMES:
         store.register(name, "d", b"{}", TIMING)
-    assert [each.model for each in store.models()] == sorted(ODD_NAMES)
+    assert [record.model for record in store.models()] == sorted(ODD_NAMES)
     writes = [write for name in ODD_NAMES for write in (pane(1, model=name), batch(2, model=name, key="k"))]
-    assert all(isinstance(each, Receipt) for each in store.commit(writes))
+    assert all(isinstance(receipt, Receipt) for receipt in store.commit(writes))
     with closing(RedisStore(cluster.url, clock=clock)) as other:
         answers = other.commit(writes)
-        assert all(isinstance(each, Receipt) and each.duplicate for each in answers)
-    clock.time += TIMING.lateness
+        assert all(isinstance(receipt, Receipt) and receipt.duplicate for receipt in answers)
+    clock.now += TIMING.lateness
     for name in ODD_NAMES:
         store.freeze(name)
     freeze_at(store, clock, 1000)
     for name in ODD_NAMES:
         store.freeze(name)
         assert store.unfolded(name, "d") == [closed(3)]
-        assert [each.added for each in store.sources(name)] == [1, 2]
+        assert [source.added for source in store.sources(name)] == [1, 2]
     assert fold_all(store) == [closed(3)]
     nodes = keys_by_node(cluster, lambda key: "{" in key)
     assert all(nodes)
@@ -118,10 +119,10 @@ def test_a_store_that_is_closed_leaves_no_connections(cluster: RedisClusterServe
         nodes = [admins.enter_context(closing(redis.Redis.from_url(node.url))) for node in cluster.nodes]
 
         def connected() -> list[int]:
-            return [sum(each["name"] == "driftmeter" for each in node.client_list()) for node in nodes]
+            return [sum(connection["name"] == "driftmeter" for connection in node.client_list()) for node in nodes]
 
         store = RedisStore(f"{cluster.url}&client_name=driftmeter", clock=clock)
         store.models()
         assert sum(connected())
         store.close()
-        until(lambda: connected() == [0, 0, 0])
+        eventually(lambda: connected() == [0, 0, 0], "no connection is left")

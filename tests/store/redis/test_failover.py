@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -15,11 +16,18 @@ from redis.sentinel import Sentinel
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.store.records import Receipt
 from driftmeter.store.redis.store import RedisStore
-from tests.store.redis.test_away import insist
-from tests.store.redis.test_replicas import until
-from tests.store.samples import TIMING, SetClock, batch, closed, freeze_at, pane, put
+from tests.store.retry import until_available
+from tests.store.samples import TIMING, batch, closed, freeze_at, pane, put
+from tests.support.clocks import SetClock
+from tests.support.ports import free_port
 from tests.support.redis_cluster import BUS
-from tests.support.redis_server import RedisServer, free_port, program
+from tests.support.redis_server import RedisServer, program
+from tests.support.waiting import eventually
+
+
+def ask(client: Any, *command: str | int) -> Any:
+    """Send a command that redis-py has no types for."""
+    return client.execute_command(*command)
 
 
 @pytest.fixture
@@ -31,15 +39,15 @@ def pair(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
         RedisServer(tmp_path / "replica", *options, port=free_port(BUS)) as replica,
     ):
         with closing(redis.Redis.from_url(master.url)) as one, closing(redis.Redis.from_url(replica.url)) as other:
-            one.execute_command("CLUSTER ADDSLOTS", *range(16384))
-            name = one.execute_command("CLUSTER MYID").decode()
-            one.execute_command("CLUSTER MEET", "127.0.0.1", replica.port)
-            until(lambda: name in str(other.execute_command("CLUSTER NODES")))
-            other.execute_command("CLUSTER REPLICATE", name)
-            until(lambda: master.ask("GET a") == "-1" and replica.ask("GET a").startswith("-MOVED"))
+            ask(one, "CLUSTER ADDSLOTS", *range(16384))
+            name = ask(one, "CLUSTER MYID").decode()
+            ask(one, "CLUSTER MEET", "127.0.0.1", replica.port)
+            eventually(lambda: name in str(ask(other, "CLUSTER NODES")), "the servers know each other")
+            ask(other, "CLUSTER REPLICATE", name)
+            eventually(lambda: master.ask("GET a") == "-1" and replica.ask("GET a").startswith("-MOVED"), "a cluster")
             # a replica is only told of once it has got something, and by the master some seconds later
             one.set("b", "")
-            until(lambda: str(replica.port) in str(other.execute_command("CLUSTER SLOTS")))
+            eventually(lambda: str(replica.port) in str(ask(other, "CLUSTER SLOTS")), "the replica is known")
         yield master, replica
         master.stop(signal.SIGKILL)
         replica.stop(signal.SIGKILL)
@@ -52,30 +60,30 @@ def test_what_was_acknowledged_is_there_when_a_replica_of_the_cluster_takes_over
     url = f"{replica.url}?cluster=true&replicas=1"
     with closing(RedisStore(url, clock=clock)) as store, closing(RedisStore(url, clock=clock)) as other:
         store.register("m", "d", b"{}", TIMING)
-        for each in (store, other):
-            put(each, batch(1, key="before"))
+        for opened in (store, other):
+            put(opened, batch(1, key="before"))
         replica._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
-        for each in (store, other):
+        for opened in (store, other):
             with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-                each.commit([batch(3, key="k")])
+                opened.commit([batch(3, key="k")])
         replica._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
         assert put(other, batch(3, key="k")) == [Receipt(duplicate=True)]
         put(store, pane(5))
         master.stop(signal.SIGKILL)
         assert replica.ask("CLUSTER FAILOVER TAKEOVER") == "OK"
-        until(lambda: replica.ask("GET a") == "-1")
-        for each in (store, other):  # they find by themselves who follows
+        eventually(lambda: replica.ask("GET a") == "-1", "the replica takes over")
+        for opened in (store, other):  # they find by themselves who follows
             with suppress(StoreUnavailableError):
-                each.commit([batch(1)])
+                opened.commit([batch(1)])
             with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-                each.commit([batch(1)])
+                opened.commit([batch(1)])
     with closing(RedisStore(f"{replica.url}?cluster=true", clock=clock)) as new:
-        assert [each.model for each in new.models()] == ["m"]
+        assert [record.model for record in new.models()] == ["m"]
         assert put(new, batch(3, key="k"), pane(5)) == [Receipt(duplicate=True)] * 2
         freeze_at(new, clock, 1000)
         # rows without a key that were not acknowledged may be there all the same
-        (found,) = new.unfolded("m", "d")
-        assert found in (closed(1 + 3 + 5 + more) for more in range(5))
+        (slice_,) = new.unfolded("m", "d")
+        assert slice_ in (closed(1 + 3 + 5 + repeated) for repeated in range(5))
 
 
 @contextmanager
@@ -92,8 +100,8 @@ def watched(directory: Path, master: RedisServer) -> Iterator[str]:
     command = [program(), str(directory / "sentinel.conf"), "--sentinel", "--logfile", str(directory / "sentinel.log")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        asked = Sentinel([("127.0.0.1", port)])
-        until(lambda: len(asked.discover_slaves("mymaster")) == 1)
+        asked: Any = Sentinel([("127.0.0.1", port)])  # type: ignore[no-untyped-call] # redis-py has no types for it
+        eventually(lambda: len(asked.discover_slaves("mymaster")) == 1, "Sentinel knows the replica")
         asked.sentinels[0].close()
         yield f"redis+sentinel://127.0.0.1:{port}/0"
     finally:
@@ -109,7 +117,7 @@ def test_what_was_acknowledged_is_there_when_sentinel_has_a_replica_take_over(tm
     ):
         for server in (master, replica):  # one that looks for its master does not end gently
             ends.callback(server.stop, signal.SIGKILL)
-        until(lambda: master.ask("WAIT 1 100") == "1")
+        eventually(lambda: master.ask("WAIT 1 100") == "1", "the replica has everything")
         url = ends.enter_context(watched(tmp_path / "sentinel", master))
         store = ends.enter_context(closing(RedisStore(f"{url}?replicas=1", clock=clock)))
         careless = ends.enter_context(closing(RedisStore(url, clock=clock)))
@@ -118,7 +126,7 @@ def test_what_was_acknowledged_is_there_when_sentinel_has_a_replica_take_over(tm
         master.stop(signal.SIGKILL)
         with pytest.raises(StoreUnavailableError):
             store.commit([batch(1, key="k20")])
-        told = insist(lambda: put(careless, batch(1, key="k19"), batch(1, key="k20"), pane(5)))
+        told = until_available(lambda: put(careless, batch(1, key="k19"), batch(1, key="k20"), pane(5)))
         assert told == [Receipt(duplicate=True), Receipt(), Receipt(duplicate=True)]
         with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
             store.commit([batch(1, key="k20")])

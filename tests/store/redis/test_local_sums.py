@@ -17,7 +17,7 @@ def state(born: bytes, barrier: Milliseconds, length: Milliseconds = 1000) -> Mo
 
 
 @pytest.fixture
-def known() -> LocalModel:
+def local() -> LocalModel:
     model = LocalModel()
     model.learn(state(b"first", 0))
     model.sums = {(EARLIER, "s"): PaneSum(0, rows(1)), (LATER, "s"): PaneSum(3, rows(2))}
@@ -31,22 +31,22 @@ def test_the_key_of_a_pane_comes_back_from_its_name(digest: str) -> None:
     assert PaneKey.parse(str(key)) == key
 
 
-def test_what_ends_by_the_watermark_is_done_with(known: LocalModel) -> None:
-    known.learn(state(b"first", 1000))
-    assert list(known.sums) == [(LATER, "s")]
-    assert known.totals == {"s": SourceTotals(3, 3)}
+def test_what_ends_by_the_watermark_is_done_with(local: LocalModel) -> None:
+    local.learn(state(b"first", 1000))
+    assert list(local.sums) == [(LATER, "s")]
+    assert local.totals == {"s": SourceTotals(3, 3)}
 
 
-def test_what_is_open_stays_as_it_is(known: LocalModel) -> None:
-    known.learn(state(b"first", 999, length=2000))
-    assert list(known.sums) == [(EARLIER, "s"), (LATER, "s")]
-    assert (known.barrier, known.length) == (999, 2000)
+def test_what_is_open_stays_as_it_is(local: LocalModel) -> None:
+    local.learn(state(b"first", 999, length=2000))
+    assert list(local.sums) == [(EARLIER, "s"), (LATER, "s")]
+    assert (local.barrier, local.length) == (999, 2000)
 
 
-def test_nothing_is_left_of_a_model_of_the_same_name_before(known: LocalModel) -> None:
-    known.learn(state(b"second", 0))
-    assert known.sums == {}
-    assert known.totals == {}
+def test_nothing_is_left_of_a_model_of_the_same_name_before(local: LocalModel) -> None:
+    local.learn(state(b"second", 0))
+    assert local.sums == {}
+    assert local.totals == {}
 
 
 def test_a_process_writes_under_a_name_of_its_own() -> None:
@@ -66,9 +66,9 @@ def test_after_a_reset_it_begins_with_nothing_under_another_name() -> None:
 
 def test_a_model_is_kept_until_it_is_forgotten() -> None:
     sums = LocalSums()
-    known = sums.of("m")
-    assert sums.of("m") is known
-    assert sums.of("other") is not known
+    local = sums.of("m")
+    assert sums.of("m") is local
+    assert sums.of("other") is not local
     sums.forget("m")
     sums.forget("never known")
-    assert sums.of("m") is not known
+    assert sums.of("m") is not local

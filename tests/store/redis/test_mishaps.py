@@ -15,7 +15,8 @@ from driftmeter.store.records import Fold, Progress
 from driftmeter.store.redis.connection import RedisConnection
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE
-from tests.store.samples import START, TIMING, SetClock, batch, freeze_at, pane, put
+from tests.store.samples import START, TIMING, batch, freeze_at, pane, put
+from tests.support.clocks import SetClock
 from tests.support.redis_server import shared_server
 
 EVERYTHING = WindowSetting(10**12, 0)
@@ -38,11 +39,11 @@ def store(raw: redis.Redis, clock: SetClock) -> Iterator[RedisStore]:
 
 def rows_in(store: RedisStore, clock: SetClock, model: str = "m") -> int:
     """Let all that is open close, and return the rows of all slices."""
-    clock.time += 10_000
+    clock.now += 10_000
     for _ in range(10):
-        clock.time += 1000
+        clock.now += 1000
         store.freeze(model)
-    return sum(each.summary.rows for each in store.recent(model, "d", clock.time, EVERYTHING))
+    return sum(slice_.summary.rows for slice_ in store.recent(model, "d", clock.now, EVERYTHING))
 
 
 def test_what_fails_for_one_model_is_not_written_twice_for_another(
@@ -92,16 +93,25 @@ def test_a_model_that_is_half_deleted_is_unknown_until_somebody_finishes_that(
         with pytest.raises(StoreUnavailableError):
             store.delete("m")
     assert store.models() == []
-    for ask in (lambda: store.model("m"), lambda: store.freeze("m"), lambda: store.notified("m", "x")):
+    questions: list[Callable[[], object]] = [
+        lambda: store.model("m"),
+        lambda: store.freeze("m"),
+        lambda: store.notified("m", "x"),
+    ]
+    for ask in questions:
         with pytest.raises(UnknownModelError):
             ask()
     assert isinstance(store.commit([batch(1)])[0], UnknownModelError)
     with closing(RedisStore(shared_server().url, clock=clock)) as other:
-        for ask in (lambda: other.register("m", "d", b"{}", TIMING), lambda: other.delete("m")):
+        changes: list[Callable[[], None]] = [
+            lambda: other.register("m", "d", b"{}", TIMING),
+            lambda: other.delete("m"),
+        ]
+        for change in changes:
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
-                ask()
+                change()
         if not again:
-            clock.time += MINUTE  # who makes it anew has waited long enough
+            clock.now += MINUTE  # who makes it anew has waited long enough
             other.register("m", "d", b"{}", TIMING)
     if again:
         store.delete("m")
@@ -130,9 +140,9 @@ def test_a_fold_of_a_model_that_was_deleted_is_none_of_the_one_that_took_its_nam
 def test_a_lease_from_before_the_clock_was_put_back_is_seen_to_hold_nobody_up(
     store: RedisStore, clock: SetClock, back: int
 ) -> None:
-    clock.time += back
+    clock.now += back
     assert store.lease("m", "a", 4000)
-    clock.time -= back
+    clock.now -= back
     assert store.model("m").holder is None
     assert store.lease("m", "b", 4000)
     assert store.model("m").holder == "b"
@@ -160,7 +170,7 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
             monkeypatch.setattr(RedisConnection, "unlink_all", dropping)
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
                 other.delete("m")
-            clock.time += MINUTE
+            clock.now += MINUTE
             other.delete("m")
             other.register("m", "d", b"{}", TIMING)
             put(other, batch(7, at=60_000))

@@ -50,9 +50,9 @@ def test_counts_without_bins_are_packed_too() -> None:
 
 @pytest.mark.parametrize("rows", [0, 7, 2**53])
 def test_a_slice_comes_back_from_its_name_and_bytes(rows: int) -> None:
-    each = Slice(1_700_000_000_000, 10_000, Summary(rows, counts(rows, 0, 0)))
-    name = slice_name(each.start, each.end).encode()
-    assert unpack_slice(name, pack_slice(each)) == each
+    slice_ = Slice(1_700_000_000_000, 10_000, Summary(rows, counts(rows, 0, 0)))
+    name = slice_name(slice_.start, slice_.end).encode()
+    assert unpack_slice(name, pack_slice(slice_)) == slice_
 
 
 def test_names_of_slices_that_end_together_are_sorted_by_start() -> None:
@@ -62,12 +62,12 @@ def test_names_of_slices_that_end_together_are_sorted_by_start() -> None:
 
 def test_a_seal_holds_hash_sequence_and_rows_of_each_source() -> None:
     sequence, rows = 2**63 + 1, 2**40
-    said = sequence_bytes(sequence) + rows.to_bytes(8, "big")
-    sealed = seal({"ä source".encode(): said, b"other": sequence_bytes(0) + bytes(8)})
+    report = sequence_bytes(sequence) + rows.to_bytes(8, "big")
+    sealed = seal({"ä source".encode(): report, b"other": sequence_bytes(0) + bytes(8)})
     assert len(sealed) == 40
     assert sealed[:6] == source_hash("ä source")
     assert int.from_bytes(sealed[6:14], "big") == sequence
-    assert int.from_bytes(sealed[14:20], "big") == rows == rows_of(said)
+    assert int.from_bytes(sealed[14:20], "big") == rows == rows_of(report)
     assert sealed[20:26] == source_hash("other")
 
 

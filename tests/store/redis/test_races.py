@@ -17,8 +17,9 @@ import pytest
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.redis.store import RedisStore
 from tests.store.redis.racer import TIMING, fold
-from tests.store.samples import START, SetClock, batch, closed, fate, freeze_at, pane, put
+from tests.store.samples import START, batch, closed, fate, freeze_at, pane, put
 from tests.store.samples import TIMING as SLOW
+from tests.support.clocks import SetClock
 from tests.support.redis_server import shared_server
 
 ROOT = Path(__file__).parents[3]
@@ -35,18 +36,18 @@ def url() -> str:
 @pytest.fixture
 def racers(url: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Processes that are ready to begin."""
-    found = {}
+    processes = {}
     for name in ("writer one", "writer two", "closer one", "closer two"):
         command = [sys.executable, "-m", "tests.store.redis.racer", url, name, name.split()[0], str(SECONDS)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        found[name] = subprocess.Popen(
+        processes[name] = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-    for process in found.values():
+    for process in processes.values():
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    yield found
-    for process in found.values():
+    yield processes
+    for process in processes.values():
         process.kill()
         process.communicate()
 
@@ -64,7 +65,7 @@ def test_each_row_is_in_one_slice_or_late_however_closing_falls_among_the_writes
         threads = [threading.Thread(target=freeze, daemon=True) for _ in range(2)]
         for thread in threads:
             thread.start()
-        said = {}
+        outputs = {}
         for process in racers.values():
             assert process.stdin is not None
             process.stdin.write("\n")
@@ -72,33 +73,33 @@ def test_each_row_is_in_one_slice_or_late_however_closing_falls_among_the_writes
         for name, process in racers.items():
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, name
-            said[name] = list(map(int, output.split()))
+            outputs[name] = list(map(int, output.split()))
         over.set()
         for thread in threads:
             thread.join()
         time.sleep(0.5)  # the last panes end, and their lateness
         end = store.freeze("m")
-        folds = said["closer one"][0] + said["closer two"][0]
+        folds = outputs["closer one"][0] + outputs["closer two"][0]
         while store.unfolded("m", "d"):
             folds += fold(store)
 
-        panes = {name: said[name][0] for name in said if name.startswith("writer")}
-        batches = sum(said[name][1] for name in panes)
-        late = sum(said[name][2] for name in panes)
+        panes = {name: outputs[name][0] for name in outputs if name.startswith("writer")}
+        batches = sum(outputs[name][1] for name in panes)
+        late = sum(outputs[name][2] for name in panes)
         sent = sum(panes.values()) + batches
-        accounts = {each.source: each for each in store.sources("m")}
-        assert {name: each.totals.observed for name, each in accounts.items()} == {**panes, "server": batches}
-        assert {name: each.added for name, each in accounts.items()} == {**panes, "server": batches}
-        assert sum(each.late for each in accounts.values()) == late
+        accounts = {source.source: source for source in store.sources("m")}
+        assert {name: source.totals.observed for name, source in accounts.items()} == {**panes, "server": batches}
+        assert {name: source.added for name, source in accounts.items()} == {**panes, "server": batches}
+        assert sum(source.late for source in accounts.values()) == late
         # some of either, or nothing was at stake
         assert 0.05 * sent < late < 0.95 * sent
-        assert min(said["closer one"][0], said["closer two"][0]) > 0
+        assert min(outputs["closer one"][0], outputs["closer two"][0]) > 0
 
         everything = store.recent("m", "d", end, WindowSetting(length=end))
-        assert sum(each.summary.rows for each in everything) + late == sent
-        assert all(each.summary.counts.sum() == each.summary.rows for each in everything)
-        assert all(each.length % TIMING.pane == 0 for each in everything)
-        assert len({each.end for each in everything}) == len(everything) == folds
+        assert sum(slice_.summary.rows for slice_ in everything) + late == sent
+        assert all(slice_.summary.counts.sum() == slice_.summary.rows for slice_ in everything)
+        assert all(slice_.length % TIMING.pane == 0 for slice_ in everything)
+        assert len({slice_.end for slice_ in everything}) == len(everything) == folds
         assert store.progress("m", "d").state == b"%d" % (sent - late)
 
 
@@ -117,13 +118,13 @@ def other(url: str, clock: SetClock, store: RedisStore) -> Iterator[RedisStore]:
 
 def when_it_has(store: object, step: str, then: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let something happen just after a store has made one step, the next time that it makes it."""
-    made = getattr(store, step)
+    original = getattr(store, step)
 
     def make(*values: Any) -> Any:
         monkeypatch.undo()
-        found = made(*values)
+        result = original(*values)
         then()
-        return found
+        return result
 
     monkeypatch.setattr(store, step, make)
 
@@ -133,10 +134,10 @@ def test_a_watermark_that_another_process_moved_further_does_not_go_back(
 ) -> None:
     put(store, pane(1), pane(2, at=1000))
     freeze_at(store, clock, 0)
-    clock.time += 1000
+    clock.now += 1000
 
     def overtake() -> None:
-        clock.time += 1000
+        clock.now += 1000
         other.freeze("m")
 
     when_it_has(store._freezing, "_read_inputs", overtake, monkeypatch)
@@ -153,7 +154,7 @@ def test_sums_that_another_process_has_put_in_their_place_already_are_thrown_awa
 ) -> None:
     put(store, pane(1), pane(2, source="t"), batch(4))
     freeze_at(store, clock, 0)
-    clock.time += 1000
+    clock.now += 1000
     when_it_has(store._freezing, step, lambda: other.freeze("m"), monkeypatch)
     assert store.freeze("m") == START + 1000
     assert store.unfolded("m", "d") == [closed(7)]
@@ -165,7 +166,7 @@ def test_what_comes_between_the_look_and_the_freeze_is_in_the_slice(
 ) -> None:
     put(store, pane(1))
     freeze_at(store, clock, 0)
-    clock.time += 1000
+    clock.now += 1000
     when_it_has(store._freezing, "_read_inputs", lambda: put(other, pane(3, sequence=1), batch(2)), monkeypatch)
     store.freeze("m")
     assert store.unfolded("m", "d") == [closed(5)]
@@ -177,24 +178,27 @@ def test_what_comes_between_the_freeze_and_the_close_is_late(
     put(store, pane(1))
     put(other, batch(4))
     freeze_at(store, clock, 0)
-    clock.time += 1000
+    clock.now += 1000
     late: list[int] = []
 
     def come() -> None:
-        late.extend(each.late for each in put(other, pane(3, sequence=1), batch(2)))
+        late.extend(receipt.late for receipt in put(other, pane(3, sequence=1), batch(2)))
 
     when_it_has(store._freezing, "_frozen_panes", come, monkeypatch)
     store.freeze("m")
     assert late == [2, 2]
     assert store.unfolded("m", "d") == [closed(5)]
-    assert {each.source: (each.added, each.late) for each in store.sources("m")} == {"server": (6, 2), "s": (3, 2)}
+    assert {source.source: (source.added, source.late) for source in store.sources("m")} == {
+        "server": (6, 2),
+        "s": (3, 2),
+    }
 
 
 def test_sums_of_a_model_that_was_replaced_meanwhile_are_thrown_away(
     store: RedisStore, other: RedisStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, pane(1))
-    clock.time += 3000
+    clock.now += 3000
 
     def replace() -> None:
         other.delete("m")

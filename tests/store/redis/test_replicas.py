@@ -14,11 +14,13 @@ import redis
 from redis.crc import key_slot
 
 from driftmeter.errors import StoreUnavailableError
-from driftmeter.store.records import Fold, Progress, Receipt
+from driftmeter.store.records import Fold, Progress, Receipt, Write
 from driftmeter.store.redis.store import RedisStore
 from tests.store.lossy import LossyProxy
-from tests.store.samples import START, TIMING, SetClock, batch, closed, freeze_at, pane, put
+from tests.store.samples import START, TIMING, batch, closed, freeze_at, pane, put
+from tests.support.clocks import SetClock
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def link(master: RedisServer) -> Iterator[LossyProxy]:
 @pytest.fixture
 def replica(tmp_path: Path, master: RedisServer, link: LossyProxy) -> Iterator[RedisServer]:
     with RedisServer(tmp_path / "replica", "--replicaof", "127.0.0.1", str(link.port)) as replica:
-        until(lambda: master.ask("WAIT 1 100") == "1")
+        eventually(lambda: master.ask("WAIT 1 100") == "1", "the replica has everything")
         yield replica
         replica.stop(signal.SIGKILL)
 
@@ -56,13 +58,6 @@ def other(master: RedisServer, store: RedisStore, clock: SetClock) -> Iterator[R
         yield other
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_what_was_acknowledged_is_there_when_the_replica_takes_over(
     store: RedisStore, master: RedisServer, replica: RedisServer, clock: SetClock
 ) -> None:
@@ -76,7 +71,7 @@ def test_what_was_acknowledged_is_there_when_the_replica_takes_over(
         assert again == [Receipt(duplicate=True), Receipt(), Receipt(duplicate=True)]
         freeze_at(new, clock, 1000)
         assert new.unfolded("m", "d") == [closed(50 + 1 + 7)]
-        assert {each.source: each.totals.observed for each in new.sources("m")} == {"server": 51, "s": 0}
+        assert {source.source: source.totals.observed for source in new.sources("m")} == {"server": 51, "s": 0}
 
 
 def test_what_no_replica_has_is_not_acknowledged_however_often_it_is_tried(
@@ -86,10 +81,10 @@ def test_what_no_replica_has_is_not_acknowledged_however_often_it_is_tried(
     put(other, batch(1, key="before"))
     replica._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
     try:
-        for each in (store, other):  # to the second it is a duplicate, but no less in danger
+        for opened in (store, other):  # to the second it is a duplicate, but no less in danger
             began = time.monotonic()
             with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-                each.commit([batch(3, key="k")])
+                opened.commit([batch(3, key="k")])
             assert time.monotonic() - began < 5
         assert store.model("m").digest == "d"
     finally:
@@ -110,15 +105,16 @@ def test_what_a_cut_link_holds_back_is_acknowledged_to_nobody_and_what_was_ackno
     clock: SetClock,
     silently: bool,
 ) -> None:
-    first, second = [batch(3, key="k"), pane(5, sequence=1)], [batch(7, key="l"), pane(11, sequence=2)]
-    for each in (store, other):  # both know the model, and have connections that wrote before
-        put(each, batch(1, key="before"))
+    first: list[Write] = [batch(3, key="k"), pane(5, sequence=1)]
+    second: list[Write] = [batch(7, key="l"), pane(11, sequence=2)]
+    for opened in (store, other):  # both know the model, and have connections that wrote before
+        put(opened, batch(1, key="before"))
     link.cut(silently=silently)
-    for each, writes in ((store, first), (other, first[:1])):
+    for opened, writes in ((store, first), (other, first[:1])):
         with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-            each.commit(writes)
+            opened.commit(writes)
     link.heal()
-    until(lambda: master.ask("WAIT 1 100") == "1")
+    eventually(lambda: master.ask("WAIT 1 100") == "1", "the replica has everything")
     assert put(other, *first) == [Receipt(duplicate=True)] * 2
     link.cut(silently=silently)
     with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
@@ -158,9 +154,9 @@ def test_who_finds_done_what_no_replica_has_is_not_told_so(
         store.register(name, "d", b"{}", TIMING)
     put(other, batch(1))
     link.cut(silently=True)
-    for each in (store, other):
+    for opened in (store, other):
         with ThreadPoolExecutor(len(FOUND_DONE)) as pool:
-            asked = {name: pool.submit(call, each, name) for name, call in FOUND_DONE.items()}
+            asked = {name: pool.submit(call, opened, name) for name, call in FOUND_DONE.items()}
             told = {name: type(one.exception() or one.result()).__name__ for name, one in asked.items()}
         # who is in the way of another one's deletion is told that
         assert told == dict.fromkeys(told, "StoreUnavailableError")
@@ -170,29 +166,29 @@ def test_a_model_whose_name_no_replica_has_is_not_registered(
     store: RedisStore, other: RedisStore, link: LossyProxy, master: RedisServer, replica: RedisServer
 ) -> None:
     link.cut(silently=True)
-    for each in (store, other):
+    for opened in (store, other):
         with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-            each.register("new", "d", b"{}", TIMING)
+            opened.register("new", "d", b"{}", TIMING)
     link.heal()
     other.register("new", "d", b"{}", TIMING)
     master.stop(signal.SIGKILL)
     assert replica.ask("REPLICAOF NO ONE") == "OK"
-    with closing(RedisStore(replica.url)) as left:
-        assert [record.model for record in left.models()] == ["m", "new"]
+    with closing(RedisStore(replica.url)) as promoted:
+        assert [record.model for record in promoted.models()] == ["m", "new"]
 
 
 def test_what_is_written_to_be_waited_for_goes_by_itself(store: RedisStore, master: RedisServer) -> None:
     put(store, batch(1))
     store.heartbeat("owner", 1000)
     with closing(redis.Redis.from_url(master.url)) as client:
-        found = [key.decode() for key in client.scan_iter("*waited")]
+        keys = [key.decode() for key in client.scan_iter("*waited")]
         tags = ("m", "driftmeter:replicas", "driftmeter:models")
-        assert set(found) <= {f"driftmeter:{{{tag}}}:waited" for tag in tags}
-        assert all(client.pttl(key) < 1001 for key in found)
+        assert set(keys) <= {f"driftmeter:{{{tag}}}:waited" for tag in tags}
+        assert all(client.pttl(key) < 1001 for key in keys)
         for key in ("models", "replicas", "ping"):
             name = f"driftmeter:{key}"
             assert key_slot(store._session.connection._waited(name).encode()) == key_slot(name.encode())
-        until(lambda: not list(client.scan_iter("*waited")))
+        eventually(lambda: not list(client.scan_iter("*waited")), "the keys go")
 
 
 def test_a_master_that_has_become_a_replica_is_unavailable_until_it_is_one_again(
@@ -202,15 +198,15 @@ def test_a_master_that_has_become_a_replica_is_unavailable_until_it_is_one_again
         put(careless, batch(2))
         assert replica.ask("REPLICAOF NO ONE") == "OK"
         assert master.ask(f"REPLICAOF 127.0.0.1 {replica.port}") == "OK"
-        until(lambda: replica.ask("WAIT 1 100") == "1")
-        clock.time += 1000
-        for each in (store, careless):
+        eventually(lambda: replica.ask("WAIT 1 100") == "1", "the former master has everything")
+        clock.now += 1000
+        for opened in (store, careless):
             with pytest.raises(StoreUnavailableError):
-                each.commit([batch(1)])
+                opened.commit([batch(1)])
             with pytest.raises(StoreUnavailableError):
-                each.freeze("m")
+                opened.freeze("m")
             with pytest.raises(StoreUnavailableError):
-                each.ping()
+                opened.ping()
         assert careless.model("m").digest == "d"
         assert master.ask("REPLICAOF NO ONE") == "OK"
         assert put(careless, batch(4)) == [Receipt()]

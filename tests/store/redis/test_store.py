@@ -23,7 +23,8 @@ from driftmeter.store.records import Receipt
 from driftmeter.store.redis.connection import ANSWER_TIMEOUT
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.timestamps import DAY
-from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, batch, closed, fold_all, freeze_at, pane, put
+from tests.support.clocks import SetClock
 from tests.support.redis_server import RedisServer, shared_server
 
 BOUNDED = {"", "digests", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
@@ -69,17 +70,17 @@ def part(key: str) -> str:
 
 def use(store: RedisStore, clock: SetClock, panes: int) -> None:
     """Have a model use every kind of key."""
-    began = clock.time - START
+    began = clock.now - START
     for number in range(panes):
         at = began + number * 1000
         put(store, pane(1, at=at, sequence=1), pane(1, at=at, source="log", watermark=START + at), batch(2, at=at))
         put(store, batch(1, at=at, key=f"key {at}"))
-        clock.time = START + at + 1000
+        clock.now = START + at + 1000
         store.freeze("m")
         put(store, pane(3, at=at - 5000, sequence=2, source="late"))
         fold_all(store)
     store.acknowledge("m", "1", START, "seen")
-    store.expect("m", "f", START, clock.time + DAY)
+    store.expect("m", "f", START, clock.now + DAY)
     store.notified("m", "n")
     store.lease("m", "owner", 1000)
     store.heartbeat("owner", 1000)
@@ -107,7 +108,7 @@ def test_each_key_of_a_model_ends_by_itself_or_is_bounded(
     for name in ("slices", "ends", "fold", "verdicts", "times"):
         assert [90 * DAY < life < 101 * DAY for key, life in many.items() if part(key) == name] == [True], name
     # without an end: as many as before, however many panes there were
-    forever = [{key for key, life in found.items() if life == -1} for found in (few, many)]
+    forever = [{key for key, life in lifetimes.items() if life == -1} for lifetimes in (few, many)]
     assert {part(key) for key in forever[1]} <= BOUNDED | {"meta", "counts"}
     assert len(forever[0]) == len(forever[1])
     assert client.zcard("driftmeter:{m}:open") == sum(part(key) == "meta" for key in many) < 5
@@ -127,7 +128,7 @@ def test_nothing_is_left_of_a_model_that_was_deleted_and_nothing_of_others_is_to
     store.delete("m")
     assert lives(client).keys() - before <= {"driftmeter:ping", "driftmeter:replicas"}
     assert before - lives(client).keys() == {key for key in before if key.startswith("driftmeter:{m}")}
-    assert [each.model for each in store.models()] == sorted(others)
+    assert [record.model for record in store.models()] == sorted(others)
     store.delete("*")
     assert [store.sources(name)[0].added for name in others if name != "*"] == [1] * 6
 
@@ -140,16 +141,16 @@ def test_a_model_of_any_name_has_all_its_keys_in_one_slot(
 ) -> None:
     store.register(name, "d", b"{}", TIMING)
     put(store, pane(1, model=name), batch(2, model=name, key="a}{b"))
-    clock.time += 2000
+    clock.now += 2000
     store.freeze(name)
-    clock.time += 1000
+    clock.now += 1000
     store.freeze(name)
     assert store.unfolded(name, "d") == [closed(3)]
-    assert store.model(name).model == name in [each.model for each in store.models()]
+    assert store.model(name).model == name in [record.model for record in store.models()]
     store.acknowledge(name, "}", START, "seen")
-    found = [key for key in client.scan_iter(count=1000) if b"{m}" not in key and b"{" in key]
-    assert len(found) >= 10
-    assert len({key_slot(key) for key in found}) == 1
+    keys = [key for key in client.scan_iter(count=1000) if b"{m}" not in key and b"{" in key]
+    assert len(keys) >= 10
+    assert len({key_slot(key) for key in keys}) == 1
     store.delete(name)
     assert [key for key in client.scan_iter(count=1000) if b"{m}" not in key and b"{" in key] == []
 
@@ -218,7 +219,7 @@ def test_a_server_without_memory_left_is_unavailable_to_write_and_can_be_read(
         store.register("m", "d", b"{}", TIMING)
         put(store, pane(1), batch(2, key="before"))
         own_server.ask("CONFIG SET maxmemory 1")
-        clock.time += TIMING.lateness + 1000
+        clock.now += TIMING.lateness + 1000
         for call in (
             lambda: store.commit([pane(5, sequence=1), batch(4, key="k")]),
             lambda: store.register("m", "new", b"{}", TIMING),
@@ -229,7 +230,7 @@ def test_a_server_without_memory_left_is_unavailable_to_write_and_can_be_read(
                 call()
         assert store.model("m").newest == "d"
         own_server.ask("CONFIG SET maxmemory 0")
-        clock.time = START
+        clock.now = START
         assert put(store, pane(5, sequence=1), batch(4, key="k")) == [Receipt()] * 2
         freeze_at(store, clock, 1000)
         assert store.unfolded("m", "d") == [closed(11)]
@@ -352,4 +353,4 @@ def test_options_of_the_client_reach_it_as_they_were_escaped(server: RedisServer
     # no %25 among them: before 8.1 redis-py undoes it twice
     with closing(RedisStore(f"{server.url}?client_name=a%3Db%26c")) as store:
         store.ping()
-        assert "a=b&c" in [each["name"] for each in client.client_list()]
+        assert "a=b&c" in [connection["name"] for connection in client.client_list()]

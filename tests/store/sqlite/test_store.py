@@ -21,7 +21,8 @@ from driftmeter.store.sqlite import database
 from driftmeter.store.sqlite.database import MOST_READERS
 from driftmeter.store.sqlite.schema import VERSION
 from driftmeter.store.sqlite.store import SQLiteStore, host_clock
-from tests.store.samples import START, TIMING, SetClock, batch, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, batch, closed, fold_all, freeze_at, pane, put
+from tests.support.clocks import SetClock
 
 ROOT = Path(__file__).parents[3]
 Writer = Callable[[str, float], subprocess.Popen[str]]
@@ -80,7 +81,7 @@ def acknowledged(process: subprocess.Popen[str]) -> int:
 
 def totals(path: Path) -> dict[str, int]:
     with closing(SQLiteStore(path)) as store:
-        return {each.source: each.totals.observed for each in store.sources("m")}
+        return {source.source: source.totals.observed for source in store.sources("m")}
 
 
 def test_processes_that_start_on_one_new_file_all_find_it_ready(writer: Writer, path: Path) -> None:
@@ -107,15 +108,15 @@ def test_what_was_acknowledged_survives_kill_nine_and_others_go_on(writer: Write
     victim.kill()
     told = acknowledged(victim)
     finished = acknowledged(survivor)
-    found = totals(path)
-    assert found["victim"] - told in (0, 1)  # the last commit may not have been told yet
-    assert found["survivor"] == finished > 0
+    rows = totals(path)
+    assert rows["victim"] - told in (0, 1)  # the last commit may not have been told yet
+    assert rows["survivor"] == finished > 0
     with closing(SQLiteStore(path)) as store:
         again = [put(store, batch(1, key=f"victim {number}", source="victim"))[0] for number in range(told)]
     assert again == [Receipt(duplicate=True)] * told
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert file.execute("SELECT sum(rows) FROM panes").fetchone()[0] == found["victim"] + found["survivor"]
+        assert file.execute("SELECT sum(rows) FROM panes").fetchone()[0] == rows["victim"] + rows["survivor"]
 
 
 def test_everything_is_there_after_a_restart(path: Path, clock: SetClock) -> None:
@@ -170,17 +171,17 @@ def test_a_file_that_another_program_holds_is_unavailable_to_write_and_can_be_re
 def test_a_reader_does_not_wait_for_a_writer(file_store: SQLiteStore, path: Path, clock: SetClock) -> None:
     with closing(SQLiteStore(path, clock=clock)) as other, other._db.writing():
         began = time.monotonic()
-        assert [each.model for each in file_store.models()] == ["m"]
+        assert [record.model for record in file_store.models()] == ["m"]
         assert time.monotonic() - began < 1
 
 
 def test_threads_that_come_and_go_leave_no_connections_open(file_store: SQLiteStore, path: Path) -> None:
     def open_files() -> int:
-        found = 0
-        for each in Path("/proc/self/fd").iterdir():
+        number = 0
+        for link in Path("/proc/self/fd").iterdir():
             with suppress(FileNotFoundError):  # the handle of the listing itself
-                found += str(each.readlink()).startswith(str(path))
-        return found
+                number += str(link.readlink()).startswith(str(path))
+        return number
 
     before = open_files()
     for _ in range(100):
@@ -299,7 +300,7 @@ def test_a_store_is_opened_by_its_url(tmp_path: Path, monkeypatch: pytest.Monkey
     for url in ("memory://", "sqlite:///here.sqlite", f"sqlite:///{tmp_path}/there.sqlite"):
         with closing(open_store(url)) as store:
             assert store.models() == []
-    assert {each.name for each in tmp_path.iterdir() if each.suffix == ".sqlite"} == {"here.sqlite", "there.sqlite"}
+    assert {file.name for file in tmp_path.iterdir() if file.suffix == ".sqlite"} == {"here.sqlite", "there.sqlite"}
 
 
 def test_memory_is_not_shared_between_stores() -> None:

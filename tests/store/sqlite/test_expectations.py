@@ -13,7 +13,8 @@ import pytest
 from driftmeter.store.sqlite.schema import MIGRATIONS, VERSION
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.verdict.expectation import Expectation
-from tests.store.samples import START, TIMING, SetClock, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, closed, fold_all, freeze_at, pane, put
+from tests.support.clocks import SetClock
 
 KEYS = 200
 

@@ -12,7 +12,8 @@ from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY
 from driftmeter.verdict.expectation import Expectation
 from tests.store.conftest import Opener
-from tests.store.samples import START, TIMING, SetClock
+from tests.store.samples import START, TIMING
+from tests.support.clocks import SetClock
 
 SETTINGS = b'{"budget":"7d"}'
 
@@ -78,13 +79,13 @@ def test_a_mark_that_ends_as_it_begins_takes_the_one_before_away(store: Store, f
 
 def test_a_mark_is_dropped_ninety_days_after_its_end(store: Store, clock: SetClock) -> None:
     store.expect("m", "temp", START, START + DAY)
-    clock.time = START + 91 * DAY
+    clock.now = START + 91 * DAY
     assert len(store.expected("m")) == 1
-    clock.time += 1
+    clock.now += 1
     assert store.expected("m") == []
-    store.expect("m", "humid", clock.time, clock.time + 1)
-    clock.time = START
-    assert [each.feature for each in store.expected("m")] == ["humid"]
+    store.expect("m", "humid", clock.now, clock.now + 1)
+    clock.now = START
+    assert [expectation.feature for expectation in store.expected("m")] == ["humid"]
 
 
 # --- who was told
@@ -105,9 +106,9 @@ def test_a_key_is_one_models(store: Store) -> None:
 
 def test_a_key_is_kept_for_ninety_days(store: Store, clock: SetClock) -> None:
     assert store.notified("m", "incident 1 opened")
-    clock.time += 90 * DAY
+    clock.now += 90 * DAY
     assert not store.notified("m", "incident 1 opened")
-    clock.time += 1
+    clock.now += 1
     assert store.notified("m", "incident 1 opened")
     assert not store.notified("m", "incident 1 opened")
 
@@ -116,9 +117,9 @@ def test_of_many_threads_one_notifies(store: Store, opener: Opener) -> None:
     first: list[str] = []
     together = threading.Barrier(4)
 
-    def notify(each: Store) -> None:
+    def notify(opened: Store) -> None:
         together.wait()
-        first.extend(key for key in map(str, range(20)) if each.notified("m", key))
+        first.extend(key for key in map(str, range(20)) if opened.notified("m", key))
 
     threads = [threading.Thread(target=notify, args=(opener(),)) for _ in range(4)]
     for thread in threads:
