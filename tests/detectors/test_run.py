@@ -5,7 +5,7 @@ import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, elapsed_since, runs
-from driftmeter.fitting.variation import cut
+from driftmeter.fitting.cut import cut
 from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
 

@@ -8,7 +8,8 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import Pace
-from driftmeter.fitting.variation import calibrate, clusters_of_categories, clusters_of_numbers
+from driftmeter.fitting.clusters import clusters_of_categories, clusters_of_numbers
+from driftmeter.fitting.variation import calibrate
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile

@@ -1,1 +1,1 @@
-"""Everything that makes a profile: of a frame, of live traffic, and how much either varies."""
+"""Fitting: everything that makes a profile, from a reference or from live traffic."""

@@ -1,4 +1,4 @@
-"""What is normal now: the next profile, and a calibration, from the closed slices of live traffic."""
+"""Take live traffic for normal: the next profile, and a calibration, from closed slices."""
 
 from __future__ import annotations
 
@@ -29,47 +29,49 @@ _Panes = list[tuple[Counts, Pace]]
 
 
 def profile_from_live(profile: Profile, slices: Sequence[Slice], settings: ModelSettings) -> Profile:
-    """Return a profile on the same grid whose reference are the rows of some closed slices, ascending.
+    """Return a profile on the same grids whose reference is the rows of ascending closed slices.
 
-    It is calibrated by them where they allow it, and else uncalibrated; where the rows of the old one were
-    independent, the new ones are taken to be. Raises InputError where there are too few rows.
+    They calibrate it too; with too few of them it is uncalibrated. Where the old profile's rows were independent, the
+    new ones are taken to be. Raises InputError where there are fewer than 1,000 rows.
     """
-    summary = Summary.sum((each.summary for each in slices), profile.bins)
+    summary = Summary.sum((slice_.summary for slice_ in slices), profile.bins)
     if summary.rows < LEAST_ROWS:
         span = f" from {iso(slices[0].start)} to {iso(slices[-1].end)}" if slices else " that are closed"
         raise InputError("since", f"a time since which there are {LEAST_ROWS:,} rows", f"{summary.rows:,} rows{span}")
     features = tuple(_feature(feature, summary.counts[part], summary.rows) for feature, part in profile.slices())
-    found = replace(profile, rows=summary.rows, features=features, calibration=None)
+    fitted = replace(profile, rows=summary.rows, features=features, calibration=None)
     if profile.independent:
-        return found
-    return replace(found, calibration=calibration_of(features, slices, settings))
+        return fitted
+    return replace(fitted, calibration=calibration_of(features, slices, settings))
 
 
 def _feature(feature: Feature, counts: Counts, rows: int) -> Feature:
     grid = feature.grid
     if isinstance(grid, CategoryGrid):
-        # what came unseen is what may come so again; and no count had a say in which categories have a bin
+        # as many unseen rows may come again; and no count of these decided which categories have a bin
         once = int(counts[grid.unseen].sum())
         grid = replace(grid, once=min(once, rows), boundary=0, twice=0)
-    return replace(feature, grid=grid, counts=tuple(_known(feature, counts).tolist()))
+    return replace(feature, grid=grid, counts=tuple(_as_reference(feature, counts).tolist()))
 
 
-def _known(feature: Feature, counts: Counts) -> Counts:
-    """Count what is unseen with the rest of its hash, counts (…, bins): a grid's `once` says how much to expect."""
+def _as_reference(feature: Feature, counts: Counts) -> Counts:
+    """Return counts (…, bins) as a reference has them: unseen rows are with the rest of their hash, see `once`."""
     grid = feature.grid
     if not isinstance(grid, CategoryGrid):
         return counts
-    known = counts.copy()
-    unseen = known[..., grid.unseen]
-    known[..., grid.rest.start : grid.rest.start + unseen.shape[-1]] += unseen
-    known[..., grid.unseen] = 0
-    return known
+    merged = counts.copy()
+    unseen = merged[..., grid.unseen]
+    merged[..., grid.rest.start : grid.rest.start + unseen.shape[-1]] += unseen
+    merged[..., grid.unseen] = 0
+    return merged
 
 
 def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], settings: ModelSettings) -> Calibration | None:
-    """Calibrate by closed slices, ascending; None where there are too few. The older ones were merged into longer ones:
-    all are taken as long as the longest."""
-    longest = max((each.length for each in slices), default=0)
+    """Calibrate by ascending closed slices; None where they make fewer than 12 panes.
+
+    Older slices were merged into longer ones: the newer ones are merged to the length of the longest, too.
+    """
+    longest = max((slice_.length for slice_ in slices), default=0)
     even = merge(slices, longest) if longest else []
     panes: _Panes = []
     last: Milliseconds | None = None
@@ -80,19 +82,20 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     if len(panes) < LEAST_WINDOWS:
         return None
     edges = np.cumsum([feature.size for feature in features])[:-1]
-    known = [
-        (np.concatenate([*map(_known, features, np.split(counts, edges))]), pace)  # as the reference is counted
-        for counts, pace in panes
+    as_reference = [
+        (np.concatenate([*map(_as_reference, features, np.split(counts, edges))]), pace) for counts, pace in panes
     ]
-    return calibrate(features, known, _clusters(features, panes))
+    return calibrate(features, as_reference, _clusters(features, panes))
 
 
 def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str], tuple[float, float]]:
-    """Return the reference's rows of unseen categories, and how many come together: Pearson's dispersion over
-    twelve stretches of the panes, at the upper end of its 90 % interval."""
-    counts = np.stack([each for each, _ in panes])
+    """Return the reference's rows of unseen categories, and how many come together, by feature.
+
+    The latter is Pearson's dispersion over twelve stretches of the panes, at the upper end of its 90 % interval.
+    """
+    counts = np.stack([counts for counts, _ in panes])
     stretches = np.stack([part.sum(axis=0) for part in np.array_split(counts, LEAST_WINDOWS)]).astype(np.float64)
-    certain = 1 / float(chdtri(LEAST_WINDOWS - 1, 1 - CONFIDENCE))
+    factor = 1 / float(chdtri(LEAST_WINDOWS - 1, 1 - CONFIDENCE))
     clusters = {}
     start = 0
     for index, feature in enumerate(features):
@@ -102,6 +105,6 @@ def _clusters(features: Sequence[Feature], panes: _Panes) -> dict[tuple[int, str
         rows, unseen = part.sum(axis=1), part[:, feature.grid.unseen].sum(axis=1)
         if unseen.any():
             expected = rows * (unseen.sum() / rows.sum())
-            dispersion = certain * float((np.square(unseen - expected) / expected).sum())
+            dispersion = factor * float((np.square(unseen - expected) / expected).sum())
             clusters[index, bin_names.UNSEEN] = (float(feature.grid.once), max(1.0, dispersion))
     return clusters

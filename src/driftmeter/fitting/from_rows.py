@@ -1,4 +1,4 @@
-"""Calibrating: from a reference's rows in order of time to what a profile knows of their own variation."""
+"""Calibrate a profile by its reference's rows in order of time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Rows
@@ -15,18 +16,13 @@ from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.time_columns import note_on_unreadable, read_times
 from driftmeter.detectors.run import Pace
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
-from driftmeter.fitting.variation import (
-    calibrate,
-    clusters_of_categories,
-    clusters_of_numbers,
-    cut,
-    days_of,
-    most_panes,
-)
+from driftmeter.fitting.clusters import clusters_of_categories, clusters_of_numbers, days_of
+from driftmeter.fitting.cut import cut, most_panes
+from driftmeter.fitting.variation import calibrate
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import hour_at, zone_named
-from driftmeter.types import Codes, Milliseconds
+from driftmeter.types import Codes, Counts, Milliseconds
 
 
 def calibrated(
@@ -38,48 +34,69 @@ def calibrated(
     by_hour: bool,
     allow_unreadable_times: bool,
 ) -> Calibration | None:
-    """Learn from the rows in order of time how much they vary by themselves; None where they cover too little.
+    """Return how much the rows vary by themselves in order of time; None where they make too few panes.
 
-    `pane` says how many rows, or milliseconds, make a pane of the detector; `by_hour`, that each hour of the day is
-    compared with itself. Warns of a few times that cannot be read; raises ProfileError where they are more than a few,
-    unless that is allowed, or all.
+    `column` holds the time of each of `rows`, `columns` the columns that these were read from. `pane` is how many rows,
+    or milliseconds, make a pane of the detector; with `by_hour` each hour of the day is compared with itself.
+    Warns of a few times that cannot be read; raises ProfileError where they are many, unless that is allowed, or all.
     """
     assert profile.time is not None
     try:
         times, unreadable = read_times(column, profile.time, profile.zone)
-        said = note_on_unreadable(unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times))
+        notice = note_on_unreadable(
+            unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times)
+        )
     except InputError as error:
         raise ProfileError(str(error)) from error
-    if said is not None:
-        warnings.warn(f"{said} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
+    if notice is not None:
+        warnings.warn(f"{notice} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
     order = np.argsort(times, kind="stable")[len(unreadable) :]
-    ordered, binner = times[order], Binner(profile)
-    cuts = list(cut(ordered, *pane))
-    together = 1  # panes counted as one: of a reference of millions of them, memory could not hold each
-    while len(cuts) // together > most_panes(profile.bins):
-        together *= 2
-    panes, starts, begun = [], [], 0
-    for place in range(0, len(cuts) // together * together, together):
-        group = cuts[place : place + together]
-        end = group[-1][0]
-        pace = Pace(sum(pace.held for _, pace in group), sum(pace.elapsed for _, pace in group))
-        panes.append((binner.observe(rows.take(order[begun:end])).counts, pace))
-        starts.append(int(ordered[begun]))
-        begun = end
-    days, known = days_of(ordered), rows.take(order)
-    clusters: dict[tuple[int, str], tuple[float, float]] = {}
-    numbers = 0
-    for index, feature in enumerate(profile.features):
-        found: dict[str, tuple[float, float]] = {}
-        if feature.kind == "numeric":
-            found = clusters_of_numbers(known.numbers[:, numbers], days)
-            numbers += 1
-        elif feature.part is None:
-            found = clusters_of_categories(_codes_of(columns[feature.column])[order], days)
-        clusters |= {(index, name): cluster for name, cluster in found.items()}
+    ordered = times[order]
+    panes, starts = _panes(profile, rows, order, ordered, pane)
+    clusters = _clusters(profile, rows.take(order), order, columns, days_of(ordered))
     zone = None if profile.zone is None else zone_named(profile.zone)
     hours = np.array([hour_at(start, zone) for start in starts], dtype=np.int64)
     return calibrate(profile.features, panes, clusters, hours if by_hour else None)
+
+
+def _panes(
+    profile: Profile, rows: Rows, order: Codes, times: npt.NDArray[np.int64], pane: tuple[int, Milliseconds]
+) -> tuple[list[tuple[Counts, Pace]], list[Milliseconds]]:
+    """Return the counts and the pace of each pane, and when each begins; `times` are those of the rows in `order`.
+
+    Of a reference of millions of panes, memory could not hold each: 2, 4, 8 … of them count as one.
+    """
+    binner = Binner(profile)
+    cuts = list(cut(times, *pane))
+    together = 1
+    while len(cuts) // together > most_panes(profile.bins):
+        together *= 2
+    panes, starts, begin = [], [], 0
+    for first in range(0, len(cuts) // together * together, together):
+        group = cuts[first : first + together]
+        end = group[-1][0]
+        pace = Pace(sum(pace.held for _, pace in group), sum(pace.elapsed for _, pace in group))
+        panes.append((binner.observe(rows.take(order[begin:end])).counts, pace))
+        starts.append(int(times[begin]))
+        begin = end
+    return panes, starts
+
+
+def _clusters(
+    profile: Profile, rows: Rows, order: Codes, columns: Mapping[str, Column], days: Codes
+) -> dict[tuple[int, str], tuple[float, float]]:
+    """Return the clusters of each feature, by its index and the rare bin; `rows` and `days` are in `order` already."""
+    clusters: dict[tuple[int, str], tuple[float, float]] = {}
+    numbers = 0
+    for index, feature in enumerate(profile.features):
+        of_feature: dict[str, tuple[float, float]] = {}
+        if feature.kind == "numeric":
+            of_feature = clusters_of_numbers(rows.numbers[:, numbers], days)
+            numbers += 1
+        elif feature.part is None:
+            of_feature = clusters_of_categories(_codes_of(columns[feature.column])[order], days)
+        clusters |= {(index, name): cluster for name, cluster in of_feature.items()}
+    return clusters
 
 
 def _codes_of(column: Column) -> Codes:

@@ -1,8 +1,16 @@
-"""Learn from a reference in its own order of time how much it varies by itself."""
+"""Learn from a reference, in its own order of time, how much it varies by itself.
+
+Neighbouring windows are added up two by two, again and again: a level of windows for each length, while there are 12 of
+them or more. Of a mean over k windows with variance V, known to within a factor F = (k−1)/χ²_{.1}(k−1),
+
+    τ² = max(0, F V/σ² − mean(1/n))
+
+is what the windows vary by beyond what n independent rows do; see detectors/variance.py for how it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -11,17 +19,14 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.detectors.bins import CompiledBins
-from driftmeter.detectors.run import LENGTH, ROWS, Pace, elapsed_since, length_after_gap
-from driftmeter.profile import bin_names
+from driftmeter.detectors.run import Pace
+from driftmeter.fitting.cut import most_panes
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
-from driftmeter.timestamps import DAY, HOUR, common_step
-from driftmeter.types import Codes, Counts, Floats, Milliseconds
+from driftmeter.types import Counts, Floats, Milliseconds
 
-PANE: Milliseconds = 10_000
-"""Event time is cut as the server does by default, before panes are merged."""
 LEAST_WINDOWS = 12
-"""Fewer windows say too little of a variance: the last one that is known is carried on."""
+"""Fewer windows say too little of a variance: that of the longest calibrated windows goes for longer ones."""
 CONFIDENCE = 0.1
 """Variances are taken at the upper end of their 90 % interval."""
 HOURS = 24
@@ -30,39 +35,6 @@ LEAST_HOURLY = 100
 MOST_EXPLAINED = 0.5
 """A score of which the hour explains a larger share is compared with the whole reference."""
 _FEW_WINDOWS = 100
-_MOST_PANES = 8192
-_MOST_CELLS = 50_000_000
-_LEAST_PANES = 256
-
-
-def cut(times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = LENGTH) -> Iterator[tuple[int, Pace]]:
-    """Cut ascending times (rows,) into a detector's panes, by the rule that live ones are cut by: yield the number of
-    rows up to the end of each, and how it came."""
-    pane = resolution(times)
-    starts, first = np.unique(times // pane * pane, return_index=True)
-    ends = np.append(first[1:], len(times))
-    begun, before, last, held, done = -1, -1, -1, 0, 0
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        begun, held = (start, pane) if begun < 0 else (begun, length_after_gap(held, start + pane - before))
-        before = start + pane
-        if end - done >= rows or before - begun >= length:
-            yield end, Pace(min(held, length), elapsed_since(begun if last < 0 else last, before))
-            begun, last, done = -1, before, end
-
-
-def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
-    """Return how long the slices are that times are cut into: the server's default, or as long as their own grid.
-
-    >>> resolution(np.array([3_600_000, 10_800_000])), resolution(np.array([1, 3_600_000]))
-    (3600000, 10000)
-    """
-    grid = common_step(times)
-    return HOUR if grid % HOUR == 0 else grid if grid % PANE == 0 and HOUR % grid == 0 else PANE
-
-
-def most_panes(bins: int) -> int:
-    """Return how many panes a calibration looks at: more are merged two by two, since memory ends."""
-    return max(_LEAST_PANES, min(_MOST_PANES, _MOST_CELLS // bins))
 
 
 def calibrate(
@@ -71,32 +43,33 @@ def calibrate(
     clusters: Mapping[tuple[int, str], tuple[float, float]],
     hour_of: npt.NDArray[np.int64] | None = None,
 ) -> Calibration | None:
-    """Make a calibration from consecutive panes, each counts (bins,) and how it came; None of too few panes.
+    """Make a calibration from consecutive panes; None where there are fewer than 12.
 
-    Per score, rare bin and pooled group, and per length of window: τ² = max(0, F·Var(window mean)/σ² − mean(1/n)),
-    with F the upper 90 % bound of a variance known from k windows; the excess kurtosis of the window means where it is
-    more than chance, and over fewer than 100 windows at least half of that of the next shorter ones. `clusters` maps
-    (feature, rare bin) to reference rows and the mean size of the clusters they came in. With `hour_of`, the hour of
-    the day in which each pane began, each hour is compared with itself, and what varies is what is left.
+    Each of `panes` is counts (bins,) and its pace. `clusters` maps (index of the feature, name of the rare bin) to the
+    reference's rows and the mean size of the clusters they came in. With `hour_of` (panes,), the hour of the day in
+    which each pane began, each hour is compared with itself, and what varies is what is left.
+
+    An excess kurtosis is kept where it is more than chance explains; over fewer than 100 windows it is at least half of
+    that of the next shorter windows.
     """
-    tables = CompiledBins(features)
-    counts = np.stack([each for each, _ in panes]) if panes else np.zeros((0, tables.starts[-1]), np.int64)
+    bins = CompiledBins(features)
+    counts = np.stack([pane for pane, _ in panes]) if panes else np.zeros((0, bins.starts[-1]), np.int64)
     lengths = np.array([pace.elapsed for _, pace in panes], dtype=np.int64)
     if len(lengths) > 1:
         lengths[0] = lengths[1:].mean()  # nobody knows since when it stands for its time
     usual = Pace(sum(pace.held for _, pace in panes), int(lengths.sum())).ratio
     by_hour = np.zeros((len(panes), 0 if hour_of is None else HOURS), dtype=np.int64)
     if hour_of is not None:
-        by_hour[np.arange(len(panes)), hour_of] = counts[:, : tables.starts[1]].sum(axis=1)
-    hours = hourly_means(tables, counts, by_hour)
+        by_hour[np.arange(len(panes)), hour_of] = counts[:, : bins.starts[1]].sum(axis=1)
+    hours = hourly_means(bins, counts, by_hour)
     while len(counts) > most_panes(counts.shape[1]):
         counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
     levels: list[_Level] = []
     kurtosis: Floats | None = None
     while len(counts) >= LEAST_WINDOWS:
-        rows = counts[:, : tables.starts[1]].sum(axis=1).astype(np.float64)
+        rows = counts[:, : bins.starts[1]].sum(axis=1).astype(np.float64)
         expected = np.tensordot(by_hour / rows[:, None], hours, axes=1)
-        level = _level(tables, counts, rows, expected, lengths, kurtosis)
+        level = _level(bins, counts, rows, expected, lengths, kurtosis)
         if levels and level.length <= levels[-1].length:
             break  # most of the time was in one sparse pane at the end, which no pair has room for
         kurtosis = level.tails
@@ -104,19 +77,20 @@ def calibrate(
         counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
     if not levels:
         return None
+    # a two-sided bin is a category, which may be called "unseen"
     sizes = np.array(
         [
-            (0.0, 0.0) if own else clusters.get((int(owner), name), (0.0, 0.0))  # a category may be called "unseen"
-            for owner, name, own in zip(tables.rare_owner, tables.rare_names, tables.two_sided, strict=True)
+            (0.0, 0.0) if two_sided else clusters.get((int(owner), name), (0.0, 0.0))
+            for owner, name, two_sided in zip(bins.rare_owner, bins.rare_names, bins.two_sided, strict=True)
         ]
     ).reshape(-1, 2)
     arrays = {
-        name: np.stack([getattr(each, name) for each in levels])
+        name: np.stack([getattr(level, name) for level in levels])
         for name in ("scores", "tails", "rare", "groups", "cores", "stuck")
     }
     return Calibration(
-        tuple(each.length for each in levels),
-        tuple(each.windows for each in levels),
+        tuple(level.length for level in levels),
+        tuple(level.windows for level in levels),
         levels[-1].rows,
         usual,
         **arrays,
@@ -125,32 +99,35 @@ def calibrate(
     ).rounded()
 
 
-def hourly_means(tables: CompiledBins, counts: Counts, by_hour: Counts) -> Floats:
-    """Return the mean of each score in each hour of the day, shape (24, features, scores), or (0, …) of none.
+def hourly_means(bins: CompiledBins, counts: Counts, by_hour: Counts) -> Floats:
+    """Return the mean of each score in each hour of the day, shape (24, features, scores).
 
-    0, which is the mean of all, where an hour has few rows, and for a score that the hour itself explains: within an
+    `by_hour` (panes, 24) are the rows of each pane by hour; of shape (panes, 0) it gives (0, features, scores). A mean
+    is 0, as that of all rows is, where an hour has few rows, and for a score that the hour itself explains: within an
     hour it would hardly vary, and any odd row would be news.
     """
     number = by_hour.shape[1]
-    means = np.zeros((number, len(tables.features), len(tables.scores)))
+    means = np.zeros((number, len(bins.features), len(bins.scores)))
     if not number:
         return means
     rows = by_hour.sum(axis=0)
     for hour in np.flatnonzero(rows >= LEAST_HOURLY).tolist():
-        means[hour] = tables.means(counts[by_hour[:, hour] > 0].sum(axis=0), float(rows[hour]))
+        means[hour] = bins.means(counts[by_hour[:, hour] > 0].sum(axis=0), float(rows[hour]))
     explained = np.tensordot(rows / rows.sum(), np.square(means), axes=1)
-    found: Floats = np.where(explained < MOST_EXPLAINED, means, 0.0)
-    return found
+    unexplained: Floats = np.where(explained < MOST_EXPLAINED, means, 0.0)
+    return unexplained
 
 
 def _paired(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Add up neighbours; an odd one at the end is left out."""
+    """Add up neighbours along the first axis; an odd one at the end is left out."""
     whole = len(values) // 2 * 2
     return values[0:whole:2] + values[1:whole:2]
 
 
 @dataclass(frozen=True, eq=False)
 class _Level:
+    """The windows of one length: how many, how long, in ms, their mean rows, and what `Calibration` holds of them."""
+
     length: Milliseconds
     windows: int
     rows: float
@@ -163,49 +140,52 @@ class _Level:
 
 
 def _level(
-    tables: CompiledBins,
+    bins: CompiledBins,
     counts: Counts,
     rows: Floats,
     expected: Floats,
     lengths: npt.NDArray[np.int64],
     before: Floats | None,
 ) -> _Level:
-    """Describe windows: counts (windows, bins), rows (windows,), `expected` means of scores (windows, features, 4)."""
-    number, features = len(counts), len(tables.features)
-    upper = (number - 1) / float(chdtri(number - 1, 1 - CONFIDENCE))
-    once = float((1 / rows).mean())
-    scores, tails = np.zeros((features, len(tables.scores))), np.zeros((features, len(tables.scores)))
+    """Return what windows of one length say.
+
+    `counts` (windows, bins); `rows` (windows,); `expected` (windows, features, scores): the mean scores of their hours;
+    `lengths` (windows,) in ms; `before`: the kurtosis of the next shorter windows.
+    """
+    number, features = len(counts), len(bins.features)
+    factor = (number - 1) / float(chdtri(number - 1, 1 - CONFIDENCE))
+    sampling = float((1 / rows).mean())
+    scores, tails = np.zeros((features, len(bins.scores))), np.zeros((features, len(bins.scores)))
     cores, stuck = np.zeros(features), np.zeros((features, 4))
     excess = np.zeros(counts.shape[1])
-    groups = np.zeros(len(tables.group_owner))
+    groups = np.zeros(len(bins.group_owner))
     for index in range(features):
-        part = slice(tables.starts[index], tables.starts[index + 1])
+        part = slice(bins.starts[index], bins.starts[index + 1])
         shares = counts[:, part] / rows[:, None]
-        means = shares @ tables.scores[:, part].T - expected[:, index]
-        scores[index] = np.maximum(0, upper * means.var(axis=0, ddof=1) - once)
+        means = shares @ bins.scores[:, part].T - expected[:, index]
+        scores[index] = np.maximum(0, factor * means.var(axis=0, ddof=1) - sampling)
         tails[index] = _kurtosis(means)
-        share = np.clip(tables.share[part], 0.5 / tables.rows[index], 1 - 0.5 / tables.rows[index])
-        excess[part] = np.maximum(0, upper * shares.var(axis=0, ddof=1) / (share * (1 - share)) - once)
-        own = tables.core[part]
-        weight = np.where(own, 1 - share, 0.0)
+        share = np.clip(bins.share[part], 0.5 / bins.rows[index], 1 - 0.5 / bins.rows[index])
+        excess[part] = np.maximum(0, factor * shares.var(axis=0, ddof=1) / (share * (1 - share)) - sampling)
+        weight = np.where(bins.core[part], 1 - share, 0.0)
         cores[index] = (weight * excess[part]).sum() / max(weight.sum(), 1e-12)
-        first = int(tables.group[part].min())
-        pool = np.eye(int(tables.group[part].max()) - first + 1)[tables.group[part] - first]
-        share = np.clip(tables.share[part] @ pool, 0.5 / tables.rows[index], 1 - 0.5 / tables.rows[index])
+        first = int(bins.group[part].min())
+        pool = np.eye(int(bins.group[part].max()) - first + 1)[bins.group[part] - first]
+        share = np.clip(bins.share[part] @ pool, 0.5 / bins.rows[index], 1 - 0.5 / bins.rows[index])
         groups[first : first + pool.shape[1]] = np.maximum(
-            0, upper * (shares @ pool).var(axis=0, ddof=1) / (share * (1 - share)) - once
+            0, factor * (shares @ pool).var(axis=0, ddof=1) / (share * (1 - share)) - sampling
         )
-        stuck[index] = _modal(shares[:, tables.inner[part]])
-    tails = np.where((tables.scored) & (tails > 2 * np.sqrt(24 / number)), tails, 0.0)
+        stuck[index] = _modal(shares[:, bins.inner[part]])
+    tails = np.where((bins.scored) & (tails > 2 * np.sqrt(24 / number)), tails, 0.0)
     if before is not None and number < _FEW_WINDOWS:
         tails = np.maximum(tails, 0.5 * before)
     return _Level(
         ceil(lengths.mean()),
         number,
         float(rows.mean()),
-        scores * tables.scored,
+        scores * bins.scored,
         tails,
-        excess[tables.rare],
+        excess[bins.rare],
         groups,
         cores,
         stuck,
@@ -216,47 +196,15 @@ def _kurtosis(values: Floats) -> Floats:
     """Return the excess kurtosis of each column, 0 where it does not vary."""
     centred = values - values.mean(axis=0)
     variance = np.square(centred).mean(axis=0)
-    found: Floats = np.where(variance > 1e-12, (centred**4).mean(axis=0) / np.maximum(variance, 1e-12) ** 2 - 3, 0.0)
-    return found
+    fourth = (centred**4).mean(axis=0)
+    kurtosis: Floats = np.where(variance > 1e-12, fourth / np.maximum(variance, 1e-12) ** 2 - 3, 0.0)
+    return kurtosis
 
 
 def _modal(shares: Floats) -> Floats:
-    """Describe how the most frequent bin's share varies: log-odds' mean, deviation, excess kurtosis, largest."""
+    """Return mean, deviation, excess kurtosis and largest of the log-odds of the most frequent bin's share, (4,)."""
     if shares.shape[1] < 2:
         return np.zeros(4)
     modal = np.clip(shares.max(axis=1), 1e-4, 1 - 1e-4)
     odds = np.log(modal / (1 - modal))
     return np.array([odds.mean(), odds.std(ddof=1), float(_kurtosis(odds[:, None])[0]), odds.max()])
-
-
-def clusters_of_numbers(values: Floats, days: Codes) -> dict[str, tuple[float, float]]:
-    """Return the reference's own records: the rows of one day beyond those of all other days, below and above."""
-    present = np.isfinite(values)
-    values, days = values[present], days[present]
-    if len(values) < 50:
-        return {}
-    found = {}
-    for name, sign in ((bin_names.BELOW, -1.0), (bin_names.ABOVE, 1.0)):
-        largest = np.full(int(days.max()) + 1, -np.inf)
-        np.maximum.at(largest, days, sign * values)
-        ordered = np.sort(largest[np.isfinite(largest)])
-        rows = float((sign * values > ordered[-2]).sum()) if len(ordered) > 1 else 0.0
-        found[name] = (rows, max(1.0, rows))
-    return found
-
-
-def clusters_of_categories(codes: Codes, days: Codes) -> dict[str, tuple[float, float]]:
-    """Return how many rows were of categories that came on one day only, and how many of one together."""
-    present = codes >= 0
-    pairs = np.unique(np.stack([codes[present], days[present]]), axis=1)
-    rows = np.bincount(codes[present])
-    alone = np.bincount(pairs[0], minlength=len(rows)) == 1
-    sizes = rows[alone].astype(np.float64)
-    total = float(sizes.sum())
-    return {bin_names.UNSEEN: (total, float((sizes**2).sum()) / total if total else 1.0)}
-
-
-def days_of(times: npt.NDArray[np.int64]) -> Codes:
-    """Return a number for each row's day, from 0."""
-    days: Codes = np.unique(times // DAY, return_inverse=True)[1].reshape(-1).astype(np.intp)
-    return days

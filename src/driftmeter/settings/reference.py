@@ -33,8 +33,8 @@ def markdown_table() -> str:
 def schema(holder: type = ModelSettings) -> JSON:
     """Return the JSON schemas of the settings by key, tables as objects with properties.
 
-    >>> schema()["guarantee"]["enum"], list(schema()["ladder"]["properties"])
-    (['measured', 'strict'], ['pane_rows', 'pane_length', 'reach'])
+    >>> schema()["guarantee"]["enum"], schema()["ladder"]["properties"]["pane_rows"]["type"]
+    (['measured', 'strict'], 'integer')
     """
     schemas: JSON = {}
     for one in declared(holder):
