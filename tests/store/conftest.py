@@ -49,7 +49,7 @@ OPENERS: dict[str, Callable[[Path, SetClock, ExitStack], Opener]] = {
     "sqlite": sqlite_opener,
     "redis": redis_opener,
 }
-"""Every store; each passes all of test_conformance.py."""
+"""Every store; all of them pass test_conformance*.py."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A way to a server on which answers, or requests, get lost when told to; and one that can be cut."""
+"""A proxy to a server that loses requests or replies when told to, and that can be cut."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import TracebackType
 class LossyProxy:
     """Passes everything on between clients and one port, until it is told to lose something.
 
-    What it loses ends the connection, as a broken line does; the client can't know which of the two it was. Where it is
-    cut nothing gets through, and either nobody is told, or connections end and new ones are refused.
+    A loss ends the connection, as a broken line does: the client cannot know whether the request or the reply was lost.
+    While the proxy is cut nothing gets through; connections stay open, or they end and new ones are refused.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,15 +39,15 @@ class LossyProxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def lose_answer(self, after: int = 0) -> None:
-        """Lose the next answer, or that after some others: the server has done what was asked."""
+        """Lose the next reply, or one after `after` others: the server has done what it was asked."""
         self._answers = after + 1
 
     def lose_request(self, after: int = 0) -> None:
-        """Lose the next request, or that after some others: the server has done nothing."""
+        """Lose the next request, or one after `after` others: the server has done nothing."""
         self._requests = after + 1
 
     def lose(self, share: float) -> None:
-        """Lose this share of all messages of either kind."""
+        """Lose this share of all requests and replies."""
         self._share = share
 
     def cut(self, *, silently: bool) -> None:

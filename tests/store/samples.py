@@ -71,8 +71,7 @@ def closed(number: int, at: Milliseconds = 0, length: Milliseconds = 1000) -> Sl
 
 
 def put(store: Store, *writes: PutPane | AddRows) -> list[Receipt]:
-    """Commit the writes one after the other, each of which must succeed; say what became of each, not how many
-    rows it added."""
+    """Commit writes one after the other, all of which must succeed; return their receipts as `fate` does."""
     receipts = []
     for write in writes:
         (answer,) = store.commit([write])
@@ -87,7 +86,7 @@ def fate(receipt: object) -> Receipt:
 
 
 def freeze_at(store: Store, clock: SetClock, end: Milliseconds) -> Milliseconds:
-    """Let time pass in small steps until live sources' panes that end by START + end are closed."""
+    """Let time pass in small steps until the panes of live sources that end by START + end are closed."""
     while clock.now < START + end + TIMING.lateness:
         clock.now = min(clock.now + TIMING.lateness, START + end + TIMING.lateness)
         store.freeze("m")
@@ -111,7 +110,7 @@ def assert_empty(store: Store) -> None:
 
 
 def fold_all(store: Store, digest: str = "d") -> list[Slice]:
-    """Fold whatever is frozen; the verdict of each step says when it was."""
+    """Fold all slices, with the end of each slice as its verdict."""
     folded = store.unfolded("m", digest)
     for slice_ in folded:
         before = store.progress("m", digest).folded

@@ -31,7 +31,7 @@ def test_a_ping_leaves_nothing_behind(store: Store) -> None:
     assert_empty(store)
 
 
-def test_an_incident_stays_acknowledged_by_who_was_first(store: Store, other: Store) -> None:
+def test_only_the_first_acknowledgement_of_an_incident_is_kept(store: Store, other: Store) -> None:
     store.acknowledge("m", "17", START, "on it")
     other.acknowledge("m", "17", START + 5, "me too")
     other.acknowledge("m", "18", START, "")

@@ -1,4 +1,4 @@
-"""What every store keeps beside the counts: a model's settings, what is expected of it, who was told."""
+"""What every store keeps beside the counts: settings, expectations, notices."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_settings_are_one_models(store: Store) -> None:
 # --- what is expected
 
 
-def test_a_mark_is_kept_for_a_feature_or_for_the_whole_model(store: Store, other: Store) -> None:
+def test_an_expectation_is_kept_for_a_feature_or_for_the_whole_model(store: Store, other: Store) -> None:
     store.expect("m", "temp", START, START + 10, "new sensor")
     store.expect("m", None, START, START + 20)
     store.expect("m", "", START, START + 30)
@@ -60,7 +60,7 @@ def test_a_mark_is_kept_for_a_feature_or_for_the_whole_model(store: Store, other
 
 
 @pytest.mark.parametrize("feature", ["temp", None])
-def test_a_later_mark_replaces_the_one_before(store: Store, feature: str | None) -> None:
+def test_a_later_expectation_replaces_the_one_before(store: Store, feature: str | None) -> None:
     store.expect("m", feature, START, START + 10, "first")
     store.expect("m", "humid", START, START + 15)
     store.expect("m", feature, START + 5, START + 7, "second")
@@ -70,14 +70,14 @@ def test_a_later_mark_replaces_the_one_before(store: Store, feature: str | None)
 
 @pytest.mark.parametrize("feature", ["temp", None])
 @pytest.mark.parametrize("until", [START, 0])
-def test_a_mark_that_ends_as_it_begins_takes_the_one_before_away(store: Store, feature: str | None, until: int) -> None:
+def test_an_expectation_without_length_removes_the_one_before(store: Store, feature: str | None, until: int) -> None:
     store.expect("m", feature, START, START + 10)
     store.expect("m", "humid", START, START + 15)
     store.expect("m", feature, START, until)
     assert store.expected("m") == [Expectation("humid", START, START + 15)]
 
 
-def test_a_mark_is_dropped_ninety_days_after_its_end(store: Store, clock: SetClock) -> None:
+def test_an_expectation_is_dropped_ninety_days_after_its_end(store: Store, clock: SetClock) -> None:
     store.expect("m", "temp", START, START + DAY)
     clock.now = START + 91 * DAY
     assert len(store.expected("m")) == 1
@@ -88,10 +88,10 @@ def test_a_mark_is_dropped_ninety_days_after_its_end(store: Store, clock: SetClo
     assert [expectation.feature for expectation in store.expected("m")] == ["humid"]
 
 
-# --- who was told
+# --- notices
 
 
-def test_the_first_to_notify_is_told_so_and_nobody_else(store: Store, other: Store) -> None:
+def test_only_the_first_caller_notifies(store: Store, other: Store) -> None:
     assert store.notified("m", "incident 1 opened")
     assert not other.notified("m", "incident 1 opened")
     assert not store.notified("m", "incident 1 opened")

@@ -112,7 +112,7 @@ def test_a_batch_that_is_late_in_part_is_counted_in_part(store: Store, clock: Se
 
 
 def beat(store: Store, clock: SetClock) -> int:
-    """Let a little time pass and close: a store need not move a watermark that closes nothing at every call."""
+    """Let a little time pass, then freeze: a store need not move a watermark at every call."""
     clock.now += TIMING.lateness // 4
     return store.freeze("m") - START
 
@@ -224,7 +224,7 @@ def test_a_halt_is_not_extended_by_ordinary_rounds(store: Store, other: Store, c
     assert store.freeze("m") == clock.now - TIMING.lateness
 
 
-def test_what_was_said_before_the_clock_was_put_back_halts_nothing(store: Store, clock: SetClock) -> None:
+def test_what_was_said_before_the_clock_was_set_back_halts_nothing(store: Store, clock: SetClock) -> None:
     clock.now += 10 * DAY
     store.freeze("m")
     clock.now -= 10 * DAY  # halted, and beating, in ten days from now

@@ -1,4 +1,4 @@
-"""What every store does for many servers: profiles that take over, leases, who is there, accounts of sources."""
+"""What every store does for many servers: rollover, leases, heartbeats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.clocks import SetClock
 # --- profiles that take over
 
 
-def standing(store: Store) -> tuple[str, str]:
+def active_and_newest(store: Store) -> tuple[str, str]:
     record = store.model("m")
     return record.digest, record.newest
 
@@ -26,23 +26,23 @@ def test_a_newer_profile_takes_over_when_it_held_most_rows_for_three_panes(
 ) -> None:
     put(store, pane(5))
     store.register("m", "new", b"new", TIMING)
-    assert standing(other) == ("d", "new")
+    assert active_and_newest(other) == ("d", "new")
     for at in (1000, 2000, 3000):
-        assert standing(store) == ("d", "new")
+        assert active_and_newest(store) == ("d", "new")
         put(store, pane(4, at=at), pane(5, at=at, digest="new"))
         freeze_at(other, clock, at + 1000)
-    assert standing(store) == standing(other) == ("new", "new")
+    assert active_and_newest(store) == active_and_newest(other) == ("new", "new")
 
 
-def test_a_pane_in_which_the_newer_one_has_less_begins_the_count_anew(store: Store, clock: SetClock) -> None:
+def test_a_pane_in_which_the_newer_one_has_less_starts_the_count_again(store: Store, clock: SetClock) -> None:
     put(store, pane(5))
     store.register("m", "new", b"new", TIMING)
     put(store, *(pane(9, at=at, digest="new") for at in (1000, 2000, 4000, 5000)), pane(5, at=3000))
     freeze_at(store, clock, 6000)
-    assert standing(store) == ("d", "new")
+    assert active_and_newest(store) == ("d", "new")
     put(store, pane(1, at=6000, digest="new"))
     freeze_at(store, clock, 7000)
-    assert standing(store) == ("new", "new")
+    assert active_and_newest(store) == ("new", "new")
 
 
 def test_panes_that_close_together_count_one_by_one(store: Store, clock: SetClock) -> None:
@@ -53,7 +53,7 @@ def test_panes_that_close_together_count_one_by_one(store: Store, clock: SetCloc
     store.freeze("m")
     clock.now += TIMING.lateness
     store.freeze("m")
-    assert standing(store) == ("new", "new")
+    assert active_and_newest(store) == ("new", "new")
 
 
 def test_panes_of_the_profile_before_are_taken_for_their_lateness(store: Store, clock: SetClock) -> None:
@@ -69,7 +69,7 @@ def test_panes_of_the_profile_before_are_taken_for_their_lateness(store: Store, 
 
 def test_a_newer_profile_is_active_at_once_where_the_one_before_never_had_rows(store: Store) -> None:
     store.register("m", "new", b"new", TIMING)
-    assert standing(store) == ("new", "new")
+    assert active_and_newest(store) == ("new", "new")
 
 
 def test_a_server_that_starts_with_the_active_profile_does_not_call_the_newer_one_back(
@@ -78,9 +78,9 @@ def test_a_server_that_starts_with_the_active_profile_does_not_call_the_newer_on
     put(store, pane(5))
     store.register("m", "new", b"new", TIMING)
     other.register("m", "d", b"", TIMING, again=False)
-    assert standing(store) == ("d", "new")
+    assert active_and_newest(store) == ("d", "new")
     other.register("m", "d", b"", TIMING)
-    assert standing(store) == ("d", "d")
+    assert active_and_newest(store) == ("d", "d")
 
 
 def test_the_record_says_how_far_the_active_profile_is_folded(store: Store, clock: SetClock) -> None:
@@ -107,7 +107,7 @@ def test_a_lease_is_held_by_one_until_it_ends(store: Store, other: Store, clock:
     assert not store.lease("m", "a", 5000)
 
 
-def test_who_holds_a_lease_can_renew_it_and_give_it_up(store: Store, other: Store, clock: SetClock) -> None:
+def test_the_holder_of_a_lease_can_renew_it_and_give_it_up(store: Store, other: Store, clock: SetClock) -> None:
     assert store.lease("m", "a", 5000)
     clock.now += 4000
     assert store.lease("m", "a", 5000)
@@ -134,7 +134,7 @@ def test_of_many_that_want_a_lease_one_has_it(store: Store, opener: Opener) -> N
     assert len(held) == 1
 
 
-def test_a_lease_from_before_the_clock_was_put_back_holds_nobody_up(store: Store, clock: SetClock) -> None:
+def test_a_lease_from_before_the_clock_was_set_back_is_ignored(store: Store, clock: SetClock) -> None:
     clock.now += 10 * DAY
     assert store.lease("m", "a", 5000)
     clock.now -= 10 * DAY
@@ -162,10 +162,10 @@ def test_a_deleted_model_takes_its_lease_along(store: Store) -> None:
     assert store.model("m").holder is None
 
 
-# --- who is there
+# --- heartbeats
 
 
-def test_those_that_are_there_are_named_until_they_are_silent(store: Store, other: Store, clock: SetClock) -> None:
+def test_servers_are_listed_until_their_heartbeat_ends(store: Store, other: Store, clock: SetClock) -> None:
     assert store.heartbeat("b", 5000) == ["b"]
     clock.now += 3000
     assert other.heartbeat("a", 5000) == ["a", "b"]
@@ -176,7 +176,7 @@ def test_those_that_are_there_are_named_until_they_are_silent(store: Store, othe
     assert other.heartbeat("a", 5000) == ["a"]
 
 
-def test_who_said_so_before_the_clock_was_put_back_is_not_there(store: Store, clock: SetClock) -> None:
+def test_a_heartbeat_from_before_the_clock_was_set_back_is_ignored(store: Store, clock: SetClock) -> None:
     clock.now += 10 * HOUR
     store.heartbeat("a", 5000)
     clock.now -= 10 * HOUR
@@ -188,10 +188,10 @@ def test_an_older_profile_takes_over_when_it_holds_most_rows_again(store: Store,
     store.register("m", "new", b"new", TIMING)
     put(store, *(pane(9, at=at, digest="new") for at in (1000, 2000, 3000)))
     freeze_at(store, clock, 4000)
-    assert standing(store) == ("new", "new")
+    assert active_and_newest(store) == ("new", "new")
     put(other, *(pane(9, at=at) for at in (4000, 5000, 6000)))
     freeze_at(other, clock, 7000)
-    assert standing(store) == ("d", "d")
+    assert active_and_newest(store) == ("d", "d")
 
 
 def test_a_profile_that_a_server_starts_with_again_is_not_dropped(store: Store, clock: SetClock) -> None:
@@ -205,7 +205,7 @@ def test_a_profile_that_a_server_starts_with_again_is_not_dropped(store: Store, 
         store.register("m", "d", b"", TIMING, again=False)
         put(store, pane(1, digest="new", at=day * DAY, source="log", watermark=clock.now))
     assert store.digests("m") == ["d", "new"]
-    assert standing(store) == ("new", "new")
+    assert active_and_newest(store) == ("new", "new")
 
 
 def test_the_record_says_when_an_absence_ended(store: Store, clock: SetClock) -> None:

@@ -55,7 +55,7 @@ def test_totals_stay_readable_whatever_sources_say(store: Store, clock: SetClock
     assert SourceTotals.from_json(live.totals.to_json()).observed == 2**53
 
 
-def test_the_rows_of_a_source_that_came_are_told_from_those_it_counted(
+def test_rows_that_came_and_rows_that_a_source_counted_are_two_numbers(
     store: Store, other: Store, clock: SetClock
 ) -> None:
     put(store, pane(5, totals=SourceTotals(20, 18, {"full": 2})))
@@ -97,13 +97,13 @@ def test_a_goodbye_stands_whatever_is_overtaken_on_the_way(store: Store, other: 
     assert not store.sources("m")[0].final
 
 
-def test_who_sends_rows_owes_nothing(store: Store) -> None:
+def test_a_source_of_rows_has_no_missing_rows(store: Store) -> None:
     put(store, batch(5))
     (source,) = store.sources("m")
     assert (source.final, source.added, source.missing) == (True, 5, 0)
 
 
-def test_a_source_that_is_not_known_here_is_asked_for_nothing_that_others_were_told(
+def test_rows_of_a_new_source_that_other_stores_acknowledged_are_not_missing(
     store: Store, other: Store, clock: SetClock
 ) -> None:
     first = pane(5, sequence=40, totals=SourceTotals(120, 105, {"full": 15}))
@@ -116,7 +116,7 @@ def test_a_source_that_is_not_known_here_is_asked_for_nothing_that_others_were_t
     assert (source.missing, source.added, source.recent) == (1, 114, RowTally(20, 15, 14))
 
 
-def test_a_source_of_rows_that_was_forgotten_begins_anew(store: Store, clock: SetClock) -> None:
+def test_a_source_of_rows_that_was_forgotten_starts_from_nothing(store: Store, clock: SetClock) -> None:
     put(store, batch(1000))
     clock.now += 2 * DAY
     put(store, batch(1, at=2 * DAY, source="another"))

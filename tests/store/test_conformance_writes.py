@@ -118,7 +118,7 @@ def test_the_rows_that_writes_add_sum_up_to_what_came_however_often_and_wherever
     ]
 
 
-def test_what_a_source_dropped_itself_is_told_once_whichever_store_it_was_told(store: Store, other: Store) -> None:
+def test_rows_that_a_source_dropped_are_reported_once_over_all_stores(store: Store, other: Store) -> None:
     def dropped(to: Store, sequence: int, rows: int) -> dict[str, int]:
         totals = SourceTotals(rows, 0, {"buffer_full": rows})
         (receipt,) = to.commit([pane(1, sequence=sequence, totals=totals)])

@@ -36,7 +36,7 @@ class RedisClusterServers:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until every server thinks that all slots are served, and knows by whom."""
+        """Wait until every server knows which server serves each slot."""
         eventually(lambda: all(map(self._is_complete, self.nodes)), "the cluster comes together", pause=0.05)
 
     def _is_complete(self, node: RedisServer) -> bool:

@@ -23,7 +23,7 @@ TIMING = Timing(pane=100, lateness=100)
 
 
 def write(store: RedisStore, name: str, seconds: float) -> str:
-    """Send rows for a while; return how many, and of how many the store said at once that they are late."""
+    """Send rows for a while; return how many were in panes and in batches, and how many of them were late."""
     choice = random.Random(name)
     held: dict[Milliseconds, int] = defaultdict(int)
     sent: list[Write] = []
@@ -69,7 +69,7 @@ def close(store: RedisStore, seconds: float) -> str:
 
 
 def fold(store: RedisStore) -> int:
-    """Fold what is frozen, as the sum of rows so far; return how many steps this process was the first to make."""
+    """Fold what is frozen into the sum of rows so far; return how many folds were recorded."""
     folds = 0
     progress = store.progress("m", "d")
     for slice_ in store.unfolded("m", "d"):

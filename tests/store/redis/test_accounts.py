@@ -88,7 +88,7 @@ class Twins:
         return {name.decode().partition(SEPARATOR)[0]: read_account(value) for name, value in values.items()}
 
     def python_accounts(self) -> dict[str, tuple[Milliseconds, Account]]:
-        """Return the same as Account itself has it."""
+        """Return the same from the store in memory, which uses Account itself."""
         rows = self.memory._db.rows("SELECT source, at, totals, late FROM sources WHERE model = 'm'")
         return {source: (at, read_sqlite_account(text, late)) for source, at, text, late in rows}
 

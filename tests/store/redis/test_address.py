@@ -83,7 +83,7 @@ def test_an_address_shows_neither_user_nor_password(url: str) -> None:
         ("decode_responses=true", "decode_responses"),
     ],
 )
-def test_an_option_that_there_is_none_of_is_refused_by_name(options: str, message: str) -> None:
+def test_an_unknown_or_unfit_option_is_refused_by_name(options: str, message: str) -> None:
     with pytest.raises(StoreError, match=message):
         open_store(f"redis://127.0.0.1:1/0?{options}")
 

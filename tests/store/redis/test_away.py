@@ -52,7 +52,7 @@ def proxy(server: RedisServer) -> Iterator[LossyProxy]:
 
 @pytest.fixture
 def beyond(proxy: LossyProxy, clock: SetClock, store: RedisStore) -> Iterator[RedisStore]:
-    """A store object that reaches the server of `store` by way of the proxy."""
+    """A store object that reaches the server of `store` through the proxy."""
     with closing(RedisStore(proxy.url, clock=clock)) as beyond:
         assert beyond.model("m").digest == "d"  # connected
         yield beyond
@@ -153,7 +153,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
 }
 
 
-def test_while_no_server_is_there_every_call_says_so_at_once_and_works_again_afterwards(
+def test_while_the_server_is_away_every_call_fails_at_once_and_works_again_afterwards(
     server: RedisServer, store: RedisStore, clock: SetClock
 ) -> None:
     put(store, pane(1))
@@ -177,7 +177,7 @@ def test_a_server_that_hangs_is_unavailable_in_time_and_works_again_afterwards(
     began = time.monotonic()
     try:
         with ThreadPoolExecutor(len(CALLS)) as pool:
-            # all but what it would do when it goes on, which nobody can take back
+            # all but the deletion, which the server would make when it goes on
             waiting = {name: pool.submit(call, store) for name, call in CALLS.items() if name != "delete"}
             errors = {name: call.exception() for name, call in waiting.items()}
         took = time.monotonic() - began
@@ -192,7 +192,7 @@ def test_a_server_that_hangs_is_unavailable_in_time_and_works_again_afterwards(
     assert store.unfolded("m", "d") == [closed(3 + away)]
 
 
-# --- outcomes that nobody knows
+# --- unknown outcomes
 
 
 @pytest.mark.parametrize("lost", ["answer", "request"])

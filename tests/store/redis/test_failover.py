@@ -1,4 +1,4 @@
-"""What `?replicas=N` holds where a cluster, or Sentinel, has a replica take over."""
+"""`?replicas=N` when a cluster, or Sentinel, promotes a replica: what was acknowledged is there."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_was_acknowledged_is_there_when_a_replica_of_the_cluster_takes_over
         master.stop(signal.SIGKILL)
         assert replica.ask("CLUSTER FAILOVER TAKEOVER") == "OK"
         eventually(lambda: replica.ask("GET a") == "-1", "the replica takes over")
-        for opened in (store, other):  # they find by themselves who follows
+        for opened in (store, other):  # they find the new master by themselves
             with suppress(StoreUnavailableError):
                 opened.commit([batch(1)])
             with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
@@ -88,7 +88,7 @@ def test_what_was_acknowledged_is_there_when_a_replica_of_the_cluster_takes_over
 
 @contextmanager
 def watched(directory: Path, master: RedisServer) -> Iterator[str]:
-    """Have a Sentinel watch a master, gone to it after half a second; gives how a store is asked for by it."""
+    """Run a Sentinel that takes a master for dead after half a second; yields the address of the store."""
     port = free_port()
     settings = (
         *(f"port {port}", "bind 127.0.0.1", f"dir {directory}"),

@@ -1,4 +1,4 @@
-"""What goes wrong in Redis for one model, or with the time, or half way, and must harm nothing else."""
+"""Faults of one model in Redis, of the time, or half way through: they must not affect anything else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERYTHING = WindowSetting(10**12, 0)
 
 @pytest.fixture
 def raw() -> Iterator[redis.Redis]:
-    """The server itself, empty."""
+    """A client of the server itself, which is empty."""
     shared_server().ask("FLUSHALL")
     with closing(redis.Redis.from_url(shared_server().url)) as client:
         yield client
@@ -38,7 +38,7 @@ def store(raw: redis.Redis, clock: SetClock) -> Iterator[RedisStore]:
 
 
 def rows_in(store: RedisStore, clock: SetClock, model: str = "m") -> int:
-    """Let all that is open close, and return the rows of all slices."""
+    """Close all panes, and return the rows of all slices."""
     clock.now += 10_000
     for _ in range(10):
         clock.now += 1000
@@ -111,7 +111,7 @@ def test_a_model_that_is_half_deleted_is_unknown_until_somebody_finishes_that(
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
                 change()
         if not again:
-            clock.now += MINUTE  # who makes it anew has waited long enough
+            clock.now += MINUTE  # after that anybody may finish the deletion
             other.register("m", "d", b"{}", TIMING)
     if again:
         store.delete("m")
@@ -137,9 +137,7 @@ def test_a_fold_of_a_model_that_was_deleted_is_none_of_the_one_that_took_its_nam
 
 
 @pytest.mark.parametrize("back", [10 * MINUTE, HOUR, DAY])
-def test_a_lease_from_before_the_clock_was_put_back_is_seen_to_hold_nobody_up(
-    store: RedisStore, clock: SetClock, back: int
-) -> None:
+def test_a_lease_from_before_the_clock_was_set_back_is_not_shown(store: RedisStore, clock: SetClock, back: int) -> None:
     clock.now += back
     assert store.lease("m", "a", 4000)
     clock.now -= back
@@ -148,7 +146,7 @@ def test_a_lease_from_before_the_clock_was_put_back_is_seen_to_hold_nobody_up(
     assert store.model("m").holder == "b"
 
 
-def test_a_server_that_only_attends_knows_the_time(raw: redis.Redis) -> None:
+def test_a_heartbeat_tells_the_time(raw: redis.Redis) -> None:
     with closing(RedisStore(shared_server().url)) as store:
         seconds, micro = raw.time()
         assert abs(store.now() - (seconds * 1000 + micro // 1000)) < 2000
@@ -166,7 +164,7 @@ def test_of_two_that_delete_a_model_the_second_leaves_its_successor_alone(
     with closing(RedisStore(shared_server().url, clock=clock)) as other:
 
         def slowly(link: object, beginning: str, still: Callable[[], bool]) -> None:
-            """Take longer than one may: another one deletes the model meanwhile, and somebody makes it anew."""
+            """Take too long: meanwhile another process deletes the model, and a new one is registered."""
             monkeypatch.setattr(RedisConnection, "unlink_all", dropping)
             with pytest.raises(StoreUnavailableError, match="is being deleted"):
                 other.delete("m")

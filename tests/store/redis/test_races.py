@@ -35,7 +35,7 @@ def url() -> str:
 
 @pytest.fixture
 def racers(url: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """Processes that are ready to begin."""
+    """Processes that wait for a line to begin."""
     processes = {}
     for name in ("writer one", "writer two", "closer one", "closer two"):
         command = [sys.executable, "-m", "tests.store.redis.racer", url, name, name.split()[0], str(SECONDS)]
@@ -117,7 +117,7 @@ def other(url: str, clock: SetClock, store: RedisStore) -> Iterator[RedisStore]:
 
 
 def when_it_has(store: object, step: str, then: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let something happen just after a store has made one step, the next time that it makes it."""
+    """Call `then` once, just after the next call of a method."""
     original = getattr(store, step)
 
     def make(*values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What `?replicas=N` holds: what was acknowledged is there after a failover, whoever had written it."""
+"""`?replicas=N`: what was acknowledged is there after a failover, whichever process had written it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def master(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def link(master: RedisServer) -> Iterator[LossyProxy]:
-    """How the replica reaches the master."""
+    """The proxy by which the replica reaches the master."""
     with LossyProxy(master.port) as link:
         yield link
 
@@ -96,7 +96,7 @@ def test_what_no_replica_has_is_not_acknowledged_however_often_it_is_tried(
 
 
 @pytest.mark.parametrize("silently", [True, False])
-def test_what_a_cut_link_holds_back_is_acknowledged_to_nobody_and_what_was_acknowledged_outlives_a_failover(
+def test_nothing_that_a_cut_link_holds_back_is_acknowledged_and_what_was_acknowledged_outlives_a_failover(
     store: RedisStore,
     other: RedisStore,
     master: RedisServer,
@@ -123,7 +123,7 @@ def test_what_a_cut_link_holds_back_is_acknowledged_to_nobody_and_what_was_ackno
     assert replica.ask("REPLICAOF NO ONE") == "OK"
     with closing(RedisStore(replica.url, clock=clock)) as new:
         assert put(new, *first) == [Receipt(duplicate=True)] * 2
-        assert put(new, *second) == [Receipt()] * 2  # what nobody was told of comes again
+        assert put(new, *second) == [Receipt()] * 2  # what was not acknowledged comes again
         freeze_at(new, clock, 1000)
         assert new.unfolded("m", "d") == [closed(1 + 3 + 7 + 11)]
 
@@ -144,10 +144,10 @@ FOUND_DONE: dict[str, Callable[[RedisStore, str], object]] = {
     "fold": lambda store, model: store.fold(model, "d", 0, Fold(Progress(START + 1000), b"", START + 1000)),
     "nothing": lambda store, model: store.ping(),
 }
-"""What may find everything as it should be, and then has nothing to write."""
+"""Calls that may find everything as it should be, and then have nothing to write."""
 
 
-def test_who_finds_done_what_no_replica_has_is_not_told_so(
+def test_a_write_that_was_made_but_that_no_replica_has_is_not_acknowledged_to_another_caller(
     store: RedisStore, other: RedisStore, link: LossyProxy
 ) -> None:
     for name in FOUND_DONE:
@@ -158,7 +158,7 @@ def test_who_finds_done_what_no_replica_has_is_not_told_so(
         with ThreadPoolExecutor(len(FOUND_DONE)) as pool:
             asked = {name: pool.submit(call, opened, name) for name, call in FOUND_DONE.items()}
             told = {name: type(one.exception() or one.result()).__name__ for name, one in asked.items()}
-        # who is in the way of another one's deletion is told that
+        # a deletion that is in the way of another one raises the same error
         assert told == dict.fromkeys(told, "StoreUnavailableError")
 
 

@@ -1,4 +1,4 @@
-"""What is the Redis store's own: its keys and how long they live, its address, and what it says of the server."""
+"""What only the store in Redis has: keys and how long they live, and what it reports of the server."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def client(server: RedisServer) -> Iterator[redis.Redis]:
 
 
 def lives(client: redis.Redis) -> dict[str, int]:
-    """Return for how many ms more each key lives, -1 where it has no end."""
+    """Return in how many ms each key expires, -1 if never."""
     return {key.decode(): client.pttl(key) for key in client.scan_iter(count=1000)}
 
 
 def part(key: str) -> str:
-    """Return which part of a model a key is, without the profile or pane."""
+    """Return the first part of a key after the name of its model."""
     return key.partition("}")[2].strip(":").partition(":")[0]
 
 
 def use(store: RedisStore, clock: SetClock, panes: int) -> None:
-    """Have a model use every kind of key."""
+    """Make model `m` use every kind of key."""
     began = clock.now - START
     for number in range(panes):
         at = began + number * 1000
@@ -267,7 +267,7 @@ def test_a_server_that_wants_a_password_and_is_given_none_says_where_it_goes(
     assert str(raised.value) == f"the store {own_server.url} needs a password: redis://:password@host:port/0"
 
 
-def test_what_is_no_sentinel_and_no_cluster_is_told_in_one_clause(server: RedisServer) -> None:
+def test_an_address_that_is_no_sentinel_or_no_cluster_is_refused_in_one_clause(server: RedisServer) -> None:
     address = server.url.replace("redis://", "redis+sentinel://")
     with pytest.raises(StoreError) as raised, closing(open_store(address)) as store:
         store.models()
@@ -279,7 +279,7 @@ def test_what_is_no_sentinel_and_no_cluster_is_told_in_one_clause(server: RedisS
     assert str(raised.value) == f"the store {server.url} is no cluster: leave out cluster=true"
 
 
-def test_an_error_of_a_script_is_told_without_its_digest_and_lines(server: RedisServer, store: RedisStore) -> None:
+def test_an_error_of_a_script_is_reported_without_its_digest_and_lines(server: RedisServer, store: RedisStore) -> None:
     command = ("EVAL", "return redis.call('set', KEYS[1])", 1, "a")
     for fail in (
         lambda: store._session.connection.command(*command),

@@ -1,4 +1,4 @@
-"""Notify under many keys once told to: `python notifier.py PATH KEYS`. Prints the keys that it was the first for."""
+"""Notify many keys after a line on stdin: `python notifier.py PATH KEYS`. Prints the keys that it was first for."""
 
 from __future__ import annotations
 

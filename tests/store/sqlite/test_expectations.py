@@ -1,4 +1,4 @@
-"""What the SQLite file does for settings and marks: it keeps them, shares them, and makes a place in old files."""
+"""Settings, expectations and notices in SQLite: kept, shared between processes, and added to old files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CAME_WITH = {2: ("settings", "expected", "notified"), 3: ("rollovers", "leases",
 
 @pytest.fixture(params=range(1, VERSION))
 def old(path: Path, request: pytest.FixtureRequest) -> Path:
-    """The same as a file of an earlier version."""
+    """The same file as an earlier version would have it."""
     with closing(sqlite3.connect(path)) as file:
         for version in range(request.param + 1, VERSION + 1):
             for table in CAME_WITH[version]:

@@ -1,4 +1,4 @@
-"""What is the SQLite store's own: its file, and the processes that share it."""
+"""What only the store in SQLite has: a file, and processes that share it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def file_store(path: Path, clock: SetClock) -> Iterator[SQLiteStore]:
 
 @pytest.fixture
 def writer(path: Path) -> Iterator[Writer]:
-    """Start a process that writes to the file once told to, and end it at last."""
+    """Return a function that starts a process that writes to the file; the processes end with the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(name: str, seconds: float) -> subprocess.Popen[str]:
@@ -63,7 +63,7 @@ def writer(path: Path) -> Iterator[Writer]:
 
 
 def begin(*processes: subprocess.Popen[str]) -> None:
-    """Let the processes go at the same moment."""
+    """Let the processes begin at the same moment."""
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -74,7 +74,7 @@ def begin(*processes: subprocess.Popen[str]) -> None:
 
 
 def acknowledged(process: subprocess.Popen[str]) -> int:
-    """Return how many batches the process has said to be committed by its end."""
+    """Wait for a process to end; return how many batches it had reported as committed."""
     output, _ = process.communicate(timeout=60)
     return sum(line.strip().isdigit() for line in output.splitlines(keepends=True) if line.endswith("\n"))
 

@@ -1,6 +1,6 @@
-"""Write batches of one row to a store until told to stop: `python -m tests.store.sqlite.writer PATH NAME SECONDS`.
+"""Write batches of one row to a store after a line on stdin: `python -m tests.store.sqlite.writer PATH NAME SECONDS`.
 
-Prints the number of each batch once it is committed, so that who reads it knows what was acknowledged.
+Prints the number of each batch once it is committed, so that its reader knows what was acknowledged.
 """
 
 from __future__ import annotations
