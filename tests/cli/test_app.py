@@ -30,7 +30,7 @@ def commands() -> list[tuple[str, click.Command]]:
 @pytest.mark.parametrize(("name", "command"), commands())
 def test_every_command_option_and_variable_is_documented(name: str, command: click.Command) -> None:
     sections = re.split(r"^## ", DOCS.read_text(encoding="utf-8"), flags=re.M)
-    section = next((each for each in sections if each.startswith(f"driftmeter {name}\n")), None)
+    section = next((text for text in sections if text.startswith(f"driftmeter {name}\n")), None)
     assert section is not None, f"docs/cli.md has no section of {name}"
     for parameter in command.params:
         if isinstance(parameter, click.Option):

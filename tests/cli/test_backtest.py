@@ -82,7 +82,7 @@ def test_json_is_the_events_and_a_line_for_each_fault(profile: Path, data: Path)
     assert {"event", "feature", "role", "at", "since", "effect", "evidence"} <= set(alarm)
     assert (alarm["event"], alarm["feature"], alarm["role"], alarm["pages"]) == ("alarm", "temp", "feature", True)
     assert "2024-06-04T00:00:00.000Z" < alarm["at"] < "2024-06-04T12:00:00.000Z"
-    assert {each["event"] for each in events[:-1]} <= {"alarm", "closed"}
+    assert {event["event"] for event in events[:-1]} <= {"alarm", "closed"}
     assert (fault["event"], fault["fault"], fault["seen"]) == ("fault", FAULT, alarm["at"])
     assert fault["rows"] == (parse_time(fault["seen"]) - parse_time("2024-06-04")) // streams.STEP
     assert fault["from"] == iso(parse_time("2024-06-04"))
@@ -97,9 +97,9 @@ def test_budgets_are_compared(profile: Path, data: Path) -> None:
     result = run(profile, data, "--time", "at", "--inject", FAULT, "--budget", "7d,30d,7d", "--json")
     assert result.exit_code == 1
     budgets = lines(result)
-    assert [each["budget"] for each in budgets] == ["7d", "30d"]
-    assert all(each["event"] == "budget" and each["pages_per_30_days"] == 0 for each in budgets)
-    assert all(each["faults"][0]["seen"] for each in budgets)
+    assert [budget["budget"] for budget in budgets] == ["7d", "30d"]
+    assert all(budget["event"] == "budget" and budget["pages_per_30_days"] == 0 for budget in budgets)
+    assert all(budget["faults"][0]["seen"] for budget in budgets)
     assert budgets[0]["faults"][0]["rows"] <= budgets[1]["faults"][0]["rows"]
     printed = run(profile, data, "--time", "at", "--inject", FAULT, "--budget", "7d,30d").stdout.splitlines()
     assert [line.split()[0] for line in printed[1:3]] == ["7d", "30d"]

@@ -53,7 +53,7 @@ def test_json_is_one_object_and_nothing_else(profile: Path, tmp_path: Path) -> N
     assert result.stdout.count("\n") == 1
     content = json.loads(result.stdout)
     assert (content["model"], content["state"], content["rows"]) == ("shop", "drifting", 1500)
-    assert [each["feature"] for each in content["features"] if each["drifting"]] == ["größe"]
+    assert [feature["feature"] for feature in content["features"] if feature["drifting"]] == ["größe"]
     assert content["unreadable"] == {
         "values": 1,
         "columns": {"größe": 1},
@@ -95,9 +95,10 @@ def test_values_that_cannot_be_read_are_drift(
         rows[place]["größe"] = word
     file = orders.write_csv(tmp_path / "o.csv", rows)
     assert run(profile, file, *quiet).exit_code == 1
-    (found,) = [each for each in json.loads(run(profile, file, "--json").stdout)["features"] if each["drifting"]]
-    assert (found["feature"], found["severity"]) == ("größe", "major")
-    assert found["rates"]["unreadable"] == {"reference": 0.0, "window": share}
+    features = json.loads(run(profile, file, "--json").stdout)["features"]
+    (drifting,) = [feature for feature in features if feature["drifting"]]
+    assert (drifting["feature"], drifting["severity"]) == ("größe", "major")
+    assert drifting["rates"]["unreadable"] == {"reference": 0.0, "window": share}
 
 
 def test_too_few_rows_are_not_judged_and_said(profile: Path, tmp_path: Path) -> None:

@@ -108,15 +108,15 @@ def test_the_references_own_rows_are_the_same_in_every_form(
     options = write(frame, tmp_path / name)
     result = run("check", profile, tmp_path / name, "--json", *options)
     assert result.exit_code == 0, result.output
-    found, known = json.loads(result.stdout), Profile.load(profile)
-    assert found["rows"] == ROWS
-    for each in found["features"]:
-        assert {test["statistic"] for test in each["tests"].values() if test["statistic"]} <= {
+    verdict = json.loads(result.stdout)
+    assert verdict["rows"] == ROWS
+    for feature in verdict["features"]:
+        assert {test["statistic"] for test in feature["tests"].values() if test["statistic"]} <= {
             0.0,
-            each["rates"]["missing"]["window"],
-        }, each
-        assert all(rate["reference"] == rate["window"] for rate in each["rates"].values()), each
-    trace = load_trace(tmp_path / name, known, time="at", encoding=options[1] if options else None)
+            feature["rates"]["missing"]["window"],
+        }, feature
+        assert all(rate["reference"] == rate["window"] for rate in feature["rates"].values()), feature
+    trace = load_trace(tmp_path / name, Profile.load(profile), time="at", encoding=options[1] if options else None)
     assert len(trace) == ROWS
 
 
@@ -144,7 +144,7 @@ def test_words_that_are_missing_are_kept_in_the_profile_and_missing_at_every_doo
     assert made.exit_code == 0, made.output
     profile = Profile.load(tmp_path / "p.json")
     assert profile.na == ("NA", "?")
-    (feature,) = [each for each in profile.features if each.name == "t"]
+    (feature,) = [feature for feature in profile.features if feature.name == "t"]
     assert feature.counts[feature.grid.special["missing"]] == 200
     assert json.loads(run("check", tmp_path / "p.json", file, "--json").stdout)["state"] == "ok"
     assert load_trace(file, profile, time="at").rows["t"].null_count == 200

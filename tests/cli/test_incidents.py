@@ -33,11 +33,11 @@ class Drifted(Engine):
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
         self.record(model)
         seen = self.store.acknowledged(model)
-        found = [OPEN, CLOSED] if model == "shop" else []
+        incidents = [OPEN, CLOSED] if model == "shop" else []
         return [
-            {**each, "acknowledged": {"at": iso(seen[id_][0]), "note": seen[id_][1]} if id_ in seen else None}
-            for each in found
-            for id_ in [each["id"]]
+            {**incident, "acknowledged": {"at": iso(seen[id_][0]), "note": seen[id_][1]} if id_ in seen else None}
+            for incident in incidents
+            for id_ in [incident["id"]]
         ]
 
 
@@ -149,6 +149,6 @@ def test_marks_are_listed_and_ended(url: str, engine: Engine) -> None:
     run("expect", "shop", "city", "--for", "1h", "--url", url)
     listed = json.loads(run("expect", "shop", "--url", url, "--json").stdout)
     assert listed == {"model": "shop", "expected": engine.expected("shop")}
-    assert [each["feature"] for each in listed["expected"]] == [None, "city"]
+    assert [expected["feature"] for expected in listed["expected"]] == [None, "city"]
     assert "city" not in run("expect", "shop", "city", "--over", "--url", url).stdout
     assert run("expect", "shop", "--over", "--url", url).stdout == "shop: no drift is expected\n"

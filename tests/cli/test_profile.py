@@ -224,7 +224,7 @@ def test_residuals_are_monitored_unless_left_out(tmp_path: Path, options: tuple[
     file.write_text("x,y\n" + "".join(f"{row},{row + row % 7}\n" for row in range(100)))
     result = run(file, "-o", made, "--model", "m", *options)
     assert result.exit_code == 0
-    assert [each.name for each in Profile.load(made).features] == ["x", "y", *derived]
+    assert [feature.name for feature in Profile.load(made).features] == ["x", "y", *derived]
     lines = [line for line in result.stdout.splitlines() if " given the rest" in line]
     assert [line[:16] for line in lines] == derived
     assert not any("identifier" in line for line in lines)  # as x is

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,15 @@ import urllib3
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
-from driftmeter.demo import stack
+from driftmeter.demo import http, stack
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.options import Settings
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from tests.support import orders
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +183,7 @@ def test_a_port_that_is_taken_is_an_error(port: int) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to end in order on Windows")
 def test_it_serves_what_it_was_given_until_it_is_told_to_stop(profile: Path, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        free = probe.getsockname()[1]
+    free = free_port()
     command = [sys.executable, "-m", "driftmeter", "serve", "--profile", str(profile), "--port", str(free)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
@@ -200,14 +200,13 @@ def test_it_serves_what_it_was_given_until_it_is_told_to_stop(profile: Path, tmp
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> urllib3.BaseHTTPResponse:
-    with urllib3.PoolManager(retries=False, timeout=2.0) as pool:
-        for _ in range(600):
-            assert process.poll() is None
-            try:
-                return pool.request("GET", url)
-            except urllib3.exceptions.HTTPError:
-                time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer")
+    def answer() -> urllib3.BaseHTTPResponse | None:
+        assert process.poll() is None
+        return http.get(url)
+
+    response = eventually(answer, f"an answer of {url}", seconds=60)
+    assert response is not None
+    return response
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from driftmeter.demo import stack, traffic
+from tests.support.ports import free_port
 from tests.support.scripts import ROOT, load
 
 
@@ -48,9 +49,7 @@ def test_a_gateway_whose_servers_are_starting_is_waited_for(script: ModuleType, 
 
 
 def test_nobody_there_is_no_answer(script: ModuleType) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    assert not script._answers(f"http://127.0.0.1:{port}")
+    assert not script._answers(f"http://127.0.0.1:{free_port()}")
 
 
 def test_into_a_log_a_line_goes_every_ten_seconds(

@@ -20,21 +20,23 @@ def feature(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def drifting(name: str, **changes: Any) -> dict[str, Any]:
-    gone = {"state": "drifting", "drifting": True, "severity": "major", "since": "2026-05-04T10:00:20.000Z"}
-    return feature(name, **{**gone, "effect": 0.5, "evidence": 12.25, **changes})
+    changed = {"state": "drifting", "drifting": True, "severity": "major", "since": "2026-05-04T10:00:20.000Z"}
+    return feature(name, **{**changed, "effect": 0.5, "evidence": 12.25, **changes})
 
 
 def verdict(*features: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    gone = [each for each in features if each["drifting"]]
-    members = [{"feature": e["feature"], "role": e["role"], "since": e["since"], "why": "It drifts."} for e in gone]
+    drifted = [feature for feature in features if feature["drifting"]]
+    members = [
+        {**{key: feature[key] for key in ("feature", "role", "since")}, "why": "It drifts."} for feature in drifted
+    ]
     return {
-        "state": "drifting" if gone else "ok",
+        "state": "drifting" if drifted else "ok",
         "rows": 3000,
         "window": {"start": "2026-05-04T10:00:00.000Z", "end": "2026-05-04T10:00:30.000Z"},
-        "features_drifting": len(gone),
+        "features_drifting": len(drifted),
         "last_drift": None,
-        "incident": {"since": "2026-05-04T10:00:20.000Z", "features": members} if gone else None,
-        "incidents_open": int(bool(gone)),
+        "incident": {"since": "2026-05-04T10:00:20.000Z", "features": members} if drifted else None,
+        "incidents_open": int(bool(drifted)),
         "features": list(features),
         **changes,
     }

@@ -51,9 +51,9 @@ def test_of_drift_only_an_incident_pages(alerts: list[dict[str, Any]]) -> None:
 
 def test_every_alert_leads_to_a_dashboard_that_is_there(root: Path, alerts: list[dict[str, Any]]) -> None:
     for alert in alerts:
-        found = re.match(r"/d/([\w-]+)", alert["annotations"]["dashboard"])
-        assert found is not None
-        assert (root / f"deploy/grafana/dashboards/{found[1]}.json").is_file()
+        link = re.match(r"/d/([\w-]+)", alert["annotations"]["dashboard"])
+        assert link is not None
+        assert (root / f"deploy/grafana/dashboards/{link[1]}.json").is_file()
 
 
 def test_every_replica_is_scraped_under_the_names_that_compose_gives_it(root: Path) -> None:

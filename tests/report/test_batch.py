@@ -55,7 +55,7 @@ def taller() -> pl.DataFrame:
 
 
 def names_drifting(report: Report) -> list[str]:
-    return [each.feature for each in report.verdict.features if each.drifting]
+    return [judged.feature for judged in report.verdict.features if judged.drifting]
 
 
 def test_the_same_orders_do_not_drift_and_taller_ones_do(
@@ -71,7 +71,7 @@ def test_the_same_orders_do_not_drift_and_taller_ones_do(
 def test_pandas_polars_pyarrow_and_lazy_frames_give_the_same_report(shop: Profile, taller: pl.DataFrame) -> None:
     frames: list[Any] = [taller, taller.lazy(), taller.to_arrow(), pd.DataFrame(taller.to_dict(as_series=False))]
     reports = [compare(shop, frame) for frame in frames]
-    assert [each.to_json() for each in reports[1:]] == [reports[0].to_json()] * 3
+    assert [report.to_json() for report in reports[1:]] == [reports[0].to_json()] * 3
 
 
 def test_a_report_counts_as_a_live_window_does(shop: Profile, taller: pl.DataFrame) -> None:
@@ -80,7 +80,7 @@ def test_a_report_counts_as_a_live_window_does(shop: Profile, taller: pl.DataFra
     live = Binner(shop).observe(rows)
     report = compare(shop, taller)
     assert report.verdict.window.summary == live
-    assert [each.scores for each in report.verdict.features] == Scorer(shop.features).scores(live.counts)
+    assert [feature.scores for feature in report.verdict.features] == Scorer(shop.features).scores(live.counts)
 
 
 def test_rows_beyond_one_block_are_counted_and_numbered_through(shop: Profile, taller: pl.DataFrame) -> None:
@@ -88,7 +88,7 @@ def test_rows_beyond_one_block_are_counted_and_numbered_through(shop: Profile, t
     many[110_000, "größe"] = "n.v."
     report = compare(shop, many)
     assert report.rows == 120_000
-    assert [each.row for each in report.unreadable.first] == [110_000]
+    assert [value.row for value in report.unreadable.first] == [110_000]
     assert report.unreadable.columns == {"größe": 1}
 
 
@@ -125,10 +125,12 @@ def test_tolerances_and_the_least_rows_hold(shop: Profile, taller: pl.DataFrame)
 def test_only_the_tests_that_are_named_are_in_a_report(shop: Profile, taller: pl.DataFrame) -> None:
     chosen = ModelSettings(tests=("psi",), features={"größe": FeatureSettings(tests=("ks", "wasserstein"))})
     everything, report = compare(shop, taller).to_json(), compare(shop, taller, settings=chosen).to_json()
-    assert {each["feature"]: list(each["tests"]) for each in report["features"]} == {
+    assert {feature["feature"]: list(feature["tests"]) for feature in report["features"]} == {
         feature.name: ["ks", "wasserstein"] if feature.name == "größe" else ["psi"] for feature in shop.features
     }
-    assert [each["p_value"] for each in report["features"]] == [each["p_value"] for each in everything["features"]]
+    assert [feature["p_value"] for feature in report["features"]] == [
+        feature["p_value"] for feature in everything["features"]
+    ]
 
 
 def test_text_cells_are_read_one_by_one_and_bad_ones_are_unreadable_and_told_with_their_rows(
@@ -139,8 +141,8 @@ def test_text_cells_are_read_one_by_one_and_bad_ones_are_unreadable_and_told_wit
     text[3, "größe"], text[5, "größe"] = "tall", "1_000"
     report = compare(shop, text)
     assert (report.unreadable.values, report.rows) == (2, 2000)
-    assert [(each.row, each.field) for each in report.unreadable.first] == [(3, "größe"), (5, "größe")]
-    height = next(each for each in report.verdict.features if each.feature == "größe")
+    assert [(value.row, value.field) for value in report.unreadable.first] == [(3, "größe"), (5, "größe")]
+    height = next(feature for feature in report.verdict.features if feature.feature == "größe")
     assert height.scores.rates["unreadable"] == (0.0, 0.001)
     assert report.notes == (
         "Column 'größe': 2 of 2,000 values (0.1 %) cannot be read, such as text ('tall') in row 3, "
@@ -158,7 +160,7 @@ def test_of_each_column_three_unreadable_values_are_named_however_many_come_firs
     text[1999, "anzahl"] = "!"
     report = compare(shop, text)
     assert report.unreadable.columns == {"größe": 900, "anzahl": 1}
-    assert [(each.row, each.field) for each in report.unreadable.first] == [
+    assert [(value.row, value.field) for value in report.unreadable.first] == [
         *((row, "größe") for row in range(3)),
         (1999, "anzahl"),
     ]
@@ -168,7 +170,7 @@ def test_of_each_column_three_unreadable_values_are_named_however_many_come_firs
 def test_a_column_that_is_absent_is_all_missing_and_said(shop: Profile, same: pl.DataFrame) -> None:
     report = compare(shop, same.drop("anzahl"))
     assert report.absent == ("anzahl",)
-    anzahl = next(each for each in report.verdict.features if each.feature == "anzahl")
+    anzahl = next(feature for feature in report.verdict.features if feature.feature == "anzahl")
     assert anzahl.scores.rates["missing"] == (0.0, 1.0)
     assert names_drifting(report) == ["anzahl"]
     assert any("anzahl" in note for note in report.notes)
@@ -225,17 +227,17 @@ def test_the_page_has_a_row_and_a_labelled_chart_for_each_feature_worst_first(
     assert rows[0] == "größe"
     charts = list(tree.iter(f"{XHTML}svg"))
     assert len(charts) == len(shop.features)
-    assert all(each.get("role") == "img" and each.get("aria-label") for each in charts)
+    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in charts)
     assert tree.get("lang") == "en"
 
 
 def test_the_page_says_of_each_feature_why_it_is_in_its_state(shop: Profile, taller: pl.DataFrame) -> None:
     report = compare(shop, taller)
     cards = parse(report.to_html()).iter(f"{XHTML}section")
-    said = {
+    texts = {
         next("".join(head.itertext()) for head in card.iter(f"{XHTML}h3")): "".join(card.itertext()) for card in cards
     }
-    assert all(each.why in said[each.feature] for each in report.verdict.features)
+    assert all(feature.why in texts[feature.feature] for feature in report.verdict.features)
     assert report.verdict.features[0].why.startswith(("The window differs", "Nothing beyond"))
 
 

@@ -58,9 +58,9 @@ def wide_page(wide: Report) -> str:
 
 
 def packed(page: str) -> list[Any]:
-    found = re.search(r'<script type="text/plain" id="bars">(.*?)</script>', page)
-    assert found is not None
-    content: list[Any] = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    script = re.search(r'<script type="text/plain" id="bars">(.*?)</script>', page)
+    assert script is not None
+    content: list[Any] = json.loads(zlib.decompress(base64.b64decode(script[1])))
     return content
 
 
@@ -82,15 +82,15 @@ def test_a_page_of_three_thousand_features_is_small_and_names_all_of_them(wide: 
 
 def test_what_drifts_is_drawn_and_the_rest_says_why_without_a_script(wide: Report, wide_page: str) -> None:
     drawn = re.findall(r"<h3>(f\d+)", wide_page)
-    drifting = {each.feature[:5] for each in wide.verdict.features if each.drifting}
+    drifting = {judged.feature[:5] for judged in wide.verdict.features if judged.drifting}
     assert len(drifting) >= 3
     assert drifting <= set(drawn)
     folded = list(ElementTree.fromstring(wide_page).iter(f"{XHTML}details"))
-    why = {each.feature: each.why for each in wide.verdict.features}
+    why = {judged.feature: judged.why for judged in wide.verdict.features}
     assert len(folded) == 3_000 - FEWEST_DRAWN
-    for each in folded:
-        name = "".join(next(each.iter(f"{XHTML}summary")).itertext())
-        assert why[name] in "".join(each.itertext())
+    for row in folded:
+        name = "".join(next(row.iter(f"{XHTML}summary")).itertext())
+        assert why[name] in "".join(row.itertext())
 
 
 def test_where_hundreds_drift_the_worst_are_drawn_and_the_others_counted() -> None:
@@ -112,7 +112,7 @@ def test_the_data_of_a_row_are_the_bars_of_its_chart(wide: Report, wide_page: st
         assert sum(bar[2] for bar in shown) == 600
         expected = [(bar.label, round(600 * bar.reference), round(600 * bar.window)) for bar in bars]
         if len(rest) > 2:
-            assert [tuple(bar) for bar in shown] == [each for each in expected if each in set(map(tuple, shown))]
+            assert [tuple(bar) for bar in shown] == [bar for bar in expected if bar in set(map(tuple, shown))]
         assert set(map(tuple, shown)) - set(expected) <= {tuple(bar) for bar in shown if bar[0].endswith(" more")}
 
 
@@ -149,8 +149,8 @@ def test_a_grid_of_many_bins_is_drawn_with_few() -> None:
 def marks(svg: ElementTree.Element) -> list[tuple[str, dict[str, str], str]]:
     """All elements of a chart in order, without their namespaces."""
     return [
-        (each.tag.rpartition("}")[2], {key.lower(): value for key, value in each.attrib.items()}, each.text or "")
-        for each in svg.iter()
+        (part.tag.rpartition("}")[2], {key.lower(): value for key, value in part.attrib.items()}, part.text or "")
+        for part in svg.iter()
     ]
 
 
@@ -181,9 +181,9 @@ def test_a_row_that_is_opened_shows_the_chart_that_the_page_would_have_drawn(tmp
     )
     features: dict[str, Feature] = {feature.name: feature for feature in report.profile.features}
     counts = report.counts()
-    found = re.findall(r"<details[^>]*><summary>(f\d{4}).*?(<svg.*?</svg>)</details>", done.stdout, re.DOTALL)
-    assert len(found) == 15
-    for name, drawn in found:
+    charts = re.findall(r"<details[^>]*><summary>(f\d{4}).*?(<svg.*?</svg>)</details>", done.stdout, re.DOTALL)
+    assert len(charts) == 15
+    for name, drawn in charts:
         feature = features[f"{name} <i>"]
         expected = marks(ElementTree.fromstring(chart(feature, counts[feature.name])))
         got = marks(ElementTree.fromstring(drawn))
