@@ -1,7 +1,7 @@
-"""Score a file of JSON lines and report what was seen: `python batch_loop.py applicants.jsonl`.
+"""Score a file of JSON lines and report the rows: `python batch_loop.py applicants.jsonl`.
 
-A loop makes rows faster than they can be counted; `flush` between batches is what keeps the buffer from
-running over. Each line may say with `at` when it happened (seconds since the epoch or ISO 8601).
+A loop makes rows faster than they can be counted: `flush` between batches keeps the buffer from overflowing.
+The key `at` of a line is its time, in seconds since the epoch or ISO 8601; lines without it happen now.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from driftmeter import Monitor
 
 BATCH = 2_000
 PATIENCE = 5.0
-"""Seconds to wait for a metric server that is away, in all: scoring goes on without it."""
+"""Seconds to wait in total for a metric server that does not answer; scoring then goes on without it."""
 
 
 def score(applicant: dict[str, Any]) -> float:
-    """Stand in for a model."""
+    """Return a score: a stand-in for a model."""
     return min(1.0, (applicant.get("income") or 0.0) / 100_000)
 
 
@@ -35,7 +35,7 @@ def batches(lines: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
 
 
 def main(path: str, url: str) -> int:
-    """Return 0 where every row was counted."""
+    """Score a file; return 0 where every row was counted, else 1."""
     patience = PATIENCE
     with Path(path).open() as lines, Monitor(url, model="credit") as monitor:
         for batch in batches(lines):

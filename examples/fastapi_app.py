@@ -1,4 +1,4 @@
-"""A FastAPI model server that reports what it sees: `uvicorn fastapi_app:app`."""
+"""A FastAPI model server that reports its rows: `uvicorn fastapi_app:app`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ monitor = Monitor(os.environ.get("DRIFTMETER_URL", "http://localhost:8001"), mod
 
 
 class Applicant(BaseModel):
-    """What the model is asked about."""
+    """The features that the model takes."""
 
     age: float | None = None
     income: float | None = None
@@ -24,13 +24,13 @@ class Applicant(BaseModel):
 
 
 def score(applicant: Applicant) -> float:
-    """Stand in for a model."""
+    """Return a score: a stand-in for a model."""
     return min(1.0, (applicant.income or 0.0) / 100_000)
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Send the last rows when the server shuts down: uvicorn ends by a signal, after which atexit does not run."""
+    """Send the last rows when the server shuts down: uvicorn ends by a signal, and then atexit does not run."""
     yield
     await asyncio.to_thread(monitor.close)
 
@@ -40,7 +40,7 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/predict")
 async def predict(applicant: Applicant) -> dict[str, float]:
-    """Score an applicant, and report what was seen: a microsecond, without waiting for anything."""
+    """Score an applicant and report the row, which takes a microsecond and waits for nothing."""
     prediction = score(applicant)
     monitor.observe(applicant.model_dump(), prediction=prediction)
     return {"score": prediction}

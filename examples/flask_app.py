@@ -1,7 +1,7 @@
-"""A Flask model server that reports what it sees: `flask --app flask_app run`, or `gunicorn flask_app:app`.
+"""A Flask model server that reports its rows: `flask --app flask_app run`, or `gunicorn flask_app:app`.
 
-Nothing has to be closed where the interpreter ends in order, as it does in gunicorn's workers and on Ctrl-C: that
-sends the last rows. A SIGTERM to `flask run` ends it at once, and the last second of rows is lost. With
+The monitor sends its last rows when the interpreter ends in order, as in gunicorn's workers and on Ctrl-C: nothing
+has to be closed. A SIGTERM ends `flask run` at once, and the last second of rows is lost. With
 `gunicorn --preload` each worker becomes a source of its own at the fork.
 """
 
@@ -19,14 +19,14 @@ app = Flask(__name__)
 
 
 def score(applicant: dict[str, object]) -> float:
-    """Stand in for a model."""
+    """Return a score: a stand-in for a model."""
     income = applicant.get("income")
     return min(1.0, income / 100_000) if isinstance(income, int | float) else 0.0
 
 
 @app.post("/predict")
 def predict() -> ResponseReturnValue:
-    """Score an applicant, and report what was seen."""
+    """Score an applicant and report the row."""
     applicant = request.get_json()
     prediction = score(applicant)
     monitor.observe(applicant, prediction=prediction)
@@ -35,5 +35,5 @@ def predict() -> ResponseReturnValue:
 
 @app.get("/monitor")
 def stats() -> ResponseReturnValue:
-    """Show what became of the rows so far."""
+    """Return the monitor's counts: rows observed, counted, late and dropped."""
     return monitor.stats()

@@ -1,4 +1,4 @@
-"""Print every alert that Alertmanager sends, one line each: the receiver of those who have not set up one."""
+"""Print every alert that Alertmanager sends, in one line each: the receiver where no other is set up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def lines(notification: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what to print for a notification of Alertmanager's webhook, version 4."""
+    """Yield the lines to print for a notification of Alertmanager's webhook, version 4."""
     for alert in notification["alerts"]:
         labels, annotations = alert.get("labels", {}), alert.get("annotations", {})
         words = [alert["status"].upper(), labels.get("severity", ""), labels.get("alertname", "")]
@@ -20,7 +20,7 @@ def lines(notification: Mapping[str, Any]) -> Iterator[str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Takes a POST with a notification; a GET is for health checks."""
+    """Takes notifications by POST; GET is for health checks."""
 
     def do_POST(self) -> None:
         """Print the alerts of one notification."""
@@ -34,11 +34,11 @@ class Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_GET(self) -> None:
-        """Say that it is there."""
+        """Answer a health check."""
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep the requests themselves out of the log."""
+        """Do not log requests: the log holds the alerts alone."""
 
     def _answer(self) -> None:
         self.send_response(200)
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until it is ended."""
+    """Serve until the process is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9095)

@@ -1,4 +1,4 @@
-"""What the dashboards share: their frame, their variables, and queries of counters and histograms."""
+"""Parts that the dashboards share: their frame, their variables, and queries of counters and histograms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from panels import SOURCE, query, trend
 
 MODELS = '{model=~"$model"}'
 LEAST_P_VALUE = 1e-16
-"""A logarithmic axis has no zero, and nobody needs to tell smaller ones apart."""
+"""The smallest p-value that is drawn: a logarithmic axis has no zero."""
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def board(name: str, title: str, about: str) -> dashboard.Dashboard:
-    """Return an empty dashboard with the data source to choose and links to the others."""
+    """Return an empty dashboard with a choice of the data source and links to the other dashboards."""
     links = dashboard.DashboardLink("driftmeter").type(DashboardLinkType.DASHBOARDS).tags(["driftmeter"])
     return (
         dashboard.Dashboard(title)
@@ -44,12 +44,12 @@ def board(name: str, title: str, about: str) -> dashboard.Dashboard:
 
 
 def models_variable(*, many: bool) -> dashboard.QueryVariable:
-    """Return the choice of models: one, or any number."""
+    """Return the variable `model`, which takes one model or, with `many`, any number."""
     return variable("model", "label_values(driftmeter_features_monitored, model)", many=many)
 
 
 def variable(name: str, values: str, *, many: bool) -> dashboard.QueryVariable:
-    """Return a choice among the values of a label."""
+    """Return a variable that takes one value of a label or, with `many`, any number."""
     choice = (
         dashboard.QueryVariable(name)
         .label(name.capitalize())
@@ -64,7 +64,7 @@ def variable(name: str, values: str, *, many: bool) -> dashboard.QueryVariable:
 
 
 def rate(counter: str, by: str = "", selector: str = "", *, rare: bool = False) -> str:
-    """Return the counter's sum per second; a `rare` one is zero while no process has it."""
+    """Return a counter's sum per second; a `rare` counter is zero while no process exposes it."""
     summed = f"sum{f' by ({by}) ' if by else ''}(rate({counter}{selector}[$__rate_interval]))"
     if not rare:
         return summed
@@ -73,12 +73,12 @@ def rate(counter: str, by: str = "", selector: str = "", *, rare: bool = False) 
 
 
 def servers_up(job: str) -> str:
-    """Return how many replicas of a job Prometheus reaches."""
+    """Return the number of a job's replicas that Prometheus reaches."""
     return f'sum(up{{job="{job}"}}) or vector(0)'
 
 
 def latencies(histogram: str) -> list[Dataquery]:
-    """Return the quantiles of a histogram over all its processes."""
+    """Return queries for the quantiles of a histogram, over all processes."""
     return [
         query(
             f"histogram_quantile({quantile}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))",
@@ -90,7 +90,7 @@ def latencies(histogram: str) -> list[Dataquery]:
 
 
 def coverage() -> timeseries.Panel:
-    """Return the share of the rows that the verdicts rest on."""
+    """Return the panel of the share of rows that the verdicts cover."""
     return trend(
         "Coverage",
         query(f"max by (model) (driftmeter_coverage_ratio{MODELS})", "{{model}}"),

@@ -1,7 +1,7 @@
 """Build the dashboards: `python deploy/grafana/build.py` writes dashboards/*.json, which are committed.
 
-Queries join replicas as the metrics ask for: what every replica says alike by max (p-values by min), what each
-process counts by sum. A counter that has not counted yet has no series; such queries end in one that is zero.
+Queries join replicas by kind of metric: values that all replicas share by max (p-values by min), counts of each
+process by sum. A counter that has not counted yet has no series: queries of such counters end in a series of zero.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build() -> dict[str, str]:
 
 
 def as_json(board: dashboard.Dashboard) -> str:
-    """Return the dashboard's JSON, with the same bytes for the same dashboard."""
+    """Return a dashboard as JSON; equal dashboards give equal bytes."""
     built = board.build()
     for place, panel in enumerate(built.panels or [], start=1):
         panel.id_val = place
@@ -35,7 +35,7 @@ def as_json(board: dashboard.Dashboard) -> str:
 
 
 def main(directory: Path = DASHBOARDS) -> None:
-    """Write the files into a directory."""
+    """Write the dashboards into a directory."""
     for name, text in build().items():
         (directory / name).write_text(text, "utf-8")
 

@@ -12,7 +12,7 @@ FEATURE = '{model="$model", feature="$feature"}'
 
 
 def feature() -> dashboard.Dashboard:
-    """Return "Feature": what each test says of one feature, over time."""
+    """Return the dashboard of one feature: the result of each test over time."""
     drifting = f"max by (model, feature) (driftmeter_feature_drifting{FEATURE})"
     effect = f"max by (model, feature) (driftmeter_feature_effect{FEATURE})"
     evidence = f"max by (model, feature) (driftmeter_feature_evidence{FEATURE})"

@@ -9,7 +9,7 @@ from panels import GREEN, RED, number, query, trend
 
 
 def ingest() -> dashboard.Dashboard:
-    """Return "Ingest health": does everything that is observed get counted, and how fast."""
+    """Return the dashboard of rows on their way: whether all observed rows are counted, and how fast."""
     return (
         board("ingest", "Ingest health", "Does everything that is observed get counted, and how fast?")
         .with_variable(models_variable(many=True))

@@ -1,4 +1,4 @@
-"""The kinds of panels that the dashboards are made of, with driftmeter's colours and scales."""
+"""The kinds of panels that the dashboards use, with driftmeter's colours and scales."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
 Mapped = Mapping[str, tuple[str, str]]
-"""Value as text → what to show, in which colour."""
+"""Maps a value, as text, to the text and the colour that are shown."""
 
 DRIFTING: Mapped = {"0": ("no drift", GREEN), "1": ("drifting", RED)}
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -33,7 +33,7 @@ def query(expr: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
 
 
 def now(expr: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
-    """Return a query for the latest value alone."""
+    """Return a query for the latest value."""
     return prometheus.Dataquery().datasource(SOURCE).ref_id(ref).expr(expr).instant().legend_format(legend)
 
 
@@ -49,7 +49,7 @@ def number(
     none: str = "no data",
     width: int = 3,
 ) -> stat.Panel:
-    """Return one big number a model; `steps` are (from this value on, colour)."""
+    """Return one big number for each model; `steps` are pairs of a least value and its colour."""
     return (
         stat.Panel()
         .title(title)
@@ -79,7 +79,7 @@ def trend(
     log: bool = False,
     width: int = 12,
 ) -> timeseries.Panel:
-    """Return lines over time; `steps` are drawn as dashed lines, `log` scales the axis by ten."""
+    """Return lines over time; `steps` are drawn as dashed lines, `log` makes the axis logarithmic."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -101,8 +101,8 @@ def trend(
         .height(8)
         .span(width)
     )
-    for one in queries:
-        panel.with_target(one)
+    for target in queries:
+        panel.with_target(target)
     if log:
         panel.scale_distribution(common.ScaleDistributionConfig().type(options.ScaleDistribution.LOG).log(10))
     elif least is not None:
@@ -119,7 +119,7 @@ def trend(
 def states(
     title: str, expr: str, *, about: str, legend: str, mapped: Mapped = DRIFTING, height: int = 8, width: int = 24
 ) -> statetimeline.Panel:
-    """Return a coloured band a series."""
+    """Return a coloured band over time for each series."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -149,7 +149,11 @@ def states(
 def feature_table(
     title: str, columns: Mapping[str, str], *, about: str, link: str, drifting: str, effect: str
 ) -> table.Panel:
-    """Return a row a feature with `columns`, title → query; `drifting` and `effect` are coloured by value."""
+    """Return a table with a row for each feature.
+
+    `columns` maps titles to queries; the columns named by `drifting` and `effect` are coloured by value. `link` is the
+    address behind a feature's name.
+    """
     refs = {chr(ord("A") + place): column for place, column in enumerate(columns)}
     panel = table.Panel().title(title).description(about).datasource(SOURCE).height(12).span(24)
     for ref, column in refs.items():
@@ -190,8 +194,9 @@ def feature_table(
 
 
 SEVERITY: Sequence[tuple[float | None, str]] = ((None, GREEN), (0.1, YELLOW), (0.25, RED))
+"""Effects from which on drift is minor, and major."""
 ALARM: Sequence[tuple[float | None, str]] = ((None, GREEN), (-1, YELLOW), (0, RED))
-"""Where an effect becomes minor, and where major."""
+"""Evidence that is close to an alarm, and that alarms."""
 
 
 def _thresholds(steps: Sequence[tuple[float | None, str]]) -> dashboard.ThresholdsConfig:

@@ -1,6 +1,6 @@
-"""List what the dashboards ask of Prometheus: `python deploy/grafana/queries.py --model flights --feature temp`.
+"""List the queries of the dashboards: `python deploy/grafana/queries.py --model flights --feature temp`.
 
-Needs nothing but the JSON files, so that a test can run every query on a Prometheus without Grafana.
+It needs the JSON files alone, so that a test can run every query on a Prometheus without Grafana.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DASHBOARDS = Path(__file__).with_name("dashboards")
 
 @dataclass(frozen=True)
 class PanelQuery:
-    """One query of one panel, its variables filled in."""
+    """One query of one panel, with values for its variables."""
 
     dashboard: str
     panel: str
@@ -27,24 +27,24 @@ class PanelQuery:
 
 
 def queries(model: str, feature: str, *, rate_interval: str = "1m") -> list[PanelQuery]:
-    """Return every panel's and every variable's query, as Grafana would send it for this model and feature.
+    """Return the query of every panel and every variable, as Grafana sends it for this model and feature.
 
-    Raises ValueError when a query has a variable that nobody fills in.
+    Raises ValueError when a query has a variable without a value.
     """
     return [
-        one
+        query
         for path in sorted(DASHBOARDS.glob("*.json"))
-        for one in _of(
+        for query in _board_queries(
             json.loads(path.read_text("utf-8")),
             {"model": model, "feature": feature, "__rate_interval": rate_interval},
         )
     ]
 
 
-def _of(board: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[PanelQuery]:
+def _board_queries(board: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[PanelQuery]:
     title = board["title"]
     variables = board.get("templating", {}).get("list", [])
-    # Grafana escapes the values of a choice of many, which are joined to a regular expression.
+    # Grafana escapes the values of a variable with many values, as it joins them to a regular expression.
     many = {variable["name"] for variable in variables if variable.get("multi")}
     values = {name: re.escape(value) if name in many else value for name, value in given.items()}
     for panel in _panels(board.get("panels", [])):
@@ -53,7 +53,7 @@ def _of(board: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[PanelQue
             yield PanelQuery(title, panel["title"], expr, bool(target.get("instant")))
     for variable in variables:
         if variable["type"] == "query":
-            # label_values(series, label) is Grafana's: what has to be there is the series.
+            # label_values(series, label) is Grafana's own function: Prometheus must have the series.
             series = re.fullmatch(r"label_values\((.+), \w+\)", variable["query"])
             if series is None:
                 raise ValueError(f"${variable['name']}: expected label_values(…), got {variable['query']!r}")
@@ -77,13 +77,13 @@ def _filled(expr: str, values: Mapping[str, str]) -> str:
 
 
 def main() -> None:
-    """Print the queries, one a line."""
+    """Print the queries, one in each line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", required=True)
     parser.add_argument("--feature", required=True)
     options = parser.parse_args()
-    for one in queries(options.model, options.feature):
-        print(f"{one.dashboard} · {one.panel}: {one.expr}")
+    for query in queries(options.model, options.feature):
+        print(f"{query.dashboard} · {query.panel}: {query.expr}")
 
 
 if __name__ == "__main__":

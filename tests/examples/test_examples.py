@@ -86,7 +86,8 @@ def test_the_batch_loop_reports_every_row_at_its_own_time(
     done = run_batch_loop(tier.url, str(path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "3 rows counted, 0 of them late, 0 dropped\n", "")
     assert tier.summary(profile) == expected
-    assert len(tier.by_start(profile)) == 3
+    # a slow start may add an empty pane of the current time
+    assert [summary.rows for summary in tier.by_start(profile).values() if summary.rows] == [1, 1, 1]
 
 
 def test_the_batch_loop_loses_nothing_of_a_long_file(
