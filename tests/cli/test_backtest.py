@@ -159,8 +159,8 @@ def test_what_cannot_be_read_is_said(profile: Path, tmp_path: Path) -> None:
     frame[7, "temp"] = "warm"
     frame.write_csv(tmp_path / "history.csv")
     result = run(profile, tmp_path / "history.csv", "--time", "at")
-    told = "1 values cannot be read and count as unreadable, such as in row 7: temp: expected a number, got text"
-    assert told in result.stderr
+    note = "1 values cannot be read and count as unreadable, such as in row 7: temp: expected a number, got text"
+    assert note in result.stderr
     assert "Not in the data, so all values count as missing: seats." in result.stderr
     assert " 1,000 rows " in result.stdout or " 1000 rows " in result.stdout
 

@@ -91,8 +91,8 @@ def test_values_that_cannot_be_read_are_drift(
     profile: Path, tmp_path: Path, word: str, share: float, quiet: list[str]
 ) -> None:
     rows = orders.orders(1500, seed=2)
-    for place in range(int(share * 1500)):
-        rows[place]["größe"] = word
+    for row in range(int(share * 1500)):
+        rows[row]["größe"] = word
     file = orders.write_csv(tmp_path / "o.csv", rows)
     assert run(profile, file, *quiet).exit_code == 1
     features = json.loads(run(profile, file, "--json").stdout)["features"]
@@ -130,7 +130,7 @@ def test_a_column_without_a_name_that_the_profile_does_not_know_is_told_of(profi
 
 
 def test_many_notes_are_cut(profile: Path, tmp_path: Path) -> None:
-    row = {"größe": 170.0, **{f"extra {place}": 1 for place in range(20)}}
+    row = {"größe": 170.0, **{f"extra {number}": 1 for number in range(20)}}
     result = run(profile, orders.write_csv(tmp_path / "o.csv", [row] * 300))
     assert "and 12 more" in result.stdout
 

@@ -72,7 +72,7 @@ def test_into_a_log_a_line_goes_every_ten_seconds(
 def test_a_port_that_is_taken_is_named_with_the_one_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         wanted = taken.getsockname()[1]
-        got = stack._port(wanted, Console())
-    assert capsys.readouterr().out == f"port {wanted} is taken, using {got}\n"
-    assert stack._port(got, Console()) == got
+        free = stack._port(wanted, Console())
+    assert capsys.readouterr().out == f"port {wanted} is taken, using {free}\n"
+    assert stack._port(free, Console()) == free
     assert capsys.readouterr().out == ""

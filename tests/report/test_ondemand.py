@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium")
 def table(features: int, rows: int, seed: int) -> pl.DataFrame:
     """Numbers that are even, skewed with missing ones, and counted; and categories, few and many."""
     rng = np.random.default_rng(seed)
-    many = ["red", "<b>&amp;", "größer als alles andere", *(f"city {place}" for place in range(20))]
+    many = ["red", "<b>&amp;", "größer als alles andere", *(f"city {number}" for number in range(20))]
     makers: list[Callable[[], Any]] = [
         lambda: rng.normal(20_000, 1, rows),
         lambda: np.where(rng.random(rows) < 0.1, np.nan, rng.lognormal(0, 1, rows)),
@@ -37,7 +37,7 @@ def table(features: int, rows: int, seed: int) -> pl.DataFrame:
         lambda: rng.choice(many, rows),
         lambda: rng.random(rows) < 0.3,
     ]
-    return pl.DataFrame({f"f{place:04} <i>": makers[place % len(makers)]() for place in range(features)})
+    return pl.DataFrame({f"f{number:04} <i>": makers[number % len(makers)]() for number in range(features)})
 
 
 def report_of(features: int, changed: int = 0, rows: int = 1200) -> Report:
@@ -102,8 +102,8 @@ def test_where_hundreds_drift_the_worst_are_drawn_and_the_others_counted() -> No
 def test_the_data_of_a_row_are_the_bars_of_its_chart(wide: Report, wide_page: str) -> None:
     counts, content = wide.counts(), packed(wide_page)
     features = {feature.name: feature for feature in wide.profile.features}
-    places = [int(place) for place in re.findall(r'<details data-chart="(\d+)"', wide_page)]
-    assert places == list(range(len(content)))
+    numbers = [int(number) for number in re.findall(r'<details data-chart="(\d+)"', wide_page)]
+    assert numbers == list(range(len(content)))
     for name, was, now, *rest in content:
         bars = bars_of(features[name], counts[name])
         assert (was, now) == (600, 600)

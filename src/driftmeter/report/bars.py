@@ -39,9 +39,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class AxisMark:
-    """A text below the number line: `place` in bars from its left end, and how it is anchored there in SVG."""
+    """A text below the number line: its `position`, in bars from the left end, and how SVG anchors it there."""
 
-    place: float
+    position: float
     text: str
     anchor: str
 
@@ -133,14 +133,14 @@ def _sums(bars: Sequence[Bar]) -> tuple[float, float]:
 def _marks(edges: Sequence[float], atoms: Sequence[float | None], bins: int) -> list[AxisMark]:
     """Name the values at some edges, or of each bin where there are few; with the digits that tell them apart."""
     if bins <= _MOST_NAMED_BINS:
-        places, middle = list(range(bins)), 0.5
-        values = [edges[place] if atom is None else atom for place, atom in enumerate(atoms)]
+        indices, middle = list(range(bins)), 0.5
+        values = [edges[index] if atom is None else atom for index, atom in enumerate(atoms)]
     else:
-        places, middle = sorted({round(bins * part / 4) for part in range(5)}), 0.0
-        values = [edges[place] for place in places]
+        indices, middle = sorted({round(bins * part / 4) for part in range(5)}), 0.0
+        values = [edges[index] for index in indices]
     digits = next((n for n in range(4, 10) if len({f"{value:.{n}g}" for value in values}) == len(set(values))), 4)
-    anchors = {} if middle else {places[0]: "start", places[-1]: "end"}
+    anchors = {} if middle else {indices[0]: "start", indices[-1]: "end"}
     texts = [f"{value:.{digits}g}" for value in values]
     return [
-        AxisMark(place + middle, text, anchors.get(place, "middle")) for place, text in zip(places, texts, strict=True)
+        AxisMark(index + middle, text, anchors.get(index, "middle")) for index, text in zip(indices, texts, strict=True)
     ]

@@ -67,7 +67,7 @@ def _numbers(svg: Element, shown: NumberBars) -> int:
     for group in groups:
         if group is shown.core:
             for mark in shown.marks:
-                _write(svg, x + mark.place * core_width, _TOP + _HEIGHT + 15, mark.text, mark.anchor)
+                _write(svg, x + mark.position * core_width, _TOP + _HEIGHT + 15, mark.text, mark.anchor)
         elif group is shown.apart:
             _add(svg, "path", style="axis", d=f"M{x - _GAP / 2:.1f} {_TOP}V{_TOP + _HEIGHT}")
         width = core_width if group is shown.core else _NAMED_WIDTH

@@ -25,7 +25,7 @@ def packed(charts: Iterable[tuple[Feature, Sequence[int]]]) -> str:
     """Return the bars of features with their counts: JSON, deflated (RFC 1950), as base64.
 
     JSON holds a list for each feature: its name, and the rows of reference and window. Then, of a number: the marks
-    below its bars (place, text, anchor), and four lists of bars (low, core, high, apart); of a category: the list of
+    below its bars (position, text, anchor), and four lists of bars (low, core, high, apart); of a category: the list of
     its bars, and how many of them are categories. A bar is its name and its rows in reference and window.
     """
     content = [_packed(feature, counts) for feature, counts in charts]
@@ -42,7 +42,7 @@ def _packed(feature: Feature, counts: Sequence[int]) -> list[Any]:
 
     head = [printable(feature.name), was, now]
     if isinstance(shown, NumberBars):
-        marks = [(mark.place, mark.text, mark.anchor) for mark in shown.marks]
+        marks = [(mark.position, mark.text, mark.anchor) for mark in shown.marks]
         return [*head, marks, *map(rows, (shown.low, shown.core, shown.high, shown.apart))]
     return [*head, rows(shown.bars), shown.named]
 

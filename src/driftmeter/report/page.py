@@ -104,7 +104,7 @@ def _changed_rates(feature: JSON) -> list[str]:
 def _templates() -> Environment:
     """Return the environment of the templates: every value is escaped, and must be there.
 
-    jinja2 is imported here: whoever imports `driftmeter` for the SDK or one command needs no templates.
+    jinja2 is imported here, so that neither the SDK nor the other commands load it.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
