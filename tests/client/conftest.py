@@ -1,31 +1,16 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytest
 
 from driftmeter.client import Monitor
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
+from tests.client.samples import make_profile
 from tests.client.tier import Tier
-
-
-def make_profile(seed: int = 0) -> Profile:
-    rng = np.random.default_rng(seed)
-    rows = 2000
-    frame = pl.DataFrame(
-        {
-            "age": rng.normal(40, 12, rows).round(1),
-            "amount": rng.lognormal(3, 1, rows).astype(np.float32),
-            "city": rng.choice(["Ulm", "Bonn", "Kiel"], rows),
-            "member": rng.random(rows) < 0.3,
-            "score": rng.random(rows),
-        }
-    )
-    return Profile.fit(frame, model="m", prediction="score")
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +40,8 @@ def monitor_of(tier: Tier) -> Iterator[Callable[..., Monitor]]:
         monitor.close(0.5)
 
 
-ROW = {"age": 41.5, "amount": 20.0, "city": "Ulm", "member": True}
-
-
 @pytest.fixture
-def row() -> dict[str, object]:
-    return dict(ROW)
+def silence() -> Iterator[str]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -16,48 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.client.intake import Intake
-from driftmeter.client.records import record_of
+from driftmeter.client.records import read_record
 from driftmeter.counts.rows import Reader
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import parse_time
-from tests.client.conftest import ROW, make_profile
+from tests.client.samples import GARBAGE, ROW, Evil, make_profile
 
 TIMING = Timing(2_000, 2_000)
 NOW = 1_700_000_000_000
 PROFILE = make_profile()
 
 
-class Evil:
-    """Fails at whatever is asked of it."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("no")
-
-    __repr__ = __str__
-
-    def __eq__(self, other: object) -> bool:
-        raise RuntimeError("no")
-
-    def __hash__(self) -> int:
-        raise RuntimeError("no")
-
-
-GARBAGE: dict[str, Any] = {
-    "evil": Evil(),
-    "object": object(),
-    "huge": 10**400,
-    "too huge to print": 10**5000,
-    "nested": {"a": {"b": []}},
-    "list": [1, 2],
-    "bytes": b"bytes",
-    "complex": complex(1, 2),
-    "numpy complex": np.complex128(1),
-    "array": np.zeros(3),
-    "function": make_profile,
-    "type": type,
-    "surrogate": "\ud800",
-}
 UNREADABLE = {
     **GARBAGE,
     "word": "yesterday",
@@ -253,19 +223,19 @@ def test_what_a_summary_could_not_read_is_what_its_rows_could_not(profile: Profi
 
 def test_columns_that_never_came_and_columns_that_nobody_knows_are_kept(profile: Profile) -> None:
     intake = Intake(profile)
-    assert intake.absent == {"age", "amount", "city", "member", "score"}
+    assert intake.columns.absent == {"age", "amount", "city", "member", "score"}
     intake.read([({"age": None, "amont": 20.0}, None, None, 0.0)] * 3)
     intake.read([({"city": "Ulm", "x" * 100: 1, 5: 2}, 0.5, None, 0.0)])  # type: ignore[dict-item]
-    assert intake.absent == {"amount", "member"}
-    assert intake.unknown == ("'amont'",)
-    assert intake.rows == 4
+    assert intake.columns.absent == {"amount", "member"}
+    assert intake.columns.unknown == ("'amont'",)
+    assert intake.columns.rows == 4
     intake.read([({**ROW, "score": 0.5}, None, None, 0.0)])
-    assert intake.absent == set()
+    assert intake.columns.absent == set()
 
 
 @pytest.mark.parametrize("maker", [pandas.DataFrame, lambda values: pandas.DataFrame(values).iloc[0]])
 def test_values_with_numbers_for_names_are_no_row_unless_the_profile_has_them(profile: Profile, maker: Any) -> None:
-    row = record_of(maker([[41.5, 20.0]]))
+    row = read_record(maker([[41.5, 20.0]]))
     batch = Intake(profile).read([(dict(ROW), 0.5, None, 0.0), (row.copy(), 0.5, None, 0.0)])
     assert (len(batch.rows), batch.invalid) == (1, 1)
     assert batch.first[""].got == "values whose names are only numbers"
@@ -274,7 +244,7 @@ def test_values_with_numbers_for_names_are_no_row_unless_the_profile_has_them(pr
     intake = Intake(numbered)
     batch = intake.read([(row.copy(), None, None, 0.0)])
     assert (batch.rows.numbers.tolist(), batch.invalid) == ([[41.5, 20.0]], 0)
-    assert (intake.absent, intake.unknown) == (set(), ())
+    assert (intake.columns.absent, intake.columns.unknown) == (set(), ())
 
 
 VALUES = st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.booleans() | st.just([1])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from driftmeter.profile.profile import Profile
-from tests.client.conftest import ROW
+from tests.client.samples import ROW
 from tests.client.tier import Tier
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -15,7 +15,14 @@ import pyarrow
 import pydantic
 import pytest
 
-from driftmeter.client.records import NoRecordError, answer_of, each_of, record_of, records_of, settled
+from driftmeter.client.records import (
+    NoRecordError,
+    items_per_row,
+    iterate_records,
+    prediction_value,
+    read_record,
+    stable_prediction,
+)
 
 ROW: dict[str, Any] = {"age": 41.5, "city": "Ulm"}
 Tupled = namedtuple("Tupled", "age city")
@@ -40,9 +47,9 @@ class Model(pydantic.BaseModel):
 def from_database() -> sqlite3.Row:
     base = sqlite3.connect(":memory:")
     base.row_factory = sqlite3.Row
-    found = base.execute("SELECT 41.5 AS age, 'Ulm' AS city").fetchone()
+    row: sqlite3.Row = base.execute("SELECT 41.5 AS age, 'Ulm' AS city").fetchone()
     base.close()
-    return found
+    return row
 
 
 STRUCTURED = np.array([(41.5, "Ulm")], dtype=[("age", "f8"), ("city", "U8")])
@@ -80,33 +87,34 @@ NAMELESS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_whatever_names_its_values_is_a_row(name: str) -> None:
-    assert record_of(RECORDS[name]) == ROW
+    assert read_record(RECORDS[name]) == ROW
 
 
 @pytest.mark.parametrize("name", NAMELESS)
 def test_what_has_no_names_is_no_row_and_said_to_be_none(name: str) -> None:
     given, got = NAMELESS[name]
     with pytest.raises(NoRecordError) as caught:
-        record_of(given)
+        read_record(given)
     assert caught.value.got == got
 
 
 def test_a_row_is_a_dict_of_its_own() -> None:
     array = STRUCTURED.copy()
-    row = record_of(array)
+    row = read_record(array)
     array["age"] = 0.0
     assert row == ROW
-    assert record_of(ROW) is not ROW
+    assert read_record(ROW) is not ROW
 
 
 def test_whole_numbers_are_names_as_good_as_those_that_a_frame_has() -> None:
     frame = pandas.DataFrame([[1.5, 2.5]])
-    assert record_of(frame) == record_of(frame.iloc[0]) == {0: 1.5, 1: 2.5}
+    rows: list[Any] = [read_record(frame), read_record(frame.iloc[0])]
+    assert rows == [{0: 1.5, 1: 2.5}] * 2
 
 
 def test_values_of_a_frame_of_pandas_keep_their_own_types() -> None:
     frame = pandas.DataFrame({"id": [2**60 + 1], "share": [0.5], "member": [True], "at": pandas.Timestamp(0)})
-    row = record_of(frame.assign(none=pandas.array([None], dtype="Int64"), plan=pandas.Categorical(["a"])))
+    row = read_record(frame.assign(none=pandas.array([None], dtype="Int64"), plan=pandas.Categorical(["a"])))
     assert row.pop("none") is pandas.NA
     assert row == {"id": 2**60 + 1, "share": 0.5, "member": True, "at": pandas.Timestamp(0), "plan": "a"}
     assert [type(value) for value in row.values()] == [int, float, bool, pandas.Timestamp, str]
@@ -124,13 +132,13 @@ MAKERS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_frame_of_many_rows_is_its_rows(name: str) -> None:
     rows = [{"age": float(age), "city": "Ulm"} for age in range(2_500)]
-    assert list(records_of(MAKERS[name](rows))) == rows
+    assert list(iterate_records(MAKERS[name](rows))) == rows
 
 
 @pytest.mark.parametrize("given", [None, 7, "age", b"age", ROW, object()])
 def test_what_holds_no_rows_is_refused(given: Any) -> None:
     with pytest.raises(NoRecordError, match="rows: a frame, or an iterable"):
-        records_of(given)
+        iterate_records(given)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +156,15 @@ def test_what_holds_no_rows_is_refused(given: Any) -> None:
     ],
 )
 def test_predictions_are_one_for_each_row_however_they_are_held(given: Any) -> None:
-    found = each_of(given)
-    assert found is not None
-    values = [answer_of(settled(each), "score") for each in found]
-    assert [each.as_py() if hasattr(each, "as_py") else each for each in values] == [0.1, 0.9]
+    items = items_per_row(given)
+    assert items is not None
+    values = [prediction_value(stable_prediction(item), "score") for item in items]
+    assert [value.as_py() if hasattr(value, "as_py") else value for value in values] == [0.1, 0.9]
 
 
 @pytest.mark.parametrize("given", [0.3, "yes", b"yes", np.array(0.3), np.float64(0.3), pandas.Timestamp(0), ROW])
 def test_one_single_value_is_not_one_for_each_row(given: Any) -> None:
-    assert each_of(given) is None
+    assert items_per_row(given) is None
 
 
 @pytest.mark.parametrize(
@@ -179,11 +187,11 @@ def test_one_single_value_is_not_one_for_each_row(given: Any) -> None:
     ],
 )
 def test_an_answer_is_taken_out_of_what_it_comes_in(given: Any, value: Any) -> None:
-    assert answer_of(settled(given), "score") == value
+    assert prediction_value(stable_prediction(given), "score") == value
 
 
 def test_an_array_that_a_model_answers_in_again_is_copied() -> None:
     answer = np.array([0.3])
-    kept = settled(answer)
+    kept = stable_prediction(answer)
     answer[0] = 0.9
     assert kept.tolist() == [0.3]

@@ -1,314 +1,207 @@
-"""What an idle or leaving source says, by a clock that only tests move and with no network in between."""
+"""When the worker does what: its loop turn by turn, by a clock that only tests move."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from itertools import pairwise
 
 import pytest
 
-from driftmeter.client.buffer import Buffer
-from driftmeter.client.transport import Answer, AwayError
-from driftmeter.client.worker import FAREWELL, HEARTBEAT, Worker
-from driftmeter.counts.summary import Summary
-from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import SourceTotals
+from driftmeter.client.backoff import MOST, MOST_ASKED
+from driftmeter.client.faults import EVERY
+from driftmeter.client.worker import TICK
 from driftmeter.profile.profile import Profile
-from tests.client.conftest import ROW, make_profile
-from tests.client.test_monitor import directly, refuse_panes
-from tests.client.tier import Tier
-
-START = 1_700_000_000.0
-
-
-class Line:
-    """A clock, and a transport that hands requests to the tier's own function while it is `up`."""
-
-    def __init__(self, tier: Tier) -> None:
-        self.time, self.up = 100.0, True
-        self.timeouts: list[float] = []
-        self._tier = tier
-        tier.now = lambda: int((START + self.time) * 1000)  # type: ignore[method-assign]
-
-    def clock(self) -> float:
-        return self.time
-
-    def __call__(self, method: str, path: str, body: bytes | None, content_type: str, timeout: float) -> Answer:
-        self.timeouts.append(timeout)
-        if not self.up:
-            raise AwayError("cut")
-        status, headers, answer = self._tier.answer(method, path, body or b"")
-        self._tier.log.append((method, path, status))
-        return Answer(status, {name.lower(): value for name, value in headers}, answer, self.time, self.time)
-
-    def close(self) -> None:
-        pass
+from tests.client.rig import Rig
+from tests.client.samples import ROW, directly
+from tests.client.tier import refuse_nothing, refuse_panes
 
 
 @pytest.fixture
-def line(tier: Tier) -> Line:
-    return Line(tier)
+def rig(profile: Profile) -> Rig:
+    return Rig(profile)
 
 
-Make = Callable[..., Worker]
+def close(rig: Rig, timeout: float) -> bool:
+    """Let a worker close; return whether everything was acknowledged or given up by the server."""
+    rig.worker.close_by(rig.local() + timeout)
+    rig.worker.request_report()
+    while rig.worker.turn():
+        rig.wait(0.1)
+    rig.worker.finish()
+    return rig.worker.pipeline.settled
 
 
-@pytest.fixture
-def worker_of(line: Line) -> Make:
-    def make(profile: Profile | None = None) -> Worker:
-        buffer = Buffer(1_000)
-        buffer.limit = 1_000
-        return Worker(
-            buffer, line, model="m", profile=profile, source="s", max_bytes=1_000_000, timeout=3.0, clock=line.clock
-        )
-
-    return make
-
-
-def observe(worker: Worker, rows: int = 1) -> None:
-    worker.buffer.rows.extend((dict(ROW), None, None, worker.clock()) for _ in range(rows))
-    worker.exchange()
+def test_rows_are_typed_at_once_and_reported_once_an_interval(profile: Profile) -> None:
+    rig = Rig(profile, interval=5.0)
+    assert rig.worker.turn()
+    rig.observe(3)
+    rig.run(4.9)
+    assert (rig.tier.asked("PUT", "/panes/"), len(rig.buffer)) == (0, 0)
+    rig.run(0.1)
+    assert rig.tier.asked("PUT", "/panes/") == 1
+    assert rig.tier.summary(profile) == directly(profile, [ROW] * 3)
 
 
-def test_an_idle_source_says_every_fifteen_seconds_that_it_lives(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
+def test_what_is_asked_for_is_sent_before_the_interval_is_over(profile: Profile) -> None:
+    rig = Rig(profile, interval=60.0)
+    assert rig.worker.turn()
+    rig.observe()
+    rig.worker.request_report()
+    assert rig.worker.turn()
+    assert (rig.tier.summary(profile).rows, rig.worker.answered) == (1, 1)
+
+
+def test_what_is_asked_for_is_not_answered_while_the_tier_is_away(rig: Rig) -> None:
+    rig.up = False
+    rig.observe()
+    rig.worker.request_report()
+    rig.run(3.0)
+    assert rig.worker.answered == 0
+    rig.up = True
+    rig.run(MOST)
+    assert rig.worker.answered == 1
+
+
+def test_pauses_grow_while_the_tier_is_away_and_are_short_again_after_a_success(rig: Rig, profile: Profile) -> None:
+    rig.up = False
+    rig.observe(10)
+    rig.run(30.0)
+    gaps = [later - earlier for earlier, later in pairwise(rig.asked_at)]
+    assert gaps[:8] == pytest.approx([0.25, 0.5, 1.0, 2.0, 4.0, MOST, MOST, MOST], abs=TICK)
+    rig.up = True
+    rig.run(MOST + TICK)
+    assert rig.tier.summary(profile) == directly(profile, [ROW] * 10)
+    assert rig.worker.stats()["dropped"] == 0
+    rig.up = False
+    rig.observe()
+    rig.asked_at.clear()
+    rig.run(2.0)
+    assert rig.asked_at[1] - rig.asked_at[0] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [("2", 2.0, 2.5), ("86400", MOST_ASKED, 1.25 * MOST_ASKED)])
+def test_retry_after_is_honoured_up_to_a_minute(
+    rig: Rig, profile: Profile, asked: str, least: float, most: float
 ) -> None:
-    worker = worker_of(profile)
-    observe(worker, 3)
-    for beats in range(4):
-        assert len(tier.received) == 1 + beats
-        line.time += HEARTBEAT - 0.1
-        worker.exchange()
-        assert len(tier.received) == 1 + beats
-        line.time += 0.1
-        worker.exchange()
-    last = tier.received[-1]
-    assert (last.summary, last.totals, last.sequence) == (Summary.zero(profile.bins), SourceTotals(3, 3), 5)
-    assert (last.final, last.acknowledged) == (False, 3)
-    assert last.start <= tier.now() < last.end
-    assert tier.summary(profile) == directly(profile, [ROW] * 3)
+    assert rig.worker.turn()
+    rig.tier.refuse = refuse_panes(503, ("Retry-After", asked))
+    rig.observe()
+    rig.run(1.0)
+    assert rig.worker.failures == 1
+    rig.tier.refuse = refuse_nothing
+    rig.run(least - 0.1)
+    assert rig.tier.summary(profile).rows == 0
+    rig.run(most - least + 0.2)
+    assert rig.tier.summary(profile).rows == 1
 
 
-def test_rows_that_flow_say_it_themselves(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:
-    worker = worker_of(profile)
-    for _ in range(20):
-        observe(worker)
-        line.time += HEARTBEAT - 1
-    assert [pane.summary.rows for pane in tier.received] == [1] * 20
+def test_a_lasting_fault_is_logged_once_a_minute_and_its_end_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "driftmeter")
+    rig.up = False
+    rig.observe(99)
+    rig.run(EVERY * 2 + MOST)
+    rig.up = True
+    rig.run(MOST)
+    messages = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [level for level, _ in messages] == ["WARNING", "WARNING", "WARNING", "INFO", "INFO"]
+    assert messages[0][1] == "model 'm': no report gets through, trying on: http://tier: cut"
+    assert " more like it in the last minute)" in messages[1][1]
+    assert messages[4][1] == "model 'm': reports reach http://tier again"
 
 
-def test_a_source_that_saw_nothing_is_not_known(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:
-    worker = worker_of(profile)
-    for _ in range(5):
-        worker.exchange()
-        line.time += HEARTBEAT
-    worker.say_goodbye()
-    assert tier.received == []
+def test_one_failure_alone_is_not_logged(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.observe()
+    rig.up = False
+    assert rig.worker.turn()
+    rig.up = True
+    rig.run(1.0)
+    assert (rig.worker.failures, caplog.records) == (1, [])
 
 
-def test_a_source_whose_panes_were_all_refused_is_not_known(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
-) -> None:
-    worker = worker_of(profile)
-    tier.refuse = refuse_panes(422)
-    observe(worker)
-    tier.refuse = lambda method, path: None
-    line.time += HEARTBEAT
-    worker.exchange()
-    assert worker.settled
-    worker.say_goodbye()
-    assert tier.received == []
-
-
-def test_a_heartbeat_in_a_pane_with_rows_keeps_them(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:
-    tier.timing = Timing(3_600_000, 2_000)
-    worker = worker_of(profile)
-    observe(worker, 3)
-    line.time += HEARTBEAT
-    worker.exchange()
-    observe(worker, 2)
-    assert [pane.summary.rows for pane in tier.received] == [3, 3, 5]
-    assert tier.summary(profile) == directly(profile, [ROW] * 5)
-
-
-def test_a_heartbeat_that_fails_is_a_failure_that_leaves_nothing_unsettled(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
-) -> None:
-    worker = worker_of(profile)
-    observe(worker)
-    line.time += HEARTBEAT
-    line.up = False
+def test_the_name_of_the_source_is_logged_once_a_report_was_taken(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "driftmeter")
+    rig.tier.refuse = refuse_panes(503)
+    rig.observe()
+    rig.run(1.0)
+    assert "reporting to" not in caplog.text
+    rig.tier.refuse = refuse_nothing
     for _ in range(2):
-        with pytest.raises(AwayError):
-            worker.exchange()
-        assert worker.settled
-    line.up = True
-    worker.exchange()
-    worker.exchange()
-    assert len(tier.received) == 2
+        rig.observe()
+        rig.run(MOST)
+    messages = [record.getMessage() for record in caplog.records if "reporting to" in record.getMessage()]
+    assert messages == ["driftmeter: reporting to http://tier as s"]
 
 
-@pytest.mark.parametrize("status", [404, 422])
-def test_a_heartbeat_that_is_refused_costs_no_row_and_is_not_repeated_at_once(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make, status: int
+def test_a_fault_of_the_code_is_logged_and_the_loop_goes_on(
+    rig: Rig, profile: Profile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tier.timing = Timing(3_600_000, 2_000)
-    worker = worker_of(profile)
-    observe(worker, 3)
-    tier.refuse = refuse_panes(status)
-    line.time += HEARTBEAT
-    for _ in range(3):
-        worker.exchange()
-    assert tier.asked("PUT", "/panes/") == 2
-    tier.refuse = lambda method, path: None
-    observe(worker, 2)
-    assert worker.stats()["dropped"] == 0
-    assert tier.summary(profile).rows == 5
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.worker.pipeline, "drain", lambda: 1 / 0)
+        rig.observe()
+        assert rig.worker.turn()
+    [record] = caplog.records
+    assert "the background thread failed, and goes on" in record.getMessage()
+    assert record.exc_info is not None
+    rig.run(1.0)
+    assert rig.tier.summary(profile).rows == 1
 
 
-def test_an_idle_source_does_not_bring_a_deleted_model_back(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
+# --- the end
+
+
+def test_a_worker_that_closes_sends_what_waits_and_says_goodbye(profile: Profile) -> None:
+    rig = Rig(profile, interval=60.0)
+    assert rig.worker.turn()
+    rig.observe(3)
+    assert close(rig, 5.0)
+    assert [(pane.summary.rows, pane.final) for pane in rig.tier.received] == [(3, False), (3, True)]
+    assert rig.worker.ended
+
+
+def test_a_worker_that_closes_while_the_tier_is_away_gives_up_at_the_deadline(
+    rig: Rig, profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = worker_of(profile)
-    observe(worker)
-    tier.profiles.clear()
-    tier.active = None
-    for _ in range(3):
-        line.time += HEARTBEAT
-        worker.exchange()
-    worker.say_goodbye()
-    assert tier.profiles == {}
-    observe(worker)
-    assert tier.active == profile.digest
+    assert rig.worker.turn()
+    rig.up = False
+    rig.observe(4)
+    begun = rig.local()
+    assert not close(rig, 3.0)
+    assert 3.0 <= rig.local() - begun < 3.2
+    assert all(timeout <= 3.0 for timeout in rig.timeouts)
+    assert "closed before everything was sent; some rows are not reported" in caplog.text
+    stats = rig.worker.stats()
+    assert (stats["observed"], stats["counted"], stats["waiting"], stats["dropped_closed"]) == (4, 0, 0, 4)
 
 
-def test_a_model_that_was_made_again_is_told_what_an_earlier_one_acknowledged(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
-) -> None:
-    worker = worker_of(profile)
-    observe(worker, 3)
-    line.time += 60
-    tier.profiles.clear()
-    tier.received.clear()
-    observe(worker, 2)
-    [pane] = tier.received
-    assert (pane.acknowledged, pane.summary.rows, pane.totals) == (3, 2, SourceTotals(5, 5))
+def test_a_worker_that_leaves_rows_behind_says_no_goodbye(rig: Rig) -> None:
+    assert rig.worker.turn()
+    rig.observe()
+    rig.run(1.0)
+    rig.tier.refuse = refuse_panes(503)
+    rig.observe()
+    assert not close(rig, 0.3)
+    assert rig.tier.asked("PUT", "/panes/") > 1
+    assert [pane.final for pane in rig.tier.received] == [False]
 
 
-def test_an_idle_source_learns_of_a_new_profile(tier: Tier, line: Line, profile: Profile, worker_of: Make) -> None:
-    newer, worker = make_profile(1), worker_of()
-    tier.register(profile)
-    observe(worker)
-    tier.register(newer)
-    line.time += HEARTBEAT
-    worker.exchange()
-    observe(worker)
-    assert tier.summary(newer) == directly(newer, [ROW])
+def test_a_worker_that_has_nothing_to_send_waits_for_no_tier_that_is_away(rig: Rig) -> None:
+    rig.observe()
+    assert rig.worker.turn()
+    rig.tier.refuse = refuse_panes(503, ("Retry-After", "60"))
+    rig.run(20.0)  # the heartbeat fails
+    assert rig.worker.failures == 1
+    requests, begun = len(rig.tier.log), rig.local()
+    assert close(rig, 5.0)
+    assert (rig.local(), len(rig.tier.log)) == (begun, requests)
 
 
-def test_a_source_that_is_closing_says_goodbye_and_not_that_it_lives(
-    tier: Tier, line: Line, profile: Profile, worker_of: Make
-) -> None:
-    worker = worker_of(profile)
-    observe(worker, 3)
-    line.time += HEARTBEAT
-    worker.deadline = line.time + 5
-    worker.exchange()
-    assert len(tier.received) == 1
-    worker.say_goodbye()
-    [_, goodbye] = tier.received
-    assert (goodbye.final, goodbye.sequence, goodbye.totals) == (True, 2, SourceTotals(3, 3))
-    assert worker.settled
-    assert tier.summary(profile) == directly(profile, [ROW] * 3)
-
-
-@pytest.mark.parametrize(("left", "wait"), [(None, FAREWELL), (5.0, FAREWELL), (0.5, 0.5)])
-def test_a_goodbye_waits_no_longer_than_a_second_nor_than_it_may(
-    line: Line, profile: Profile, worker_of: Make, left: float | None, wait: float
-) -> None:
-    worker = worker_of(profile)
-    observe(worker)
-    worker.deadline = None if left is None else line.time + left
-    line.up = False
-    worker.say_goodbye()
-    assert line.timeouts[-1] == pytest.approx(wait)
-    assert worker.settled
-
-
-# --- what cannot be read
-
-
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-
-
-def test_what_cannot_be_read_is_said_once_a_minute_by_field(
-    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    worker = worker_of(profile)
-    for second in range(130):
-        worker.buffer.rows.append(({**ROW, "age": "x" * 1_000}, 0.5, None, line.time))
-        if second == 10:
-            worker.buffer.rows.append((dict(ROW), 0.5, "soon", line.time))
-        worker.exchange()
-        line.time += 1
-    age = f"field 'age': expected a number, got text ('{'x' * 40}')"
-    time = "field 'timestamp': expected seconds since the epoch or ISO 8601, got text ('soon')"
-    assert said(caplog) == [
-        f"model 'm': cannot be read: {age} (1 so far)",
-        f"model 'm': cannot be read: {time} (1 so far); {age} (61 so far)",
-        f"model 'm': cannot be read: {age} (121 so far)",
-    ]
-    assert worker.unreadable()["age"]["count"] == worker.stats()["unreadable_values"] == 130
-
-
-def test_each_field_has_its_own_count_whatever_else_is_wrong_beside_it(
-    line: Line, profile: Profile, worker_of: Make
-) -> None:
-    worker = worker_of(profile)
-    rows = [({0: 1.5}, None)] * 3 + [(ROW, "soon")] * 4 + [({**ROW, "age": "old"}, None)] * 5
-    worker.buffer.rows.extend((dict(row), 0.5, at, line.time) for row, at in rows)
-    worker.buffer.refuse("values by column", "a list")
-    worker.exchange()
-    assert {field: kept["count"] for field, kept in worker.unreadable().items()} == {"": 4, "timestamp": 4, "age": 5}
-    stats = worker.stats()
-    assert (stats["counted"], stats["dropped_invalid"], stats["unreadable_values"]) == (5, 8, 5)
-
-
-def test_a_field_that_no_warning_has_named_yet_is_named_at_the_end(
-    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    worker = worker_of(profile)
-    for name in ("age", "amount", "age"):
-        worker.buffer.rows.append(({**ROW, name: "old"}, 0.5, None, line.time))
-        worker.exchange()
-    assert len(said(caplog)) == 1
-    worker.last_words()
-    worker.last_words()
-    assert len(said(caplog)) == 2
-    assert "field 'amount'" in said(caplog)[1]
-
-
-def test_a_column_that_never_comes_is_missed_once_beside_those_that_nobody_knows(
-    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    worker = worker_of(profile)
-    row = {"age": 41.5, "amont": 20.0, "city": "Ulm", "member": True}
-    for _ in range(4):
-        worker.buffer.rows.extend((dict(row), None, None, line.time) for _ in range(50))
-        worker.exchange()
-        line.time += 100
-    assert said(caplog) == [
-        "model 'm': none of the first 100 rows had the columns 'amount', 'score'; columns came that the profile does "
-        "not know, such as 'amont'"
-    ]
-
-
-def test_nothing_is_said_where_all_is_well(
-    line: Line, profile: Profile, worker_of: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    worker = worker_of(profile)
-    worker.buffer.rows.extend(({**ROW, "city": None, "shoe": 42}, 0.5, None, line.time) for _ in range(300))
-    worker.exchange()
-    worker.last_words()
-    assert said(caplog) == []
-    assert worker.unreadable() == {}
+def test_panes_that_the_server_did_not_acknowledge_by_the_end_are_dropped(rig: Rig) -> None:
+    rig.observe(4)
+    assert rig.worker.turn()
+    rig.up = False
+    rig.observe(3)
+    rig.run(1.0)
+    assert rig.worker.stats()["waiting"] == 3
+    assert not close(rig, 0.5)
+    stats = rig.worker.stats()
+    assert (stats["counted"], stats["waiting"], stats["dropped_closed"], stats["observed"]) == (4, 0, 3, 7)

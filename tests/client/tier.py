@@ -1,4 +1,4 @@
-"""A metric tier of one small HTTP server that keeps to the contract, and that can be told to misbehave."""
+"""A metric tier that keeps to the contract and can be told to misbehave: a small HTTP server, or no server at all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
+from driftmeter.types import Clock, Milliseconds
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,28 @@ class Refusal:
     problem: bool = True
 
 
-class Tier:
-    """The server's state, to be looked at and changed by tests; `refuse` decides on each (method, path)."""
+def refuse_panes(status: int, *headers: tuple[str, str], problem: bool = True) -> Callable[[str, str], Refusal | None]:
+    """Refuse every pane, and nothing else."""
+    return lambda method, path: Refusal(status, headers, problem) if "/panes/" in path else None
 
-    def __init__(self, timing: Timing, ahead: float = 0.0) -> None:
-        self.timing, self.ahead = timing, ahead
+
+def refuse_nothing(method: str, path: str) -> Refusal | None:
+    """Keep to the contract."""
+    return None
+
+
+def _wall_clock() -> Milliseconds:
+    return time.time_ns() // 1_000_000
+
+
+class Tier:
+    """The server's state, to be looked at and changed by tests; `refuse` decides on each (method, path).
+
+    Its time is that of `clock`, plus `ahead` seconds. Without `listening` only `answer` reaches it.
+    """
+
+    def __init__(self, timing: Timing, *, listening: bool = True, clock: Clock = _wall_clock) -> None:
+        self.timing, self.ahead, self.clock = timing, 0.0, clock
         self.profiles: dict[str, Profile] = {}
         self.active: str | None = None
         self.panes: dict[tuple[str, int, int, str], Pane] = {}
@@ -43,12 +61,14 @@ class Tier:
         self.received: list[Pane] = []
         self.log: list[tuple[str, str, int]] = []
         self.headers: list[dict[str, str]] = []
-        self.refuse: Callable[[str, str], Refusal | None] = lambda method, path: None
-        self.delay = 0.0
+        self.refuse: Callable[[str, str], Refusal | None] = refuse_nothing
+        self.lose: Callable[[str, str], bool] = lambda method, path: False
+        """Whether an answer gets lost on its way, after the request was taken."""
         self.lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self.port = 0
-        self.start()
+        if listening:
+            self.start()
 
     @property
     def url(self) -> str:
@@ -68,8 +88,8 @@ class Tier:
             self._server.drop_connections()
             self._server = None
 
-    def now(self) -> int:
-        return int((time.time() + self.ahead) * 1000)
+    def now(self) -> Milliseconds:
+        return self.clock() + round(self.ahead * 1000)
 
     def register(self, profile: Profile) -> None:
         with self.lock:
@@ -79,19 +99,23 @@ class Tier:
     def summary(self, profile: Profile, source: str | None = None) -> Summary:
         """Add up what the tier has."""
         with self.lock:
-            chosen = [p for p in self.panes.values() if p.digest == profile.digest and source in (None, p.source)]
+            chosen = [
+                pane for pane in self.panes.values() if pane.digest == profile.digest and source in (None, pane.source)
+            ]
         return Summary.sum((pane.summary for pane in chosen), profile.bins)
 
-    def by_start(self, profile: Profile) -> dict[int, Summary]:
+    def by_start(self, profile: Profile) -> dict[Milliseconds, Summary]:
+        """Add up what the tier has, by the start of panes."""
         with self.lock:
-            starts = {p.start for p in self.panes.values()}
-            return {
-                s: Summary.sum([p.summary for p in self.panes.values() if p.start == s], profile.bins) for s in starts
-            }
+            panes = list(self.panes.values())
+        return {
+            start: Summary.sum([pane.summary for pane in panes if pane.start == start], profile.bins)
+            for start in {pane.start for pane in panes}
+        }
 
     def asked(self, method: str, part: str) -> int:
         """Count requests of a method whose path holds `part`."""
-        return sum(m == method and part in path for m, path, _ in list(self.log))
+        return sum(asked == method and part in path for asked, path, _ in list(self.log))
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         refusal = self.refuse(method, path)
@@ -101,8 +125,10 @@ class Tier:
             return refusal.status, [("Content-Type", kind), *refusal.headers], text
         parts = path.strip("/").split("/")
         if parts[3] == "profile":
-            return self._get_profile() if method == "GET" else self._put_profile(body)
-        return self._put_pane(int(parts[4]), parts[5], body)
+            taken = self._get_profile() if method == "GET" else self._put_profile(body)
+        else:
+            taken = self._put_pane(int(parts[4]), parts[5], body)
+        return (503, [], b"") if self.lose(method, path) else taken
 
     def _info(self) -> dict[str, Any]:
         return {
@@ -184,8 +210,6 @@ def _handler_of(tier: Tier) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if tier.delay:
-                time.sleep(tier.delay)
             status, headers, answer = tier.answer(self.command, self.path, body)
             tier.log.append((self.command, self.path, status))
             tier.headers.append(dict(self.headers.items()))

@@ -42,7 +42,7 @@ class Faults:
             self._said.add(kind)
             LOGGER.log(level, "model %r: %s", self._model, message)
 
-    def over(self, kind: str, message: str) -> None:
+    def resolved(self, kind: str, message: str) -> None:
         """Log that a fault that was warned of has ended. Its minute goes on: a fault that flaps stays quiet."""
         if kind in self._open:
             self._open.remove(kind)

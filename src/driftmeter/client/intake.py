@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -15,57 +13,31 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.client.buffer import Raw
-from driftmeter.client.records import RECORD, answer_of
+from driftmeter.client.columns import ColumnWatch
+from driftmeter.client.event_time import TIMESTAMP, read_event_time
+from driftmeter.client.records import RECORD, prediction_value
+from driftmeter.client.typed_batch import TypedBatch
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.totals import add_up
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
-from driftmeter.profile.values import is_missing, plain
-from driftmeter.timestamps import parse_time
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.profile.values import is_missing
+from driftmeter.types import Milliseconds
 
 COMPILING = threading.Lock()
-"""Held where another thread than the first makes profiles and their tables. A fork must wait for it: until
+"""Held where a thread other than the first makes profiles and their tables. A fork must wait for it: until
 Python 3.12 `cached_property` has a lock that would stay locked in the child."""
 
-TIMESTAMP = "timestamp"
-"""The field of a time, as the metric server calls it."""
 NAMELESS = "values whose names are only numbers"
-"""What an array's values have that became a row of a frame."""
+"""Describes the values of an array that became a row of a frame."""
 _NO_RECORD: Any = ()
-_MOST_UNKNOWN = 5
-
-
-@dataclass(frozen=True)
-class TypedBatch:
-    """Typed rows with `times` (rows,) in ms: of the local clock where `stamped` (rows,), else event times."""
-
-    rows: Rows
-    times: Floats
-    stamped: npt.NDArray[np.bool_]
-    invalid: int = 0
-    """Rows that could not be read, and are not in `rows`."""
-    ignored_values: int = 0
-    ignored_predictions: int = 0
-    unreadable: Mapping[str, int] = field(default_factory=dict)
-    """How many values of `rows` could not be read, by column."""
-    first: Mapping[str, Rejected] = field(default_factory=dict)
-    """One of them for each column, and one for each field of `refused`."""
-    refused: Mapping[str, int] = field(default_factory=dict)
-    """Rows that are invalid, by the field at fault: TIMESTAMP, or none where it is no row."""
-
-    @property
-    def bytes(self) -> int:
-        """Memory of the rows."""
-        return self.rows.numbers.nbytes + self.rows.codes.nbytes + self.rows.index.nbytes + 9 * len(self.times)
 
 
 class Intake:
@@ -77,132 +49,34 @@ class Intake:
         self._reader, self._binner = Reader(profile), Binner(profile)
         names = self._reader.names
         self._pick = itemgetter(*names) if len(names) > 1 else None
-        # what profiles and grids keep once asked for, they are asked for here: see `COMPILING`
+        # profiles and grids cache these on first use, which has to be here: see `COMPILING`
         self.digest = profile.digest
         for feature in profile.features:
             if isinstance(feature.grid, CategoryGrid):
                 feature.grid.bin_of("")
-        self._column = next((f.column for f in profile.features if f.role == "prediction"), None)
-        self.rows = 0
-        """Rows that came so far."""
-        self.absent = set(names)
-        """Columns of the profile that no row has had so far."""
-        self.unknown: tuple[str, ...] = ()
-        """The first columns that came and that the profile does not know."""
-        self._specials = _specials(profile)
+        self._prediction = next((feature.column for feature in profile.features if feature.role == "prediction"), None)
+        self.columns = ColumnWatch(names, self.digest)
+        self._unreadable_bins = _unreadable_bins(profile)
 
     def read(self, raw: Sequence[Raw]) -> TypedBatch:
-        """Type rows; whatever is in them, this raises nothing. A prediction goes under its column."""
-        self.rows += len(raw)
+        """Type rows; never raise, whatever is in them. A prediction goes under its column."""
+        self.columns.rows += len(raw)
         try:
-            return self._read(raw)
+            batch = self._read(raw)
         except Exception:
-            # some value fails in a way that no reader foresees: it shall cost its own cell, or else its row, only
-            return _join([*map(self._read_alone, raw), self._read([])])
-
-    def _read_alone(self, row: Raw) -> TypedBatch:
-        record, prediction, timestamp, clock = row
-        with suppress(Exception):
-            return self._read([row])
-        try:
-            harmless = {name: self._harmless(name, value) for name, value in record.items()}
-            return self._read([(harmless, self._harmless(self._column or "", prediction), timestamp, clock)])
-        except Exception:
-            first = {"": Rejected(0, "", RECORD, "values that fail when they are looked at")}
-            return replace(self._read([]), invalid=1, first=first, refused={"": 1})
-
-    def _harmless(self, name: str, value: object) -> object:
-        """Return a value, or in the place of one that fails when it is looked at something that is only unreadable."""
-        try:
-            self._reader.read_columns({name: [answer_of(value, name)]})
-        except Exception:
-            return _Failing(value)
-        return value
-
-    def _read(self, raw: Sequence[Raw]) -> TypedBatch:
-        records, ignored_predictions = [], 0
-        for record, prediction, _, _ in raw:
-            if prediction is not None:
-                if self._column is None:
-                    ignored_predictions += 1
-                else:
-                    answer = prediction if type(prediction) is float else answer_of(prediction, self._column)
-                    record[self._column] = answer
-            records.append(record)
-        rows, bad, ignored_values = self._typed(records)
-        times = np.array([row[3] for row in raw], dtype=np.float64) * 1000
-        stamped = np.ones(len(raw), dtype=bool)
-        readable = np.ones(len(raw), dtype=bool)
-        for position, (_, _, timestamp, _) in enumerate(raw):
-            if not is_missing(timestamp):
-                stamped[position] = False
-                time = _time(timestamp)
-                if isinstance(time, InputError):
-                    readable[position] = False
-                    bad.append(Rejected(position, TIMESTAMP, time.expected, describe(timestamp)))
-                elif time is None:
-                    stamped[position] = True
-                else:
-                    times[position] = time
-        times, stamped, readable = times[rows.index], stamped[rows.index], readable[rows.index]
-        refused = {"": len(raw) - len(rows), TIMESTAMP: int((~readable).sum())}
-        if refused[TIMESTAMP]:
-            rows, times, stamped = rows.take(np.flatnonzero(readable)), times[readable], stamped[readable]
-        unreadable: dict[str, int] = {}
-        first: dict[str, Rejected] = {}
-        if bad:
-            unreadable, first = self._reader.unreadable(rows), {each.field: each for each in reversed(bad)}
-            for name in unreadable.keys() - first.keys():  # more are bad than the reader describes
-                _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
-                first |= {each.field: each for each in described[:1]}
-        invalid = len(raw) - len(rows)
-        return TypedBatch(
-            rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused
-        )
-
-    def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
-        """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
-        bench/observe.py."""
-        names = self._reader.names
-        if self._pick is not None and records:
-            try:
-                columns = zip(*map(self._pick, records), strict=True)
-            except KeyError:
-                pass
-            else:
-                self.absent.clear()
-                rows, bad, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
-                return rows, bad, self._look(records, sum(map(len, records)) - len(records) * len(names))
-        named = [self._named(record) for record in records]
-        self.absent = {name for name in self.absent if not any(name in record for record in named)}
-        rows, bad, ignored_values = self._reader.read_records(named)
-        bad = [replace(each, expected=RECORD, got=NAMELESS) if not each.field else each for each in bad]
-        return rows, bad, self._look([record for record in named if record is not _NO_RECORD], ignored_values)
-
-    def _named(self, record: dict[str, Any]) -> Any:
-        """Return a record whose names are texts; where none was, and none is a column of the profile, it is no record:
-        the values of an array that became a series, or a frame, only have numbers."""
-        named = with_text_names(record)
-        if named is record or any(type(name) is str and name != self._column for name in record):
-            return named
-        return named if any(name in named for name in self._reader.names if name != self._column) else _NO_RECORD
-
-    def _look(self, records: list[dict[str, Any]], ignored_values: int) -> int:
-        """Keep the names of the first columns that the profile does not know; return their number as it is."""
-        if ignored_values and not self.unknown:
-            known = self._reader.names
-            strange = dict.fromkeys(name for record in records for name in record if name not in known)
-            self.unknown = tuple(describe_name(name) for name in list(strange)[:_MOST_UNKNOWN])
-        return ignored_values
+            # some value fails in a way that no reader foresees: it shall cost only its own cell, or else its row
+            batch = TypedBatch.join([*map(self._read_alone, raw), self._read([])])
+        self.columns.ignored_predictions += batch.ignored_predictions
+        return batch
 
     def unreadable_in(self, summary: Summary) -> dict[str, int]:
-        """Return how many values of a summary's rows could not be read, by column; only of those with any."""
-        columns, places = self._specials
-        values = summary.counts[places]
-        found: dict[str, int] = {}
-        for place in np.flatnonzero(values).tolist():
-            found[columns[place]] = max(int(values[place]), found.get(columns[place], 0))
-        return found
+        """Return how many values of a summary's rows could not be read, by column; only columns with any."""
+        columns, bins = self._unreadable_bins
+        values = summary.counts[bins]
+        unreadable: dict[str, int] = {}
+        for index in np.flatnonzero(values).tolist():
+            unreadable[columns[index]] = max(int(values[index]), unreadable.get(columns[index], 0))
+        return unreadable
 
     def count(
         self, batch: TypedBatch, timing: Timing, offset: float, now: Milliseconds
@@ -220,16 +94,99 @@ class Intake:
             rows = batch.rows if len(chosen) == len(starts) else batch.rows.take(chosen)
             yield (None if start < 0 else start), self._binner.observe(rows)
 
+    def _read_alone(self, row: Raw) -> TypedBatch:
+        record, prediction, timestamp, clock = row
+        with suppress(Exception):
+            return self._read([row])
+        try:
+            harmless = {name: self._harmless(name, value) for name, value in record.items()}
+            return self._read([(harmless, self._harmless(self._prediction or "", prediction), timestamp, clock)])
+        except Exception:
+            first = {"": Rejected(0, "", RECORD, "values that fail when they are looked at")}
+            return replace(self._read([]), invalid=1, first=first, refused={"": 1})
 
-def describe_name(name: object) -> str:
-    """Write a column's name, of any type, in at most 40 characters."""
-    try:
-        return repr(name if isinstance(name, str) and len(name) <= 40 else str(name)[:40])
-    except Exception:
-        return type(name).__name__[:40]
+    def _harmless(self, name: str, value: object) -> object:
+        """Return a value, or something that is only unreadable in place of a value that fails when it is looked at."""
+        try:
+            self._reader.read_columns({name: [prediction_value(value, name)]})
+        except Exception:
+            return _FailingValue(value)
+        return value
+
+    def _read(self, raw: Sequence[Raw]) -> TypedBatch:
+        records, ignored_predictions = self._with_predictions(raw)
+        rows, rejected, ignored_values = self._typed(records)
+        times, stamped, unreadable_times = _read_times(raw)
+        rejected += unreadable_times
+        timed = np.ones(len(raw), dtype=bool)
+        timed[[one.row for one in unreadable_times]] = False
+        times, stamped, timed = times[rows.index], stamped[rows.index], timed[rows.index]
+        refused = {"": len(raw) - len(rows), TIMESTAMP: int((~timed).sum())}
+        if refused[TIMESTAMP]:
+            rows, times, stamped = rows.take(np.flatnonzero(timed)), times[timed], stamped[timed]
+        unreadable: dict[str, int] = {}
+        first: dict[str, Rejected] = {}
+        if rejected:
+            unreadable, first = self._reader.unreadable(rows), {one.field: one for one in reversed(rejected)}
+            for name in unreadable.keys() - first.keys():  # beyond the number of values that the reader describes
+                _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
+                first |= {one.field: one for one in described[:1]}
+        invalid = len(raw) - len(rows)
+        return TypedBatch(
+            rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused
+        )
+
+    def _with_predictions(self, raw: Sequence[Raw]) -> tuple[list[dict[str, Any]], int]:
+        """Return the records, each with its prediction under its column, and how many predictions have no column."""
+        records, ignored = [], 0
+        for record, prediction, _, _ in raw:
+            if prediction is not None:
+                if self._prediction is None:
+                    ignored += 1
+                elif type(prediction) is float:
+                    record[self._prediction] = prediction
+                else:
+                    record[self._prediction] = prediction_value(prediction, self._prediction)
+            records.append(record)
+        return records, ignored
+
+    def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
+        """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
+        bench/observe.py."""
+        names = self._reader.names
+        if self._pick is not None and records:
+            try:
+                columns = zip(*map(self._pick, records), strict=True)
+            except KeyError:
+                pass
+            else:
+                self.columns.absent.clear()
+                rows, rejected, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
+                ignored_values = sum(map(len, records)) - len(records) * len(names)
+                if ignored_values:
+                    self.columns.note_unknown(records)
+                return rows, rejected, ignored_values
+        named = [self._named(record) for record in records]
+        self.columns.note_present(named)
+        rows, rejected, ignored_values = self._reader.read_records(named)
+        rejected = [one if one.field else replace(one, expected=RECORD, got=NAMELESS) for one in rejected]
+        if ignored_values:
+            self.columns.note_unknown(record for record in named if record is not _NO_RECORD)
+        return rows, rejected, ignored_values
+
+    def _named(self, record: dict[str, Any]) -> Any:
+        """Return a record whose names are texts.
+
+        Where no name was a text, and none is a column of the profile, it is no record: the values of an array that
+        became a series or a frame have only numbers for names.
+        """
+        named = with_text_names(record)
+        if named is record or any(type(name) is str and name != self._prediction for name in record):
+            return named
+        return named if any(name in named for name in self._reader.names if name != self._prediction) else _NO_RECORD
 
 
-class _Failing:
+class _FailingValue:
     """Stands for a value that fails when it is looked at."""
 
     def __init__(self, value: object) -> None:
@@ -239,59 +196,29 @@ class _Failing:
         return f"a {self._name} that fails"
 
 
-def _specials(profile: Profile) -> tuple[list[str], npt.NDArray[np.intp]]:
-    """Return the columns, and where the counts of all bins hold what of each could not be read."""
-    columns, places, start = [], [], 0
+def _read_times(raw: Sequence[Raw]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], list[Rejected]]:
+    """Return the rows' times in ms, which of them are the local clock's, and those that cannot be read."""
+    times = np.array([row[3] for row in raw], dtype=np.float64) * 1000
+    stamped = np.ones(len(raw), dtype=bool)
+    rejected: list[Rejected] = []
+    for position, (_, _, timestamp, _) in enumerate(raw):
+        if is_missing(timestamp):
+            continue
+        time = read_event_time(timestamp)
+        if isinstance(time, InputError):
+            stamped[position] = False
+            rejected.append(Rejected(position, TIMESTAMP, time.expected, describe(timestamp)))
+        elif time is not None:
+            times[position], stamped[position] = time, False
+    return times, stamped, rejected
+
+
+def _unreadable_bins(profile: Profile) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """Return columns, and for each the index, among all bins, of the bin that counts its unreadable values."""
+    columns, bins, start = [], [], 0
     for feature in profile.features:
         if feature.role != "derived":
             columns.append(feature.column)
-            places.append(start + feature.grid.special[bin_names.UNREADABLE])
+            bins.append(start + feature.grid.special[bin_names.UNREADABLE])
         start += feature.size
-    return columns, np.array(places, np.intp)
-
-
-def _time(timestamp: Any) -> Milliseconds | InputError | None:
-    """Read a time, None where it is missing."""
-    expected = "seconds since the epoch or ISO 8601"
-    try:
-        if isinstance(timestamp, np.ndarray) and timestamp.size == 1:
-            timestamp = timestamp.flat[0]
-        if isinstance(timestamp, np.datetime64) and not np.isnat(timestamp):
-            timestamp = timestamp.astype("datetime64[us]").item()
-            if not isinstance(timestamp, datetime):  # beyond the calendar, where numpy gives bare integers
-                return InputError(TIMESTAMP, "a time of the calendar", "one beyond it")
-        else:
-            timestamp = plain(timestamp)
-        if timestamp is None:
-            return None
-        return parse_time(float(timestamp) if isinstance(timestamp, Decimal) else timestamp)
-    except InputError as error:
-        return error
-    except Exception:  # an object may fail even to say what it is
-        return InputError(TIMESTAMP, expected, type(timestamp).__name__)
-
-
-def _join(parts: Sequence[TypedBatch]) -> TypedBatch:
-    """Return several batches as one."""
-    rows = Rows(
-        np.concatenate([part.rows.numbers for part in parts]),
-        np.concatenate([part.rows.codes for part in parts]),
-        np.concatenate([part.rows.index for part in parts]),
-    )
-    unreadable: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    first: dict[str, Rejected] = {}
-    for part in parts:
-        unreadable, refused = add_up(unreadable, part.unreadable), add_up(refused, part.refused)
-        first = {**part.first, **first}
-    return TypedBatch(
-        rows,
-        np.concatenate([part.times for part in parts]),
-        np.concatenate([part.stamped for part in parts]),
-        sum(part.invalid for part in parts),
-        sum(part.ignored_values for part in parts),
-        sum(part.ignored_predictions for part in parts),
-        unreadable,
-        first,
-        refused,
-    )
+    return columns, np.array(bins, np.intp)

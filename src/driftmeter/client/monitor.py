@@ -1,45 +1,35 @@
-"""The Monitor: `observe` in the prediction's thread, everything else in one of its own."""
+"""The Monitor: `observe` in the prediction's thread, everything else in a thread of its own."""
 
 from __future__ import annotations
 
-import atexit
-import functools
 import itertools
 import os
-import re
 import secrets
-import socket
-import sys
-import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from driftmeter.client.backoff import Backoff
-from driftmeter.client.buffer import Buffer
-from driftmeter.client.faults import LOGGER
-from driftmeter.client.intake import COMPILING
-from driftmeter.client.records import RECORD, RECORDS, NoRecordError, each_of, record_of, records_of, settled
-from driftmeter.client.transport import AwayError, Http, Transport
-from driftmeter.client.worker import Worker
-from driftmeter.errors import InputError, ProfileError
+from driftmeter.client import processes
+from driftmeter.client.buffer import Buffer, Raw
+from driftmeter.client.options import MonitorOptions
+from driftmeter.client.records import (
+    RECORD,
+    RECORDS,
+    NoRecordError,
+    items_per_row,
+    iterate_records,
+    read_record,
+    stable_prediction,
+)
+from driftmeter.client.transport import Http
+from driftmeter.client.worker import TICK, Worker
 from driftmeter.profile.profile import Profile
 
-TICK = 0.1
-"""Seconds between two looks at the buffer."""
 GRACE = 5 * TICK
 """Seconds that the thread may take to notice that its time is over."""
-LONGEST_INTERVAL = 60.0
-"""Seconds between two reports, at most: the tier takes who says nothing for longer for dead."""
-EXIT_TIMEOUT = 2.0
-"""Seconds that an exiting interpreter waits for the last panes of all its monitors."""
 TOO_FEW = "no time: there are fewer than rows"
 """Stands for a time that `observe_many` was not given."""
-
-_monitors: weakref.WeakSet[Monitor] = weakref.WeakSet()
 
 
 class Monitor:
@@ -83,39 +73,21 @@ class Monitor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; the background thread starts with the first row. `clock` is a monotonic one in seconds."""
-        if profile is not None and not isinstance(profile, Profile):
-            profile = Profile.load(Path(profile))
-        if model is None:
-            if profile is None:
-                raise InputError("model", "a model's name, or a profile that names it", "neither")
-            model = profile.model
-        elif profile is not None and profile.model != model:
-            raise ProfileError(f"expected a profile of model {model!r}, got one of {profile.model!r}")
-        for name, value in (("interval", interval), ("timeout", timeout), ("max_rows", max_rows)):
-            if not value > 0:
-                raise InputError(name, "a number above 0", repr(value))
-        if interval > LONGEST_INTERVAL:
-            raise InputError("interval", f"at most {LONGEST_INTERVAL:.0f} s", f"{interval} s")
-        if max_bytes < 1_000_000:
-            raise InputError("max_bytes", "at least 1,000,000", repr(max_bytes))
-        self.url, self.model = url, model
-        self._name = _url_safe(source or os.environ.get("DRIFTMETER_SOURCE") or socket.gethostname())
-        self._interval, self._max_rows, self._clock = interval, max_rows, clock
-        self._transport: Callable[[], Transport] = lambda: Http(url, headers)
-        self._new_worker: Callable[[Buffer, Transport, str], Worker] = lambda buffer, transport, source: Worker(
-            buffer,
-            transport,
-            model=model,
-            profile=profile,
+        self._options = MonitorOptions.read(
+            url,
+            model,
+            profile,
             source=source,
-            max_bytes=max_bytes,
+            interval=interval,
             timeout=timeout,
-            clock=clock,
+            max_rows=max_rows,
+            max_bytes=max_bytes,
+            headers=headers,
         )
-        self._max_bytes = max_bytes
-        self._reset()
-        _hook_in()
-        _monitors.add(self)
+        self.url, self.model = url, self._options.model
+        self._clock = clock
+        self._begin_anew()
+        processes.register(self)
 
     def observe(self, features: Any, prediction: object = None, timestamp: object = None) -> None:
         """Take one row: values by column; never wait and never raise.
@@ -132,16 +104,16 @@ class Monitor:
         """
         try:
             if prediction is not None and type(prediction) is not float:
-                prediction = settled(prediction)
+                prediction = stable_prediction(prediction)
             # The copy is what lets callers go on with their dict (many models encode in place), and what
             # keeps the other thread from walking over a dict that changes under it.
             row = (
-                features.copy() if type(features) is dict else record_of(features),
+                features.copy() if type(features) is dict else read_record(features),
                 prediction,
                 timestamp,
                 self._clock(),
             )
-            if len(self._rows) >= self._buffer.limit and not self._unusual(row):
+            if len(self._rows) >= self._buffer.limit and not self._admit(row):
                 return
             self._rows.append(row)
         except Exception as error:
@@ -155,7 +127,7 @@ class Monitor:
         (rows, 1). `timestamp` is one for all, or likewise one for each row.
         """
         try:
-            rows, answers, times = records_of(records), each_of(predictions), each_of(timestamp)
+            rows, answers, times = iterate_records(records), items_per_row(predictions), items_per_row(timestamp)
             single = predictions is not None and answers is None
             if single:  # which is what one row is answered
                 head = list(itertools.islice(rows, 2))
@@ -171,20 +143,12 @@ class Monitor:
             self._refuse(error, RECORDS)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Send everything now; say whether all rows so far were acknowledged or given up within `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        if self._worker.settled:
+        """Send everything now; return whether all rows so far are acknowledged or given up within `timeout` seconds."""
+        if self._worker.pipeline.settled:
             return True
-        if self._closed:
+        if self._worker.closing:
             return False
-        ticket = self._ask()
-        with self._changed:
-            while self._answered < ticket:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._alive():
-                    return False
-                self._changed.wait(min(left, TICK))
-        return True
+        return self._worker.wait_for(self._worker.report_now(), timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Send what is left within `timeout` seconds and stop; say whether all of it was acknowledged or given up.
@@ -194,13 +158,11 @@ class Monitor:
         Rows that are not acknowledged by then, and those observed later, are `dropped_closed`. Closing again only
         waits.
         """
-        self._stop(timeout)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout + GRACE)
-        if not self._alive():  # nor will there be a thread again, where none could start
-            self._worker.over = True
-        return not self._alive() and self._worker.settled
+        self._begin_close(timeout)
+        self._worker.join(timeout + GRACE)
+        if not self._worker.alive:  # nor will there be a thread again, where none could start
+            self._worker.ended = True
+        return not self._worker.alive and self._worker.pipeline.settled
 
     def stats(self) -> dict[str, int]:
         """Return counts since the start (or the fork), always under the same names, all of them integers.
@@ -220,12 +182,12 @@ class Monitor:
 
         The field `timestamp` is that of times, which cost their row, and the empty one is that of what is no row.
         """
-        return self._worker.unreadable()
+        return self._worker.pipeline.unreadable()
 
     @property
     def source(self) -> str:
         """The id of this process as a source."""
-        return self._worker.ledger.source
+        return self._worker.pipeline.source
 
     def __enter__(self) -> Self:
         """Return the monitor."""
@@ -237,17 +199,24 @@ class Monitor:
         """Close the monitor."""
         self.close()
 
-    def _reset(self) -> None:
-        """Begin from zero, as a new incarnation, without a thread."""
-        self._buffer = Buffer(self._max_rows)
+    def _begin_anew(self) -> None:
+        """Start from zero as a new incarnation, without a thread. The child of a fork calls it by itself."""
+        options = self._options
+        self._buffer = Buffer(options.max_rows)
         self._rows = self._buffer.rows
-        self._worker = self._new_worker(self._buffer, self._transport(), f"{self._name}-{secrets.token_hex(4)}")
-        self._thread: threading.Thread | None = None
-        self._closed = self._introduced = False
-        self._asked = self._answered = 0
-        self._wake = threading.Event()
-        self._changed = threading.Condition()
-        self._starting = threading.Lock()
+        source = f"{options.source}-{secrets.token_hex(4)}"
+        transport = Http(options.url, options.headers)
+        self._worker = Worker(options, self._buffer, transport, source=source, clock=self._clock, owner=self)
+
+    def _begin_close(self, timeout: float) -> None:
+        """Take no more rows, and give those at hand `timeout` seconds; return at once. `close` waits for the end."""
+        if self._worker.closing:
+            return
+        self._worker.close_by(self._clock() + timeout)
+        self._buffer.limit = -1
+        processes.unregister(self)
+        if self._worker.alive or not self._worker.pipeline.settled:
+            self._worker.report_now()
 
     def _refuse(self, error: Exception, expected: str) -> None:
         """Count a row as invalid, and keep why it is."""
@@ -265,150 +234,18 @@ class Monitor:
         if given != rows:
             self._buffer.remark = f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
 
-    def _unusual(self, row: tuple[dict[str, Any], object, object, float]) -> bool:
-        """Decide on a row where the buffer is closed, full or not open yet: whether it is to be appended."""
-        buffer = self._buffer
-        if self._closed:
+    def _admit(self, row: Raw) -> bool:
+        """Return whether a row is to be appended where the buffer is closed, full or not open yet."""
+        buffer, worker = self._buffer, self._worker
+        if worker.closing:
             buffer.closed.add()
             return False
-        if not self._alive():
+        if not worker.alive:
             if not buffer.limit:
                 buffer.weigh(row)
-                buffer.fit(self._max_bytes)
-            self._start()
+                buffer.fit(self._options.max_bytes)
+            worker.start()
         if len(self._rows) < buffer.limit:
             return True
         buffer.full.add()
         return False
-
-    def _alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def _start(self, *, wait: bool = False) -> None:
-        """Start the thread, or leave that to whoever is just doing so; `wait` until it runs."""
-        if not self._starting.acquire(blocking=wait):
-            return
-        try:
-            if not self._alive():
-                _close_with_child()
-                thread = threading.Thread(target=self._run, name="driftmeter", daemon=True)
-                thread.start()
-                self._thread = thread
-        except RuntimeError as error:  # the system has no thread left, or the interpreter is ending
-            self._worker.faults.warn("thread", f"the background thread can't start: {error}")
-        finally:
-            self._starting.release()
-
-    def _ask(self) -> int:
-        """Have everything sent now; return the number that `_answered` reaches when it is."""
-        with self._changed:
-            self._asked += 1
-            ticket = self._asked
-        if not self._alive():
-            self._start(wait=True)
-        self._wake.set()
-        return ticket
-
-    def _stop(self, timeout: float) -> None:
-        """Take no more rows, and give the thread `timeout` seconds for those that it has."""
-        if self._closed:
-            return
-        self._worker.deadline = self._clock() + timeout
-        self._closed = True
-        self._buffer.limit = -1
-        _monitors.discard(self)
-        if self._alive() or not self._worker.settled:
-            self._ask()
-
-    def _run(self) -> None:
-        worker, clock, backoff = self._worker, self._clock, Backoff()
-        due, tried = clock(), 0
-        while True:
-            self._wake.wait(TICK)
-            self._wake.clear()
-            # before the rows are taken: what was asked for then is among them
-            closed, asked = self._closed, self._asked
-            if closed and backoff.failures and worker.settled:
-                break  # the tier is away, and nothing is left to wait for
-            try:
-                worker.drain()
-                if asked > tried or clock() >= due:
-                    tried = asked
-                    due = clock() + self._exchange(worker, backoff)
-                if not backoff.failures and tried == asked:
-                    with self._changed:
-                        self._answered = asked
-                        self._changed.notify_all()
-            except Exception:
-                worker.faults.warn("bug", "the background thread failed, and goes on", trace=True)
-                due = clock() + backoff.failed()
-            if closed and (self._answered >= asked or clock() >= (worker.deadline or 0.0)):
-                break
-        if not worker.settled:
-            worker.faults.warn("closed", "closed before everything was sent; some rows are not reported")
-        elif not backoff.failures:
-            try:
-                worker.say_goodbye()
-            except Exception:
-                worker.faults.warn("bug", "the goodbye failed", trace=True)
-        worker.last_words()
-        worker.over = True
-        worker.transport.close()
-
-    def _exchange(self, worker: Worker, backoff: Backoff) -> float:
-        """Talk to the tier; return after how many seconds to do so again."""
-        try:
-            worker.exchange()
-        except AwayError as error:
-            worker.failures += 1
-            pause = backoff.failed(error.retry_after)
-            # a connection that was closed while idle fails once and means nothing
-            if backoff.failures > 1:
-                why = str(error) if self.url.rstrip("/") in str(error) else f"{self.url}: {error}"
-                worker.faults.warn("away", f"no report gets through, trying on: {why}")
-            return pause
-        finally:
-            self._introduce(worker)
-        backoff.succeeded()
-        worker.faults.over("away", f"reports reach {self.url} again")
-        return self._interval
-
-    def _introduce(self, worker: Worker) -> None:
-        """Say once, after the first report that was taken, under which name the tier lists this source."""
-        if worker.known and not self._introduced:
-            self._introduced = True
-            LOGGER.info("driftmeter: reporting to %s as %s", self.url, worker.ledger.source)
-
-
-def _url_safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "source"
-
-
-@functools.cache
-def _hook_in() -> None:
-    """Have forks and the interpreter's end noticed, from the first monitor on."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=COMPILING.acquire, after_in_parent=COMPILING.release, after_in_child=_after_fork)
-    atexit.register(_close_all)
-
-
-def _after_fork() -> None:
-    COMPILING.release()
-    for monitor in list(_monitors):
-        monitor._reset()
-
-
-def _close_all() -> None:
-    monitors = list(_monitors)
-    deadline = time.monotonic() + EXIT_TIMEOUT
-    for monitor in monitors:
-        monitor._stop(EXIT_TIMEOUT)
-    for monitor in monitors:
-        monitor.close(max(0.0, deadline - time.monotonic()))
-
-
-def _close_with_child() -> None:
-    """Close at the end of a process made by multiprocessing, which never comes to its atexit handlers."""
-    util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
-    if util and process and process.parent_process() is not None:
-        util.Finalize(None, _close_all, exitpriority=0)

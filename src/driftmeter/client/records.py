@@ -27,7 +27,7 @@ class NoRecordError(TypeError):
         self.expected, self.got = expected, got
 
 
-def record_of(features: Any) -> dict[str, Any]:
+def read_record(features: Any) -> dict[str, Any]:
     """Return the values of one row by column, as a dict of its own.
 
     A mapping, what has the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row (pandas,
@@ -36,7 +36,7 @@ def record_of(features: Any) -> dict[str, Any]:
     a list or an array, and on frames of several rows. Names may be of any type, as in a frame: see `Intake`.
 
     >>> from collections import namedtuple
-    >>> record_of(namedtuple("Applicant", "age city")(41, "Ulm"))
+    >>> read_record(namedtuple("Applicant", "age city")(41, "Ulm"))
     {'age': 41, 'city': 'Ulm'}
     """
     if hasattr(features, "as_py"):  # a row of Arrow: a mapping of values in Arrow's own wrapping
@@ -56,7 +56,7 @@ def record_of(features: Any) -> dict[str, Any]:
     return found
 
 
-def records_of(records: Any) -> Iterator[Any]:
+def iterate_records(records: Any) -> Iterator[Any]:
     """Yield the rows of a frame as dicts, else the items of an iterable as they are.
 
     Raises NoRecordError where it is neither, and on one single row.
@@ -72,7 +72,7 @@ def records_of(records: Any) -> Iterator[Any]:
     return iter(records)
 
 
-def each_of(values: Any) -> Iterator[Any] | None:
+def items_per_row(values: Any) -> Iterator[Any] | None:
     """Yield the items of what holds one value for each row: an array, series, list, or frame, whose rows are dicts;
     None where it is one single value, such as a number, a text or a time."""
     if hasattr(values, "as_py") or isinstance(values, str | bytes | bytearray | Mapping):
@@ -86,7 +86,7 @@ def each_of(values: Any) -> Iterator[Any] | None:
     return iter(values) if isinstance(values, Iterable) and getattr(values, "ndim", None) != 0 else None
 
 
-def settled(prediction: Any) -> Any:
+def stable_prediction(prediction: Any) -> Any:
     """Return a prediction so that it stays what it is, and can be read without a library that is not loaded yet: arrays
     are copied, for models answer in the same one again, and a frame of one row becomes a dict."""
     if isinstance(prediction, str | bytes | int | float | np.generic):
@@ -97,15 +97,17 @@ def settled(prediction: Any) -> Any:
     return prediction if frame is None or frame.rows != 1 else frame.only()
 
 
-def answer_of(prediction: Any, column: str) -> Any:
+def prediction_value(prediction: Any, column: str) -> Any:
     """Return the value of a prediction that may be wrapped: in a list of one, or in named fields, of which the one that
     is called `column`, or the only one, is it. What is none of these stays as it is; see `values.plain` for arrays and
     series of one.
 
     Lists of one stand for their value here, and nowhere else: `model.predict([row]).tolist()` answers so.
 
-    >>> answer_of([[0.3]], "score"), answer_of({"score": 0.3, "version": 7}, "score"), answer_of([0.3, 0.7], "score")
-    (0.3, 0.3, [0.3, 0.7])
+    >>> prediction_value([[0.3]], "score"), prediction_value([0.3, 0.7], "score")
+    (0.3, [0.3, 0.7])
+    >>> prediction_value({"score": 0.3, "version": 7}, "score")
+    0.3
     """
     for _ in range(_NESTED):
         if prediction is None or isinstance(prediction, str | bytes | int | float | np.generic | np.ndarray):

@@ -1,402 +1,217 @@
-"""What the background thread does: rows from the buffer into the books, and the books to the metric tier.
+"""The worker: the background thread of a monitor, and what it does when.
 
-It holds no thread and no schedule; `monitor` calls `drain` and `exchange` from one thread, and time is what the
-clock says.
+      +------+  start   +---------+   an exchange fails    +------+
+  --> | idle | -------> | running | ---------------------> | away |  the next exchange is after a growing pause
+      +------+          +---------+ <--------------------- +------+
+                             |        an exchange succeeds     |
+                             | close_by                        | close_by
+                             v                                 v
+                        +-------------------------------------------+   until everything asked for was sent,
+                        |                  closing                  |   or the tier is away and nothing waits,
+                        +-------------------------------------------+   or the deadline is over
+                             |  a final pane, where all rows are settled and the tier is not away
+                             v
+                        +-------+
+                        | ended |  rows that still wait are dropped
+                        +-------+
+
+A turn of the loop is a plain method, `turn`, and all its times come from the clock: tests need no thread.
 """
 
 from __future__ import annotations
 
-import logging
+import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
+from driftmeter.client import processes
+from driftmeter.client.backoff import Backoff
 from driftmeter.client.buffer import Buffer
-from driftmeter.client.faults import Faults
-from driftmeter.client.intake import COMPILING, TIMESTAMP, Intake, TypedBatch, describe_name
-from driftmeter.client.ledger import Ledger
-from driftmeter.client.servertime import ServerTime
-from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
-from driftmeter.client.unread import Unread
-from driftmeter.data.rejected import Rejected
-from driftmeter.errors import InputError, ProfileFormatError
-from driftmeter.panes.codec import encode_pane
-from driftmeter.panes.pane import Pane, PaneKey
-from driftmeter.panes.timing import Timing
-from driftmeter.panes.watermark import MAX_AHEAD
-from driftmeter.profile.profile import Profile
-from driftmeter.types import JSON, Milliseconds
+from driftmeter.client.faults import LOGGER, Faults
+from driftmeter.client.options import MonitorOptions
+from driftmeter.client.pipeline import Pipeline
+from driftmeter.client.reporter import Reporter
+from driftmeter.client.session import Session
+from driftmeter.client.transport import AwayError, Transport
 
-CHUNK = 256
-"""Rows per step: a millisecond of work, so that predictions seldom wait for the interpreter."""
-BREATH = 0.0005
-"""Seconds between steps in which other threads surely get their turn."""
-HEARTBEAT = 15.0
-"""Seconds without a report after which a source that once reported says that it lives."""
-FAREWELL = 1.0
-"""Seconds, at most, for the word that the source goes: nothing is lost with it."""
-KEEP: Milliseconds = 10_000
-"""How long after its lateness a pane is kept for rows that come later still."""
-ENOUGH = 100
-"""Rows after which a column that none of them had is missed."""
-_MOST_NAMED = 5
-
-# The answer is about who asks or when, not about the data: the same request may well succeed later.
-_LATER = frozenset([401, 403, 408, 425, 429])
+TICK = 0.1
+"""Seconds between two looks at the buffer."""
 
 
 class Worker:
-    """The state of one source: profile, timing, the server's time, ledger, rows that wait for these."""
+    """Reports for one source, from the first row to the goodbye."""
 
     def __init__(
         self,
+        options: MonitorOptions,
         buffer: Buffer,
         transport: Transport,
         *,
-        model: str,
-        profile: Profile | None,
         source: str,
-        max_bytes: int,
-        timeout: float,
         clock: Callable[[], float],
+        backoff: Backoff | None = None,
+        owner: object = None,
     ) -> None:
-        """Start with empty books; nothing is sent yet."""
-        self.buffer, self.transport, self.model, self.clock = buffer, transport, model, clock
-        self.ledger = Ledger(source, max_bytes * 3 // 4)
-        self.faults = Faults(model, clock)
-        self.deadline: float | None = None
-        """Local time by which all requests must end, where the monitor is closing."""
-        self.over = False
-        """Whether nothing will ever be sent again: what waits is lost."""
-        self.requests = self.failures = self.ignored_values = self.ignored_predictions = 0
-        self.unreadable_values = 0
-        self._unread = Unread()
-        self._own = profile
-        self._intake: Intake | None = None
-        self._timing: Timing | None = None
-        self._time = ServerTime()
-        self._outdated = True
-        self._heard: float | None = None  # when the server last took a pane, or refused to hear that we live
-        self._typed: deque[TypedBatch] = deque()
-        self._typed_rows = self._typed_bytes = 0
-        self._max_bytes, self._timeout = max_bytes, timeout
-        self._seen = {"buffer_full": 0, "invalid": 0}
-        self._lock = threading.Lock()  # between the background thread and `stats`, never `observe`
+        """Prepare; `start` starts the thread. `clock` is monotonic, in seconds.
+
+        `owner` lives as long as the thread does: a monitor that nothing refers to any more is still to be closed at the
+        end of the process.
+        """
+        self._owner = owner
+        self.closing = False
+        """Whether no more rows are taken."""
+        self.ended = False
+        """Whether nothing will ever be sent again: rows that wait are lost."""
+        self.failures = 0
+        self.faults = Faults(options.model, clock)
+        self.session = Session(options.profile)
+        self.pipeline = Pipeline(
+            buffer, self.session, self.faults, source=source, max_bytes=options.max_bytes, clock=clock
+        )
+        self.reporter = Reporter(
+            self.pipeline,
+            self.session,
+            transport,
+            self.faults,
+            model=options.model,
+            timeout=options.timeout,
+            clock=clock,
+        )
+        self._url, self._interval, self._clock = options.url, options.interval, clock
+        self._backoff = backoff or Backoff()
+        self._due = -math.inf  # local time in seconds of the next exchange
+        self._named = False
+        self.answered = 0
+        """The number of the last request to send everything that was fulfilled."""
+        self._asked = self._tried = 0  # the numbers of the last one that was made, and that was tried
+        self._wake = threading.Event()
+        self._changed = threading.Condition()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     @property
-    def waiting(self) -> int:
-        """Rows that are in no pane yet."""
-        return len(self.buffer) + self._typed_rows
-
-    @property
-    def known(self) -> bool:
-        """Whether the server has ever taken a report."""
-        return self._heard is not None
-
-    @property
-    def settled(self) -> bool:
-        """Whether every row is acknowledged or given up, and the server knows of the losses."""
-        with self._lock:
-            self._book_drops()
-            return not self.waiting and not self.ledger.unsent() and self.ledger.reported
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def stats(self) -> dict[str, int]:
-        """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`."""
-        with self._lock:
-            self._book_drops()
-            ledger = self.ledger
-            dropped = {f"dropped_{reason}": rows for reason, rows in ledger.dropped.items()}
-            waiting = self.waiting + ledger.counted - ledger.acknowledged
-            # no pane will ever carry these
-            dropped["dropped_closed"] = self.buffer.closed.value() + (waiting if self.over else 0)
-            waiting = 0 if self.over else waiting
-            return {
-                "observed": ledger.acknowledged + sum(dropped.values()) + waiting,
-                "counted": ledger.acknowledged,
-                "waiting": waiting,
-                "dropped": sum(dropped.values()),
-                **dropped,
-                "late": ledger.late,
-                "unreadable_values": self.unreadable_values,
-                "ignored_values": self.ignored_values,
-                "ignored_predictions": self.ignored_predictions,
-                "panes": len(ledger),
-                "requests": self.requests,
-                "failures": self.failures,
-            }
+        """Return counts since the start; see `Monitor.stats`."""
+        counts = self.pipeline.stats(ended=self.ended)
+        return {**counts, "requests": self.reporter.requests, "failures": self.failures}
 
-    def unreadable(self) -> dict[str, dict[str, object]]:
-        """Return what could not be read, by field."""
-        with self._lock:
-            self._book_drops()
-            return self._unread.to_json()
-
-    def drain(self) -> None:
-        """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
-        if self._intake is None and self._own:
-            with COMPILING:
-                self._intake = Intake(self._own)
-        intake, left = self._intake, len(self.buffer)
-        while intake and left > 0 and not self._crowded():
-            with self._lock:
-                raw = self.buffer.take(CHUNK)
-                left -= len(raw)
-                self.buffer.weigh(raw[-1])
-                batch = intake.read(raw)
-                self.ignored_values += batch.ignored_values
-                self.ignored_predictions += batch.ignored_predictions
-                if batch.invalid:
-                    self.ledger.drop("invalid", batch.invalid)
-                if batch.first:
-                    self._note(batch)
-                self._typed.append(batch)
-                self._typed_rows += len(batch.rows)
-                self._typed_bytes += batch.bytes
-                self._count()
-            if left > 0:
-                time.sleep(BREATH)
-        with self._lock:
-            self._count()
-            self._book_drops()
-            used = self.ledger.bytes + self._typed_bytes
-            if self.buffer.limit >= 0:
-                self.buffer.fit(max(self._max_bytes - used, self._max_bytes // 4), self._typed_rows)
-        self._speak()
-
-    def last_words(self) -> None:
-        """Name the fields that could not be read and that no warning has named yet; call it last."""
-        with self._lock:
-            self._book_drops()
-            message = self._unread.say() if self._unread.unnamed else ""
-        if message:
-            self.faults.once("unread", message)
-
-    def exchange(self) -> None:
-        """Send what changed; raises AwayError where the tier can't take it now."""
-        if self._outdated:
-            self._fetch()
-        self.drain()
-        self._report()
-        for key in self.ledger.unsent():
-            self._send(key)
-            if self._outdated:
-                self._fetch()
-            self.drain()
-        if self._timing:
-            with self._lock:
-                self.ledger.forget(self._time.at(self.clock()) - self._timing.lateness - KEEP)
-        if self._heard is not None and self.deadline is None and self.clock() - self._heard >= HEARTBEAT:
-            self._say()
-
-    def say_goodbye(self) -> None:
-        """Tell a tier that has heard of the source that it goes; call it last, where everything is `settled`."""
-        if self._heard is None:
+    def start(self, *, wait: bool = False) -> None:
+        """Start the thread unless it runs or another thread is just starting it; `wait` until that is done."""
+        if not self._starting.acquire(blocking=wait):
             return
-        end = self.clock() + FAREWELL
-        self.deadline = end if self.deadline is None else min(self.deadline, end)
-        with suppress(AwayError):
-            self._say(final=True)
-
-    def _note(self, batch: TypedBatch) -> None:
-        """Keep what of a batch could not be read."""
-        for name, rejected in batch.first.items():
-            self._unread.note(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
-        self.unreadable_values += sum(batch.unreadable.values())
-
-    def _speak(self) -> None:
-        """Warn of what cannot be read, and of columns that do not match the profile's; seldom."""
-        with self._lock:
-            message = self._unread.say() if self._unread.unsaid and self.faults.may("unread") else ""
-        if message:
-            self.faults.warn("unread", message)
-        if self.buffer.remark:
-            self.faults.warn("remark", self.buffer.remark)
-            self.buffer.remark = ""
-        intake = self._intake
-        if intake is None or intake.rows < ENOUGH:
-            return
-        unknown = ", ".join(intake.unknown)
-        if intake.absent:
-            names = ", ".join(map(describe_name, sorted(intake.absent)[:_MOST_NAMED]))
-            more = f" and {len(intake.absent) - _MOST_NAMED:,} more" if len(intake.absent) > _MOST_NAMED else ""
-            others = f"; columns came that the profile does not know, such as {unknown}" if unknown else ""
-            self.faults.once(
-                f"absent {intake.digest}",
-                f"none of the first {intake.rows:,} rows had the columns {names}{more}{others}",
-            )
-        if unknown:
-            message = f"columns that the profile does not know are ignored, such as {unknown}"
-            self.faults.once(f"unknown {intake.digest}", message, level=logging.INFO)
-        if self.ignored_predictions:
-            message = "predictions are ignored: the profile has no prediction column"
-            self.faults.once(f"predictions {intake.digest}", message, level=logging.INFO)
-
-    def _crowded(self) -> bool:
-        """Whether typed rows that wait for the timing take all the room that they may."""
-        return self._typed_rows >= self.buffer.most_rows or self._typed_bytes >= self._max_bytes * 3 // 4
-
-    def _count(self) -> None:
-        if not (self._intake and self._timing and self._time.offset is not None):
-            return
-        digest, length = self._intake.digest, self._timing.pane
-        now = self._time.at(self.clock())
-        while self._typed:
-            batch = self._typed.popleft()
-            self._typed_rows -= len(batch.rows)
-            self._typed_bytes -= batch.bytes
-            try:
-                counted = list(self._intake.count(batch, self._timing, self._time.offset, now))
-            except Exception:
-                # whatever is wrong with it, it must neither be counted in part nor stop all that follow
-                self.ledger.drop("invalid", len(batch.rows))
-                raise
-            for start, summary in counted:
-                if start is None:
-                    self.ledger.drop("future", summary.rows)
-                    expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
-                    self._unread.note(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
-                else:
-                    unreadable = self._intake.unreadable_in(summary) if batch.unreadable else None
-                    self.ledger.add(PaneKey(start, length, digest), summary, unreadable)
-
-    def _book_drops(self) -> None:
-        """Take over what `observe` had to drop."""
-        for reason, tally in (("buffer_full", self.buffer.full), ("invalid", self.buffer.invalid)):
-            value = tally.value()
-            if value > self._seen[reason]:
-                self.ledger.drop(reason, value - self._seen[reason])
-                if reason == "invalid":
-                    self._unread.note(Rejected(0, "", *self.buffer.refused), value - self._seen[reason])
-                self._seen[reason] = value
-
-    def _report(self) -> None:
-        """See to it that losses are reported even where no row was counted."""
-        if self._intake and self._timing:
-            with self._lock:
-                self.ledger.report(self._current(self._intake, self._timing), self._intake.profile.bins)
-
-    def _current(self, intake: Intake, timing: Timing) -> PaneKey:
-        """Return the pane of now."""
-        return PaneKey(timing.pane_start(self._time.at(self.clock())), timing.pane, intake.digest)
-
-    def _say(self, *, final: bool = False) -> None:
-        """Say that the source lives, or goes; raises AwayError where the tier can't take it now."""
-        if not (self._intake and self._timing):
-            return
-        with self._lock:
-            key = self._current(self._intake, self._timing)
-            pane = self.ledger.sign_of_life(key, self._intake.profile.bins, final=final)
-        if pane is None:
-            return
-        answer = self._put(pane)
-        self._heard = self.clock()
-        # a tier that knows nothing of the model (any more) is told when there are rows for it
-        if not answer.ok and answer.status != 404:
-            self._outdated = True
-            self.faults.warn("refused", f"the metric server refused a pane without new rows: {answer.describe()}")
-
-    def _send(self, key: PaneKey) -> None:
-        """Send one pane; the ledger knows what became of it."""
-        with self._lock:
-            pane = self.ledger.pane(key)
-        if pane is None:  # it made room for a newer one meanwhile
-            return
-        answer = self._put(pane)
-        if answer.status == 404 and self._register(pane.digest):
-            answer = self._put(pane)
-        if answer.ok:
-            return
-        with self._lock:
-            lost = self.ledger.refuse(key)
-        self._outdated = True  # perhaps the timing is not what we think
-        self.faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
-
-    def _put(self, pane: Pane) -> Answer:
-        """Put one pane and book it where it was taken; else the server refuses it. Raises AwayError on all else."""
-        path = model_path(self.model, "panes", str(pane.start), pane.source)
-        answer = self._request("PUT", path, encode_pane(pane), PANE_TYPE)
-        if answer.ok:
-            content = answer.json()
-            late = content.get("late")
-            with self._lock:
-                self.ledger.acknowledge(pane, late if isinstance(late, int) else 0)
-            self._heard = self.clock()
-            self._learn(content, answer)
-        elif answer.status == 404 and not answer.problem:
-            raise AwayError(f"no metric server there: {answer.describe()}")
-        elif not 400 <= answer.status < 500 or answer.status in _LATER:
-            raise answer.away()
-        return answer
-
-    def _fetch(self) -> None:
-        """Learn the model's profile and timing, or register our own profile; raises AwayError without either."""
-        answer = self._request("GET", model_path(self.model, "profile"), None, "")
-        if answer.status == 404 and answer.problem:
-            if self._own is None:
-                raise AwayError(f"model {self.model!r} has no profile yet: register one, or give one to Monitor")
-            if not self._register(self._own.digest):
-                raise AwayError("the metric server refused the profile")
-            return
-        if not answer.ok:
-            raise answer.away()
-        headers = answer.headers
-        content: JSON = {
-            "digest": headers.get("driftmeter-digest"),
-            "time_ms": headers.get("driftmeter-time"),
-            "pane_ms": headers.get("driftmeter-pane"),
-            "lateness_ms": headers.get("driftmeter-lateness"),
-        }
-        self._learn(content, answer)
-        if self._own is None and (self._intake is None or self._intake.digest != content["digest"]):
-            try:
-                with COMPILING:
-                    intake = Intake(Profile.loads(answer.body))
-            except ProfileFormatError as error:
-                raise AwayError(f"the metric server's profile can't be read: {error}") from error
-            with self._lock:
-                self._count()
-                self._intake = intake
-        self._outdated = False
-
-    def _register(self, digest: str) -> bool:
-        """Register our own profile if it is the one meant; say whether it is there now.
-
-        Many sources may do so at once: the same profile again changes nothing.
-        """
-        if self._own is None or self._own.digest != digest:
-            self._outdated = True
-            return False
-        answer = self._request("PUT", model_path(self.model, "profile"), self._own.dumps(), JSON_TYPE)
-        if answer.ok:
-            self._learn(answer.json(), answer)
-            self._outdated = False
-            return True
-        if not 400 <= answer.status < 500 or answer.status in _LATER:
-            raise answer.away()
-        self.faults.warn("refused", f"the metric server refused the profile: {answer.describe()}")
-        return False
-
-    def _learn(self, content: JSON, answer: Answer) -> None:
-        """Take timing, time and active digest from an answer."""
         try:
-            server = int(content["time_ms"])
-            timing = Timing(int(content["pane_ms"]), int(content["lateness_ms"]))
-            digest = str(content["digest"])
-        except (KeyError, TypeError, ValueError, InputError) as error:
-            raise AwayError(f"no answer of a metric server: {type(error).__name__}: {error}") from error
-        with self._lock:
-            self._time.sample(answer.sent, answer.received, server)
-            self._timing = timing
-        if self._own is None and self._intake and digest != self._intake.digest:
-            self._outdated = True
+            if not self.alive:
+                processes.close_with_child()
+                thread = threading.Thread(target=self._run, name="driftmeter", daemon=True)
+                thread.start()
+                self._thread = thread
+        except RuntimeError as error:  # the system has no thread left, or the interpreter is ending
+            self.faults.warn("thread", f"the background thread can't start: {error}")
+        finally:
+            self._starting.release()
 
-    def _request(self, method: str, path: str, body: bytes | None, content_type: str) -> Answer:
-        timeout = self._timeout
-        if self.deadline is not None:
-            timeout = min(timeout, self.deadline - self.clock())
-            if timeout <= 0:
-                raise AwayError("out of time")
-        self.requests += 1
-        return self.transport(method, path, body, content_type, timeout)
+    def request_report(self) -> int:
+        """Have everything sent in the next turn; return a number that `answered` reaches once it is."""
+        with self._changed:
+            self._asked += 1
+            return self._asked
+
+    def report_now(self) -> int:
+        """Have the thread send everything now, and start it where it does not run; return as `request_report` does."""
+        ticket = self.request_report()
+        if not self.alive:
+            self.start(wait=True)
+        self._wake.set()
+        return ticket
+
+    def wait_for(self, ticket: int, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; return whether the request with this number was answered."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while self.answered < ticket:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self.alive:
+                    return False
+                self._changed.wait(min(remaining, TICK))
+        return True
+
+    def close_by(self, deadline: float) -> None:
+        """Take no more rows, and give up those that are not sent at `deadline`, a local time in seconds."""
+        self.reporter.deadline = deadline
+        self.closing = True
+
+    def join(self, timeout: float) -> None:
+        """Wait at most `timeout` seconds for the end of the thread; return at once in the thread itself."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def turn(self) -> bool:
+        """Do once what is due now; return whether the loop goes on."""
+        # before the rows are taken: what was asked for until now is among them
+        closing, asked = self.closing, self._asked
+        if closing and self._backoff.failures and self.pipeline.settled:
+            return False
+        try:
+            self.pipeline.drain()
+            if asked > self._tried or self._clock() >= self._due:
+                self._tried = asked
+                self._due = self._clock() + self._exchange()
+            if not self._backoff.failures and self._tried == asked:
+                with self._changed:
+                    self.answered = asked
+                    self._changed.notify_all()
+        except Exception:
+            self.faults.warn("bug", "the background thread failed, and goes on", trace=True)
+            self._due = self._clock() + self._backoff.failed()
+        return not closing or (self.answered < asked and self._clock() < (self.reporter.deadline or 0.0))
+
+    def finish(self) -> None:
+        """Say goodbye where everything was sent, warn where it was not, and let go of connections."""
+        if not self.pipeline.settled:
+            self.faults.warn("closed", "closed before everything was sent; some rows are not reported")
+        elif not self._backoff.failures:
+            try:
+                self.reporter.send_goodbye()
+            except Exception:
+                self.faults.warn("bug", "the goodbye failed", trace=True)
+        self.pipeline.warn_of_unnamed_fields()
+        self.ended = True
+        self.reporter.close()
+
+    def _run(self) -> None:
+        goes_on = True
+        while goes_on:
+            self._wake.wait(TICK)
+            self._wake.clear()
+            goes_on = self.turn()
+        self.finish()
+
+    def _exchange(self) -> float:
+        """Talk to the tier; return after how many seconds to do so again."""
+        try:
+            self.reporter.exchange()
+        except AwayError as error:
+            self.failures += 1
+            pause = self._backoff.failed(error.retry_after)
+            # a connection that was closed while idle fails once and means nothing
+            if self._backoff.failures > 1:
+                reason = str(error) if self._url.rstrip("/") in str(error) else f"{self._url}: {error}"
+                self.faults.warn("away", f"no report gets through, trying on: {reason}")
+            return pause
+        finally:
+            self._log_source()
+        self._backoff.succeeded()
+        self.faults.resolved("away", f"reports reach {self._url} again")
+        return self._interval
+
+    def _log_source(self) -> None:
+        """Log once, after the first report that was taken, under which name the tier lists this source."""
+        if self.session.reported and not self._named:
+            self._named = True
+            LOGGER.info("driftmeter: reporting to %s as %s", self._url, self.pipeline.source)

@@ -1,0 +1,210 @@
+"""The pipeline: rows from the buffer are typed, then counted into the ledger as soon as the session allows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from driftmeter.client.buffer import Buffer
+from driftmeter.client.event_time import TIMESTAMP
+from driftmeter.client.faults import Faults
+from driftmeter.client.intake import Intake
+from driftmeter.client.ledger import Ledger
+from driftmeter.client.session import CountingTerms, Session
+from driftmeter.client.typed_batch import TypedBatch
+from driftmeter.client.unread import Unread
+from driftmeter.data.rejected import Rejected
+from driftmeter.panes.pane import PaneKey
+from driftmeter.panes.watermark import MAX_AHEAD
+
+CHUNK = 256
+"""Rows per step: a millisecond of work, so that predictions seldom wait for the interpreter."""
+PAUSE = 0.0005
+"""Seconds between steps in which other threads get their turn."""
+
+
+class Pipeline:
+    """Rows that are in no pane yet, and the ledger of those that are. Every row ends up counted or dropped.
+
+    One thread drains the buffer; `stats`, `settled` and `unreadable` may be asked from any thread. A lock separates
+    the two; `observe` never takes it.
+    """
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        session: Session,
+        faults: Faults,
+        *,
+        source: str,
+        max_bytes: int,
+        clock: Callable[[], float],
+    ) -> None:
+        """Start without rows. Panes take at most three quarters of `max_bytes`."""
+        self.buffer, self.source = buffer, source
+        self._session, self._faults, self._clock = session, faults, clock
+        self._ledger = Ledger(source, max_bytes * 3 // 4)
+        self._unread = Unread()
+        self._max_bytes = max_bytes
+        self._typed: deque[TypedBatch] = deque()
+        self._typed_rows = self._typed_bytes = 0
+        self._ignored_values = self._ignored_predictions = self._unreadable_values = 0
+        self._booked = {"buffer_full": 0, "invalid": 0}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def locked_ledger(self) -> Iterator[Ledger]:
+        """Give access to the ledger while no other thread reads it."""
+        with self._lock:
+            yield self._ledger
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row is acknowledged or given up, and the server knows of the losses."""
+        with self._lock:
+            self._book_losses()
+            return not self._waiting and not self._ledger.unsent() and self._ledger.reported
+
+    def stats(self, *, ended: bool) -> dict[str, int]:
+        """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`.
+
+        Where the worker has `ended`, no pane will ever carry the rows that wait: they are dropped.
+        """
+        with self._lock:
+            self._book_losses()
+            ledger = self._ledger
+            waiting = self._waiting + ledger.counted - ledger.acknowledged
+            dropped = {f"dropped_{reason}": rows for reason, rows in ledger.dropped.items()}
+            dropped["dropped_closed"] = self.buffer.closed.value() + (waiting if ended else 0)
+            waiting = 0 if ended else waiting
+            return {
+                "observed": ledger.acknowledged + sum(dropped.values()) + waiting,
+                "counted": ledger.acknowledged,
+                "waiting": waiting,
+                "dropped": sum(dropped.values()),
+                **dropped,
+                "late": ledger.late,
+                "unreadable_values": self._unreadable_values,
+                "ignored_values": self._ignored_values,
+                "ignored_predictions": self._ignored_predictions,
+                "panes": len(ledger),
+            }
+
+    def unreadable(self) -> dict[str, dict[str, object]]:
+        """Return what could not be read, by field."""
+        with self._lock:
+            self._book_losses()
+            return self._unread.to_json()
+
+    def drain(self) -> None:
+        """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
+        self._session.compile_given()
+        intake, remaining = self._session.intake, len(self.buffer)
+        while intake and remaining > 0 and not self._full():
+            with self._lock:
+                remaining -= self._type_chunk(intake)
+                self._count_typed()
+            if remaining > 0:
+                time.sleep(PAUSE)
+        with self._lock:
+            self._count_typed()
+            self._book_losses()
+            self._fit_buffer()
+        self._warn_of_input()
+
+    def switch(self, intake: Intake) -> None:
+        """Count by another profile from now on; rows that were typed by the last one go into its panes."""
+        with self._lock:
+            self._count_typed()
+            self._session.intake = intake
+
+    def warn_of_unnamed_fields(self) -> None:
+        """Name the fields that could not be read and that no warning has named yet; call it last."""
+        with self._lock:
+            self._book_losses()
+            message = self._unread.say() if self._unread.unnamed else ""
+        if message:
+            self._faults.once("unread", message)
+
+    @property
+    def _waiting(self) -> int:
+        """Rows that are in no pane yet."""
+        return len(self.buffer) + self._typed_rows
+
+    def _full(self) -> bool:
+        """Return whether typed rows that wait for the timing take all the room that they may."""
+        return self._typed_rows >= self.buffer.most_rows or self._typed_bytes >= self._max_bytes * 3 // 4
+
+    def _fit_buffer(self) -> None:
+        """Give the buffer the memory that panes and typed rows leave; a closed buffer stays closed."""
+        if self.buffer.limit >= 0:
+            used = self._ledger.bytes + self._typed_bytes
+            self.buffer.fit(max(self._max_bytes - used, self._max_bytes // 4), self._typed_rows)
+
+    def _type_chunk(self, intake: Intake) -> int:
+        """Move some rows from the buffer to the typed ones; return how many."""
+        raw = self.buffer.take(CHUNK)
+        self.buffer.weigh(raw[-1])
+        batch = intake.read(raw)
+        self._ignored_values += batch.ignored_values
+        self._ignored_predictions += batch.ignored_predictions
+        self._unreadable_values += sum(batch.unreadable.values())
+        if batch.invalid:
+            self._ledger.drop("invalid", batch.invalid)
+        for name, rejected in batch.first.items():
+            self._unread.note(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
+        self._typed.append(batch)
+        self._typed_rows += len(batch.rows)
+        self._typed_bytes += batch.bytes
+        return len(raw)
+
+    def _count_typed(self) -> None:
+        """Book the typed rows in the ledger, where all that counting needs is known."""
+        terms = self._session.terms(self._clock())
+        while terms and self._typed:
+            batch = self._typed.popleft()
+            self._typed_rows -= len(batch.rows)
+            self._typed_bytes -= batch.bytes
+            self._book(batch, terms)
+
+    def _book(self, batch: TypedBatch, terms: CountingTerms) -> None:
+        """Book one batch in whole: what goes wrong with it must neither count it in part nor stop those that follow."""
+        try:
+            counted = list(terms.intake.count(batch, terms.timing, terms.offset, terms.now))
+        except Exception:
+            self._ledger.drop("invalid", len(batch.rows))
+            raise
+        for start, summary in counted:
+            if start is None:
+                self._ledger.drop("future", summary.rows)
+                expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
+                self._unread.note(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
+            else:
+                unreadable = terms.intake.unreadable_in(summary) if batch.unreadable else None
+                self._ledger.add(PaneKey(start, terms.timing.pane, terms.intake.digest), summary, unreadable)
+
+    def _book_losses(self) -> None:
+        """Book the rows that `observe` had to drop since the last time."""
+        for reason, counter in (("buffer_full", self.buffer.full), ("invalid", self.buffer.invalid)):
+            dropped = counter.value() - self._booked[reason]
+            if dropped > 0:
+                self._booked[reason] += dropped
+                self._ledger.drop(reason, dropped)
+                if reason == "invalid":
+                    self._unread.note(Rejected(0, "", *self.buffer.refused), dropped)
+
+    def _warn_of_input(self) -> None:
+        """Warn of what cannot be read, and of columns that do not match the profile's; seldom."""
+        with self._lock:
+            message = self._unread.say() if self._unread.unsaid and self._faults.may("unread") else ""
+        if message:
+            self._faults.warn("unread", message)
+        if self.buffer.remark:
+            self._faults.warn("remark", self.buffer.remark)
+            self.buffer.remark = ""
+        if self._session.intake is not None:
+            for remark in self._session.intake.columns.remarks():
+                self._faults.once(remark.kind, remark.message, level=remark.level)
