@@ -125,7 +125,7 @@ def backtest(
     for event in _run(history, courses):
         if as_json and not several:
             _print(event.to_json())
-    unreadable = [replace(value, row=int(trace.places[value.row])) for value in history.unreadable.first]
+    unreadable = [replace(value, row=int(trace.file_rows[value.row])) for value in history.unreadable.first]
     if unreadable:
         first = unreadable[0]
         click.echo(
@@ -166,7 +166,7 @@ def _settings(
 
 def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
     """Yield sentences on where the data differ from live rows."""
-    back = int((trace.places[1:] < trace.places[:-1]).sum())
+    back = int((trace.file_rows[1:] < trace.file_rows[:-1]).sum())
     if back:
         yield f"The rows were not in order of time (it goes back {back:,} times): they were sorted."
     if trace.note is not None:

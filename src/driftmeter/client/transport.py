@@ -1,4 +1,4 @@
-"""HTTP to the metric tier: one request, one answer, no opinion on what it means."""
+"""HTTP to the metric tier: one request, one answer. What the answer means is for the caller to decide."""
 
 from __future__ import annotations
 
@@ -24,17 +24,30 @@ CONNECT_TIMEOUT = 1.0  # seconds
 
 
 class AwayError(Exception):
-    """The tier can't take anything now; `retry_after` is what it asked for, in seconds."""
+    """The tier can't take anything now, for a `reason`; `retry_after` is what it asked for, in seconds."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         """Keep both."""
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.reason, self.retry_after = reason, retry_after
+
+
+class UnreachableError(AwayError):
+    """No answer came from an address. The `reason` does not name it, the error as text does."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Keep both."""
+        super().__init__(reason)
+        self.url = url
+
+    def __str__(self) -> str:
+        """Name the address and the reason."""
+        return f"cannot reach {self.url}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and the local clock (s) before and after."""
+    """A response of any status, and the local clock in seconds when the request was sent and the response received."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,12 +57,12 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it did what it was asked."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
     @property
     def problem(self) -> bool:
-        """Whether the tier itself speaks, not a gateway before it."""
+        """Whether the tier itself answers, not a gateway in front of it."""
         return self.headers.get("content-type", "").startswith("application/problem+json")
 
     def json(self) -> JSON:
@@ -63,7 +76,7 @@ class Answer:
         return content
 
     def describe(self) -> str:
-        """Say what the answer was, for a log."""
+        """Return status, detail and redirect in words, for a log."""
         detail = ""
         if self.problem:
             try:
@@ -75,7 +88,7 @@ class Answer:
         return f"status {self.status}" + (f": {detail}" if detail else "") + (f" to {location}" if location else "")
 
     def away(self) -> AwayError:
-        """Return the error to raise where this answer means: try again later."""
+        """Return the error to raise where this answer asks for another try later."""
         seconds = self.headers.get("retry-after", "")
         return AwayError(self.describe(), float(seconds) if seconds.isdecimal() else None)
 
@@ -93,48 +106,70 @@ class Transport(Protocol):
 
 
 class Http:
-    """Transport by urllib3: one connection that is kept alive, no redirects, no retries, no proxy from the
-    environment (a sidecar's or a cluster's proxy settings are meant for the way out, the tier is inside)."""
+    """Transport by urllib3: one connection that is kept alive, no redirects, no retries.
+
+    It ignores proxies from the environment: those of a sidecar or a cluster are for requests to the outside, and the
+    tier is inside.
+    """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        headers: Mapping[str, str] | None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
-        """Prepare; nothing is connected yet. Raises InputError where `url` is not http:// or https://."""
+        """Prepare; nothing is connected yet. `headers` go with every request, `connect_timeout` is in seconds.
+
+        Raises InputError where `url` is not http:// or https://.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError("url", "http://host[:port][/path] or https://…", repr(url))
         self._base = url.rstrip("/")
         self._headers = {"user-agent": f"driftmeter/{__version__}", **(headers or {})}
-        # the first look-up of a name imports this: in a thread, a fork at that moment would leave the child
-        # with an import lock that nobody ever gives back
+        # the first look-up of a host name imports this: with a fork at that moment, in a thread, the import lock would
+        # stay locked in the child for ever
         codecs.lookup("idna")
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
-        self._clock = clock
+        self._clock, self._connect_timeout = clock, connect_timeout
 
-    def __call__(self, method: str, path: str, body: bytes | None, content_type: str, timeout: float) -> Answer:
-        """Send one request; `timeout` (s) is for each of connecting, at most CONNECT_TIMEOUT, and reading."""
-        headers = {**self._headers, "accept": JSON_TYPE}
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        timeout: float,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request. `timeout` (s) is for reading, and for connecting where it is below the connect timeout.
+
+        Returns the answer, whatever its status; raises UnreachableError where none came.
+        """
+        headers = {**self._headers, "accept": JSON_TYPE, **(more_headers or {})}
         if body is not None:
             headers["content-type"] = content_type
-        limits = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout)
+        limits = urllib3.Timeout(connect=min(self._connect_timeout, timeout), read=timeout)
         sent = self._clock()
         try:
-            answer = self._pool.request(
+            response = self._pool.request(
                 method, self._base + path, body=body, headers=headers, timeout=limits, retries=False, redirect=False
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise AwayError(f"cannot reach {self._base}: {_plainly(error)}") from error
+            raise UnreachableError(self._base, _in_plain_words(error)) from error
         received = self._clock()
-        found = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(answer.status, found, answer.data, sent, received)
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, lowered, response.data, sent, received)
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
 
 
-def _plainly(error: BaseException) -> str:
-    """Say in plain words why a request got no answer: urllib3's own name its connection objects."""
+def _in_plain_words(error: BaseException) -> str:
+    """Return why a request got no answer; urllib3's own messages name its connection objects."""
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "unknown host"
     cause: BaseException | None = error

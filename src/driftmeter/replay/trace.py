@@ -1,4 +1,4 @@
-"""What of a file is replayed: the columns that the profile knows, in order of time."""
+"""The trace: the rows of a file that are replayed, in the order of their time."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ TIMESTAMP = "timestamp"
 
 @dataclass(frozen=True)
 class Trace:
-    """Rows to send, in order of time; `times` is None where the file has none.
+    """Rows to send, with the profile's columns, in the order of their `times`; these are None where the file has none.
 
-    `places` (rows,) is where each row stood in the file, from 0. Rows whose time is in `rejected` are left out.
+    `file_rows` (rows,) are the rows' numbers in the file, from 0. Rows whose time is `rejected` are left out.
     """
 
     rows: pa.Table
     times: Times | None
-    places: Codes
+    file_rows: Codes
     rejected: tuple[Rejected, ...] = ()
     note: str | None = None
-    """What there is to say of times that cannot be read."""
+    """A sentence about times that cannot be read; None where all can."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.places)
+        return len(self.file_rows)
 
 
 def load_trace(
@@ -55,11 +55,12 @@ def load_trace(
 ) -> Trace:
     """Read a file, or its first `limit` rows, in the order of its column `time`.
 
-    By default `time` is the first of these that the file has: the column that the profile was told holds the
-    time, one whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that
-    name no zone are of `zone`, by default the profile's. Raises InputError where the file cannot be read at all, has
-    none of the columns, where the numbers in `time` are no seconds since the epoch, or where over a hundredth of the
-    times cannot be read, unless that is allowed.
+    By default `time` is the first of these columns that the file has: the profile's time column, a column whose hour
+    or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that name no zone are in
+    `zone`, by default the profile's. `say` is called with notes on how the file was read.
+
+    Raises InputError where the file cannot be read or has none of the columns, where the numbers in `time` are not
+    seconds since the epoch, and, unless that is allowed, where over a hundredth of the times cannot be read.
     """
     table = read_data(path, profile, encoding=encoding, say=say)
     table = table if limit is None else table.slice(0, limit)
@@ -72,16 +73,16 @@ def load_trace(
         time = next((name for name in guesses if name in table.column_names), None)
     elif time not in table.column_names:
         raise InputError(str(path), f"a column {time!r}", ", ".join(table.column_names))
-    bad: list[Rejected] = []
+    rejected: list[Rejected] = []
     times, note = None, None
     if time is not None:
-        times, bad = read_times(nw.from_native(table[time], series_only=True), time, zone or profile.zone)
-        note = note_on_unreadable(bad, len(times), allow=allow_unreadable_times and len(bad) < len(times))
+        times, rejected = read_times(nw.from_native(table[time], series_only=True), time, zone or profile.zone)
+        note = note_on_unreadable(rejected, len(times), allow=allow_unreadable_times and len(rejected) < len(times))
     table = table.select([name for name in names if name in table.column_names])
-    bad.sort(key=lambda each: each.row)
-    keep = np.ones(len(table), dtype=bool)
-    keep[[each.row for each in bad]] = False
-    places = np.flatnonzero(keep)
+    rejected.sort(key=lambda value: value.row)
+    kept = np.ones(len(table), dtype=bool)
+    kept[[value.row for value in rejected]] = False
+    file_rows = np.flatnonzero(kept)
     if times is not None:
-        places = places[np.argsort(times[places], kind="stable")]
-    return Trace(table.take(places), None if times is None else times[places], places, tuple(bad), note)
+        file_rows = file_rows[np.argsort(times[file_rows], kind="stable")]
+    return Trace(table.take(file_rows), None if times is None else times[file_rows], file_rows, tuple(rejected), note)
