@@ -67,8 +67,8 @@ class Books(RuleBasedStateMachine):
         self.given += count
 
     @rule()
-    def report(self) -> None:
-        self.ledger.report(key(12), BINS)
+    def carry_losses(self) -> None:
+        self.ledger.carry_losses(key(12), BINS)
 
     @precondition(lambda self: self.ledger.unsent())
     @rule(data=st.data(), lost=st.booleans(), answered=st.booleans())
@@ -81,9 +81,9 @@ class Books(RuleBasedStateMachine):
                 self.ledger.acknowledge(pane)
 
     @rule(number=st.integers(1, 12), lost=st.booleans(), answered=st.booleans())
-    def say(self, number: int, lost: bool, answered: bool) -> None:
+    def heartbeat(self, number: int, lost: bool, answered: bool) -> None:
         waiting = self.ledger.unsent()
-        pane = self.ledger.sign_of_life(key(number), BINS)
+        pane = self.ledger.heartbeat(key(number), BINS)
         assert self.ledger.unsent() == waiting
         if pane is not None and not lost:
             assert all(pane.sequence > earlier.sequence for earlier in self.sent)
@@ -108,8 +108,8 @@ class Books(RuleBasedStateMachine):
         self.ledger.forget(before * PANE)
 
     def receive(self, pane: Pane) -> None:
-        own = self.server.get(PaneKey(pane.start, pane.length, pane.digest))
-        brought = own.summary.rows if own is not None else 0
+        held = self.server.get(PaneKey(pane.start, pane.length, pane.digest))
+        brought = held.summary.rows if held is not None else 0
         assert self.seen <= pane.acknowledged + brought <= pane.totals.counted or pane in self.sent
         self.sent.append(pane)
         at = PaneKey(pane.start, pane.length, pane.digest)
@@ -167,7 +167,7 @@ def test_a_loss_without_rows_travels_with_the_newest_pane() -> None:
     ledger.acknowledge(first)
     ledger.drop("invalid", 3)
     assert ledger.unsent() == []
-    ledger.report(key(6), BINS)
+    ledger.carry_losses(key(6), BINS)
     assert ledger.unsent() == [key(5)]
     pane = ledger.pane(key(5))
     assert pane is not None
@@ -179,13 +179,13 @@ def test_a_loss_without_rows_travels_with_the_newest_pane() -> None:
 def test_a_loss_before_any_pane_travels_with_an_empty_one() -> None:
     ledger = Ledger("s", 100_000)
     ledger.drop("future", 1)
-    ledger.report(key(6), BINS)
+    ledger.carry_losses(key(6), BINS)
     pane = ledger.pane(key(6))
     assert pane is not None
     assert pane.summary == Summary.zero(BINS)
     assert pane.totals.dropped == {"future": 1}
     ledger.acknowledge(pane)
-    ledger.report(key(7), BINS)
+    ledger.carry_losses(key(7), BINS)
     assert ledger.unsent() == []
 
 
@@ -194,7 +194,7 @@ def test_a_refused_pane_is_not_tried_again_and_its_later_rows_are_lost() -> None
     ledger.add(key(1), rows(4))
     assert ledger.refuse(key(1)) == 4
     ledger.add(key(1), rows(2))
-    ledger.report(key(1), BINS)
+    ledger.carry_losses(key(1), BINS)
     assert ledger.unsent() == []
     assert ledger.totals == SourceTotals(6, 0, {"refused": 6})
 
@@ -245,11 +245,11 @@ def acknowledged(ledger: Ledger, at: PaneKey) -> Pane:
     return pane
 
 
-def test_a_sign_of_life_is_an_empty_pane_with_the_totals_and_waits_for_nothing() -> None:
+def test_a_heartbeat_is_an_empty_pane_with_the_totals_and_waits_for_nothing() -> None:
     ledger = Ledger("s", 100_000)
     ledger.add(key(1), rows(4))
     last = acknowledged(ledger, key(1))
-    assert ledger.sign_of_life(key(3), BINS) == Pane(
+    assert ledger.heartbeat(key(3), BINS) == Pane(
         "d", 3 * PANE, PANE, "s", last.sequence + 1, Summary.zero(BINS), SourceTotals(4, 4), acknowledged=4
     )
     assert (ledger.unsent(), len(ledger)) == ([], 1)
@@ -260,11 +260,11 @@ def test_a_pane_says_what_was_acknowledged_before_it_of_the_others() -> None:
     ledger.add(key(1), rows(4))
     assert acknowledged(ledger, key(1)).acknowledged == 0
     ledger.add(key(2), rows(3))
-    for _ in range(2):  # what nobody acknowledged is sent again as it was
+    for _ in range(2):  # a pane that is not acknowledged is sent again as it was
         pane = ledger.pane(key(2))
         assert pane is not None
         assert (pane.acknowledged, pane.totals.counted) == (4, 7)
-    ledger.acknowledge(pane)
+    acknowledged(ledger, key(2))
     ledger.add(key(2), rows(2))
     assert acknowledged(ledger, key(2)).acknowledged == 4  # of its own rows it brings all
     ledger.forget(10 * PANE)
@@ -284,11 +284,11 @@ def test_rows_that_were_given_up_were_never_acknowledged() -> None:
     assert (pane.acknowledged, pane.totals) == (4, SourceTotals(7, 5, {"refused": 2}))
 
 
-def test_a_sign_of_life_repeats_what_its_pane_holds() -> None:
+def test_a_heartbeat_repeats_what_its_pane_holds() -> None:
     ledger = Ledger("s", 100_000)
     ledger.add(key(1), rows(4))
     last = acknowledged(ledger, key(1))
-    pane = ledger.sign_of_life(key(1), BINS, final=True)
+    pane = ledger.heartbeat(key(1), BINS, final=True)
     assert pane is not None
     assert (pane.summary, pane.sequence, pane.final) == (last.summary, last.sequence + 1, True)
     ledger.add(key(1), rows(1))
@@ -296,25 +296,25 @@ def test_a_sign_of_life_repeats_what_its_pane_holds() -> None:
     assert ledger.unsent() == [key(1)]
 
 
-def test_a_sign_of_life_never_stands_for_a_pane_that_was_let_go() -> None:
+def test_a_heartbeat_never_stands_for_a_pane_that_was_let_go() -> None:
     ledger = Ledger("s", 100_000)
     ledger.add(key(3), rows(4))
     acknowledged(ledger, key(3))
     ledger.forget(10 * PANE)
-    assert ledger.sign_of_life(key(3), BINS) is None
+    assert ledger.heartbeat(key(3), BINS) is None
     ledger.add(key(5), rows(2))
-    pane = ledger.sign_of_life(key(3), BINS)
+    pane = ledger.heartbeat(key(3), BINS)
     assert pane is not None
     assert (pane.start, pane.summary) == (5 * PANE, rows(2))
 
 
-def test_a_sign_of_life_never_stands_for_a_pane_that_was_refused() -> None:
+def test_a_heartbeat_never_stands_for_a_pane_that_was_refused() -> None:
     ledger = Ledger("s", 100_000)
     for number in (1, 2):
         ledger.add(key(number), rows(4))
         acknowledged(ledger, key(number))
     ledger.add(key(2), rows(1))
     ledger.refuse(key(2))
-    pane = ledger.sign_of_life(key(2), BINS)
+    pane = ledger.heartbeat(key(2), BINS)
     assert pane is not None
     assert (pane.start, pane.summary) == (PANE, rows(4))

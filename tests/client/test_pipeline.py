@@ -130,7 +130,7 @@ def test_each_field_has_its_own_count_whatever_else_is_wrong_beside_it(rig: Rig)
     rig.buffer.rows.extend((dict(nameless), 0.5, None, rig.local()) for _ in range(3))
     rig.observe(4, timestamp="soon")
     rig.observe(5, age="old")
-    rig.buffer.refuse("values by column", "a list")
+    rig.buffer.count_invalid("values by column", "a list")
     rig.exchange()
     unreadable = rig.worker.pipeline.unreadable()
     assert {field: kept["count"] for field, kept in unreadable.items()} == {"": 4, "timestamp": 4, "age": 5}

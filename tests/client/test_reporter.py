@@ -64,7 +64,7 @@ def test_late_rows_are_counted(rig: Rig, profile: Profile) -> None:
 
 
 def test_losses_are_reported_even_where_no_row_was_counted(rig: Rig) -> None:
-    rig.buffer.refuse("values by column", "nothing")
+    rig.buffer.count_invalid("values by column", "nothing")
     rig.report(timestamp="soon")
     assert totals(rig) == SourceTotals(2, 0, {"invalid": 2})
     assert rig.tier.asked("PUT", "/panes/") == 1

@@ -1,4 +1,4 @@
-"""How long to leave a server alone that does not answer."""
+"""How long to wait before a server that does not answer is asked again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 FIRST, MOST = 0.25, 5.0
 MOST_ASKED = 60.0
-"""A Retry-After beyond this many seconds is cut: the tier is asked once a minute at least."""
+"""Longest Retry-After that is obeyed, in seconds: the tier is asked once a minute at least."""
 
 
 class Backoff:
-    """Growing pauses with jitter, in seconds: from 0.25 to at most 5, or what the server asks for."""
+    """Growing pauses in seconds, with jitter: from 0.25 to at most 5, or what the server asks for."""
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         """Take `jitter`, a source of numbers in [0, 1)."""
@@ -24,7 +24,7 @@ class Backoff:
         self.failures += 1
         if retry_after is None:
             return pause
-        # all that were sent away at once shall not come back at once
+        # sources that were refused at the same moment must not come back at the same moment
         return max(pause, min(retry_after, MOST_ASKED) * (1 + self._jitter() / 4))
 
     def succeeded(self) -> None:

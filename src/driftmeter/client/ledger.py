@@ -1,4 +1,4 @@
-"""The books of one source: its cumulative panes, what of them is acknowledged, and what was lost and why."""
+"""The ledger of one source: its cumulative panes, the rows that are acknowledged, and those that were lost and why."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from driftmeter.types import Counts, Milliseconds
 
 REASONS = ("buffer_full", "panes_full", "invalid", "future", "late", "refused")
 """Why rows are dropped: no room for rows; no room for panes; not readable; a timestamp too far ahead; for a pane
-that was let go already; refused by the server."""
+that was already let go of; refused by the server."""
 
-_ENTRY_BYTES = 1_000  # the entry itself, its key and its place in the books
+_ENTRY_BYTES = 1_000  # the entry itself, its key and its slot in the dict
 LEAST_PANES = 4
 
 
@@ -35,15 +35,15 @@ class Ledger:
     """Panes of one source, and its totals. No clock, no thread, no IO.
 
     Every row given to `add` or `drop` is observed, and is either counted or dropped for one reason:
-    `totals.observed == totals.counted + sum(totals.dropped.values())` always. Rows of a pane that has to be
-    given up are no longer counted, unless they are among those `acknowledged`, a number that only grows.
+    `totals.observed == totals.counted + sum(totals.dropped.values())` always. Rows of a pane that is given up are no
+    longer counted, unless they are `acknowledged`; that number only grows.
 
-    A pane that was let go must not begin again from zero, since its higher sequence would replace what the
-    server has: rows for such a pane are dropped as `late`. Sequences are the source's, not the pane's.
+    A pane that was let go of must not start again from zero: its higher sequence would replace what the server has.
+    Rows for such a pane are dropped as `late`. Sequences are the source's, not the pane's.
     """
 
     def __init__(self, source: str, budget: int) -> None:
-        """Keep panes of at most about `budget` bytes, and never fewer than LEAST_PANES."""
+        """Keep panes of about `budget` bytes at most, but always room for LEAST_PANES."""
         self.source = source
         self.budget = budget
         self.observed = self.counted = self.acknowledged = self.late = 0
@@ -52,7 +52,7 @@ class Ledger:
         self.bytes = 0
         self._entries: dict[PaneKey, _Entry] = {}
         self._sequence = 0
-        self._horizon: Milliseconds = 0  # the latest end of a pane that was let go
+        self._horizon: Milliseconds = 0  # the latest end of a pane that was let go of
         self._reported = SourceTotals()
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Ledger:
 
     @property
     def totals(self) -> SourceTotals:
-        """What the source has seen so far; reasons that never came up are left out."""
+        """The source's totals so far; reasons without rows are left out."""
         dropped = {reason: rows for reason, rows in self.dropped.items() if rows}
         return SourceTotals(self.observed, self.counted, dropped, self.unreadable.copy())
 
@@ -71,10 +71,10 @@ class Ledger:
         self.dropped[reason] += rows
 
     def add(self, key: PaneKey, summary: Summary, unreadable: Mapping[str, int] | None = None) -> None:
-        """Book rows of one pane: counted, or dropped where the pane can't be had.
+        """Book rows of one pane: counted, or dropped where there is no room for the pane or it was let go of.
 
-        `unreadable` are the values of these rows that could not be read, by column: such counts only grow, also where
-        a pane is given up later. Columns beyond the first MOST_REASONS - 1 of them are together, under "other".
+        `unreadable` are the numbers of values of these rows that could not be read, by column. These only grow, also
+        where a pane is given up later. Columns after the first MOST_REASONS - 1 are counted together, as "other".
         """
         entry = self._entries.get(key) or self._open(key, summary.counts.size)
         if isinstance(entry, str):
@@ -84,61 +84,61 @@ class Ledger:
         self.observed += summary.rows
         self.counted += summary.rows
         for name, values in (unreadable or {}).items():
-            self._book(name[:LONGEST_REASON], values)
+            self._count_unreadable(name[:LONGEST_REASON], values)
         entry.counts += summary.counts
         entry.rows += summary.rows
-        self._touch(entry)
+        self._mark_unsent(entry)
         return None
 
     @property
     def reported(self) -> bool:
-        """Whether the server has the totals as they are."""
+        """Whether the server has the totals as they are now."""
         return self.totals == self._reported
 
     def unsent(self) -> list[PaneKey]:
-        """Return the panes whose last state is not acknowledged, oldest first."""
+        """Return the panes whose latest state is not acknowledged, oldest first."""
         return sorted(key for key, entry in self._entries.items() if entry.sequence > entry.acknowledged)
 
-    def report(self, key: PaneKey, bins: int) -> None:
-        """See to it that totals which no pane carried yet go out: with the newest pane, or with an empty `key`."""
+    def carry_losses(self, key: PaneKey, bins: int) -> None:
+        """Mark a pane as unsent where the server lacks the totals: the newest pane, or else an empty one for `key`."""
         if self.reported or self.unsent():
             return
         newest = self._newest()
         if newest:
-            self._touch(self._entries[newest])
+            self._mark_unsent(self._entries[newest])
         elif key not in self._entries:
             entry = self._open(key, bins)
             if isinstance(entry, _Entry):
-                self._touch(entry)
+                self._mark_unsent(entry)
 
     def pane(self, key: PaneKey) -> Pane | None:
-        """Return a pane as it is to be sent now; None where it was let go.
+        """Return a pane as it is to be sent now; None where it was let go of.
 
-        It says what was acknowledged before of other panes: of its own rows it brings all.
+        Its `acknowledged` is the number of rows that the server acknowledged in other panes.
         """
         entry = self._entries.get(key)
         if entry is None:
             return None
         return self._pane(key, Summary(entry.rows, entry.counts.copy()), entry.sequence)
 
-    def sign_of_life(self, key: PaneKey, bins: int, *, final: bool = False) -> Pane | None:
-        """Return a pane that brings no rows, only the totals, and with `final` the word that the source goes.
+    def heartbeat(self, key: PaneKey, bins: int, *, final: bool = False) -> Pane | None:
+        """Return a pane without new rows, which carries the totals; a `final` one says that the source ends.
 
-        It is `key` as it stands, empty where nothing came for it. It takes a sequence, but no place in the books: it
-        never waits to be sent again. None where neither `key` nor any pane that is held can be sent.
+        It is the pane of `key` as it is, empty where no row came for it, or the newest pane where that of `key` was
+        refused or let go of. It takes a sequence but is not kept: it is never unsent. None where there is no such pane.
         """
-        at: PaneKey | None = key
+        chosen: PaneKey | None = key
         if self._entries[key].refused if key in self._entries else key.end <= self._horizon:
-            at = self._newest()
-        if at is None:
+            chosen = self._newest()
+        if chosen is None:
             return None
         self._sequence += 1
-        entry = self._entries.get(at)
+        entry = self._entries.get(chosen)
         summary = Summary(entry.rows, entry.counts.copy()) if entry else Summary.zero(bins)
-        return self._pane(at, summary, self._sequence, final=final)
+        return self._pane(chosen, summary, self._sequence, final=final)
 
     def acknowledge(self, pane: Pane, late: int = 0) -> None:
-        """Book that the server has a pane in this state, and that `late` of its rows came after the freeze."""
+        """Book that the server has a pane in this state, and that `late` of its rows came after it was frozen."""
         self._reported = pane.totals
         entry = self._entries.get(PaneKey(pane.start, pane.length, pane.digest))
         if entry is None or entry.refused or pane.sequence < entry.acknowledged:
@@ -150,23 +150,23 @@ class Ledger:
             entry.late = late
 
     def refuse(self, key: PaneKey) -> int:
-        """Give up on a pane that the server will never take, return the rows lost; later rows for it are lost too."""
+        """Give up a pane that the server will never take; return how many rows are lost. Later rows are lost too."""
         entry = self._entries[key]
-        lost = self._lose(entry, "refused")
+        lost = self._give_up(entry, "refused")
         entry.refused, entry.acknowledged = True, entry.sequence
         self.bytes -= entry.counts.nbytes
         entry.counts = np.zeros(0, dtype=np.int64)
-        # or a refused report would be followed by another, for ever: the next change carries it
+        # the next change carries the totals: otherwise a report would follow every refusal, and be refused too
         self._reported = self.totals
         return lost
 
     def forget(self, before: Milliseconds) -> None:
-        """Let go of panes that ended before that time and are acknowledged in their last state."""
+        """Let go of panes that ended before that time and whose latest state is acknowledged."""
         for key, entry in list(self._entries.items()):
             if key.end < before and entry.sequence <= entry.acknowledged:
                 self._close(key)
 
-    def _book(self, name: str, values: int) -> None:
+    def _count_unreadable(self, name: str, values: int) -> None:
         if name not in self.unreadable and len(self.unreadable) >= MOST_REASONS - 1:
             name = "other"
         self.unreadable[name] = self.unreadable.get(name, 0) + values
@@ -186,15 +186,15 @@ class Ledger:
         )
 
     def _newest(self) -> PaneKey | None:
-        """Return the newest pane that the server takes."""
+        """Return the newest pane that the server has not refused."""
         return max((key for key, entry in self._entries.items() if not entry.refused), default=None)
 
-    def _touch(self, entry: _Entry) -> None:
+    def _mark_unsent(self, entry: _Entry) -> None:
         self._sequence += 1
         entry.sequence = self._sequence
 
     def _open(self, key: PaneKey, bins: int) -> _Entry | str:
-        """Return a new entry, or the reason why there can't be one. The oldest pane makes room for a newer one."""
+        """Return a new entry, or the reason why there can be none. The oldest pane makes room for a newer one."""
         if key.end <= self._horizon:
             return "late"
         need = 8 * bins + _ENTRY_BYTES
@@ -202,7 +202,7 @@ class Ledger:
             oldest = min(self._entries)
             if oldest > key:
                 return "panes_full"
-            self._lose(self._entries[oldest], "panes_full")
+            self._give_up(self._entries[oldest], "panes_full")
             self._close(oldest)
             if key.end <= self._horizon:
                 return "panes_full"
@@ -210,10 +210,10 @@ class Ledger:
         self.bytes += need
         return entry
 
-    def _lose(self, entry: _Entry, reason: str) -> int:
+    def _give_up(self, entry: _Entry, reason: str) -> int:
         lost = entry.rows - entry.acknowledged_rows
         self.counted -= lost
-        entry.rows = entry.acknowledged_rows  # a refused pane may yet have to make room: its rows are lost once
+        entry.rows = entry.acknowledged_rows  # a refused pane may have to make room later: its rows are lost once
         self.dropped[reason] += lost
         return lost
 

@@ -1,4 +1,4 @@
-"""The Monitor: `observe` in the prediction's thread, everything else in a thread of its own."""
+"""The Monitor: `observe` runs in the thread of the prediction, everything else in a background thread."""
 
 from __future__ import annotations
 
@@ -27,35 +27,37 @@ from driftmeter.client.worker import TICK, Worker
 from driftmeter.profile.profile import Profile
 
 GRACE = 5 * TICK
-"""Seconds that the thread may take to notice that its time is over."""
+"""Seconds that the thread may take to notice its deadline."""
 TOO_FEW = "no time: there are fewer than rows"
-"""Stands for a time that `observe_many` was not given."""
+"""Stands in for a time where `observe_many` got fewer times than rows."""
 
 
 class Monitor:
-    """Reports what a model sees to the metric tier; what a row costs, bench/observe.py measures.
+    """Reports what a model sees to the metric tier. bench/observe.py measures what a row costs.
 
-    `url` is the tier, or the gateway before it. Without `profile` the monitor counts by the profile that the
-    server has for `model`, and follows it when it changes; with one (a Profile, or the path of one) it registers
-    it where the server doesn't know it, and stays with it. `model` may be left out where the profile names it.
+    `url` is that of the tier, or of the gateway in front of it. Without `profile` the monitor counts by the profile
+    that the server has for `model`, and follows it when it changes. With one (a Profile, or its path) the monitor
+    registers it where the server does not have it, and never changes it. `model` may be left out where the profile
+    names it.
 
-    `source` names this process's host: by default DRIFTMETER_SOURCE, or the host's name. Every start, and every
-    child of a fork, adds an incarnation of its own and counts from zero.
-    `interval` is the time between two reports (at most 60: a source that says nothing for longer counts as
-    vanished), `timeout` that for an answer, in seconds; `headers` go with every request. Memory is bounded: at most
-    `max_rows` rows wait to be counted, and these and the panes that wait for the server take about `max_bytes` (for
-    30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half of the server being away).
-    What does not fit is dropped, counted by reason, and reported with the next pane.
+    `source` names the host of this process: by default DRIFTMETER_SOURCE, or the host's name. Every start, and every
+    child of a fork, appends a random incarnation and counts from zero. `interval` is the number of seconds between two
+    reports (at most 60: a source that is silent for longer counts as vanished), `timeout` that for an answer; `headers`
+    go with every request.
 
-    A monitor that has reported once says every 15 seconds that it lives, where there are no rows to say it, and
-    says on closing that it goes: the tier takes one that falls silent for dead.
+    Memory is bounded: at most `max_rows` rows wait to be counted; together with the panes that wait for the server they
+    take about `max_bytes` (for 30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half
+    without the server). Rows that do not fit are dropped, counted by reason, and reported with the next pane.
 
-    Call `close` where the application shuts down (FastAPI: the lifespan). The end of the interpreter closes too,
-    but a process that dies of a signal never gets there: neither on a SIGTERM that nothing handles, nor under uvicorn,
-    which raises it again once it has shut down. The rows since the last report are lost then, and the source is named
-    silent.
+    A monitor that has reported once sends a heartbeat after 15 seconds without rows, and a goodbye when it closes: the
+    tier takes a source that falls silent without a goodbye for dead.
 
-    Raises InputError or ProfileError where an argument makes no sense; afterwards nothing is ever raised.
+    Call `close` where the application shuts down (FastAPI: the lifespan). The end of the interpreter closes too, but a
+    process that dies of a signal never gets there: neither on a SIGTERM without a handler, nor under uvicorn, which
+    raises the signal again after its shutdown. The rows since the last report are lost then, and the source is reported
+    as silent.
+
+    Raises InputError or ProfileError where an argument makes no sense; later it never raises.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Monitor:
         headers: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare; the background thread starts with the first row. `clock` is a monotonic one in seconds."""
+        """Prepare; the background thread starts with the first row. `clock` is monotonic, in seconds."""
         self._options = MonitorOptions.read(
             url,
             model,
@@ -90,23 +92,23 @@ class Monitor:
         processes.register(self)
 
     def observe(self, features: Any, prediction: object = None, timestamp: object = None) -> None:
-        """Take one row: values by column; never wait and never raise.
+        """Take one row; never wait and never raise.
 
-        `features` is a dict, or whatever else gives each value the name of its column: any mapping, a row of pandas, a
+        `features` is a dict, or anything else that gives each value its column's name: any mapping, a row of pandas, a
         frame of one row (pandas, polars, pyarrow), a structured scalar of numpy, a named tuple, a dataclass, an object
-        of msgspec, attrs or pydantic. A list or an array has no names: it is dropped as invalid. A value that is none
-        of its feature's kind costs no other its row: it is counted as unreadable, see `unreadable`.
+        of msgspec, attrs or pydantic. A list or an array has no names: it is dropped as invalid. A value that is not of
+        its feature's kind is counted as unreadable; the row's other values count as usual. See `unreadable`.
 
-        `prediction` goes under the profile's prediction column; what a model answers for one row, an array, list or
-        frame of one, is what is in it. `timestamp` is when it happened (seconds since the epoch, ISO 8601, or a
-        datetime); without one it is now, by the server's clock. The row is copied, its values are not: what you put in
-        place of a value later is not seen, what you change inside one is.
+        `prediction` goes under the profile's prediction column. An array, list or frame of one, as models return it for
+        one row, stands for its value. `timestamp` is the time of the row (seconds since the epoch, ISO 8601, or a
+        datetime), by default now by the server's clock. The row is copied, its values are not: a value that you replace
+        later counts as it was, a mutable value that you change later may count as it is then.
         """
         try:
             if prediction is not None and type(prediction) is not float:
                 prediction = stable_prediction(prediction)
-            # The copy is what lets callers go on with their dict (many models encode in place), and what
-            # keeps the other thread from walking over a dict that changes under it.
+            # callers may change their dict afterwards (many models encode in place), and the other thread must not
+            # iterate over a dict that changes
             row = (
                 features.copy() if type(features) is dict else read_record(features),
                 prediction,
@@ -117,19 +119,19 @@ class Monitor:
                 return
             self._rows.append(row)
         except Exception as error:
-            self._refuse(error, RECORD)
+            self._count_invalid(error, RECORD)
 
     def observe_many(self, records: Any, predictions: Any = None, timestamp: Any = None) -> None:
-        """Take many rows, each with its prediction where there are any; never wait and never raise.
+        """Take many rows, with their predictions where there are any; never wait and never raise.
 
-        `records` is a frame (pandas, polars, pyarrow), a structured array, or an iterable of what `observe` takes.
-        `predictions` holds one for each row: a list, a series, a frame of one column, an array of shape (rows,) or
-        (rows, 1). `timestamp` is one for all, or likewise one for each row.
+        `records` is a frame (pandas, polars, pyarrow), a structured array, or an iterable of rows as `observe` takes
+        them. `predictions` holds one value for each row: a list, a series, a frame of one column, an array of shape
+        (rows,) or (rows, 1). `timestamp` is one time for all rows, or one for each row in the same forms.
         """
         try:
             rows, answers, times = iterate_records(records), items_per_row(predictions), items_per_row(timestamp)
             single = predictions is not None and answers is None
-            if single:  # which is what one row is answered
+            if single:  # a single value is the prediction of a single row
                 head = list(itertools.islice(rows, 2))
                 rows, answers = itertools.chain(head, rows), iter([predictions] if len(head) == 1 else [])
             taken = 0
@@ -138,9 +140,9 @@ class Monitor:
                 self.observe(record, answer, next(times, TOO_FEW) if times else timestamp)
                 taken += 1
             if predictions is not None and taken:
-                self._compare(taken, [predictions] if single else predictions)
+                self._note_mismatch(taken, [predictions] if single else predictions)
         except Exception as error:
-            self._refuse(error, RECORDS)
+            self._count_invalid(error, RECORDS)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Send everything now; return whether all rows so far are acknowledged or given up within `timeout` seconds."""
@@ -151,16 +153,16 @@ class Monitor:
         return self._worker.wait_for(self._worker.report_now(), timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Send what is left within `timeout` seconds and stop; say whether all of it was acknowledged or given up.
+        """Send the remaining rows within `timeout` seconds and stop; return whether all were acknowledged or given up.
 
-        Where it was, the tier is told that this source goes: once, and whether it hears it or not. Call it in the
-        application's shutdown: atexit does so too, but does not run under uvicorn or on a SIGTERM that nothing handles.
+        If so, the tier is told that this source ends: once, whether an answer comes or not. Call `close` in the
+        application's shutdown: atexit does so too, but does not run under uvicorn or on a SIGTERM without a handler.
         Rows that are not acknowledged by then, and those observed later, are `dropped_closed`. Closing again only
         waits.
         """
         self._begin_close(timeout)
         self._worker.join(timeout + GRACE)
-        if not self._worker.alive:  # nor will there be a thread again, where none could start
+        if not self._worker.alive:  # perhaps none could start; no thread will start any more
             self._worker.ended = True
         return not self._worker.alive and self._worker.pipeline.settled
 
@@ -168,25 +170,25 @@ class Monitor:
         """Return counts since the start (or the fork), always under the same names, all of them integers.
 
         `observed` rows are `counted` (and acknowledged), `dropped` (in all, and by reason as `dropped_…`), or
-        `waiting`. `late` are those that the server says came after their pane was frozen. `ignored_values`
-        stood under columns that the profile doesn't know, `ignored_predictions` had no column to go to,
-        `unreadable_values` were none of their feature's kind: their rows count, see `unreadable`.
-        `panes` are held now; `requests` were sent, and `failures` are reports that did not get through.
-        All but `waiting` and `panes` only grow.
+        `waiting`. `late` rows are counted, but the server says that they came after their pane was frozen.
+        `ignored_values` have columns that the profile does not have, `ignored_predictions` have no column at all.
+        `unreadable_values` are not of their feature's kind: their rows count, see `unreadable`. `panes` are held now;
+        `requests` were sent, and `failures` are reports that did not get through. All but `waiting` and `panes` only
+        grow.
         """
         return self._worker.stats()
 
     def unreadable(self) -> dict[str, dict[str, object]]:
-        """Return what could not be read since the start (or the fork), by field: `count`, and what was `expected` and
-        what was `got` of the last one.
+        """Return what could not be read since the start (or the fork), by field.
 
-        The field `timestamp` is that of times, which cost their row, and the empty one is that of what is no row.
+        For each field it has the `count`, and for the last value what was `expected` and `got`. Under `timestamp` are
+        times that could not be read, under "" things that are no rows: both are dropped as invalid.
         """
         return self._worker.pipeline.unreadable()
 
     @property
     def source(self) -> str:
-        """The id of this process as a source."""
+        """The id of this process as a source: a stable name and a random incarnation."""
         return self._worker.pipeline.source
 
     def __enter__(self) -> Self:
@@ -218,15 +220,15 @@ class Monitor:
         if self._worker.alive or not self._worker.pipeline.settled:
             self._worker.report_now()
 
-    def _refuse(self, error: Exception, expected: str) -> None:
-        """Count a row as invalid, and keep why it is."""
+    def _count_invalid(self, error: Exception, expected: str) -> None:
+        """Count something as an invalid row, and keep the reason."""
         if isinstance(error, NoRecordError):
-            self._buffer.refuse(error.expected, error.got)
+            self._buffer.count_invalid(error.expected, error.got)
         else:
-            self._buffer.refuse(expected, f"something that fails with {type(error).__name__[:40]}")
+            self._buffer.count_invalid(expected, f"something that fails with {type(error).__name__[:40]}")
 
-    def _compare(self, rows: int, predictions: Any) -> None:
-        """Keep a remark where there were not as many predictions as rows."""
+    def _note_mismatch(self, rows: int, predictions: Any) -> None:
+        """Keep a remark where there are more or fewer predictions than rows."""
         try:
             given = len(predictions)
         except TypeError:  # a generator
@@ -235,7 +237,7 @@ class Monitor:
             self._buffer.remark = f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
 
     def _admit(self, row: Raw) -> bool:
-        """Return whether a row is to be appended where the buffer is closed, full or not open yet."""
+        """Decide on a row where the buffer is closed, full or not open yet: return whether to append it, or drop it."""
         buffer, worker = self._buffer, self._worker
         if worker.closing:
             buffer.closed.add()

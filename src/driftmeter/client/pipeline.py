@@ -15,7 +15,7 @@ from driftmeter.client.intake import Intake
 from driftmeter.client.ledger import Ledger
 from driftmeter.client.session import CountingTerms, Session
 from driftmeter.client.typed_batch import TypedBatch
-from driftmeter.client.unread import Unread
+from driftmeter.client.unreadable import UnreadableFields
 from driftmeter.data.rejected import Rejected
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.watermark import MAX_AHEAD
@@ -47,7 +47,7 @@ class Pipeline:
         self.buffer, self.source = buffer, source
         self._session, self._faults, self._clock = session, faults, clock
         self._ledger = Ledger(source, max_bytes * 3 // 4)
-        self._unread = Unread()
+        self._unreadable = UnreadableFields()
         self._max_bytes = max_bytes
         self._typed: deque[TypedBatch] = deque()
         self._typed_rows = self._typed_bytes = 0
@@ -97,7 +97,7 @@ class Pipeline:
         """Return what could not be read, by field."""
         with self._lock:
             self._book_losses()
-            return self._unread.to_json()
+            return self._unreadable.to_json()
 
     def drain(self) -> None:
         """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
@@ -125,9 +125,9 @@ class Pipeline:
         """Name the fields that could not be read and that no warning has named yet; call it last."""
         with self._lock:
             self._book_losses()
-            message = self._unread.say() if self._unread.unnamed else ""
+            message = self._unreadable.sentence() if self._unreadable.has_unnamed else ""
         if message:
-            self._faults.once("unread", message)
+            self._faults.log_once("unreadable", message)
 
     @property
     def _waiting(self) -> int:
@@ -155,7 +155,7 @@ class Pipeline:
         if batch.invalid:
             self._ledger.drop("invalid", batch.invalid)
         for name, rejected in batch.first.items():
-            self._unread.note(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
+            self._unreadable.add(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
         self._typed.append(batch)
         self._typed_rows += len(batch.rows)
         self._typed_bytes += batch.bytes
@@ -181,7 +181,7 @@ class Pipeline:
             if start is None:
                 self._ledger.drop("future", summary.rows)
                 expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
-                self._unread.note(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
+                self._unreadable.add(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
             else:
                 unreadable = terms.intake.unreadable_in(summary) if batch.unreadable else None
                 self._ledger.add(PaneKey(start, terms.timing.pane, terms.intake.digest), summary, unreadable)
@@ -194,17 +194,18 @@ class Pipeline:
                 self._booked[reason] += dropped
                 self._ledger.drop(reason, dropped)
                 if reason == "invalid":
-                    self._unread.note(Rejected(0, "", *self.buffer.refused), dropped)
+                    self._unreadable.add(Rejected(0, "", *self.buffer.last_invalid), dropped)
 
     def _warn_of_input(self) -> None:
         """Warn of what cannot be read, and of columns that do not match the profile's; seldom."""
         with self._lock:
-            message = self._unread.say() if self._unread.unsaid and self._faults.may("unread") else ""
+            due = self._unreadable.has_unlogged and self._faults.may_warn("unreadable")
+            message = self._unreadable.sentence() if due else ""
         if message:
-            self._faults.warn("unread", message)
+            self._faults.warn("unreadable", message)
         if self.buffer.remark:
             self._faults.warn("remark", self.buffer.remark)
             self.buffer.remark = ""
         if self._session.intake is not None:
             for remark in self._session.intake.columns.remarks():
-                self._faults.once(remark.kind, remark.message, level=remark.level)
+                self._faults.log_once(remark.kind, remark.message, level=remark.level)

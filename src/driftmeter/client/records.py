@@ -1,4 +1,4 @@
-"""What `observe` takes for a row, and `observe_many` for rows: whatever gives each value the name of its column."""
+"""Rows and predictions in all the forms that `observe` and `observe_many` take: each value has its column's name."""
 
 from __future__ import annotations
 
@@ -14,52 +14,53 @@ from driftmeter.data.rejected import describe
 RECORD = "values by column: a dict, a row or frame of one row, a named tuple or dataclass"
 RECORDS = "rows: a frame, or an iterable of such as observe takes"
 _AT_ONCE = 1_000
-"""Rows of a frame that become dicts at once: the frame may be far larger than what waits."""
+"""Rows of a frame that become dicts at once: the frame may be far larger than the buffer."""
 _NESTED = 4
 
 
 class NoRecordError(TypeError):
-    """Something was given as a row that is none; `expected` and `got` say what was wrong."""
+    """Something that is no row was given as one; `expected` and `got` say what was wrong."""
 
     def __init__(self, expected: str, got: str) -> None:
-        """Say both."""
+        """Keep both, and name both in the message."""
         super().__init__(f"expected {expected}, got {got}")
         self.expected, self.got = expected, got
 
 
 def read_record(features: Any) -> dict[str, Any]:
-    """Return the values of one row by column, as a dict of its own.
+    """Return the values of one row by column, as a new dict.
 
-    A mapping, what has the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row (pandas,
-    polars, pyarrow), a row of Arrow, a structured scalar or array of one, a named tuple, a dataclass, an object of
-    msgspec, attrs or pydantic (its fields, none of what is within). Raises NoRecordError on what has no names, such as
-    a list or an array, and on frames of several rows. Names may be of any type, as in a frame: see `Intake`.
+    Takes a mapping, an object with the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row
+    (pandas, polars, pyarrow), a row of Arrow, a structured scalar or array of one, a named tuple, a dataclass, or an
+    object of msgspec, attrs or pydantic (its fields; nested fields are not flattened). Names may be of any type, as in
+    a frame: see `Intake`. Raises NoRecordError where there are no names, as in a list or an array, and on frames of
+    several rows.
 
     >>> from collections import namedtuple
     >>> read_record(namedtuple("Applicant", "age city")(41, "Ulm"))
     {'age': 41, 'city': 'Ulm'}
     """
-    if hasattr(features, "as_py"):  # a row of Arrow: a mapping of values in Arrow's own wrapping
+    if hasattr(features, "as_py"):  # a row of Arrow: a mapping of values that are still wrapped
         features = features.as_py()
     if isinstance(features, Mapping):
         return dict(features)
     frame = _frame(features)
     if frame is not None:
-        return frame.only()
+        return frame.single_row()
     if isinstance(features, type):
         raise NoRecordError(RECORD, f"the class {features.__name__[:40]}")
-    found = _of_array(features) or _of_series(features) or _of_fields(features)
-    if found is None and not isinstance(features, str | bytes) and hasattr(features, "keys"):
-        found = dict(features)
-    if found is None:
-        raise NoRecordError(RECORD, _said(features))
-    return found
+    record = _of_array(features) or _of_series(features) or _of_fields(features)
+    if record is None and not isinstance(features, str | bytes) and hasattr(features, "keys"):
+        record = dict(features)
+    if record is None:
+        raise NoRecordError(RECORD, _describe_nameless(features))
+    return record
 
 
 def iterate_records(records: Any) -> Iterator[Any]:
-    """Yield the rows of a frame as dicts, else the items of an iterable as they are.
+    """Yield the rows of a frame as dicts, or the items of an iterable as they are.
 
-    Raises NoRecordError where it is neither, and on one single row.
+    Raises NoRecordError where `records` is neither, and where it is one single row.
     """
     if not hasattr(records, "as_py"):
         frame = _frame(records)
@@ -68,41 +69,45 @@ def iterate_records(records: Any) -> Iterator[Any]:
         if isinstance(records, np.ndarray) and records.dtype.names and records.ndim:
             return iter(records.reshape(-1))
     if isinstance(records, str | bytes | bytearray | Mapping) or not isinstance(records, Iterable):
-        raise NoRecordError(RECORDS, _said(records))
+        raise NoRecordError(RECORDS, _describe_nameless(records))
     return iter(records)
 
 
 def items_per_row(values: Any) -> Iterator[Any] | None:
-    """Yield the items of what holds one value for each row: an array, series, list, or frame, whose rows are dicts;
-    None where it is one single value, such as a number, a text or a time."""
+    """Yield one value for each row, from an array, series, list or frame (whose rows become dicts).
+
+    Returns None where `values` is one single value, such as a number, a text or a time.
+    """
     if hasattr(values, "as_py") or isinstance(values, str | bytes | bytearray | Mapping):
         return None
     frame = _frame(values)
     if frame is not None:
         return iter(frame)
     if isinstance(values, np.ndarray) and values.ndim:
-        # arrays of one would keep the whole array alive, and change with it
+        # views would keep the whole array alive, and change with it
         return iter(values.reshape(-1).copy() if values.size == len(values) else values)
     return iter(values) if isinstance(values, Iterable) and getattr(values, "ndim", None) != 0 else None
 
 
 def stable_prediction(prediction: Any) -> Any:
-    """Return a prediction so that it stays what it is, and can be read without a library that is not loaded yet: arrays
-    are copied, for models answer in the same one again, and a frame of one row becomes a dict."""
+    """Return a prediction that does not change later and can be read without importing a library.
+
+    Arrays are copied, since models reuse the array that they answer in; a frame of one row becomes a dict.
+    """
     if isinstance(prediction, str | bytes | int | float | np.generic):
         return prediction
     if isinstance(prediction, np.ndarray):
         return prediction.copy()
     frame = _frame(prediction)
-    return prediction if frame is None or frame.rows != 1 else frame.only()
+    return prediction if frame is None or frame.rows != 1 else frame.single_row()
 
 
 def prediction_value(prediction: Any, column: str) -> Any:
-    """Return the value of a prediction that may be wrapped: in a list of one, or in named fields, of which the one that
-    is called `column`, or the only one, is it. What is none of these stays as it is; see `values.plain` for arrays and
-    series of one.
+    """Return the value of a prediction that may be wrapped in a list of one or in named fields.
 
-    Lists of one stand for their value here, and nowhere else: `model.predict([row]).tolist()` answers so.
+    Of named fields it is the one that is called `column`, or the only one. Everything else is returned as it is; see
+    `values.plain` for arrays and series of one. Only for predictions is a list of one the same as its value:
+    `model.predict([row]).tolist()` returns such a list.
 
     >>> prediction_value([[0.3]], "score"), prediction_value([0.3, 0.7], "score")
     (0.3, [0.3, 0.7])
@@ -120,7 +125,7 @@ def prediction_value(prediction: Any, column: str) -> Any:
         try:
             fields = dict(prediction) if isinstance(prediction, Mapping) else _of_series(prediction)
             fields = _of_fields(prediction) if fields is None else fields
-        except Exception:  # no record, or one that fails: it is what it is
+        except Exception:  # no record, or one that cannot be read: the caller gets it as it is
             return prediction
         if fields is None or (column not in fields and len(fields) != 1):
             return prediction
@@ -130,7 +135,7 @@ def prediction_value(prediction: Any, column: str) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class _Frame:
-    """A frame of so many rows; `take` gives those from one place to another as dicts."""
+    """A frame of `rows` rows; `take(start, stop)` returns some of them as dicts."""
 
     rows: int
     take: Callable[[int, int], list[dict[str, Any]]]
@@ -139,17 +144,17 @@ class _Frame:
         for start in range(0, self.rows, _AT_ONCE):
             yield from self.take(start, start + _AT_ONCE)
 
-    def only(self) -> dict[str, Any]:
+    def single_row(self) -> dict[str, Any]:
         if self.rows != 1:
-            more = ": observe_many takes several" if self.rows else ""
-            raise NoRecordError(f"one row{more}", f"a frame of {self.rows:,} rows")
+            hint = ": observe_many takes several" if self.rows else ""
+            raise NoRecordError(f"one row{hint}", f"a frame of {self.rows:,} rows")
         return self.take(0, 1)[0]
 
 
 def _frame(data: Any) -> _Frame | None:
-    """Wrap a frame of pandas, polars, pyarrow or one that narwhals knows; None where it is no frame."""
+    """Wrap a frame of pandas, polars, pyarrow or another library of narwhals; return None where it is no frame."""
     kind = type(data)
-    if not hasattr(kind, "columns"):  # narwhals loads more of itself before it says no
+    if not hasattr(kind, "columns"):  # narwhals would import more of itself before it declines
         return None
     if hasattr(kind, "iloc") and any(base.__module__.partition(".")[0] == "pandas" for base in kind.__mro__):
         return _of_pandas(data)
@@ -157,17 +162,17 @@ def _frame(data: Any) -> _Frame | None:
         import pyarrow as pa
 
         data = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
-    found = nw.from_native(data, eager_only=True, pass_through=True)
-    if not isinstance(found, nw.DataFrame):
+    frame = nw.from_native(data, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
         return None
-    return _Frame(len(found), lambda start, stop: found[start:stop].rows(named=True))
+    return _Frame(len(frame), lambda start, stop: frame[start:stop].rows(named=True))
 
 
 def _of_pandas(data: Any) -> _Frame:
     names = list(data.columns)
 
     def take(start: int, stop: int) -> list[dict[str, Any]]:
-        # eighty times as fast as to_dict("records") of one row, and each value is of its own type, too
+        # eighty times as fast as to_dict("records") for one row, and values keep their types
         values = data.iloc[start:stop].to_numpy(dtype=object)
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
@@ -175,22 +180,22 @@ def _of_pandas(data: Any) -> _Frame:
 
 
 def _of_array(features: Any) -> dict[str, Any] | None:
-    """Read a structured scalar, or an array of one."""
+    """Read a structured scalar, or an array of one; return None where it is neither."""
     if not isinstance(features, np.void | np.ndarray) or not features.dtype.names:
         return None
     if features.size != 1:
         raise NoRecordError("one row: observe_many takes several", f"an array of {features.size:,} rows")
     row: Any = features if isinstance(features, np.void) else features.flat[0]
-    # copies, for the values are views of the array
+    # copies: the values are views of the array
     return {name: row[name].copy() for name in features.dtype.names}
 
 
 def _of_series(features: Any) -> dict[str, Any] | None:
-    """Read a row of pandas, or of what has its methods: a series with the columns' names."""
+    """Read a row of pandas, or of a library with its methods: a series with the columns' names."""
     if not (hasattr(features, "to_dict") and hasattr(features, "index") and hasattr(features, "iloc")):
         return None
-    found: dict[str, Any] = features.to_dict()
-    return found
+    record: dict[str, Any] = features.to_dict()
+    return record
 
 
 def _of_fields(features: Any) -> dict[str, Any] | None:
@@ -212,8 +217,8 @@ def _of_fields(features: Any) -> dict[str, Any] | None:
     return {name: getattr(features, name) for name in names if hasattr(features, name)}
 
 
-def _said(features: Any) -> str:
-    """Say what came, and how much of it."""
+def _describe_nameless(features: Any) -> str:
+    """Return in words what came, and how much of it."""
     if features is None or isinstance(features, str | bytes | int | float):
         return describe(features)
     kind = type(features).__name__[:40]

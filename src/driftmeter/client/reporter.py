@@ -82,7 +82,7 @@ class Reporter:
         terms = self._session.terms(self._clock())
         if terms:
             with self._pipeline.locked_ledger() as ledger:
-                ledger.report(terms.current_pane, terms.intake.profile.bins)
+                ledger.carry_losses(terms.current_pane, terms.intake.profile.bins)
 
     def _send_heartbeat(self, *, final: bool = False) -> None:
         """Send a pane without new rows; raises AwayError where the tier can't take it now."""
@@ -90,7 +90,7 @@ class Reporter:
         if terms is None:
             return
         with self._pipeline.locked_ledger() as ledger:
-            pane = ledger.sign_of_life(terms.current_pane, terms.intake.profile.bins, final=final)
+            pane = ledger.heartbeat(terms.current_pane, terms.intake.profile.bins, final=final)
         if pane is None:
             return
         answer = self._put_pane(pane)

@@ -1,19 +1,19 @@
-"""The server's time, as told by a local clock that never jumps."""
+"""The server's time, estimated from a local clock that never jumps."""
 
 from __future__ import annotations
 
 from driftmeter.types import Milliseconds
 
 DRIFT = 1e-4
-"""How fast two clocks may part: 0.1 ms a second, more than any quartz does."""
+"""How fast two clocks may drift apart: 0.1 ms a second, more than any quartz clock does."""
 
 
 class ServerTime:
     """The server's clock as an offset to a local monotonic one.
 
-    An answer was stamped between `sent` and `received`, so the offset is known to half the round trip. The
-    estimate with the least uncertainty is kept; its uncertainty grows with age, so that a later one wins in
-    time; and a sample that contradicts it replaces it at once: then one of the clocks was set, or slept.
+    The server stamped an answer between `sent` and `received`, so the offset is known to half the round trip. The
+    estimate with the least uncertainty is kept. Its uncertainty grows with age, so that a later one replaces it in
+    the end. A sample that contradicts it replaces it at once: one of the clocks was set, or slept.
 
     >>> time = ServerTime()
     >>> time.sample(sent=10.0, received=10.2, server=5_000)
@@ -22,14 +22,14 @@ class ServerTime:
     """
 
     def __init__(self) -> None:
-        """Start knowing nothing."""
+        """Start without a sample."""
         self.offset: float | None = None
         """Milliseconds to add to the local clock in milliseconds; None before the first sample."""
         self._error, self._taken = 0.0, 0.0
 
     def sample(self, sent: float, received: float, server: Milliseconds) -> None:
         """Learn from one answer: local seconds around it, and the server's milliseconds in it."""
-        # whole milliseconds on the wire are rounded down: half of one is lost on average
+        # milliseconds on the wire are rounded down: half of one is lost on average
         offset = server + 0.5 - (sent + received) * 500
         error = (received - sent) * 500 + 0.5
         aged = self._error + (received - self._taken) * 1000 * DRIFT
