@@ -23,9 +23,11 @@ def rig(profile: Profile) -> Rig:
 
 def close(rig: Rig, timeout: float) -> bool:
     """Let a worker close; return whether everything was acknowledged or given up by the server."""
-    rig.worker.close_by(rig.local() + timeout)
+    deadline = rig.local() + timeout
+    rig.worker.close_by(deadline)
     rig.worker.request_report()
     while rig.worker.turn():
+        assert rig.local() < deadline + 1.0, "the loop goes on after its deadline"
         rig.wait(0.1)
     rig.worker.finish()
     return rig.worker.pipeline.settled
