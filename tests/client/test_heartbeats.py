@@ -98,6 +98,8 @@ def test_a_heartbeat_that_is_refused_costs_no_row_and_is_not_repeated_at_once(
     for _ in range(3):
         rig.exchange()
     assert rig.tier.asked("PUT", "/panes/") == 2
+    # after a 422 the timing is asked for anew, after a 404 there is nothing to ask until rows come
+    assert rig.tier.asked("GET", "/profile") == (2 if status == 422 else 1)
     rig.tier.refuse = refuse_nothing
     rig.report(2)
     assert rig.worker.stats()["dropped"] == 0
