@@ -9,21 +9,21 @@ def raw(size: int = 1) -> Raw:
     return {f"f{i}": float(i) for i in range(size)}, None, None, 0.0
 
 
-def test_a_tally_counts_from_many_threads_and_reading_changes_nothing() -> None:
-    tally = AtomicCounter()
+def test_a_counter_counts_from_many_threads_and_reading_changes_nothing() -> None:
+    counter = AtomicCounter()
 
     def add() -> None:
-        for _ in range(10_000):
-            tally.add()
-            if _ % 1000 == 0:
-                tally.value()
+        for number in range(10_000):
+            counter.add()
+            if number % 1000 == 0:
+                counter.value()
 
     threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (tally.value(), tally.value()) == (40_000, 40_000)
+    assert (counter.value(), counter.value()) == (40_000, 40_000)
 
 
 def test_rows_leave_in_the_order_in_which_they_came() -> None:

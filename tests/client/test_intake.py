@@ -76,7 +76,7 @@ def test_a_timestamp_that_cannot_be_read_makes_the_row_invalid(profile: Profile,
         b"2023-11-14T22:13:20Z",
     ],
 )
-def test_a_timestamp_of_ones_own_is_not_corrected(profile: Profile, timestamp: Any) -> None:
+def test_a_timestamp_that_is_given_is_not_corrected(profile: Profile, timestamp: Any) -> None:
     intake = Intake(profile)
     batch = intake.read([(dict(ROW), None, timestamp, 5.0)])
     [(start, summary)] = intake.count(batch, TIMING, offset=123_456.0, now=NOW)
@@ -109,16 +109,16 @@ def test_rows_more_than_a_minute_ahead_are_in_the_future(profile: Profile) -> No
     intake = Intake(profile)
     stamps = [NOW / 1000 + ahead for ahead in (59, 60, 61, 62)]
     batch = intake.read([(dict(ROW), None, stamp, 0.0) for stamp in stamps])
-    found = {start: summary.rows for start, summary in intake.count(batch, TIMING, 0.0, NOW)}
-    assert found[None] == 2
-    assert sum(found.values()) == 4
+    rows = {start: summary.rows for start, summary in intake.count(batch, TIMING, 0.0, NOW)}
+    assert rows[None] == 2
+    assert sum(rows.values()) == 4
 
 
 def test_a_prediction_goes_under_the_profiles_column(profile: Profile) -> None:
     intake = Intake(profile)
     given = intake.read([(dict(ROW), 0.25, None, 0.0), ({**ROW, "score": 0.9}, 0.25, None, 0.0)])
-    own = intake.read([({**ROW, "score": 0.25}, None, None, 0.0)] * 2)
-    assert np.array_equal(given.rows.numbers, own.rows.numbers)
+    in_row = intake.read([({**ROW, "score": 0.25}, None, None, 0.0)] * 2)
+    assert np.array_equal(given.rows.numbers, in_row.rows.numbers)
     assert given.ignored_predictions == 0
 
 
@@ -191,7 +191,7 @@ def test_values_that_cannot_be_read_are_counted_by_column_and_described(profile:
     batch = Intake(profile).read([*rows, ({**ROW, "age": "older"}, 0.5, None, 0.0)])
     assert (len(batch.rows), batch.invalid) == (2, 1)
     assert batch.unreadable == {"age": 2, "city": 1, "score": 1}
-    assert {name: (each.expected, each.got) for name, each in batch.first.items()} == {
+    assert {name: (value.expected, value.got) for name, value in batch.first.items()} == {
         "age": ("a number", "text ('old')"),
         "city": ("a category (text or number)", "a list"),
         "score": ("a number", "ndarray ('[0.1 0.9]')"),
@@ -203,7 +203,7 @@ def test_each_field_is_described_however_many_values_are_bad() -> None:
     wide = Profile.fit(pl.DataFrame({f"f{number}": [1.0, 2.0, 3.0] for number in range(30)}), model="m")
     batch = Intake(wide).read([({f"f{number}": "x" * 1_000 for number in range(30)}, None, None, 0.0)] * 100)
     assert batch.unreadable == {f"f{number}": 100 for number in range(30)}
-    assert {name: each.got for name, each in batch.first.items()} == {
+    assert {name: value.got for name, value in batch.first.items()} == {
         f"f{number}": f"text ('{'x' * 40}')" for number in range(30)
     }
 
@@ -221,7 +221,7 @@ def test_what_a_summary_could_not_read_is_what_its_rows_could_not(profile: Profi
     assert intake.unreadable_in(summary) == batch.unreadable == {"age": 1, "member": 1, "score": 1}
 
 
-def test_columns_that_never_came_and_columns_that_nobody_knows_are_kept(profile: Profile) -> None:
+def test_columns_that_never_came_and_columns_that_the_profile_does_not_have_are_kept(profile: Profile) -> None:
     intake = Intake(profile)
     assert intake.columns.absent == {"age", "amount", "city", "member", "score"}
     intake.read([({"age": None, "amont": 20.0}, None, None, 0.0)] * 3)

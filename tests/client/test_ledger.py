@@ -266,7 +266,7 @@ def test_a_pane_says_what_was_acknowledged_before_it_of_the_others() -> None:
         assert (pane.acknowledged, pane.totals.counted) == (4, 7)
     acknowledged(ledger, key(2))
     ledger.add(key(2), rows(2))
-    assert acknowledged(ledger, key(2)).acknowledged == 4  # of its own rows it brings all
+    assert acknowledged(ledger, key(2)).acknowledged == 4  # those in other panes
     ledger.forget(10 * PANE)
     ledger.add(key(20), rows(1))
     assert acknowledged(ledger, key(20)).acknowledged == 9

@@ -105,11 +105,11 @@ def test_one_row_takes_one_prediction_however_it_comes(
 
 
 @pytest.mark.parametrize(
-    ("predictions", "said"),
+    ("predictions", "got"),
     [([0.1, 0.2], "got 2"), ([0.1] * 4, "got 4"), (0.5, "got 1"), ("yes", "got 1"), (iter([0.1]), ""), ([0.1] * 3, "")],
 )
-def test_predictions_that_do_not_match_the_rows_are_said(
-    tier: Tier, profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture, predictions: Any, said: str
+def test_predictions_that_do_not_match_the_rows_are_logged(
+    tier: Tier, profile: Profile, monitor_of: Make, caplog: pytest.LogCaptureFixture, predictions: Any, got: str
 ) -> None:
     monitor = monitor_of(profile)
     monitor.observe_many([ROW] * 3, predictions)
@@ -117,7 +117,7 @@ def test_predictions_that_do_not_match_the_rows_are_said(
     assert monitor.close()
     assert monitor.stats()["counted"] == 3
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings == ([f"model 'm': observe_many: expected 3 predictions, one for each row, {said}"] if said else [])
+    assert warnings == ([f"model 'm': observe_many: expected 3 predictions, one for each row, {got}"] if got else [])
 
 
 def test_a_prediction_array_that_is_used_again_counts_as_it_was(tier: Tier, profile: Profile, monitor_of: Make) -> None:

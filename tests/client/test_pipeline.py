@@ -1,4 +1,4 @@
-"""What becomes of rows before they are in panes: bounds, losses, and what is said of unreadable values."""
+"""What becomes of rows before they are in panes: bounds, losses, and warnings about unreadable values."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_batch_that_cannot_be_counted_is_booked_once(
 # --- what cannot be read
 
 
-def test_what_cannot_be_read_is_said_once_a_minute_by_field(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_values_are_logged_once_a_minute_by_field(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     for second in range(130):
         rig.observe(age="x" * 1_000)
         if second == 10:
@@ -163,7 +163,7 @@ def test_a_column_that_never_comes_is_missed_once_beside_those_that_are_not_know
     ]
 
 
-def test_nothing_is_said_where_all_is_well(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_where_all_is_well(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.buffer.rows.extend(({**ROW, "city": None, "shoe": 42}, 0.5, None, rig.local()) for _ in range(300))
     rig.exchange()
     rig.worker.pipeline.warn_of_unnamed_fields()

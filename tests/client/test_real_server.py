@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 import urllib.request
@@ -28,6 +27,7 @@ from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
 from driftmeter.store import Store, open_store
 from tests.client.samples import ROW, directly, make_profile
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 
@@ -37,8 +37,7 @@ class MetricServer:
     def __init__(self, timing: Timing) -> None:
         self.store: Store = open_store("memory://")
         self.timing = timing
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self.start()
@@ -249,7 +248,7 @@ def test_what_cannot_be_read_is_named_by_log_stats_sources_metrics_and_verdict(
     assert age["why"].startswith("50.0 % of the rows against 0 % in the reference are unreadable")
 
 
-def test_the_store_knows_who_has_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
+def test_the_store_knows_which_source_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
     goes, stays = monitor_at(profile), monitor_at(profile)
     for monitor in (goes, stays):
         monitor.observe(ROW)

@@ -43,11 +43,11 @@ def test_a_server_that_is_not_there_is_said_in_plain_words(
 
 
 def test_every_way_of_not_answering_has_its_words(silence: str) -> None:
-    def said(url: str) -> str:
+    def message_of(url: str) -> str:
         with pytest.raises(AwayError) as caught:
             Http(url, None)("GET", "/", None, "", 0.2)
         return str(caught.value)
 
-    assert said(silence) == f"cannot reach {silence}: no answer in time"
-    assert said("http://nowhere.invalid") == "cannot reach http://nowhere.invalid: unknown host"
-    assert "<" not in said(silence.replace("http:", "https:"))
+    assert message_of(silence) == f"cannot reach {silence}: no answer in time"
+    assert message_of("http://nowhere.invalid") == "cannot reach http://nowhere.invalid: unknown host"
+    assert "<" not in message_of(silence.replace("http:", "https:"))
