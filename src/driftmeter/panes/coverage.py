@@ -21,7 +21,7 @@ State = Literal["live", "silent", "closed"]
 
 
 class RowTally(NamedTuple):
-    """Rows of a source since it started: `observed` and `counted` as it reports, `added` and `late` in the store."""
+    """Rows of a source since it started: `observed` and `counted` by its reports, `added` and `late` by the store."""
 
     observed: int = 0
     counted: int = 0
@@ -59,7 +59,7 @@ class Account:
         return RowTally(self.totals.observed, self.totals.counted, self.added, self.late)
 
     def write(self, now: Milliseconds, totals: SourceTotals, added: int, late: int, final: bool) -> Account:
-        """Return the account after a write at the store's time `now`, which added rows and brought late ones."""
+        """Return the account after a write at the store's time `now` that brought `added` rows, and `late` ones."""
         earlier, latest = self.bases(now)
         place = max(self.place, now // SPAN)
         return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)

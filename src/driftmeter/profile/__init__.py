@@ -1,1 +1,1 @@
-"""The reference as one frozen artefact: what a cell means, the grids, the counts on them, and how much they vary."""
+"""The reference as one frozen artefact: what a cell means, grids, the counts on them, and how much they vary."""

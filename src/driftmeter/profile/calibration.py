@@ -1,4 +1,4 @@
-"""Calibration: how much a reference varies by itself from one stretch of time to the next. Data only."""
+"""Calibration: how much a reference varies on its own from one stretch of time to the next. Data only."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ ARRAYS = {
     "clusters": "reference rows and mean cluster size of each rare bin; 0 where not known, (rare bins, 2)",
     "hours": "mean of each score in each hour of the day, (24, features, scores), or none: (0, …)",
 }
-"""What a calibration holds; `tables.py` of the detectors says which bins are rare and how groups are pooled."""
+"""The arrays of a calibration; detectors/bins.py says which bins are rare and how groups are pooled."""
 _POSITIVE = ("scores", "tails", "rare", "groups", "cores", "clusters")
-_MOST = 50_000_000
+_MOST_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Additive variances by length of window: Var(window mean) = σ² (1/n + τ²), τ² learnt in the reference's own order.
+    """Additive variances by length of window: Var(window mean) = σ² (1/n + τ²), with τ² learnt from the reference.
 
-    `lengths` ascend: how much of event time, in ms, the windows of each level stand for, a stretch without rows being a
-    day at most; `windows` how many there were; `rows` how many rows the windows of the last level held on
-    average; `usual` how much time panes stood for over the time of them that held rows.
+    A level is a length of window. `lengths`, ascending, is the event time in ms that a window of each level stands for,
+    where a stretch without rows counts as a day at most; `windows` is how many windows of that length the reference
+    has. `rows` is the mean number of rows in the windows of the last level. `usual` is the time that panes stood for,
+    divided by the time of those panes that held rows. ARRAYS describes the arrays.
     """
 
     lengths: tuple[Milliseconds, ...]
@@ -51,11 +52,11 @@ class Calibration:
 
     @property
     def covered(self) -> Milliseconds:
-        """How much of event time the reference stands for: a batch a day for 200 days covers 200 days."""
+        """The event time in ms that the reference stands for: a batch a day for 200 days covers 200 days."""
         return self.lengths[0] * self.windows[0]
 
     def to_json(self) -> JSON:
-        """Plain JSON; the arrays as base64 of compressed numbers of three digits."""
+        """Return plain JSON, with the arrays as base64 of compressed numbers of three digits."""
         return {
             "lengths": list(self.lengths),
             "windows": list(self.windows),
@@ -66,7 +67,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: JSON) -> Calibration:
-        """Read what `to_json` wrote; raises ValueError, TypeError or KeyError where something else stands there."""
+        """Read what `to_json` wrote; raises ValueError, TypeError or KeyError on anything else."""
         lengths = tuple(map(integer_of, data["lengths"]))
         if not lengths or lengths[0] < 1 or list(lengths) != sorted(set(lengths)):
             raise ValueError(f"expected ascending lengths of windows above 0, got {lengths[:5]}")
@@ -87,7 +88,7 @@ class Calibration:
         return cls(lengths, tuple(map(integer_of, data["windows"])), rows, usual, **arrays)
 
     def rounded(self) -> Calibration:
-        """Return it as it will be read back: three digits of each number."""
+        """Return the calibration as it will be read back, with three digits of each number."""
         return Calibration.from_json(self.to_json())
 
     def __eq__(self, other: object) -> bool:
@@ -98,7 +99,7 @@ class Calibration:
 
 
 def _pack(array: Floats) -> JSON:
-    # the upper half of a float32 has three digits, which is more than a variance is known to
+    # the upper half of a float32 holds three digits: variances are not known more precisely
     halves = (np.ascontiguousarray(array, dtype="<f4").view("<u4") >> 16).astype("<u2")
     return {"shape": list(array.shape), "data": base64.b64encode(zlib.compress(halves.tobytes(), 9)).decode()}
 
@@ -106,8 +107,8 @@ def _pack(array: Floats) -> JSON:
 def _unpack(data: JSON) -> Floats:
     shape = tuple(map(integer_of, data["shape"]))
     size = 2 * prod(shape)
-    if size > _MOST:
-        raise ValueError(f"expected at most {_MOST:,} bytes of calibration, got {size:,}")
+    if size > _MOST_BYTES:
+        raise ValueError(f"expected at most {_MOST_BYTES:,} bytes of calibration, got {size:,}")
     inflate = zlib.decompressobj()
     try:
         raw = inflate.decompress(base64.b64decode(data["data"], validate=True), size + 1)

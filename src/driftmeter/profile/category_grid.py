@@ -1,4 +1,4 @@
-"""The bins of a category: one for each frequent one, hashed ones for the rest, fixed by the reference for good."""
+"""The bins of a categorical feature: one for each frequent category, hashed ones for the rest."""
 
 from __future__ import annotations
 
@@ -20,22 +20,33 @@ from driftmeter.types import JSON
 
 MOST_HASHED = 1024
 MOST_KNOWN = 100_000
-"""Categories whose hashes a grid keeps: with more, none is ever told to be new."""
+"""Categories whose hashes a grid keeps: with more, no category is ever unseen."""
 
 
 @dataclass(frozen=True)
 class CategoryGrid:
-    """Bins of a category: one for each frequent one, some for the rest together, then unseen, missing, unreadable.
+    """Bins of a categorical feature: frequent categories, the rest, unseen categories, missing, unreadable.
 
-    The rest, known categories without a bin of their own, share `hashed` bins by their hash, so that a few of them that
-    take over or vanish are seen; with one it is called other. As many are for unseen categories: the rest and the
-    unseen of one hash together have the same expectation in every sample, which neither has alone. `others` are the
-    64-bit hashes of the rest, ascending; None means that there were too many to keep, and then nothing is ever unseen.
-    `once` is the number of categories that the reference held exactly once: by Good–Turing, what unseen may expect;
-    `twice` that of those it held exactly twice: they say how many rows of one unseen category come together.
+    Each of `categories` has a bin of its own. The rest, categories of the reference without a bin of their own, share
+    `hashed` bins by their hash, so that it shows when a few of them take over or vanish; a single such bin is called
+    other. Unseen categories have as many bins again: the rest and the unseen of one hash have the same expectation in
+    every sample together, which neither has alone. `others` are the 64-bit hashes of the rest, ascending; None means
+    that there were too many to keep, and then no category is ever unseen.
 
-    A category has a bin from `fewest` rows on; 0 where the bins were fixed without a look at the counts. So
-    chance chose some of them, by rows that the same category will not have again: `boundary` is how many.
+    `once` is the number of categories that the reference held exactly once, which by Good–Turing is the number of rows
+    of unseen categories to expect; `twice` is the number of those it held exactly twice, which tells how many rows of
+    an unseen category come together.
+
+    A category has a bin from `fewest` rows on; 0 means that the bins were fixed without regard to the counts. Chance
+    gave some categories their bin, by rows that they will not have again: `boundary` is the number of these rows, see
+    boundary.py.
+
+    >>> counts = {"Ulm": 700, "Bonn": 40, "Jena": 2, "Trier": 1}
+    >>> grid = CategoryGrid.fit(counts, dtype="string", min_rows=30, most_bins=256, most_known=100_000)
+    >>> grid.categories, grid.hashed, grid.once, grid.twice
+    (('Ulm', 'Bonn'), 4, 1, 1)
+    >>> [grid.labels[grid.bin_of(value)] for value in ("Bonn", "Jena", "Berlin", None)]
+    ['Bonn', 'other 2 of 4', 'unseen 3 of 4', 'missing']
     """
 
     categories: tuple[str, ...]
@@ -48,11 +59,11 @@ class CategoryGrid:
     twice: int = 0
 
     def clustering(self, rows: int) -> float:
-        """Return how much more the number of unseen rows varies than rows that come by themselves, beside a reference
-        of `rows` with a category, per share of the window in both samples.
+        """Return how much more the number of unseen rows varies than that of rows which come independently.
 
-        The estimate N₁/m of what is unseen has the variance (N₁(1 − N₁/m) + 2N₂)/m², of which the second part is that
-        rows of one category come together. Source: Esty (1983), eq. 1.2.
+        `rows` are the reference's rows with a category; the result is per share of the window in both samples. The
+        estimate N₁/m of the unseen share has the variance (N₁(1 − N₁/m) + 2N₂)/m²; its second part is due to rows of
+        one category that come together. Source: Esty (1983), eq. 1.2.
         """
         alone = self.once * (1 - self.once / max(rows, 1))
         return 2 * self.twice / max(alone, 1.0)
@@ -75,7 +86,7 @@ class CategoryGrid:
 
     @property
     def present(self) -> slice:
-        """All bins of categories, known or not."""
+        """All bins of categories, seen in the reference or not."""
         return slice(0, self.unseen.stop)
 
     @cached_property
@@ -93,7 +104,7 @@ class CategoryGrid:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The bins of the categories in an order that no count decided: by hash, or as they were fixed."""
+        """The bins of the categories in an order that does not depend on counts: by hash, or as they were fixed."""
         bins = range(len(self.categories))
         return tuple(sorted(bins, key=lambda index: hash64(self.categories[index])) if self.fewest else bins)
 
@@ -107,37 +118,37 @@ class CategoryGrid:
 
     @cached_property
     def _numbers(self) -> dict[float, int]:
-        """Bins of texts that are numbers, by the number; not of those that two texts are."""
+        """Bins of texts that are numbers, by the number; without numbers that two texts stand for."""
         numbers = {text: number for text in self.categories if (number := _number_in(text)) is not None}
         once = Counter(numbers.values())
         return {number: self._bins[text] for text, number in numbers.items() if once[number] == 1}
 
     def bin_of(self, value: object) -> int:
-        """Return the bin of a value, as `values` has it; raises what `texts_of` raises where it is no category.
+        """Return the bin of a value; raises what `texts_of` raises where the value is no category.
 
-        Of the texts that it may go by, the first that the reference knew decides: a reference that wrote "1.0" knows
-        the number 1.
+        A value may be written in several ways, of which the first that the reference has decides: a reference with the
+        text "1.0" has the number 1.
         """
         texts = texts_of(value, self.dtype)
         if not texts:
             return self.special[bin_names.MISSING]
-        found = self._known(texts)
-        if found is None and isinstance(value, str) and self.dtype == "string":
-            found = self._known(other_ways(value))
-        elif found is None and len(texts) > 1:
+        bin_ = self._bin_in_reference(texts)
+        if bin_ is None and isinstance(value, str) and self.dtype == "string":
+            bin_ = self._bin_in_reference(other_ways(value))
+        elif bin_ is None and len(texts) > 1:
             number = _number_in(texts[-1])
-            found = None if number is None else self._numbers.get(number)
-        if found is not None:
-            return found
+            bin_ = None if number is None else self._numbers.get(number)
+        if bin_ is not None:
+            return bin_
         start = self.rest.start if self.others is None else self.unseen.start
         return int(start) + hash64(texts[0]) % self.hashed
 
-    def _known(self, texts: Iterable[str]) -> int | None:
-        """Return the bin of the first of some texts that is a known category, those with a bin of their own first."""
+    def _bin_in_reference(self, texts: Iterable[str]) -> int | None:
+        """Return the bin of the first text that the reference has, those with a bin of their own first."""
         for text in texts:
-            found = self._bins.get(text)
-            if found is not None:
-                return found
+            bin_ = self._bins.get(text)
+            if bin_ is not None:
+                return bin_
         if self._others:
             for text in texts:
                 hash_ = hash64(text)
@@ -146,7 +157,7 @@ class CategoryGrid:
         return None
 
     def to_json(self) -> JSON:
-        """Plain JSON; the hashes as base64 of little-endian 64-bit integers."""
+        """Return plain JSON, with the hashes as base64 of little-endian 64-bit integers."""
         packed = None
         if self.others is not None:
             packed = base64.b64encode(np.array(self.others, dtype="<u8").tobytes()).decode()
@@ -163,20 +174,21 @@ class CategoryGrid:
 
     @classmethod
     def from_json(cls, data: JSON) -> CategoryGrid:
-        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        """Read what `to_json` wrote; raises ValueError or TypeError on anything else."""
         others = data["others"]
         if others is not None:
             others = tuple(np.frombuffer(base64.b64decode(others), dtype="<u8").tolist())
-        if data["dtype"] not in get_args(CategoryType) or not all(isinstance(each, str) for each in data["categories"]):
+        if data["dtype"] not in get_args(CategoryType) or not all(isinstance(text, str) for text in data["categories"]):
             raise ValueError(f"expected texts as categories, of type {get_args(CategoryType)}, got {data['dtype']!r}")
-        own, fewest, boundary = tuple(data["categories"]), integer_of(data["fewest"]), integer_of(data["boundary"])
-        if boundary > len(own) * fewest:
-            raise ValueError(f"expected a boundary of at most {len(own) * fewest} rows, got {boundary}")
+        categories, fewest = tuple(data["categories"]), integer_of(data["fewest"])
+        boundary = integer_of(data["boundary"])
+        if boundary > len(categories) * fewest:
+            raise ValueError(f"expected a boundary of at most {len(categories) * fewest} rows, got {boundary}")
         once = integer_of(data["once"])
         hashed = integer_of(data["hashed"])
         if not 1 <= hashed <= MOST_HASHED:
             raise ValueError(f"expected 1 to {MOST_HASHED} hashed bins, got {hashed}")
-        return cls(own, others, once, data["dtype"], fewest, boundary, hashed, integer_of(data["twice"]))
+        return cls(categories, others, once, data["dtype"], fewest, boundary, hashed, integer_of(data["twice"]))
 
     @classmethod
     def fit(
@@ -190,23 +202,25 @@ class CategoryGrid:
     ) -> CategoryGrid:
         """Give the most frequent categories bins of their own; `counts` maps canonical text to rows.
 
-        They are those with `min_rows` rows, or with as many more as leave at most `most_bins` of them: of
-        equally frequent categories either all have a bin or none. Only where all are equally frequent their
-        hash decides, which no count has a say in.
+        These are the categories with `min_rows` rows or more, where they are at most `most_bins`; else the limit is
+        raised until they are. Of equally frequent categories either all have a bin or none; only where all of them are
+        equally frequent does the hash decide, which does not depend on counts. With more than `most_known` categories
+        no hashes are kept.
         """
         ranked = sorted(counts.items(), key=lambda item: (-item[1], hash64(item[0])))
         fewest = max(min_rows, ranked[most_bins][1] + 1) if len(ranked) > most_bins else min_rows
         if ranked and min_rows <= ranked[0][1] < fewest:
             fewest = ranked[0][1]
         chosen = [(-rows, text) for text, rows in ranked[:most_bins] if rows >= fewest and is_utf8(text)]
-        own = tuple(text for _, text in sorted(chosen))
-        taken = set(own)
-        rest = [text for text in counts if text not in taken] if len(counts) <= most_known else []
+        categories = tuple(text for _, text in sorted(chosen))
+        with_bin = set(categories)
+        rest = [text for text in counts if text not in with_bin] if len(counts) <= most_known else []
         others = None if len(counts) > most_known else tuple(sorted(map(hash64, rest)))
         once, twice = (sum(rows == times for rows in counts.values()) for times in (1, 2))
-        near = sum(near_boundary(counts[text], fewest) for text in own)
+        near = sum(near_boundary(counts[text], fewest) for text in categories)
         boundary = boundary_rows(counts.values(), fewest, near)
-        return cls(own, others, once, dtype, fewest, boundary, _hashed(len(counts) - len(own)), twice)
+        hashed = _hashed(len(counts) - len(categories))
+        return cls(categories, others, once, dtype, fewest, boundary, hashed, twice)
 
     @classmethod
     def boolean(cls) -> CategoryGrid:
@@ -215,8 +229,11 @@ class CategoryGrid:
 
 
 def _hashed(rest: int) -> int:
-    """Return how many bins so many categories share: a power of two, twice as many as they are, so that most are by
-    themselves, up to a limit."""
+    """Return how many bins `rest` categories share: a power of two, at least twice as many, so that most are alone.
+
+    >>> [_hashed(rest) for rest in (0, 1, 2, 3, 5000)]
+    [1, 1, 4, 8, 1024]
+    """
     return 1 if rest < 2 else min(MOST_HASHED, 1 << (2 * rest - 1).bit_length())
 
 
@@ -229,6 +246,6 @@ def _number_in(text: str) -> float | None:
 
 def hash64(text: str) -> int:
     """Hash a category to 64 bits, the same on every machine and in every version."""
-    # JSON may carry half a surrogate pair, which is no UTF-8
+    # JSON may hold half a surrogate pair, which strict UTF-8 refuses
     data = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from driftmeter.profile.checks import integer_of
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import JSON, Counts, Kind, Role
 
-if TYPE_CHECKING:
-    pass
-
 Part = Literal["hour", "weekday"]
 
 
@@ -23,9 +20,9 @@ Part = Literal["hour", "weekday"]
 class Feature:
     """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
 
-    `column` is where a row carries the value, or for a derived feature the value whose residual it is; `part` is
-    set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA name, or
-    where that is None as the value itself is written.
+    `column` is the name under which a row has the value; for a derived feature, that of the value whose residual it is.
+    `part` is set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA
+    name, or as the value is written where `zone` is None.
     """
 
     name: str
@@ -48,7 +45,7 @@ class Feature:
         return self.grid.size
 
     def to_json(self) -> JSON:
-        """Plain JSON."""
+        """Return plain JSON."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -62,7 +59,7 @@ class Feature:
 
     @classmethod
     def from_json(cls, data: JSON) -> Feature:
-        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        """Read what `to_json` wrote; raises ValueError or TypeError on anything else."""
         for key, expected in (("kind", get_args(Kind)), ("role", get_args(Role)), ("part", (None, *get_args(Part)))):
             if data[key] not in expected:
                 raise ValueError(f"{key}: expected one of {expected}, got {data[key]!r}")

@@ -1,4 +1,4 @@
-"""What columns, features and models may be called."""
+"""Names of columns, features and models: which ones are allowed, and how they become text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from driftmeter.errors import InputError, ProfileError
 
 MOST_CHARACTERS = 1_000
-"""Of a column's or a model's name: it is part of addresses, of which servers and gateways read a few thousand bytes."""
+"""Longest name of a column or model: names are part of URLs, of which gateways read a few thousand bytes."""
 _INDEX = re.compile(r"__index_level_\d+__")
 _UNREACHABLE = (".", "..")
 
 
 def text_of(name: object) -> str | None:
-    """Return a column's name as text; a whole number's are its digits, as files have it. None where it is neither.
+    """Return the name of a column as text: a whole number becomes its digits, as in a file; other objects give None.
 
     >>> text_of("age"), text_of(0), text_of(("age", "mean")), text_of(float("nan"))
     ('age', '0', None, None)
@@ -27,8 +27,11 @@ def text_of(name: object) -> str | None:
 
 
 def texts_of(names: Iterable[object]) -> list[str]:
-    """Return the names of a frame's columns as text; raises InputError, with the way out, where one has none."""
-    found = []
+    """Return the names of the columns of a frame as text.
+
+    Raises InputError, with a way to rename the columns, where a name is neither text nor a whole number.
+    """
+    texts = []
     for name in names:
         text = text_of(name)
         if text is None:
@@ -36,12 +39,12 @@ def texts_of(names: Iterable[object]) -> list[str]:
             way = joined if isinstance(name, tuple) else "frame.columns.map(str)"
             got = f"{str(name)[:60]!r} of type {type(name).__name__}: rename them, such as by frame.columns = {way}"
             raise InputError("columns", "names that are texts or whole numbers", got)
-        found.append(text)
-    return found
+        texts.append(text)
+    return texts
 
 
 def with_text_names(record: Mapping[Any, Any]) -> Mapping[str, Any]:
-    """Return a row under its columns' names as text; a name that has none stays, and is no column of any profile.
+    """Return a row with names as text; a name that has no text stays as it is, since no profile has such a column.
 
     >>> with_text_names({0: 1.5, "x": 2.5})
     {'0': 1.5, 'x': 2.5}
@@ -52,12 +55,12 @@ def with_text_names(record: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def named(name: str | None) -> str | None:
-    """Return how a column that somebody asks for is called in a frame whose names are text."""
+    """Return the text of a name that a user asks for, or the name itself where it has none."""
     return name if (text := text_of(name)) is None else text
 
 
 def in_one_line(text: str) -> str:
-    """Escape what would break a line of a log, or command a terminal: names may hold anything.
+    """Escape characters that break a line of a log or control a terminal: names may hold anything.
 
     >>> print(in_one_line("net" + chr(10) + "größe" + chr(27) + "[31m"))
     net\\ngröße\\x1b[31m
@@ -68,10 +71,10 @@ def in_one_line(text: str) -> str:
 
 
 def no_feature(column: str) -> str | None:
-    """Say why a column of that name is left out unless it is asked for; None where it is not.
+    """Return why a column of that name is left out unless the user names it; None where it is not left out.
 
-    pandas writes the index of a frame that was sampled, filtered or sorted into Parquet, under names such as
-    `__index_level_0__`, and into CSV without a name.
+    pandas writes the index of a frame that was sampled, filtered or sorted: to Parquet under names such as
+    `__index_level_0__`, to CSV without a name.
     """
     if not column.strip():
         return "has no name: give it one, should it be a feature"
@@ -81,7 +84,7 @@ def no_feature(column: str) -> str | None:
 
 
 def check_name(what: str, name: str) -> None:
-    """Refuse a name that no address can carry or nobody can read; raises ProfileError with the way out."""
+    """Raise ProfileError, with the way out, on a name that is blank, too long, or cannot be part of a URL."""
     if not name.strip():
         raise ProfileError(f"{what}: expected a name, got {name!r}: give it one")
     if len(name) > MOST_CHARACTERS:

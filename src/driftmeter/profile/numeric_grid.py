@@ -1,4 +1,4 @@
-"""The bins of a number: cuts between the reference's values, its atoms apart, and bins for what lies outside."""
+"""The bins of a number: cuts between the values of the reference, and bins for what lies outside of its range."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ from driftmeter.profile import bin_names
 from driftmeter.types import JSON, Floats
 
 _LARGEST = float(np.finfo(np.float64).max)
-
-
 DIGITS = 6
-"""Significant digits that the cuts tell apart: what comes as float32, as text of so many digits, or added up in another
-order falls in the same bin."""
-
-
+"""Significant digits that the cuts tell apart: a value falls in the same bin as its float32, its text of six digits, or
+the same sum added up in another order."""
 _SINGLE, _DOUBLE = 23, 48
-"""Bits to which float32 tells numbers apart, and float64 after some arithmetic."""
-
-
+"""Bits to which numbers are told apart: as float32, and as float64 after some arithmetic."""
 _FEWEST_STEPS = 1
 
 
@@ -31,11 +25,27 @@ _FEWEST_STEPS = 1
 class NumericGrid:
     """Bins of a number, in the order of the number line.
 
-    `cuts` ascend: the far low bound, just below the reference's minimum, the inner edges, just above the maximum,
-    the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the bins are far below,
-    below, the core, above, far above; behind them come missing, not finite, unreadable. No cut is as near to a value
-    of the reference as rounding could move it. `atoms` has, for each bin of the core, the one value that the reference
-    held in it, or None where it held several.
+    `cuts` ascend: the far low bound, a cut just below the reference's minimum, the inner cuts, one just above the
+    maximum, the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the bins are far
+    below, below, the core, above, far above; behind them come missing, not finite, unreadable. No cut is as near to a
+    value of the reference as rounding could move that value. `atoms` has, for each bin of the core, the one value that
+    the reference held in it, or None where it held several.
+
+    Three distinct values have a bin each; the range ends a hair outside of them, and its far bounds are half as far
+    from the extremes as the median is:
+
+    >>> grid = NumericGrid.fit(np.array([20.0, 0.0, 10.0, 10.0]), bins=64)
+    >>> [float(f"{cut:.5g}") for cut in grid.cuts]
+    [-5.0, -2e-08, 5.0, 15.0, 20.0, 25.0]
+    >>> grid.atoms, grid.labels[:7]
+    ((0.0, 10.0, 20.0), ('far below', 'below', '0', '10', '20', 'above', 'far above'))
+    >>> [grid.labels[index] for index in grid.edges.searchsorted([10.4, 21, 99], side="right")]
+    ['10', 'above', 'far above']
+
+    More values share bins of equal numbers of rows:
+
+    >>> NumericGrid.fit(np.arange(200.0, 1200.0), bins=4).labels[2:6]
+    ('[200, 449.5)', '[449.5, 699.5)', '[699.5, 949.5)', '[949.5, 1199)')
     """
 
     cuts: tuple[float, ...]
@@ -72,8 +82,8 @@ class NumericGrid:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The value of an atom, half-open intervals for the rest of the core, names for what is beyond it."""
-        # the outermost cuts are a hair beyond the extremes, which need not be seen
+        """The names of all bins: an atom by its value, the rest of the core as half-open intervals."""
+        # the outermost cuts are a hair beyond the extremes: that hair is not shown
         low, high = self.cuts[1], self.cuts[-2]
         form = ".5g" if high - low > 1e-3 * max(abs(low), abs(high)) else ".9g"
         edges = [f"{low:{form}}", *(f"{cut:.9g}" for cut in self.cuts[2:-2]), f"{high:{form}}"]
@@ -87,12 +97,12 @@ class NumericGrid:
         return np.array(self.cuts, dtype=np.float64)
 
     def to_json(self) -> JSON:
-        """Plain JSON; floats round-trip."""
+        """Return plain JSON; floats round-trip."""
         return {"cuts": list(self.cuts), "atoms": list(self.atoms)}
 
     @classmethod
     def from_json(cls, data: JSON) -> NumericGrid:
-        """Read what `to_json` wrote; raises ValueError where the cuts do not ascend."""
+        """Read what `to_json` wrote; raises ValueError where the cuts do not ascend or the atoms do not fit."""
         cuts = tuple(float(cut) for cut in data["cuts"])
         if len(cuts) < 4 or not all(map(math.isfinite, cuts)) or list(cuts) != sorted(cuts):
             raise ValueError(f"expected at least 4 finite ascending cuts, got {len(cuts)}: {cuts[:5]}…")
@@ -103,20 +113,19 @@ class NumericGrid:
 
     @classmethod
     def fit(cls, values: Floats, *, bins: int, whole: bool = False, noise: float = 0.0) -> NumericGrid:
-        """Place the cuts by the finite values of a reference.
+        """Place the cuts by the finite values of a reference, in any order.
 
-        Where at most `bins` values can be told apart each has a bin; else the bins hold equal shares, but a value that
-        alone fills more than a bin is a bin by itself. `whole` says that the values are integers, which nobody
-        rounds to six digits; `noise` is how far values may move at least, in their own unit. Depends on the values,
-        never on their order.
+        Where at most `bins` values can be told apart, each has a bin. Else the bins hold equal shares of the rows, but
+        a value that alone fills more than one bin has a bin by itself. `whole` says that the values are integers,
+        which are never rounded to six digits. `noise` is how far values may move at least, in their own unit.
         """
-        ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: which of them came first must not show
+        ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: the order of the two must not show
         if ordered.size == 0:
             ordered = np.zeros(1)
         distinct, rows = np.unique(ordered, return_counts=True)
         bits = _precision(ordered, len(distinct) > bins, whole)
         unit, parting = _gaps(distinct, rows, bins, bits, noise)
-        firsts = np.flatnonzero(np.append(True, ~np.isnan(parting)))  # values that no cut can part are one
+        firsts = np.flatnonzero(np.append(True, ~np.isnan(parting)))  # values that no cut can separate are one
         starts = np.arange(len(firsts))
         if len(firsts) > bins:
             ends = np.cumsum(np.add.reduceat(rows, firsts))
@@ -134,7 +143,7 @@ class NumericGrid:
         atoms = tuple(float(distinct[at]) if one else None for at, one in zip(begins, alone, strict=True))
         low, high = float(ordered[0]), float(ordered[-1])
         median = float(ordered[(len(ordered) - 1) // 2])
-        # a sum in another order is off by the size of what was added up, even where it should be 0
+        # a sum in another order is off in proportion to what was added up, even where the sum should be 0
         least = max(0.5 if whole else 1e-9 * max(abs(low), abs(high)), noise, 1e-300)
         margins = np.maximum(2 * _unit(ordered[[0, -1]], bits), least)
         bottom, top = low - float(margins[0]), high + float(margins[1])
@@ -147,11 +156,11 @@ class NumericGrid:
 
 
 def _precision(ordered: Floats, many: bool, whole: bool) -> int | None:
-    """Return to how many bits values are told apart, None for six decimal digits.
+    """Return the number of bits to which values are told apart, None for six decimal digits.
 
-    Six digits; integers as float32 has them. Where the middle half of `many` different values would be told apart by
-    less than a step, as of numbers about a million that vary by one, the next finer precision in which it would
-    not: there six digits or float32 are no rounding, but a loss that is to be seen.
+    It is six digits, and for integers that of float32. Where there are `many` distinct values whose middle half lies
+    within one step of that precision, as numbers about a million that vary by one, the next finer precision is taken
+    in which it does not: there, rounding to six digits or to float32 loses the information, and must show as drift.
     """
     first, last = float(ordered[len(ordered) // 4]), float(ordered[3 * len(ordered) // 4])
     for bits in (_SINGLE, _DOUBLE) if whole else (None, _SINGLE, _DOUBLE):
@@ -162,7 +171,7 @@ def _precision(ordered: Floats, many: bool, whole: bool) -> int | None:
 
 
 def _unit(values: Floats, bits: int | None) -> Floats:
-    """Return how far neighbours of such a precision are apart at each value."""
+    """Return the distance between neighbouring numbers of a precision at each value, same shape."""
     size = np.maximum(np.abs(values), np.finfo(np.float64).tiny)
     with np.errstate(under="ignore", over="ignore"):
         decimal, binary = np.floor(np.log10(size)), np.floor(np.log2(size))
@@ -173,11 +182,12 @@ def _unit(values: Floats, bits: int | None) -> Floats:
 def _gaps(
     distinct: Floats, rows: npt.NDArray[np.intp], bins: int, bits: int | None, noise: float
 ) -> tuple[Floats, Floats]:
-    """Return for each two neighbours of ascending values, shape (values - 1,), how near rounding may bring numbers, and
-    where a cut may part the two: anywhere (infinity), only there, or nowhere (NaN).
+    """Return for each pair of neighbours of ascending values how far rounding may move them, and where to cut between.
 
-    Values that are as near as rounding may move them are parted where rounding parts numbers: half way between two that
-    have so many digits, if such a place lies between them, and no frequent value lies on it.
+    Both have the shape (values - 1,). The second is infinite where a cut may lie anywhere between the two, NaN where it
+    may lie nowhere, else the one place where it may lie. Values that are no farther apart than rounding may move them
+    are separated only where rounding itself separates numbers: half way between two numbers of that precision, where
+    such a place lies between the values and no frequent value is near it.
     """
     low, high = distinct[:-1], distinct[1:]
     unit = np.maximum(np.maximum(_unit(low, bits), _unit(high, bits)), noise)
@@ -188,9 +198,9 @@ def _gaps(
     if near.size:
         step = unit[near]
         half = (np.floor(low[near] / step + 0.5) + 0.5) * step  # the first half unit above the lower one
-        # how the next finer precision may move what lies there
+        # how far the next finer precision may move a value at that place
         reach = np.maximum(np.abs(half) * 2.0 ** -(_SINGLE if bits is None else _DOUBLE), noise / 2)
-        # single rows that cross a cut both ways make up for each other, those of one value do not
+        # rows that cross a cut in both directions even out, those of one frequent value cross it all at once
         heavy = np.append(distinct[rows > max(1.0, rows.sum() / (2 * bins))], np.inf)
         light = heavy[np.searchsorted(heavy, half - reach)] > half + reach
         parting[near] = np.where((low[near] < half) & (half <= high[near]) & light, half, np.nan)
@@ -198,12 +208,16 @@ def _gaps(
 
 
 def _roundest(low: float, high: float) -> float:
-    """Return the number with the fewest digits in the middle half of an interval."""
+    """Return the number with the fewest digits in the middle half of an interval.
+
+    >>> _roundest(1.9, 3.2), _roundest(100.01, 100.02)
+    (2.5, 100.015)
+    """
     quarter = high / 4 - low / 4
     first, last = low + quarter, high - quarter
     middle = low / 2 + high / 2
     for digits in range(1, 17):
-        found = float(f"{middle:.{digits}g}")
-        if first <= found <= last:
-            return found
+        candidate = float(f"{middle:.{digits}g}")
+        if first <= candidate <= last:
+            return candidate
     return middle
