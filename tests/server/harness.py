@@ -25,9 +25,6 @@ NOW = 1_700_000_000_000
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
 
 
-Clock = SetClock
-
-
 class Client:
     """Requests to an application that runs in a thread of its own; each answer must fit what the route declares."""
 

@@ -48,13 +48,22 @@ def test_unknown_paths_and_methods_are_problems(client: Client) -> None:
     assert "GET" in answer.headers["allow"]
 
 
-def test_a_server_is_ready_when_the_store_answers_and_verdicts_are_kept_up(client: Client) -> None:
+def test_a_route_takes_no_other_method_and_a_slash_more_leads_to_it(client: Client) -> None:
+    for path in ("/healthz", "/v1/models", "/docs"):
+        answer = client.request("HEAD", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    answer = client.get("/v1/models/?profile=x")
+    assert (answer.status_code, answer.headers["location"]) == (307, "http://metric-server/v1/models?profile=x")
+
+
+def test_a_server_is_ready_when_the_store_answers_and_verdicts_are_kept_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert client.get("/readyz").json() == {"status": "ready", "checks": {"store": True, "evaluation": True}}
+    monkeypatch.setattr(client.engine.store, "models", lambda: 1 / 0)
     client.context.evaluator.succeeded = float("-inf")
-    client.engine.store.models = lambda: 1 / 0
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]) == (503, {"store": True, "evaluation": False})
-    del client.engine.store.models
 
 
 def test_a_store_that_is_stuck_is_asked_by_one_at_a_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.server.harness import Client, Clock
+from tests.server.harness import Client
+from tests.support.clocks import SetClock
 
 
-def drift(client: Client, clock: Clock) -> None:
+def drift(client: Client, clock: SetClock) -> None:
     """Send five panes in which every amount is far from the reference."""
     rng = np.random.default_rng(0)
     for _ in range(5):

@@ -15,8 +15,9 @@ from driftmeter.store.records import Fold, ModelRecord, Progress
 from driftmeter.timestamps import HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving
-from tests.server.harness import NOW, Client, Clock
+from tests.server.harness import NOW, Client
 from tests.server.traffic import drift
+from tests.support.clocks import SetClock
 from tests.support.waiting import eventually
 
 
@@ -152,7 +153,7 @@ def test_a_restart_does_not_page_again(engine: Engine, past: Past, client: Clien
     assert "http://drift.example.com/v1/models/shop/report" in got["message"]
 
 
-def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock, engine: Engine) -> None:
+def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: SetClock, engine: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
@@ -171,7 +172,7 @@ def test_what_a_running_evaluator_finds_is_offered(client: Client, clock: Clock,
 
 
 def test_people_are_notified_while_a_server_runs_and_of_what_it_finds_last(
-    client: Client, clock: Clock, engine: Engine
+    client: Client, clock: SetClock, engine: Engine
 ) -> None:
     outcomes: list[str] = []
 
@@ -211,7 +212,7 @@ def test_a_model_that_was_deleted_is_passed_over(past: Past, caplog: pytest.LogC
     assert caplog.messages == []
 
 
-def test_what_the_last_round_finds_is_offered(client: Client, clock: Clock, engine: Engine) -> None:
+def test_what_the_last_round_finds_is_offered(client: Client, clock: SetClock, engine: Engine) -> None:
     offered: list[Notice] = []
 
     async def scenario() -> None:
@@ -296,7 +297,7 @@ def test_what_is_open_when_another_profile_takes_over_closes_once(change: Change
 
 
 def test_a_takeover_before_the_first_verdict_of_the_other_profile_is_told_with_the_time_of_the_store(
-    change: Change, clock: Clock
+    change: Change, clock: SetClock
 ) -> None:
     assert change.look("another", None) == ["1000:closed"]
     assert change.offered[0].at == iso(clock.now)
