@@ -1,10 +1,10 @@
-"""Binning: values to bins, exactly as `searchsorted` on the cuts, and faster: bench/binning.py compares the two.
+"""Binning: values to bins, with the result of `searchsorted` on the cuts, but faster (bench/binning.py compares both).
 
-Each numeric feature's range is laid over with 1,024 equal cells. A value's cell is one multiplication and one
-addition; a table says how many cuts lie below that cell; what remains are the cuts within the cell, and one
-compare pass settles one of them. Rounding can't spoil it: the map to cells is monotone even in floating
-point, and the cuts went through the same map, so a cut in a lower cell is below the value and one in a higher
-cell above it, whatever the rounding was. All features are handled in one sweep per step.
+The range of each numeric feature is divided into 1,024 equal cells. The cell of a value takes one multiplication and
+one addition; a table holds how many cuts lie below that cell; then each compare pass settles one of the cuts within the
+cell. Rounding cannot change the result: the map to cells is monotone also in floating point, and the cuts go through
+the same map, so that a cut in a lower cell is below the value and a cut in a higher cell is above it. Each step handles
+all features at once.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from driftmeter.types import Codes, Counts, Floats
 
 CELLS = 1024
 BLOCK = 1024
-"""Rows per sweep: larger than that, the scratch arrays leave the cache."""
+"""Rows per sweep: the scratch arrays of more rows do not fit the cache."""
 MOST_PASSES = 6
-"""A feature that would need more compare passes goes through searchsorted: it is faster from there on."""
+"""A feature that needs more compare passes goes through searchsorted, which is faster then."""
 
 
 @dataclass
 class _Scratch:
-    """Buffers of one thread: allocating them anew would cost more than the arithmetic."""
+    """Buffers of one thread: allocating them for each block would cost more than the arithmetic."""
 
     floats: Floats
     cuts: Floats
@@ -48,10 +48,10 @@ class _Scratch:
 
 
 class Binner:
-    """The tables of one profile. May be shared between threads."""
+    """Counts rows by one profile. Threads may share one."""
 
     def __init__(self, profile: Profile) -> None:
-        """Compile the tables; about a megabyte for 100 numeric features."""
+        """Compile the tables: about a megabyte for 100 numeric features."""
         self.profile = profile
         numeric = [(f.grid, offset) for f, offset in zip(profile.features, profile.offsets, strict=False)
                    if isinstance(f.grid, NumericGrid)]  # fmt: skip
@@ -70,7 +70,7 @@ class Binner:
         first = np.arange(len(grids)) * float(CELLS)
         self._first_cell, self._last_cell = first, first + (CELLS - 1)
         self._base = np.zeros((len(grids), CELLS), dtype=np.intp)
-        # the cut behind each bin; nothing passes the one behind the last, which +inf would if it were inf
+        # the cut above each bin; NaN above the last one, since no value passes it (+inf would pass inf)
         self._cuts = np.full(profile.bins + 1, np.nan)
         passes = np.zeros(len(grids), dtype=int)
         for position, (grid, offset) in enumerate(numeric):
@@ -80,7 +80,7 @@ class Binner:
         self._local = threading.local()
 
     def _compile(self, position: int, grid: NumericGrid, offset: int) -> int:
-        """Lay the cells over one feature; return the largest number of cuts in a cell."""
+        """Compile the cells of one feature; return the largest number of cuts in a cell."""
         cuts = grid.edges
         inner = cuts[2:-2] if len(cuts) > 6 else cuts[1:-1]
         low, high = float(inner[0]), float(inner[-1])
@@ -88,7 +88,7 @@ class Binner:
             scale = (CELLS - 2) / (high - low)
             bias = position * CELLS + 1 - low * scale
         if not (np.isfinite(scale) and np.isfinite(bias)):
-            scale, bias = 0.0, float(position * CELLS)  # one cell for all: searchsorted will do it
+            scale, bias = 0.0, float(position * CELLS)  # one cell for all values, hence searchsorted
         self._scale[position], self._bias[position] = scale, bias
         cells = self._cells_of(cuts, position)
         self._base[position] = offset + np.searchsorted(cells, np.arange(CELLS) + position * CELLS, side="left")
@@ -96,7 +96,7 @@ class Binner:
         return int(np.bincount(cells - position * CELLS).max())
 
     def _cells_of(self, values: Floats, position: int) -> Codes:
-        """Map to cells by the very operations, in the very order, of `_sweep`."""
+        """Map values to cells by the same operations in the same order as `_sweep`."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = values * self._scale[position]
             scaled += self._bias[position]
@@ -106,7 +106,7 @@ class Binner:
         return cells
 
     def observe(self, rows: Rows) -> Summary:
-        """Count rows."""
+        """Count rows; the result has the rows of `rows`, and one count for each row in each feature."""
         counts = np.zeros(self.profile.bins, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             self._count_numbers(rows.numbers[start : start + BLOCK], counts)
@@ -120,7 +120,7 @@ class Binner:
         counts += np.bincount(self._sweep(block).ravel(), minlength=counts.size)
         if surely_finite(block):
             return
-        # the sweep put NaN and -inf into the first bin and +inf into the last: put them right
+        # the sweep counts NaN and -inf in the first bin and +inf in the last: move them
         row, column = np.divmod(np.flatnonzero(~np.isfinite(block)), block.shape[1])
         odd = block[row, column]
         source = np.where(odd == np.inf, self._last[column], self._offsets[column])
@@ -130,7 +130,7 @@ class Binner:
         counts += np.bincount(target, minlength=counts.size)
 
     def _sweep(self, block: Floats) -> Codes:
-        """Return bins, shape of `block`, in this thread's scratch. NaN falls in the feature's first bin."""
+        """Return the bin of each value, shape of `block`, in a buffer of this thread; NaN is in the first bin."""
         scratch: _Scratch | None = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = _Scratch.of(len(self._grids))
@@ -143,19 +143,19 @@ class Binner:
         np.fmax(floats, self._first_cell, out=floats)
         np.fmin(floats, self._last_cell, out=floats)
         np.copyto(cells, floats, casting="unsafe")
-        # the cells are within the table by then; "clip" only spares numpy its own check
+        # all cells are within the table; "clip" avoids the check of numpy
         self._base.take(cells, out=bins, mode="clip")
         for _ in range(self._passes):
             self._cuts.take(bins, out=cuts, mode="clip")
             np.greater_equal(block, cuts, out=above)
             np.add(bins, above, out=bins)
         if self._steep.size:
-            # one by one they would be read and written across the whole block
+            # transposed, so that each column is read and written in one run
             columns = np.ascontiguousarray(block[:, self._steep].T)
-            found = np.empty(columns.shape, dtype=np.intp)
+            steep_bins = np.empty(columns.shape, dtype=np.intp)
             for place, position in enumerate(self._steep):
-                found[place] = np.searchsorted(self._grids[position].edges, columns[place], side="right")
-            found[np.isnan(columns)] = 0
-            found += self._offsets[self._steep, np.newaxis]
-            bins[:, self._steep] = found.T
+                steep_bins[place] = np.searchsorted(self._grids[position].edges, columns[place], side="right")
+            steep_bins[np.isnan(columns)] = 0
+            steep_bins += self._offsets[self._steep, np.newaxis]
+            bins[:, self._steep] = steep_bins.T
         return bins

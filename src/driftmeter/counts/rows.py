@@ -1,7 +1,7 @@
-"""Rows: what any door was sent, typed by the profile's schema and ready for binning.
+"""Rows: what any door was sent, typed by the schema of the profile and ready for binning.
 
-Every door (JSON, msgpack, Arrow, frames, the SDK) comes through here, so that the same value falls in the
-same bin whichever way it came.
+Rows from every door (JSON, msgpack, Arrow, frames, the SDK) are read here, so that a value falls in the same bin
+whichever way it came.
 """
 
 from __future__ import annotations
@@ -29,18 +29,22 @@ from driftmeter.types import Codes, Floats
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
 _LONGEST_CACHED = 64
-"""Longer texts are looked up anew each time: what is kept of strangers' data must be bounded in bytes."""
+"""Longer texts are not cached, so that the memory that foreign data can take is bounded in bytes."""
 _MOST_SHAPES = 64
 MOST_REPORTED = 1_000
-"""How many unreadable values of a batch are described; all are counted."""
+"""Unreadable values of a batch that are described; all are counted."""
 _NUMBER_TYPES = frozenset([float, int, bool, type(None), np.bool_, *(np.dtype(code).type for code in "efdbhilqBHILQ")])
-"""Types that numpy itself reads as float64, None as NaN."""
+"""Types that numpy itself converts to float64, None to NaN."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Typed rows: `numbers` (rows, numeric features, derived ones last) float64 with NaN for missing and UNREADABLE for
-    what is no number; `codes` (rows, other features) local bins; `index` (rows,) where each stood in what was sent."""
+    """Typed rows.
+
+    `numbers` has the shape (rows, numeric features), derived features last: float64, with NaN for missing values and
+    UNREADABLE for values that are no numbers. `codes` has the shape (rows, other features): bins within the feature's
+    grid. `index` has the shape (rows,): the position of each row in the batch that was sent.
+    """
 
     numbers: Floats
     codes: Codes
@@ -51,13 +55,13 @@ class Rows:
         return len(self.index)
 
     def take(self, chosen: Codes) -> Rows:
-        """Return some of the rows."""
+        """Return the rows at the given positions."""
         return Rows(self.numbers[chosen], self.codes[chosen], self.index[chosen])
 
 
 @dataclass
 class _Bad:
-    """What of one batch could not be read: whole rows, and the first values."""
+    """What could not be read in one batch: the positions of rows, and the first values."""
 
     rows: set[int] = field(default_factory=set)
     first: list[Rejected] = field(default_factory=list)
@@ -67,16 +71,26 @@ class _Bad:
         return MOST_REPORTED - len(self.first)
 
     def add(self, row: int, name: str, expected: str, value: object) -> None:
-        # a batch of nothing but bad values must not become a larger list of complaints
+        # the report on a batch of bad values must not become larger than the batch
         if self.room:
             self.first.append(Rejected(row, name, expected, describe(value)))
 
 
 class Reader:
-    """Types rows by a profile. Keeps a bounded cache of category texts; otherwise without state."""
+    """Types rows by a profile. Its only state is a bounded cache of the bins of categories.
+
+    >>> import polars
+    >>> reader = Reader(Profile.fit(polars.DataFrame({"age": [31.0, 45.0], "city": ["Ulm", "Bonn"]}), model="credit"))
+    >>> rows, rejected, ignored = reader.read_records([{"age": "31", "city": "Ulm", "x": 1}, {"age": "old"}])
+    >>> rows.numbers.tolist(), rows.codes.tolist(), rejected[0].got, ignored
+    ([[31.0], [nan]], [[1], [8]], "text ('old')", 1)
+    """
 
     def __init__(self, profile: Profile) -> None:
-        """Sort the features by how they are read: those that are derived from others, the last, are not."""
+        """Sort the features by how they are read: derived features, the last ones, are computed instead.
+
+        Raises InputError where this machine lacks the zone of a feature.
+        """
         self.profile = profile
         derived = 0 if profile.residuals is None else len(profile.residuals.targets)
         read = profile.features[: len(profile.features) - derived]
@@ -85,15 +99,15 @@ class Reader:
         self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
         for feature in self.others:
             if feature.zone is not None:
-                zone_named(feature.zone)  # raises, where this machine has no such zone
+                zone_named(feature.zone)
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
-        self._known = frozenset(self.names)
+        self._columns = frozenset(self.names)
         self._regressor, self._regressed = None, np.empty(0, np.intp)
         if profile.residuals is not None:
             self._regressor = Regressor(profile.residuals)
             place = {f.column: place for place, f in enumerate(self.numeric) if f.role == "feature"}
             self._regressed = np.array([place[column] for column in profile.residuals.columns], np.intp)
-        # most records of a stream have the same keys in the same order
+        # unknown columns by the keys of a record: most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
         self._longest_shape = 2 * len(self.names) + 64
         self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.others}
@@ -103,24 +117,26 @@ class Reader:
         """Read rows given as mappings.
 
         Returns the rows, the first values that could not be read, and the number of values under columns that the
-        profile does not know. A value that cannot be read is counted as such, and its row is a row; a record that is
-        no mapping is none.
+        profile does not have. A value that cannot be read counts as unreadable, and its row counts; a record that is no
+        mapping does not.
         """
         bad = _Bad()
-        plain: list[Mapping[str, Any]] = []
+        mappings: list[Mapping[str, Any]] = []
         for row, record in enumerate(records):
             if isinstance(record, Mapping):
-                plain.append(with_text_names(record))
+                mappings.append(with_text_names(record))
             else:
                 bad.add(row, "", "an object of features", record)
                 bad.rows.add(row)
-                plain.append({})
-        columns: dict[str, Column] = {name: [record.get(name) for record in plain] for name in self.names}
-        return self._finish(columns, len(plain), bad, sum(map(self._ignored, plain)))
+                mappings.append({})
+        columns: dict[str, Column] = {name: [record.get(name) for record in mappings] for name in self.names}
+        return self._finish(columns, len(mappings), bad, sum(map(self._ignored, mappings)))
 
     def read_columns(self, columns: Mapping[str, Column]) -> tuple[Rows, list[Rejected], int]:
-        """Read rows given as columns of equal length; raises InputError where the lengths differ, or where
-        something is no column."""
+        """Read rows given as columns of equal length; returns what `read_records` returns.
+
+        Raises InputError where the lengths differ or a value is no column.
+        """
         for name, column in columns.items():
             _check_column(name, column)
         lengths = {name: len(column) for name, column in columns.items()}
@@ -128,21 +144,21 @@ class Reader:
         for name, length in lengths.items():
             if length != rows:
                 raise InputError(f"columns.{name}", f"{rows} values, as in the other columns", str(length))
-        ignored = rows * sum(name not in self._known for name in columns)
+        ignored = rows * sum(name not in self._columns for name in columns)
         return self._finish(columns, rows, _Bad(), ignored)
 
     def _ignored(self, record: Mapping[str, Any]) -> int:
-        """Count the columns of a record that the profile does not know."""
+        """Return the number of columns of a record that the profile does not have."""
         shape = tuple(record)
-        found = self._shapes.get(shape)
-        if found is None:
-            strange = [name for name in shape if name not in self._known]
-            found = len(strange)
-            if len(shape) <= self._longest_shape and all(map(_is_short, strange)):
+        ignored = self._shapes.get(shape)
+        if ignored is None:
+            unknown = [name for name in shape if name not in self._columns]
+            ignored = len(unknown)
+            if len(shape) <= self._longest_shape and all(map(_is_short, unknown)):
                 if len(self._shapes) >= _MOST_SHAPES:
                     self._shapes.clear()
-                self._shapes[shape] = found
-        return found
+                self._shapes[shape] = ignored
+        return ignored
 
     def _finish(
         self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int
@@ -153,7 +169,7 @@ class Reader:
             numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
         if self._regressor is not None:
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
-        codes = np.empty((len(self.others), rows), dtype=np.intp).T  # so that a column is written in one run
+        codes = np.empty((len(self.others), rows), dtype=np.intp).T  # column by column in memory
         for position, feature in enumerate(self.others):
             column = columns.get(feature.column)
             missing = feature.grid.special[bin_names.MISSING]
@@ -165,19 +181,19 @@ class Reader:
         return Rows(numbers, codes, index), bad.first, ignored
 
     def unreadable(self, rows: Rows) -> dict[str, int]:
-        """Return how many values could not be read, by column; only of those with any."""
-        found: dict[str, int] = {}
+        """Return how many values could not be read by column, without columns that have none."""
+        unreadable: dict[str, int] = {}
         for features, cells in (
             (self.numeric, is_unreadable(rows.numbers[:, : len(self.numeric)])),
             (self.others, rows.codes == [f.grid.special[bin_names.UNREADABLE] for f in self.others]),
         ):
             for feature, count in zip(features, cells.sum(axis=0).tolist(), strict=True):
                 if count:
-                    found[feature.column] = max(count, found.get(feature.column, 0))
-        return found
+                    unreadable[feature.column] = max(count, unreadable.get(feature.column, 0))
+        return unreadable
 
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
-        """Return the local bins, shape (rows,), of a column that is not a number; unreadable ones are reported too."""
+        """Return the bins, shape (rows,), of a feature that is no number; `bad` gets the first unreadable values."""
         unreadable = feature.grid.special[bin_names.UNREADABLE]
         if isinstance(column, Dictionary):
             table = [*self._bins(feature, column.values), self._bin(feature, None)]
@@ -191,7 +207,7 @@ class Reader:
             return codes
         if isinstance(column, np.ndarray):
             if column.dtype.kind == "M":
-                column = column.astype("datetime64[us]")  # finer ones become bare integers
+                column = column.astype("datetime64[us]")  # finer ones would become integers
             if column.dtype.kind in "fiub" and len(column):
                 distinct, inverse = np.unique(column, return_inverse=True)
                 return self._codes(feature, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
@@ -202,40 +218,40 @@ class Reader:
         return codes
 
     def _bins(self, feature: Feature, values: tuple[object, ...]) -> list[int]:
-        """Return the local bin of each of some distinct values."""
+        """Return the bin of each of several distinct values."""
         try:
-            # texts, which are nearly all there is, are their own keys, and mostly known
-            found = list(map(self._cached[feature.name].get, values))
+            # texts, by far the most frequent values, are their own keys and mostly cached
+            looked_up = list(map(self._cached[feature.name].get, values))
         except TypeError:
-            found = [None]
-        known = [index for index in found if index is not None]
-        return known if len(known) == len(values) else [self._bin(feature, value) for value in values]
+            looked_up = [None]
+        cached = [bin_ for bin_ in looked_up if bin_ is not None]
+        return cached if len(cached) == len(values) else [self._bin(feature, value) for value in values]
 
     def _bin(self, feature: Feature, value: object) -> int:
-        """Return the local bin of one value."""
+        """Return the bin of one value."""
         cache = self._cached[feature.name]
-        # 1, 1.0 and True are one key to a dict, and not one category
+        # 1, 1.0 and True are one key of a dict, but different categories
         key = value if isinstance(value, str) else (type(value), value)
         try:
-            found = cache.get(key)
-        except TypeError:  # not hashable: an array of one, or surely no category
-            cache, found = {}, None
-        if found is None:
+            bin_ = cache.get(key)
+        except TypeError:  # not hashable: an array of one value, or no category
+            cache, bin_ = {}, None
+        if bin_ is None:
             grid = feature.grid
             assert isinstance(grid, CategoryGrid)
             try:
-                found = grid.bin_of(_part(value, feature) if feature.part else value)
-            except (TypeError, ValueError, OverflowError, OSError):  # the last two: a time beyond the calendar
-                found = grid.special[bin_names.UNREADABLE]
+                bin_ = grid.bin_of(_part(value, feature) if feature.part else value)
+            except (TypeError, ValueError, OverflowError, OSError):  # the last two for times beyond the calendar
+                bin_ = grid.special[bin_names.UNREADABLE]
             if _is_short(value):
                 if len(cache) >= self._most_cached:
                     cache.clear()
-                cache[key] = found
-        return found
+                cache[key] = bin_
+        return bin_
 
 
 def _is_short(value: object) -> bool:
-    """Say whether a value is small enough to be kept."""
+    """Say whether a value is small enough to be cached."""
     if type(value) is str:
         return len(value) <= _LONGEST_CACHED
     if type(value) is int:
@@ -254,13 +270,13 @@ def _check_column(name: str, column: Column) -> None:
 
 
 def numbers_of(name: str, column: Column) -> tuple[Floats, list[Rejected]]:
-    """Return one column as float64, NaN where missing, UNREADABLE where there is no number, and the first of those."""
+    """Return a column as float64, shape (rows,), and its first unreadable values; see `Rows.numbers`."""
     bad = _Bad()
     return _numbers(name, column, bad), bad.first
 
 
 def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
-    """Return one column as float64, NaN where missing, UNREADABLE where there is no number: `bad` has the first."""
+    """Return a column as float64, shape (rows,); `bad` gets the first unreadable values."""
     if isinstance(column, np.ndarray):
         if column.dtype.kind in "fiub":
             return column.astype(np.float64, copy=False)
@@ -282,10 +298,10 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
         values = column
     if set(map(type, values)) <= _NUMBER_TYPES:
         try:
-            # None becomes NaN by itself, and at the speed of C
+            # numpy turns None into NaN, in C
             return np.array(values, dtype=np.float64)
         except OverflowError:
-            pass  # an integer beyond float64: found below
+            pass  # an integer too large for float64, which the loop below reports
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
         if not _put(numbers, row, value):
@@ -294,7 +310,7 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
 
 
 def _put(numbers: Floats, place: int, value: object) -> bool:
-    """Write the number that a value is; say whether it is one, or missing."""
+    """Write a value as a number; return False where it is neither a number nor missing."""
     try:
         numbers[place] = number_of(value)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Summaries: the counts of some rows. They add; nothing else ever happens to them."""
+"""Summaries: the counts of some rows. The only operation on them is addition."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from driftmeter.types import Counts
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """Rows, and the counts of their values over all bins of all features: shape (profile.bins,), int64.
+    """A number of rows, and the counts of their values over all bins of all features: shape (profile.bins,), int64.
 
-    The sum of two summaries is that of their rows together: addition commutes, associates, and has `zero`
-    as its identity, exactly, since all are integers.
+    The sum of two summaries is the summary of their rows together. Addition commutes, associates, and has `zero` as
+    its identity; all exactly, since the counts are integers.
+
+    >>> Summary(2, np.array([1, 1])) + Summary(1, np.array([0, 1])) == Summary(3, np.array([1, 2]))
+    True
     """
 
     rows: int
     counts: Counts
 
     def __add__(self, other: Summary) -> Summary:
-        """Count the rows of both; raises ValueError where the grids differ in size."""
+        """Return the summary of the rows of both; raises ValueError where the numbers of bins differ."""
         if self.counts.shape != other.counts.shape:
             raise ValueError(f"expected counts over {self.counts.size} bins, got {other.counts.size}")
         return Summary(self.rows + other.rows, self.counts + other.counts)
 
     def __eq__(self, other: object) -> bool:
-        """Compare rows and every count."""
+        """Compare the rows and every count."""
         if not isinstance(other, Summary):
             return NotImplemented
         return self.rows == other.rows and np.array_equal(self.counts, other.counts)
@@ -43,7 +46,7 @@ class Summary:
 
     @classmethod
     def sum(cls, summaries: Iterable[Summary], bins: int) -> Summary:
-        """Add any number of summaries over `bins` bins."""
+        """Add any number of summaries over `bins` bins; raises ValueError where one has other bins."""
         rows, counts = 0, np.zeros(bins, dtype=np.int64)
         for summary in summaries:
             if summary.counts.size != bins:
@@ -53,7 +56,10 @@ class Summary:
         return cls(rows, counts)
 
     def check(self, profile: Profile) -> str | None:
-        """Say what makes this no summary by that profile, or None: every row has one bin in every feature."""
+        """Return why this cannot be a summary by that profile, None where it can.
+
+        Each row must have one bin in every feature.
+        """
         if self.counts.size != profile.bins:
             return f"expected counts over {profile.bins} bins, got {self.counts.size}"
         if self.rows < 0 or (self.counts < 0).any():

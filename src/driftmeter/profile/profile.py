@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT = "driftmeter-profile"
 VERSION = 2
 MOST_BINS = 4_000_000
-"""Of all features together: larger panes are not read either."""
+"""Bins of all features of a profile together: larger panes are not read either."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,20 @@ class Profile:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Columns that are not monitored, and why."""
     independent: bool = False
-    """True where the rows were drawn independently of each other, as its maker said."""
+    """True where the user stated that the rows were drawn independently of each other."""
     time: str | None = None
-    """The column that says when each row was."""
+    """The column with the time of each row."""
     residuals: Residuals | None = None
-    """How the derived features, the last of `features`, follow from numeric ones."""
+    """How the derived features, the last ones of `features`, are computed from numeric ones."""
     calibration: Calibration | None = None
-    """How much the reference varies by itself in the course of time."""
+    """How much the reference varies on its own over time."""
     zone: str | None = None
-    """The zone, an IANA name, of the times in `time` that name none, and of the hours of the day; None is UTC."""
+    """The zone, an IANA name, of hours of the day, and of times in `time` that name no zone; None is UTC."""
     na: tuple[str, ...] = ()
     """Words that stand for a missing value in the CSV files of this model."""
 
     def __post_init__(self) -> None:
-        """Refuse what could never be judged."""
+        """Raise ProfileError on a profile by which nothing could be judged."""
         if not isinstance(self.model, str) or not self.model or "/" in self.model:
             raise ProfileError(f"model: expected a name without '/', got {self.model!r}")
         check_name("model", self.model)
@@ -85,15 +85,15 @@ class Profile:
                 raise ProfileError(f"expected texts that can be written as UTF-8, got {text[:40]!r}")
 
     def _check_derived(self, residuals: Residuals) -> None:
-        """Refuse residuals that are not, in their order, the last features, or not of numeric features."""
+        """Raise ProfileError unless the residuals are of numeric features, and the last features in their order."""
         first = len(self.features) - len(residuals.targets)
         numeric = {f.column for f in self.features[: max(first, 0)] if f.kind == "numeric" and f.role == "feature"}
         last = [(f.column, f.kind, f.role) for f in self.features[max(first, 0) :]]
         if last != [(target, "numeric", "derived") for target in residuals.targets]:
             raise ProfileError(f"expected the residuals of {list(residuals.targets)} as the last features, got {last}")
-        strange = [column for column in residuals.columns if column not in numeric]
-        if strange:
-            raise ProfileError(f"residuals: expected columns of numeric features, got {strange[0]!r}")
+        others = [column for column in residuals.columns if column not in numeric]
+        if others:
+            raise ProfileError(f"residuals: expected columns of numeric features, got {others[0]!r}")
 
     def _texts(self) -> Iterator[str]:
         yield self.model
@@ -107,7 +107,7 @@ class Profile:
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
-        """Where each feature's bins start in a vector of counts; one more entry is the vector's length."""
+        """The index in a vector of counts at which each feature's bins start, and last the length of the vector."""
         sizes = [feature.size for feature in self.features]
         return tuple(int(offset) for offset in np.concatenate([[0], np.cumsum(sizes)]))
 
@@ -117,7 +117,7 @@ class Profile:
         return self.offsets[-1]
 
     def slices(self) -> Iterable[tuple[Feature, slice]]:
-        """Yield each feature with its part of a vector of counts."""
+        """Yield each feature with the slice of its bins in a vector of counts."""
         for index, feature in enumerate(self.features):
             yield feature, slice(self.offsets[index], self.offsets[index + 1])
 
@@ -140,15 +140,15 @@ class Profile:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the content, 32 hexadecimal digits: two profiles are the same exactly when their digests are."""
+        """The hash of the content, 32 hexadecimal digits: equal for equal profiles, and only for these."""
         return _digest(self._content)
 
     def to_json(self) -> JSON:
-        """Plain JSON with the digest."""
+        """Return plain JSON with the digest."""
         return {**self._content, "digest": self.digest}
 
     def dumps(self) -> bytes:
-        """Serialise to UTF-8 JSON; the same profile always gives the same bytes."""
+        """Return the profile as UTF-8 JSON; equal profiles give equal bytes."""
         return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
     def dump(self, path: str | Path) -> None:
@@ -157,7 +157,7 @@ class Profile:
 
     @classmethod
     def loads(cls, data: bytes | str) -> Profile:
-        """Read a profile; raises ProfileFormatError on anything else, another version, or altered content."""
+        """Read a profile; raises ProfileFormatError on other data, another version, and altered content."""
         try:
             content = json.loads(data)
         except (ValueError, RecursionError) as error:
@@ -236,17 +236,20 @@ class Profile:
         zone: str | None = None,
         allow_unreadable_times: bool = False,
     ) -> Profile:
-        """Make a profile of a pandas, polars or pyarrow frame.
+        """Make a profile from a pandas, polars or pyarrow frame, whose order of rows does not matter.
 
-        `kinds` overrides what a column is: "numeric", "categorical", "boolean", or "hour" or "weekday" for a
-        date-time column, which is left out otherwise. `label` and `time` are never features. `include` and
-        `exclude` name columns. With `residuals`, what the others leave unexplained of each numeric feature that they
-        explain at all becomes a feature, named such as "age given the rest". With `time` the profile is calibrated:
-        `pane_rows` and `pane_length` (ms) are as the model's settings have them, `by_hour` compares each hour of the
-        day with itself. `zone`, an IANA name, says by which clocks hours and weekdays are told, and of which zone times
-        are that name none; by default a column's own, or else as written. The order of the rows does not matter.
-        Raises ProfileError, naming the column, also where over a hundredth of the times cannot be read, unless
-        `allow_unreadable_times`; of fewer it warns.
+        `include` and `exclude` name columns; `label` and `time` are columns that never become features. `kinds`
+        overrides the kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or
+        "weekday"; other date-time columns are left out. `bins` is the most bins of a numeric feature.
+
+        With `residuals`, each numeric feature that the others explain in part gets a derived feature with the part
+        that they do not explain, such as "age given the rest". With `time` the profile is calibrated: `pane_rows` and
+        `pane_length` (ms) are as in the settings of the model, and `by_hour` compares each hour of the day with the
+        same hour of other days. `zone`, an IANA name, is the zone of hours and weekdays, and of times that name no
+        zone; by default that of the column, or else times are taken as written.
+
+        Raises ProfileError naming the column. Times that cannot be read are an error where they are more than a
+        hundredth, unless `allow_unreadable_times`; else a warning, UnreadableWarning.
         """
         from driftmeter.fitting.fit import fit_profile
 

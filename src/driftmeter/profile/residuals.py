@@ -1,9 +1,9 @@
-"""Residuals: what of a number the other numbers of its row do not explain, exact however rows are split in batches.
+"""Residuals: the part of a number that the other numbers of its row do not explain.
 
-A column in another unit, or of another day, may look as it always did; what the rest of the row says of it does not.
-Numbers are standardised, clipped, and rounded to whole multiples of 1/4,096; the coefficients of the regressions are
-rounded to whole multiples of 2**-20. Products and sums of such integers stay below 2**53, so that float64 holds them
-exactly, and no order in which a matrix product adds them up can show.
+A column that comes in another unit, or from another day, may look as it always did, but it no longer fits the rest of
+its row. The result is exact however rows are split into batches: numbers are standardised, clipped and rounded to
+multiples of 1/4,096, and the coefficients of the regressions to multiples of 2**-20. Products and sums of such integers
+stay below 2**53, so that float64 holds them exactly, in whatever order a matrix product adds them up.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from driftmeter.profile.values import surely_finite
 from driftmeter.types import JSON, Codes, Floats
 
 MOST_REGRESSED = 100
-"""With more columns, none is regressed: the work grows with their square."""
+"""With more columns none is regressed, since the work grows with the square of their number."""
 MIN_ROWS = 20
-"""Rows per column, below which none is regressed: chance alone would explain a share."""
+"""Rows per column below which none is regressed, since chance alone would explain too much."""
 MIN_EXPLAINED = 0.2
-"""R² from which on a residual tells more than its column."""
+"""R² from which on the residual of a column becomes a feature."""
 CLIP = 6.0
-"""Standard deviations beyond which a number counts no further."""
+"""Standard deviations to which numbers are clipped."""
 RIDGE = 0.003
-"""Added to each variance: a column that others determine would have no inverse."""
+"""Added to each variance: without it, a column that others determine makes the matrix singular."""
 
 STEPS = 2**12
-"""Of a standard deviation."""
+"""Steps in a standard deviation."""
 UNIT = 2**20
 """The coefficient 1 as an integer. A coefficient is at most √(1/RIDGE), so that sums stay below 2**46 at fit."""
 _LIMIT = CLIP * STEPS
 _EXACT = 2**53
 _BLOCK = 1024
-"""Rows at once: larger than that, the scratch arrays leave the cache."""
+"""Rows at once: the scratch arrays of more rows do not fit the cache."""
 _GRAM_BLOCK = 65_536
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """Regressions of some columns on all the others, as a profile keeps them.
+    """Regressions of `targets` on all other `columns`, as a profile keeps them.
 
     `means` and `sds` standardise the `columns`. The residual of `targets[i]`, in standard deviations, is the sum of
     the standardised columns times `coefficients[i]`, over `UNIT`; its own coefficient is `UNIT`.
@@ -54,7 +54,7 @@ class Residuals:
     coefficients: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        """Refuse what could not be computed exactly; raises ValueError."""
+        """Raise ValueError on numbers with which residuals cannot be computed exactly."""
         width = len(self.columns)
         if not (len(self.means) == len(self.sds) == width == len(set(self.columns)) <= MOST_REGRESSED):
             raise ValueError(f"expected a mean and an sd for each of at most {MOST_REGRESSED} columns, got {width}")
@@ -69,7 +69,7 @@ class Residuals:
                 raise ValueError(f"target {target!r}: expected coefficients whose sums are exact, got {row[:5]}…")
 
     def to_json(self) -> JSON:
-        """Plain JSON; floats round-trip."""
+        """Return plain JSON; floats round-trip."""
         return {
             "columns": list(self.columns),
             "means": list(self.means),
@@ -80,7 +80,7 @@ class Residuals:
 
     @classmethod
     def from_json(cls, data: JSON) -> Residuals:
-        """Read what `to_json` wrote; raises ValueError or TypeError where something else stands there."""
+        """Read what `to_json` wrote; raises ValueError or TypeError on anything else."""
         for key in ("columns", "targets"):
             if not isinstance(data[key], list) or not all(isinstance(name, str) for name in data[key]):
                 raise TypeError(f"{key}: expected texts, got {data[key]!r}")
@@ -94,15 +94,15 @@ class Residuals:
 
     @classmethod
     def fit(cls, columns: Sequence[str], numbers: Floats) -> Residuals | None:
-        """Regress each column of a reference, shape (rows, columns), NaN where missing, on the others.
+        """Regress each column of a reference on the others; `numbers` is (rows, columns), NaN where missing.
 
-        Kept are the residuals of those that the others explain to `MIN_EXPLAINED` at least; None where there are
-        none, or too many columns, or too few rows. Depends on the rows, never on their order: the covariances are
-        quotients of integers, and their inverse is made without a library that sums in an order of its own.
+        Returns the regressions of the columns of which the others explain at least MIN_EXPLAINED; None where there are
+        none, or too many columns, or too few rows. The order of the rows does not matter: the covariances are quotients
+        of integers, and they are inverted here, since libraries add up in orders of their own.
         """
         if len(columns) > MOST_REGRESSED:
             return None
-        standards = {place: found for place in range(len(columns)) if (found := _standard(numbers[:, place]))}
+        standards = {place: pair for place in range(len(columns)) if (pair := _mean_and_sd(numbers[:, place]))}
         chosen = list(standards)
         if len(chosen) < 2 or len(numbers) < MIN_ROWS * len(chosen):
             return None
@@ -110,17 +110,24 @@ class Residuals:
         means, sds = zip(*standards.values(), strict=True)
         covariance = _covariance(numbers, np.array(chosen), np.array(means), np.array(sds))
         precision = _inverse(covariance + RIDGE * np.eye(len(chosen)))
-        own = precision.diagonal()
-        # 1 / own is the variance that the others leave unexplained
-        kept = np.flatnonzero(own * covariance.diagonal() * (1 - MIN_EXPLAINED) >= 1)
+        diagonal = precision.diagonal()
+        # 1 / diagonal is the variance that the others leave unexplained
+        kept = np.flatnonzero(diagonal * covariance.diagonal() * (1 - MIN_EXPLAINED) >= 1)
         if not kept.size:
             return None
-        coefficients = np.rint(precision[kept] / own[kept, np.newaxis] * UNIT).astype(np.int64)
+        coefficients = np.rint(precision[kept] / diagonal[kept, np.newaxis] * UNIT).astype(np.int64)
         return cls(names, means, sds, tuple(names[place] for place in kept), tuple(map(tuple, coefficients.tolist())))
 
 
 class Regressor:
-    """The arrays of some residuals. May be shared between threads."""
+    """Computes residuals from rows. Threads may share one.
+
+    >>> a = np.arange(100.0)
+    >>> residuals = Residuals.fit(("a", "b"), np.column_stack([a, 2 * a + a % 3]))
+    >>> rows = np.array([[50.0, 102.0], [50.0, 10.0]])
+    >>> Regressor(residuals).residuals_of(rows).round(2).tolist()
+    [[-0.02, 0.02], [1.57, -1.58]]
+    """
 
     def __init__(self, residuals: Residuals) -> None:
         """Compile the arrays."""
@@ -129,27 +136,27 @@ class Regressor:
         self._targets = np.array([residuals.columns.index(name) for name in residuals.targets], dtype=np.intp)
 
     def residuals_of(self, numbers: Floats) -> Floats:
-        """Return the residuals, shape (rows, targets), of numbers, shape (rows, columns).
+        """Return the residuals in standard deviations, shape (rows, targets), of numbers, shape (rows, columns).
 
-        The residual of a missing number is missing; that of an infinite one is as of a number at the clip. In the
-        residuals of the others either counts as the mean.
+        A missing number has a missing residual (NaN), an infinite one that of a number at the clip. In the residuals of
+        other columns, both count as the mean.
         """
-        found = np.empty((len(numbers), len(self._targets)))
+        residuals = np.empty((len(numbers), len(self._targets)))
         for start in range(0, len(numbers), _BLOCK):
-            block, sums = numbers[start : start + _BLOCK], found[start : start + _BLOCK]
+            block, sums = numbers[start : start + _BLOCK], residuals[start : start + _BLOCK]
             steps = _steps(block, self._means, self._scale)
             np.matmul(steps, self._weights, out=sums)
             if not surely_finite(block):
-                own = block[:, self._targets]
-                infinite = np.isinf(own)
-                sums[infinite] += np.copysign(_LIMIT * UNIT, own[infinite])
-                sums[np.isnan(own)] = np.nan
+                of_targets = block[:, self._targets]
+                infinite = np.isinf(of_targets)
+                sums[infinite] += np.copysign(_LIMIT * UNIT, of_targets[infinite])
+                sums[np.isnan(of_targets)] = np.nan
             sums /= STEPS * UNIT
-        return found
+        return residuals
 
 
 def _steps(numbers: Floats, means: Floats, scale: Floats) -> Floats:
-    """Standardise and clip to whole steps; what is not finite becomes 0."""
+    """Standardise numbers and clip them to whole steps, same shape; NaN and infinities become 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         steps = numbers - means
         steps *= scale
@@ -160,13 +167,13 @@ def _steps(numbers: Floats, means: Floats, scale: Floats) -> Floats:
     return steps
 
 
-def _standard(values: Floats) -> tuple[float, float] | None:
-    """Return the mean and the standard deviation of a column's finite values, None where they standardise nothing."""
-    ordered = np.sort(values[np.isfinite(values)])  # a sum depends on the order of what it adds up
+def _mean_and_sd(values: Floats) -> tuple[float, float] | None:
+    """Return mean and standard deviation of the finite values, None where there are no two different ones."""
+    ordered = np.sort(values[np.isfinite(values)])  # the order of a sum changes its last digits
     if not ordered.size or ordered[0] == ordered[-1]:
         return None
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        mean = float(ordered.sum() / ordered.size) + 0.0  # -0.0 and 0.0 are equal, their digests are not
+        mean = float(ordered.sum() / ordered.size) + 0.0  # -0.0 becomes 0.0: they are equal, but their digests are not
         sd = math.sqrt(float(((ordered - mean) ** 2).sum()) / ordered.size)
     return (mean, sd) if math.isfinite(mean) and _is_scale(sd) else None
 
@@ -182,21 +189,21 @@ def _is_scale(sd: float) -> bool:
 
 
 def _covariance(numbers: Floats, chosen: Codes, means: Floats, sds: Floats) -> Floats:
-    """Return the covariances of the chosen columns, standardised: integers up to the one division."""
+    """Return the covariances of the chosen columns, standardised: one division of exact integers each."""
     rows, width = len(numbers), len(chosen)
     products, sums = np.zeros((width, width), np.int64), np.zeros(width, np.int64)
     for start in range(0, rows, _GRAM_BLOCK):
         steps = _steps(numbers[start : start + _GRAM_BLOCK, chosen], means, STEPS / sds)
         products += (steps.T @ steps).astype(np.int64)
         sums += steps.sum(axis=0).astype(np.int64)
-    # beyond int64, where Python's integers go on
+    # beyond int64, hence Python's integers
     exact = rows * products.astype(object) - np.multiply.outer(sums.astype(object), sums.astype(object))
     covariance: Floats = (exact / (rows * STEPS) ** 2).astype(np.float64)
     return covariance
 
 
 def _inverse(matrix: Floats) -> Floats:
-    """Invert a positive definite matrix by Gauss and Jordan, step by step: the same on every machine."""
+    """Invert a positive definite matrix by Gauss–Jordan elimination, with the same result on every machine."""
     inverse = matrix.copy()
     for place in range(len(inverse)):
         pivot = inverse[place, place]

@@ -1,4 +1,4 @@
-"""Values: what one cell means to each kind of feature. The one table of it, for every door.
+"""Values: what one cell means to each kind of feature, by whichever door it comes.
 
 | cell | a number | true or false | a category of numbers | a category of texts |
 |---|---|---|---|---|
@@ -14,8 +14,8 @@
 | "unknown" | unreadable | unreadable | the text | the text |
 | lists, objects, arrays of several | unreadable | unreadable | unreadable | unreadable |
 
-Wrappings do not count: an array or series of one, a 0-d array, a scalar of Arrow, an Enum, UTF-8 bytes are what they
-hold.
+Wrappers do not matter: an array or series of one value, a 0-d array, an Arrow scalar, a member of an Enum and UTF-8
+bytes mean the value that they hold.
 """
 
 from __future__ import annotations
@@ -39,23 +39,26 @@ CategoryType = Literal["string", "integer", "float", "boolean"]
 
 _UNREADABLE_BITS = 0x7FF8_0000_0000_D81F
 UNREADABLE: float = struct.unpack("<d", struct.pack("<Q", _UNREADABLE_BITS))[0]
-"""Stands in an array of numbers where there was something that is none: a NaN told from others by its payload, as R
-tells NA. Its low bits are set, which no float32 can bring along."""
+"""Marks a cell of an array of numbers that held something else: a NaN with a payload of its own, as R marks NA. Low
+bits of the payload are set, so that no NaN that was a float32 equals it."""
 
 MISSING_WORDS = frozenset(["", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"])
-"""What texts say, in any case and between blanks, where a number, or true or false, is missing."""
-
+"""Texts, in any case and between blanks, that mean a missing number or a missing true or false."""
 TRUTHS = frozenset(["true", "false"])
-"""Texts, in any case and between blanks, that are true or false."""
+"""Texts, in any case and between blanks, that mean true or false."""
 _DIGITS = 6
-"""Significant digits that a number survives float32 and a sum in another order with."""
+"""Significant digits of a number that survive a float32 and a sum in another order."""
 _EXACT = 2**53
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0)?", re.ASCII)
-_WRAPPED = 8
+_MOST_WRAPPERS = 8
 
 
 def is_unreadable(numbers: Floats) -> npt.NDArray[np.bool_]:
-    """Say which of some numbers stand for cells that hold none; the shape stays."""
+    """Say which numbers are UNREADABLE, as booleans of the same shape.
+
+    >>> is_unreadable(np.array([UNREADABLE, np.nan, 1.0])).tolist()
+    [True, False, False]
+    """
     return np.asarray(np.asarray(numbers).view(np.uint64) == _UNREADABLE_BITS)
 
 
@@ -72,7 +75,7 @@ def surely_finite(numbers: Floats) -> bool:
 
 
 def is_missing(value: object) -> bool:
-    """Say whether a value is what data frames put where there is none: None, NaN, NaT, pandas' NA, numpy's masked."""
+    """Say whether a value stands for a missing one in data frames: None, NaN, NaT, pandas' NA, numpy's masked."""
     if value is None:
         return True
     if isinstance(value, float | np.floating):
@@ -81,22 +84,22 @@ def is_missing(value: object) -> bool:
         return bool(np.isnat(value))
     if isinstance(value, Decimal):
         return value.is_nan()
-    # told by name: pandas need not be there, and its NA is not even unequal to itself
+    # by name, since pandas may not be installed, and comparing its NA gives NA
     kind = type(value).__name__
-    if kind == "MaskedConstant":  # which says of itself that it is 0.0
+    if kind == "MaskedConstant":  # its `item` is 0.0
         return type(value).__module__.startswith("numpy.")
     return kind in ("NAType", "NaTType") and type(value).__module__.startswith("pandas.")
 
 
 def plain(value: Any) -> object:
-    """Take a value out of its wrapping: arrays and series of one, numpy's scalars, enums, UTF-8 bytes.
+    """Unwrap a value from arrays and series of one value, numpy's and Arrow's scalars, enums and UTF-8 bytes.
 
-    None where it is missing; a value that is of no use stays as it is.
+    A missing value gives None; a value that cannot be unwrapped stays as it is.
 
     >>> plain(np.array([0.3])), plain(b"Ulm"), plain(np.float32(0.5)), plain(np.datetime64("2024-01-05"))
     (0.3, 'Ulm', 0.5, datetime.date(2024, 1, 5))
     """
-    for _ in range(_WRAPPED):
+    for _ in range(_MOST_WRAPPERS):
         if is_missing(value):
             return None
         if isinstance(value, Enum):
@@ -110,17 +113,17 @@ def plain(value: Any) -> object:
             unit = "us" if np.datetime_data(value.dtype)[0] in ("ns", "ps", "fs", "as") else None
             value = (value if unit is None else value.astype(f"{value.dtype.kind}8[us]")).item()
         elif isinstance(value, np.ndarray) and value.size == 1:
-            value = value.flat[0]  # `item` makes nanoseconds bare integers, and shows what is masked
+            value = value.flat[0]  # not `item`, which makes nanoseconds integers and unmasks masked values
         elif hasattr(value, "as_py"):
-            value = value.as_py()  # a value of Arrow
+            value = value.as_py()  # an Arrow scalar
         elif hasattr(value, "item") and not isinstance(value, type):
-            # numpy, pandas, polars, torch and others agree on this name, and that it fails where there are several
+            # numpy, pandas, polars, torch and others have `item`, which raises where there are several values
             try:
                 value = value.item()
             except Exception:
                 return value
         elif hasattr(value, "__array__") and not isinstance(value, type):
-            value = np.asarray(value)  # a tensor of TensorFlow has no `item`
+            value = np.asarray(value)  # a TensorFlow tensor has no `item`
             if value.size != 1:
                 return value
         else:
@@ -129,9 +132,9 @@ def plain(value: Any) -> object:
 
 
 def number_of(value: object) -> float:
-    """Return the number that a value is, NaN where it is missing.
+    """Return a value as a number, NaN where it is missing.
 
-    Raises TypeError or ValueError where it is none, OverflowError where it is beyond float64.
+    Raises TypeError or ValueError where it is no number, OverflowError where it is too large for float64.
 
     >>> number_of(" 1.5e3 "), number_of(True), number_of("n/a")
     (1500.0, 1.0, nan)
@@ -146,7 +149,7 @@ def number_of(value: object) -> float:
             return math.nan
         if text.lower() in TRUTHS:
             return float(text.lower() == "true")
-        if "_" in text:  # Python's own way to write numbers, not that of data
+        if "_" in text:  # 1_000 is a number in Python's source code only
             raise ValueError(value)
         return float(text)
     if isinstance(value, int | float | Decimal | Fraction):
@@ -155,12 +158,13 @@ def number_of(value: object) -> float:
 
 
 def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
-    """Return the texts that a category may go by, the canonical one first; none where it is missing.
+    """Return the texts that a category may have, the canonical one first; no text where the value is missing.
 
-    Integral numbers have one form whatever type carried them, so that 1 and 1.0 meet in JSON, msgpack and Arrow
-    alike; the text "1" is the number 1 exactly where the reference's categories were numbers. Others than the first
-    are for a reference that wrote the same value in another way: as "1.0", "True", or a time without seconds.
-    Raises TypeError on lists, objects and other values that are no category, ValueError on what is not true or false.
+    A whole number has the same canonical text as an int and as a float, so that 1 and 1.0 meet in JSON, msgpack and
+    Arrow. The text "1" is the number 1 only where the categories of the reference are numbers. The further texts are
+    for references that wrote the value in another way, such as "1.0", "True" or a time without seconds. Raises
+    TypeError on lists, objects and other values that are no category, and ValueError where a boolean is expected and
+    the value is neither true nor false.
 
     >>> texts_of(1.0, "integer"), texts_of(" 1", "integer"), texts_of(True, "boolean"), texts_of(0.1 + 0.2, "float")
     (('1',), ('1',), ('true',), ('0.3',))
@@ -183,7 +187,7 @@ def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
         return _number(value, several=dtype == "string")
     if isinstance(value, dt.date | dt.time | dt.timedelta):
         return _moment(value)
-    # told by name: pandas need not be there. The bands of pandas.cut are written like this in every file, too
+    # by name, since pandas may not be installed; the intervals of pandas.cut have the same text in every file
     if isinstance(value, UUID) or (type(value).__name__, type(value).__module__.partition(".")[0]) in (
         ("Interval", "pandas"),
         ("Period", "pandas"),
@@ -193,10 +197,11 @@ def texts_of(value: object, dtype: CategoryType) -> tuple[str, ...]:
 
 
 def other_ways(text: str) -> tuple[str, ...]:
-    """Return in what other ways the value that a text stands for is written: whole numbers with or without ".0", truths
-    in any case, dates and times to another precision.
+    """Return other ways to write the value of a text: whole numbers with or without ".0", true and false in any case,
+    dates and times to another precision.
 
-    For texts that are no category: 1.10 and 1.1 stay two, and so do 01 and 1.
+    They are tried where the text itself is no category of the reference. 1.10 and 1.1 stay two values, and so do 01
+    and 1.
 
     >>> other_ways("3.0"), other_ways("TRUE"), other_ways("2024-01-05 00:00:00")[0], other_ways("1.10")
     (('3',), ('true', 'True'), '2024-01-05', ())
@@ -216,13 +221,13 @@ def other_ways(text: str) -> tuple[str, ...]:
 
 
 def canonical(value: object, dtype: CategoryType) -> str | None:
-    """Return the one text form of a category, None where it is missing; see `texts_of`."""
+    """Return the canonical text of a category, None where it is missing; raises what `texts_of` raises."""
     texts = texts_of(value, dtype)
     return texts[0] if texts else None
 
 
 def _boolean(value: object) -> tuple[str, ...]:
-    number = number_of(value)  # "+1" and "1.00" too: a CSV file of nothing else has them as numbers
+    number = number_of(value)  # accepts "+1" and "1.00", which are numbers in a CSV column of such texts
     if number != number:
         return ()
     if number not in (0, 1):
@@ -231,14 +236,14 @@ def _boolean(value: object) -> tuple[str, ...]:
 
 
 def _text_of_number(text: str) -> tuple[str, ...]:
-    """Read a text among categories that are numbers."""
+    """Return the texts of a text where the categories of the reference are numbers."""
     stripped = text.strip()
     if stripped.lower() in MISSING_WORDS:
         return ()
     if stripped.lower() in TRUTHS:
         return ("1" if stripped.lower() == "true" else "0",)
     if stripped.lstrip("+-").isdecimal() and stripped.isascii():
-        return (str(int(stripped)),)  # beyond 2**53 a float would merge neighbours
+        return (str(int(stripped)),)  # as floats, neighbours beyond 2**53 would be equal
     try:
         return _number(math.nan if "_" in stripped else float(stripped), several=False)
     except ValueError:
@@ -246,7 +251,7 @@ def _text_of_number(text: str) -> tuple[str, ...]:
 
 
 def _number(number: int | float | Decimal | Fraction, *, several: bool) -> tuple[str, ...]:
-    """Write a number: whole ones without a point, others to as many digits as survive a float32."""
+    """Write a number: a whole one without a point, others with as many digits as survive a float32."""
     if isinstance(number, float) and not math.isfinite(number):
         if number != number:
             raise ValueError(str(number))
@@ -263,7 +268,7 @@ def _number(number: int | float | Decimal | Fraction, *, several: bool) -> tuple
 
 
 def _moment(value: dt.date | dt.time | dt.timedelta) -> tuple[str, ...]:
-    """Write a date or a time as ISO 8601, and in the other ways in which files have it."""
+    """Write a date or a time as ISO 8601, and in the other ways in which files hold it."""
     if isinstance(value, dt.timedelta):
         return (str(value),)
     if isinstance(value, dt.datetime):
@@ -273,7 +278,9 @@ def _moment(value: dt.date | dt.time | dt.timedelta) -> tuple[str, ...]:
             value.isoformat(" ", "seconds"),
             value.isoformat("T", "seconds"),
         ]
-        texts += [value.isoformat(mark, unit) for unit in ("milliseconds", "microseconds") for mark in (" ", "T")]
+        texts += [
+            value.isoformat(separator, unit) for unit in ("milliseconds", "microseconds") for separator in (" ", "T")
+        ]
         if value.tzinfo is None and value.time() == dt.time(0):
             texts.insert(0, value.date().isoformat())
         return tuple(dict.fromkeys(texts))
