@@ -1,14 +1,14 @@
-"""Every error driftmeter raises on purpose.
+"""Every error that driftmeter raises on purpose.
 
 DriftmeterError
 ├── ProfileError            a profile cannot be made from this data
-│   └── ProfileFormatError  these bytes are not a profile of a version that we read
+│   └── ProfileFormatError  these bytes are no profile of the version that this code reads
 ├── InputError              a batch, pane or request cannot be read
-│   └── CodecError          these bytes are not a pane of a version that we read
+│   └── CodecError          these bytes are no pane of the version that this code reads
 ├── UnknownModelError       no such model in the store
 ├── UnknownProfileError     the model has no profile with that digest
 ├── MissingExtraError       an optional dependency is needed and not installed
-└── StoreError
+└── StoreError              the store refused or failed
     └── StoreUnavailableError   the store cannot be reached or written now: try again
 """
 
@@ -22,7 +22,7 @@ _MOST_NAMED = 20
 
 
 class UnreadableWarning(UserWarning):
-    """A few of the data cannot be read: so few that it goes on without them, or more where that was allowed."""
+    """Some of the data cannot be read and is left out: a small part, or a larger one where the user allowed that."""
 
 
 class DriftmeterError(Exception):
@@ -34,28 +34,34 @@ class ProfileError(DriftmeterError, ValueError):
 
 
 class ProfileFormatError(ProfileError):
-    """The bytes are not a profile, or one of another version."""
+    """The bytes are no profile, or a profile of another version."""
 
 
 class InputError(DriftmeterError, ValueError):
-    """A request cannot be read: `field` is where, `expected` and `got` are plain words."""
+    """A request cannot be read.
+
+    `field` names the part at fault; `expected` and `got` say in words what it should be and what it is.
+
+    >>> str(InputError("rows[3].age", "a number", "text ('old')"))
+    "rows[3].age: expected a number, got text ('old')"
+    """
 
     def __init__(self, field: str, expected: str, got: str) -> None:
-        """Keep the three parts, so that a server can send them apart."""
+        """Keep the three parts, so that a server can send them separately."""
         super().__init__(f"{field}: expected {expected}, got {got}")
         self.field, self.expected, self.got = field, expected, got
 
 
 class CodecError(InputError):
-    """The bytes are not a pane that this version reads."""
+    """The bytes are no pane that this version reads."""
 
 
 class UnknownModelError(DriftmeterError, LookupError):
     """The store has no such model."""
 
-    def __init__(self, model: str, known: tuple[str, ...] = ()) -> None:
-        """Name the models that there are, since most such errors are a slip of the pen."""
-        names = ", ".join(sorted(known)[:10]) or "none yet"
+    def __init__(self, model: str, existing: tuple[str, ...] = ()) -> None:
+        """Name some models that exist, since most such errors are typing errors."""
+        names = ", ".join(sorted(existing)[:10]) or "none yet"
         super().__init__(f"unknown model {model!r}; known: {names}")
         self.model = model
 
@@ -63,9 +69,9 @@ class UnknownModelError(DriftmeterError, LookupError):
 class UnknownProfileError(DriftmeterError, LookupError):
     """The model has no profile with that digest."""
 
-    def __init__(self, model: str, digest: str, known: tuple[str, ...] = ()) -> None:
-        """Name the digests that the model has."""
-        names = ", ".join(known) or "none"
+    def __init__(self, model: str, digest: str, existing: tuple[str, ...] = ()) -> None:
+        """Name the digests of the model's profiles."""
+        names = ", ".join(existing) or "none"
         super().__init__(f"model {model!r} has no profile {digest!r}; it has: {names}")
         self.model, self.digest = model, digest
 
@@ -79,7 +85,7 @@ class StoreError(DriftmeterError):
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot be reached or written now; nothing was acknowledged."""
+    """The store cannot be reached or written now, and has acknowledged nothing: try again."""
 
 
 def nearest(name: str, names: Collection[str]) -> str:

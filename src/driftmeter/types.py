@@ -11,13 +11,16 @@ import numpy.typing as npt
 Counts = npt.NDArray[np.int64]
 """Counts per bin: shape (bins,), int64."""
 Floats = npt.NDArray[np.float64]
+"""Numbers of any shape, float64."""
 Codes = npt.NDArray[np.intp]
-"""Indices of bins."""
+"""Indices of bins, of rows or of other things: intp."""
 
 Milliseconds = int
-"""A time since the epoch or a length, in whole milliseconds: event times never need floats."""
+"""A time since the epoch or a length of time, in whole milliseconds, so that event times are exact."""
 Clock = Callable[[], Milliseconds]
+"""Returns the time now."""
 
 Kind = Literal["numeric", "categorical", "boolean"]
 Role = Literal["feature", "prediction", "derived"]
 JSON = dict[str, Any]
+"""A JSON object."""

@@ -1,1 +1,1 @@
-"""What comes in from frames and files: columns of plain values, what kind each is, and the times of the rows."""
+"""Data from frames and files: columns of plain values, their kinds, and the times of the rows."""

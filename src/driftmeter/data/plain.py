@@ -1,12 +1,13 @@
-"""Arrow columns of any type as columns of a few plain ones, so that everything behind them knows each value.
+"""Plain columns: Arrow columns of any type converted to a few plain types, which the rest of the code handles.
 
-Plain are booleans, integers, float32 and float64, large strings, dictionaries, times and null. Types without one plain
-meaning (lists, structs, intervals, tensors) stay as they are: who wants such a column says so by its name.
+Plain types are booleans, integers, float32 and float64, large strings, dictionaries, times and null. Columns of types
+without one plain meaning (lists, structs, intervals, tensors) stay as they are.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import numpy as np
 
@@ -14,36 +15,41 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_TEXT = 2 << 30
-"""Bytes that the texts of one column may take at most, where a few bytes can say as many: views share their buffers."""
+"""Most bytes of text in a column of views: views share buffers, so that a small file may unfold to any size."""
 _VIEWS = ("string_view", "binary_view")
 
 
 class TooMuchTextError(ValueError):
-    """The views of a column unfold to more bytes than they may."""
+    """The views of a column unfold to more bytes than is allowed."""
 
 
 def plain_table(table: pa.Table) -> pa.Table:
-    """Return a table with each column as `plain` makes it; names and metadata stay."""
+    """Return a table with plain columns; the names of the columns and the metadata stay."""
     for place, field in enumerate(table.schema):
         column = table.column(place)
-        made = plain(column, extension=_extension(field))
-        if made is not column:
-            table = table.set_column(place, field.name, made)
+        converted = plain(column, extension=_extension(field))
+        if converted is not column:
+            table = table.set_column(place, field.name, converted)
     return table
 
 
 def _extension(field: pa.Field) -> str | None:
-    """Return the name of an extension type that this process does not know, which Arrow then reads as its storage."""
+    """Return the name of the extension type of a field where Arrow does not know it and reads the storage instead."""
     name = (field.metadata or {}).get(b"ARROW:extension:name")
     return None if name is None else str(name.decode("utf-8", "replace"))
 
 
 def plain(column: pa.ChunkedArray, *, extension: str | None = None, most_text: int = MOST_TEXT) -> pa.ChunkedArray:
-    """Return a column in one of the plain types, or as it is where none has the same meaning.
+    """Return a column in a plain type, or as it is where no plain type has the same meaning.
 
-    UUIDs and JSON become text, bytes too where all of them are UTF-8; decimals become integers where they have no
-    decimal places, else float64; run ends and views are unfolded, dictionaries of the chunks made one.
-    Raises TooMuchTextError where views unfold to more than `most_text` bytes.
+    UUIDs and JSON become text, and so do bytes where all are printable UTF-8. Decimals become integers where they have
+    no decimal places, else float64. Run ends and views are unfolded, and the dictionaries of the chunks become one.
+    `extension` is the name of the type whose storage this is. Raises TooMuchTextError where views unfold to more than
+    `most_text` bytes.
+
+    >>> import pyarrow as pa
+    >>> str(plain(pa.chunked_array([[b"Ulm", b"Bonn"]])).type), str(plain(pa.chunked_array([[b"\\xff"]])).type)
+    ('large_string', 'binary')
     """
     import pyarrow as pa
 
@@ -70,7 +76,7 @@ def plain(column: pa.ChunkedArray, *, extension: str | None = None, most_text: i
 
 
 def _cast_to(kind: pa.DataType) -> pa.DataType | None:
-    """Return the plain type that a type of numbers or times is cast to, if it is not plain itself."""
+    """Return the plain type to cast a type of numbers or times to, None where it needs no cast."""
     import pyarrow as pa
 
     if pa.types.is_float16(kind):
@@ -78,7 +84,7 @@ def _cast_to(kind: pa.DataType) -> pa.DataType | None:
     if pa.types.is_date64(kind):
         return pa.date32()
     if pa.types.is_time32(kind) or (pa.types.is_time64(kind) and kind.unit == "ns"):
-        return pa.time64("us")  # Python's times are no finer
+        return pa.time64("us")  # Python's times have no nanoseconds
     if pa.types.is_duration(kind) and kind.unit != "us":
         return pa.duration("us")
     return None
@@ -94,7 +100,7 @@ def _of_extension(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _opaque(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Say of a column that its storage is not what it means, as of pandas' periods, which are stored as integers."""
+    """Mark a column whose storage is not its meaning, such as pandas' periods, which are stored as integers."""
     import pyarrow as pa
 
     kind = pa.opaque(column.type, name, "")
@@ -102,15 +108,14 @@ def _opaque(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _of_uuids(storage: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write UUIDs, 16 bytes each, in their one text form."""
+    """Write UUIDs, 16 bytes each, as text."""
     import pyarrow as pa
 
     if not pa.types.is_fixed_size_binary(storage.type) or storage.type.byte_width != 16:
         return storage
     coded = _coded(storage)
-    texts = [None if each is None else each.hex() for each in coded.dictionary.to_pylist()]
-    shown = [t and f"{t[:8]}-{t[8:12]}-{t[12:16]}-{t[16:20]}-{t[20:]}" for t in texts]
-    return pa.chunked_array([_dictionary(coded.indices, pa.array(shown, pa.large_string())).dictionary_decode()])
+    texts = [None if data is None else str(UUID(bytes=data)) for data in coded.dictionary.to_pylist()]
+    return pa.chunked_array([_dictionary(coded.indices, pa.array(texts, pa.large_string())).dictionary_decode()])
 
 
 def _of_json(storage: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -131,7 +136,7 @@ def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     import pyarrow as pa
 
     array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(array, pa.ChunkedArray):  # of no chunks at all, in some versions
+    if isinstance(array, pa.ChunkedArray):  # in some versions, where there are no chunks
         array = pa.array([], column.type)
     return array.dictionary_encode()
 
@@ -145,7 +150,7 @@ def _dictionary(indices: pa.Array, values: pa.Array) -> pa.DictionaryArray:
 def _one_dictionary(column: pa.ChunkedArray, most_text: int) -> pa.ChunkedArray:
     """Give the chunks of a dictionary column one dictionary of plain values.
 
-    Each batch of a stream may bring a dictionary of its own, and together they may need wider indices than each.
+    Each batch of a stream may have a dictionary of its own, and the joint one may need wider indices.
     """
     import pyarrow as pa
 
@@ -162,10 +167,10 @@ def _one_dictionary(column: pa.ChunkedArray, most_text: int) -> pa.ChunkedArray:
     if not chunks:
         return column
     values_type = chunks[0].dictionary.type
-    if any(chunk.dictionary.type != values_type for chunk in chunks):  # such as bytes that are text in one chunk only
+    if any(chunk.dictionary.type != values_type for chunk in chunks):  # bytes may be text in one chunk only
         return column
-    made = pa.chunked_array(chunks)
-    return made if len(chunks) == 1 else made.unify_dictionaries()
+    converted = pa.chunked_array(chunks)
+    return converted if len(chunks) == 1 else converted.unify_dictionaries()
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -183,7 +188,7 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 
 def _unfolded(column: pa.ChunkedArray, most_text: int) -> pa.ChunkedArray:
-    """Unfold run ends: numbers to numbers, all else to a dictionary, which takes no more bytes than its values."""
+    """Unfold run ends: numbers to numbers, all else to a dictionary, which does not repeat the values in memory."""
     import pyarrow as pa
 
     chunks = []
@@ -199,19 +204,19 @@ def _unfolded(column: pa.ChunkedArray, most_text: int) -> pa.ChunkedArray:
     kind = column.type.value_type
     if not chunks:
         return pa.chunked_array([], kind)
-    made = pa.chunked_array(chunks)
-    if pa.types.is_primitive(made.type.value_type):
-        return made.cast(made.type.value_type)
-    return _one_dictionary(made, most_text) if not _is_nested(made.type.value_type) else column
+    unfolded = pa.chunked_array(chunks)
+    if pa.types.is_primitive(unfolded.type.value_type):
+        return unfolded.cast(unfolded.type.value_type)
+    return _one_dictionary(unfolded, most_text) if not _is_nested(unfolded.type.value_type) else column
 
 
 def _check_views(column: pa.ChunkedArray, most: int) -> None:
-    """Refuse views that unfold to more than `most` bytes: any number of them may point at the same ones."""
+    """Raise TooMuchTextError where views unfold to more than `most` bytes: many of them may point at the same bytes."""
     total = 0
     for chunk in column.chunks:
         views = chunk.buffers()[1]
         if views is not None and len(chunk):
-            # a view is 16 bytes, the first four of which are its length
+            # a view has 16 bytes, of which the first four are its length
             lengths = np.frombuffer(views, dtype="<i4", count=4 * (chunk.offset + len(chunk)))[4 * chunk.offset :: 4]
             valid = chunk.is_valid().to_numpy(zero_copy_only=False)
             total += int(lengths[valid].astype(np.int64).sum())
@@ -220,7 +225,7 @@ def _check_views(column: pa.ChunkedArray, most: int) -> None:
 
 
 def _text_of_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return bytes as text where all are printable UTF-8, as old writers leave text unmarked; else as they are."""
+    """Return bytes as text where all are printable UTF-8, since old writers do not mark text; else as they are."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -229,13 +234,16 @@ def _text_of_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
         text = (column.cast(pa.binary()) if fixed else column).cast(pa.large_string())
     except pa.ArrowInvalid:
         return column
-    # lengths of time and the like are bytes that may be UTF-8 by chance
+    # binary data, such as lengths of time, may be UTF-8 by chance
     unprintable = compute.any(compute.match_substring_regex(text, r"[\x00-\x08\x0e-\x1f]")).as_py()
     return column if unprintable else text
 
 
 def _of_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return decimals as integers where they have no decimal places and fit, as databases export integers."""
+    """Return decimals as integers where they have no decimal places and fit, else as float64.
+
+    Databases export integers as such decimals.
+    """
     import pyarrow as pa
 
     if column.type.scale == 0:

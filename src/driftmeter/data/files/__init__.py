@@ -1,4 +1,4 @@
-"""Files: CSV, Parquet, Arrow and Delta tables, read as they are written, to Arrow tables of plain types."""
+"""Files: CSV, Parquet, Arrow and Delta tables, read into Arrow tables of plain types."""
 
 from driftmeter.data.files.read import read_table
 

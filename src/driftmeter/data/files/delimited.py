@@ -1,4 +1,4 @@
-"""CSV and TSV files: which cells are missing, text or numbers, and where a file is not what it says."""
+"""CSV and TSV files: which cells are missing, text or numbers, and in which line a file is faulty."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 _LARGEST_BLOCK = 1 << 30
 _CODE = r"^\s*[+-]?0[0-9xX][0-9a-fA-F]*\s*$"
-"""A number with a leading zero is a code, 0x1f too, which Arrow would read as 31."""
+"""A number with a leading zero is a code; so is 0x1f, which Arrow would read as 31."""
 _COMMA = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][+-]?\d+)?\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(?:\.\d{3})+\s*")
 
 
 def read_delimited(path: Path, how: How) -> pa.Table:
-    """Read a CSV or TSV file; an empty cell is missing, a quoted one holds a text, be it empty.
+    """Read a CSV or TSV file; an empty cell is missing, a quoted cell is a text, which may be empty.
 
-    Raises InputError naming the file, and the line where there is one to name.
+    Raises InputError naming the file, and the line of the fault where it has one.
     """
     import pyarrow as pa
 
-    found = encoding_of(path, how.encoding)
-    dialect = dialect_of(path, found.head, how.say)
-    file = _File(path, how, dialect, found.encoding)
-    if found.odd_quotes:
+    text = encoding_of(path, how.encoding)
+    dialect = dialect_of(path, text.head, how.say)
+    file = _File(path, how, dialect, text.encoding)
+    if text.odd_quotes:
         file.check_quotes()
     try:
         table = file.read()
     except pa.ArrowInvalid as error:
         raise file.at_fault(error) from error
     except UnicodeDecodeError as error:
-        raise InputError(str(path), f"{found.encoding}, as --encoding says", str(error)) from error
+        raise InputError(str(path), f"{text.encoding}, as --encoding says", str(error)) from error
     if not len(table):
         raise InputError(str(path), "rows below the header", "none")
     return _settled(table, file)
@@ -59,7 +59,7 @@ class _File:
     encoding: str
 
     def read(self, only: list[str] | None = None) -> pa.Table:
-        """Read the file as its dialect says; `only` those columns, as text."""
+        """Read the file by its dialect; with `only`, these columns, as text."""
         import pyarrow as pa
         from pyarrow import csv
 
@@ -75,7 +75,7 @@ class _File:
             delimiter=self.dialect.delimiter,
             escape_char=self.dialect.escape or False,
             newlines_in_values=True,
-            # in a file of one column an empty line is a row whose value is missing
+            # in a file of one column an empty line is a row with a missing value
             ignore_empty_lines=self.dialect.columns > 1,
         )
         block = _BLOCK
@@ -90,28 +90,31 @@ class _File:
                     convert_options=convert,
                 )
             except pa.ArrowInvalid as error:
-                # a row longer than a block, which a text with line breaks soon is
+                # a row longer than a block, as with a long text in a cell
                 if "straddl" not in str(error) or block >= _LARGEST_BLOCK:
                     raise
                 block *= 8
 
     def check_quotes(self) -> None:
-        """Refuse a file in which a quote is never closed: all behind it would be one cell."""
+        """Raise InputError where a quote is never closed: all that follows would be one cell."""
         self._walk("")
 
     def at_fault(self, error: Exception) -> InputError:
-        """Say in which line a file is not as its header says, or else what Arrow says."""
+        """Return an error with the line that does not fit the header, or else with the message of Arrow."""
         text = " ".join(str(error).split())
         try:
             self._walk(text)
-        except InputError as found:
-            return found
+        except InputError as fault:
+            return fault
         if "cannot infer number of columns" in text:
             return InputError(str(self.path), "rows below the header", "none")
         return InputError(str(self.path), f"a readable {self.path.suffix} file", text[:300])
 
     def _walk(self, problem: str) -> None:
-        """Raise InputError at the first record that has other cells than the header, or that never ends."""
+        """Raise InputError at the first record with another number of cells than the header, or that never ends.
+
+        `problem` is the message of Arrow; where it is empty, only quotes are checked.
+        """
         import pyarrow as pa
 
         before = lines.field_size_limit(sys.maxsize)
@@ -140,7 +143,7 @@ class _File:
 
 
 def _settled(table: pa.Table, file: _File) -> pa.Table:
-    """Put right what Arrow cannot know of a column by its cells alone: codes, decimal commas, words in numbers."""
+    """Return the table with the columns corrected that Arrow types wrongly: codes, decimal commas, words in numbers."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -151,36 +154,36 @@ def _settled(table: pa.Table, file: _File) -> pa.Table:
         if pa.types.is_integer(table[name].type) or pa.types.is_floating(table[name].type)
     ]  # fmt: skip
     written: Any = file.read(numbers) if numbers else None
-    made: dict[str, Any] = {}
+    corrected: dict[str, Any] = {}
     commas = []
     for name in numbers:
         if compute.any(compute.match_substring_regex(written[name], _CODE)).as_py():
-            made[name] = written[name]
+            corrected[name] = written[name]
     texts = {name: _Texts.of(table[name]) for name in once if pa.types.is_string(table[name].type)}
     if file.dialect.delimiter != ",":
-        commas = [name for name, each in texts.items() if each.are_commas(name in file.how.numbers)]
+        commas = [name for name, column in texts.items() if column.are_commas(name in file.how.numbers)]
         for name in commas:
             texts[name] = texts[name].with_points()
     if commas:
         for name in numbers:
-            each = None if name in made else _Texts.of(written[name])
-            if each is not None and each.are_thousands():
-                made[name] = each.with_points().numbers()
+            column = None if name in corrected else _Texts.of(written[name])
+            if column is not None and column.are_thousands():
+                corrected[name] = column.with_points().numbers()
         file.how.say(f"{file.path}: read with decimal commas ({', '.join(commas[:5])})")
-    for name, each in texts.items():
-        values = each.booleans() or each.numbers()
-        if values is not None:
-            made[name] = values
+    for name, column in texts.items():
+        typed = column.booleans() or column.numbers()
+        if typed is not None:
+            corrected[name] = typed
         elif name in commas:
-            made[name] = each.column()
-    for name, column in made.items():
-        table = table.set_column(names.index(name), name, column)
+            corrected[name] = column.column()
+    for name, values in corrected.items():
+        table = table.set_column(names.index(name), name, values)
     return table
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """A column of text as the distinct texts and how often each comes."""
+    """A column of text as its distinct texts, and in how many rows each is."""
 
     coded: Any
     values: list[str]
@@ -199,32 +202,32 @@ class _Texts:
         return cls(coded, coded.dictionary.to_pylist(), counts.tolist())
 
     def are_commas(self, asked: bool) -> bool:
-        """Say whether these are numbers with decimal commas, nearly all of them, or any where they are `asked` for."""
-        good = total = decimal = 0
+        """Say whether nearly all texts are numbers, some with decimal commas; where numbers are `asked` for, any."""
+        numbers = total = decimal = 0
         for text, count in zip(self.values, self.counts, strict=True):
             if text.strip().lower() in MISSING_WORDS:
                 continue
             total += count
             if _COMMA.fullmatch(text):
-                good += count
+                numbers += count
                 decimal += "," in text
-        return bool(decimal and (asked or good >= NUMBERS_SHARE * total))
+        return bool(decimal and (asked or numbers >= NUMBERS_SHARE * total))
 
     def are_thousands(self) -> bool:
-        """Say whether all these are numbers with points between thousands, and some have any."""
+        """Say whether all texts with a point are numbers with points between thousands, and there are any."""
         points = [text for text in self.values if "." in text]
         return bool(points) and all(map(_THOUSANDS.fullmatch, points))
 
     def with_points(self) -> _Texts:
-        """Return the same with decimal points, where there are decimal commas."""
+        """Return the column with decimal points instead of decimal commas."""
         dotted = [text.replace(".", "").replace(",", ".") if _COMMA.fullmatch(text) else text for text in self.values]
         return replace(self, values=dotted)
 
     def numbers(self) -> pa.ChunkedArray | None:
-        """Return the column as numbers where all its texts are such or say that there is none; else None."""
+        """Return the column as numbers where all its texts are numbers or mean a missing one, else None."""
         import pyarrow as pa
 
-        found: list[float | None] = []
+        numbers: list[float | None] = []
         some = False
         for text in self.values:
             try:
@@ -234,22 +237,24 @@ class _Texts:
             if re.match(_CODE, text) or text.strip().lower() in TRUTHS:
                 return None
             some = some or number == number
-            found.append(number if number == number else None)
+            numbers.append(number if number == number else None)
         if not some:
             return None
-        return self._column(pa.array(found, pa.float64()))
+        return self._column(pa.array(numbers, pa.float64()))
 
     def booleans(self) -> pa.ChunkedArray | None:
-        """Return the column as true and false where all its texts are such or say that there is none, as R writes
-        them; else None."""
+        """Return the column as booleans where all its texts are true, false or mean a missing one, else None.
+
+        R writes TRUE and FALSE, which Arrow does not read as booleans.
+        """
         import pyarrow as pa
 
         lowered = [text.strip().lower() for text in self.values]
         present = set(lowered) - MISSING_WORDS
         if not present or not present <= TRUTHS:
             return None
-        found = [None if text in MISSING_WORDS else text == "true" for text in lowered]
-        return self._column(pa.array(found, pa.bool_()))
+        truths = [None if text in MISSING_WORDS else text == "true" for text in lowered]
+        return self._column(pa.array(truths, pa.bool_()))
 
     def column(self) -> pa.ChunkedArray:
         """Return the column as text."""

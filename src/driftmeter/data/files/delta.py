@@ -1,7 +1,7 @@
-"""Delta tables: exactly the files that the log says are live.
+"""Delta tables: the files that are current by the transaction log.
 
 Source: the Delta transaction log protocol (delta-io/delta, PROTOCOL.md): reader versions 1 to 3, without deletion
-vectors and column mapping, whose tables are refused with the way out.
+vectors and column mapping. Tables that use these are refused, with the way to rewrite them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _HARMLESS = frozenset(
         *("variantType", "variantType-preview", "variantShredding-preview"),
     ]
 )
-"""Reader features that change nothing here, or that are refused only where they are in use."""
+"""Reader features that change nothing for this reader, or that are refused where a table uses them."""
 _EXPORT = "write its rows anew, as with Spark: spark.read.format('delta').load(…).write.parquet(…)"
 _WHOLE = ("long", "integer", "short", "byte")
 
 
 def read_delta(path: Path, how: How) -> pa.Table:
-    """Read the newest version of a Delta table; raises InputError where this reader cannot tell what is in it."""
+    """Read the newest version of a Delta table; raises InputError on features that this reader does not support."""
     schema, configuration, files = _state(path)
     if configuration.get("delta.columnMapping.mode", "none") != "none":
         raise _without(path, "column mapping")
@@ -61,15 +61,15 @@ def _refuse(path: Path, got: str, expected: str) -> InputError:
 
 
 def _state(path: Path) -> tuple[Mapping[str, str], Mapping[str, str], dict[str, dict[str, Any]]]:
-    """Return the types of the columns, the configuration, and the live files with what the log says of each."""
+    """Return the types of the columns, the configuration, and the current files with their entries in the log."""
     schema: dict[str, str] = {}
     configuration: Mapping[str, str] = {}
     files: dict[str, dict[str, Any]] = {}
     for action in _actions(path):
         if protocol := action.get("protocol"):
-            strange = [each for each in protocol.get("readerFeatures") or [] if each not in _HARMLESS]
-            if protocol.get("minReaderVersion", 1) > 3 or strange:
-                raise _without(path, ", ".join(strange) or "a newer protocol")
+            unsupported = [name for name in protocol.get("readerFeatures") or [] if name not in _HARMLESS]
+            if protocol.get("minReaderVersion", 1) > 3 or unsupported:
+                raise _without(path, ", ".join(unsupported) or "a newer protocol")
         elif metadata := action.get("metaData"):
             fields = json.loads(metadata.get("schemaString") or '{"fields": []}')["fields"]
             schema = {field["name"]: field["type"] for field in fields if isinstance(field["type"], str)}
@@ -100,13 +100,13 @@ def _actions(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _checkpoints(log: Path) -> dict[int, list[Path]]:
-    """Return the files of each whole checkpoint by its version."""
-    found: dict[int, list[Path]] = {}
+    """Return the files of each complete checkpoint by its version."""
+    checkpoints: dict[int, list[Path]] = {}
     for file in sorted(log.glob("*.checkpoint*.parquet")):
-        # those of the second kind have names of another form: the commits before them may still be there
+        # checkpoints of version 2 have other names; they are skipped, since the commits before may still exist
         if named := re.fullmatch(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet", file.name):
-            found.setdefault(int(named[1]), []).append(file)
-    return {version: files for version, files in found.items() if len(files) == _parts(files[-1])}
+            checkpoints.setdefault(int(named[1]), []).append(file)
+    return {version: files for version, files in checkpoints.items() if len(files) == _parts(files[-1])}
 
 
 def _parts(file: Path) -> int:
@@ -122,12 +122,12 @@ def _of_checkpoint(path: Path, files: list[Path]) -> Iterator[dict[str, Any]]:
             raise _without(path, "a checkpoint with sidecars")
         chosen = [name for name in ("protocol", "metaData", "add", "remove") if name in table.column_names]
         for row in table.select(chosen).to_pylist():
-            # what was removed stays in a checkpoint for a while, and is no file of it
+            # a checkpoint still lists files that were removed
             yield {name: value for name, value in row.items() if value is not None and name != "remove"}
 
 
 def _typed(table: pa.Table, values: Mapping[str, str | None], schema: Mapping[str, str], how: How) -> pa.Table:
-    """Append the columns that only the log has, in the types that the table's schema says."""
+    """Append the columns that only the log has, in the types of the table's schema."""
     import pyarrow as pa
 
     for name, text in values.items():

@@ -1,4 +1,4 @@
-"""How the cells of a CSV file stand apart, told from its beginning."""
+"""The dialect of a CSV file, recognised from its beginning."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HEAD = 1 << 18
-"""Bytes of a file from which its dialect is told."""
+"""Bytes at the beginning of a file from which its dialect is recognised."""
 _CANDIDATES = (",", ";", "\t", "|")
 _NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _RECORDS = 100
 _BACKSLASH = re.compile(r'(?:^|[,;\t|])"(?:[^"\\]|"")*\\"[^,;\t|"\r\n]', re.MULTILINE)
-"""A quoted cell in which a backslash keeps a quote from closing it, as Spark and MySQL write by default."""
+"""A quoted cell with a quote escaped by a backslash, as Spark and MySQL write by default."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What stands between cells, what before a quote within a cell (by default the quote itself), how many columns
-    the header has, and how many lines come before it."""
+    """How the cells of a file are separated.
+
+    `escape` stands before a quote within a cell, None where quotes are doubled; `columns` is the number of columns in
+    the header, `skipped` the number of lines before it.
+    """
 
     delimiter: str
     escape: str | None
@@ -30,15 +33,18 @@ class Dialect:
 
 
 def dialect_of(path: Path, head: str, say: Callable[[str], None]) -> Dialect:
-    """Tell a dialect from the beginning of a file: commas, unless another fits the header and the rows, or tabs where
-    the name says TSV. `say` hears of all but commas."""
-    told = re.match(r'"?sep=(.)"?\r?\n', head)  # a line that Excel writes and reads
-    skipped = 1 if told else 0
-    rest = head[told.end() :] if told else head
+    """Return the dialect of a file by its first characters, `head`.
+
+    Cells are separated by commas unless another delimiter fits the header and the rows, or by tabs where the ending is
+    that of TSV. `say` is called with a note on anything else than commas.
+    """
+    hint = re.match(r'"?sep=(.)"?\r?\n', head)  # Excel writes and reads such a line
+    skipped = 1 if hint else 0
+    rest = head[hint.end() :] if hint else head
     if ".tsv" in path.suffixes or path.name.lower().split(".")[-1] == "tsv":
         delimiter = "\t"
-    elif told:
-        delimiter = told[1]
+    elif hint:
+        delimiter = hint[1]
     else:
         delimiter = _fitting(rest)
         if delimiter != ",":
@@ -53,25 +59,30 @@ def dialect_of(path: Path, head: str, say: Callable[[str], None]) -> Dialect:
 
 
 def _fitting(text: str) -> str:
-    """Return the first delimiter by which all rows have as many cells as the header, and more than one."""
-    widths = {each: _widths(text, each) for each in _CANDIDATES}
-    for each, found in widths.items():
-        if found and found[0] > 1 and set(found) == {found[0]}:
-            return each
-    # ragged by any of them: the header tells
-    return max(_CANDIDATES, key=lambda each: (widths[each] or [0])[0])
+    """Return the first delimiter by which all rows have as many cells as the header, and more than one.
+
+    Where there is none, return the delimiter that gives the header most cells.
+
+    >>> _fitting("a;b,c;d" + chr(10) + "1;2;3" + chr(10)), _fitting("a|b" + chr(10))
+    (';', '|')
+    """
+    widths = {delimiter: _widths(text, delimiter) for delimiter in _CANDIDATES}
+    for delimiter, cells in widths.items():
+        if cells and cells[0] > 1 and set(cells) == {cells[0]}:
+            return delimiter
+    return max(_CANDIDATES, key=lambda delimiter: (widths[delimiter] or [0])[0])
 
 
 def _widths(text: str, delimiter: str) -> list[int]:
-    """Return the number of cells of the first records, as far as they can be read; the last may be cut off."""
-    found: list[int] = []
+    """Return the numbers of cells of the first records that can be read, without a last one that may be cut off."""
+    widths: list[int] = []
     whole = len(text) < HEAD // 4
     try:
         for record in lines.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             if record:
-                found.append(len(record))
-            if len(found) > _RECORDS:
+                widths.append(len(record))
+            if len(widths) > _RECORDS:
                 break
     except lines.Error:
         pass
-    return found if whole or len(found) < 2 else found[:-1]
+    return widths if whole or len(widths) < 2 else widths[:-1]

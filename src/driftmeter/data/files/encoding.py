@@ -1,4 +1,4 @@
-"""Which encoding a text file has: what its mark says, or UTF-8, and where it is not."""
+"""The encoding of a text file: by its byte order mark, or UTF-8; and the line where it is not UTF-8."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """The encoding of a file, its beginning, and whether its quotes are odd in number."""
+    """The encoding of a file, its beginning as text, and whether it has an odd number of quotes."""
 
     encoding: str
     head: str
@@ -24,13 +24,13 @@ class TextEncoding:
 
 
 def encoding_of(path: Path, asked: str | None) -> TextEncoding:
-    """Look through a text file, which may be compressed.
+    """Read through a text file, which may be compressed; `asked` is the encoding that the user gave, if any.
 
-    Raises InputError with the line of the first byte that is not UTF-8, and what may help.
+    Raises InputError with the line of the first byte that is not UTF-8, and an encoding to try.
     """
     import pyarrow as pa
 
-    encoding = _known(asked)
+    encoding = _checked(asked)
     line, quotes, head = 1, 0, b""
     with pa.input_stream(str(path), compression="detect") as stream:
         block = stream.read(_BLOCK)
@@ -61,11 +61,11 @@ def encoding_of(path: Path, asked: str | None) -> TextEncoding:
     return TextEncoding(encoding, text.removeprefix("\ufeff"), bool(quotes % 2))
 
 
-def _known(asked: str | None) -> str | None:
+def _checked(asked: str | None) -> str | None:
     if asked is None:
         return None
     try:
-        "".encode(asked)  # raises on codecs of bytes too, such as hex, which are no encodings of text
+        "".encode(asked)  # raises LookupError on codecs of bytes too, such as hex
         return codecs.lookup(asked).name
     except LookupError as error:
         raise InputError("--encoding", "an encoding that Python knows, such as latin-1 or utf-16", asked) from error

@@ -1,4 +1,4 @@
-"""Folders of files that are one table: which of them count."""
+"""Folders of files that are one table, and which of the files belong to it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def read_folder(path: Path, how: How) -> pa.Table:
-    """Read a folder of Parquet files, a Delta table, or what Hugging Face `save_to_disk` wrote.
+    """Read a folder of Parquet or Arrow files, a Delta table, or a data set of Hugging Face's `save_to_disk`.
 
-    Files and folders whose names start with . or _ are no data. Raises InputError for tables of which the files alone
-    do not say what counts: Iceberg, Hudi.
+    Files and folders whose names start with . or _ are no data. Raises InputError on Iceberg and Hudi tables, since
+    their files alone do not show which rows are current.
     """
     if (path / "_delta_log").is_dir():
         return read_delta(path, how)
@@ -34,7 +34,7 @@ def read_folder(path: Path, how: How) -> pa.Table:
         splits = ", ".join(json.loads((path / "dataset_dict.json").read_text())["splits"])
         raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
-        names = [each["filename"] for each in json.loads((path / "state.json").read_text())["_data_files"]]
+        names = [part["filename"] for part in json.loads((path / "state.json").read_text())["_data_files"]]
         return joined(str(path), [(name, read_ipc(path / name)) for name in names])
     files = sorted(_files(path))
     parquets = [file for file in files if file.name.lower().endswith(PARQUET)]
@@ -55,7 +55,7 @@ def _refuse(path: Path, what: str, export: str) -> InputError:
 
 def _files(path: Path) -> Iterator[Path]:
     for entry in path.iterdir():
-        # a column may be called _x, and its folder _x=1
+        # the folder of a column called _x is _x=1
         if entry.name.startswith((".", "_")) and not (entry.is_dir() and "=" in entry.name):
             continue
         if entry.is_dir():

@@ -1,4 +1,4 @@
-"""Files as a profile reads them: what a CSV file leaves open, the profile decides."""
+"""Files read for a profile, which decides what a CSV file leaves open."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def read_data(
     encoding: str | None = None,
     say: Callable[[str], None] = lambda note: None,
 ) -> pa.Table:
-    """Read a file as `read_table` does; categories that were text in the reference stay text in a CSV file, and so do
-    the times whose hour or weekday is monitored: one that names its zone would become one in UTC.
+    """Read a file as `read_table` does, with the columns of a CSV file typed as the profile has them.
 
-    Guessed from their looks, "01" would become the number 1, "True" a boolean, and a date no category at all. Words
-    that were missing in the reference's file are so here. Raises InputError naming the file.
+    Categories that are text in the reference stay text: by its look, "01" would become a number, "True" a boolean and
+    a date a date-time. Times whose hour or weekday is monitored stay text too, since a time that names its zone would
+    become UTC. Words that mean a missing value in the reference's file mean it here. Raises InputError naming the file.
     """
     texts = {
         feature.column

@@ -1,4 +1,4 @@
-"""What is known of a file before it is read, and whom to tell what was found."""
+"""Options for reading a file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 
 def silent(note: str) -> None:
-    """Take no notice."""
+    """Ignore a note."""
 
 
 @dataclass(frozen=True)
 class How:
     """How to read what a file leaves open.
 
-    `texts` are columns whose cells are text as they stand, `numbers` such whose cells are numbers; `na` are words that
-    stand for a missing value in CSV, where they are not quoted; `encoding` is that of a CSV file, by default UTF-8 or
-    what its byte order mark says. `say` is called with a sentence on whatever was recognised rather than told.
+    `texts` are columns of text, `numbers` are columns of numbers. `na` are words that mean a missing value in CSV,
+    where they are not quoted. `encoding` is that of a CSV file, None for UTF-8 or what the byte order mark says. `say`
+    is called with a sentence on each property of the file that was recognised.
     """
 
     texts: frozenset[str] = frozenset()

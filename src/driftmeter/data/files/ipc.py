@@ -1,4 +1,4 @@
-"""Arrow files: in the file form or the stream form, which both go by the name of .arrow."""
+"""Arrow files, in the file format or the stream format: both have the ending .arrow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _FILE, _FEATHER_V1 = b"ARROW1", b"FEA1"
 
 
 def read_ipc(path: Path) -> pa.Table:
-    """Read a file in Arrow's file or stream form, or in Feather's first; streams end to end are one table.
+    """Read a file in Arrow's file or stream format, or in Feather version 1; several streams in a row are one table.
 
-    polars' write_ipc_stream and Hugging Face datasets write the stream form under the same ending.
+    polars' write_ipc_stream and Hugging Face datasets write the stream format under the same ending.
     """
     import pyarrow as pa
     from pyarrow import feather
@@ -29,7 +29,7 @@ def read_ipc(path: Path) -> pa.Table:
         tables = [pa.ipc.open_stream(source).read_all()]
         while source.tell() < source.size():
             start = source.tell()
-            if not any(source.read(1 << 20)):  # padding behind the end
+            if not any(source.read(1 << 20)):  # padding after the last stream
                 continue
             source.seek(start)
             tables.append(pa.ipc.open_stream(source).read_all())
@@ -37,9 +37,9 @@ def read_ipc(path: Path) -> pa.Table:
 
 
 def joined(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
-    """Put the tables of several files together; a column that a file lacks is missing there.
+    """Join the (name, table) of several files; a column that a file lacks is missing in its rows.
 
-    Raises InputError naming `where`, the column and the files whose types for it do not go together.
+    Raises InputError naming `where`, the column, and two files whose types of it cannot be joined.
     """
     import pyarrow as pa
 
@@ -49,19 +49,19 @@ def joined(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
     tables = [plain_table(table) for _, table in parts]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         names = dict.fromkeys(name for table in tables for name in table.column_names)
         for name in names:
-            having = [
-                (file, table) for (file, _), table in zip(parts, tables, strict=True) if name in table.column_names
+            fields = [
+                (file, table.schema.field(name))
+                for (file, _), table in zip(parts, tables, strict=True)
+                if name in table.column_names
             ]
-            file, first = having[0]
-            for other, table in having[1:]:
+            first_file, first = fields[0]
+            for file, field in fields[1:]:
                 try:
-                    pa.unify_schemas(
-                        [first.select([name]).schema, table.select([name]).schema], promote_options="permissive"
-                    )
-                except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-                    got = f"{first.schema.field(name).type} in {file}, {table.schema.field(name).type} in {other}"
+                    pa.unify_schemas([pa.schema([first]), pa.schema([field])], promote_options="permissive")
+                except (pa.ArrowTypeError, pa.ArrowInvalid):
+                    got = f"{first.type} in {first_file}, {field.type} in {file}"
                     raise InputError(f"{where}, column {name!r}", "one type in all files", got) from error
         raise

@@ -1,4 +1,4 @@
-"""Reading a file or folder, told by its name and what is in it."""
+"""Reading a file or folder by its ending and content."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def read_table(
 ) -> pa.Table:
     """Read a CSV, TSV, Parquet or Arrow file, or a folder of Parquet or Arrow files, such as a Delta table.
 
-    In CSV an empty cell is missing and a quoted empty one is an empty text. A column with a cell such as 02556 is
-    text: read as numbers, such codes would lose their zeros. Columns `texts` are text as they stand, `numbers` are read
-    as numbers, cells `na` are missing; `say` hears what was recognised. Raises InputError naming the file, and in CSV
-    the line, where it cannot be read.
+    In CSV an empty cell is missing, and a quoted empty cell is an empty text. A CSV column with a cell such as 02556 is
+    text, since as numbers such codes would lose their zeros. The columns `texts` stay text, the columns `numbers` are
+    read as numbers, and cells that equal a word of `na` are missing. `say` is called with a sentence on each property
+    of the file that was recognised. Raises InputError naming the file, and in CSV the line, where it cannot be read,
+    MissingExtraError where pyarrow is not installed.
     """
     try:
         import pyarrow as pa
@@ -60,7 +61,7 @@ def read_table(
         raise InputError(str(path), "a file", "nothing there") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, json.JSONDecodeError) as error:
         what, got = "folder" if path.is_dir() else f"{path.suffix} file", str(error)
-        if "more than 64 bits" in got:  # pyarrow 26 opens no file that has such a column, which it does not name
+        if "more than 64 bits" in got:  # pyarrow 26 refuses a file with such a column, and does not name it
             got += ": in polars cast columns of Int128 to another type, or drop them"
         raise InputError(str(path), f"a readable {what}", got) from error
     names: list[str] = table.column_names
