@@ -6,7 +6,9 @@ A check takes `make`, which compiles the detector for a profile and settings.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,18 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.protocol import strongest
+from driftmeter.detectors.protocol import Detector, Evidence, strongest
 from driftmeter.errors import StoreError
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import Floats
 from tests.detectors.samples import (
     PANE_MS,
     ROWS,
     START,
     Draws,
+    Make,
     categories,
     mixed_profile,
     moved,
@@ -35,6 +39,7 @@ from tests.detectors.samples import (
     of_features,
     pane,
     poisson_shares,
+    present,
     reference_shares,
     run,
 )
@@ -75,24 +80,24 @@ def slices_of(stream: list[tuple[int, int]]) -> list[Slice]:
     return slices
 
 
-def fold(detector, state, slices):
+def fold(detector: Detector[Any], state: Any, slices: Sequence[Slice]) -> Any:
     for each in slices:
         state, _ = detector.update(state, each)
     return state
 
 
-def gives_the_same_bytes_for_the_same_panes(make):
+def gives_the_same_bytes_for_the_same_panes(make: Make) -> None:
     slices = slices_of([(0, 40), (0, 0), (HOUR, 100), (3 * DAY, 7), *[(0, 250)] * 20])
     one, other = make(mixed(), SETTINGS), make(mixed(), SETTINGS)
     assert one.dumps(fold(one, one.start(), slices)) == other.dumps(fold(other, other.start(), slices))
 
 
-def goes_on_from_its_bytes_as_if_it_had_never_stopped(make):
+def goes_on_from_its_bytes_as_if_it_had_never_stopped(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
 
     @settings(max_examples=25)
     @given(STREAMS, st.data())
-    def check(stream, data):
+    def check(stream: list[tuple[int, int]], data: st.DataObject) -> None:
         slices = slices_of(stream)
         cut = data.draw(st.integers(0, len(slices)))
         whole = fold(detector, detector.start(), slices)
@@ -104,7 +109,7 @@ def goes_on_from_its_bytes_as_if_it_had_never_stopped(make):
     check()
 
 
-def leaves_the_old_state_as_it_was(make):
+def leaves_the_old_state_as_it_was(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     state = detector.start()
     for each in slices_of([*[(0, 100)] * 20, (0, 7), (HOUR, 7), *[(0, 100)] * 5]):
@@ -116,17 +121,17 @@ def leaves_the_old_state_as_it_was(make):
         state = after
 
 
-def waits_until_a_run_holds_enough_rows_or_lasted_long_enough(make):
+def waits_until_a_run_holds_enough_rows_or_lasted_long_enough(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     state, readings = detector.start(), []
     for each in slices_of([(0, 40), (0, 40), (0, 19), (0, 1), (0, 1), (HOUR, 1)]):
         state, reading = detector.update(state, each)
         readings.append(reading)
     assert [reading is not None for reading in readings] == [False, False, False, True, False, True]
-    assert (readings[3].start, readings[3].end) == (START, START + 4 * PANE_MS)
+    assert (present(readings[3]).start, present(readings[3]).end) == (START, START + 4 * PANE_MS)
 
 
-def is_untouched_by_empty_panes_between_runs(make):
+def is_untouched_by_empty_panes_between_runs(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     full = [(0, 100), (0, 100)]
     state = fold(detector, detector.start(), slices_of(full))
@@ -136,24 +141,24 @@ def is_untouched_by_empty_panes_between_runs(make):
     assert detector.dumps(after) == detector.dumps(state)
 
 
-def stands_by_what_it_last_said(make):
+def stands_by_what_it_last_said(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     assert detector.standing(detector.start()) is None
     state, readings = run(detector, mixed_draws().panes(np.random.default_rng(3), 20))
-    standing = detector.standing(detector.loads(detector.dumps(state)))
+    standing = present(detector.standing(detector.loads(detector.dumps(state))))
     assert np.array_equal(standing.evidence, readings[-1].evidence)
     assert np.array_equal(standing.smallest, readings[-1].smallest)
     assert not standing.fresh.any()
     assert np.isneginf(standing.alarms()).all()
 
 
-def restarts_some_features_and_leaves_the_others_bit_for_bit(make):
+def restarts_some_features_and_leaves_the_others_bit_for_bit(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     counts = mixed_draws().panes(np.random.default_rng(4), 60)
     state, _ = run(detector, counts[:30])
     mask = np.arange(len(mixed().features)) % 2 == 0
     restarted = detector.restart(state, mask)
-    assert np.isneginf(detector.standing(restarted).evidence[:, mask]).all()
+    assert np.isneginf(present(detector.standing(restarted)).evidence[:, mask]).all()
     for feature in np.flatnonzero(mask).tolist():
         assert strongest(detector.causes(restarted, feature)) is None
     _, plain = run(detector, counts[30:], state=state, first=30)
@@ -164,7 +169,7 @@ def restarts_some_features_and_leaves_the_others_bit_for_bit(make):
     assert any(not np.array_equal(a.evidence, b.evidence) for a, b in zip(plain, others, strict=True))
 
 
-def forgets_what_came_before_a_restart(make):
+def forgets_what_came_before_a_restart(make: Make) -> None:
     profile = numbers_profile(2)
     shifted = Draws([normal_shares(feature, mean=1.0) for feature in profile.features])
     still = Draws([normal_shares(feature) for feature in profile.features])
@@ -177,7 +182,7 @@ def forgets_what_came_before_a_restart(make):
     assert all(each.strongest[0] < 0 for each in after)
 
 
-def judges_each_feature_by_its_own_counts(make):
+def judges_each_feature_by_its_own_counts(make: Make) -> None:
     profile = numbers_profile(4, seed=2)
     chance = np.random.default_rng(6)
     # enough for many windows to be worth a closer look, too little for an alarm
@@ -192,7 +197,7 @@ def judges_each_feature_by_its_own_counts(make):
     assert not all(np.array_equal(a.evidence[:, 1], b.evidence[:, 1]) for a, b in zip(one, two, strict=True))
 
 
-def refuses_damaged_bytes(make):
+def refuses_damaged_bytes(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     state, _ = run(detector, mixed_draws().panes(np.random.default_rng(7), 8))
     state, _ = detector.update(state, pane(8, mixed_draws().panes(np.random.default_rng(7), 1, 20)[0], 20))
@@ -206,7 +211,7 @@ def refuses_damaged_bytes(make):
             detector.loads(each)
 
 
-def refuses_the_state_of_another_profile(make):
+def refuses_the_state_of_another_profile(make: Make) -> None:
     small, large = numbers_profile(2), numbers_profile(3)
     detector = make(small, SETTINGS)
     state, _ = run(detector, Draws(reference_shares(small)).panes(np.random.default_rng(8), 3))
@@ -227,7 +232,7 @@ def odd_profiles() -> list[Profile]:
     ]
 
 
-def stays_quiet_on_anything_odd(make):
+def stays_quiet_on_anything_odd(make: Make) -> None:
     for profile in odd_profiles():
         for tolerance in (0.0, 0.01):
             detector = make(profile, ModelSettings(tolerance=tolerance, budget=DAY, reach=DAY))
@@ -249,7 +254,7 @@ def stays_quiet_on_anything_odd(make):
                     state = detector.loads(detector.dumps(state))
 
 
-def says_numbers(detector, state, reading) -> None:
+def says_numbers(detector: Detector[Any], state: Any, reading: Evidence) -> None:
     """Evidence is finite or -inf; what is shown beside it is a number or, of `smallest`, infinite."""
     assert (np.isfinite(reading.evidence) | np.isneginf(reading.evidence)).all()
     assert np.isfinite(reading.effect_low).all()
@@ -263,7 +268,7 @@ def says_numbers(detector, state, reading) -> None:
             assert cause.rows > 0
 
 
-def alarms_and_says_why(make):
+def alarms_and_says_why(make: Make) -> None:
     profile = mixed()
     amount, visits, *_, city, code, only, member = profile.features
     code_bin = code.grid.labels[0]
@@ -296,7 +301,7 @@ def alarms_and_says_why(make):
     alarms_with(make, number, "f0", normal_shares(number.features[0], sd=0.7), "spread")
 
 
-def alarms_with(make, profile: Profile, name: str, shares: np.ndarray, what: str) -> None:
+def alarms_with(make: Make, profile: Profile, name: str, shares: Floats, what: str) -> None:
     names = [feature.name for feature in profile.features]
     index = names.index(name)
     all_shares = reference_shares(profile)
@@ -306,7 +311,7 @@ def alarms_with(make, profile: Profile, name: str, shares: np.ndarray, what: str
     state = detector.start()
     for number, each in enumerate(counts):
         state, reading = detector.update(state, pane(number, each))
-        hit = np.flatnonzero((reading.alarms() >= 0).any(axis=0)).tolist()
+        hit = np.flatnonzero((present(reading).alarms() >= 0).any(axis=0)).tolist()
         if hit:
             assert hit == [index], (name, what)
             cause = strongest(detector.causes(state, index))
@@ -318,7 +323,7 @@ def alarms_with(make, profile: Profile, name: str, shares: np.ndarray, what: str
     raise AssertionError(f"{name}: no alarm of {what}")
 
 
-def never_alarms_inside_the_tolerance_however_many_rows(make):
+def never_alarms_inside_the_tolerance_however_many_rows(make: Make) -> None:
     profile = numbers_profile(3, rows=100_000)
     f0, f1, f2 = profile.features
     # a tolerance of .01 are .1 standard deviations
@@ -332,7 +337,7 @@ def never_alarms_inside_the_tolerance_however_many_rows(make):
     assert (np.max([reading.strongest for reading in readings], axis=0) >= 0).all()
 
 
-def does_not_alarm_where_nothing_changes(make):
+def does_not_alarm_where_nothing_changes(make: Make) -> None:
     """Over 200,000 pane-features, half a budget in all."""
     profiles = (numbers_profile(160, seed=11), numbers_profile(40, rows=1_000, seed=12, missing=0.02), mixed())
     panes = 1_000

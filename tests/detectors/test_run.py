@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from itertools import pairwise
 
 import numpy as np
@@ -16,25 +18,25 @@ def slice_of(start: int, rows: int, length: int = 10_000) -> Slice:
     return Slice(start, length, Summary(rows, np.array([rows, 0])))
 
 
-def test_a_run_is_complete_with_enough_rows_or_enough_time():
+def test_a_run_is_complete_with_enough_rows_or_enough_time() -> None:
     short = Run.of(slice_of(0, 60))
     assert not short.complete(100, HOUR)
     assert (short + slice_of(10_000, 40)).complete(100, HOUR)
     assert (short + slice_of(HOUR - 10_000, 1)).complete(100, HOUR)
 
 
-def test_a_long_gap_counts_as_an_hour_at_most():
+def test_a_long_gap_counts_as_an_hour_at_most() -> None:
     run = Run.of(slice_of(0, 1)) + slice_of(9 * HOUR, 1)
     assert (run.end - run.start, run.length) == (9 * HOUR + 10_000, 10_000 + LONGEST_GAP)
 
 
-def test_runs_leave_out_empty_slices_and_an_unfinished_end():
+def test_runs_leave_out_empty_slices_and_an_unfinished_end() -> None:
     given = [slice_of(0, 60), slice_of(10_000, 0), slice_of(20_000, 60), slice_of(30_000, 10)]
     (run,) = runs(given, 100, HOUR)
     assert (run.rows, run.end) == (120, 30_000)
 
 
-def test_a_reference_is_cut_as_live_slices_are():
+def test_a_reference_is_cut_as_live_slices_are() -> None:
     chance = np.random.default_rng(0)
     times = np.sort(chance.integers(0, 40 * HOUR, 3_000)) + 1
     times = times[(times // HOUR) % 24 > 6]  # nights are empty
@@ -47,13 +49,13 @@ def test_a_reference_is_cut_as_live_slices_are():
     assert [pace.held for _, pace in reference] == [min(run.length, HOUR) for run in live]
 
 
-def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most():
+def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most() -> None:
     assert elapsed_since(0, 10_000) == 10_000
     assert elapsed_since(0, 65 * HOUR) == DAY
 
 
 @pytest.mark.parametrize("batches", [[0, 0, 0], [0, 3 * HOUR, -2 * HOUR]])
-def test_a_batch_stands_for_the_time_since_the_one_before(batches):
+def test_a_batch_stands_for_the_time_since_the_one_before(batches: list[int]) -> None:
     times = np.concatenate([np.full(150, START + day * DAY + late) for day, late in enumerate(batches)])
     assert [pace.elapsed for _, pace in cut(times)][1:] == [min(DAY, DAY + late) for late in np.diff(batches)]
 
@@ -70,5 +72,7 @@ def test_a_batch_stands_for_the_time_since_the_one_before(batches):
         (Pace(DAY, DAY), HOUR, HOUR, 24.0, HOUR),  # all day, where the reference was a batch a day
     ],
 )
-def test_a_window_counts_for_what_it_stands_for(pace, held, stands, usual, expected):
+def test_a_window_counts_for_what_it_stands_for(
+    pace: Pace, held: int, stands: int, usual: float, expected: int
+) -> None:
     assert pace.length_of(held, stands, usual) == expected

@@ -1,28 +1,32 @@
+from __future__ import annotations
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.special import log_ndtr
 
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
+from driftmeter.types import Floats
 
 PLENTY = 1e15
 """Reference rows whose own error does not count."""
 
 
 @pytest.fixture(scope="module")
-def skewed() -> tuple[np.ndarray, np.ndarray]:
+def skewed() -> tuple[Floats, Floats]:
     """A discrete law on a lattice, of mean 0 and variance 1 once standardised, with a tail to the right."""
     share = np.exp(-0.35 * np.arange(24))
     share /= share.sum()
     return share, np.arange(24.0)
 
 
-def standardised(share, steps):
-    mean = share @ steps
-    spread = np.sqrt(share @ np.square(steps) - mean**2)
+def standardised(share: Floats, steps: Floats) -> tuple[Floats, float, float]:
+    mean = float(share @ steps)
+    spread = float(np.sqrt(share @ np.square(steps) - mean**2))
     return (steps - mean) / spread, mean, spread
 
 
-def sums(share: np.ndarray, rows: int) -> np.ndarray:
+def sums(share: Floats, rows: int) -> Floats:
     """Return the exact law of the sum of so many rows, by convolution, one row at a time."""
     law = np.ones(1)
     for _ in range(rows):
@@ -30,24 +34,24 @@ def sums(share: np.ndarray, rows: int) -> np.ndarray:
     return law
 
 
-def cases(share, scores, n, m, mean):
+def cases(share: Floats, scores: Floats, n: npt.ArrayLike, m: npt.ArrayLike, mean: Floats) -> Floats:
     number = len(mean)
-    stretch = [np.broadcast_to(np.asarray(each, dtype=float), (number,)) for each in (n, m)]
-    return log10_tail(np.tile(share, (number, 1)), np.tile(scores, (number, 1)), *stretch, np.asarray(mean))
+    window, reference = (np.broadcast_to(np.asarray(size, dtype=float), (number,)) for size in (n, m))
+    return log10_tail(np.tile(share, (number, 1)), np.tile(scores, (number, 1)), window, reference, mean)
 
 
 @pytest.mark.parametrize("rows", [20, 100])
-def test_the_tail_is_that_of_an_exact_convolution(skewed, rows):
+def test_the_tail_is_that_of_an_exact_convolution(skewed: tuple[Floats, Floats], rows: int) -> None:
     flat = np.full(9, 1 / 9), np.arange(9.0)
     # towards the long tail it stays on the safe side, by less than a third
-    for law, side, most in ((flat, 1, 0.15), (flat, -1, 0.15), (skewed, -1, 0.15), (skewed, 1, 0.3)):
-        exact, found = tails(*law, rows, side)
+    for (share, steps), side, most in ((flat, 1, 0.15), (flat, -1, 0.15), (skewed, -1, 0.15), (skewed, 1, 0.3)):
+        exact, found = tails(share, steps, rows, side)
         assert len(exact) > 5
         assert (10 ** (found - exact) > 0.85).all()
         assert (10 ** (found - exact) < 1 + most).all()
 
 
-def tails(share, steps, rows, side):
+def tails(share: Floats, steps: Floats, rows: int, side: int) -> tuple[Floats, Floats]:
     """Return log10 of exact tails from 1e-9 to 1e-3, and what is found for them."""
     scores, mean, spread = standardised(share, steps)
     law = sums(share, rows)
@@ -58,7 +62,7 @@ def tails(share, steps, rows, side):
     return np.log10(tail[wanted]), cases(share, side * scores, rows, PLENTY, means[wanted])
 
 
-def test_the_tail_falls_as_the_mean_rises(skewed):
+def test_the_tail_falls_as_the_mean_rises(skewed: tuple[Floats, Floats]) -> None:
     share, steps = skewed
     scores, _, _ = standardised(share, steps)
     for n in (5, 30, 3_000):
@@ -66,7 +70,7 @@ def test_the_tail_falls_as_the_mean_rises(skewed):
         assert (np.diff(found) < 1e-9).all()
 
 
-def test_a_small_reference_makes_the_tail_heavier(skewed):
+def test_a_small_reference_makes_the_tail_heavier(skewed: tuple[Floats, Floats]) -> None:
     share, steps = skewed
     scores, _, _ = standardised(share, steps)
     n, mean = 1_000, np.full(4, 0.25)
@@ -77,7 +81,7 @@ def test_a_small_reference_makes_the_tail_heavier(skewed):
     assert found[3] == pytest.approx(normal, abs=0.05)
 
 
-def test_no_mean_is_beyond_the_largest_score():
+def test_no_mean_is_beyond_the_largest_score() -> None:
     share, scores = np.array([0.5, 0.5]), np.array([-1.0, 1.0])
     found = cases(share, scores, 10, PLENTY, np.array([0.99, 1.0, 5.0]))
     assert np.isfinite(found).all()
@@ -86,13 +90,13 @@ def test_no_mean_is_beyond_the_largest_score():
     assert found[2] == found[1]
 
 
-def test_a_bin_without_a_share_does_not_count():
+def test_a_bin_without_a_share_does_not_count() -> None:
     scores = np.array([-1.0, 1.0, 50.0])
     with_it = cases(np.array([0.5, 0.5, 0.0]), scores, 20, 1_000, np.array([0.7]))
     assert with_it == cases(np.array([0.5, 0.5]), scores[:2], 20, 1_000, np.array([0.7]))
 
 
-def test_a_case_does_not_depend_on_those_beside_it(skewed):
+def test_a_case_does_not_depend_on_those_beside_it(skewed: tuple[Floats, Floats]) -> None:
     share, steps = skewed
     scores, _, _ = standardised(share, steps)
     means = np.linspace(0.05, 0.999 * scores.max(), 50)

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +9,7 @@ from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.variance import Variance
 from driftmeter.profile.calibration import Calibration
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import Floats
 from tests.detectors.samples import categories, numbers, of_features
 
 ROWS = 10_000
@@ -19,7 +22,9 @@ def tables() -> CompiledBins:
     return CompiledBins(of_features(numbers(values), categories([6_000, 3_995, 5])).features)
 
 
-def calibration(tables: CompiledBins, *, scores: tuple[float, float] = (0.4, 0.1), rows: float = 500.0, **others):
+def calibration(
+    tables: CompiledBins, *, scores: tuple[float, float] = (0.4, 0.1), rows: float = 500.0, **others: Floats
+) -> Calibration:
     """Return a calibration at an hour and at a day, the same for all scores, bins and groups, unless it says so."""
     features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
     arrays = {
@@ -34,7 +39,7 @@ def calibration(tables: CompiledBins, *, scores: tuple[float, float] = (0.4, 0.1
     return Calibration((HOUR, DAY), (240, 10), rows, 1.0, **(arrays | others))
 
 
-def test_without_a_calibration_rows_count_as_independent(tables):
+def test_without_a_calibration_rows_count_as_independent(tables: CompiledBins) -> None:
     variance = Variance(tables, None)
     excess = variance.at(HOUR)
     for name in ("scores", "tails", "rare", "groups", "cores", "stuck"):
@@ -45,7 +50,7 @@ def test_without_a_calibration_rows_count_as_independent(tables):
     assert not variance.clusters.any()
 
 
-def test_at_a_calibrated_length_it_says_what_was_calibrated(tables):
+def test_at_a_calibrated_length_it_says_what_was_calibrated(tables: CompiledBins) -> None:
     variance = Variance(tables, calibration(tables))
     for length, expected, tails, stuck in ((HOUR, 0.4, 2.0, 3.0), (DAY, 0.1, 1.0, 5.0)):
         excess = variance.at(length)
@@ -55,7 +60,7 @@ def test_at_a_calibrated_length_it_says_what_was_calibrated(tables):
         assert (excess.stuck == stuck).all()
 
 
-def test_between_two_lengths_it_interpolates_in_the_logarithm_of_the_length(tables):
+def test_between_two_lengths_it_interpolates_in_the_logarithm_of_the_length(tables: CompiledBins) -> None:
     variance = Variance(tables, calibration(tables))
     half_way = round((HOUR * DAY) ** 0.5)
     assert variance.at(half_way).scores == pytest.approx(0.25)
@@ -65,13 +70,13 @@ def test_between_two_lengths_it_interpolates_in_the_logarithm_of_the_length(tabl
     assert (variance.at(20 * HOUR).tails == 1.0).all()
 
 
-def test_a_longer_window_has_the_variance_of_the_longest(tables):
+def test_a_longer_window_has_the_variance_of_the_longest(tables: CompiledBins) -> None:
     variance = Variance(tables, calibration(tables))
     assert variance.at(30 * DAY).scores == pytest.approx(0.1)
     assert (variance.at(30 * DAY).stuck == 5.0).all()
 
 
-def test_a_shorter_window_has_as_many_times_more_as_it_is_shorter_and_at_most_1(tables):
+def test_a_shorter_window_has_as_many_times_more_as_it_is_shorter_and_at_most_1(tables: CompiledBins) -> None:
     variance = Variance(tables, calibration(tables))
     assert variance.at(HOUR // 2).scores == pytest.approx(0.8)
     assert variance.at(HOUR // 100).scores == pytest.approx(1.0)
@@ -82,14 +87,14 @@ def test_a_shorter_window_has_as_many_times_more_as_it_is_shorter_and_at_most_1(
     assert larger.at(HOUR // 100).scores == pytest.approx(1.5)
 
 
-def test_a_reference_that_varies_by_itself_is_worth_fewer_rows(tables):
+def test_a_reference_that_varies_by_itself_is_worth_fewer_rows(tables: CompiledBins) -> None:
     variance = Variance(tables, calibration(tables, rows=500.0))
     # 20 windows of 500 rows, each with a variance of 1/500 + .1: 1/m_eff = 1/10,000 + .1/20
     assert 1 / variance.score_rows == pytest.approx(1 / ROWS + 0.1 / 20)
     assert 1 / variance.group_rows == pytest.approx(1 / ROWS + 0.1 / 20)
 
 
-def test_a_bin_of_very_few_rows_varies_as_the_ordinary_bins_do(tables):
+def test_a_bin_of_very_few_rows_varies_as_the_ordinary_bins_do(tables: CompiledBins) -> None:
     rare = len(tables.rare)
     own = calibration(tables, rare=np.zeros((2, rare)))
     variance = Variance(tables, own)
@@ -102,7 +107,7 @@ def test_a_bin_of_very_few_rows_varies_as_the_ordinary_bins_do(tables):
 
 
 @pytest.mark.parametrize("name", ["scores", "tails", "rare", "groups", "cores", "stuck", "clusters"])
-def test_a_calibration_of_another_shape_is_refused(tables, name):
+def test_a_calibration_of_another_shape_is_refused(tables: CompiledBins, name: str) -> None:
     whole = calibration(tables)
     array = getattr(whole, name)
     cut = array[:-1] if name == "clusters" else array[:, :-1]

@@ -25,6 +25,7 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.store.records import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import Floats
 from driftmeter.verdict.judge import Judge
 
 START = 1_700_006_400_000  # midnight
@@ -46,7 +47,7 @@ def shop(rows: int, seed: int, *, wobble: float = 0.0, shift: float = 0.0, city:
     return pl.DataFrame({"income": income, "paid": paid, "city": cities.tolist(), "member": chance.random(rows) < 0.7})
 
 
-def wobbles(days: int, seed: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def wobbles(days: int, seed: int) -> Floats:
     """Return how far each hour is from the usual: days differ, and so do their hours."""
     chance = np.random.default_rng(seed)
     return np.repeat(chance.normal(scale=0.15, size=days), DAILY) + chance.normal(scale=0.1, size=days * DAILY)

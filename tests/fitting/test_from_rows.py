@@ -1,12 +1,17 @@
+from __future__ import annotations
+
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.detectors.bins import CompiledBins
 from driftmeter.errors import DriftmeterError, ProfileError, UnreadableWarning
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR
+from tests.detectors.samples import present
 
 START = dt.datetime(2024, 1, 1, 0, 0, 1)
 ROWS = 3_000
@@ -31,21 +36,23 @@ def frame() -> pl.DataFrame:
     )
 
 
-def fit(frame: pl.DataFrame, **how) -> Profile:
+def fit(frame: pl.DataFrame, **how: Any) -> Profile:
     return Profile.fit(frame, model="m", time="at", kinds={"nothing": "categorical"}, **how)
 
 
 def clusters(profile: Profile) -> dict[tuple[str, str], tuple[float, float]]:
-    from driftmeter.detectors.bins import CompiledBins
 
     tables = CompiledBins(profile.features)
     names = [
         (profile.features[owner].name, name) for owner, name in zip(tables.rare_owner, tables.rare_names, strict=True)
     ]
-    return {name: tuple(each) for name, each in zip(names, profile.calibration.clusters.tolist(), strict=True)}
+    return {
+        name: (cluster[0], cluster[1])
+        for name, cluster in zip(names, present(profile.calibration).clusters.tolist(), strict=True)
+    }
 
 
-def test_a_profile_with_times_is_calibrated_and_reads_back_as_it_was(frame):
+def test_a_profile_with_times_is_calibrated_and_reads_back_as_it_was(frame: pl.DataFrame) -> None:
     profile = fit(frame)
     assert profile.calibration is not None
     assert profile.calibration.windows[0] > 12
@@ -54,11 +61,11 @@ def test_a_profile_with_times_is_calibrated_and_reads_back_as_it_was(frame):
     assert Profile.loads(profile.dumps()).digest == profile.digest
 
 
-def test_the_profile_does_not_depend_on_the_order_of_the_rows(frame):
+def test_the_profile_does_not_depend_on_the_order_of_the_rows(frame: pl.DataFrame) -> None:
     assert fit(frame.sample(fraction=1, shuffle=True, seed=2)).dumps() == fit(frame).dumps()
 
 
-def test_what_comes_on_one_day_only_counts_as_one_event(frame):
+def test_what_comes_on_one_day_only_counts_as_one_event(frame: pl.DataFrame) -> None:
     found = clusters(fit(frame))
     # the rows of the first day beyond those of the others
     numbers, days = frame["x"].to_numpy(), frame["at"].dt.date().to_numpy()
@@ -70,18 +77,18 @@ def test_what_comes_on_one_day_only_counts_as_one_event(frame):
     assert found["kind", "a"] == (0, 0)
 
 
-def test_rows_without_a_time_are_left_out(frame):
+def test_rows_without_a_time_are_left_out(frame: pl.DataFrame) -> None:
     holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) % 10 > 0).then("at"))
     with pytest.warns(UnreadableWarning, match=r"300 of 3,000 \(10 %\) cannot be read, .* These rows count, but not"):
         profile = fit(holes, allow_unreadable_times=True)
     assert profile.rows == ROWS
-    whole, left = fit(frame).calibration, profile.calibration
+    whole, cut = present(fit(frame).calibration), present(profile.calibration)
     # nine tenths of the rows an hour, in windows of as many rows: a ninth longer
-    assert left.lengths[0] == pytest.approx(whole.lengths[0], rel=0.2)
-    assert left.windows[0] < whole.windows[0] + 1
+    assert cut.lengths[0] == pytest.approx(whole.lengths[0], rel=0.2)
+    assert cut.windows[0] < whole.windows[0] + 1
 
 
-def test_a_column_of_which_over_a_hundredth_has_no_times_is_refused_by_name(frame):
+def test_a_column_of_which_over_a_hundredth_has_no_times_is_refused_by_name(frame: pl.DataFrame) -> None:
     holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) >= 31).then("at"))
     said = r"time 'at': expected a time of 1971 to 2100: .*, got 31 of 3,000 \(1.03 %\) cannot be read, such as row 0: "
     with pytest.raises(
@@ -94,33 +101,36 @@ def test_a_column_of_which_over_a_hundredth_has_no_times_is_refused_by_name(fram
         fit(frame.with_columns(at=pl.lit("soon")), allow_unreadable_times=True)
 
 
-def test_a_few_rows_without_a_time_are_said_and_left_out(frame):
+def test_a_few_rows_without_a_time_are_said_and_left_out(frame: pl.DataFrame) -> None:
     holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) >= 30).then("at"))
     with pytest.warns(UnreadableWarning, match=r"Time 'at': 30 of 3,000 \(1 %\) cannot be read"):
         fit(holes)
 
 
-def test_too_few_rows_give_no_calibration(frame):
+def test_too_few_rows_give_no_calibration(frame: pl.DataFrame) -> None:
     assert fit(frame.head(200)).calibration is None
 
 
-def test_rows_that_are_independent_need_none(frame):
+def test_rows_that_are_independent_need_none(frame: pl.DataFrame) -> None:
     assert fit(frame, independent=True).calibration is None
 
 
-def test_hourly_stamps_make_panes_of_an_hour():
+def test_hourly_stamps_make_panes_of_an_hour() -> None:
     times = [START.replace(second=0) + dt.timedelta(hours=hour) for hour in range(400)]
     profile = Profile.fit(
         pl.DataFrame({"x": np.random.default_rng(3).normal(size=400), "at": times}), model="m", time="at"
     )
-    assert profile.calibration.lengths[0] == HOUR
+    calibration = present(profile.calibration)
+    assert calibration.lengths[0] == HOUR
     # the last hour may not be over
-    assert profile.calibration.windows[0] in (399, 400)
+    assert calibration.windows[0] in (399, 400)
 
 
-def test_a_reference_of_more_panes_than_are_looked_at_has_them_merged(frame, monkeypatch):
-    whole = fit(frame).calibration
+def test_a_reference_of_more_panes_than_are_looked_at_has_them_merged(
+    frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = present(fit(frame).calibration)
     monkeypatch.setattr("driftmeter.fitting.from_rows.most_panes", lambda bins: 20)
-    merged = fit(frame).calibration
+    merged = present(fit(frame).calibration)
     assert merged.lengths == whole.lengths[-len(merged.lengths) :]
     assert np.array_equal(merged.scores[0], whole.scores[-len(merged.lengths)])

@@ -42,7 +42,7 @@ MAP = (
 )
 """Rooms and modules of the root, from bottom to top of what they need: a file imports only from lines above its own."""
 INSIDE = {
-    "store": ("records protocol", "sqlite redis"),
+    "store": ("records", "protocol", "sqlite redis"),
     "server": (
         "logs options problems lookups metrics",
         "ingest",
