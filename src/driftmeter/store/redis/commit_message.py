@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.totals import SourceTotals
@@ -138,19 +136,6 @@ class CommitMessage:
                 unreadable=totals.unreadable_since(reply.totals_before),
             )
         return receipts
-
-
-def packed(content: Mapping[str, Any]) -> bytes:
-    """Write the argument of a script in msgpack. Lua has one type for bytes and text, and so has cmsgpack: text."""
-    return msgspec.msgpack.encode(_without_bytes(content))
-
-
-def _without_bytes(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
-    if isinstance(value, dict):
-        return {name: _without_bytes(item) for name, item in value.items()}
-    return list(map(_without_bytes, value)) if isinstance(value, list) else value
 
 
 def digest_of(write: Write) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownProfileError
 from driftmeter.store.records import Receipt, Write
-from driftmeter.store.redis.commit_message import CommitMessage, digest_of, packed
+from driftmeter.store.redis.commit_message import CommitMessage, digest_of
 from driftmeter.store.redis.commit_reply import (
     ModelChanged,
     ModelMissing,
@@ -21,6 +21,7 @@ from driftmeter.store.redis.commit_reply import (
 )
 from driftmeter.store.redis.local_sums import LocalModel, LocalSums
 from driftmeter.store.redis.models import RedisModels
+from driftmeter.store.redis.packing import pack_argument
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Milliseconds
@@ -83,7 +84,7 @@ class RedisCommits:
             if not remaining:
                 return answers
             try:
-                reply = self._session.run("commit", model, packed(message.content))
+                reply = self._session.run("commit", model, pack_argument(message.content))
             except BaseException:
                 self._sums.reset()  # it is not known whether the writes were made
                 raise

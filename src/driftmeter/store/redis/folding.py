@@ -9,10 +9,9 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import RETENTION, merges_due
 from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, Fold, Progress
-from driftmeter.store.redis.commit_message import packed
 from driftmeter.store.redis.compaction import Merges, merge_slices, slices_to_merge, verdicts_to_drop
 from driftmeter.store.redis.freezing import slice_content
-from driftmeter.store.redis.packing import times_of, unpack_slice
+from driftmeter.store.redis.packing import pack_argument, times_of, unpack_slice
 from driftmeter.store.redis.replies import read_pairs, read_slices
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -68,7 +67,7 @@ class RedisFolding:
             "slices": [slice_content(digest, slice_) for slice_ in slices.values()],
             "dropped_verdicts": dropped_verdicts,
         }
-        return bool(self._session.run("fold", model, packed(content)))
+        return bool(self._session.run("fold", model, pack_argument(content)))
 
     def _merged(
         self, model: str, digest: str, merges: Merges, oldest: Milliseconds

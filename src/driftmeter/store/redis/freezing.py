@@ -40,8 +40,7 @@ from driftmeter.panes.pane import PaneKey, Slice
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
-from driftmeter.store.redis.commit_message import packed
-from driftmeter.store.redis.packing import pack_slice, rows_of, seal, slice_name, total
+from driftmeter.store.redis.packing import pack_argument, pack_slice, rows_of, seal, slice_name, total
 from driftmeter.store.redis.replies import read_fields, read_hash, read_model, read_rollover
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -124,7 +123,7 @@ class RedisFreezing:
             closed_by = barrier if len(panes) < _CHUNK else panes[-1].end
             # if another process is first, panes may be gone while they are read: the script then refuses the sums
             content = self._closed(model, fields, panes, closed_by)
-            self._session.run("close", model, packed(content))
+            self._session.run("close", model, pack_argument(content))
 
     def _frozen_panes(self, model: str, barrier: Milliseconds) -> list[PaneKey]:
         """Return the first frozen panes, ascending by end; all panes of the last end are among them."""
