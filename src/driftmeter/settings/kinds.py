@@ -38,7 +38,7 @@ class SettingKind(Protocol):
 
 
 @dataclass(frozen=True)
-class Duration:
+class DurationSetting:
     """A length of time in ms, written as text such as "30d"; `least` may be the name of another setting."""
 
     least: Milliseconds | str
@@ -64,7 +64,7 @@ class Duration:
 
 
 @dataclass(frozen=True)
-class RowCount:
+class RowCountSetting:
     """A number of rows, up to a thousand million."""
 
     least: int = 0
@@ -108,7 +108,7 @@ class _Number:
         return {"type": "number"}
 
 
-class StabilityIndex(_Number):
+class IndexSetting(_Number):
     """A population stability index from 0 to 10; None where the model's goes."""
 
     def check(self, name: str, value: float | None, settings: object) -> None:
@@ -117,7 +117,7 @@ class StabilityIndex(_Number):
             raise InputError(name, "a PSI from 0 to 10", str(value))
 
 
-class Share(_Number):
+class ShareSetting(_Number):
     """A number above 0 and below 1."""
 
     def check(self, name: str, value: float, settings: object) -> None:
@@ -126,7 +126,7 @@ class Share(_Number):
             raise InputError(name, "above 0 and below 1", str(value))
 
 
-class Flag:
+class FlagSetting:
     """True or false."""
 
     def read(self, value: object, where: str) -> bool:
@@ -148,7 +148,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceSetting:
     """One of some words."""
 
     words: Sequence[str]
@@ -171,7 +171,7 @@ class Choice:
         return {"type": "string", "enum": list(self.words)}
 
 
-class DriftTestNames:
+class DriftTestsSetting:
     """Names of drift tests, each once; None: all of them, or as the model has it."""
 
     def read(self, value: object, where: str) -> tuple[str, ...] | None:

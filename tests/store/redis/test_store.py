@@ -28,7 +28,7 @@ from tests.support.clocks import SetClock
 from tests.support.redis_server import RedisServer, shared_server
 
 BOUNDED = {"", "digests", "profiles", "used", "open", "sources", "logs", "notified", "expected", "acknowledged"}
-"""Keys that live as long as their model, with one entry for each profile, source, open pane, expectation or incident."""
+"""Keys that live as long as their model, with an entry for each profile, source, open pane, expectation or incident."""
 
 
 @pytest.fixture
