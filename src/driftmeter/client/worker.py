@@ -182,6 +182,7 @@ class Worker:
                 self.faults.warn("bug", "the goodbye failed", trace=True)
         self.pipeline.warn_of_unnamed_fields()
         self.ended = True
+        self._owner = None
         self.reporter.close()
 
     def _run(self) -> None:
