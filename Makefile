@@ -87,6 +87,10 @@ format: setup ## put the code in the project's style
 	$(BIN)/ruff check --quiet --fix
 	$(BIN)/ruff format --quiet
 
+.PHONY: docs
+docs: setup ## write the tables of the docs that the code declares
+	$(BIN)/python docs/build.py
+
 .PHONY: lock
 lock: ## bring requirements.lock to pyproject.toml; UPGRADE=1 renews every version
 	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \

@@ -90,11 +90,6 @@ def test_no_test_imports_from_another_test_module() -> None:
     assert wrong == []
 
 
-def test_the_page_of_the_docs_shows_the_map_as_it_is() -> None:
-    page = rooms.PAGE.read_text()
-    assert page == rooms.page_with_table(page), "run python -m tests.support.rooms"
-
-
 @pytest.mark.parametrize(
     "path",
     [path for path in FILES if room_of(module_of(path)) in CORE and path not in OF_REDIS],

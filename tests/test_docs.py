@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from driftmeter.server.exposition import FAMILIES, PREFIX
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.routes.table import OPERATIONS
 from driftmeter.store.records import Receipt
+from tests.support.scripts import ROOT, load
 
-ROOT = Path(__file__).parents[1]
 HTTP = (ROOT / "docs/http.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 SDK = (ROOT / "docs/sdk.md").read_text()
@@ -45,6 +44,13 @@ def test_every_count_of_the_sdk_is_documented_and_no_other() -> None:
 @pytest.mark.parametrize("test", [test.name for test in DRIFT_TESTS])
 def test_every_drift_test_is_documented(test: str) -> None:
     assert f"`{test}`" in METRICS
+
+
+def test_the_tables_of_the_docs_are_as_the_code_declares() -> None:
+    docs = load(ROOT / "docs/build.py")
+    for page, tables in docs.TABLES.items():
+        text = (ROOT / "docs" / page).read_text()
+        assert text == docs.page_with_tables(text, tables), f"docs/{page} lags: run make docs"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

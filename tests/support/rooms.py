@@ -1,7 +1,4 @@
-"""The map of the package: its rooms, the arrows between them, and the page of the docs that shows both.
-
-`python -m tests.support.rooms` writes the map into docs/architecture.md.
-"""
+"""The map of the package: its rooms, and the arrows between them; `make docs` shows it in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ import driftmeter
 
 SOURCE = Path(driftmeter.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-PAGE = Path(__file__).parents[2] / "docs/architecture.md"
-BEGIN, END = "<!-- rooms: written by `python -m tests.support.rooms` -->\n", "<!-- end of rooms -->\n"
 
 MAP = (
     "errors version",
@@ -145,13 +140,3 @@ def table() -> str:
         summary = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
         lines.append(f"| [{room}{'/' if is_room else ''}]({link}) | {summary} | {', '.join(needs(room)) or '–'} |")
     return "\n".join(lines) + "\n"
-
-
-def page_with_table(page: str) -> str:
-    """Return a page with the table as it is now between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + table() + END + rest.partition(END)[2]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page_with_table(PAGE.read_text()))

@@ -119,8 +119,8 @@ class Pair:
 class DriftTest(Protocol):
     """A two-sample test on counts. A new one is a file with such a class and a line in registry.py.
 
-    hellinger.py is a short one to begin with. tests/drift/conformance.py holds every test to the same laws; the docs of
-    a new one are a row in docs/metrics.md.
+    hellinger.py is a short one to begin with. tests/drift/conformance.py holds every test to the same laws; `make
+    docs` writes the row of a new one in docs/metrics.md.
     """
 
     @property

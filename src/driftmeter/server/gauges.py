@@ -1,7 +1,7 @@
 """The gauges that Prometheus reads of the verdicts: one entry a gauge.
 
-To add one: an entry here, its row in docs/metrics.md, and its lines in tests/server/golden/exposition.txt. Tests fail
-until all three are there, and show with -vv which lines are missing.
+To add one: an entry here, then `make docs` for its row in docs/metrics.md. Its lines in
+tests/server/golden/exposition.txt are its test, which fails until they are there, and shows them with -vv.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Gauge:
     help: str
     labels: tuple[str, ...]
     value: Callable[[Any], float | None]
+    meaning: str
+    """What docs/metrics.md says of it, in Markdown."""
 
 
 def _seconds(time: str | None) -> float | None:
@@ -45,47 +47,101 @@ def _of_verdict(key: str) -> Callable[[ModelView], float | None]:
 
 
 GAUGES = (
-    Gauge("feature_statistic", "Statistic of a drift test on the judging window.", TEST, itemgetter("statistic")),
-    Gauge("feature_p_value", "P-value of a drift test on the judging window.", TEST, itemgetter("p_value")),
     Gauge(
-        "feature_effect", "Size of the drift: null-corrected population stability index.", FEATURE, itemgetter("effect")
+        "feature_statistic",
+        "Statistic of a drift test on the judging window.",
+        TEST,
+        itemgetter("statistic"),
+        meaning="statistic of a [drift test](#drift-tests) on the judging window, in the unit of the test",
+    ),
+    Gauge(
+        "feature_p_value",
+        "P-value of a drift test on the judging window.",
+        TEST,
+        itemgetter("p_value"),
+        meaning="its p-value, where it has one",
+    ),
+    Gauge(
+        "feature_effect",
+        "Size of the drift: null-corrected population stability index.",
+        FEATURE,
+        itemgetter("effect"),
+        meaning="size of the drift: population stability index less the part that chance explains",
     ),
     Gauge(
         "feature_evidence",
         "Log10 of how far past the alarm threshold the sequential evidence is.",
         FEATURE,
         itemgetter("evidence"),
+        meaning=(
+            "log₁₀ of how far the evidence of the [detector](detection.md) is past the alarm threshold: "
+            "the feature is flagged from 0 on; absent while `uncalibrated`"
+        ),
     ),
-    Gauge("feature_drifting", "1 while the feature drifts.", FEATURE, lambda feature: int(feature["drifting"])),
-    Gauge("features_drifting", "Features that drift.", MODEL, _of_verdict("features_drifting")),
-    Gauge("features_monitored", "Features that are judged.", MODEL, _of_verdict("features_monitored")),
+    Gauge(
+        "feature_drifting",
+        "1 while the feature drifts.",
+        FEATURE,
+        lambda feature: int(feature["drifting"]),
+        meaning="1 while the feature drifts",
+    ),
+    Gauge(
+        "features_drifting",
+        "Features that drift.",
+        MODEL,
+        _of_verdict("features_drifting"),
+        meaning="features that drift",
+    ),
+    Gauge(
+        "features_monitored",
+        "Features that are judged.",
+        MODEL,
+        _of_verdict("features_monitored"),
+        meaning="features that are judged",
+    ),
     Gauge(
         "last_drift_timestamp_seconds",
         "Event time at which a feature last drifted.",
         MODEL,
         lambda view: _seconds(view.verdict["last_drift"]),
+        meaning="event time at which a feature last drifted; absent before the first drift",
     ),
     Gauge(
         "verdict_timestamp_seconds",
         "Event time at which the judged window ends.",
         MODEL,
         lambda view: _seconds(view.verdict["window"]["end"]),
+        meaning="event time at which the judged window ends",
     ),
     Gauge(
-        "incident_open", "1 while an incident is open.", MODEL, lambda view: int(view.verdict["incident"] is not None)
+        "incident_open",
+        "1 while an incident is open.",
+        MODEL,
+        lambda view: int(view.verdict["incident"] is not None),
+        meaning="1 while an incident is open: page on this",
     ),
-    Gauge("window_rows", "Rows in the judging window.", MODEL, _of_verdict("rows")),
+    Gauge(
+        "window_rows", "Rows in the judging window.", MODEL, _of_verdict("rows"), meaning="rows in the judging window"
+    ),
     Gauge(
         "coverage_ratio",
         "Share of the rows that sources observed lately which the verdicts rest on.",
         MODEL,
         attrgetter("coverage"),
+        meaning=(
+            "of the rows that sources observed in the last 10 to 20 minutes, the share that is in the "
+            "verdicts; absent where they observed none"
+        ),
     ),
     Gauge(
         "sources_silent",
         "Sources that vanished: heard of in the last hour, not in the last minute, without a goodbye.",
         MODEL,
         attrgetter("silent"),
+        meaning=(
+            "sources that vanished in the last hour: silent for a minute and two panes without a goodbye; "
+            "[`…/sources`](http.md#who-sends) names them"
+        ),
     ),
 )
 """In the order in which they are written."""

@@ -35,41 +35,81 @@ class ProcessFamily:
     name: str
     help: str
     labels: tuple[str, ...]
+    meaning: str
+    """What docs/metrics.md says of it, in Markdown."""
 
 
 PROCESS_FAMILIES = (
-    ProcessFamily(Counter, "rows", "Rows that came in here and were counted, late ones included.", ("model",)),
+    ProcessFamily(
+        Counter,
+        "rows",
+        "Rows that came in here and were counted, late ones included.",
+        ("model",),
+        meaning="rows that this server received and counted, in panes or raw, late ones included",
+    ),
     ProcessFamily(
         Counter,
         "rows_dropped",
         "Rows that could not be counted, here or, as it says itself, by an SDK.",
         ("model", "reason"),
+        meaning=(
+            "rows that could not be counted: raw rows here (`invalid`, `future`), and rows that an SDK "
+            "reports as dropped (`buffer_full`, `panes_full`, `invalid`, …), each report counted once "
+            "over all replicas"
+        ),
     ),
     ProcessFamily(
         Counter,
         "values_unreadable",
         "Values of counted rows that were none of their feature's kind, here or, as it says itself, at an SDK.",
         ("model", "feature"),
+        meaning=(
+            'values of counted rows that are not of their feature\'s kind, such as `"unknown"` for a '
+            "number: in rows posted here, and as an SDK reports them, each report counted once over all "
+            "replicas; `other` sums an SDK's columns beyond its first 31"
+        ),
     ),
     ProcessFamily(
         Counter,
         "rows_late",
         "Rows that came in here after their pane was frozen: they are in no window.",
         ("model",),
+        meaning="rows that this server received after their pane was frozen: no window has them",
     ),
     ProcessFamily(
         Counter,
         "evaluation_errors",
         "Times that a model could not be evaluated here; the log says why.",
         ("model",),
+        meaning=(
+            "times that this server could not evaluate a model; its verdict stands still meanwhile, and "
+            "the log says why once a minute"
+        ),
     ),
-    ProcessFamily(Counter, "notices", "Notices of incidents from here, by what became of them.", ("outcome",)),
-    ProcessFamily(Counter, "rejected_requests", "Requests answered by a problem.", ("reason",)),
+    ProcessFamily(
+        Counter,
+        "notices",
+        "Notices of incidents from here, by what became of them.",
+        ("outcome",),
+        meaning=(
+            "notices of incidents by this server: `sent` or, after all attempts, `failed` for each URL; "
+            "`dropped` for each notice that came while too many were waiting; alert on `failed` and "
+            "`dropped`"
+        ),
+    ),
+    ProcessFamily(
+        Counter,
+        "rejected_requests",
+        "Requests answered by a problem.",
+        ("reason",),
+        meaning="requests answered by a problem (4xx, 5xx)",
+    ),
     ProcessFamily(
         Histogram,
         "request_duration_seconds",
         "Time from a request's headers to the end of its answer.",
         ("route", "method"),
+        meaning="seconds from a request's headers to the end of its answer",
     ),
 )
 """In the order in which they are written."""

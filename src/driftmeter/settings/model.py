@@ -1,7 +1,7 @@
 """What can be tuned of a model: one small object, the same from a TOML file, from the API and in the tests.
 
-A new setting is one field here, with its default, its kind and its meaning (declare.py); then
-`python -m driftmeter.settings.reference docs/settings.md` writes its row of the docs.
+A new setting is one field here, with its default, its kind and its meaning (declare.py); then `make docs` writes its
+row of docs/settings.md.
 """
 
 from __future__ import annotations

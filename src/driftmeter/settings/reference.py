@@ -1,12 +1,9 @@
 """The settings as the docs and the API describe them, from their declarations.
 
-`python -m driftmeter.settings.reference docs/settings.md` writes the table of that page anew.
+`make docs` writes the table of docs/settings.md from here.
 """
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 from driftmeter.settings.declare import declared
 from driftmeter.settings.kinds import as_markdown
@@ -46,16 +43,3 @@ def schema(holder: type = ModelSettings) -> JSON:
         of_feature = {"type": "object", "properties": schema(FeatureSettings)}
         schemas["features"] = {"type": "object", "additionalProperties": of_feature}
     return schemas
-
-
-def with_table(page: str) -> str:
-    """Return a page of Markdown with its table of settings written anew; raises ValueError where it has none."""
-    before, head, rest = page.partition(_HEAD)
-    if not head:
-        raise ValueError(f"expected a page with a table that begins with {_HEAD!r}")
-    return before + markdown_table() + "".join(rest.partition("\n\n")[1:])[1:]
-
-
-if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    path.write_text(with_table(path.read_text()))
