@@ -81,8 +81,8 @@ def slices_of(stream: list[tuple[int, int]]) -> list[Slice]:
 
 
 def fold(detector: Detector[Any], state: Any, slices: Sequence[Slice]) -> Any:
-    for each in slices:
-        state, _ = detector.update(state, each)
+    for slice_ in slices:
+        state, _ = detector.update(state, slice_)
     return state
 
 
@@ -112,9 +112,9 @@ def goes_on_from_its_bytes_as_if_it_had_never_stopped(make: Make) -> None:
 def leaves_the_old_state_as_it_was(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     state = detector.start()
-    for each in slices_of([*[(0, 100)] * 20, (0, 7), (HOUR, 7), *[(0, 100)] * 5]):
+    for slice_ in slices_of([*[(0, 100)] * 20, (0, 7), (HOUR, 7), *[(0, 100)] * 5]):
         before = detector.dumps(state)
-        after, _ = detector.update(state, each)
+        after, _ = detector.update(state, slice_)
         detector.standing(state)
         detector.restart(after, np.ones(len(mixed().features), dtype=bool))
         assert detector.dumps(state) == before
@@ -124,8 +124,8 @@ def leaves_the_old_state_as_it_was(make: Make) -> None:
 def waits_until_a_run_holds_enough_rows_or_lasted_long_enough(make: Make) -> None:
     detector = make(mixed(), SETTINGS)
     state, readings = detector.start(), []
-    for each in slices_of([(0, 40), (0, 40), (0, 19), (0, 1), (0, 1), (HOUR, 1)]):
-        state, reading = detector.update(state, each)
+    for slice_ in slices_of([(0, 40), (0, 40), (0, 19), (0, 1), (0, 1), (HOUR, 1)]):
+        state, reading = detector.update(state, slice_)
         readings.append(reading)
     assert [reading is not None for reading in readings] == [False, False, False, True, False, True]
     assert (present(readings[3]).start, present(readings[3]).end) == (START, START + 4 * PANE_MS)
@@ -179,7 +179,7 @@ def forgets_what_came_before_a_restart(make: Make) -> None:
     assert (readings[-1].strongest > 0).all()
     state = detector.restart(state, np.array([True, False]))
     _, after = run(detector, still.panes(chance, 30), state=state, first=40)
-    assert all(each.strongest[0] < 0 for each in after)
+    assert all(reading.strongest[0] < 0 for reading in after)
 
 
 def judges_each_feature_by_its_own_counts(make: Make) -> None:
@@ -206,9 +206,9 @@ def refuses_damaged_bytes(make: Make) -> None:
     damaged += [data[:cut] for cut in range(1, len(data), max(1, len(data) // 60))]
     for place in range(0, len(data), max(1, len(data) // 300)):
         damaged.append(data[:place] + bytes([data[place] ^ 0x11]) + data[place + 1 :])
-    for each in damaged:
+    for damage in damaged:
         with pytest.raises(StoreError, match="state cannot be read"):
-            detector.loads(each)
+            detector.loads(damage)
 
 
 def refuses_the_state_of_another_profile(make: Make) -> None:
@@ -247,8 +247,8 @@ def stays_quiet_on_anything_odd(make: Make) -> None:
             slices.append(Slice(0, 1, Summary(profile.rows, reference)))
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                for number, each in enumerate(slices * 3):
-                    state, reading = detector.update(state, Slice(START + number * HOUR, HOUR, each.summary))
+                for number, slice_ in enumerate(slices * 3):
+                    state, reading = detector.update(state, Slice(START + number * HOUR, HOUR, slice_.summary))
                     if reading is not None:
                         says_numbers(detector, state, reading)
                     state = detector.loads(detector.dumps(state))
@@ -309,8 +309,8 @@ def alarms_with(make: Make, profile: Profile, name: str, shares: Floats, what: s
     detector = make(profile, SETTINGS)
     counts = Draws(all_shares).panes(np.random.default_rng(9), 60)
     state = detector.start()
-    for number, each in enumerate(counts):
-        state, reading = detector.update(state, pane(number, each))
+    for number, of_pane in enumerate(counts):
+        state, reading = detector.update(state, pane(number, of_pane))
         hit = np.flatnonzero((present(reading).alarms() >= 0).any(axis=0)).tolist()
         if hit:
             assert hit == [index], (name, what)

@@ -69,8 +69,8 @@ def mixed_frame(rows: int = 4_000, seed: int = 1) -> pl.DataFrame:
             "visits": chance.poisson(3, rows),
             "constant": np.full(rows, 7.0),
             "nothing": pl.Series([None] * rows, dtype=pl.Float64),
-            "city": [f"c{each}" for each in chance.choice(8, rows, p=weights / weights.sum())],
-            "code": [f"k{each}" for each in chance.integers(0, 130, rows)],
+            "city": [f"c{number}" for number in chance.choice(8, rows, p=weights / weights.sum())],
+            "code": [f"k{number}" for number in chance.integers(0, 130, rows)],
             "only": ["one"] * rows,
             "member": chance.random(rows) < 0.7,
         }

@@ -30,7 +30,7 @@ def drawn_categories(seed: int, levels: int = 130, rows: int = 4_000) -> Feature
     """Return a feature whose categories are equally frequent, but for chance, which decided the bins."""
     chance = np.random.default_rng(seed)
     counts = dict(
-        zip(*np.unique([f"k{each}" for each in chance.integers(0, levels, rows)], return_counts=True), strict=True)
+        zip(*np.unique([f"k{number}" for number in chance.integers(0, levels, rows)], return_counts=True), strict=True)
     )
     counts = {str(name): int(number) for name, number in counts.items()}
     grid = CategoryGrid.fit(counts, dtype="string", min_rows=30, most_bins=128, most_known=10_000)
@@ -163,7 +163,7 @@ def test_groups_of_categories_do_not_depend_on_their_ranks() -> None:
 
 
 def test_the_modal_share_leaves_the_outermost_bins_of_numbers_out() -> None:
-    grid = NumericGrid(tuple(float(each) for each in range(9)), (None,) * 6)
+    grid = NumericGrid(tuple(float(number) for number in range(9)), (None,) * 6)
     counts = [0] * grid.size
     counts[grid.core.start], counts[grid.core.start + 2], counts[grid.special["missing"]] = 500, 300, 200
     feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")

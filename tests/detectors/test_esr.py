@@ -60,7 +60,7 @@ def test_drift_is_found_as_soon_as_the_published_table_says(
     assert np.quantile(delays, 0.9) < 1.25 * late
 
 
-@pytest.mark.parametrize(("budget", "least"), [(2, 0.2), (5, 0.1), (20, 0.0)], ids=lambda each: f"{each}")
+@pytest.mark.parametrize(("budget", "least"), [(2, 0.2), (5, 0.1), (20, 0.0)], ids=lambda value: f"{value}")
 def test_over_a_null_there_are_at_most_as_many_alarms_as_the_time_holds_budgets(
     pair: Profile, budget: int, least: float
 ) -> None:
@@ -68,7 +68,7 @@ def test_over_a_null_there_are_at_most_as_many_alarms_as_the_time_holds_budgets(
     panes = 2_000
     detector = ESR(pair, ModelSettings(budget=budget * PANE_MS, tolerance=0.0, pane_length=PANE_MS))
     _, readings = run(detector, null(pair, panes, 1))
-    alarms = sum(bool((each.alarms() >= 0).any()) for each in readings)
+    alarms = sum(bool((reading.alarms() >= 0).any()) for reading in readings)
     assert least * panes / budget < alarms + (least == 0) <= panes / budget
 
 
@@ -94,7 +94,7 @@ def test_features_that_alarm_together_share_the_budget(numbers: Profile) -> None
         counts = Draws(shares).panes(np.random.default_rng(2), 60)
         counts[:, : numbers.offsets[1]] = Draws(shifted[:1]).panes(np.random.default_rng(3), 60)
         _, readings = run(ESR(numbers, settings), counts)
-        first[name] = next(number for number, each in enumerate(readings) if each.alarms()[0, 0] >= 0)
+        first[name] = next(number for number, reading in enumerate(readings) if reading.alarms()[0, 0] >= 0)
     assert first["all"] < first["one"]
 
 
@@ -102,18 +102,18 @@ def test_what_alarmed_bets_anew_and_stands_for_as_long_as_it_took(pair: Profile)
     detector = ESR(pair, ModelSettings(tolerance=0.0))
     counts = Draws([normal_shares(pair.features[0], mean=0.3), normal_shares(pair.features[1])])
     state, hit = detector.start(), 0
-    for number, each in enumerate(counts.panes(np.random.default_rng(4), 60), start=1):
-        state, (reading,) = run(detector, [each], state=state, first=number)
+    for number, of_pane in enumerate(counts.panes(np.random.default_rng(4), 60), start=1):
+        state, (reading,) = run(detector, [of_pane], state=state, first=number)
         if reading.alarms()[0, 0] >= 0:
             hit = number
             break
     assert hit > 4
     _, after = run(detector, null(pair, hit + 3, 5), state=state, first=hit + 1)
     assert after[0].evidence[0, 0] < 0
-    standing = [number for number, each in enumerate(after, start=1) if each.strongest[0] >= 0]
+    standing = [number for number, reading in enumerate(after, start=1) if reading.strongest[0] >= 0]
     # what came with the last pane is over when as much time has passed
     assert standing == list(range(1, hit))
-    assert not any((each.alarms() >= 0).any() for each in after)
+    assert not any((reading.alarms() >= 0).any() for reading in after)
 
 
 def test_the_reason_is_the_bet_that_won_most(pair: Profile) -> None:

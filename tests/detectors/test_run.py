@@ -45,7 +45,7 @@ def test_a_reference_is_cut_as_live_slices_are() -> None:
     reference = list(cut(times, 100, HOUR))
     assert np.diff([0, *(end for end, _ in reference)]).tolist() == [run.rows for run in live]
     ends = [live[0].start, *(run.end for run in live)]
-    assert [pace.elapsed for _, pace in reference] == [elapsed_since(*each) for each in pairwise(ends)]
+    assert [pace.elapsed for _, pace in reference] == [elapsed_since(*pair) for pair in pairwise(ends)]
     assert [pace.held for _, pace in reference] == [min(run.length, HOUR) for run in live]
 
 

@@ -76,7 +76,7 @@ def test_a_bin_without_rows_scores_as_the_nearest_one_with_rows() -> None:
     populated = [index for index in range(start, stop) if counts[index]]
     assert len(populated) == 3
     for index in range(start, stop):
-        below = [each for each in populated if each <= index] or populated[:1]
+        below = [bin_ for bin_ in populated if bin_ <= index] or populated[:1]
         assert np.array_equal(scores[:, index], scores[:, below[-1]])
     share = share_of(feature)
     assert np.abs(scores @ share).max() < 1e-9

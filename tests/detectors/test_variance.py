@@ -28,12 +28,12 @@ def calibration(
     """Return a calibration at an hour and at a day, the same for all scores, bins and groups, unless it says so."""
     features, rare, groups = len(tables.features), len(tables.rare), len(tables.group_owner)
     arrays = {
-        "scores": np.stack([np.full((features, 4), each) for each in scores]),
-        "tails": np.stack([np.full((features, 4), each) for each in (2.0, 1.0)]),
-        "rare": np.stack([np.full(rare, each) for each in scores]),
-        "groups": np.stack([np.full(groups, each) for each in scores]),
-        "cores": np.stack([np.full(features, each) for each in scores]),
-        "stuck": np.stack([np.full((features, 4), each) for each in (3.0, 5.0)]),
+        "scores": np.stack([np.full((features, 4), value) for value in scores]),
+        "tails": np.stack([np.full((features, 4), value) for value in (2.0, 1.0)]),
+        "rare": np.stack([np.full(rare, value) for value in scores]),
+        "groups": np.stack([np.full(groups, value) for value in scores]),
+        "cores": np.stack([np.full(features, value) for value in scores]),
+        "stuck": np.stack([np.full((features, 4), value) for value in (3.0, 5.0)]),
         "clusters": np.full((rare, 2), 7.0),
     }
     return Calibration((HOUR, DAY), (240, 10), rows, 1.0, **(arrays | others))
@@ -54,8 +54,8 @@ def test_at_a_calibrated_length_it_says_what_was_calibrated(tables: CompiledBins
     variance = Variance(tables, calibration(tables))
     for length, expected, tails, stuck in ((HOUR, 0.4, 2.0, 3.0), (DAY, 0.1, 1.0, 5.0)):
         excess = variance.at(length)
-        for each in (excess.scores, excess.rare, excess.groups, excess.cores):
-            assert each == pytest.approx(expected)
+        for variances in (excess.scores, excess.rare, excess.groups, excess.cores):
+            assert variances == pytest.approx(expected)
         assert (excess.tails == tails).all()
         assert (excess.stuck == stuck).all()
 

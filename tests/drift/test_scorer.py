@@ -85,7 +85,7 @@ def test_only_the_tests_that_are_named_are_shown_and_all_else_stays_as_it_is(sco
         expected = {name: score for name, score in whole.tests.items() if names is None or name in names}
         assert list(part.tests.items()) == list(expected.items())
         assert replace(part, tests=whole.tests) == whole
-    assert [list(each.tests) for each in chosen[:3]] == [["psi", "wasserstein"], ["psi"], []]
+    assert [list(scores.tests) for scores in chosen[:3]] == [["psi", "wasserstein"], ["psi"], []]
 
 
 def test_tests_that_are_not_named_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -397,13 +397,13 @@ def houses() -> pl.DataFrame:
     """400 rows of numbers of which `area` and `rooms` explain each other, and all of them the prediction."""
     chance = random.Random(2)
     rooms = [chance.randrange(1, 9) for _ in range(400)]
-    area = [25.0 * each + chance.gauss(0, 10) for each in rooms]
+    area = [25.0 * number + chance.gauss(0, 10) for number in rooms]
     return pl.DataFrame(
         {
             "area": pl.Series(area, dtype=pl.Float32),
             "city": [chance.choice("ab") for _ in rooms],
-            "price": [3_000 * each for each in area],
-            "rooms": [None if chance.random() < 0.05 else each for each in rooms],
+            "price": [3_000 * size for size in area],
+            "rooms": [None if chance.random() < 0.05 else number for number in rooms],
             "luck": [chance.random() for _ in rooms],
         }
     )
@@ -411,7 +411,7 @@ def houses() -> pl.DataFrame:
 
 def test_numbers_that_explain_each_other_are_also_monitored_given_the_rest(houses: pl.DataFrame) -> None:
     profile = fit(houses, prediction="price")
-    assert [(each.name, each.kind, each.role, each.column) for each in profile.features] == [
+    assert [(feature.name, feature.kind, feature.role, feature.column) for feature in profile.features] == [
         ("area", "numeric", "feature", "area"),
         ("city", "categorical", "feature", "city"),
         ("price", "numeric", "prediction", "price"),
@@ -438,7 +438,7 @@ def test_a_derived_feature_has_quantiles_of_its_own_and_misses_what_its_column_m
 def test_residuals_can_be_left_out_and_need_what_explains(houses: pl.DataFrame, options: Any) -> None:
     profile = fit(houses, **options)
     assert profile.residuals is None
-    assert {each.role for each in profile.features} == {"feature"}
+    assert {feature.role for feature in profile.features} == {"feature"}
 
 
 def test_the_order_of_the_rows_does_not_show_in_the_residuals(houses: pl.DataFrame) -> None:

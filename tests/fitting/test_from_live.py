@@ -39,7 +39,7 @@ def shop(rows: int, seed: int, *, wobble: float = 0.0, shift: float = 0.0, city:
     income = chance.normal(size=rows) + wobble + shift
     cities = chance.choice(["Ulm", "Bonn", "Köln"], size=rows, p=[0.5, 0.3, 0.2]).astype(object)
     strange = chance.random(rows) < 0.05
-    cities[strange] = [f"v{each}" for each in chance.integers(0, 10**9, int(strange.sum()))]
+    cities[strange] = [f"v{number}" for number in chance.integers(0, 10**9, int(strange.sum()))]
     if city is not None:
         cities[chance.random(rows) < 0.3] = city
     paid = income * 0.8 + 0.3 * chance.normal(size=rows)
@@ -103,7 +103,7 @@ class Log:
         return self.engine.store.model("shop").newest
 
     def drifting(self) -> list[str]:
-        return [each["feature"] for each in self.verdict()["features"] if each["drifting"]]
+        return [feature["feature"] for feature in self.verdict()["features"] if feature["drifting"]]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def log(engine: Engine) -> Log:
 
 
 def city_of(profile: Profile) -> tuple[Feature, CategoryGrid]:
-    feature = next(each for each in profile.features if each.name == "city")
+    feature = next(feature for feature in profile.features if feature.name == "city")
     assert isinstance(feature.grid, CategoryGrid)
     return feature, feature.grid
 
@@ -127,11 +127,11 @@ def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
     assert engine.from_live("shop", START + 90_000).rows == 2_500  # the hour under way then is left out
     amounts = pl.concat([shop(500, 10 + hour) for hour in (2, 3, 4)])
     counted = Profile.fit(amounts, model="shop").features
-    member = [sum(each.counts) for each in found.features if each.name == "member"]
+    member = [sum(feature.counts) for feature in found.features if feature.name == "member"]
     assert member == [sum(counted[-1].counts)]
     assert found.features[0].counts != independent.features[0].counts
-    assert [each.grid for each in found.features if each.kind == "numeric"] == [
-        each.grid for each in independent.features if each.kind == "numeric"
+    assert [feature.grid for feature in found.features if feature.kind == "numeric"] == [
+        feature.grid for feature in independent.features if feature.kind == "numeric"
     ]
 
 
@@ -235,7 +235,7 @@ def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, engine: Engine, u
 
 def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: Profile) -> None:
     part = next(part for feature, part in uncalibrated.slices() if feature.name == "city")
-    counts = np.concatenate([each.reference for each in uncalibrated.features]) // 100
+    counts = np.concatenate([feature.reference for feature in uncalibrated.features]) // 100
     assert counts[part].sum() > 0
     fine = [Slice(START + 10_000 * step, 10_000, Summary(200, counts)) for step in range(2 * 360)]
     rough = [Slice(START - HOUR * (20 - step), HOUR, Summary(200, counts)) for step in range(20)]
@@ -245,7 +245,7 @@ def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: P
 
 
 def test_a_batch_a_day_calibrates_by_days(uncalibrated: Profile) -> None:
-    counts = np.concatenate([each.reference for each in uncalibrated.features])
+    counts = np.concatenate([feature.reference for feature in uncalibrated.features])
     batches = [Slice(START // HOUR * HOUR + day * DAY, HOUR, Summary(uncalibrated.rows, counts)) for day in range(30)]
     found = calibration_of(uncalibrated.features, batches, ModelSettings())
     assert found is not None
@@ -254,7 +254,7 @@ def test_a_batch_a_day_calibrates_by_days(uncalibrated: Profile) -> None:
 
 def test_a_profile_made_of_one_that_was_made_so_expects_what_came_last(uncalibrated: Profile) -> None:
     feature, grid = city_of(uncalibrated)
-    parts = [each.reference.copy() for each in uncalibrated.features]
+    parts = [feature.reference.copy() for feature in uncalibrated.features]
     slices = [Slice(START, HOUR, Summary(uncalibrated.rows, np.concatenate(parts)))]
     once = profile_from_live(uncalibrated, slices, ModelSettings())
     twice = profile_from_live(once, slices, ModelSettings())

@@ -94,7 +94,9 @@ def test_over_a_null_as_many_windows_alarm_as_the_budget_allows(numbers: Profile
 def test_windows_are_powers_of_two_panes_half_overlapping_and_reach_back_as_far_as_settings_say(one: Profile) -> None:
     detector = DWS(one, ModelSettings(pane_length=PANE_MS, reach=8 * PANE_MS))
     _, readings = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(26), 24))
-    judged = {level: [number for number, each in enumerate(readings, 1) if each.fresh[level]] for level in range(4)}
+    judged = {
+        level: [number for number, reading in enumerate(readings, 1) if reading.fresh[level]] for level in range(4)
+    }
     assert judged[0] == list(range(1, 25))
     assert judged[1] == list(range(2, 25))
     assert judged[2] == list(range(4, 25, 2))
@@ -129,7 +131,8 @@ def test_a_window_that_spans_a_restart_does_not_count(one: Profile) -> None:
     state = detector.restart(state, np.array([True]))
     _, readings = run(detector, counts[13:], state=state, first=13)
     first = [
-        next(n for n, each in enumerate(readings, 14) if np.isfinite(each.evidence[level, 0])) for level in range(4)
+        next(n for n, reading in enumerate(readings, 14) if np.isfinite(reading.evidence[level, 0]))
+        for level in range(4)
     ]
     # panes 14, 14-15, 15-18 and 17-24: the first of each length that begins after the 13th
     assert first == [14, 15, 18, 24]
@@ -141,7 +144,7 @@ def test_what_is_significant_and_inside_the_tolerance_is_said_to_be() -> None:
     detector = DWS(profile, ModelSettings(tolerance=0.01))
     _, readings = run(detector, Draws([normal_shares(feature, mean=0.08)]).panes(np.random.default_rng(30), 200))
     assert readings[-1].inside.tolist() == [True]
-    assert all(each.strongest[0] < 0 for each in readings)
+    assert all(reading.strongest[0] < 0 for reading in readings)
     _, readings = run(detector, Draws([normal_shares(feature)]).panes(np.random.default_rng(30), 200))
     assert readings[-1].inside.tolist() == [False]
 
@@ -150,14 +153,14 @@ def test_the_evidence_is_how_far_past_the_threshold_it_is(one: Profile) -> None:
     counts = Draws([normal_shares(one.features[0], mean=1.0)]).panes(np.random.default_rng(31), 3)
     settings = ModelSettings(reach=DAY)
     longer = replace(settings, budget=10 * settings.budget)
-    readings = [run(DWS(one, each), counts)[1][-1] for each in (settings, longer)]
+    readings = [run(DWS(one, chosen), counts)[1][-1] for chosen in (settings, longer)]
     assert readings[0].evidence[0, 0] - readings[1].evidence[0, 0] == pytest.approx(1)
 
 
 def test_the_smallest_shift_that_could_be_seen_shrinks_as_windows_grow(one: Profile) -> None:
     detector = DWS(one, ModelSettings(reach=DAY))
     _, readings = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(32), 64))
-    smallest = [each.smallest[0] for each in readings]
+    smallest = [reading.smallest[0] for reading in readings]
     assert (np.diff(smallest) <= 0).all()
     assert smallest[0] > 0.4
     # the tolerance of .1 is always needed
@@ -240,7 +243,7 @@ def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one: Profile) -> N
     detector = DWS(calibrated, ModelSettings())
     still = Draws(reference_shares(one)).panes(np.random.default_rng(37), 40, 1_000)
     state, readings = run(detector, still, rows=1_000, length=HOUR)
-    assert all(each.strongest[0] < 0 for each in readings)
+    assert all(reading.strongest[0] < 0 for reading in readings)
     held = np.zeros((40, one.bins), dtype=np.int64)
     held[:, number_grid(one.features[0]).core.start + 30] = 1_000
     state, readings = run(detector, held, rows=1_000, length=HOUR, state=state, first=40)
@@ -252,7 +255,7 @@ def test_a_budget_shorter_than_a_pane_still_gives_numbers(one: Profile) -> None:
     _, readings = run(
         DWS(one, ModelSettings(budget=1)), Draws(reference_shares(one)).panes(np.random.default_rng(42), 3)
     )
-    assert np.isfinite([each.smallest[0] for each in readings]).all()
+    assert np.isfinite([reading.smallest[0] for reading in readings]).all()
 
 
 def test_a_calibration_of_other_features_is_refused(one: Profile) -> None:
@@ -283,7 +286,7 @@ def test_the_state_of_500_features_is_small() -> None:
         sizes.append(len(detector.dumps(state)))
     # all levels that ever hold something, at their worst
     assert len(state.findings.evidence) == 18
-    worst = sizes[-1] / sum(each is not None for each in state.blocks) * len(state.blocks)
+    worst = sizes[-1] / sum(block is not None for block in state.blocks) * len(state.blocks)
     assert worst < 10_000_000
 
 
