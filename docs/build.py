@@ -13,11 +13,12 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # the map of the rooms is the tests'
 
+from tests.support import rooms  # noqa: E402
+
 from driftmeter.drift.registry import DRIFT_TESTS  # noqa: E402
 from driftmeter.server.gauges import GAUGES  # noqa: E402
 from driftmeter.server.metrics import PROCESS_FAMILIES  # noqa: E402
 from driftmeter.settings.reference import markdown_table  # noqa: E402
-from tests.support import rooms  # noqa: E402
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 @dataclass(frozen=True)
 class AppClient:
     """Sends requests to an app without a socket, one event loop each."""
 
-    app: FastAPI
+    app: Starlette
 
     def get(self, path: str) -> httpx.Response:
         return asyncio.run(self._send("GET", path))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from driftmeter.demo.model_server import MAX_BODY, create_app, main
 from driftmeter.demo.predictor import Predictor
 from tests.demo.app_client import AppClient
 from tests.demo.recorder import Recorder
+from tests.support.scripts import ROOT
 
 
 @pytest.fixture
@@ -118,9 +121,10 @@ def test_the_monitor_is_closed_when_the_server_ends(recorder: Recorder, predicto
 
 
 def test_the_documentation_shows_an_example_that_works(client: AppClient) -> None:
-    document = client.get("/openapi.json").json()
-    body = document["paths"]["/get-prediction"]["post"]["requestBody"]["content"]["application/json"]
-    assert client.post("/get-prediction", json=body["example"]).status_code == 200
+    found = re.search(r"get-prediction -d '(.+)'", (ROOT / "docs/cli.md").read_text())
+    assert found is not None
+    answer = client.post("/get-prediction", json=json.loads(found[1]))
+    assert 0 < answer.json()["prediction"] < 1
 
 
 def test_the_command_builds_a_monitor_with_the_reference_profile(

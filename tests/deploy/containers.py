@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from driftmeter.demo.gateway import substitute
 from driftmeter.demo.processes import Process

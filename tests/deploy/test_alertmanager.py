@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from tests.deploy.programs import Run, Tool
 from tests.deploy.replica import ask

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from tests.deploy.programs import Run
 

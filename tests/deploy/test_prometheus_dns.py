@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from driftmeter.demo.processes import Process
 from tests.deploy.containers import active_targets

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from tests.deploy.contract import METRIC_SERVER, MODEL_SERVER, VERDICT, exposition
 from tests.deploy.programs import Tool

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no types are published for it here
+import yaml
 
 from driftmeter.demo.gateway import NAMES, Gateway, GatewayError, find_nginx, render, substitute, template
 from tests.deploy.programs import Tool

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest

@@ -12,12 +12,15 @@ from typing import Any, ClassVar, Protocol
 import click
 import msgspec
 import uvicorn
-from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from driftmeter.demo.data import Row, reference_profile
 from driftmeter.demo.predictor import Predictor
@@ -27,24 +30,6 @@ from driftmeter.errors import InputError
 LATE = 0.5  # a flight of this probability or more is announced as late
 MAX_BODY = 2_000_000  # bytes
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-_EXAMPLE = {
-    "carrier": "B6",
-    "origin": "JFK",
-    "dest": "BOS",
-    "hour": 17,
-    "distance": 187,
-    "temp": 75.2,
-    "wind_gust": None,
-    "dep_delay": 24,
-}
-_SCHEMA = {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
-_OPENAPI = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}},
-    }
-}
 
 
 class Observer(Protocol):
@@ -112,21 +97,18 @@ class MonitorCollector(Collector):
             yield CounterMetricFamily(name, text, value=stats.get(stat, 0))
 
 
-def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
+def create_app(monitor: Observer, predictor: Predictor) -> Starlette:
     """Return the app, which closes the monitor when it shuts down."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await asyncio.to_thread(monitor.close)
 
     metrics = Metrics(monitor)
     categorical = tuple(predictor.categories)
     numeric = tuple(name for name in predictor.features if name not in predictor.categories)
-    app = FastAPI(title="Flights model server", lifespan=lifespan)
-    app.add_exception_handler(HTTPException, _http_problem)
 
-    @app.post("/get-prediction", openapi_extra=_OPENAPI)
     async def get_prediction(request: Request) -> Response:
         """Tell how probably a flight, or each of a list of them, arrives more than 15 minutes late."""
         started = time.perf_counter()
@@ -148,18 +130,21 @@ def create_app(monitor: Observer, predictor: Predictor) -> FastAPI:
         finally:
             metrics.seconds.observe(time.perf_counter() - started)
 
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
+    async def healthz(request: Request) -> Response:
         """Answer while the server can."""
-        return {"status": "ok"}
+        return _json({"status": "ok"})
 
-    @app.get("/metrics")
     async def show_metrics(request: Request) -> Response:
         """Show the metrics for Prometheus."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), headers={"content-type": media_type})
 
-    return app
+    routes = [
+        Route("/get-prediction", get_prediction, methods=["POST"]),
+        Route("/healthz", healthz),
+        Route("/metrics", show_metrics),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _http_problem})
 
 
 async def _body(request: Request) -> bytes:

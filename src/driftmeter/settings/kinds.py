@@ -200,8 +200,8 @@ class DriftTestsSetting:
 def as_markdown(kind: SettingKind, value: Any) -> str:
     """Return a value as a table of the docs shows it.
 
-    >>> as_markdown(Duration(0, 10), 5_000), as_markdown(Flag(), True), as_markdown(RowCount(), 200)
-    ('`"5s"`', '`true`', '200')
+    >>> as_markdown(DurationSetting(0, 10), 5_000), as_markdown(FlagSetting(), True)
+    ('`"5s"`', '`true`')
     """
     text = json.dumps(kind.write(value))
     return text if isinstance(value, int | float) and text[0].isdigit() else f"`{text}`"

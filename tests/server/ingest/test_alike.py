@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import example, given

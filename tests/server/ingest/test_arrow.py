@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # no types are published for it here
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
