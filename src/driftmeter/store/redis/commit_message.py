@@ -13,7 +13,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.records import AddRows, PutPane, Receipt, Write
 from driftmeter.store.redis.commit_reply import PaneReply, UsedKey
 from driftmeter.store.redis.local_sums import LocalModel, LocalSums, PaneSum
-from driftmeter.store.redis.packing import pack, sequence_bytes, source_hash
+from driftmeter.store.redis.packing import lua_bytes, pack, sequence_bytes, source_hash
 from driftmeter.types import Milliseconds
 
 
@@ -57,7 +57,7 @@ class CommitMessage:
             for source, rows in self._sources.items()
         }
         self.content = {
-            "born": model.born,
+            "born": lua_bytes(model.born),
             "barrier": model.barrier,
             "length": str(model.length),
             "digests": list(dict.fromkeys(map(digest_of, writes.values()))),
@@ -65,7 +65,8 @@ class CommitMessage:
             "sums": [self._sum_content(*key, total) for key, total in self._sums.items()],
             "sources": [self._source_content(source, rows) for source, rows in self._sources.items()],
             "keys": [
-                {"key": key, "fingerprint": used.fingerprint, "late": used.late} for key, used in self._keys.items()
+                {"key": key, "fingerprint": lua_bytes(used.fingerprint), "late": used.late}
+                for key, used in self._keys.items()
             ],
         }
 
@@ -101,9 +102,9 @@ class CommitMessage:
             "pane": str(pane),
             "end_time": pane.end,
             "source": self._local.field(source),
-            "sequence": sequence_bytes(total.sequence),
+            "sequence": lua_bytes(sequence_bytes(total.sequence)),
             "rows": total.summary.rows,
-            "counts": pack(total.summary.counts),
+            "counts": lua_bytes(pack(total.summary.counts)),
         }
 
     def _source_content(self, source: str, rows: _SourceRows) -> dict[str, Any]:
@@ -149,10 +150,10 @@ def _pane_content(write: PutPane) -> dict[str, Any]:
         "pane": str(PaneKey(pane.start, pane.length, pane.digest)),
         "end_time": pane.end,
         "source": pane.source,
-        "source_hash": source_hash(pane.source),
-        "sequence": sequence_bytes(pane.sequence),
+        "source_hash": lua_bytes(source_hash(pane.source)),
+        "sequence": lua_bytes(sequence_bytes(pane.sequence)),
         "rows": pane.summary.rows,
-        "counts": pack(pane.summary.counts),
+        "counts": lua_bytes(pack(pane.summary.counts)),
         "totals": {**_totals_content(pane.totals), "acknowledged": pane.acknowledged},
         "final": pane.final,
     }

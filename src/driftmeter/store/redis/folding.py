@@ -11,7 +11,7 @@ from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, Fold, Progress
 from driftmeter.store.redis.compaction import Merges, merge_slices, slices_to_merge, verdicts_to_drop
 from driftmeter.store.redis.freezing import slice_content
-from driftmeter.store.redis.packing import pack_argument, times_of, unpack_slice
+from driftmeter.store.redis.packing import lua_bytes, pack_argument, times_of, unpack_slice
 from driftmeter.store.redis.replies import read_pairs, read_slices
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -55,14 +55,14 @@ class RedisFolding:
             verdicts = {bucket.decode(): int(float(at)) for bucket, at in read_pairs(times)}
             dropped_verdicts = verdicts_to_drop(verdicts, merges, oldest)
         content = {
-            "born": self._born.get(model, b""),
+            "born": lua_bytes(self._born.get(model, b"")),
             "digest": digest,
             "expected": str(expected),
             "folded": str(folded),
-            "state": zlib.compress(step.progress.state),
+            "state": lua_bytes(zlib.compress(step.progress.state)),
             "bucket": str(step.at // HISTORY_STEP),
             "at": str(step.at),
-            "verdict": zlib.compress(step.verdict),
+            "verdict": lua_bytes(zlib.compress(step.verdict)),
             "dropped_slices": dropped_slices,
             "slices": [slice_content(digest, slice_) for slice_ in slices.values()],
             "dropped_verdicts": dropped_verdicts,

@@ -40,7 +40,7 @@ from driftmeter.panes.pane import PaneKey, Slice
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
-from driftmeter.store.redis.packing import pack_argument, pack_slice, rows_of, seal, slice_name, total
+from driftmeter.store.redis.packing import lua_bytes, pack_argument, pack_slice, rows_of, seal, slice_name, total
 from driftmeter.store.redis.replies import read_fields, read_hash, read_model, read_rollover
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -145,11 +145,11 @@ class RedisFreezing:
             for pane in ended:
                 reports, summary = self._read_pane(model, pane)
                 rows_by_digest[pane.digest] = rows_by_digest.get(pane.digest, 0) + summary.rows
-                sealed.append({"pane": str(pane), "sealed": seal(reports)})
+                sealed.append({"pane": str(pane), "sealed": lua_bytes(seal(reports))})
                 if summary.rows:
                     slices.append(slice_content(pane.digest, Slice(pane.start, pane.length, summary)))
             rollover = rollover.closed(rows_by_digest)
-        expected = {name: fields[name] for name in _CLOSE_RESTS_ON}
+        expected = {name: lua_bytes(fields[name]) for name in _CLOSE_RESTS_ON}
         after = {"frozen": str(closed_by), **_rollover_fields(rollover)}
         return {"expected": expected, "after": after, "slices": slices, "panes": sealed}
 
@@ -168,7 +168,7 @@ class RedisFreezing:
 def slice_content(digest: str, slice_: Slice) -> dict[str, Any]:
     """Return a slice as scripts are given it."""
     name = slice_name(slice_.start, slice_.end)
-    return {"digest": digest, "end_time": str(slice_.end), "name": name, "value": pack_slice(slice_)}
+    return {"digest": digest, "end_time": str(slice_.end), "name": name, "value": lua_bytes(pack_slice(slice_))}
 
 
 def _rollover_fields(rollover: Rollover) -> dict[str, str]:
