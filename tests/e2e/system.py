@@ -6,8 +6,6 @@ import json
 import shutil
 import sys
 import threading
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,7 +66,8 @@ class System:
     webhook: Webhook
 
     def verdict(self, server: str | None = None) -> dict[str, Any]:
-        return get(f"{server or self.gateway.metric_url}/v1/models/flights/verdict")
+        verdict: dict[str, Any] = get(f"{server or self.gateway.metric_url}/v1/models/flights/verdict")
+        return verdict
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         answer = get(f"{self.prometheus}/api/v1/query?{urlencode({'query': expression})}")
@@ -162,18 +161,11 @@ def _prometheus(
     return f"http://{address}"
 
 
-def get(url: str) -> Any:
+def raw(url: str) -> bytes:
     answer = HTTP.request("GET", url)
     assert answer.status == 200, f"{url}: {answer.status} {answer.data[:300]!r}"
-    return answer.json()
+    return answer.data
 
 
-def eventually(check: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-    """Return what `check` gives as soon as that is true; fail saying what never came."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = check()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:g} s, last: {found!r}"
-        time.sleep(0.25)
+def get(url: str) -> Any:
+    return json.loads(raw(url))

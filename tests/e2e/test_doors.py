@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ import urllib3
 from driftmeter import Monitor, Profile
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
-from driftmeter.demo.processes import free_port
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
 from driftmeter.panes.pane import Pane
@@ -30,19 +30,14 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.server.options import Settings
 from driftmeter.server.run import Server, make_server
 from driftmeter.store.sqlite.store import SQLiteStore
-from tests.e2e.system import eventually
+from tests.support.clocks import SetClock
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 START = 1_700_000_000_000
 TIMING = Timing(pane=10_000, lateness=60_000)
 ROWS = 3_000
 HTTP = urllib3.PoolManager(retries=False, timeout=30.0, maxsize=16)
-
-
-class Clock:
-    now = START + 45_000
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @dataclass
@@ -51,7 +46,7 @@ class Tier:
 
     urls: list[str]
     monitors: list[Engine]
-    clock: Clock
+    clock: SetClock
 
     def post(self, body: bytes, content_type: str, *, server: int = 0, key: str | None = None) -> dict[str, Any]:
         headers = {"Content-Type": content_type, **({"Idempotency-Key": key} if key else {})}
@@ -78,7 +73,7 @@ def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
     running: list[tuple[Server, threading.Thread, Engine]] = []
 
     def make() -> Tier:
-        clock = Clock()
+        clock = SetClock(START + 45_000)
         path = tmp_path / f"store-{len(running)}.sqlite"
         tier = Tier([], [], clock)
         for _ in range(2):
@@ -91,7 +86,7 @@ def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
             running.append((server, thread, monitor))
             tier.urls.append(f"http://127.0.0.1:{port}")
             tier.monitors.append(monitor)
-            eventually(lambda server=server: server.started, "the server")
+            eventually(partial(getattr, server, "started"), "the server")
         return tier
 
     yield make

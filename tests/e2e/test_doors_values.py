@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 from uuid import UUID
 
 import msgspec
@@ -165,10 +165,21 @@ def arrow_column(cells: Cells) -> pa.Array:
     if types == {np.float32}:
         return pa.array(cells, pa.float32())
     if types == {UUID}:
-        return pa.array([each.bytes for each in cells], pa.uuid())
+        return pa.array([cell.bytes if isinstance(cell, UUID) else None for cell in cells], pa.uuid())
     if len(types) > 1:
         texts = any(kind is str for kind in types)
-        return pa.array([None if cell is None else str(cell) if texts else float(cell) for cell in cells])
+        return pa.array(
+            [
+                None
+                if cell is None
+                else str(cell)
+                if texts
+                else float(cell)
+                if isinstance(cell, SupportsFloat)
+                else None
+                for cell in cells
+            ]
+        )
     return pa.array(cells)
 
 

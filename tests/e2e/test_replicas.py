@@ -25,7 +25,8 @@ from driftmeter.timestamps import LATEST, iso
 from tests.e2e.namespace import THERE, Namespace
 from tests.e2e.replicas import REDIS_STOPS, TIMING, Replica, Replicas, Sources, Witness, start
 from tests.e2e.source import CLOSING, MODEL, ROWS, SOURCES, SPAN, columns, times
-from tests.e2e.system import eventually
+from tests.support.clocks import SetClock
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -69,7 +70,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, shared_tools: dict[str, str], 
         replicas = start(stack, directory, shared_tools, None if namespace.unusable() else namespace)
         sources = Sources(replicas.network.url, directory / "profile.json", directory, stack)
         begin = sources.begin()
-        single = stack.enter_context(closing(SQLiteStore(None, clock=(clock := Clock(begin)))))
+        single = stack.enter_context(closing(SQLiteStore(None, clock=(clock := SetClock(begin)))))
         with Witness(replicas.servers) as witness:
             replicas.disturb(begin / 1000, SPAN / 1000)
             accounts = sources.accounts(CLOSING + 10.0)
@@ -77,7 +78,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, shared_tools: dict[str, str], 
             last = json.loads(verdicts[-1])["window"]["end"]
             replicas.network.drain(60.0)
             for server in replicas.servers:
-                eventually(partial(is_closed, server, last), f"{server.url}: all is closed", 40.0)
+                eventually(partial(is_closed, server, last), f"{server.url}: all is closed", seconds=40.0)
         digest = monitor.record(MODEL).digest
         with closing(open_store(replicas.store)) as store:
             slices = store.recent(MODEL, digest, LATEST, FOREVER)
@@ -86,15 +87,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, shared_tools: dict[str, str], 
         yield Run(replicas, begin, accounts, slices, history, known, witness.verdicts, monitor, verdicts, log)
 
 
-class Clock:
-    def __init__(self, now: int) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now
-
-
-def in_one_process(store: SQLiteStore, clock: Clock, profile: Profile, begin: int) -> tuple[Engine, list[bytes]]:
+def in_one_process(store: SQLiteStore, clock: SetClock, profile: Profile, begin: int) -> tuple[Engine, list[bytes]]:
     """Give the rows of all sources to one monitor, pane by pane, until all of it is closed and folded; return it
     with its verdicts."""
     monitor = Engine(store, timing=TIMING)

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from driftmeter.demo import traffic
-from tests.e2e.system import System, eventually, get, start
+from tests.e2e.system import System, raw, start
 from tests.support.scripts import ROOT, load
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -74,19 +76,19 @@ def drifted(system: System) -> Iterator[System]:
         time.sleep(0.25)
     assert judged >= 1000
     left = sender.injection + FOUND_WITHIN - time.monotonic()
-    eventually(lambda: drifting(system.verdict()) == set(traffic.INJECTED), "the injected features", left)
+    eventually(lambda: drifting(system.verdict()) == set(traffic.INJECTED), "the injected features", seconds=left)
     yield system
     sender.over.set()
     sender.join(10.0)
     assert sender.progress.failed == 0
 
 
-def drifting(verdict: dict) -> set[str]:
+def drifting(verdict: dict[str, Any]) -> set[str]:
     return {each["feature"] for each in verdict["features"] if each["drifting"] and each["role"] == "feature"}
 
 
 def test_exactly_the_injected_features_drift_with_a_severity_and_a_reason(drifted: System) -> None:
-    def graded() -> dict | None:
+    def graded() -> dict[str, Any] | None:
         verdict = drifted.verdict()
         injected = [each for each in verdict["features"] if each["feature"] in traffic.INJECTED]
         return verdict if all(each["severity"] != "none" for each in injected) else None
@@ -108,8 +110,8 @@ def test_what_was_injected_is_one_incident(drifted: System) -> None:
 
 def test_both_replicas_give_the_same_bytes(drifted: System) -> None:
     def both_agree() -> bool:
-        first, second = (get(f"{server}/v1/models/flights/verdict") for server in drifted.metric_servers)
-        return bool(first == second)
+        first, second = (raw(f"{server}/v1/models/flights/verdict") for server in drifted.metric_servers)
+        return first == second
 
     eventually(both_agree, "equal verdicts")
 
@@ -128,7 +130,7 @@ def test_prometheus_scrapes_every_server(drifted: System) -> None:
 
 
 def test_the_incident_alone_reaches_the_webhook_through_alertmanager(drifted: System) -> None:
-    (alert, *_) = eventually(lambda: drifted.webhook.alerts("DriftModelDrifting"), "the page", 60.0)
+    (alert, *_) = eventually(lambda: drifted.webhook.alerts("DriftModelDrifting"), "the page", seconds=60.0)
     assert alert["labels"]["model"] == "flights"
     assert alert["labels"]["severity"] == "critical"
     assert "/v1/models/flights/incidents" in alert["annotations"]["description"]
@@ -146,4 +148,4 @@ def test_every_query_of_every_panel_returns_series(drifted: System, queries: Mod
     def empty() -> list[str]:
         return [f"{each.dashboard} / {each.panel}: {each.expr}" for each in asked if not drifted.query(each.expr)]
 
-    eventually(lambda: not empty() or None, f"series for each: {empty()}", 60.0)
+    eventually(lambda: not empty() or None, f"series for each: {empty()}", seconds=60.0)
