@@ -81,7 +81,7 @@ def running(engine: Engine, settings: Settings | None = None) -> Iterator[Client
         http = httpx.AsyncClient(transport=transport, base_url="http://metric-server")
         stack.enter_context(portal.wrap_async_context_manager(http))
         client = Client(app, http, portal)
-        eventually(lambda: client.context.evaluator.healthy, "the evaluator runs", pause=0.001)
+        eventually(lambda: client.context.evaluator.healthy, "the evaluator runs")
         yield client
 
 
@@ -94,7 +94,7 @@ def wait_until_ready(url: str) -> None:
         except httpx.TransportError:
             return False
 
-    eventually(ready, "the server is ready", seconds=60, pause=0.05)
+    eventually(ready, "the server is ready", seconds=60)
 
 
 def arrow_bytes(table: pa.Table, framing: str = STREAM, **options: Any) -> bytes:

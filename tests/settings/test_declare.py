@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.errors import InputError
 from driftmeter.settings.declare import Setting, changed, check, declared, parts, read, setting, write
-from driftmeter.settings.kinds import DurationSetting, FlagSetting, RowCountSetting
+from driftmeter.settings.kinds import RowCount, TimeLength, YesNo
 from driftmeter.timestamps import HOUR
 
 
@@ -21,18 +21,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Holder:
-    loud: bool = field(default=False, metadata=setting(FlagSetting(), "whether it is loud"))
+    loud: bool = field(default=False, metadata=setting(YesNo(), "whether it is loud"))
     span: Span = field(
         default_factory=Span,
         metadata=parts(
-            length=Setting(RowCountSetting(), "how long", "span"),
-            rows=Setting(RowCountSetting(1), "how many", "span_rows"),
+            length=Setting(RowCount(), "how long", "span"), rows=Setting(RowCount(1), "how many", "span_rows")
         ),
     )
-    short: int = field(default=HOUR, metadata=setting(DurationSetting(1, 5 * HOUR), "the short one", "inner.short"))
-    long: int = field(
-        default=2 * HOUR, metadata=setting(DurationSetting("short", 5 * HOUR), "the long one", "inner.long")
-    )
+    short: int = field(default=HOUR, metadata=setting(TimeLength(1, 5 * HOUR), "the short one", "inner.short"))
+    long: int = field(default=2 * HOUR, metadata=setting(TimeLength("short", 5 * HOUR), "the long one", "inner.long"))
     other: int = 3
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ class RedisClusterServers:
 
     def wait(self) -> None:
         """Wait until every server knows which server serves each slot."""
-        eventually(lambda: all(map(self._is_complete, self.nodes)), "the cluster comes together", pause=0.05)
+        eventually(lambda: all(map(self._is_complete, self.nodes)), "the cluster comes together")
 
     def _is_complete(self, node: RedisServer) -> bool:
         # an error if this server knows of none that serves the slot

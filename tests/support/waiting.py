@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], what: str, *, seconds: float = 30.0) -> T:
+def eventually(check: Callable[[], T | None], what: str, *, seconds: float = 30.0) -> T:
     """Return what `check` returns as soon as it is true; fail with `what` and its last answer after so many seconds.
 
     What `check` raises is raised at once. It is asked after 10 ms, and then less and less often, up to every 250 ms.

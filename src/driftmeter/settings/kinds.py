@@ -38,7 +38,7 @@ class SettingKind(Protocol):
 
 
 @dataclass(frozen=True)
-class DurationSetting:
+class TimeLength:
     """A length of time in ms, written as text such as "30d"; `least` may be the name of another setting."""
 
     least: Milliseconds | str
@@ -64,7 +64,7 @@ class DurationSetting:
 
 
 @dataclass(frozen=True)
-class RowCountSetting:
+class RowCount:
     """A number of rows, up to a thousand million."""
 
     least: int = 0
@@ -108,7 +108,7 @@ class _Number:
         return {"type": "number"}
 
 
-class IndexSetting(_Number):
+class StabilityIndex(_Number):
     """A population stability index from 0 to 10; None where the model's goes."""
 
     def check(self, name: str, value: float | None, settings: object) -> None:
@@ -117,7 +117,7 @@ class IndexSetting(_Number):
             raise InputError(name, "a PSI from 0 to 10", str(value))
 
 
-class ShareSetting(_Number):
+class Fraction(_Number):
     """A number above 0 and below 1."""
 
     def check(self, name: str, value: float, settings: object) -> None:
@@ -126,7 +126,7 @@ class ShareSetting(_Number):
             raise InputError(name, "above 0 and below 1", str(value))
 
 
-class FlagSetting:
+class YesNo:
     """True or false."""
 
     def read(self, value: object, where: str) -> bool:
@@ -148,7 +148,7 @@ class FlagSetting:
 
 
 @dataclass(frozen=True)
-class ChoiceSetting:
+class Choice:
     """One of some words."""
 
     words: Sequence[str]
@@ -171,7 +171,7 @@ class ChoiceSetting:
         return {"type": "string", "enum": list(self.words)}
 
 
-class DriftTestsSetting:
+class DriftTestNames:
     """Names of drift tests, each once; None: all of them, or as the model has it."""
 
     def read(self, value: object, where: str) -> tuple[str, ...] | None:
@@ -200,8 +200,8 @@ class DriftTestsSetting:
 def as_markdown(kind: SettingKind, value: Any) -> str:
     """Return a value as a table of the docs shows it.
 
-    >>> as_markdown(DurationSetting(0, 10), 5_000), as_markdown(FlagSetting(), True)
-    ('`"5s"`', '`true`')
+    >>> as_markdown(TimeLength(0, 10), 5_000), as_markdown(YesNo(), True), as_markdown(RowCount(), 200)
+    ('`"5s"`', '`true`', '200')
     """
     text = json.dumps(kind.write(value))
     return text if isinstance(value, int | float) and text[0].isdigit() else f"`{text}`"

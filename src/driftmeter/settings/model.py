@@ -15,20 +15,13 @@ from driftmeter.errors import InputError, unknown_name
 from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.settings.declare import Setting, as_table, below, changed, check, parts, read, setting, write
-from driftmeter.settings.kinds import (
-    ChoiceSetting,
-    DriftTestsSetting,
-    DurationSetting,
-    FlagSetting,
-    IndexSetting,
-    RowCountSetting,
-    ShareSetting,
-)
+from driftmeter.settings.kinds import Choice, DriftTestNames, Fraction, RowCount, StabilityIndex, TimeLength, YesNo
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import JSON, Milliseconds
 
 Guarantee = Literal["measured", "strict"]
 """`measured` is the dyadic-window scan, `strict` the e-SR detector with a proof: see docs/detection.md."""
+_GUARANTEES = " or ".join(f'`"{word}"`' for word in get_args(Guarantee))
 
 
 @dataclass(frozen=True)
@@ -36,16 +29,14 @@ class FeatureSettings:
     """What one feature has otherwise than its model: None is as the model has it."""
 
     tolerance: float | None = field(
-        default=None, metadata=setting(IndexSetting(), "the feature's own", shown="the model's")
+        default=None, metadata=setting(StabilityIndex(), "the feature's own", shown="the model's")
     )
     tests: tuple[str, ...] | None = field(
-        default=None, metadata=setting(DriftTestsSetting(), "the feature's own", shown="the model's")
+        default=None, metadata=setting(DriftTestNames(), "the feature's own", shown="the model's")
     )
     pages: bool = field(
         default=True,
-        metadata=setting(
-            FlagSetting(), "`false`: the feature is judged and shown, and neither opens nor joins an incident"
-        ),
+        metadata=setting(YesNo(), "`false`: the feature is judged and shown, and neither opens nor joins an incident"),
     )
 
     def __post_init__(self) -> None:
@@ -68,54 +59,47 @@ class ModelSettings:
 
     budget: Milliseconds = field(
         default=30 * DAY,
-        metadata=setting(DurationSetting(1, 3_650 * DAY), "time in which at most one false page is expected"),
+        metadata=setting(TimeLength(1, 3_650 * DAY), "time in which at most one false page is expected"),
     )
     tolerance: float = field(
         default=0.01,
         metadata=setting(
-            IndexSetting(), "population stability index below which a shift is no drift, however sure it is; 0 to 10"
+            StabilityIndex(), "population stability index below which a shift is no drift, however sure it is; 0 to 10"
         ),
     )
     guarantee: Guarantee = field(
         default="measured",
-        metadata=setting(
-            ChoiceSetting(get_args(Guarantee)), '`"measured"` or `"strict"`: which detector keeps the budget'
-        ),
+        metadata=setting(Choice(get_args(Guarantee)), f"{_GUARANTEES}: which detector keeps the budget"),
     )
     window: WindowSetting = field(
         default_factory=WindowSetting,
         metadata=parts(
             length=Setting(
-                DurationSetting(0, RETENTION),
-                'how far the window that is shown reaches back, at most `"90d"`',
-                "window",
+                TimeLength(0, RETENTION), 'how far the window that is shown reaches back, at most `"90d"`', "window"
             ),
-            rows=Setting(RowCountSetting(), "and further, until it holds so many rows", "window_rows"),
+            rows=Setting(RowCount(), "and further, until it holds so many rows", "window_rows"),
         ),
     )
     tests: tuple[str, ...] | None = field(
-        default=None,
-        metadata=setting(DriftTestsSetting(), "names of the [tests](metrics.md) that are shown", shown="all"),
+        default=None, metadata=setting(DriftTestNames(), "names of the [tests](metrics.md) that are shown", shown="all")
     )
     pane_rows: int = field(
-        default=100, metadata=setting(RowCountSetting(1), "the detector's panes hold so many rows", "ladder.pane_rows")
+        default=100, metadata=setting(RowCount(1), "the detector's panes hold so many rows", "ladder.pane_rows")
     )
     pane_length: Milliseconds = field(
         default=HOUR,
-        metadata=setting(DurationSetting(1, RETENTION), "or last so long, whichever comes first", "ladder.pane_length"),
+        metadata=setting(TimeLength(1, RETENTION), "or last so long, whichever comes first", "ladder.pane_length"),
     )
     reach: Milliseconds = field(
         default=28 * DAY,
-        metadata=setting(
-            DurationSetting("pane_length", RETENTION), 'its longest window, at most `"90d"`', "ladder.reach"
-        ),
+        metadata=setting(TimeLength("pane_length", RETENTION), 'its longest window, at most `"90d"`', "ladder.reach"),
     )
     false_discovery_rate: float = field(
         default=0.01,
-        metadata=setting(ShareSetting(), "share of false alarms among the features flagged, where no detector runs"),
+        metadata=setting(Fraction(), "share of false alarms among the features flagged, where no detector runs"),
     )
     min_rows: int = field(
-        default=200, metadata=setting(RowCountSetting(), "fewer rows are not judged, where no detector runs")
+        default=200, metadata=setting(RowCount(), "fewer rows are not judged, where no detector runs")
     )
     features: Mapping[str, FeatureSettings] = field(default_factory=dict)
 
