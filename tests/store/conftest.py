@@ -9,12 +9,9 @@ import pytest
 from driftmeter.store.protocol import Store
 from driftmeter.store.redis.store import RedisStore
 from driftmeter.store.sqlite.store import SQLiteStore
-from tests.store.samples import START, TIMING
+from tests.store.samples import START, TIMING, Opener
 from tests.support.clocks import SetClock
 from tests.support.redis_server import shared_server
-
-Opener = Callable[[], Store]
-"""Opens one more store object on the same content."""
 
 
 def memory_opener(path: Path, clock: SetClock, stack: ExitStack) -> Opener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,8 @@ from driftmeter.store.records import AddRows, Fold, Progress, PutPane, Receipt
 from driftmeter.types import Milliseconds
 from tests.support.clocks import SetClock
 
+Opener = Callable[[], Store]
+"""Opens one more store object on the same content."""
 BINS = 3
 START: Milliseconds = 1_700_000_000_000 // 3_600_000 * 3_600_000
 """A full hour, so that panes and merged slices start with it."""

@@ -11,8 +11,7 @@ from driftmeter.panes.timing import Timing
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY
 from driftmeter.verdict.expectation import Expectation
-from tests.store.conftest import Opener
-from tests.store.samples import START, TIMING
+from tests.store.samples import START, TIMING, Opener
 from tests.support.clocks import SetClock
 
 SETTINGS = b'{"budget":"7d"}'

@@ -9,8 +9,7 @@ import pytest
 from driftmeter.errors import UnknownModelError
 from driftmeter.store.protocol import Store
 from driftmeter.timestamps import DAY, HOUR
-from tests.store.conftest import Opener
-from tests.store.samples import START, TIMING, closed, fold_all, freeze_at, pane, put
+from tests.store.samples import START, TIMING, Opener, closed, fold_all, freeze_at, pane, put
 from tests.support.clocks import SetClock
 
 # --- profiles that take over
