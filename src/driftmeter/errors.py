@@ -15,7 +15,7 @@ DriftmeterError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 _MOST_NAMED = 20
 """Names that an error lists."""
@@ -88,13 +88,22 @@ class StoreUnavailableError(StoreError):
     """The store cannot be reached or written now, and has acknowledged nothing: try again."""
 
 
+def near_names(name: str, names: Iterable[str], most: int = 1, least_alike: float = 0.6) -> list[str]:
+    """Return the names that are most like a name, the nearest first, and none less alike than `least_alike` (0 to 1).
+
+    >>> near_names("budgt", ["tests", "budget"])
+    ['budget']
+    """
+    return difflib.get_close_matches(name, list(names), most, least_alike)
+
+
 def nearest(name: str, names: Collection[str]) -> str:
     """Return the question whether the nearest of some names was meant; nothing where none is near.
 
     >>> nearest("budgt", ["budget", "tests"]), nearest("zzz", ["budget", "tests"])
     ("did you mean 'budget'?", '')
     """
-    near = difflib.get_close_matches(name, names, 1)
+    near = near_names(name, names)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

@@ -5,7 +5,6 @@ COLUMN: FAULT [ARGUMENTS] [from TIME] [to TIME]
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 from driftmeter.backtest.changes import UNITS, Category, Change, MissingCells, Scale, Shift, Shuffle, Stuck
 from driftmeter.data.columns import Column
 from driftmeter.data.time_columns import Times
-from driftmeter.errors import InputError
+from driftmeter.errors import InputError, near_names, nearest
 from driftmeter.timestamps import parse_duration, parse_time
 from driftmeter.types import Milliseconds
 
@@ -68,9 +67,9 @@ def parse_fault(text: str) -> Fault:
     if name in UNITS:
         name, words = "unit", [name, *words]
     if name not in FAULTS:
-        near = difflib.get_close_matches(name, [*FAULTS, *UNITS], 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise _bad_fault(text, f"a fault out of {', '.join(FAULTS)}, or a unit such as f2c", f"{name!r}{hint}")
+        question = nearest(name, [*FAULTS, *UNITS])
+        got = f"{name!r}; {question}" if question else repr(name)
+        raise _bad_fault(text, f"a fault out of {', '.join(FAULTS)}, or a unit such as f2c", got)
     change = _PARSERS[name](text, words)
     if since is not None and until is not None and until <= since:
         raise _bad_fault(text, "a time after 'from' behind 'to'", "one that is not later")
@@ -104,7 +103,7 @@ def apply_faults(
 
 def unknown_column(fault: Fault, columns: Sequence[str] | Mapping[str, object]) -> InputError:
     """Return the error for a fault whose column is not among `columns`; it names those with the nearest names."""
-    near = difflib.get_close_matches(fault.column, list(columns), 3, 0.5)
+    near = near_names(fault.column, columns, 3, 0.5)
     names = " or ".join(map(repr, near)) if near else f"one of {', '.join(list(columns)[:10])}"
     return _bad_fault(
         fault.text, f"a column that is in the data and in the profile, such as {names}", repr(fault.column)

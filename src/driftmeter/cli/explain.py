@@ -42,12 +42,10 @@ def explain(model: str, feature: str, url: str, as_json: bool) -> None:
 
 
 def _check_name(feature: str, names: list[str]) -> None:
-    from difflib import get_close_matches
-
-    from driftmeter.errors import InputError
+    from driftmeter.errors import InputError, near_names
 
     if feature not in names:
-        near = get_close_matches(feature, names, 3) or names[:8]
+        near = near_names(feature, names, 3) or names[:8]
         raise InputError("FEATURE", f"one of the model's features, such as {', '.join(near)}", repr(feature))
 
 

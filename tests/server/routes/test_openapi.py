@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from driftmeter.server.routes.openapi import document
-from driftmeter.server.routes.settings import SettingsDocument
+from driftmeter.server.routes.settings_document import SettingsDocument
 from driftmeter.server.routes.table import OPERATIONS
 from driftmeter.settings.model import ModelSettings
 from tests.server.harness import Client

@@ -18,6 +18,7 @@ from driftmeter.server.routes import (
     verdicts,
 )
 from driftmeter.server.routes.operation import JSON_TYPE, Operation
+from driftmeter.server.routes.settings_document import SettingsDocument
 
 _MODEL = "/v1/models/{model}"
 _ROWS = {
@@ -184,7 +185,7 @@ OPERATIONS = (
         settings.get_settings,
         "read",
         "Get settings",
-        answers={200: {JSON_TYPE: settings.SettingsDocument}},
+        answers={200: {JSON_TYPE: SettingsDocument}},
         problems=(404, 503),
     ),
     Operation(
@@ -193,9 +194,9 @@ OPERATIONS = (
         settings.put_settings,
         "write",
         "Replace settings",
-        answers={200: {JSON_TYPE: settings.SettingsDocument}},
+        answers={200: {JSON_TYPE: SettingsDocument}},
         problems=(400, 404, 413, 415, 503),
-        body={JSON_TYPE: settings.SettingsDocument},
+        body={JSON_TYPE: SettingsDocument},
     ),
     Operation(
         "DELETE",
