@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -28,11 +29,14 @@ from driftmeter.store.records import ModelRecord
 
 T = TypeVar("T")
 
-_SHORT, _LONG = 0.2, 2.0
-"""Seconds that a request waits for the store: to learn what changed of a model seen before, and of a new one."""
+_KNOWN_MODEL_WAIT = 0.2
+"""Seconds that a request waits for a newer record of a model; then the last record that was read serves."""
+_NEW_MODEL_WAIT = 2.0
+"""Seconds that a request waits for the store where this process has nothing to use instead."""
 
 
-def _incarnation() -> str:
+def _source_name() -> str:
+    """Return the host's name and a part that is new at every start."""
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
@@ -50,15 +54,15 @@ class Context:
     probe: Probe
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     exposition: Exposition = field(default_factory=Exposition)
-    in_flight: Budget = field(init=False)
     compiled_profiles: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
     lookups: Lookups = field(default_factory=Lookups)
-    source: str = field(default_factory=_incarnation)
+    source: str = field(default_factory=_source_name)
 
-    def __post_init__(self) -> None:
-        """Bound the bytes of all bodies together."""
-        object.__setattr__(self, "in_flight", Budget(self.settings.max_in_flight))
+    @cached_property
+    def in_flight(self) -> Budget:
+        """The bound on the bytes of all bodies together."""
+        return Budget(self.settings.max_in_flight)
 
     @classmethod
     def of(cls, request: Request) -> Context:
@@ -67,27 +71,38 @@ class Context:
         assert isinstance(context, cls)
         return context
 
-    async def compiled(self, model: str, digest: str | None = None) -> Compiled:
-        """Return a compiled profile, by default the one that rows are counted by.
+    async def compiled(self, model: str, digest: str) -> Compiled:
+        """Return a compiled profile; raises UnknownModelError, UnknownProfileError and StoreUnavailableError."""
+        return await self._compiled(await self._record(model), digest)
 
-        Raises UnknownModelError, UnknownProfileError and StoreUnavailableError.
+    async def compiled_for_rows(self, model: str) -> Compiled:
+        """Return the compiled profile that rows are counted by: the newest, which need not be the active one.
+
+        Raises UnknownModelError and StoreUnavailableError.
         """
-        record = self.engine.cached_record(model) or await self._record(model)
-        key = model, digest or record.newest
+        record = await self._record(model)
+        return await self._compiled(record, record.newest)
+
+    async def _compiled(self, record: ModelRecord, digest: str) -> Compiled:
+        key = record.model, digest
         compiled = self.compiled_profiles.get(key)
         if compiled is None or compiled.timing != record.timing:
-            compiled = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _LONG)
+            compiled = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _NEW_MODEL_WAIT)
             self.compiled_profiles[key] = compiled
         return compiled
 
     async def _record(self, model: str) -> ModelRecord:
-        """Ask the store for a model's record; while the store hangs, return the last one.
+        """Return a model's record from the cache or the store; while the store hangs, the last one that was read.
 
-        Whether the store takes a write is for the write to find out, together with others.
+        A write may go on with that: the commit itself finds out whether the store takes it.
         """
+        fresh = self.engine.cached_record(model)
+        if fresh is not None:
+            return fresh
         last = self.engine.stale_record(model)
+        wait = _NEW_MODEL_WAIT if last is None else _KNOWN_MODEL_WAIT
         try:
-            return await self.lookups.ask(model, lambda: self.engine.record(model), _LONG if last is None else _SHORT)
+            return await self.lookups.ask(model, lambda: self.engine.record(model), wait)
         except StoreUnavailableError:
             if last is None:
                 raise

@@ -58,7 +58,7 @@ async def put_pane(request: Request) -> Response:
     context = Context.of(request)
     path = request.path_params
     model, start, source = path["model"], path["start_ms"], path["source"]
-    newest = await context.compiled(model)
+    newest = await context.compiled_for_rows(model)
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)
         small = len(body) <= _SMALL_PANE

@@ -91,7 +91,7 @@ async def post_rows(request: Request) -> Response:
     """
     context = Context.of(request)
     model: str = request.path_params["model"]
-    compiled = await context.compiled(model)
+    compiled = await context.compiled_for_rows(model)
     headers = request.headers
     media = media_of(headers.get("content-type"))
     key = _name(headers.get("Idempotency-Key"), "Idempotency-Key")
