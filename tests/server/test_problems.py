@@ -26,12 +26,12 @@ def test_a_more_special_error_stands_before_the_more_general_one() -> None:
 
 
 def test_an_input_error_keeps_its_parts() -> None:
-    content = json.loads(bytes(problems.problem_of(errors.InputError("rows", "an array", "null")).body))
+    content = json.loads(bytes(problems.error_response(errors.InputError("rows", "an array", "null")).body))
     assert (content["where"], content["expected"], content["got"]) == ("rows", "an array", "null")
     assert content["detail"] == "rows: expected an array, got null"
 
 
 @pytest.mark.parametrize("error", [errors.StoreUnavailableError("away"), problems.OverloadedError("a", "b", "c")])
 def test_what_may_work_later_says_when(error: Exception) -> None:
-    answer = problems.problem_of(error)
+    answer = problems.error_response(error)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")

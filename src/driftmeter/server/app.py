@@ -1,4 +1,4 @@
-"""The application: routes, problems, metrics, and the life of the parts behind them."""
+"""The application: routes, problems, metrics, and start and shutdown of the parts behind them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from driftmeter.server.context import Context
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
-from driftmeter.server.problems import INTERNAL, OF_STATUS, Kind, kind_of, problem, problem_of
+from driftmeter.server.problems import INTERNAL, KIND_BY_STATUS, ProblemKind, error_response, kind_of, problem_response
 from driftmeter.server.routes.docs import docs_routes
 from driftmeter.server.routes.events import get_events
 from driftmeter.server.routes.table import OPERATIONS
@@ -70,27 +70,28 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 # --- problems
 
 
-def _refuse(request: Request, kind: Kind, response: Response) -> Response:
+def _counted(request: Request, kind: ProblemKind, response: Response) -> Response:
+    """Count a refused request by its reason; return the response."""
     Context.of(request).metrics.reject(kind.slug)
     return response
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    return _refuse(request, kind_of(error), problem_of(error))
+    return _counted(request, kind_of(error), error_response(error))
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = OF_STATUS.get(error.status_code, INTERNAL)
+    kind = KIND_BY_STATUS.get(error.status_code, INTERNAL)
     if kind is INTERNAL:
-        kind = Kind(error.status_code, "http", str(error.detail))
-    response = problem(kind, f"{request.method} {request.url.path}: {error.detail}")
+        kind = ProblemKind(error.status_code, "http", str(error.detail))
+    response = problem_response(kind, f"{request.method} {request.url.path}: {error.detail}")
     response.headers.update(error.headers or {})
-    return _refuse(request, kind, response)
+    return _counted(request, kind, response)
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return _refuse(request, Kind(400, "disconnected", "The client left"), Response(status_code=400))
+    return _counted(request, ProblemKind(400, "disconnected", "The client left"), Response(status_code=400))
 
 
 class _Timed:

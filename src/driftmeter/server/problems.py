@@ -40,7 +40,7 @@ class ParameterError(DriftmeterError):
     """A parameter of the query is absent or cannot be read."""
 
     def __init__(self, where: str, sentence: str, got: str) -> None:
-        """Keep the parameter's place and what came, so that the problem can say them apart."""
+        """Keep the parameter's name and the value that came, for the fields `where` and `got` of the problem."""
         super().__init__(f"{where}: {sentence}")
         self.where, self.got = where, got[:60]
 
@@ -82,7 +82,7 @@ class OverloadedError(RequestError):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemKind:
     """A kind of problem: its status, its slug, which is also the label `reason` of a metric, and its fixed title."""
 
     status: int
@@ -102,37 +102,37 @@ class Problem(msgspec.Struct):
     got: str | UnsetType = UNSET
 
 
-INTERNAL = Kind(500, "internal", "The server failed")
-KINDS: tuple[tuple[type[Exception], Kind], ...] = (
-    (ParameterError, Kind(422, "bad_parameter", "A parameter cannot be read")),
-    (TooLargeError, Kind(413, "too_large", "The request is too large")),
-    (UnsupportedMediaError, Kind(415, "unsupported_type", "This content type is not read here")),
-    (MismatchError, Kind(422, "mismatch", "The address and the content disagree")),
-    (FutureError, Kind(422, "future", "The pane is ahead of the server's clock")),
-    (BadPaneError, Kind(422, "bad_pane", "The pane cannot be used")),
-    (KeyConflictError, Kind(422, "key_conflict", "The idempotency key stood for another batch")),
-    (NotFoundError, Kind(404, "not_found", "Not found")),
-    (OverloadedError, Kind(503, "overloaded", "Too much is waiting")),
-    (UnknownModelError, Kind(404, "unknown_model", "Unknown model")),
-    (UnknownProfileError, Kind(404, "unknown_profile", "Unknown profile")),
-    (ProfileError, Kind(422, "bad_profile", "The profile cannot be used")),
-    (InputError, Kind(400, "unreadable", "The request cannot be read")),
-    (StoreUnavailableError, Kind(503, "unavailable", "The store is away")),
-    (StoreError, Kind(500, "store", "The store failed")),
+INTERNAL = ProblemKind(500, "internal", "The server failed")
+KINDS: tuple[tuple[type[Exception], ProblemKind], ...] = (
+    (ParameterError, ProblemKind(422, "bad_parameter", "A parameter cannot be read")),
+    (TooLargeError, ProblemKind(413, "too_large", "The request is too large")),
+    (UnsupportedMediaError, ProblemKind(415, "unsupported_type", "This content type is not read here")),
+    (MismatchError, ProblemKind(422, "mismatch", "The address and the content disagree")),
+    (FutureError, ProblemKind(422, "future", "The pane is ahead of the server's clock")),
+    (BadPaneError, ProblemKind(422, "bad_pane", "The pane cannot be used")),
+    (KeyConflictError, ProblemKind(422, "key_conflict", "The idempotency key stood for another batch")),
+    (NotFoundError, ProblemKind(404, "not_found", "Not found")),
+    (OverloadedError, ProblemKind(503, "overloaded", "Too much is waiting")),
+    (UnknownModelError, ProblemKind(404, "unknown_model", "Unknown model")),
+    (UnknownProfileError, ProblemKind(404, "unknown_profile", "Unknown profile")),
+    (ProfileError, ProblemKind(422, "bad_profile", "The profile cannot be used")),
+    (InputError, ProblemKind(400, "unreadable", "The request cannot be read")),
+    (StoreUnavailableError, ProblemKind(503, "unavailable", "The store is away")),
+    (StoreError, ProblemKind(500, "store", "The store failed")),
 )
-OF_STATUS = {
-    404: Kind(404, "not_found", "Not found"),
-    405: Kind(405, "method_not_allowed", "This method is not allowed here"),
+KIND_BY_STATUS = {
+    404: ProblemKind(404, "not_found", "Not found"),
+    405: ProblemKind(405, "method_not_allowed", "This method is not allowed here"),
 }
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> ProblemKind:
     """Look an error up in the table; an error that is not in it is the server's fault."""
     return next((kind for cls, kind in KINDS if isinstance(error, cls)), INTERNAL)
 
 
-def problem(
-    kind: Kind,
+def problem_response(
+    kind: ProblemKind,
     detail: str,
     *,
     where: str | UnsetType = UNSET,
@@ -145,13 +145,13 @@ def problem(
     return Response(msgspec.json.encode(content), status_code=kind.status, headers=headers, media_type=PROBLEM_TYPE)
 
 
-def problem_of(error: Exception) -> Response:
+def error_response(error: Exception) -> Response:
     """Write an error as a problem; an internal error reveals nothing."""
     kind = kind_of(error)
     if kind is INTERNAL:
-        return problem(kind, "see the server's log")
+        return problem_response(kind, "see the server's log")
     if isinstance(error, InputError):
-        return problem(kind, str(error), where=error.field, expected=error.expected, got=error.got)
+        return problem_response(kind, str(error), where=error.field, expected=error.expected, got=error.got)
     if isinstance(error, ParameterError):
-        return problem(kind, str(error), where=error.where, got=error.got)
-    return problem(kind, str(error.args[0]) if error.args else kind.title)
+        return problem_response(kind, str(error), where=error.where, got=error.got)
+    return problem_response(kind, str(error.args[0]) if error.args else kind.title)
