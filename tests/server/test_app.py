@@ -45,7 +45,17 @@ def test_unknown_paths_and_methods_are_problems(client: Client) -> None:
     problem_of(client.get("/nope"), 404, "not_found")
     answer = client.request("PATCH", "/v1/models")
     problem_of(answer, 405, "method_not_allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("settings", "DELETE, GET, PUT"), ("expected", "DELETE, GET, POST"), ("incidents/1/acknowledge", "POST")],
+)
+def test_a_refused_method_is_told_all_methods_of_the_path(client: Client, path: str, methods: str) -> None:
+    answer = client.request("PATCH", f"/v1/models/shop/{path}")
+    problem_of(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == methods
 
 
 def test_a_route_takes_no_other_method_and_a_slash_more_leads_to_it(client: Client) -> None:

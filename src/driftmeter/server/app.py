@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftmeter.engine.engine import Engine
@@ -87,7 +88,15 @@ async def _on_status(request: Request, error: Exception) -> Response:
         kind = ProblemKind(error.status_code, "http", str(error.detail))
     response = problem_response(kind, f"{request.method} {request.url.path}: {error.detail}")
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = _allowed_methods(request)
     return _counted(request, kind, response)
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return the methods of the request's path, sorted. Starlette names those of one route, and each has one method."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    return ", ".join(sorted({method for route in routes for method in route.methods}))
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
