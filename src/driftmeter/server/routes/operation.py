@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,12 +22,21 @@ Content = Mapping[str, Any]
 JSON_TYPE = "application/json"
 
 
+class AnyText(PathConvertor):
+    """Convert the rest of a path, line breaks included; paths name it `any_text`."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("any_text", AnyText())
+
+
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path: who handles it, what it takes, what it answers, which problems it may answer instead.
+    """One method of one path: its handler, its inputs, its answers, and the problems it may answer with.
 
     `answers` and `problems` are by status. `query`, `headers` and `answer_headers` are structs with a field for each
-    parameter or header. `path` is written as Starlette reads it, with convertors.
+    parameter or header. `path` is written as Starlette reads it, with convertors, such as `any_text`.
     """
 
     method: Literal["GET", "PUT", "POST", "DELETE"]

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -30,15 +29,6 @@ class HistoryQuery(Struct, rename={"start": "from", "end": "to"}):
     end: TimeParameter | None = None
     profile: Annotated[str | None, Meta(description="Digest of a profile; the active one by default.")] = None
     limit: Annotated[int, Meta(ge=1, le=3_000, description="Most verdicts to return: the newest.")] = 500
-
-
-class AnyText(PathConvertor):
-    """Convert the rest of a path, which may hold line breaks too."""
-
-    regex = r"[\s\S]*"
-
-
-register_url_convertor("anything", AnyText())
 
 
 def get_verdict(request: Request) -> Response:
