@@ -45,6 +45,8 @@ def test_the_stores_time_is_its_clocks(store: Store, clock: SetClock) -> None:
 
 CALLS: dict[str, Callable[[Store], Any]] = {
     "register": lambda store: store.register("m", "d", b"", TIMING),
+    "configure": lambda store: store.configure("m", b"{}"),
+    "now": lambda store: store.now(),
     "ping": lambda store: store.ping(),
     "pending": lambda store: store.pending("m"),
     "models": lambda store: store.models(),
@@ -63,17 +65,29 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "sources": lambda store: store.sources("m"),
     "acknowledge": lambda store: store.acknowledge("m", "1", 0, ""),
     "acknowledged": lambda store: store.acknowledged("m"),
+    "expect": lambda store: store.expect("m", None, 0, START),
+    "expected": lambda store: store.expected("m"),
+    "notified": lambda store: store.notified("m", "key"),
     "lease": lambda store: store.lease("m", "a", 1),
     "heartbeat": lambda store: store.heartbeat("a", 1),
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
+def test_the_calls_tried_are_all_that_a_store_has() -> None:
+    assert set(CALLS) == {name for name in vars(Store) if not name.startswith("_")} - {"close"}
+
+
+@pytest.mark.parametrize("call", sorted(CALLS.keys() - {"now"}))
 def test_a_closed_store_is_unavailable(store: Store, call: str) -> None:
     store.close()
     store.close()
     with pytest.raises(StoreUnavailableError, match="closed"):
         CALLS[call](store)
+
+
+def test_a_closed_store_that_knows_the_time_still_tells_it(store: Store) -> None:
+    store.close()
+    assert CALLS["now"](store) == START
 
 
 def test_a_store_that_was_read_before_is_unavailable_in_every_thread_once_closed(store: Store) -> None:

@@ -30,11 +30,11 @@ class Store(Protocol):
         """Write a few bytes that nothing reads, to see that the store can be written."""
         ...
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, reactivate: bool = True) -> None:
         """Add a profile, and make it the newest: the one that rows are counted by.
 
         `panes.rollover` says when it becomes the active one. If it is the newest already, only the timing changes. With
-        `again=False` nothing changes if the model had the profile before and now counts by another.
+        `reactivate=False` nothing changes if the model had the profile before and has since replaced it.
         """
         ...
 
@@ -149,5 +149,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Close files and connections. Later calls raise StoreUnavailableError."""
+        """Close files and connections. Later calls raise StoreUnavailableError; only `now` may still answer."""
         ...
