@@ -60,13 +60,13 @@ def test_an_old_profile_can_be_made_active_again(store: Store, clock: SetClock) 
 
 
 def test_a_profile_that_was_replaced_comes_back_only_where_it_may(store: Store, other: Store) -> None:
-    store.register("n", "d", b"new", TIMING, again=False)
+    store.register("n", "d", b"new", TIMING, reactivate=False)
     assert store.model("n").digest == "d"
-    store.register("m", "e", b"second", TIMING, again=False)
+    store.register("m", "e", b"second", TIMING, reactivate=False)
     assert store.model("m").digest == "e"
-    other.register("m", "d", b"first", Timing(5000, 0), again=False)
+    other.register("m", "d", b"first", Timing(5000, 0), reactivate=False)
     assert store.model("m") == ModelRecord("m", "e", TIMING, 0, "e")
-    other.register("m", "e", b"second", Timing(5000, 0), again=False)
+    other.register("m", "e", b"second", Timing(5000, 0), reactivate=False)
     assert store.model("m") == ModelRecord("m", "e", Timing(5000, 0), 0, "e")
     store.register("m", "d", b"first", TIMING)
     assert store.model("m").digest == "d"

@@ -76,7 +76,7 @@ def test_a_server_that_starts_with_the_active_profile_does_not_call_the_newer_on
 ) -> None:
     put(store, pane(5))
     store.register("m", "new", b"new", TIMING)
-    other.register("m", "d", b"", TIMING, again=False)
+    other.register("m", "d", b"", TIMING, reactivate=False)
     assert active_and_newest(store) == ("d", "new")
     other.register("m", "d", b"", TIMING)
     assert active_and_newest(store) == ("d", "d")
@@ -201,7 +201,7 @@ def test_a_profile_that_a_server_starts_with_again_is_not_dropped(store: Store, 
     fold_all(store)
     for day in range(1, 200, 30):
         clock.now = START + day * DAY
-        store.register("m", "d", b"", TIMING, again=False)
+        store.register("m", "d", b"", TIMING, reactivate=False)
         put(store, pane(1, digest="new", at=day * DAY, source="log", watermark=clock.now))
     assert store.digests("m") == ["d", "new"]
     assert active_and_newest(store) == ("new", "new")

@@ -116,7 +116,7 @@ class Engine:
 
     def register_unless_replaced(self, profile: Profile) -> ModelRecord:
         """Register a profile, unless its model had it before and counts by another one now: that one stays."""
-        return self._models.register(profile, again=False)
+        return self._models.register(profile, reactivate=False)
 
     def record(self, model: str) -> ModelRecord:
         """Return a model's record, as the store had it at most half a second ago."""

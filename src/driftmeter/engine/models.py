@@ -50,25 +50,33 @@ class Models:
 
     # --- records
 
-    def register(self, profile: Profile, *, again: bool = True) -> ModelRecord:
-        """Keep a profile; without `again` one that its model had before and no longer counts by stays replaced."""
+    def register(self, profile: Profile, *, reactivate: bool = True) -> ModelRecord:
+        """Register a profile, and return its model's record.
+
+        With `reactivate=False`, a profile that the model had before and has since replaced stays replaced.
+        """
         try:
             before = self._store.model(profile.model).timing
         except UnknownModelError:
             before = self._timing
-        self._store.register(profile.model, profile.digest, profile.dumps(), self._timing, again=again)
+        self._store.register(profile.model, profile.digest, profile.dumps(), self._timing, reactivate=reactivate)
         self._records.drop(profile.model)
         record = self._store.model(profile.model)
         if record.timing != before:
             _log.warning(
                 "model %s: panes of %g s and a lateness of %g s are now %g s and %g s, for all servers",
-                *(profile.model, before.pane / 1000, before.lateness / 1000),
-                *(record.timing.pane / 1000, record.timing.lateness / 1000),
+                profile.model,
+                before.pane / 1000,
+                before.lateness / 1000,
+                record.timing.pane / 1000,
+                record.timing.lateness / 1000,
             )
-        if not again and record.newest != profile.digest:
+        if not reactivate and record.newest != profile.digest:
             _log.warning(
                 "model %s: profile %s was replaced by %s, which stays",
-                *(profile.model, profile.digest, record.newest),
+                profile.model,
+                profile.digest,
+                record.newest,
             )
         return record
 

@@ -30,10 +30,10 @@ class RedisModels:
         self._token = secrets.token_hex(8)
         self._is_checked = False
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool) -> None:
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, reactivate: bool) -> None:
         """Add a profile, and make it the newest."""
         self._check_server()
-        values = (digest, zlib.compress(profile), timing.pane, timing.lateness, int(again), secrets.token_hex(8))
+        values = (digest, zlib.compress(profile), timing.pane, timing.lateness, int(reactivate), secrets.token_hex(8))
         # Listed before: a name without a model is passed over, a model without its name would not be seen. And listed
         # after: a model of this name may just have been deleted.
         self._list(model)

@@ -58,9 +58,9 @@ class RedisStore:
         """See Store."""
         self._session.run_shared("ping", "ping")
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, reactivate: bool = True) -> None:
         """See Store."""
-        self._models.register(model, digest, profile, timing, again=again)
+        self._models.register(model, digest, profile, timing, reactivate=reactivate)
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """See Store."""

@@ -21,11 +21,11 @@ class ProfileTables:
         self._db = db
 
     def register(
-        self, model: str, digest: str, profile: bytes, timing: Timing, now: Milliseconds, *, again: bool
+        self, model: str, digest: str, profile: bytes, timing: Timing, now: Milliseconds, *, reactivate: bool
     ) -> None:
         """Add a profile, as `Store.register` says."""
         before = self.rollover(model)
-        if not again and before is not None and digest != before.newest and digest in self.digests(model):
+        if not reactivate and before is not None and digest != before.newest and digest in self.digests(model):
             self._mark_used(model, now, digest)
             return
         rollover = Rollover(digest, digest)

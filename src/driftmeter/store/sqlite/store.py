@@ -68,10 +68,10 @@ class SQLiteStore:
             self._db.execute("INSERT OR REPLACE INTO pings VALUES ('', zeroblob(?))", (_BALLAST,))
             self._db.execute("DELETE FROM pings")
 
-    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, again: bool = True) -> None:
+    def register(self, model: str, digest: str, profile: bytes, timing: Timing, *, reactivate: bool = True) -> None:
         """See Store."""
         with self._db.writing():
-            self._profiles.register(model, digest, profile, timing, self.now(), again=again)
+            self._profiles.register(model, digest, profile, timing, self.now(), reactivate=reactivate)
 
     def configure(self, model: str, settings: bytes | None) -> None:
         """See Store."""

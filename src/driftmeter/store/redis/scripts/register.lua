@@ -1,7 +1,7 @@
 -- Adds a profile. Given: its digest, its body, pane and lateness of the model, '0' if a profile that the model no longer
 -- counts by stays as it is, and a random text that tells a new model from an earlier one of the same name. Returns -1 if
 -- the model is being deleted, 0 if the profile stays as it is, 1 otherwise.
-local digest, body, pane, lateness, again, born = unpack(ARGV, 2)
+local digest, body, pane, lateness, reactivate, born = unpack(ARGV, 2)
 
 -- Whether the model has counted anything by a profile.
 local function has_rows(profile)
@@ -15,7 +15,7 @@ end
 if redis.call('HEXISTS', tag, 'gone') == 1 then return -1 end
 local active, newest = unpack(redis.call('HMGET', tag, 'digest', 'newest'))
 local is_known = redis.call('ZSCORE', key('digests'), digest)
-if again == '0' and active and is_known and digest ~= newest then
+if reactivate == '0' and active and is_known and digest ~= newest then
   redis.call('HSET', key('used'), digest, text(now))
   return 0
 end
