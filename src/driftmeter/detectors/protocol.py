@@ -93,7 +93,7 @@ class Detector(Protocol[S]):
 
     @property
     def name(self) -> str:
-        """What settings and documentation call it."""
+        """The name under which a saved state records its detector."""
         ...
 
     def start(self) -> S:

@@ -1,4 +1,7 @@
-"""Drift tests: how far a window's counts are from the reference's, feature by feature. verdict.py decides."""
+"""Drift tests: how far a window's counts are from the reference's, feature by feature.
+
+They only measure; the package `verdict` decides.
+"""
 
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores
 from driftmeter.drift.psi import Effect

@@ -33,4 +33,4 @@ DRIFT_TESTS: tuple[DriftTest, ...] = (
 """In the order in which results show them: new ones come last."""
 
 DRIFT_TESTS_BY_NAME: Mapping[str, DriftTest] = {test.name: test for test in DRIFT_TESTS}
-"""What the name in a result means: its test's `unit` and `citation`."""
+"""The same tests by `name`."""

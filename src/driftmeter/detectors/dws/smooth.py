@@ -99,7 +99,7 @@ class SmoothScores:
         return log_p
 
     def _with_bounds(self, finding: Finding, size: Floats, deviation: Floats, critical: Floats) -> SmoothFinding:
-        """Add the bounds; `critical` (features,) is the normal quantile at α/2K."""
+        """Add the bounds; `critical` (features,) is the upper normal quantile at ½ α / 2K."""
         scored = self._bins.scored
         surely = np.where(scored, np.maximum(size - 2 * deviation, 0), 0.0)
         low: Floats = np.add.reduce(np.square(surely), axis=1)
