@@ -36,7 +36,29 @@ from driftmeter.verdict.judge_state import incidents_in
 
 
 class Engine:
-    """Everything that a metric server does apart from HTTP. Thread-safe; keeps nothing that matters.
+    """Everything that a metric server does apart from HTTP.
+
+    A process makes one instance and keeps it until it ends. Thread-safe. The store holds all that must last: a restart
+    loses nothing but caches. The caller closes the store.
+
+    >>> import polars as pl
+    >>> from driftmeter.panes.totals import SourceTotals
+    >>> from driftmeter.store import open_store
+    >>> from driftmeter.store.records import AddRows
+
+    >>> engine = Engine(open_store("memory://"))
+    >>> reference = pl.DataFrame({"age": range(20, 70)})
+    >>> record = engine.register(Profile.fit(reference, model="credit", independent=True))
+    >>> compiled = engine.compiled("credit")
+    >>> rows, rejected, ignored = compiled.reader.read_columns({"age": np.full(500, 80)})
+    >>> panes = engine.sort_rows(compiled, rows, times=engine.now() - 60_000)
+    >>> write = AddRows("credit", record.digest, "host-1", panes, SourceTotals(observed=500, counted=500))
+    >>> receipts = engine.store.commit([write])
+    >>> engine.advance("credit")
+    True
+    >>> json.loads(engine.verdict("credit"))["state"]
+    'drifting'
+    >>> engine.store.close()
 
     In all methods `digest` names a profile, by default the active one. Methods that take a model raise
     UnknownModelError, those that take a digest UnknownProfileError, and all raise StoreUnavailableError.
@@ -61,7 +83,7 @@ class Engine:
         self._models = Models(store, self.timing, self.settings, stopwatch)
         self._folding = Folding(store, self._models, stopwatch)
 
-    # --- the store, for servers: they ask the engine alone
+    # --- the store's own answers; only Committer and Probe use the store itself
 
     def now(self) -> Milliseconds:
         """Return the store's time: the one clock that all servers share."""
