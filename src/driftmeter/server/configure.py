@@ -28,7 +28,7 @@ def configure_known(engine: Engine, models: Mapping[str, ModelSettings]) -> None
 
 
 def configure_new(engine: Engine, profile: Profile, models: Mapping[str, ModelSettings]) -> None:
-    """Configure a model that has just got its first profile, where there are settings for it."""
+    """Configure a model that has just got its first profile, if there are settings for it."""
     settings = models.get(profile.model)
     if settings is None:
         return

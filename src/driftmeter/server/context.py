@@ -32,7 +32,7 @@ T = TypeVar("T")
 _KNOWN_MODEL_WAIT = 0.2
 """Seconds that a request waits for a newer record of a model; then the last record that was read serves."""
 _NEW_MODEL_WAIT = 2.0
-"""Seconds that a request waits for the store where this process has nothing to use instead."""
+"""Seconds that a request waits for the store if this process has nothing to use instead."""
 
 
 def _source_name() -> str:

@@ -23,7 +23,7 @@ _OF_MODEL, _OF_FEATURE, _OF_TEST = (
 Lines = dict[str, list[str]]
 """Lines by gauge."""
 Starts = tuple[str, ...]
-"""Everything of a line but its value, for each gauge of some labels."""
+"""The lines of some labels up to the value, one for each gauge."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Lookups:
     async def ask(self, what: object, ask: Callable[[], T], patience: float) -> T:
         """Call `ask` once for all requests that wait for `what`, and return its answer.
 
-        Raises what `ask` raises, and StoreUnavailableError where it takes longer than `patience` seconds, or where the
+        Raises what `ask` raises, and StoreUnavailableError if it takes longer than `patience` seconds, or if the
         store did not answer in the last second.
         """
         asked: asyncio.Future[T] | None = self._asked.get(what)

@@ -93,7 +93,7 @@ def serve(settings: Settings) -> None:
 
 
 def open_when_there(url: str, patience: float, pause: float = 0.5) -> Store:
-    """Open a store that can be written, trying again for `patience` seconds where it is remote.
+    """Open a store that can be written, trying again for `patience` seconds if it is remote.
 
     Servers and their store are often started together; a file needs no waiting, since it is there or is not. Raises
     StoreUnavailableError when the time is over, and StoreError at once on anything else.

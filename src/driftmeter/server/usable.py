@@ -19,7 +19,7 @@ from driftmeter.verdict.judge import Judge
 def check_usable(profile: Profile, settings: ModelSettings) -> None:
     """Compile a profile, and judge windows by it: no rows, missing values, the reference's rows, unseen values.
 
-    Raises ProfileError where any of that fails.
+    Raises ProfileError if any of that fails.
     """
     try:
         _rehearse(profile, settings)

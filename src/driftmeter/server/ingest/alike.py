@@ -25,7 +25,7 @@ class Alike:
 def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | None:
     """Decode a batch `{"rows": [...]}` whose rows have no other keys than `names`.
 
-    Returns None for any other body, valid or not, and where msgspec refuses a name.
+    Returns None for any other body, valid or not, and if msgspec refuses a name.
 
     >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
     [[1, None], [None, None]]

@@ -47,9 +47,9 @@ def read_columns(
     """Read the wanted columns; return them, the number of rows, and the number of columns that were not wanted.
 
     Unwanted columns are not read, whatever their type. Several streams, one after the other, are read as one. For the
-    columns in `moments` only the instant matters: their zones are dropped. Raises InputError where the body is not
-    valid Arrow IPC of that framing, or where a wanted column holds neither numbers nor text nor times. Raises
-    TooLargeError where buffers or texts would unfold beyond `most` bytes, or where there are over `most_rows` rows.
+    columns in `moments` only the instant matters: their zones are dropped. Raises InputError if the body is not
+    valid Arrow IPC of that framing, or if a wanted column holds neither numbers nor text nor times. Raises
+    TooLargeError if buffers or texts would unfold beyond `most` bytes, or if there are over `most_rows` rows.
     """
     expected = f"an Arrow IPC {framing}"
     try:
@@ -104,7 +104,7 @@ def _tables(body: bytes, framing: Framing, wanted: Container[str]) -> Iterator[t
             raise InputError(f"columns.{twice}", "one column of that name", f"{chosen.count(twice)}")
         if len(indices) < len(names):
             source.seek(start)
-            # where no column is wanted the first is read, for the rows count all the same
+            # if no column is wanted, the first one is read: its rows count all the same
             options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=indices or [0])
             reader = open_body(source, options=options)
         yield reader.read_all(), len(names) - len(indices)

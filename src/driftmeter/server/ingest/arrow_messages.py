@@ -53,13 +53,13 @@ def messages_of_streams(body: bytes) -> Iterator[Message]:
             empty = False
             yield _described(message.metadata.to_pybytes(), memoryview(message.body or b""))
         if empty:
-            return  # pyarrow refuses the body later, and says best what is missing
+            return  # pyarrow refuses the body later, with the best message
 
 
 def starts_of_streams(source: pa.BufferReader, body: bytes) -> Iterator[int]:
     """Yield where each stream of a body starts; the caller reads `source` to the end of the stream each time.
 
-    Raises TooLargeError where there are more than MOST_STREAMS.
+    Raises TooLargeError if there are more than MOST_STREAMS.
     """
     yield 0
     for _ in range(MOST_STREAMS - 1):
@@ -74,7 +74,7 @@ def starts_of_streams(source: pa.BufferReader, body: bytes) -> Iterator[int]:
 def messages_of_file(body: bytes) -> Iterator[Message]:
     """Yield the messages that the footer of a file points at; no other bytes of the file are ever read.
 
-    Raises ArrowInvalid where it points beyond the file, or at more bytes than the file has.
+    Raises ArrowInvalid if it points beyond the file, or at more bytes than the file has.
     """
     metadata = _footer(body)
     footer = _Flat(metadata, struct.unpack_from("<I", metadata, 0)[0])

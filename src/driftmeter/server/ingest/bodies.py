@@ -49,7 +49,7 @@ class Share:
         self.held = 0
 
     def grow(self, size: int) -> None:
-        """Hold `size` bytes more; raises OverloadedError where all together would be too many."""
+        """Hold `size` bytes more; raises OverloadedError if all together would be too many."""
         budget = self._budget
         if budget.held + size > budget.most:
             raise OverloadedError("bodies", f"at most {budget.most} bytes of all requests", f"{budget.held + size}")
@@ -61,7 +61,7 @@ async def read_body(request: Request, most: int, threads: Executor, share: Share
     """Read at most `most` bytes, inflating gzip on one of `threads`.
 
     Raises TooLargeError at once where Content-Length says more than `most`, else as soon as more has come;
-    OverloadedError where all requests together hold too much; UnsupportedMediaError on an encoding other than gzip.
+    OverloadedError if all requests together hold too much; UnsupportedMediaError on an encoding other than gzip.
     """
     zipped = _is_gzip(request.headers.get("content-encoding"))
     announced = request.headers.get("content-length", "")

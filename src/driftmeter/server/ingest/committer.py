@@ -1,7 +1,7 @@
 """Group commit: while one transaction is being written, the next one gathers.
 
 When the store is idle a write waits for nothing. Under load it waits for the transaction before its own, or for five
-milliseconds where that took less: the number of transactions follows the disk, not the requests.
+milliseconds if that took less: the number of transactions follows the disk, not the requests.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Committer:
     async def commit(self, write: Write) -> Receipt:
         """Return once the write is durable.
 
-        Raises the store's error for this write, StoreUnavailableError where nothing can be written now, OverloadedError
-        where too many writes wait already.
+        Raises the store's error for this write, StoreUnavailableError if nothing can be written now, OverloadedError
+        if too many writes wait already.
         """
         if self._closed or len(self._waiting) >= self._most_waiting:
             got = "a server that is shutting down" if self._closed else str(len(self._waiting))
@@ -89,14 +89,14 @@ class Committer:
         self._run = None
 
     def _take_waiting(self, models: set[str]) -> list[tuple[Write, asyncio.Future[Receipt]]]:
-        """Return the waiting writes to some models, which wait no longer."""
+        """Remove and return the waiting writes to some models."""
         taken = [waiting for waiting in self._waiting if waiting[0].model in models]
         self._waiting = [waiting for waiting in self._waiting if waiting[0].model not in models]
         self._bytes -= sum(_bytes(write) for write, _ in taken)
         return taken
 
     def _settle(self, writes: list[Write]) -> list[Receipt | Exception]:
-        """Commit the writes together; where one of them makes that fail, each alone, so that only that one fails."""
+        """Commit the writes together; if that fails, each alone, so that only the one at fault fails."""
         try:
             return self._store.commit(writes)
         except StoreUnavailableError as error:

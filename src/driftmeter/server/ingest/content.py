@@ -13,12 +13,12 @@ from driftmeter.server.problems import TooLargeError
 from driftmeter.types import Milliseconds
 
 MOST_VALUES = 16_000_000
-"""Rows times features of one batch: a few bytes can say a million empty rows."""
+"""Most rows times features of one batch: a few bytes can stand for a million empty rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTimes:
-    """What a body says of time, each None where it says nothing.
+    """The times that a body states, each None if the body does not state it.
 
     `column` holds a value for each row; `default` is for rows without a time of their own.
     """
@@ -69,12 +69,12 @@ Content = Records | Columns
 
 
 def time_key(reader: Reader) -> str | None:
-    """Return the key under which rows say their times, None where the profile has a feature of that name."""
+    """Return the key under which rows state their times, None if the profile has a feature of that name."""
     return None if TIMESTAMP in reader.names else TIMESTAMP
 
 
 def check_rows(rows: int, reader: Reader) -> None:
-    """Raise TooLargeError where a batch of so many rows holds more than MOST_VALUES values."""
+    """Raise TooLargeError if a batch of `rows` rows holds more than MOST_VALUES values."""
     most = most_rows(reader)
     if rows > most:
         raise TooLargeError("body", f"at most {most} rows", str(rows))

@@ -56,7 +56,7 @@ def read_batch(
     """Read a batch. Rows that name no time are of the batch's `timestamp`, or else of `now`.
 
     `most` bounds in bytes what compressed Arrow may inflate to. With `nan_is_null` JSON may hold NaN, which is
-    null, and Infinity. Raises InputError where the batch cannot be read at all, and TooLargeError.
+    null, and Infinity. Raises InputError if the batch cannot be read at all, and TooLargeError.
     """
     if media == "json" or media == "msgpack":
         content = read_object(media, body, reader, nan_is_null=nan_is_null)

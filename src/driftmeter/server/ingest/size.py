@@ -1,6 +1,6 @@
 """Which bodies are read on the event loop: those that unfold to so little that a thread would take longer.
 
-Bytes alone do not tell: a few kilobytes of Arrow or of empty objects are a hundred thousand rows. The look takes 7 us
+Bytes alone do not tell: a few kilobytes of Arrow or of empty objects are a hundred thousand rows. The check takes 7 us
 (msgpack) or 13 us (Arrow) of a batch of 1,000 rows by 30 features, and saves 40 us for a change of threads; the slowest
 1 MB of hostile msgpack takes 6 ms (bench/guards.py).
 """
@@ -28,7 +28,7 @@ _MOST_COLUMNS = 2_000
 
 
 def is_small(media: Media, body: bytes, columns: int) -> bool:
-    """Say whether a body, sound or not, surely unfolds to little for a profile of that many columns."""
+    """Return whether a body, valid or not, surely unfolds to little for a profile of `columns` columns."""
     if len(body) > _BYTES:
         return False
     most_rows = _VALUES // max(1, columns)
@@ -40,7 +40,7 @@ def is_small(media: Media, body: bytes, columns: int) -> bool:
 
 
 def _arrow_rows(body: bytes, framing: arrow.Framing) -> float:
-    """Return the rows and values of dictionaries that Arrow IPC says it holds; infinity where it also holds much
+    """Return the rows and values of dictionaries that Arrow IPC says it holds; infinity if it also holds much
     else."""
     rows = 0
     try:
@@ -78,7 +78,7 @@ _decode_packed = msgspec.msgpack.Decoder(_PackedBody).decode
 
 
 def _packed_rows(body: bytes) -> float:
-    """Return the rows that a body of packed columns holds at most; infinity where it is anything else."""
+    """Return the rows that a body of packed columns holds at most; infinity if it is anything else."""
     try:
         return max(map(_rows_of, _decode_packed(body).columns.values()), default=0.0)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Times of rows: a whole column at once where it holds numbers, else value by value."""
+"""Times of rows: a whole column at once if it holds numbers, else value by value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMESTAMP = "timestamp"
 
 
 def optional_time(value: object, field: str) -> Milliseconds | None:
-    """Read a time that a batch states, None where it states none; raises InputError naming `field`."""
+    """Read a time that a batch states, None if it states none; raises InputError naming `field`."""
     return None if value is None else parse_time(value, field)
 
 
@@ -39,7 +39,7 @@ def read_times(column: Column, default: Milliseconds) -> tuple[npt.NDArray[np.in
 
 
 def _plain(column: Column) -> npt.NDArray[Any] | list[Any]:
-    """Return a column as an array where it is one or holds numbers only, else as a list."""
+    """Return a column as an array if it is one or holds numbers only, else as a list."""
     if isinstance(column, Dictionary):
         column = [None if index < 0 else column.values[index] for index in column.indices]
     if isinstance(column, list) and set(map(type, column)) <= {float, int, type(None)}:
@@ -49,7 +49,7 @@ def _plain(column: Column) -> npt.NDArray[Any] | list[Any]:
 
 
 def _from_seconds(seconds: npt.NDArray[np.float64], default: Milliseconds) -> npt.NDArray[np.int64] | None:
-    """Convert seconds since the epoch, NaN where missing; None where `parse_time` would refuse any of them."""
+    """Convert seconds since the epoch, NaN where missing; None if `parse_time` would refuse any of them."""
     missing = np.isnan(seconds)
     if missing.any():
         seconds = np.where(missing, 0.0, seconds)

@@ -1,1 +1,1 @@
-"""The HTTP API: one module for writing, one for reading, one for settings."""
+"""The routes of the HTTP API: a module for each resource, and the table that lists them all."""

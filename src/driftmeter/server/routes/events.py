@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from driftmeter.server.context import Context
 
 _HEARTBEAT = 15.0
-"""Seconds after which a comment is sent where there is no verdict, so that nobody between takes the stream for dead."""
+"""Seconds after which a comment is sent if there is no verdict, so that no proxy takes the stream for dead."""
 
 
 async def get_events(request: Request) -> Response:

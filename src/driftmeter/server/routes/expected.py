@@ -102,7 +102,7 @@ def _marked_name(feature: str | None) -> str:
 
 
 def _expected(engine: Engine, model: str) -> JSON:
-    engine.record(model)  # raises where there is none
+    engine.record(model)  # raises if there is none
     return {"model": model, "expected": engine.expected(model)}
 
 

@@ -1,4 +1,4 @@
-"""Health: what the people and programs that run a server ask."""
+"""Health: metrics, liveness and readiness, for the people and programs that run a server."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def get_metrics(request: Request) -> Response:
         verdicts = context.exposition.render(context.evaluator.views.values(), time.monotonic())
         return verdicts + context.metrics.render()
 
-    # not by way of `lookups`: what is wrong with the store must be told while it hangs
+    # not through `lookups`: metrics must be served while the store hangs
     return Response(await context.in_thread(render), media_type=exposition.CONTENT_TYPE)
 
 

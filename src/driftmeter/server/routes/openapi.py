@@ -18,8 +18,8 @@ _PROBLEMS = {
     404: "Unknown model, profile, feature or incident.",
     413: "More than the server takes at once.",
     415: "This content type or encoding is not read here.",
-    422: "Readable, but it cannot be: see `detail`.",
-    503: "The store is away: try again.",
+    422: "Readable, but not valid: see `detail`.",
+    503: "The store cannot be reached: try again.",
 }
 _ANSWERS = {
     200: "Done.",
@@ -30,7 +30,7 @@ _ANSWERS = {
 _PATH_PARAMETERS = {
     "model": "Name of a registered model.",
     "start_ms": "Start of the pane, in milliseconds since the epoch.",
-    "source": "Who counts: a stable name and an incarnation.",
+    "source": "The process that counts: a stable name, and a part that is new at every start.",
     "feature": "Name of a feature.",
     "incident": "Id of an incident.",
 }
@@ -56,7 +56,7 @@ def document(operations: Sequence[Operation]) -> JSON:
 
 
 class _Schemas:
-    """The schemas of all types that operations name: those of structs are components, others stand where they are."""
+    """The schemas of all types that operations name: structs become components, other types are written in place."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         types = [Problem, *(type_ for operation in operations for type_ in _types(operation))]
@@ -127,7 +127,7 @@ def _path_parameters(operation: Operation) -> list[JSON]:
 
 
 def _parameters(place: str | None, struct: type[msgspec.Struct] | None) -> list[JSON]:
-    """Describe each field of a struct as a parameter in `place`, or as a header of an answer where that is None."""
+    """Describe each field of a struct as a parameter in `place`, or as a header of an answer if that is None."""
     if struct is None:
         return []
     _, components = msgspec.json.schema_components([struct], ref_template=_REFERENCE)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 Handler = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
 """Plain functions run on a thread, since they wait for the store; coroutines run on the event loop."""
 Content = Mapping[str, Any]
-"""Media types and the type of what they carry: any that msgspec describes, or `str` or `bytes` where it is no JSON."""
+"""Media types and the type of what they carry: any that msgspec describes, or `str` or `bytes` if it is no JSON."""
 
 JSON_TYPE = "application/json"
 

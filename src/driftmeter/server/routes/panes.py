@@ -1,4 +1,4 @@
-"""Panes: what sources count themselves; SDKs put them."""
+"""Panes: sources count their rows themselves, as SDKs do, and put the counts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from driftmeter.timestamps import iso
 from driftmeter.types import Milliseconds
 
 _SMALL_PANE = 64_000
-"""Panes up to so many bytes, by a profile of at most `_FEW_BINS`, are decoded on the event loop: handing them to a
-thread would take longer."""
+"""Most bytes of a pane that is decoded on the event loop, if its profile has at most `_FEW_BINS`: a thread would take
+longer."""
 _FEW_BINS = 200_000
 _LONGEST_SOURCE = 200
 _SHORTEST: Milliseconds = 100
 _MOST_ROWS = 1 << 40
-"""Rows of one pane: so many that sums of panes stay far from the largest integer."""
+"""Most rows of one pane: sums of panes stay far below the largest integer."""
 
 
 class PaneAnswer(msgspec.Struct):
@@ -84,7 +84,7 @@ async def put_pane(request: Request) -> Response:
 def _read_header(body: bytes) -> _PaneHeader | None:
     """Read the digest and the number of bins from a pane's header, before its counts inflate.
 
-    Returns None where `decode_pane` refuses the bytes before it reads that far.
+    Returns None if `decode_pane` refuses the bytes before it reads that far.
     """
     header = header_of(body)
     if header is None:

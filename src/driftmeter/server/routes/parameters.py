@@ -31,8 +31,8 @@ class _QueryField(NamedTuple):
 def read_query(query: Mapping[str, str], struct: type[S]) -> S:
     """Read the fields of a struct from a query; parameters that it does not have are ignored.
 
-    Fields may be text, a literal or an integer with bounds. Raises ParameterError where a parameter that must come
-    is absent or an integer cannot be, and InputError on a text that is none of a literal's.
+    Fields may be text, a literal or an integer with bounds. Raises ParameterError if a required parameter
+    is absent or an integer cannot be read, and InputError on a text that is none of a literal's.
     """
     values: dict[str, Any] = {}
     for field in _fields(struct):

@@ -1,4 +1,4 @@
-"""Rows: batches of them are counted."""
+"""Rows: batches of them are read and counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOG = "log:"
 
 _LONGEST_NAME = 200
 _MOST_COUNTS = 16_000_000
-"""Panes times bins of one batch: rows a second apart over years would make a pane each."""
+"""Most panes times bins of one batch: rows spread over years would make a pane each."""
 
 
 class RowsBody(Struct):
@@ -136,7 +136,7 @@ async def post_rows(request: Request) -> Response:
 
 
 def _name(value: str | None, field: str) -> str | None:
-    """Check the name of a source, or a key, where there is one; raises InputError."""
+    """Check the name of a source, or a key, if there is one; raises InputError."""
     if value is not None and not 0 < len(value) <= _LONGEST_NAME:
         raise InputError(field, f"1 to {_LONGEST_NAME} characters", str(len(value)))
     if value is not None and any(character < " " for character in value):

@@ -1,4 +1,4 @@
-"""Sources: what is known of those that send rows."""
+"""Sources: the processes that send rows, and what became of their rows."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What runs beside requests: the evaluation loop, its leases, notices of incidents, the probe of the store."""
+"""The parts that run beside requests: the evaluation loop, its leases, notices of incidents, the probe of the store."""

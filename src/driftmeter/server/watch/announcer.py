@@ -41,7 +41,7 @@ class Announcer:
         self._run: asyncio.Task[None] | None = None
 
     def remember(self) -> None:
-        """Take the incidents that the store has now as from before the start; call this before anything is folded."""
+        """Take the incidents in the store as opened before the start; call this before anything is folded."""
         try:
             for record in self._engine.models():
                 for digest in self._engine.digests(record.model):
@@ -52,7 +52,7 @@ class Announcer:
                     if digest == record.digest:
                         self._active[record.model] = digest, _open(incidents)
             self._remembers = True
-        except Exception as error:  # then each model's first look says what is from before
+        except Exception as error:  # then the first look at each model decides which incidents are old
             _log.warning("what had drifted before the start cannot be read: %s: %s", type(error).__name__, error)
 
     def look(self, view: ModelView) -> None:
@@ -64,7 +64,7 @@ class Announcer:
         if before is None:
             before = [] if self._remembers or end is None else _before_last_hour(after, parse_time(end))
         seen = {incident["id"] for incident in before}
-        # an incident that opened and closed long ago, within one step of catching up, need wake nobody
+        # an incident that opened and closed long ago, within one step of catching up, needs no notice
         worth_telling = [
             incident
             for incident in after
@@ -147,7 +147,7 @@ async def announcing(
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     drain: float = 10.0,
 ) -> AsyncIterator[None]:
-    """Notify the apprise `urls` of what an evaluator finds; do nothing where there are no urls.
+    """Notify the apprise `urls` of what an evaluator finds; do nothing if there are no urls.
 
     The evaluator is started and stopped within the context. `url` is where people reach the server; on exit, unsent
     notices get `drain` seconds. Raises as Notifier.

@@ -23,7 +23,7 @@ from driftmeter.timestamps import iso
 _LOG_EVERY = 60.0
 """Least seconds between two log lines about the same failure."""
 _HANGS = 1.0
-"""Seconds after which a store that is away has not refused, but hung."""
+"""Seconds after which a failed call counts as hung: a store that refuses a call does so sooner."""
 _STALE = 10.0
 """Seconds without a complete round after which the loop counts as stuck."""
 
@@ -34,7 +34,7 @@ class Evaluator:
     """Looks at all models about every quarter of a pane, on a thread of its own.
 
     Advances the models that it has the lease on, and reads the verdicts that other servers made of the rest. Survives
-    a store that is away.
+    a store that cannot be reached.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Evaluator:
 
     @property
     def healthy(self) -> bool:
-        """Whether rounds come to their end. A model that cannot be evaluated makes only itself stale."""
+        """Whether rounds are completed. A model that cannot be evaluated makes only itself stale."""
         return self._run is not None and not self._run.done() and self._stopwatch() - self.succeeded < _STALE
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class Evaluator:
                 break
             if begin < watched.due:
                 continue
-            # counted from the begin of the round: models of one pane stay together, and one list serves them all
+            # from the start of the round: models with equal panes stay due together, and one list serves them all
             watched.due = begin + look_period(record.timing.pane)
             looked = self._stopwatch()
             try:
@@ -131,7 +131,7 @@ class Evaluator:
             except StoreUnavailableError as error:
                 self._failed(record.model, watched, error)
                 if self._stopwatch() - looked > _HANGS:
-                    return fresh, LONGEST_PERIOD  # each other model would wait as long
+                    return fresh, LONGEST_PERIOD  # every other model would wait as long
                 continue
             except Exception as error:
                 watched.lease = self._placement.pass_on(watched.lease, record.model)
@@ -149,7 +149,7 @@ class Evaluator:
         return fresh, min(max(pause, SHORTEST_PERIOD), LONGEST_PERIOD)
 
     def _list(self) -> list[ModelRecord] | None:
-        """Say that this server is there, and return the models, None where they cannot be listed."""
+        """Send a heartbeat, and return the models, None if they cannot be listed."""
         try:
             records = self._engine.models()
         except Exception as error:
@@ -174,7 +174,7 @@ class Evaluator:
         return sorted(pairs, key=lambda pair: pair[1].due)
 
     def _look(self, record: ModelRecord, watched: Watched) -> ModelView:
-        """Advance a model if it is this server's to fold, and return its new view."""
+        """Advance a model if this server is to fold it, and return its new view."""
         ours, watched.lease = self._placement.ours(watched.lease, record, look_period(record.timing.pane))
         if ours and self._engine.advance(record.model):
             record = self._engine.stored_record(record.model)
@@ -194,7 +194,7 @@ class Evaluator:
     def _count_sources(self, view: ModelView, watched: Watched, *, log: bool) -> ModelView:
         """Return the view with what its model's sources say now; log those that have vanished since the last count.
 
-        Of all servers, the one that folds the model logs them.
+        Only the server that folds the model logs them.
         """
         sources = self._engine.sources(view.model)
         vanished = watched.newly_silent(sources)

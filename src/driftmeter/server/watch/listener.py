@@ -1,4 +1,4 @@
-"""Who waits for new verdicts: event streams and the announcer."""
+"""Listeners to new verdicts: event streams and the announcer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from driftmeter.server.watch.view import ModelView
 
 
 class Listener:
-    """Hands on the newest view of each model; a slow reader misses the views in between, and holds nobody up.
+    """Hands on the newest view of each model; a slow reader misses the views in between, and delays nothing.
 
     Belongs to one event loop.
     """

@@ -1,4 +1,4 @@
-"""Which server folds which model: each model once, spread over the servers that are there.
+"""Which server folds which model: each model once, spread over the servers that are alive.
 
 For every model one server comes first, by the hash of both names (rendezvous hashing, Thaler and Ravishankar 1998), and
 that server takes the lease. The lease only saves work: two servers that fold the same model get the same verdict.
@@ -19,16 +19,16 @@ from driftmeter.store.records import ModelRecord
 from driftmeter.types import Milliseconds
 
 HEARTBEAT_EVERY = 2.0
-"""Seconds from one sign of life to the next."""
+"""Seconds from one heartbeat to the next."""
 HEARTBEAT: Milliseconds = 6_000
-"""How long a server counts as there after a sign of life."""
+"""How long a server counts as alive after a heartbeat."""
 _PASSED_ON = 30.0
 """Seconds for which a server leaves a model that it could not fold to others."""
 _RENEW_AFTER = 0.6
 """Share of a lease's length after which it is renewed."""
 _FREE_LOOKS = 2
 """Looks in a row without a holder after which any server takes the lease: the first one may have died just now, and
-still count as there."""
+still count as alive."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 class LeaseState:
     """What one server remembers of the lease on one model; times are by its stopwatch, in seconds.
 
-    `taken` is when it last asked for the lease, None where it never did or gave it up. `free_looks` counts the looks in
+    `taken` is when it last asked for the lease, None if it never did or gave it up. `free_looks` counts the looks in
     a row that found no holder. Until `passed_on_until` it leaves the model to others.
     """
 
@@ -55,7 +55,7 @@ def decide(
 ) -> tuple[Decision, LeaseState]:
     """Decide what the server `name` does with a model at `now`, where leases are `length` seconds long.
 
-    `servers` are all that are there. Returns the decision and what to remember if it could be carried out.
+    `servers` are all that are alive. Returns the decision and what to remember if it could be carried out.
     """
     if now < state.passed_on_until:
         return "leave", state
@@ -81,7 +81,7 @@ def first(servers: Iterable[str], model: str) -> str:
 
 
 class Placement:
-    """Asks for leases on behalf of one server, and knows which other servers are there. For one thread."""
+    """Asks for leases on behalf of one server, and knows which other servers are alive. For one thread."""
 
     def __init__(self, engine: Engine, name: str, stopwatch: Callable[[], float]) -> None:
         """Act for the server `name`; no other server has that name."""
@@ -90,16 +90,16 @@ class Placement:
         self._heartbeat_at = float("-inf")
 
     def heartbeat(self) -> None:
-        """Say every HEARTBEAT_EVERY seconds that this server is there, and see which others are; raises StoreError."""
+        """Send a heartbeat every HEARTBEAT_EVERY seconds, and learn which servers are alive; raises StoreError."""
         now = self._stopwatch()
         if now - self._heartbeat_at >= HEARTBEAT_EVERY:
             self._servers = self._engine.heartbeat(self.name, HEARTBEAT)
             self._heartbeat_at = now
 
     def ours(self, state: LeaseState, record: ModelRecord, period: float) -> tuple[bool, LeaseState]:
-        """Say whether to fold a model now that is looked at every `period` seconds, and what to remember.
+        """Decide whether to fold a model now, which is looked at every `period` seconds, and what to remember.
 
-        Takes or renews the lease where that is due. Raises StoreError.
+        Takes or renews the lease if that is due. Raises StoreError.
         """
         length = max(4 * period, 2.0)
         decision, state = decide(
@@ -119,7 +119,7 @@ class Placement:
         return LeaseState(None, state.free_looks, self._stopwatch() + _PASSED_ON)
 
     def leave(self) -> None:
-        """Give up all leases, and say that this server is gone; what cannot be given up runs out."""
+        """Give up all leases, and say that this server is gone; leases that cannot be given up run out."""
         try:
             for record in self._engine.models():
                 if record.holder == self.name:

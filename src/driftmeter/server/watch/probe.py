@@ -22,7 +22,7 @@ class Probe:
         self._asked: asyncio.Future[None] | None = None
 
     async def answers(self) -> bool:
-        """Say whether something small could be made durable just now."""
+        """Return whether a small write succeeds now."""
         if self._asked is None or self._asked.done():
             self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._store.ping)
             self._asked.add_done_callback(lambda asked: asked.cancelled() or asked.exception())

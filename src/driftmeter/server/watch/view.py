@@ -42,18 +42,18 @@ class ModelView:
     folded: Milliseconds = 0
 
     def current(self, now: float) -> bool:
-        """Say whether the view is younger than two panes, or than two seconds where panes are shorter."""
+        """Return whether the view is younger than two panes, or than two seconds if that is longer."""
         return now - self.refreshed <= max(2 * self.pane / 1000, 2 * LONGEST_PERIOD)
 
     def matches(self, record: ModelRecord) -> bool:
-        """Say whether the verdict is still the newest one, so that it need not be read again."""
+        """Return whether the verdict is still the newest one and need not be read again."""
         return (self.digest, self.folded, self.pane) == (record.digest, record.folded, record.timing.pane)
 
 
 def next_view(view: ModelView | None, record: ModelRecord, body: bytes, now: float) -> ModelView:
     """Return the view that follows `view` when `body` is the verdict of the record's active profile.
 
-    Where the verdict is the same, only the pane and the progress change, and `refreshed` stays.
+    If the verdict is the same, only the pane and the progress change, and `refreshed` stays.
     """
     if view is None or view.body != body or view.digest != record.digest:
         verdict: Any = msgspec.json.decode(body)

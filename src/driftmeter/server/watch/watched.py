@@ -11,7 +11,7 @@ from driftmeter.server.watch.view import ModelView
 _COUNT_EVERY = 5.0
 """Least seconds between counts of a model's sources."""
 _COUNT_SHARE = 100
-"""Sources may be thousands: the pause after a count is at least so many times as long as the count took."""
+"""How many times as long as a count the pause after it is, at least: there may be thousands of sources."""
 _SHOWN_UNHELD = 10.0
 """Seconds for which a verdict counts as fresh although no server holds the lease: the next one takes it."""
 
@@ -33,7 +33,7 @@ class Watched:
     failure_logged: float | None = None
 
     def fresh(self, *, held: bool, now: float) -> bool:
-        """Remember whether some server holds the lease now; say whether the verdict is kept up to date.
+        """Remember whether some server holds the lease now; return whether the verdict is kept up to date.
 
         >>> watched = Watched()
         >>> watched.fresh(held=True, now=0.0), watched.fresh(held=False, now=9.0), watched.fresh(held=False, now=10.0)
