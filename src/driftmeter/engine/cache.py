@@ -1,4 +1,4 @@
-"""What an engine keeps of the store to save questions and work. Losing any of it costs time, and nothing else."""
+"""An engine's caches of what is in the store. Losing any of it costs time, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ V = TypeVar("V")
 class AgingCache(Generic[K, V]):
     """Values that turn stale some seconds after they were read, or when they are expired.
 
-    A stale value is still there: it will do where the source of the values cannot be asked. Thread-safe, since each
-    method touches the dictionary once.
+    A stale value is still there, for callers that cannot ask the source of the values. Thread-safe, since each method
+    touches the dictionary once.
     """
 
     def __init__(self, seconds: float, stopwatch: Callable[[], float]) -> None:
@@ -28,22 +28,22 @@ class AgingCache(Generic[K, V]):
         self._entries[key] = value, read_at
 
     def fresh(self, key: K) -> V | None:
-        """Return a value unless it is stale, None where there is none."""
+        """Return a value unless it is stale, None if there is none."""
         value, read_at = self._entries.get(key, (None, None))
         return value if read_at is not None and self._stopwatch() - read_at <= self._seconds else None
 
     def fresh_or_stale(self, key: K) -> V | None:
-        """Return a value however old it is, None where there is none."""
+        """Return a value however old it is, None if there is none."""
         return self._entries.get(key, (None, None))[0]
 
     def expire(self, key: K) -> None:
-        """Make a value stale now; nothing where there is none."""
+        """Make a value stale now; do nothing if there is none."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries[key] = entry[0], None
 
     def drop(self, key: K) -> None:
-        """Forget a value; nothing where there is none."""
+        """Forget a value; do nothing if there is none."""
         self._entries.pop(key, None)
 
 
@@ -54,7 +54,7 @@ class ProfileCache(Generic[V]):
     """
 
     def __init__(self, most: int | None = None, weight: Callable[[V], int] = lambda value: 1) -> None:
-        """Keep values up to a total weight of `most`, without bound where that is None."""
+        """Keep values up to a total weight of `most`, without bound if that is None."""
         self._most = most
         self._weight = weight
         self._values: dict[tuple[str, str], V] = {}  # least recently used first

@@ -31,17 +31,17 @@ class Compiled:
 
     @cached_property
     def reader(self) -> Reader:
-        """What types raw rows."""
+        """The reader, which types raw rows."""
         return Reader(self.profile)
 
     @cached_property
     def binner(self) -> Binner:
-        """What counts typed rows."""
+        """The binner, which counts typed rows."""
         return Binner(self.profile)
 
     @cached_property
     def judge(self) -> Judge:
-        """What judges counts, by the profile's own calibration."""
+        """The judge of counts, by the profile's own calibration."""
         return Judge(self.profile, self.settings)
 
     def count_by_pane(

@@ -116,14 +116,14 @@ class Engine:
         return self.store.history(model, digest or self.record(model).digest, start, end)
 
     def lease(self, model: str, server: str, length: Milliseconds) -> bool:
-        """Give `server` the lease on folding a model, unless another server has it; say whether it has it now.
+        """Give `server` the lease on folding a model, unless another server has it; return whether it has it now.
 
         A `length` of 0 gives the lease up.
         """
         return self.store.lease(model, server, length)
 
     def heartbeat(self, server: str, length: Milliseconds) -> list[str]:
-        """Say that `server` is there for `length` from now on; return the servers that are, by name."""
+        """Record that `server` is alive for `length` from now; return the names of all servers that are."""
         return self.store.heartbeat(server, length)
 
     def claim_notice(self, model: str, key: str) -> bool:
@@ -133,11 +133,11 @@ class Engine:
     # --- models
 
     def register(self, profile: Profile) -> ModelRecord:
-        """Keep a profile and count its model's rows by it; it becomes the active one as `rollover` says."""
+        """Register a profile and count its model's rows by it; `panes.rollover` says when it becomes active."""
         return self._models.register(profile)
 
     def register_unless_replaced(self, profile: Profile) -> ModelRecord:
-        """Register a profile, unless its model had it before and counts by another one now: that one stays."""
+        """Register a profile, unless its model had it before and has since replaced it."""
         return self._models.register(profile, reactivate=False)
 
     def record(self, model: str) -> ModelRecord:
@@ -149,9 +149,9 @@ class Engine:
         return self._models.cached_record(model)
 
     def stale_record(self, model: str) -> ModelRecord | None:
-        """Return the last record that this process read of a model, however old, None where it read none.
+        """Return the last record that this process read of a model, however old, None if it read none.
 
-        For callers that go on while the store is away.
+        For callers that go on while the store cannot be reached.
         """
         return self._models.stale_record(model)
 
@@ -194,7 +194,7 @@ class Engine:
     def feature(self, model: str, feature: str, digest: str | None = None) -> JSON:
         """Return a feature's verdict, its scores in each window, its bins, and what the detector found.
 
-        Raises InputError where the profile has no such feature.
+        Raises InputError if the profile has no such feature.
         """
         digest = digest or self.record(model).digest
         compiled = self.compiled(model, digest)
@@ -237,15 +237,15 @@ class Engine:
         return queries.history_json(self.history_bytes(model, start, end, digest))
 
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
-        """Return the incidents, newest first; each says when it was acknowledged, None where never."""
+        """Return the incidents, newest first; each says when it was acknowledged, None if never."""
         digest = digest or self.record(model).digest
         incidents = incidents_in(self.store.progress(model, digest).state)
         return queries.incidents_json(incidents, self.store.acknowledged(model))
 
     def acknowledge(self, model: str, incident: str, note: str = "") -> JSON:
-        """Remember that somebody has seen an incident, of any of the model's profiles, the active one first.
+        """Record that somebody has seen an incident, of any of the model's profiles; the active one comes first.
 
-        The first acknowledgement is kept. Raises InputError where there is no such incident.
+        The first acknowledgement is kept. Raises InputError if there is no such incident.
         """
         active = self.record(model).digest
         incidents: dict[str, JSON] = {}
@@ -267,10 +267,10 @@ class Engine:
     def from_live(
         self, model: str, since: Milliseconds, until: Milliseconds | None = None, digest: str | None = None
     ) -> Profile:
-        """Return the next profile, whose reference are the rows of the frozen slices from `since` to `until`.
+        """Return the next profile, whose reference is the rows of the frozen slices from `since` to `until`.
 
-        By default up to the last fold. It is calibrated by those rows, and not registered. Raises InputError where
-        there are too few rows.
+        By default `until` is the end of the last fold. The same rows calibrate the profile; it is not registered.
+        Raises InputError if there are too few rows.
         """
         digest = digest or self.record(model).digest
         compiled = self.compiled(model, digest)
@@ -284,7 +284,7 @@ class Engine:
     def expect(self, model: str, feature: str | None, until: Milliseconds, note: str = "") -> None:
         """Mark that a feature, or the whole model, is expected to drift from now to `until`.
 
-        Replaces the expectation it had; a time that has passed takes that away.
+        Replaces the earlier expectation; an `until` that has passed removes it.
         """
         self.store.expect(model, feature, self.store.now(), until, note)
 

@@ -19,11 +19,11 @@ from driftmeter.verdict.judge import Judge, Step
 from driftmeter.verdict.judge_state import JudgeState, live_calibration_in
 
 _CHUNK = 100
-"""Slices that are read and folded at a time. A small number wastes little where another server is first."""
+"""Slices that are read and folded at a time. A small number wastes little if another server is first."""
 _LONGEST_FOLD = 1.0
 """Seconds after which the rest of a model's backlog waits for the next round, so that other models have their turn."""
 LIVE_CALIBRATION_SPAN: Milliseconds = 28 * DAY
-"""The span of live traffic that a profile without times learns from what is normal."""
+"""The span of live traffic from which a profile without times learns what is normal."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Folding:
         return any(folded)
 
     def _fold_backlog(self, model: str, digest: str) -> bool:
-        """Fold what a profile has pending, chunk by chunk; return whether there was anything."""
+        """Fold a profile's pending slices, chunk by chunk; return whether there were any."""
         begin, folded = self._stopwatch(), False
         while pending := self._store.unfolded(model, digest, _CHUNK):
             folded = True
@@ -115,7 +115,7 @@ class Folding:
 
 
 def _log_incidents(model: str, step: Step) -> None:
-    """Log which incidents opened and closed, for people who read logs."""
+    """Log which incidents opened and closed."""
     for incident in step.opened:
         names = ", ".join(incident.members)
         _log.warning("model %s: incident %s opened at %s: %s", model, incident.id, iso(incident.opened), names)

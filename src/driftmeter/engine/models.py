@@ -21,14 +21,14 @@ from driftmeter.verdict.judge_state import JudgeState
 RECORD_SECONDS = 0.5
 """How long a model's record counts as fresh: requests come far more often, and records change rarely."""
 MOST_BINS = 1_000_000
-"""The bins of all profiles that are kept compiled, those used last: some hundred bytes each."""
+"""Most bins that all compiled profiles have together: some hundred bytes each. Those used last are kept."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FoldState:
-    """A fold's state as the store has it in bytes, read, and the judge that can use it."""
+    """A fold's state, as the store's bytes and decoded, and the judge that can use it."""
 
     data: bytes
     judge: Judge
@@ -81,7 +81,7 @@ class Models:
         return record
 
     def record(self, model: str) -> ModelRecord:
-        """Return a fresh record, from the store where the cache has none; raises UnknownModelError."""
+        """Return a fresh record, from the store if the cache has none; raises UnknownModelError."""
         record = self._records.fresh(model)
         if record is None:
             asked_at = self._stopwatch()
@@ -94,11 +94,11 @@ class Models:
         return record
 
     def cached_record(self, model: str) -> ModelRecord | None:
-        """Return a record from the cache, None where it has no fresh one."""
+        """Return a record from the cache, None if it has no fresh one."""
         return self._records.fresh(model)
 
     def stale_record(self, model: str) -> ModelRecord | None:
-        """Return a record from the cache however old it is, None where it has none."""
+        """Return a record from the cache however old it is, None if it has none."""
         return self._records.fresh_or_stale(model)
 
     def expire_record(self, model: str) -> None:
@@ -137,9 +137,9 @@ class Models:
         self._records.drop(model)
 
     def settings_in(self, record: ModelRecord) -> ModelSettings:
-        """Return the settings that a record names, the default ones where it names none."""
+        """Return the settings that a record names, the default ones if it names none."""
         return self._settings if record.settings is None else _loads_settings(record.settings)
 
 
-# asked for with every batch of rows
+# every batch of rows needs its settings
 _loads_settings = lru_cache(maxsize=256)(ModelSettings.loads)

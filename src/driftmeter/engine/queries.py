@@ -20,7 +20,7 @@ Acknowledgement = tuple[Milliseconds, str]
 
 
 def shown_windows(judging: WindowSetting, recent: Sequence[Slice], bins: int) -> dict[str, Window]:
-    """Return the windows in which a feature is shown: the judging one, and its two halves where both are set.
+    """Return the windows in which a feature is shown: the judging one, and its two halves if both are set.
 
     `recent` are closed slices, ascending by end, that reach back far enough for the judging window.
     """
@@ -60,7 +60,7 @@ def history_json(verdicts: Iterable[tuple[Milliseconds, bytes]]) -> list[JSON]:
 
 
 def incidents_json(incidents: Sequence[Incident], acknowledged: Mapping[str, Acknowledgement]) -> list[JSON]:
-    """Return incidents, given oldest first, newest first; each says when it was acknowledged, None where never."""
+    """Return incidents, given oldest first, newest first; each says when it was acknowledged, None if never."""
     return [acknowledged_json(incident.to_json(), acknowledged.get(incident.id)) for incident in reversed(incidents)]
 
 

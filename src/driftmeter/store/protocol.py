@@ -19,7 +19,7 @@ class Store(Protocol):
 
     Several threads and processes may call it at the same time. Every method raises StoreUnavailableError if the store
     cannot be read or written now. Methods that take a model raise UnknownModelError, and UnknownProfileError for a
-    digest, if there is none of that name and they cannot do without.
+    digest, if there is none of that name and they need one.
     """
 
     def now(self) -> Milliseconds:

@@ -27,8 +27,8 @@ from driftmeter.store.redis.failures import CONNECT_TIMEOUT, RedisFailure, code_
 from driftmeter.store.redis.script_files import script
 
 ANSWER_TIMEOUT = 2.5
-"""Seconds to wait for an answer. Scripts take milliseconds: a server that takes longer is away. The SDK waits 3 s for
-its own answer, and should hear of it before."""
+"""Seconds to wait for an answer. Scripts take milliseconds: a server that takes longer counts as unreachable. The SDK
+waits 3 s for its own answer, and should hear of it before."""
 _SCANNED = 1000
 """Keys that are looked at, and unlinked, at a time."""
 
@@ -43,7 +43,7 @@ class RedisConnection:
     def __init__(self, address: RedisAddress) -> None:
         """Prepare a connection; a cluster is connected to at once, others when they are first used.
 
-        Raises StoreError if redis-py does not take the options, StoreUnavailableError if a cluster is away.
+        Raises StoreError if redis-py does not take the options, StoreUnavailableError if a cluster cannot be reached.
         """
         self.address = address
         self._closed = False

@@ -114,7 +114,7 @@ class RedisFailure:
 
     @property
     def reason(self) -> str:
-        """Why the server is away, in a few words."""
+        """Why the server cannot be used now, in a few words."""
         for applies, sentence in REASONS:
             if applies(self):
                 return self._filled(sentence)

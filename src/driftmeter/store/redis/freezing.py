@@ -18,8 +18,8 @@ What happens to a pane:
 a process reads the frozen panes and adds them up; `close.lua` replaces them by the sums, unless another process was
 first. folding.py has the fold.
 
-`beat` is when any server last froze, by the server's clock. A gap means that nobody could write: sources have to catch
-up first, so live time is halted, and the watermark of live sources stays where it is:
+`beat` is when any server last froze, by the server's clock. A gap means that no process could write: sources have to
+catch up first, so live time is halted, and the watermark of live sources stays where it is:
 
                now - beat > max(2 × lateness, 5 s)
     running ─────────────────────────────────────────► halted = now + lateness
@@ -46,7 +46,7 @@ from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
 
 _CHUNK = 100
-"""About so many frozen panes are closed in one step."""
+"""About how many frozen panes are closed in one step."""
 _CLOSE_RESTS_ON = ("born", "frozen", "digest", "newest", "leader", "streak")
 """The fields of a model that a close was computed from: if one of them has changed, it is computed again."""
 

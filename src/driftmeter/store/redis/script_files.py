@@ -16,7 +16,7 @@ from driftmeter.timestamps import DAY
 from driftmeter.types import Milliseconds
 
 UNUSED: Milliseconds = 100 * DAY
-"""Slices, verdicts and fold of a profile expire together after so long without a change: longer than the retention."""
+"""Slices, verdicts and fold of a profile expire together this long after the last change: longer than the retention."""
 
 CONSTANTS: Mapping[str, int | Sequence[str]] = {
     "DAY": DAY,

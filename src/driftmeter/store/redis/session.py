@@ -66,7 +66,7 @@ class RedisSession:
         return {name: fields for name, fields in hashes if "born" in fields}
 
     def unknown(self, model: str) -> UnknownModelError:
-        """Return the error for a model that there is not."""
+        """Return the error for an unknown model."""
         return UnknownModelError(model, tuple(self.models()))
 
     def put_field(

@@ -41,7 +41,7 @@ class RedisStore:
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         """Take the server's address, as RedisAddress describes it; `clock` replaces the server's time, in tests.
 
-        Raises StoreError if it cannot be an address. A server that is away is no error yet, but for a cluster.
+        Raises StoreError if it cannot be an address. Only a cluster has to be reachable by now.
         """
         self._session = RedisSession(url, clock)
         self._models = RedisModels(self._session)

@@ -22,7 +22,7 @@ from driftmeter.store.sqlite.transaction import unpack
 from driftmeter.types import Milliseconds
 
 _CHUNK = 500
-"""About so many open panes are closed in one transaction, so that no writer waits long."""
+"""About how many open panes are closed in one transaction, so that no writer waits long."""
 
 
 class SQLiteFreezing:

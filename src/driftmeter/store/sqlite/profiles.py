@@ -10,7 +10,7 @@ from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Milliseconds
 
 _TRACES = {"panes": "", "sealed": " AND frozen > 0", "slices": "", "verdicts": ""}
-"""The tables, and the condition, by which a profile is found that anything was counted by."""
+"""The tables that show whether anything was counted by a profile, each with a condition on its rows."""
 
 
 class ProfileTables:

@@ -26,7 +26,7 @@ class SliceTables:
     def insert(self, model: str, digest: str, slice_: Slice) -> None:
         """Add a slice, to the one of the same times if there is one."""
         summary = slice_.summary
-        # there is one where a model's panes were longer before
+        # there is one if a model's panes were longer before
         rows = self._db.rows(
             "SELECT end, start, rows, bins, counts FROM slices"
             " WHERE model = ? AND digest = ? AND end = ? AND start = ?",

@@ -1,5 +1,5 @@
 -- Returns slices of a profile: name, value, name, value. Given: the digest, then either '' and a limit, for the slices after
--- the fold, of at most so many different ends; or a time, '', rows and a reach, for the slices that end by the time, back
+-- the fold, with at most that many different ends; or a time, '', rows and a reach, for the slices that end by the time, back
 -- to the one with which they hold that many rows and begin before the reach.
 local digest, time, limit, rows, reach = unpack(ARGV, 2)
 local slices = {}
