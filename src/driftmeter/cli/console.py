@@ -16,7 +16,7 @@ COLOURS = {
     "calibrating": "yellow",
 }
 _WIDTH = 140
-"""Characters of a line where there is no terminal."""
+"""Characters of a line if there is no terminal."""
 
 
 class _PipeConsole(Console):
@@ -28,7 +28,7 @@ class _PipeConsole(Console):
 
 
 def console() -> Console:
-    """Return a console as wide as the terminal, or wide enough for a table where there is no terminal."""
+    """Return a console as wide as the terminal, or wide enough for a table if there is no terminal."""
     terminal = _PipeConsole(highlight=False)
     return terminal if terminal.is_terminal else _PipeConsole(highlight=False, width=_WIDTH)
 

@@ -101,7 +101,7 @@ def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
 
 
 def _findings(feature: JSON) -> Table | None:
-    """Show the detector's evidence in windows of each length; None where it has looked at none."""
+    """Show the detector's evidence in windows of each length; None if it has looked at none."""
     from rich.table import Table
     from rich.text import Text
 
@@ -125,7 +125,7 @@ def _findings(feature: JSON) -> Table | None:
 
 
 def _moved(feature: JSON) -> Table | None:
-    """Show the bins whose share differs most between reference and judging window; None where there is no difference
+    """Show the bins whose share differs most between reference and judging window; None if there is no difference
     or no window."""
     from rich.table import Table
     from rich.text import Text
@@ -155,7 +155,7 @@ def _moved(feature: JSON) -> Table | None:
 
 
 def _statistics(feature: JSON) -> Table | None:
-    """Show each drift test's statistic on the judging window, its unit and the source of its formula; None where the
+    """Show each drift test's statistic on the judging window, its unit and the source of its formula; None if the
     settings name no test."""
     from rich.table import Table
 

@@ -31,7 +31,7 @@ _HEAVY = 0.5
 def show_profile(profile: Profile, frame: Any, path: Path) -> None:
     """Print what is monitored, what is left out and why, what the profile knows of time, and its digest.
 
-    `frame` is the reference, None where it is not at hand: then there are no notes on its columns.
+    `frame` is the reference, None if it is not at hand: then there are no notes on its columns.
     """
     out = console()
     data = None if frame is None else as_frame(frame)

@@ -28,9 +28,9 @@ def ask(
     content: JSON | None = None,
     query: Mapping[str, str] | None = None,
 ) -> JSON:
-    """Send one request about a model and return its JSON, `{}` where the answer has no body.
+    """Send one request about a model and return its JSON, `{}` if the answer has no body.
 
-    Raises DriftmeterError with the server's words where it refuses, and where it cannot be reached.
+    Raises DriftmeterError with the server's words if it refuses, and if it cannot be reached.
     """
     from driftmeter.client.transport import JSON_TYPE, AwayError, Http, model_path
 

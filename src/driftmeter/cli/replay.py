@@ -93,7 +93,7 @@ def replay(
 
 
 def _play(player: Player) -> None:
-    """Run the player, with a progress bar where there is a terminal."""
+    """Run the player, with a progress bar if there is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -107,12 +107,12 @@ def serve(
     try:
         run(settings)
     except SystemExit as error:
-        # uvicorn exits so where it cannot start; it has logged why
+        # uvicorn exits so if it cannot start; it has logged why
         raise SystemExit(2 if error.code else 0) from error
 
 
 def _with_window(settings: ModelSettings, length: int | None, rows: int | None) -> ModelSettings:
-    """Return settings whose window is that of the options, where they are given."""
+    """Return settings whose window is that of the options, if they are given."""
     from dataclasses import replace
 
     from driftmeter.panes.windows import WindowSetting
@@ -137,7 +137,7 @@ def _check_store(url: str) -> str:
     if path != url and path and not Path(path).parent.is_dir():
         raise InputError("store", f"a directory that is there, for {path}", f"no directory {Path(path).parent}")
     if path == url or not path:
-        with suppress(StoreUnavailableError):  # opening a cluster asks it; the server waits for one that is away
+        with suppress(StoreUnavailableError):  # opening a cluster asks it; the server waits until it can be reached
             open_store(url).close()
     return redacted(url)
 

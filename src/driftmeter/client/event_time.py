@@ -18,7 +18,7 @@ TIMESTAMP = "timestamp"
 
 
 def read_event_time(timestamp: Any) -> Milliseconds | InputError | None:
-    """Return a time; None where it is missing, and an InputError, not raised, where it cannot be read.
+    """Return a time; None if it is missing, and an InputError, not raised, if it cannot be read.
 
     Seconds since the epoch, ISO 8601, datetimes of Python, numpy and pandas, and arrays or series of one of these.
 

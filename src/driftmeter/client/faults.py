@@ -22,7 +22,7 @@ class Faults:
         self._logged_once: set[str] = set()
 
     def warn(self, kind: str, message: str, *, trace: bool = False) -> None:
-        """Log a warning, or only count it where one of its kind was logged within the last minute."""
+        """Log a warning, or only count it if one of its kind was logged within the last minute."""
         self._open.add(kind)
         if not self.may_warn(kind):
             self._silenced[kind] = self._silenced.get(kind, 0) + 1
@@ -43,7 +43,7 @@ class Faults:
             LOGGER.log(level, "model %r: %s", self._model, message)
 
     def resolved(self, kind: str, message: str) -> None:
-        """Log that a fault has ended, where a warning was given. The minute goes on: a fault that flaps stays quiet."""
+        """Log that a fault has ended, if a warning was given. The minute goes on: a fault that flaps stays quiet."""
         if kind in self._open:
             self._open.remove(kind)
             LOGGER.info("model %r: %s", self._model, message)

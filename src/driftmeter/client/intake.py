@@ -32,7 +32,7 @@ from driftmeter.profile.values import is_missing
 from driftmeter.types import Milliseconds
 
 COMPILING = threading.Lock()
-"""Held where a thread other than the first makes profiles and their tables. A fork must wait for it: until
+"""Held while a thread other than the first makes profiles and their tables. A fork must wait for it: until
 Python 3.12 `cached_property` has a lock that would stay locked in the child."""
 
 NAMELESS = "values whose names are only numbers"
@@ -151,7 +151,7 @@ class Intake:
         return records, ignored
 
     def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
-        """Do as `Reader.read_records` does, by whole columns where no row lacks one, as is usual: see
+        """Do as `Reader.read_records` does, by whole columns if no row lacks one, as is usual: see
         bench/observe.py."""
         names = self._reader.names
         if self._pick is not None and records:
@@ -177,7 +177,7 @@ class Intake:
     def _named(self, record: dict[str, Any]) -> Any:
         """Return a record whose names are texts.
 
-        Where no name was a text, and none is a column of the profile, it is no record: the values of an array that
+        If no name was a text, and none is a column of the profile, it is no record: the values of an array that
         became a series or a frame have only numbers for names.
         """
         named = with_text_names(record)

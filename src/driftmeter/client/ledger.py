@@ -71,10 +71,10 @@ class Ledger:
         self.dropped[reason] += rows
 
     def add(self, key: PaneKey, summary: Summary, unreadable: Mapping[str, int] | None = None) -> None:
-        """Book rows of one pane: counted, or dropped where there is no room for the pane or it was let go of.
+        """Book rows of one pane: counted, or dropped if there is no room for the pane or it was let go of.
 
-        `unreadable` are the numbers of values of these rows that could not be read, by column. These only grow, also
-        where a pane is given up later. Columns after the first MOST_REASONS - 1 are counted together, as "other".
+        `unreadable` are the numbers of values of these rows that could not be read, by column. These only grow, even
+        if a pane is given up later. Columns after the first MOST_REASONS - 1 are counted together, as "other".
         """
         entry = self._entries.get(key) or self._open(key, summary.counts.size)
         if isinstance(entry, str):
@@ -100,7 +100,7 @@ class Ledger:
         return sorted(key for key, entry in self._entries.items() if entry.sequence > entry.acknowledged)
 
     def carry_losses(self, key: PaneKey, bins: int) -> None:
-        """Mark a pane as unsent where the server lacks the totals: the newest pane, or else an empty one for `key`."""
+        """Mark a pane as unsent if the server lacks the totals: the newest pane, or else an empty one for `key`."""
         if self.reported or self.unsent():
             return
         newest = self._newest()
@@ -112,7 +112,7 @@ class Ledger:
                 self._mark_unsent(entry)
 
     def pane(self, key: PaneKey) -> Pane | None:
-        """Return a pane as it is to be sent now; None where it was let go of.
+        """Return a pane as it is to be sent now; None if it was let go of.
 
         Its `acknowledged` is the number of rows that the server acknowledged in other panes.
         """
@@ -124,8 +124,8 @@ class Ledger:
     def heartbeat(self, key: PaneKey, bins: int, *, final: bool = False) -> Pane | None:
         """Return a pane without new rows, which carries the totals; a `final` one says that the source ends.
 
-        It is the pane of `key` as it is, empty where no row came for it, or the newest pane where that of `key` was
-        refused or let go of. It takes a sequence but is not kept: it is never unsent. None where there is no such pane.
+        It is the pane of `key` as it is, empty if no row came for it, or the newest pane if that of `key` was
+        refused or let go of. It takes a sequence but is not kept: it is never unsent. None if there is no such pane.
         """
         chosen: PaneKey | None = key
         if self._entries[key].refused if key in self._entries else key.end <= self._horizon:

@@ -37,7 +37,7 @@ class Monitor:
 
     `url` is that of the tier, or of the gateway in front of it. Without `profile` the monitor counts by the profile
     that the server has for `model`, and follows it when it changes. With one (a Profile, or its path) the monitor
-    registers it where the server does not have it, and never changes it. `model` may be left out where the profile
+    registers it if the server does not have it, and never changes it. `model` may be left out if the profile
     names it.
 
     `source` names the host of this process: by default DRIFTMETER_SOURCE, or the host's name. Every start, and every
@@ -52,12 +52,12 @@ class Monitor:
     A monitor that has reported once sends a heartbeat after 15 seconds without rows, and a goodbye when it closes: the
     tier takes a source that falls silent without a goodbye for dead.
 
-    Call `close` where the application shuts down (FastAPI: the lifespan). The end of the interpreter closes too, but a
+    Call `close` when the application shuts down (FastAPI: the lifespan). The end of the interpreter closes too, but a
     process that dies of a signal never gets there: neither on a SIGTERM without a handler, nor under uvicorn, which
     raises the signal again after its shutdown. The rows since the last report are lost then, and the source is reported
     as silent.
 
-    Raises InputError or ProfileError where an argument makes no sense; later it never raises.
+    Raises InputError or ProfileError if an argument makes no sense; later it never raises.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Monitor:
             self._count_invalid(error, RECORD)
 
     def observe_many(self, records: Any, predictions: Any = None, timestamp: Any = None) -> None:
-        """Take many rows, with their predictions where there are any; never wait and never raise.
+        """Take many rows, with their predictions if there are any; never wait and never raise.
 
         `records` is a frame (pandas, polars, pyarrow), a structured array, or an iterable of rows as `observe` takes
         them. `predictions` holds one value for each row: a list, a series, a frame of one column, an array of shape
@@ -228,7 +228,7 @@ class Monitor:
             self._buffer.count_invalid(expected, f"something that fails with {type(error).__name__[:40]}")
 
     def _note_mismatch(self, rows: int, predictions: Any) -> None:
-        """Keep a remark where there are more or fewer predictions than rows."""
+        """Keep a remark if there are more or fewer predictions than rows."""
         try:
             given = len(predictions)
         except TypeError:  # a generator
@@ -237,7 +237,7 @@ class Monitor:
             self._buffer.remark = f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
 
     def _admit(self, row: Raw) -> bool:
-        """Decide on a row where the buffer is closed, full or not open yet: return whether to append it, or drop it."""
+        """Decide on a row if the buffer is closed, full or not open yet: return whether to append it, or drop it."""
         buffer, worker = self._buffer, self._worker
         if worker.closing:
             buffer.closed.add()

@@ -1,4 +1,4 @@
-"""What a monitor is told at its start, checked."""
+"""The options of a monitor, checked at its start."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class MonitorOptions:
         max_bytes: int,
         headers: Mapping[str, str] | None,
     ) -> Self:
-        """Load the profile where it is a path, and fill in model and source.
+        """Load the profile if it is a path, and fill in model and source.
 
-        Raises InputError or ProfileError where an option makes no sense. The transport checks the URL.
+        Raises InputError or ProfileError if an option makes no sense. The transport checks the URL.
         """
         if profile is not None and not isinstance(profile, Profile):
             profile = Profile.load(Path(profile))

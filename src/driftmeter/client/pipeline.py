@@ -162,7 +162,7 @@ class Pipeline:
         return len(raw)
 
     def _count_typed(self) -> None:
-        """Book the typed rows in the ledger, where all that counting needs is known."""
+        """Book the typed rows in the ledger, if all that counting needs is known."""
         terms = self._session.terms(self._clock())
         while terms and self._typed:
             batch = self._typed.popleft()

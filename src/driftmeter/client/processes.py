@@ -39,7 +39,7 @@ _open: weakref.WeakSet[ProcessBound] = weakref.WeakSet()
 
 
 def register(monitor: ProcessBound) -> None:
-    """Take care of a monitor, until `unregister`."""
+    """Register a monitor for forks and the end of the process, until `unregister`."""
     _hook_in()
     _open.add(monitor)
 

@@ -33,7 +33,7 @@ def read_record(features: Any) -> dict[str, Any]:
     Takes a mapping, an object with the methods of one (sqlite3.Row), a pandas Series with names, a frame of one row
     (pandas, polars, pyarrow), a row of Arrow, a structured scalar or array of one, a named tuple, a dataclass, or an
     object of msgspec, attrs or pydantic (its fields; nested fields are not flattened). Names may be of any type, as in
-    a frame: see `Intake`. Raises NoRecordError where there are no names, as in a list or an array, and on frames of
+    a frame: see `Intake`. Raises NoRecordError if there are no names, as in a list or an array, and on frames of
     several rows.
 
     >>> from collections import namedtuple
@@ -60,7 +60,7 @@ def read_record(features: Any) -> dict[str, Any]:
 def iterate_records(records: Any) -> Iterator[Any]:
     """Yield the rows of a frame as dicts, or the items of an iterable as they are.
 
-    Raises NoRecordError where `records` is neither, and where it is one single row.
+    Raises NoRecordError if `records` is neither, and if it is one single row.
     """
     if not hasattr(records, "as_py"):
         frame = _frame(records)
@@ -76,7 +76,7 @@ def iterate_records(records: Any) -> Iterator[Any]:
 def items_per_row(values: Any) -> Iterator[Any] | None:
     """Yield one value for each row, from an array, series, list or frame (whose rows become dicts).
 
-    Returns None where `values` is one single value, such as a number, a text or a time.
+    Returns None if `values` is one single value, such as a number, a text or a time.
     """
     if hasattr(values, "as_py") or isinstance(values, str | bytes | bytearray | Mapping):
         return None
@@ -152,7 +152,7 @@ class _Frame:
 
 
 def _frame(data: Any) -> _Frame | None:
-    """Wrap a frame of pandas, polars, pyarrow or another library of narwhals; return None where it is no frame."""
+    """Wrap a frame of pandas, polars, pyarrow or another library of narwhals; return None if it is no frame."""
     kind = type(data)
     if not hasattr(kind, "columns"):  # narwhals would import more of itself before it declines
         return None
@@ -180,7 +180,7 @@ def _of_pandas(data: Any) -> _Frame:
 
 
 def _of_array(features: Any) -> dict[str, Any] | None:
-    """Read a structured scalar, or an array of one; return None where it is neither."""
+    """Read a structured scalar, or an array of one; return None if it is neither."""
     if not isinstance(features, np.void | np.ndarray) or not features.dtype.names:
         return None
     if features.size != 1:

@@ -40,11 +40,11 @@ class Reporter:
         self._pipeline, self._session, self._transport, self._faults = pipeline, session, transport, faults
         self._model, self._timeout, self._clock = model, timeout, clock
         self.deadline: float | None = None
-        """Local time in seconds by which all requests must end, where the monitor is closing."""
+        """Local time in seconds by which all requests must end, if the monitor is closing."""
         self.requests = 0
 
     def exchange(self) -> None:
-        """Send every pane that changed, and a heartbeat where it is due; raises AwayError where the tier can't take it
+        """Send every pane that changed, and a heartbeat if it is due; raises AwayError if the tier can't take it
         now."""
         if self._session.outdated:
             self._fetch_profile()
@@ -65,7 +65,7 @@ class Reporter:
             self._send_heartbeat()
 
     def send_goodbye(self) -> None:
-        """Tell a tier that knows this source that it goes; call it last, where everything is settled."""
+        """Tell a tier that knows this source that it goes; call it last, once everything is settled."""
         if not self._session.reported:
             return
         end = self._clock() + GOODBYE_TIMEOUT
@@ -85,7 +85,7 @@ class Reporter:
                 ledger.carry_losses(terms.current_pane, terms.intake.profile.bins)
 
     def _send_heartbeat(self, *, final: bool = False) -> None:
-        """Send a pane without new rows; raises AwayError where the tier can't take it now."""
+        """Send a pane without new rows; raises AwayError if the tier can't take it now."""
         terms = self._session.terms(self._clock())
         if terms is None:
             return
@@ -101,7 +101,7 @@ class Reporter:
             self._faults.warn("refused", f"the metric server refused a pane without new rows: {answer.describe()}")
 
     def _send(self, key: PaneKey) -> None:
-        """Send one pane until it is taken or refused; raises AwayError where the tier can't take it now."""
+        """Send one pane until it is taken or refused; raises AwayError if the tier can't take it now."""
         with self._pipeline.locked_ledger() as ledger:
             pane = ledger.pane(key)
         if pane is None:  # it made room for a newer one meanwhile
@@ -117,7 +117,7 @@ class Reporter:
         self._faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
 
     def _put_pane(self, pane: Pane) -> Answer:
-        """Return the answer to a pane, which is booked where it was taken, else refused. Raises AwayError where the
+        """Return the answer to a pane, which is booked if it was taken, else refused. Raises AwayError if the
         answer is about neither."""
         path = model_path(self._model, "panes", str(pane.start), pane.source)
         answer = self._request("PUT", path, encode_pane(pane), PANE_TYPE)

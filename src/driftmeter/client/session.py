@@ -85,7 +85,7 @@ class Session:
         return CountingTerms(self.intake, self.timing, offset, self.server_time.at(moment))
 
     def compile_given(self) -> None:
-        """Compile the tables of the given profile, once; do nothing where there is none."""
+        """Compile the tables of the given profile, once; do nothing if there is none."""
         if self.intake is None and self.given:
             with COMPILING:
                 self.intake = Intake(self.given)
@@ -93,8 +93,8 @@ class Session:
     def learn(self, answer: Answer, content: JSON | None = None) -> str:
         """Take time and timing from an answer's JSON `content`, or from its headers; return the active digest.
 
-        A session that follows the server's profile is outdated where the digest is not that of its own.
-        Raises AwayError where something is missing: the answer is not that of a metric server.
+        A session that follows the server's profile is outdated if the digest is not that of its own.
+        Raises AwayError if something is missing: the answer is not that of a metric server.
         """
         if content is None:
             content = {name: answer.headers.get(header) for name, header in _HEADERS.items()}

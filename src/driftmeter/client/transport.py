@@ -66,7 +66,7 @@ class Answer:
         return self.headers.get("content-type", "").startswith("application/problem+json")
 
     def json(self) -> JSON:
-        """Read the body as a JSON object; raises AwayError where it is none."""
+        """Read the body as a JSON object; raises AwayError if it is none."""
         try:
             content = json.loads(self.body)
         except ValueError:
@@ -88,7 +88,7 @@ class Answer:
         return f"status {self.status}" + (f": {detail}" if detail else "") + (f" to {location}" if location else "")
 
     def away(self) -> AwayError:
-        """Return the error to raise where this answer asks for another try later."""
+        """Return the error to raise if this answer asks for another try later."""
         seconds = self.headers.get("retry-after", "")
         return AwayError(self.describe(), float(seconds) if seconds.isdecimal() else None)
 
@@ -97,7 +97,7 @@ class Transport(Protocol):
     """How the SDK reaches the tier."""
 
     def __call__(self, method: str, path: str, body: bytes | None, content_type: str, timeout: float) -> Answer:
-        """Send one request and return its answer, whatever its status; raises AwayError where none came."""
+        """Send one request and return its answer, whatever its status; raises AwayError if none came."""
         ...
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Http:
     ) -> None:
         """Prepare; nothing is connected yet. `headers` go with every request, `connect_timeout` is in seconds.
 
-        Raises InputError where `url` is not http:// or https://.
+        Raises InputError if `url` is not http:// or https://.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -144,9 +144,9 @@ class Http:
         timeout: float,
         more_headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request. `timeout` (s) is for reading, and for connecting where it is below the connect timeout.
+        """Send one request. `timeout` (s) is for reading, and for connecting if it is below the connect timeout.
 
-        Returns the answer, whatever its status; raises UnreachableError where none came.
+        Returns the answer, whatever its status; raises UnreachableError if none came.
         """
         headers = {**self._headers, "accept": JSON_TYPE, **(more_headers or {})}
         if body is not None:

@@ -1,4 +1,4 @@
-"""Typed rows with their times, and what of the rows they were made from could not be read."""
+"""Typed rows with their times, and the values that could not be read."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@
                         +-------------------------------------------+   until everything asked for was sent,
                         |                  closing                  |   or the tier is away and nothing waits,
                         +-------------------------------------------+   or the deadline is over
-                             |  a final pane, where all rows are settled and the tier is not away
+                             |  a final pane, if all rows are settled and the tier is not away
                              v
                         +-------+
                         | ended |  rows that still wait are dropped
@@ -122,7 +122,7 @@ class Worker:
             return self._asked
 
     def report_now(self) -> int:
-        """Have the thread send everything now, and start it where it does not run; return as `request_report` does."""
+        """Have the thread send everything now, and start it if it does not run; return as `request_report` does."""
         ticket = self.request_report()
         if not self.alive:
             self.start(wait=True)
@@ -172,7 +172,7 @@ class Worker:
         return not closing or (self.answered < asked and self._clock() < (self.reporter.deadline or 0.0))
 
     def finish(self) -> None:
-        """Say goodbye where everything was sent, warn where it was not, and let go of connections."""
+        """Say goodbye if everything was sent, warn if it was not, and let go of connections."""
         if not self.pipeline.settled:
             self.faults.warn("closed", "closed before everything was sent; some rows are not reported")
         elif not self._backoff.failures:

@@ -89,7 +89,7 @@ def render(
 
 
 def find_nginx() -> str | None:
-    """Return the path of nginx, or None where it is not installed."""
+    """Return the path of nginx, or None if it is not installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_PLACES))
     return shutil.which("nginx", path=path)
 

@@ -6,7 +6,7 @@ import urllib3
 
 
 def get(url: str, timeout: float = 2.0) -> urllib3.BaseHTTPResponse | None:
-    """Send a GET on a connection of its own; return the answer, whatever its status, or None where there is none.
+    """Send a GET on a connection of its own; return the answer, whatever its status, or None if there is none.
 
     `timeout` (seconds) is for each of connecting and reading. No proxy, no redirect, no second attempt.
     """

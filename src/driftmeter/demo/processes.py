@@ -19,7 +19,7 @@ class ProcessError(DriftmeterError):
 
 
 class Process:
-    """One child process. It ends with the context, by force where it does not end in time."""
+    """One child process. It ends with the context, by force if it does not end in time."""
 
     def __init__(self, name: str, command: Sequence[str], *, directory: Path, health: str) -> None:
         """Prepare a command whose log goes to `directory`; `health` is a URL that answers 200 once it is up."""
@@ -82,7 +82,7 @@ class Process:
 
 
 def end(process: subprocess.Popen[bytes], timeout: float) -> None:
-    """Ask a process to end, and kill it where it has not ended after `timeout` seconds."""
+    """Ask a process to end, and kill it if it has not ended after `timeout` seconds."""
     process.terminate()
     try:
         process.wait(timeout)

@@ -11,7 +11,7 @@ _BLIND = ("uncalibrated", "calibrating", "insufficient")
 
 
 def unrest(verdict: JSON) -> list[str]:
-    """Return sentences that speak against a quiet run, judged by its last verdict; none where it was quiet.
+    """Return sentences that speak against a quiet run, judged by its last verdict; none if it was quiet.
 
     A drift during the run shows at its end: `last_drift` is kept, and an incident, which derived features open
     too, stays open for a day. A feature that could not be judged is no proof of quiet.

@@ -139,7 +139,7 @@ def _python(name: str, command: list[str], directory: Path, health: str) -> Proc
 
 
 def _port(wanted: int, console: Console) -> int:
-    """Return a free port, and print it where it is not the port that was wanted."""
+    """Return a free port, and print it if it is not the port that was wanted."""
     port = free_port(wanted)
     if port != wanted:
         console.print(f"port {wanted} is taken, using {port}", highlight=False)
@@ -185,7 +185,7 @@ def _scenario(options: Options, progress: traffic.TrafficProgress) -> str:
 
 
 def _verdict(metric_url: str) -> JSON | None:
-    """Return the current verdict, None where there is no answer this time."""
+    """Return the current verdict, None if there is no answer this time."""
     answer = http.get(f"{metric_url}/v1/models/{MODEL}/verdict")
     verdict: JSON | None = answer.json() if answer is not None and answer.status == 200 else None
     return verdict
@@ -236,7 +236,7 @@ class _TrafficThread(threading.Thread):
 def _interruptible() -> Iterator[Callable[[], None]]:
     """Turn the first SIGTERM or Ctrl-C into KeyboardInterrupt and ignore the ones that follow.
 
-    Yields a function from whose call on all of them are ignored: the demo is ending its children then.
+    Yields a function; once it is called, all signals are ignored: the demo is ending its children then.
     """
     ignored = False
 

@@ -180,7 +180,7 @@ class _Run:
             self._count(len(rows), answered)
 
     async def _sleep_until(self, due: float) -> bool:
-        """Wait until `due` (seconds after the start); return False where the run was stopped before."""
+        """Wait until `due` (seconds after the start); return False if the run was stopped before."""
         while (remaining := self._started + due - self._clock()) > 0:
             if self._stop.is_set():
                 return False

@@ -51,7 +51,7 @@ class Destination:
         return None if done else reason or "it was not accepted"
 
     def _call(self, work: Callable[[], Any]) -> tuple[Any, str]:
-        """Return the result of `work`, None where it raises, and its first warning, without secrets; empty if none."""
+        """Return the result of `work`, None if it raises, and its first warning, without secrets; empty if none."""
         warnings_seen: list[str] = []
         _install_log_handlers()
         token = _captured.set(warnings_seen)
@@ -93,7 +93,7 @@ class _WarningCapture(logging.Handler):
     """Collects apprise's warnings: apprise tells in no other way why a call failed."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Collect the message where a call is under way."""
+        """Collect the message if a call is under way."""
         warnings_seen = _captured.get()
         if warnings_seen is not None:
             warnings_seen.append(record.getMessage())

@@ -72,7 +72,7 @@ class Notifier:
         self._thread.start()
 
     def offer(self, notice: Notice) -> bool:
-        """Take a notice, or drop it where too many wait; return whether it was taken. Never blocks."""
+        """Take a notice, or drop it if too many wait; return whether it was taken. Never blocks."""
         with self._changed:
             reason = "the server stops" if self._closing else "too many wait"
             taken = not self._closing and len(self._jobs) < self._most_waiting
@@ -130,7 +130,7 @@ class Notifier:
             claimed = self._claim(job.notice.model, job.notice.key)
         except UnknownModelError:
             return  # deleted just now
-        except Exception as error:  # the store is away
+        except Exception as error:  # the store cannot be reached
             self._retry(job, f"it could not be claimed: {type(error).__name__}: {error}")
             return
         if not claimed:

@@ -22,15 +22,15 @@ from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Clock, Codes, Floats, Milliseconds
 
 MOST_BEHIND: Milliseconds = 1_000
-"""Rows that could not be sent in time are stamped at most so far back: otherwise all that follow would come late."""
+"""Rows that could not be sent in time are stamped at most this far back: otherwise all later rows would be late."""
 _LEAST_GAP = 0.1
-"""Seconds between two batches that are not full, at least."""
+"""Least seconds between two batches that are not full."""
 _LONGEST_WAIT = 1.0
 
 
 @dataclass(frozen=True)
 class ReplaySpeed:
-    """How fast rows are sent: `speed` times as fast as the file's own time, or `rate` rows/s where it has no time.
+    """How fast rows are sent: `speed` times as fast as the file's own time, or `rate` rows/s if it has no time.
 
     Infinity sends at once, at most `batch` rows in one request. With `keep_time` the rows keep their timestamps;
     otherwise they move so that the first row is now.
@@ -104,7 +104,7 @@ class Player:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Clock = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """Prepare; raises InputError where there are no rows, or no times to keep.
+        """Prepare; raises InputError if there are no rows, or no times to keep.
 
         `clock` is in seconds and never goes back; `wall_clock` is the local time that timestamps are made from.
         """
@@ -121,8 +121,8 @@ class Player:
         self._trace, self._client, self._model, self._speed = trace, client, model, speed
         self._clock, self._wall_clock = clock, wall_clock
         self._stamped = stamped
-        """Whether rows are sent with timestamps: they cannot be where a feature has that name."""
-        # every run is a source of its own: its watermark starts anew, which that of one source may not
+        """Whether rows are sent with timestamps: they cannot be if a feature has that name."""
+        # every run is a source of its own: the watermark of one source must not go back
         self._run = secrets.token_hex(8)
         self._source = f"{source}-{self._run}"
         self._due = speed.due(trace)
@@ -130,7 +130,7 @@ class Player:
     def run(self, progress: Callable[[ReplayTotals], None] = lambda totals: None) -> ReplayTotals:
         """Send all rows, or until the client is told to stop; call `progress` after each batch.
 
-        Raises DriftmeterError where the server refuses a batch or stays away.
+        Raises DriftmeterError if the server refuses a batch or stays away.
         """
         begun, last_sent, rows = self._clock(), -math.inf, len(self._trace)
         start_time = self._server_time()
@@ -155,7 +155,7 @@ class Player:
         return self.totals
 
     def _send(self, start: int, end: int, start_time: Milliseconds) -> bool:
-        """Send the rows from `start` to `end`; return False where the client was stopped before the answer."""
+        """Send the rows from `start` to `end`; return False if the client was stopped before the answer."""
         times, watermark = self._times(start, end, start_time), None
         if self._speed.keep_time and self._trace.times is not None:
             watermark = int(self._trace.times[min(end, len(self._trace) - 1)])
@@ -172,7 +172,7 @@ class Player:
         return np.maximum(planned, self._server_time() - MOST_BEHIND)
 
     def _post(self, start: int, end: int, times: Times | None, watermark: Milliseconds | None) -> JSON | None:
-        """Send the rows from `start` to `end`; return None where the client was stopped before the answer."""
+        """Send the rows from `start` to `end`; return None if the client was stopped before the answer."""
         table = self._trace.rows.slice(start, end - start)
         if times is not None:
             table = table.append_column(TIMESTAMP, pa.array(times, pa.timestamp("ms", "UTC")))

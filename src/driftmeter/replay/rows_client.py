@@ -30,7 +30,7 @@ class ServedModel:
 
 
 class RowsClient:
-    """Asks for one model and sends its rows, again and again while the server is away."""
+    """Asks for one model and sends its rows; tries again while the server cannot be reached."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class RowsClient:
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare; nothing is connected yet. Raises InputError where `url` is not http:// or https://.
+        """Prepare; nothing is connected yet. Raises InputError if `url` is not http:// or https://.
 
-        A server that is away for `patience` seconds of the `clock` is given up; `stop`, once set, ends all waiting.
+        A batch is given up after `patience` seconds of the `clock` without an answer; `stop`, once set, ends all waits.
         """
         self.stop = stop or threading.Event()
         self.retries = 0
@@ -53,7 +53,7 @@ class RowsClient:
     def model(self) -> ServedModel:
         """Ask for the model.
 
-        Raises DriftmeterError where the server has none of that name, with its explanation, or cannot be reached; it is
+        Raises DriftmeterError if the server has none of that name, with its explanation, or cannot be reached; it is
         asked once.
         """
         try:
@@ -70,7 +70,7 @@ class RowsClient:
     def post(self, body: bytes, key: str, *, watermark: str | None = None, source: str | None = None) -> JSON:
         """Send a batch of rows as Arrow and return the answer; batches with the same `key` count once.
 
-        Raises DriftmeterError where the server refuses the batch, and AwayError where the server stays away too long.
+        Raises DriftmeterError if the server refuses the batch, and AwayError if the server stays away too long.
         """
         query = {name: value for name, value in (("watermark", watermark), ("source", source)) if value is not None}
         path = model_path(self._model, "rows") + (f"?{urlencode(query)}" if query else "")

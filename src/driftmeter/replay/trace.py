@@ -25,7 +25,7 @@ TIMESTAMP = "timestamp"
 
 @dataclass(frozen=True)
 class Trace:
-    """Rows to send, with the profile's columns, in the order of their `times`; these are None where the file has none.
+    """Rows to send, with the profile's columns, in the order of their `times`; these are None if the file has none.
 
     `file_rows` (rows,) are the rows' numbers in the file, from 0. Rows whose time is `rejected` are left out.
     """
@@ -35,7 +35,7 @@ class Trace:
     file_rows: Codes
     rejected: tuple[Rejected, ...] = ()
     note: str | None = None
-    """A sentence about times that cannot be read; None where all can."""
+    """A sentence about times that cannot be read; None if all can."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -59,8 +59,8 @@ def load_trace(
     or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that name no zone are in
     `zone`, by default the profile's. `say` is called with notes on how the file was read.
 
-    Raises InputError where the file cannot be read or has none of the columns, where the numbers in `time` are not
-    seconds since the epoch, and, unless that is allowed, where over a hundredth of the times cannot be read.
+    Raises InputError if the file cannot be read or has none of the columns, if the numbers in `time` are not
+    seconds since the epoch, and, unless that is allowed, if over a hundredth of the times cannot be read.
     """
     table = read_data(path, profile, encoding=encoding, say=say)
     table = table if limit is None else table.slice(0, limit)

@@ -89,7 +89,7 @@ def bars_of(feature: Feature, counts: Sequence[int]) -> list[Bar]:
 
 
 def chart_bars(feature: Feature, counts: Sequence[int]) -> NumberBars | CategoryBars:
-    """Return the bars that a chart of a feature shows: neighbours or rare categories are added up where they are many.
+    """Return the bars that a chart of a feature shows: neighbours or rare categories are added up if they are many.
 
     `counts` are the window's, over the bins of the feature's grid.
     """
@@ -131,7 +131,7 @@ def _sums(bars: Sequence[Bar]) -> tuple[float, float]:
 
 
 def _marks(edges: Sequence[float], atoms: Sequence[float | None], bins: int) -> list[AxisMark]:
-    """Name the values at some edges, or of each bin where there are few; with the digits that tell them apart."""
+    """Name the values at some edges, or of each bin if there are few; with the digits that tell them apart."""
     if bins <= _MOST_NAMED_BINS:
         indices, middle = list(range(bins)), 0.5
         values = [edges[index] if atom is None else atom for index, atom in enumerate(atoms)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STATES = ("drifting", "pending", "calibrating", "uncalibrated", "insufficient", "ok")
 """Worst first."""
 FEWEST_DRAWN, MOST_DRAWN = 30, 100
-"""Features that are drawn on the page: what drifts up to the most, and at least the worst few. Thousands of charts
+"""Features that are drawn on the page: the worst FEWEST_DRAWN, and up to MOST_DRAWN that drift. Thousands of charts
 would make it so large that no browser opens it; the others are drawn when their row is opened."""
 _RATES = {"missing": "missing", "unseen": "unseen", "out_of_range": "out of range"}
 

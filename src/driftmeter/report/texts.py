@@ -20,7 +20,7 @@ def printable(text: object) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share, 0 to 1, in per cent: one decimal, or one digit where it is below 0.1 %.
+    """Write a share, 0 to 1, in per cent: one decimal, or one digit if it is below 0.1 %.
 
     >>> percent(0.0), percent(0.00004), percent(0.0123), percent(0.5)
     ('0 %', '0.004 %', '1.2 %', '50.0 %')
@@ -53,7 +53,7 @@ def p_text(p_value: float | None) -> str:
 def rate_text(feature: Mapping[str, Any], name: str, *, changed: bool = False) -> str:
     """Write a rate of a feature's verdict as `reference → window`.
 
-    Returns an empty string where the feature has no such rate, and, with `changed`, where both are equal.
+    Returns an empty string if the feature has no such rate, and, with `changed`, if both are equal.
 
     >>> rate_text({"rates": {"missing": {"reference": 0.0, "window": 0.5}}}, "missing")
     '0 % → 50.0 %'
