@@ -125,8 +125,10 @@ def _findings(feature: JSON) -> Table | None:
 
 
 def _moved(feature: JSON) -> Table | None:
-    """Show the bins whose share differs most between reference and judging window; None if there is no difference
-    or no window."""
+    """Show the bins whose share differs most between reference and judging window.
+
+    Returns None if there is no difference or no window.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -155,8 +157,10 @@ def _moved(feature: JSON) -> Table | None:
 
 
 def _statistics(feature: JSON) -> Table | None:
-    """Show each drift test's statistic on the judging window, its unit and the source of its formula; None if the
-    settings name no test."""
+    """Show each drift test's statistic on the judging window, its unit and the source of its formula.
+
+    Returns None if the settings name no test.
+    """
     from rich.table import Table
 
     from driftmeter.report.legend import legend

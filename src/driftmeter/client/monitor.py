@@ -29,7 +29,7 @@ from driftmeter.profile.profile import Profile
 GRACE = 5 * TICK
 """Seconds that the thread may take to notice its deadline."""
 TOO_FEW = "no time: there are fewer than rows"
-"""Stands in for a time where `observe_many` got fewer times than rows."""
+"""Stands in for a time if `observe_many` got fewer times than rows."""
 
 
 class Monitor:

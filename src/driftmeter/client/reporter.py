@@ -44,8 +44,10 @@ class Reporter:
         self.requests = 0
 
     def exchange(self) -> None:
-        """Send every pane that changed, and a heartbeat if it is due; raises AwayError if the tier can't take it
-        now."""
+        """Send every pane that changed, and a heartbeat if it is due.
+
+        Raises AwayError if the tier can't take it now.
+        """
         if self._session.outdated:
             self._fetch_profile()
         self._pipeline.drain()
@@ -78,7 +80,7 @@ class Reporter:
         self._transport.close()
 
     def _report_losses(self) -> None:
-        """Mark a pane as unsent where losses are to be reported and no row was counted."""
+        """Mark a pane as unsent if losses are to be reported and no row was counted."""
         terms = self._session.terms(self._clock())
         if terms:
             with self._pipeline.locked_ledger() as ledger:
@@ -117,8 +119,10 @@ class Reporter:
         self._faults.warn("refused", f"the metric server refused a pane, {lost} rows are lost: {answer.describe()}")
 
     def _put_pane(self, pane: Pane) -> Answer:
-        """Return the answer to a pane, which is booked if it was taken, else refused. Raises AwayError if the
-        answer is about neither."""
+        """Send a pane and return the answer; a pane that was taken is booked as acknowledged.
+
+        Any other answer refuses the pane for good. Raises AwayError if the answer does neither.
+        """
         path = model_path(self._model, "panes", str(pane.start), pane.source)
         answer = self._request("PUT", path, encode_pane(pane), PANE_TYPE)
         if answer.ok:

@@ -30,7 +30,7 @@ class TypedBatch:
     first: Mapping[str, Rejected] = field(default_factory=dict)
     """An example for each column of `unreadable` and each field of `refused`."""
     refused: Mapping[str, int] = field(default_factory=dict)
-    """Rows that are invalid, by the field at fault: `timestamp`, or "" where something was no row at all."""
+    """Rows that are invalid, by the field at fault: `timestamp`, or "" if something was no row at all."""
 
     @property
     def bytes(self) -> int:

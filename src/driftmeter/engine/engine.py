@@ -164,7 +164,7 @@ class Engine:
         return self._models.compiled(model, digest)
 
     def configure(self, model: str, settings: ModelSettings | None) -> None:
-        """Give a model settings of its own, or the default ones again where `settings` is None."""
+        """Give a model settings of its own, or the default ones again if `settings` is None."""
         self._models.configure(model, settings)
 
     def settings_of(self, model: str) -> ModelSettings:

@@ -48,7 +48,7 @@ class Lookups:
             self._away_until = asyncio.get_running_loop().time() + _AWAY
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run work that waits for the store on the threads for that, where it delays no other work."""
+        """Run work that waits for the store on the threads of the lookups, so that it delays nothing else."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:

@@ -29,8 +29,11 @@ _BLOCK = struct.Struct("<qi4xq")
 
 @dataclass(frozen=True)
 class Message:
-    """One message: the bytes of its metadata, its length (rows, or values of a dictionary), the bytes that it inflates
-    to, whether it holds rows, and whether its buffers are views, which may unfold to any size."""
+    """What one message states about itself.
+
+    `metadata` are the bytes of its metadata, `inflated` the bytes that it inflates to. `length` counts rows, or values
+    of a dictionary. Buffers that are views may unfold to any size.
+    """
 
     metadata: int
     length: int

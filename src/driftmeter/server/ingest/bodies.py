@@ -60,7 +60,7 @@ class Share:
 async def read_body(request: Request, most: int, threads: Executor, share: Share) -> bytes:
     """Read at most `most` bytes, inflating gzip on one of `threads`.
 
-    Raises TooLargeError at once where Content-Length says more than `most`, else as soon as more has come;
+    Raises TooLargeError at once if Content-Length says more than `most`, else as soon as more has come;
     OverloadedError if all requests together hold too much; UnsupportedMediaError on an encoding other than gzip.
     """
     zipped = _is_gzip(request.headers.get("content-encoding"))

@@ -40,8 +40,10 @@ def is_small(media: Media, body: bytes, columns: int) -> bool:
 
 
 def _arrow_rows(body: bytes, framing: arrow.Framing) -> float:
-    """Return the rows and values of dictionaries that Arrow IPC says it holds; infinity if it also holds much
-    else."""
+    """Return how many rows and values of dictionaries Arrow IPC says it holds.
+
+    Returns infinity if it also holds much else.
+    """
     rows = 0
     try:
         for number, message in enumerate(arrow.messages(body, framing)):
