@@ -147,7 +147,7 @@ def stands_by_what_it_last_said(make: Make) -> None:
     state, readings = run(detector, mixed_draws().panes(np.random.default_rng(3), 20))
     standing = present(detector.standing(detector.loads(detector.dumps(state))))
     assert np.array_equal(standing.evidence, readings[-1].evidence)
-    assert np.array_equal(standing.smallest, readings[-1].smallest)
+    assert np.array_equal(standing.smallest_visible, readings[-1].smallest_visible)
     assert not standing.fresh.any()
     assert np.isneginf(standing.alarms()).all()
 
@@ -165,7 +165,7 @@ def restarts_some_features_and_leaves_the_others_bit_for_bit(make: Make) -> None
     _, others = run(detector, counts[30:], state=restarted, first=30)
     for one, other in zip(plain, others, strict=True):
         assert np.array_equal(one.evidence[:, ~mask], other.evidence[:, ~mask])
-        assert np.array_equal(one.smallest[~mask], other.smallest[~mask])
+        assert np.array_equal(one.smallest_visible[~mask], other.smallest_visible[~mask])
     assert any(not np.array_equal(a.evidence, b.evidence) for a, b in zip(plain, others, strict=True))
 
 
@@ -255,11 +255,11 @@ def stays_quiet_on_anything_odd(make: Make) -> None:
 
 
 def says_numbers(detector: Detector[Any], state: Any, reading: Evidence) -> None:
-    """Evidence is finite or -inf; what is shown beside it is a number or, of `smallest`, infinite."""
+    """Evidence is finite or -inf; what is shown beside it is a number or, of `smallest_visible`, infinite."""
     assert (np.isfinite(reading.evidence) | np.isneginf(reading.evidence)).all()
     assert np.isfinite(reading.effect_low).all()
     assert (reading.effect_low >= 0).all()
-    assert (reading.smallest > 0).all()
+    assert (reading.smallest_visible > 0).all()
     assert len(reading.fresh) == len(reading.lengths) == len(reading.evidence)
     for feature in range(reading.evidence.shape[1]):
         for _, cause in detector.causes(state, feature):

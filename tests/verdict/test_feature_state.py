@@ -19,7 +19,7 @@ def cause(what: str, *, category: bool = False) -> Cause:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "smallest", "latched", "state"),
+    ("evidence", "smallest_visible", "latched", "state"),
     [
         (0.0, 0.1, False, "drifting"),
         (0.0, INF, True, "drifting"),
@@ -33,14 +33,14 @@ def cause(what: str, *, category: bool = False) -> Cause:
     ],
 )
 def test_the_state_follows_evidence_and_what_could_have_been_seen(
-    evidence: float, smallest: float, latched: bool, state: str
+    evidence: float, smallest_visible: float, latched: bool, state: str
 ) -> None:
-    assert decide(evidence, smallest, inside=False, latched=latched, cause=cause("mean"))[0] == state
+    assert decide(evidence, smallest_visible, significant=False, latched=latched, cause=cause("mean"))[0] == state
 
 
 def test_a_feature_that_an_open_incident_holds_says_so_and_one_inside_the_tolerance_too() -> None:
-    assert "incident stays open" in decide(-9.0, 0.1, inside=True, latched=True, cause=None)[1]
-    assert "less than the tolerance" in decide(-9.0, 0.1, inside=True, latched=False, cause=None)[1]
+    assert "incident stays open" in decide(-9.0, 0.1, significant=True, latched=True, cause=None)[1]
+    assert "less than the tolerance" in decide(-9.0, 0.1, significant=True, latched=False, cause=None)[1]
 
 
 def test_only_growth_of_a_bin_that_should_hold_few_rows_is_an_excess() -> None:

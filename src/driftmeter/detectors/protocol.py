@@ -50,9 +50,10 @@ class Evidence:
     and above it alarms; -inf where none was judged yet.
     `fresh` (levels,): the levels that were judged at this very pane.
     `lengths` (levels,): event time that the windows stand for, in ms, a stretch without rows being a day at most.
-    `inside` (features,): the shift is significant, whether or not it exceeds the tolerance.
+    `significant` (features,): the shift is more than chance, whether or not it exceeds the tolerance.
     `effect_low` (features,): lower bound of the drift in the window with most evidence, as a PSI.
-    `smallest` (features,): the smallest shift that could have been seen by now, in the reference's standard deviations.
+    `smallest_visible` (features,): the smallest shift that could have been seen by now, in the reference's standard
+    deviations.
     `pace`: event time that a pane stands for on average, in ms.
     """
 
@@ -61,9 +62,9 @@ class Evidence:
     evidence: Floats
     fresh: Mask
     lengths: npt.NDArray[np.int64]
-    inside: Mask
+    significant: Mask
     effect_low: Floats
-    smallest: Floats
+    smallest_visible: Floats
     pace: Milliseconds
 
     @property
@@ -84,11 +85,11 @@ def strongest(causes: Sequence[tuple[float, Cause]]) -> Cause | None:
 
 
 class Detector(Protocol[S]):
-    """A sequential detector, compiled for one profile and its settings. A new one is a file and a line in
-    registry.py.
+    """A sequential detector, compiled for one profile and its settings.
 
     The state is a value: `update` returns a new one and leaves the old one as it was. The same panes in the same
-    order give the same state, byte for byte, wherever and in however many sittings they are folded.
+    order give the same state, byte for byte, on any machine and in any number of calls. A new detector is one file and
+    one line in registry.py.
     """
 
     @property

@@ -30,27 +30,30 @@ def calibrating(calibration: Calibration | None) -> tuple[State, str]:
     return "calibrating", sentences.too_few_days(calibration.covered)
 
 
-def decide(evidence: float, smallest: float, *, inside: bool, latched: bool, cause: Cause | None) -> tuple[State, str]:
+def decide(
+    evidence: float, smallest_visible: float, *, significant: bool, latched: bool, cause: Cause | None
+) -> tuple[State, str]:
     """Return the state of a feature and the sentence that says why.
 
-    `evidence` is log10 of how far past the alarm threshold it is, -inf where nothing was judged; `smallest` the
-    smallest shift, in standard deviations, that could have been seen, +inf where none could. `inside` says that it
-    moved by less than the tolerance, `latched` that an open incident holds it, `cause` what the evidence rests on.
+    `evidence` is log10 of how far past the alarm threshold the feature is, -inf where nothing was judged.
+    `smallest_visible` is the smallest shift, in standard deviations, that could have been seen, +inf where none could.
+    `significant` says that the feature shifted by more than chance, `latched` that an open incident holds it. `cause`
+    is what the evidence rests on.
 
-    >>> decide(0.1, 0.2, inside=False, latched=False, cause=None)
+    >>> decide(0.1, 0.2, significant=False, latched=False, cause=None)
     ('drifting', 'It drifts.')
-    >>> decide(-9.0, 0.2, inside=False, latched=False, cause=None)
+    >>> decide(-9.0, 0.2, significant=False, latched=False, cause=None)
     ('ok', 'Nothing beyond chance and tolerance.')
     """
     if evidence >= 0:
         return "drifting", sentences.drifting(cause)
-    if smallest > LARGEST_BLIND:
-        return "insufficient", sentences.insufficient(None if np.isinf(smallest) else smallest)
+    if smallest_visible > LARGEST_BLIND:
+        return "insufficient", sentences.insufficient(None if np.isinf(smallest_visible) else smallest_visible)
     if evidence >= NEARLY:
         return "pending", sentences.pending(cause)
     if latched:
         return "ok", sentences.QUIET_AGAIN
-    return "ok", sentences.within_tolerance(cause) if inside else sentences.NOTHING_WRONG
+    return "ok", sentences.within_tolerance(cause) if significant else sentences.NOTHING_WRONG
 
 
 def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:

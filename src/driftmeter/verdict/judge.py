@@ -216,14 +216,14 @@ class Judge:
             return FeatureVerdict(
                 feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.NO_ORDER_OF_TIME
             )
-        smallest = np.inf if evidence is None else float(evidence.smallest[index])
+        smallest_visible = np.inf if evidence is None else float(evidence.smallest_visible[index])
         cause: Cause | None = None
         if self.calibrated:
             cause = None if evidence is None else self._cause(state.detector, index)
             decided, why = decide(
                 strength,
-                smallest,
-                inside=evidence is not None and bool(evidence.inside[index]),
+                smallest_visible,
+                significant=evidence is not None and bool(evidence.significant[index]),
                 latched=member_of(state.incidents, feature.name) is not None,
                 cause=cause,
             )
@@ -242,7 +242,7 @@ class Judge:
             scores=scores,
             why=why,
             evidence=None if np.isneginf(strength) else strength,
-            smallest_shift=None if np.isinf(smallest) else smallest,
+            smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
         )
 

@@ -45,7 +45,7 @@ def judged_after(profile: Profile, settings: ModelSettings | None = None) -> tup
     state, after, blind = detector.start(), 0, len(profile.features)
     for number in range(MOST_REHEARSED):
         state, evidence = detector.update(state, Slice(number * length, length, pane))
-        still_blind = blind if evidence is None else int(np.count_nonzero(evidence.smallest > LARGEST_BLIND))
+        still_blind = blind if evidence is None else int(np.count_nonzero(evidence.smallest_visible > LARGEST_BLIND))
         if still_blind < blind:
             after, blind = (number + 1) * pane.rows, still_blind
         if not blind:

@@ -143,10 +143,10 @@ def test_what_is_significant_and_inside_the_tolerance_is_said_to_be() -> None:
     feature = profile.features[0]
     detector = DWS(profile, ModelSettings(tolerance=0.01))
     _, readings = run(detector, Draws([normal_shares(feature, mean=0.08)]).panes(np.random.default_rng(30), 200))
-    assert readings[-1].inside.tolist() == [True]
+    assert readings[-1].significant.tolist() == [True]
     assert all(reading.strongest[0] < 0 for reading in readings)
     _, readings = run(detector, Draws([normal_shares(feature)]).panes(np.random.default_rng(30), 200))
-    assert readings[-1].inside.tolist() == [False]
+    assert readings[-1].significant.tolist() == [False]
 
 
 def test_the_evidence_is_how_far_past_the_threshold_it_is(one: Profile) -> None:
@@ -160,7 +160,7 @@ def test_the_evidence_is_how_far_past_the_threshold_it_is(one: Profile) -> None:
 def test_the_smallest_shift_that_could_be_seen_shrinks_as_windows_grow(one: Profile) -> None:
     detector = DWS(one, ModelSettings(reach=DAY))
     _, readings = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(32), 64))
-    smallest = [reading.smallest[0] for reading in readings]
+    smallest = [reading.smallest_visible[0] for reading in readings]
     assert (np.diff(smallest) <= 0).all()
     assert smallest[0] > 0.4
     # the tolerance of .1 is always needed
@@ -234,7 +234,7 @@ def test_a_shift_as_large_as_days_differ_anyway_is_no_alarm(one: Profile) -> Non
         _, readings = run(DWS(profile, ModelSettings()), counts, rows=1_000, length=HOUR)
         assert (readings[-1].strongest[0] >= 0) == alarms
     _, readings = run(DWS(calibrated, ModelSettings()), counts, rows=1_000, length=HOUR)
-    assert readings[-1].smallest[0] > 0.5
+    assert readings[-1].smallest_visible[0] > 0.5
 
 
 def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one: Profile) -> None:
@@ -255,7 +255,7 @@ def test_a_budget_shorter_than_a_pane_still_gives_numbers(one: Profile) -> None:
     _, readings = run(
         DWS(one, ModelSettings(budget=1)), Draws(reference_shares(one)).panes(np.random.default_rng(42), 3)
     )
-    assert np.isfinite([reading.smallest[0] for reading in readings]).all()
+    assert np.isfinite([reading.smallest_visible[0] for reading in readings]).all()
 
 
 def test_a_calibration_of_other_features_is_refused(one: Profile) -> None:

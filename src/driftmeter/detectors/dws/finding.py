@@ -59,9 +59,9 @@ class WindowFindings:
         self.cause: npt.NDArray[np.int64] = np.full(features, -1, np.int64)
         self.value: Floats = np.zeros(features)
         self.reference: Floats = np.zeros(features)
-        self.low: Floats = np.zeros(features)
-        self.smallest: Floats = np.full(features, np.inf)
-        self.inside: Floats = np.zeros(features)
+        self.effect_low: Floats = np.zeros(features)
+        self.smallest_visible: Floats = np.full(features, np.inf)
+        self.significant: Floats = np.zeros(features)
 
     def offer(self, finding: Finding, *, keep_alarms: bool = False) -> None:
         """Take a finding where its evidence is the stronger; ties go to the earlier one.
@@ -79,7 +79,7 @@ class WindowFindings:
 
     def write(self, findings: Findings, level: int, chosen: Mask) -> None:
         """Write the chosen features' findings into one level of `findings`, in place."""
-        for name in ("evidence", "cause", "value", "reference", "low", "smallest", "inside"):
+        for name in ("evidence", "cause", "value", "reference", "effect_low", "smallest_visible", "significant"):
             getattr(findings, name)[level, chosen] = getattr(self, name)[chosen]
         findings.rows[level, chosen], findings.lengths[level, chosen] = self._rows, self._length
         findings.spans[level, chosen] = self._span

@@ -43,13 +43,13 @@ LEAST_DEGREES = 3
 class PooledFinding:
     """A finding, None where no feature could be tested; and arrays of shape (features,).
 
-    `dependent` are the features whose design effect is too large for this test. `smallest` is the smallest shift that
-    would alarm in a feature without scores, ε + z √noise, in standard deviations; infinite for all others.
+    `dependent` are the features whose design effect is too large for this test. `smallest_visible` is the smallest
+    shift that would alarm in a feature without scores, ε + z √noise, in standard deviations; infinite for all others.
     """
 
     finding: Finding | None
     dependent: Mask
-    smallest: Floats
+    smallest_visible: Floats
 
 
 class PooledBins:
@@ -80,11 +80,11 @@ class PooledBins:
         effect = 1 + rows * self._averaged(sample.excess.groups)
         noise = effect / rows + 1 / self._reference_rows
         critical = -float(ndtri(BUDGET_SHARE * sample.alpha))
-        smallest = np.where(~self._scored, self._tolerance + critical * np.sqrt(noise), np.inf)
+        smallest_visible = np.where(~self._scored, self._tolerance + critical * np.sqrt(noise), np.inf)
         dependent = effect >= MOST_DESIGN_EFFECT
         chosen = (self._bins.degrees >= LEAST_DEGREES) & ~dependent & (rows >= self._bins.pooled_rows)
         finding = self._finding(sample, effect, noise, chosen) if chosen.any() else None
-        return PooledFinding(finding, dependent, smallest)
+        return PooledFinding(finding, dependent, smallest_visible)
 
     def _finding(self, sample: Sample, effect: Floats, noise: Floats, chosen: Mask) -> Finding:
         bins, owner, rows = self._bins, self._bins.group_owner, sample.rows

@@ -125,10 +125,10 @@ class DWS:
         """Test every feature in one window, which varies as those of that `length` did in the reference."""
         smooth = self._smooth.judge(sample)
         strongest.offer(smooth.finding)
-        strongest.low, strongest.inside = smooth.low, smooth.inside
+        strongest.effect_low, strongest.significant = smooth.effect_low, smooth.significant
         strongest.offer(self._rare.judge(sample))
         pooled = self._pooled.judge(sample)
-        strongest.smallest = np.minimum(smooth.smallest, pooled.smallest)
+        strongest.smallest_visible = np.minimum(smooth.smallest_visible, pooled.smallest_visible)
         if pooled.finding is not None:
             strongest.offer(pooled.finding, keep_alarms=True)
         if length >= STUCK_LENGTH:
@@ -158,9 +158,9 @@ class DWS:
             findings.evidence,
             fresh,
             findings.lengths.max(axis=1).astype(np.int64),
-            np.asarray(findings.inside.any(axis=0), dtype=bool),
-            findings.low[strongest, features],
-            findings.smallest.min(axis=0),
+            np.asarray(findings.significant.any(axis=0), dtype=bool),
+            findings.effect_low[strongest, features],
+            findings.smallest_visible.min(axis=0),
             state.elapsed // state.panes,
         )
 

@@ -36,15 +36,16 @@ BUDGET_SHARE = 0.5
 class SmoothFinding:
     """A finding, and what the scores say besides; arrays of shape (features,).
 
-    `low` is Σ_k max(0, |s_k| − 2 sd_k)², the lower bound of the drift as a PSI: squared shifts of orthonormal scores
-    add up to one. `smallest` is the smallest shift that would alarm, ε + z sd, in standard deviations; infinite for a
-    feature without scores. `inside` is 1 where a shift is significant, whether or not it exceeds the tolerance.
+    `effect_low` is Σ_k max(0, |s_k| − 2 sd_k)², the lower bound of the drift as a PSI: squared shifts of orthonormal
+    scores add up to one. `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
+    infinite for a feature without scores. `significant` is 1 where a shift is more than chance, whether or not it
+    exceeds the tolerance.
     """
 
     finding: Finding
-    low: Floats
-    smallest: Floats
-    inside: Floats
+    effect_low: Floats
+    smallest_visible: Floats
+    significant: Floats
 
 
 class SmoothScores:
@@ -102,11 +103,11 @@ class SmoothScores:
         """Add the bounds; `critical` (features,) is the upper normal quantile at ½ α / 2K."""
         scored = self._bins.scored
         surely = np.where(scored, np.maximum(size - 2 * deviation, 0), 0.0)
-        low: Floats = np.add.reduce(np.square(surely), axis=1)
+        effect_low: Floats = np.add.reduce(np.square(surely), axis=1)
         least = np.where(scored, deviation, np.inf).min(axis=1)
-        smallest = np.where(scored.any(axis=1), self._tolerance + critical * least, np.inf)
+        smallest_visible = np.where(scored.any(axis=1), self._tolerance + critical * least, np.inf)
         moved = np.logical_or.reduce((size > critical[:, None] * deviation) & scored, axis=1)
-        return SmoothFinding(finding, low, smallest, moved.astype(np.float64))
+        return SmoothFinding(finding, effect_low, smallest_visible, moved.astype(np.float64))
 
 
 def effective_rows(rows: int, excess: Floats) -> Floats:

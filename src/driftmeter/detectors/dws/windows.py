@@ -51,18 +51,19 @@ class Block:
 class Findings:
     """What was found in the latest window of each level; arrays of shape (levels, features).
 
-    `evidence` is -inf where no window was judged yet. `cause` is a number (see finding.py), -1 where there is none;
-    `value` and `reference` are as in `protocol.Cause`; `low`, `smallest` and `inside` as in smooth.py. `rows` are those
-    of the windows, `lengths` the event time that they stand for, `spans` how long they were from start to end, in ms.
+    `evidence` is -inf where no window was judged yet. `cause` is a number (see finding.py), -1 before any finding;
+    `value` and `reference` are as in `protocol.Cause`; `effect_low`, `smallest_visible` and `significant` are as in
+    smooth.py. `rows` is the number of rows in the window, `lengths` the event time that the window stands for, `spans`
+    the time from its start to its end, both in ms. The order of the fields is the order of the arrays in a saved state.
     """
 
     evidence: Floats
     cause: npt.NDArray[np.int64]
     value: Floats
     reference: Floats
-    low: Floats
-    smallest: Floats
-    inside: Floats
+    effect_low: Floats
+    smallest_visible: Floats
+    significant: Floats
     rows: Floats
     lengths: Floats
     spans: Floats

@@ -111,10 +111,10 @@ class ESR:
         age = np.maximum(state.last - state.begun, 1)
         excess = self.variance.at(int(np.median(age)))
         noise = 1 / rows + excess.scores + 1 / self.variance.score_rows
-        low = (np.square(np.maximum(np.abs(shift) - 2 * np.sqrt(noise), 0)) * bins.scored).sum(axis=1)
+        effect_low = (np.square(np.maximum(np.abs(shift) - 2 * np.sqrt(noise), 0)) * bins.scored).sum(axis=1)
         log_budget = np.log(len(bins.features) * self.settings.budget / np.maximum(age, 1))
         bound = self.tolerance + self.smooth.quantile / np.sqrt(self.variance.score_rows.mean(axis=1))
-        smallest = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
+        smallest_visible = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
         return Evidence(
             start,
             state.last,
@@ -122,8 +122,8 @@ class ESR:
             np.array([fresh, False]),
             np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
             np.zeros(len(bins.features), dtype=bool),
-            low,
-            np.where(state.rows > 0, smallest, np.inf),
+            effect_low,
+            np.where(state.rows > 0, smallest_visible, np.inf),
             state.elapsed // state.panes,
         )
 
