@@ -17,6 +17,7 @@ import numpy as np
 from driftmeter.counts.rows import Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable, surely_finite
@@ -53,12 +54,10 @@ class Binner:
     def __init__(self, profile: Profile) -> None:
         """Compile the tables: about a megabyte for 100 numeric features."""
         self.profile = profile
-        numeric = [(f.grid, offset) for f, offset in zip(profile.features, profile.offsets, strict=False)
-                   if isinstance(f.grid, NumericGrid)]  # fmt: skip
-        self._others = np.array(
-            [o for f, o in zip(profile.features, profile.offsets, strict=False) if not isinstance(f.grid, NumericGrid)],
-            dtype=np.intp,
-        )
+        placed = [(feature.grid, part.start) for feature, part in profile.slices()]
+        numeric = [(grid, offset) for grid, offset in placed if isinstance(grid, NumericGrid)]
+        categorical = [offset for grid, offset in placed if isinstance(grid, CategoryGrid)]
+        self._categorical_offsets = np.array(categorical, dtype=np.intp)
         self._offsets = np.array([offset for _, offset in numeric], dtype=np.intp)
         self._last = self._offsets + [grid.special[bin_names.FAR_ABOVE] for grid, _ in numeric]
         self._missing = self._offsets + [grid.special[bin_names.MISSING] for grid, _ in numeric]
@@ -110,8 +109,8 @@ class Binner:
         counts = np.zeros(self.profile.bins, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             self._count_numbers(rows.numbers[start : start + BLOCK], counts)
-        if self._others.size:
-            counts += np.bincount((rows.codes + self._others).ravel("K"), minlength=self.profile.bins)
+        if self._categorical_offsets.size:
+            counts += np.bincount((rows.codes + self._categorical_offsets).ravel("K"), minlength=self.profile.bins)
         return Summary(len(rows), counts)
 
     def _count_numbers(self, block: Floats, counts: Counts) -> None:

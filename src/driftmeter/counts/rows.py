@@ -1,6 +1,6 @@
-"""Rows: what any door was sent, typed by the schema of the profile and ready for binning.
+"""Rows of any input path, typed by the schema of the profile and ready for binning.
 
-Rows from every door (JSON, msgpack, Arrow, frames, the SDK) are read here, so that a value falls in the same bin
+Rows of every input path (JSON, msgpack, Arrow, frames, the SDK) are read here, so that a value falls in the same bin
 whichever way it came.
 """
 
@@ -42,8 +42,8 @@ class Rows:
     """Typed rows.
 
     `numbers` has the shape (rows, numeric features), derived features last: float64, with NaN for missing values and
-    UNREADABLE for values that are no numbers. `codes` has the shape (rows, other features): bins within the feature's
-    grid. `index` has the shape (rows,): the position of each row in the batch that was sent.
+    UNREADABLE for values that are no numbers. `codes` has the shape (rows, categorical features): bins within the
+    feature's grid. `index` has the shape (rows,): the position of each row in the batch that was sent.
     """
 
     numbers: Floats
@@ -96,8 +96,8 @@ class Reader:
         read = profile.features[: len(profile.features) - derived]
         self.numeric = [f for f in read if isinstance(f.grid, NumericGrid)]
         self._numbers = len(self.numeric) + derived
-        self.others = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
-        for feature in self.others:
+        self.categorical = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
+        for feature in self.categorical:
             if feature.zone is not None:
                 zone_named(feature.zone)
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
@@ -105,13 +105,13 @@ class Reader:
         self._regressor, self._regressed = None, np.empty(0, np.intp)
         if profile.residuals is not None:
             self._regressor = Regressor(profile.residuals)
-            place = {f.column: place for place, f in enumerate(self.numeric) if f.role == "feature"}
-            self._regressed = np.array([place[column] for column in profile.residuals.columns], np.intp)
+            index_of = {f.column: index for index, f in enumerate(self.numeric) if f.role == "feature"}
+            self._regressed = np.array([index_of[column] for column in profile.residuals.columns], np.intp)
         # unknown columns by the keys of a record: most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
         self._longest_shape = 2 * len(self.names) + 64
-        self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.others}
-        self._most_cached = min(_MOST_CACHED, _MOST_CACHED_IN_ALL // max(1, len(self.others)))
+        self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.categorical}
+        self._most_cached = min(_MOST_CACHED, _MOST_CACHED_IN_ALL // max(1, len(self.categorical)))
 
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as mappings.
@@ -169,8 +169,8 @@ class Reader:
             numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
         if self._regressor is not None:
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
-        codes = np.empty((len(self.others), rows), dtype=np.intp).T  # column by column in memory
-        for position, feature in enumerate(self.others):
+        codes = np.empty((len(self.categorical), rows), dtype=np.intp).T  # column by column in memory
+        for position, feature in enumerate(self.categorical):
             column = columns.get(feature.column)
             missing = feature.grid.special[bin_names.MISSING]
             codes[:, position] = missing if column is None else self._codes(feature, column, bad)
@@ -185,7 +185,7 @@ class Reader:
         unreadable: dict[str, int] = {}
         for features, cells in (
             (self.numeric, is_unreadable(rows.numbers[:, : len(self.numeric)])),
-            (self.others, rows.codes == [f.grid.special[bin_names.UNREADABLE] for f in self.others]),
+            (self.categorical, rows.codes == [f.grid.special[bin_names.UNREADABLE] for f in self.categorical]),
         ):
             for feature, count in zip(features, cells.sum(axis=0).tolist(), strict=True):
                 if count:

@@ -135,7 +135,7 @@ def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
     rows, bad, _ = reader.read_columns(columns)
     first = {rejected.field: rejected for rejected in reversed(bad)}
     without = {f.column: np.isnan(rows.numbers[:, index]) for index, f in enumerate(reader.numeric)}
-    for index, feature in enumerate(reader.others):
+    for index, feature in enumerate(reader.categorical):
         without[feature.column] = np.isin(rows.codes[:, index], [*feature.grid.special.values()])
     for name in reader.unreadable(rows):
         if without[name].all():
