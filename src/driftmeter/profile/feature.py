@@ -72,4 +72,13 @@ class Feature:
         counts = tuple(map(integer_of, data["counts"]))
         if len(counts) != grid.size:
             raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
-        return cls(data["name"], data["kind"], data["role"], grid, counts, data["column"], data["part"], data["zone"])
+        return cls(
+            name=data["name"],
+            kind=data["kind"],
+            role=data["role"],
+            grid=grid,
+            counts=counts,
+            column=data["column"],
+            part=data["part"],
+            zone=data["zone"],
+        )
