@@ -34,7 +34,7 @@ def categorical(
     counts: list[int], *, other: int = 0, missing: int = 0, once: int = 0, known: bool = True, name: str = "c"
 ) -> Feature:
     names = tuple(f"v{index}" for index in range(len(counts)))
-    grid = CategoryGrid(names, () if known else None, once)
+    grid = CategoryGrid(names, () if known else None, once=once)
     return Feature(name, "categorical", "feature", grid, (*counts, other, 0, missing, 0), name)
 
 

@@ -136,7 +136,7 @@ def test_which_small_categories_are_in_a_group_together_depends_on_their_names()
     names = tuple(f"{number:03}" for number in range(100))
     groups = []
     for order in (names, names[::-1]):
-        grid = CategoryGrid(order, (), fewest=30)
+        grid = CategoryGrid(order, (), least_rows=30)
         feature = Feature("c", "categorical", "feature", grid, (*[70] * 100, 0, 0, 0), "c")
         groups.append(dict(zip(order, groups_of(feature).tolist(), strict=False)))
     assert groups[0] == groups[1]
@@ -144,14 +144,14 @@ def test_which_small_categories_are_in_a_group_together_depends_on_their_names()
 
 
 def test_a_large_category_is_a_group_by_itself() -> None:
-    grid = CategoryGrid(tuple(f"{number:03}" for number in range(101)), (), fewest=30)
+    grid = CategoryGrid(tuple(f"{number:03}" for number in range(101)), (), least_rows=30)
     feature = Feature("c", "categorical", "feature", grid, (3000, *[70] * 100, 0, 0, 0), "c")
     groups = groups_of(feature)
     assert (groups == groups[0]).sum() == 1
 
 
 def test_hours_keep_their_order() -> None:
-    grid = CategoryGrid(tuple(map(str, range(24))), (), 0, "integer")
+    grid = CategoryGrid(tuple(map(str, range(24))), (), dtype="integer")
     feature = Feature("h", "categorical", "feature", grid, (*[70] * 24, 0, 0, 0), "h", "hour")
     assert order_of(feature).tolist() == list(range(25))
     assert np.all(np.diff(groups_of(feature)[:24]) >= 0)

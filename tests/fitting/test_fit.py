@@ -206,7 +206,7 @@ def test_256_equal_categories_have_a_bin_each_and_more_are_hashed(categories: in
 def test_of_many_rows_a_category_needs_a_256th_for_a_bin_of_its_own() -> None:
     feature = only(["a"] * 20_000 + ["b"] * 79 + ["c"] * 78 + ["d"] * 60)
     assert isinstance(feature.grid, CategoryGrid)
-    assert (feature.grid.categories, feature.grid.fewest) == (("a", "b"), 79)
+    assert (feature.grid.categories, feature.grid.least_rows) == (("a", "b"), 79)
 
 
 @pytest.mark.parametrize(("categories", "known"), [(100_000, True), (100_001, False)])

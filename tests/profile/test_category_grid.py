@@ -87,14 +87,14 @@ def test_equally_frequent_categories_stand_in_alphabetical_order() -> None:
 
 def test_the_rest_beyond_the_most_bins_is_other() -> None:
     grid = categories({f"{number:03}": 100 + number for number in range(130)})
-    assert (len(grid.categories), grid.fewest) == (128, 102)
+    assert (len(grid.categories), grid.least_rows) == (128, 102)
     assert grid.hashed == 4
     assert grid.bin_of("001") == grid.rest.start + hash64("001") % 4
 
 
 def test_of_equally_frequent_categories_either_all_have_a_bin_or_none() -> None:
     grid = categories({"a": 90, "b": 50, "c": 50, "d": 40}, most_bins=2)
-    assert (grid.categories, grid.fewest) == (("a",), 51)
+    assert (grid.categories, grid.least_rows) == (("a",), 51)
     assert categories({"a": 90, "b": 50, "c": 50, "d": 40}, most_bins=3).categories == ("a", "b", "c")
 
 
@@ -112,7 +112,7 @@ def test_beyond_ten_thousand_categories_nothing_is_unseen() -> None:
     grid = categories(many)
     assert grid.bin_of("new") == grid.unseen.start + hash64("new") % 1024
     grid = categories({**many, "one more": 1})
-    assert grid.others is None
+    assert grid.rest_hashes is None
     assert grid.bin_of("new") == grid.rest.start + hash64("new") % 1024
     assert (grid.unseen.stop - grid.unseen.start, grid.size) == (1, 1024 + 1 + 2)
 
@@ -133,7 +133,7 @@ def test_unseen_rows_come_together_where_the_reference_held_categories_twice() -
     "grid",
     [
         categories({"a": 40, "b": 3, "ü": 1}),
-        CategoryGrid(("a",), None, fewest=30, boundary=7),
+        CategoryGrid(("a",), None, least_rows=30, boundary=7),
         CategoryGrid((), ()),
         categories({f"v{number}": 1 + number % 2 for number in range(90)}),
     ],
@@ -144,7 +144,7 @@ def test_a_category_grid_survives_json(grid: CategoryGrid) -> None:
 
 @pytest.mark.parametrize("wrong", [{"fewest": -1}, {"fewest": 1.5}, {"boundary": -1}, {"boundary": 61}])
 def test_a_category_grid_with_an_impossible_boundary_is_refused(wrong: dict[str, float]) -> None:
-    right = CategoryGrid(("a", "b"), (), fewest=30, boundary=60).to_json()
+    right = CategoryGrid(("a", "b"), (), least_rows=30, boundary=60).to_json()
     assert CategoryGrid.from_json(right).boundary == 60
     with pytest.raises(ValueError, match="expected"):
         CategoryGrid.from_json({**right, **wrong})

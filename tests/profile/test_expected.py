@@ -13,22 +13,22 @@ def city(grid: CategoryGrid, *counts: int) -> Feature:
 
 
 def test_categories_far_above_the_boundary_keep_their_counts() -> None:
-    feature = city(CategoryGrid(("a", "b"), (), fewest=30), 500, 300, 6, 0, 0, 0)
+    feature = city(CategoryGrid(("a", "b"), (), least_rows=30), 500, 300, 6, 0, 0, 0)
     assert expected_counts(feature).tolist() == list(feature.counts)
 
 
 def test_rows_that_chance_gave_go_back_to_the_rest_by_what_each_of_its_bins_holds() -> None:
-    grid = CategoryGrid(("Ulm", "Bonn"), (), fewest=30, boundary=9, hashed=2)
+    grid = CategoryGrid(("Ulm", "Bonn"), (), least_rows=30, boundary=9, hashed=2)
     assert expected_counts(city(grid, 700, 35, 20, 10, 0, 0, 3, 1)).tolist() == [700, 26, 26, 13, 0, 0, 3, 1]
 
 
 def test_a_rest_that_holds_nothing_takes_the_rows_in_equal_parts() -> None:
-    grid = CategoryGrid(("Ulm",), (), fewest=30, boundary=4, hashed=2)
+    grid = CategoryGrid(("Ulm",), (), least_rows=30, boundary=4, hashed=2)
     assert expected_counts(city(grid, 31, 0, 0, 0, 0, 0, 0)).tolist() == [27, 2, 2, 0, 0, 0, 0]
 
 
 def test_no_category_gives_more_rows_than_it_holds() -> None:
-    grid = CategoryGrid(("a", "b"), (), fewest=1, boundary=2)
+    grid = CategoryGrid(("a", "b"), (), least_rows=1, boundary=2)
     assert expected_counts(city(grid, 1, 1, 0, 0, 0, 0)).tolist() == [0, 0, 2, 0, 0, 0]
 
 

@@ -136,15 +136,20 @@ def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
 
 
 def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Feature) -> Iterable[str]:
-    if len(grid.categories) == 1 and int(np.count_nonzero(present)) == 1 and not grid.others and feature.part is None:
+    if (
+        len(grid.categories) == 1
+        and int(np.count_nonzero(present)) == 1
+        and not grid.rest_hashes
+        and feature.part is None
+    ):
         yield "constant"
     if grid.once >= 0.9 * total and total > 1:
         yield "looks like an identifier: hardly a value comes twice"
-    if grid.others is None:
+    if grid.rest_hashes is None:
         yield "too many categories to know them all: none is ever unseen"
-    elif grid.others:
+    elif grid.rest_hashes:
         bins = "the bin other" if grid.hashed == 1 else f"{grid.hashed:,} bins by their hash"
-        yield f"{len(grid.others):,} rare categories share {bins}"
+        yield f"{len(grid.rest_hashes):,} rare categories share {bins}"
 
 
 def _in_utc(feature: Feature, series: nw.Series[Any]) -> bool:

@@ -37,7 +37,7 @@ def pooled(feature: Feature) -> Codes:
     range go to the outermost group, missing ones to the middle one, where they move least. An unseen category is with
     the rest of its hash.
 
-    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
+    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30)
     >>> pooled(Feature("city", "categorical", "feature", grid, (700, 160, 40, 100, 0, 0, 0), "city")).tolist()
     [0, 1, 0, 2, 2, 2, 2]
     """

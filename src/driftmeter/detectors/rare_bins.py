@@ -37,7 +37,7 @@ class RareBin(NamedTuple):
 def rare_bins_of(feature: Feature) -> list[RareBin]:
     """Return the rare bins: of numbers the special ones, of categories each category and each populated hash, too.
 
-    >>> grid = CategoryGrid(("Ulm", "Bonn"), (), fewest=30)
+    >>> grid = CategoryGrid(("Ulm", "Bonn"), (), least_rows=30)
     >>> feature = Feature("city", "categorical", "feature", grid, (700, 260, 40, 0, 0, 0), "city")
     >>> [(rare.name, rare.expected, rare.two_sided) for rare in rare_bins_of(feature)][:3]
     [('Ulm', 700.0, True), ('Bonn', 260.0, True), ('other', 40.0, True)]
@@ -46,7 +46,7 @@ def rare_bins_of(feature: Feature) -> list[RareBin]:
     bins = [grid.special[name] for name in _RARE if name in grid.special]
     unseen = -1
     if isinstance(grid, CategoryGrid):
-        if grid.others is not None:
+        if grid.rest_hashes is not None:
             bins.append(grid.unseen.start)
         unseen = grid.unseen.start
         hashed = np.flatnonzero(reference_of(feature)[grid.rest]) + grid.rest.start
@@ -72,7 +72,7 @@ def tests_of_rare(feature: Feature, bins: list[RareBin]) -> int:
     """
     grid = feature.grid
     if isinstance(grid, CategoryGrid):
-        most = len(grid.categories) + (MOST_KNOWN if grid.others is None else len(grid.others))
+        most = len(grid.categories) + (MOST_KNOWN if grid.rest_hashes is None else len(grid.rest_hashes))
         return 2 * max(len(bins), most)
     return len(bins) + sum(bin_.two_sided for bin_ in bins)
 
@@ -94,6 +94,6 @@ def _expected(feature: Feature) -> Floats:
     """Return the reference's counts, (bins,); of `unseen`, by Good–Turing, as many as it held categories once."""
     reference = reference_of(feature)
     grid = feature.grid
-    if isinstance(grid, CategoryGrid) and grid.others is not None:
+    if isinstance(grid, CategoryGrid) and grid.rest_hashes is not None:
         reference[grid.unseen.start] = grid.once
     return reference

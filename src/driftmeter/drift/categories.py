@@ -21,7 +21,7 @@ def order_of(feature: Feature) -> Codes:
     What is unseen, missing or unreadable is not among them. Bins that were fixed without a look at the counts, such as
     hours, keep their own order.
 
-    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
+    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30)
     >>> order_of(Feature("city", "categorical", "feature", grid, (700, 60, 40, 5, 0, 0, 0), "city")).tolist()
     [2, 0, 1, 3]
     """
@@ -35,14 +35,14 @@ def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     A category with a group's share or more may be alone; the rest are together by their hash, never by their
     rank. What is unseen is with the rest of its hash; missing and unreadable are -1. See `reference_groups`.
 
-    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30)
+    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30)
     >>> feature = Feature("city", "categorical", "feature", grid, (550, 150, 100, 200, 0, 0, 0), "city")
     >>> groups_of(feature, most=3).tolist()
     [0, 1, 1, 2, 2, -1, -1]
     """
     grid = _grid_of(feature)
     order, counts = order_of(feature), expected_counts(feature)
-    if grid.fewest:
+    if grid.least_rows:
         categories, rest = order[: len(grid.categories)], order[len(grid.categories) :]
         large = counts[categories] * most >= counts[order].sum()
         order = np.concatenate([categories[large], categories[~large], rest])

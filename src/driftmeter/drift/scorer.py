@@ -71,7 +71,7 @@ class Scorer:
 
     A feature's scores depend on its own counts alone, bit for bit, whatever features are beside it.
 
-    >>> grid = CategoryGrid(("a", "b"), (), 0)
+    >>> grid = CategoryGrid(("a", "b"), ())
     >>> feature = Feature("plan", "categorical", "feature", grid, (700, 300, 0, 0, 0, 0), "plan")
     >>> (score,) = Scorer([feature]).scores(np.array([60, 30, 0, 0, 10, 0]))
     >>> score.present, round(score.tests["total_variation"].statistic, 3), score.rates["missing"]
@@ -112,7 +112,7 @@ def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
     those for many categories only where there are many."""
     grid = feature.grid
     left_out = set()
-    if isinstance(grid, CategoryGrid) and grid.others is None:
+    if isinstance(grid, CategoryGrid) and grid.rest_hashes is None:
         left_out.add("unseen")
     if isinstance(grid, CategoryGrid) and grid.hashed == 1:
         left_out |= {*_OF_MANY}

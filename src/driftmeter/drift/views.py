@@ -128,7 +128,7 @@ def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
     `expected_counts`.
     """
     grid, expected = feature.grid, expected_counts(feature)
-    if isinstance(grid, NumericGrid) or grid.others is None or view not in ("unseen", "groups"):
+    if isinstance(grid, NumericGrid) or grid.rest_hashes is None or view not in ("unseen", "groups"):
         return _added(cells, expected)
     if view == "unseen":
         counts = _added(cells, expected)

@@ -38,7 +38,7 @@ def grid_of(
         return "boolean", None, CategoryGrid.boolean()
     if kind in ("hour", "weekday"):
         texts = tuple(str(value) for value in range(24 if kind == "hour" else 7))
-        return "categorical", cast(Part, kind), CategoryGrid(texts, (), 0, "integer")
+        return "categorical", cast(Part, kind), CategoryGrid(texts, rest_hashes=(), dtype="integer")
     grid = CategoryGrid.fit(
         _category_counts(name, column, _category_type(dtype)),
         dtype=_category_type(dtype),

@@ -22,7 +22,7 @@ def expected_counts(feature: Feature) -> Counts:
     no function here says it: a drift test that compares all bins takes the rows of unseen categories off the rest
     (drift/views.py), and one of unseen rows alone does not (drift/views.py, detectors/bins.py).
 
-    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), fewest=30, boundary=10)
+    >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30, boundary=10)
     >>> expected_counts(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0, 0), "city")).tolist()
     [700, 35, 27, 30, 0, 0, 0]
     """
@@ -30,7 +30,7 @@ def expected_counts(feature: Feature) -> Counts:
     grid = feature.grid
     if not isinstance(grid, CategoryGrid):
         return counts
-    near = [bin_ for bin_ in grid.order if near_boundary(feature.counts[bin_], grid.fewest)]
+    near = [bin_ for bin_ in grid.order if near_boundary(feature.counts[bin_], grid.least_rows)]
     to_take = grid.boundary
     for place, bin_ in enumerate(near):
         loss = min(to_take // (len(near) - place), int(counts[bin_]))
