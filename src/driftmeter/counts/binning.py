@@ -1,10 +1,10 @@
 """Binning: values to bins, with the result of `searchsorted` on the cuts, but faster (bench/binning.py compares both).
 
-The range of each numeric feature is divided into 1,024 equal cells. The cell of a value takes one multiplication and
-one addition; a table holds how many cuts lie below that cell; then each compare pass settles one of the cuts within the
-cell. Rounding cannot change the result: the map to cells is monotone also in floating point, and the cuts go through
-the same map, so that a cut in a lower cell is below the value and a cut in a higher cell is above it. Each step handles
-all features at once.
+The range of each numeric feature is divided into 1,024 equal segments. One multiplication and one addition give the
+segment of a value; a table holds how many cuts lie below that segment; then each compare pass settles one of the cuts
+within the segment. Rounding cannot change the result: the map to segments is monotone also in floating point, and the
+cuts go through the same map, so that a cut in a lower segment is below the value, and a cut in a higher segment is
+above it. Each step handles all features at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable, surely_finite
 from driftmeter.types import Codes, Counts, Floats
 
-CELLS = 1024
+SEGMENTS = 1024
 BLOCK = 1024
 """Rows per sweep: the scratch arrays of more rows do not fit the cache."""
 MOST_PASSES = 6
@@ -36,7 +36,7 @@ class _Scratch:
 
     floats: Floats
     cuts: Floats
-    cells: Codes
+    segments: Codes
     bins: Codes
     above: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
@@ -66,9 +66,9 @@ class Binner:
         grids = [grid for grid, _ in numeric]
         self._grids = grids
         self._scale, self._bias = np.empty(len(grids)), np.empty(len(grids))
-        first = np.arange(len(grids)) * float(CELLS)
-        self._first_cell, self._last_cell = first, first + (CELLS - 1)
-        self._base = np.zeros((len(grids), CELLS), dtype=np.intp)
+        first = np.arange(len(grids)) * float(SEGMENTS)
+        self._first_segment, self._last_segment = first, first + (SEGMENTS - 1)
+        self._base = np.zeros((len(grids), SEGMENTS), dtype=np.intp)
         # the cut above each bin; NaN above the last one, since no value passes it (+inf would pass inf)
         self._cuts = np.full(profile.bins + 1, np.nan)
         passes = np.zeros(len(grids), dtype=int)
@@ -79,30 +79,32 @@ class Binner:
         self._local = threading.local()
 
     def _compile(self, position: int, grid: NumericGrid, offset: int) -> int:
-        """Compile the cells of one feature; return the largest number of cuts in a cell."""
+        """Compile the segments of one feature; return the largest number of cuts in a segment."""
         cuts = grid.edges
         inner = cuts[2:-2] if len(cuts) > 6 else cuts[1:-1]
         low, high = float(inner[0]), float(inner[-1])
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            scale = (CELLS - 2) / (high - low)
-            bias = position * CELLS + 1 - low * scale
+            scale = (SEGMENTS - 2) / (high - low)
+            bias = position * SEGMENTS + 1 - low * scale
         if not (np.isfinite(scale) and np.isfinite(bias)):
-            scale, bias = 0.0, float(position * CELLS)  # one cell for all values, hence searchsorted
+            scale, bias = 0.0, float(position * SEGMENTS)  # one segment for all values, hence searchsorted
         self._scale[position], self._bias[position] = scale, bias
-        cells = self._cells_of(cuts, position)
-        self._base[position] = offset + np.searchsorted(cells, np.arange(CELLS) + position * CELLS, side="left")
+        segments = self._segments_of(cuts, position)
+        self._base[position] = offset + np.searchsorted(
+            segments, np.arange(SEGMENTS) + position * SEGMENTS, side="left"
+        )
         self._cuts[offset : offset + len(cuts)] = cuts
-        return int(np.bincount(cells - position * CELLS).max())
+        return int(np.bincount(segments - position * SEGMENTS).max())
 
-    def _cells_of(self, values: Floats, position: int) -> Codes:
-        """Map values to cells by the same operations in the same order as `_sweep`."""
+    def _segments_of(self, values: Floats, position: int) -> Codes:
+        """Map values to segments by the same operations in the same order as `_sweep`."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = values * self._scale[position]
             scaled += self._bias[position]
-        np.fmax(scaled, self._first_cell[position], out=scaled)
-        np.fmin(scaled, self._last_cell[position], out=scaled)
-        cells: Codes = scaled.astype(np.intp)
-        return cells
+        np.fmax(scaled, self._first_segment[position], out=scaled)
+        np.fmin(scaled, self._last_segment[position], out=scaled)
+        segments: Codes = scaled.astype(np.intp)
+        return segments
 
     def observe(self, rows: Rows) -> Summary:
         """Count rows; the result has the rows of `rows`, and one count for each row in each feature."""
@@ -134,16 +136,16 @@ class Binner:
         if scratch is None:
             scratch = self._local.scratch = _Scratch.of(len(self._grids))
         rows = len(block)
-        floats, cells, bins = scratch.floats[:rows], scratch.cells[:rows], scratch.bins[:rows]
+        floats, segments, bins = scratch.floats[:rows], scratch.segments[:rows], scratch.bins[:rows]
         cuts, above = scratch.cuts[:rows], scratch.above[:rows]
         with np.errstate(over="ignore", invalid="ignore"):
             np.multiply(block, self._scale, out=floats)
             np.add(floats, self._bias, out=floats)
-        np.fmax(floats, self._first_cell, out=floats)
-        np.fmin(floats, self._last_cell, out=floats)
-        np.copyto(cells, floats, casting="unsafe")
-        # all cells are within the table; "clip" avoids the check of numpy
-        self._base.take(cells, out=bins, mode="clip")
+        np.fmax(floats, self._first_segment, out=floats)
+        np.fmin(floats, self._last_segment, out=floats)
+        np.copyto(segments, floats, casting="unsafe")
+        # all segments are within the table; "clip" avoids the check of numpy
+        self._base.take(segments, out=bins, mode="clip")
         for _ in range(self._passes):
             self._cuts.take(bins, out=cuts, mode="clip")
             np.greater_equal(block, cuts, out=above)
