@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from driftmeter.drift.protocol import Pair, View
-from driftmeter.drift.views import ViewTable, cells_of, reference_of
+from driftmeter.drift.views import ViewTable, reference_of, slots_of
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Counts
@@ -52,22 +52,22 @@ def test_a_boolean_has_two_bins_that_matter() -> None:
 
 def test_groups_hold_every_row_with_the_missing_and_the_infinite_apart() -> None:
     feature = numeric(np.random.default_rng(1).normal(size=10_000))
-    cells = cells_of("groups", feature)
+    slots = slots_of("groups", feature)
     special = feature.grid.special
-    assert (cells >= 0).all()
-    assert reference_of("groups", feature, cells).tolist() == [625] * 16 + [0, 0, 0, 0]
-    assert (cells == cells[special["missing"]]).sum() == (cells == cells[special["not finite"]]).sum() == 1
+    assert (slots >= 0).all()
+    assert reference_of("groups", feature, slots).tolist() == [625] * 16 + [0, 0, 0, 0]
+    assert (slots == slots[special["missing"]]).sum() == (slots == slots[special["not finite"]]).sum() == 1
 
 
 def test_the_group_of_the_unseen_holds_what_good_and_turing_expect() -> None:
     grid = CategoryGrid(("a", "b"), (1, 2, 3), once=2)
     feature = Feature("c", "categorical", "feature", grid, (50, 40, 7, 0, 3, 0), "c")
-    cells = cells_of("groups", feature)
-    reference = reference_of("groups", feature, cells)
+    slots = slots_of("groups", feature)
+    reference = reference_of("groups", feature, slots)
     assert reference.sum() == 100
-    assert reference[cells[grid.unseen.start]] == 2
-    assert reference[cells[grid.rest.start]] == 5
+    assert reference[slots[grid.unseen.start]] == 2
+    assert reference[slots[grid.rest.start]] == 5
     unbounded = Feature(
         "c", "categorical", "feature", CategoryGrid(("a", "b"), None, once=2), (50, 40, 7, 0, 3, 0), "c"
     )
-    assert reference_of("groups", unbounded, cells).tolist() == [50, 40, 7, 0, 3, 0]
+    assert reference_of("groups", unbounded, slots).tolist() == [50, 40, 7, 0, 3, 0]

@@ -99,6 +99,6 @@ def _pearson(pair: Pair, codes: Codes) -> tuple[Floats, Floats]:
 def pooled(counts: Floats, codes: Codes) -> Floats:
     """Add up the bins of each group, at the place of the group's number; the shape stays."""
     width = counts.shape[-1]
-    cells = codes.reshape(-1, width) + width * np.arange(codes.size // width)[:, None]
-    sums: Floats = np.asarray(np.bincount(cells.ravel(), counts.ravel(), counts.size), dtype=np.float64)
+    flat = codes.reshape(-1, width) + width * np.arange(codes.size // width)[:, None]
+    sums: Floats = np.asarray(np.bincount(flat.ravel(), counts.ravel(), counts.size), dtype=np.float64)
     return sums.reshape(counts.shape)

@@ -24,7 +24,7 @@ View = Literal[
     "unseen",
     "out_of_range",
 ]
-"""Which counts of a feature a test looks at; `cells_of` in views.py says which bins are in each."""
+"""Which counts of a feature a test looks at; `slots_of` in views.py says which bins are in each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Views: which bins of a feature a drift test looks at, as tables of many features at once."""
+"""Views: which bins of a feature a drift test looks at, as tables of many features at once.
+
+A slot is a place in a view's row for one feature: one bin, or several bins added up.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,15 @@ OUTSIDE = (*bin_names.OUT_OF_RANGE, bin_names.NOT_FINITE)
 
 
 class ViewTable:
-    """One view of some features: takes their counts out of a vector of all counts, padded to one width."""
+    """One view of some features: arranges their counts, from a vector of all counts, as rows of one width."""
 
     def __init__(self, view: View, features: Sequence[Feature], starts: Sequence[int], bins: int) -> None:
         """Compile the table; `starts` says where each feature's bins are in a vector of `bins` counts."""
-        cells = [cells_of(view, feature) for feature in features]
-        width = max(int(codes.max()) for codes in cells) + 1
+        slots_by_feature = [slots_of(view, feature) for feature in features]
+        width = max(int(slots.max()) for slots in slots_by_feature) + 1
         self._shape = (len(features), width)
         self._spare = len(features) * width
-        self._cells: Codes = np.full(bins, self._spare, dtype=np.intp)
+        self._slots: Codes = np.full(bins, self._spare, dtype=np.intp)
         self.reference: Floats = np.zeros(self._shape)
         self._positions: Floats | None = None
         self._clustering: Floats | None = None
@@ -39,9 +42,9 @@ class ViewTable:
             self._clustering = np.array([g.clustering(m) for g, m in grids if isinstance(g, CategoryGrid)])
         if view == "present" and all(isinstance(feature.grid, NumericGrid) for feature in features):
             self._positions = np.zeros(self._shape)
-        for row, (feature, codes, start) in enumerate(zip(features, cells, starts, strict=True)):
-            self._cells[start : start + feature.size] = np.where(codes < 0, self._spare, codes + row * width)
-            counts = reference_of(view, feature, codes)
+        for row, (feature, slots, start) in enumerate(zip(features, slots_by_feature, starts, strict=True)):
+            self._slots[start : start + feature.size] = np.where(slots < 0, self._spare, slots + row * width)
+            counts = reference_of(view, feature, slots)
             self.reference[row, : len(counts)] = counts
             if self._positions is not None and isinstance(feature.grid, NumericGrid):
                 places = positions(feature.grid)
@@ -49,21 +52,21 @@ class ViewTable:
                 self._positions[row] = np.append(places, np.full(width - len(places), places[-1]))
 
     def pair(self, counts: Counts) -> Pair:
-        """Return the window's counts beside the reference's."""
-        window: Floats = np.asarray(np.bincount(self._cells, counts, self._spare + 1), dtype=np.float64)
+        """Return the window's counts of this view, from all counts (bins,), together with the reference's."""
+        window: Floats = np.asarray(np.bincount(self._slots, counts, self._spare + 1), dtype=np.float64)
         return Pair(self.reference, window[: self._spare].reshape(self._shape), self._positions, self._clustering)
 
 
-def cells_of(view: View, feature: Feature) -> Codes:
-    """Return the cell that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
+def slots_of(view: View, feature: Feature) -> Codes:
+    """Return the slot that each bin of the feature is added to, shape (bins,); -1 where the view leaves it out.
 
-    - `present`: the bins of values; rare categories by their hash, in at most 16 cells, unseen ones with the rest of
+    - `present`: the bins of values; rare categories by their hash, in at most 16 slots, unseen ones with the rest of
       their hash: only together do they have one expectation.
-    - `hashed`: the same with a cell for each hashed bin; `known`: the same without the unseen.
+    - `hashed`: the same with a slot for each hashed bin; `known`: the same without the unseen.
     - `groups`: every row, in groups of about equal shares; missing, unreadable, not finite and unseen rows are a group
-      each. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in so many groups by hash.
-    - `missing`, `unreadable`: those rows, and all others. `unseen`, `out_of_range`: those rows, and all others that
-      hold a value.
+      each. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024 groups by hash.
+    - `missing`, `unreadable`: those rows, and all other rows. `unseen`, `out_of_range`: those rows, and all other rows
+      with a value.
     """
     grid = feature.grid
     special = grid.special
@@ -76,30 +79,30 @@ def cells_of(view: View, feature: Feature) -> Codes:
         return present
     if view == "groups":
         return _groups(feature)
-    cells = np.ones(grid.size, dtype=np.intp)
+    slots = np.ones(grid.size, dtype=np.intp)
     if view in ("missing", "unreadable"):
-        cells[special[view]] = 0
-        return cells
-    cells[[special[bin_names.MISSING], special[bin_names.UNREADABLE]]] = -1
+        slots[special[view]] = 0
+        return slots
+    slots[[special[bin_names.MISSING], special[bin_names.UNREADABLE]]] = -1
     if isinstance(grid, CategoryGrid):
-        cells[grid.unseen] = 0
+        slots[grid.unseen] = 0
     else:
-        cells[[special[name] for name in OUTSIDE]] = 0
-    return cells
+        slots[[special[name] for name in OUTSIDE]] = 0
+    return slots
 
 
 def _present(feature: Feature, most_of_rest: int = MOST_GROUPS) -> Codes:
     grid = feature.grid
-    cells = np.full(grid.size, -1, dtype=np.intp)
+    slots = np.full(grid.size, -1, dtype=np.intp)
     if isinstance(grid, NumericGrid):
-        cells[grid.present] = np.arange(grid.size)[grid.present]
-        return cells
+        slots[grid.present] = np.arange(grid.size)[grid.present]
+        return slots
     # not by rank: tests add up neighbours
     categories = len(grid.categories)
-    cells[order_of(feature)[:categories]] = np.arange(categories)
-    cells[grid.rest] = categories + np.arange(grid.hashed) % most_of_rest
-    cells[grid.unseen] = cells[grid.rest][: grid.unseen.stop - grid.unseen.start]
-    return cells
+    slots[order_of(feature)[:categories]] = np.arange(categories)
+    slots[grid.rest] = categories + np.arange(grid.hashed) % most_of_rest
+    slots[grid.unseen] = slots[grid.rest][: grid.unseen.stop - grid.unseen.start]
+    return slots
 
 
 def _groups(feature: Feature) -> Codes:
@@ -120,18 +123,18 @@ def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
     return groups
 
 
-def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
-    """Return what the reference lets one expect in each cell, in rows, shape (cells,).
+def reference_of(view: View, feature: Feature, slots: Codes) -> Counts:
+    """Return what the reference lets one expect in each slot, in rows, shape (slots,).
 
-    Unseen rows are expected by Good–Turing: as many as the reference held categories once. It counted those itself with
-    the rest, from which they are taken. The rest has besides the rows by which chance gave categories their bins: see
-    `expected_counts`.
+    Good–Turing: as many unseen rows are expected as there are categories that the reference held exactly once. The
+    reference counted these rows in its rest; they are taken from there. The rest also has the rows by which chance gave
+    categories their bins, see `expected_counts`.
     """
     grid, expected = feature.grid, expected_counts(feature)
     if isinstance(grid, NumericGrid) or grid.rest_hashes is None or view not in ("unseen", "groups"):
-        return _added(cells, expected)
+        return _added(slots, expected)
     if view == "unseen":
-        counts = _added(cells, expected)
+        counts = _added(slots, expected)
         once = min(grid.once, int(counts.sum()))
         return np.array([once, counts.sum() - once], dtype=np.int64)
     rest = expected[grid.rest]
@@ -139,9 +142,9 @@ def reference_of(view: View, feature: Feature, cells: Codes) -> Counts:
     held = np.concatenate([[0], np.cumsum(rest)])
     rest -= np.diff(held * once // max(int(held[-1]), 1))
     expected[grid.unseen.start] += once
-    return _added(cells, expected)
+    return _added(slots, expected)
 
 
-def _added(cells: Codes, counts: Counts) -> Counts:
-    kept = cells >= 0
-    return np.bincount(cells[kept], counts[kept], int(cells.max()) + 1).astype(np.int64)
+def _added(slots: Codes, counts: Counts) -> Counts:
+    kept = slots >= 0
+    return np.bincount(slots[kept], counts[kept], int(slots.max()) + 1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Values: what one cell means to each kind of feature, by whichever door it comes.
+"""Values: what one cell means to each kind of feature, the same on every input path.
 
 | cell | a number | true or false | a category of numbers | a category of texts |
 |---|---|---|---|---|
