@@ -14,11 +14,12 @@ from driftmeter.types import JSON, Floats
 
 _LARGEST = float(np.finfo(np.float64).max)
 DIGITS = 6
-"""Significant digits that the cuts tell apart: a value falls in the same bin as its float32, its text of six digits, or
-the same sum added up in another order."""
+"""Significant digits that the cuts tell apart: a value falls in the same bin as its float32, as its text of six digits,
+and as the same sum added up in another order."""
 _SINGLE, _DOUBLE = 23, 48
 """Bits to which numbers are told apart: as float32, and as float64 after some arithmetic."""
 _FEWEST_STEPS = 1
+"""Steps of a precision that the middle half of the values must span for it to be fine enough."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class NumericGrid:
 
         Where at most `bins` values can be told apart, each has a bin. Else the bins hold equal shares of the rows, but
         a value that alone fills more than one bin has a bin by itself. `whole` says that the values are integers,
-        which are never rounded to six digits. `noise` is how far values may move at least, in their own unit.
+        which are never rounded to six digits. No cut is nearer than `noise`, in the unit of the values, to a value.
         """
         ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: the order of the two must not show
         if ordered.size == 0:
@@ -125,42 +126,68 @@ class NumericGrid:
         distinct, rows = np.unique(ordered, return_counts=True)
         bits = _precision(ordered, len(distinct) > bins, whole)
         unit, parting = _gaps(distinct, rows, bins, bits, noise)
-        firsts = np.flatnonzero(np.append(True, ~np.isnan(parting)))  # values that no cut can separate are one
-        starts = np.arange(len(firsts))
-        if len(firsts) > bins:
-            ends = np.cumsum(np.add.reduceat(rows, firsts))
-            ranks = np.arange(bins) * len(ordered) // bins
-            chosen, times = np.unique(np.searchsorted(ends, ranks, side="right"), return_counts=True)
-            after_ties = chosen[times > 1] + 1
-            starts = np.unique(np.concatenate([[0], chosen, after_ties[after_ties < len(firsts)]]))
-        begins = firsts[starts]
-        lasts = np.append(begins[1:], len(distinct)) - 1
+        starts = _bin_starts(rows, parting, bins)
+        lasts = np.append(starts[1:], len(distinct)) - 1
         inner = [
             float(parting[at - 1]) if math.isfinite(parting[at - 1]) else _roundest(*distinct[at - 1 : at + 1].tolist())
-            for at in begins[1:].tolist()
+            for at in starts[1:].tolist()
         ]
-        alone = distinct[lasts] - distinct[begins] <= np.append(unit, 0.0)[begins]
-        atoms = tuple(float(distinct[at]) if one else None for at, one in zip(begins, alone, strict=True))
-        low, high = float(ordered[0]), float(ordered[-1])
-        median = float(ordered[(len(ordered) - 1) // 2])
-        # a sum in another order is off in proportion to what was added up, even where the sum should be 0
-        least = max(0.5 if whole else 1e-9 * max(abs(low), abs(high)), noise, 1e-300)
-        margins = np.maximum(2 * _unit(ordered[[0, -1]], bits), least)
-        bottom, top = low - float(margins[0]), high + float(margins[1])
-        if not math.isfinite(bottom):
-            bottom = -_LARGEST
-        top = min(top, _LARGEST)
-        far_low, far_high = low - (median / 2 - low / 2), high + (high / 2 - median / 2)
-        cuts = [min(far_low, bottom), bottom, *inner, top, max(far_high, top)]
-        return cls(tuple(float(cut) for cut in np.clip(cuts, -_LARGEST, _LARGEST)), atoms)
+        alone = distinct[lasts] - distinct[starts] <= np.append(unit, 0.0)[starts]
+        atoms = tuple(float(distinct[at]) if one else None for at, one in zip(starts, alone, strict=True))
+        return cls(_with_outer_cuts(ordered, inner, bits, whole, noise), atoms)
+
+
+def _bin_starts(rows: npt.NDArray[np.intp], parting: Floats, bins: int) -> npt.NDArray[np.intp]:
+    """Return the index of the first distinct value of each core bin, ascending, at most `bins`.
+
+    `rows` (values,) is the number of rows of each distinct value; `parting` (values - 1,) is NaN between two values
+    that no cut can separate, see `_gaps`. Where more values can be separated than there are bins, the bins hold equal
+    shares of the rows; a value that fills more than one bin has a bin by itself.
+
+    >>> _bin_starts(np.array([1, 1, 6, 1, 1]), np.full(4, np.inf), bins=3).tolist()
+    [0, 2, 3]
+    """
+    # values that no cut can separate are one
+    firsts: npt.NDArray[np.intp] = np.flatnonzero(np.append(True, ~np.isnan(parting)))
+    if len(firsts) <= bins:
+        return firsts
+    ends = np.cumsum(np.add.reduceat(rows, firsts))
+    ranks = np.arange(bins) * int(ends[-1]) // bins
+    chosen, times = np.unique(np.searchsorted(ends, ranks, side="right"), return_counts=True)
+    after_ties = chosen[times > 1] + 1
+    starts: npt.NDArray[np.intp] = firsts[np.unique([0, *chosen, *after_ties[after_ties < len(firsts)]])]
+    return starts
+
+
+def _with_outer_cuts(
+    ordered: Floats, inner: list[float], bits: int | None, whole: bool, noise: float
+) -> tuple[float, ...]:
+    """Return the inner cuts between those just outside the extremes of ascending values, and the far bounds.
+
+    The far bounds are half as far from the extremes as the median is. For `bits` see `_precision`, for `whole` and
+    `noise` see `NumericGrid.fit`.
+    """
+    low, high = float(ordered[0]), float(ordered[-1])
+    median = float(ordered[(len(ordered) - 1) // 2])
+    # a sum in another order is off in proportion to what was added up, even where the sum should be 0
+    least = max(0.5 if whole else 1e-9 * max(abs(low), abs(high)), noise, 1e-300)
+    margins = np.maximum(2 * _unit(ordered[[0, -1]], bits), least)
+    bottom, top = low - float(margins[0]), high + float(margins[1])
+    if not math.isfinite(bottom):
+        bottom = -_LARGEST
+    top = min(top, _LARGEST)
+    far_low, far_high = low - (median / 2 - low / 2), high + (high / 2 - median / 2)
+    cuts = [min(far_low, bottom), bottom, *inner, top, max(far_high, top)]
+    return tuple(float(cut) for cut in np.clip(cuts, -_LARGEST, _LARGEST))
 
 
 def _precision(ordered: Floats, many: bool, whole: bool) -> int | None:
     """Return the number of bits to which values are told apart, None for six decimal digits.
 
-    It is six digits, and for integers that of float32. Where there are `many` distinct values whose middle half lies
-    within one step of that precision, as numbers about a million that vary by one, the next finer precision is taken
-    in which it does not: there, rounding to six digits or to float32 loses the information, and must show as drift.
+    It is six digits, for integers the bits of float32. Where there are `many` distinct values, and their middle half
+    lies within one step of that precision (as with numbers about a million that vary by one), the precision is the next
+    finer one in which it does not: there, rounding to six digits or to float32 loses the information, and must show as
+    drift.
     """
     first, last = float(ordered[len(ordered) // 4]), float(ordered[3 * len(ordered) // 4])
     for bits in (_SINGLE, _DOUBLE) if whole else (None, _SINGLE, _DOUBLE):
@@ -182,12 +209,12 @@ def _unit(values: Floats, bits: int | None) -> Floats:
 def _gaps(
     distinct: Floats, rows: npt.NDArray[np.intp], bins: int, bits: int | None, noise: float
 ) -> tuple[Floats, Floats]:
-    """Return for each pair of neighbours of ascending values how far rounding may move them, and where to cut between.
+    """Return how far rounding may move each two neighbours of ascending values, and where to cut between them.
 
     Both have the shape (values - 1,). The second is infinite where a cut may lie anywhere between the two, NaN where it
     may lie nowhere, else the one place where it may lie. Values that are no farther apart than rounding may move them
-    are separated only where rounding itself separates numbers: half way between two numbers of that precision, where
-    such a place lies between the values and no frequent value is near it.
+    are separated only where rounding itself separates numbers: half way between two numbers of that precision, if that
+    place lies between the values and no frequent value is near it.
     """
     low, high = distinct[:-1], distinct[1:]
     unit = np.maximum(np.maximum(_unit(low, bits), _unit(high, bits)), noise)
