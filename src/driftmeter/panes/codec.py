@@ -1,4 +1,4 @@
-"""The wire format of panes and counts: versioned, compressed, and checked before it is believed.
+"""The wire format of panes and counts: versioned, compressed, and checked before use.
 
 A pane is `DMP`, a version byte, the length of a JSON header and the CRC-32 of all that follows, each as 32 bits
 little-endian, the header, and the counts: zlib over the bytes of little-endian 64-bit integers, all lowest bytes
@@ -40,9 +40,9 @@ def encode_counts(counts: Counts) -> bytes:
 
 
 def decode_counts(data: bytes, bins: int) -> Counts:
-    """Decompress exactly `bins` counts to an array of shape (bins,).
+    """Decompress exactly `bins` counts to an array of shape (bins,); raises CodecError on anything else.
 
-    Raises CodecError on anything else, and never inflates more than that.
+    At most one byte more than these counts is inflated, whatever `data` holds.
     """
     if not 0 <= bins <= MOST_BINS:
         raise CodecError("counts", f"at most {MOST_BINS} bins", str(bins))
@@ -98,16 +98,16 @@ def decode_pane(data: bytes) -> Pane:
         watermark = header["watermark"]
         counts = decode_counts(body, _integer(header, "bins", MOST_BINS))
         pane = Pane(
-            _text(header, "digest"),
-            _integer(header, "start", LATEST),
-            _integer(header, "length", DAY),
-            _text(header, "source"),
-            _integer(header, "sequence", MOST_SEQUENCE),
-            Summary(_integer(header, "rows", _LARGEST), counts),
-            SourceTotals.from_json(header["totals"]),
-            None if watermark is None else _integer(header, "watermark", LATEST),
-            _truth(header, "final"),
-            _integer(header, "acknowledged", MOST_ROWS) if "acknowledged" in header else 0,
+            digest=_text(header, "digest"),
+            start=_integer(header, "start", LATEST),
+            length=_integer(header, "length", DAY),
+            source=_text(header, "source"),
+            sequence=_integer(header, "sequence", MOST_SEQUENCE),
+            summary=Summary(_integer(header, "rows", _LARGEST), counts),
+            totals=SourceTotals.from_json(header["totals"]),
+            watermark=None if watermark is None else _integer(header, "watermark", LATEST),
+            final=_boolean(header, "final"),
+            acknowledged=_integer(header, "acknowledged", MOST_ROWS) if "acknowledged" in header else 0,
         )
     except CodecError:
         raise
@@ -121,9 +121,9 @@ def decode_pane(data: bytes) -> Pane:
 
 
 def header_of(data: bytes) -> bytes | None:
-    """Return the JSON header of a pane, unchecked; None where these bytes are no pane of this version.
+    """Return the JSON header of a pane, unchecked; None where `data` is no pane of this version.
 
-    A server reads the profile's digest and the number of bins from it before it lets the counts inflate.
+    A server reads the profile's digest and the number of bins from it before it inflates the counts.
     """
     if len(data) < _HEAD.size:
         return None
@@ -138,7 +138,7 @@ def _integer(header: JSON, name: str, most: int) -> int:
     return value
 
 
-def _truth(header: JSON, name: str) -> bool:
+def _boolean(header: JSON, name: str) -> bool:
     value = header.get(name, False)
     if not isinstance(value, bool):
         raise CodecError(f"pane.{name}", "true or false", repr(value)[:40])
