@@ -1,11 +1,11 @@
 """DWS, a dyadic-window scan with a false-alarm budget: the default detector.
 
-Windows of 1, 2, 4 … panes, half overlapping, are kept by binary carry, as one adds 1 to a binary number: a level costs
-one vector of counts, and a pane about three windows on average.
+Windows of 1, 2, 4 … panes, half overlapping, are built by binary carry, as when 1 is added to a binary number: a level
+costs one vector of counts, and a pane about three windows on average.
 
     pane        1   2   3   4   5   6   7   8
     1 pane      ×   ×   ×   ×   ×   ×   ×   ×
-    2 panes         ×   ×   ×   ×   ×   ×   ×     × a window of so many panes ends here and is judged
+    2 panes         ×   ×   ×   ×   ×   ×   ×     × a window of that length ends here and is judged
     4 panes                 ×       ×       ×
     8 panes                                 ×       (the next one at pane 12)
 
@@ -45,7 +45,7 @@ from driftmeter.timestamps import hour_at, zone_named
 from driftmeter.types import Counts, Floats, Milliseconds
 
 HEADROOM = 2.0
-"""Run at twice the budget's length: what is promised is then measured at the budget, not just below it."""
+"""The scan runs at twice the budget, so that the measured rate of false alarms is clearly within it."""
 MOST_LEVELS = 26
 
 
@@ -79,7 +79,16 @@ class DWS:
     def start(self) -> DwsState:
         """Return the state before the first pane."""
         features = len(self.profile.features)
-        return DwsState(0, 0, 0, 0, None, (None,), np.zeros(features, np.int64), Findings.nothing(1, features))
+        return DwsState(
+            panes=0,
+            held=0,
+            elapsed=0,
+            last=0,
+            run=None,
+            blocks=(None,),
+            since=np.zeros(features, np.int64),
+            findings=Findings.nothing(1, features),
+        )
 
     def update(self, state: DwsState, pane: Slice) -> tuple[DwsState, Evidence | None]:
         """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
@@ -99,7 +108,7 @@ class DWS:
         findings = state.findings.resized(levels)
         blocks = [*state.blocks[:levels], *[None] * (levels - len(state.blocks))]
         fresh = np.zeros(levels, dtype=bool)
-        half = pane
+        pace, half = Pace(held, elapsed), pane
         for level in range(levels):
             window, stride = half, half.elapsed
             if level:
@@ -107,22 +116,36 @@ class DWS:
                 if earlier_half is None:
                     break
                 window = earlier_half + half
-            length = Pace(held, elapsed).length_of(window.length, window.elapsed, self.variance.usual)
             alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * len(self.bins.features)))
-            counts = window.counts.astype(np.float64)
-            sample = Sample(counts, window.rows, window.hours, self.variance.at(length), alpha)
-            strongest = WindowFindings(len(self.bins.features), window, end)
-            self._judge(strongest, sample, length)
-            strongest.write(findings, level, panes - 2**level >= state.since)
+            judged = self._judged(window, end, pace, alpha)
+            judged.write(findings, level, panes - 2**level >= state.since)
             fresh[level] = True
             if panes % 2**level:
                 break
             half = window
-        after = DwsState(panes, held, elapsed, end, None, tuple(blocks), state.since, findings)
+        after = DwsState(
+            panes=panes,
+            held=held,
+            elapsed=elapsed,
+            last=end,
+            run=None,
+            blocks=tuple(blocks),
+            since=state.since,
+            findings=findings,
+        )
         return after, self._evidence(after, fresh, pane.start)
 
-    def _judge(self, strongest: WindowFindings, sample: Sample, length: Milliseconds) -> None:
-        """Test every feature in one window, which varies as those of that `length` did in the reference."""
+    def _judged(self, window: Block, end: Milliseconds, pace: Pace, alpha: float) -> WindowFindings:
+        """Test every feature in one window that ends at `end`, each at the chance `alpha` of a false alarm."""
+        length = pace.length_of(window.length, window.elapsed, self.variance.usual)
+        sample = Sample(
+            counts=window.counts.astype(np.float64),
+            rows=window.rows,
+            hours=window.hours,
+            excess=self.variance.at(length),
+            alpha=alpha,
+        )
+        strongest = WindowFindings(len(self.bins.features), window, end)
         smooth = self._smooth.judge(sample)
         strongest.offer(smooth.finding)
         strongest.effect_low, strongest.significant = smooth.effect_low, smooth.significant
@@ -135,6 +158,7 @@ class DWS:
             stuck = self._stuck.judge(sample, pooled.dependent)
             if stuck is not None:
                 strongest.offer(stuck)
+        return strongest
 
     def _hours(self, run: Run) -> Counts:
         hours = np.zeros(len(self.variance.hours), dtype=np.int64)
@@ -143,7 +167,7 @@ class DWS:
         return hours
 
     def _levels(self, pane_length: float) -> int:
-        """Return how many levels reach back as far as the settings say, where panes are so long on average, in ms."""
+        """Return how many levels reach back as far as the settings say; `pane_length` is the mean one, in ms."""
         panes = max(self.settings.reach / max(pane_length, 1), 1)
         # the small term: a power of two must not be missed by rounding
         return min(1 + int(log2(panes) + 1e-9), MOST_LEVELS)
@@ -153,15 +177,15 @@ class DWS:
         strongest = findings.evidence.argmax(axis=0)
         features = np.arange(findings.evidence.shape[1])
         return Evidence(
-            start,
-            state.last,
-            findings.evidence,
-            fresh,
-            findings.lengths.max(axis=1).astype(np.int64),
-            np.asarray(findings.significant.any(axis=0), dtype=bool),
-            findings.effect_low[strongest, features],
-            findings.smallest_visible.min(axis=0),
-            state.elapsed // state.panes,
+            start=start,
+            end=state.last,
+            evidence=findings.evidence,
+            fresh=fresh,
+            lengths=findings.lengths.max(axis=1).astype(np.int64),
+            significant=np.asarray(findings.significant.any(axis=0), dtype=bool),
+            effect_low=findings.effect_low[strongest, features],
+            smallest_visible=findings.smallest_visible.min(axis=0),
+            pace=state.elapsed // state.panes,
         )
 
     def standing(self, state: DwsState) -> Evidence | None:
@@ -182,12 +206,12 @@ class DWS:
             (
                 float(findings.evidence[level, feature]),
                 Cause(
-                    self._cause_names[findings.cause[level, feature]],
-                    self._cause_is_category[findings.cause[level, feature]],
-                    float(findings.value[level, feature]),
-                    float(findings.reference[level, feature]),
-                    int(findings.spans[level, feature]),
-                    int(findings.rows[level, feature]),
+                    what=self._cause_names[findings.cause[level, feature]],
+                    category=self._cause_is_category[findings.cause[level, feature]],
+                    value=float(findings.value[level, feature]),
+                    reference=float(findings.reference[level, feature]),
+                    window=int(findings.spans[level, feature]),
+                    rows=int(findings.rows[level, feature]),
                 ),
             )
             for level in np.flatnonzero(findings.cause[:, feature] >= 0).tolist()

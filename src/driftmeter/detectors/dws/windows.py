@@ -1,4 +1,4 @@
-"""Dyadic windows: the blocks of panes that they are added up from, the findings in each, and the bytes of both."""
+"""Dyadic windows: the blocks of panes that make them up, the findings in each window, and the bytes of both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAGIC = b"DWS2"
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive panes of the detector, added up: one window, or what will be half of one.
+    """Consecutive panes of the detector, added up: one window, or one half of a later window.
 
     `counts` (bins,) of `rows` rows over all features, from `start` on, in ms since the epoch. `length` is the time that
     held rows, `elapsed` the event time that the panes stand for (see run.py), both in ms. `hours` (24,) are the rows by
@@ -73,18 +73,26 @@ class Findings:
         """Return the findings before any window."""
         shape = (levels, features)
         return cls(
-            np.full(shape, -np.inf), np.full(shape, -1, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(shape),
-            np.full(shape, np.inf), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape),
-        )  # fmt: skip
+            evidence=np.full(shape, -np.inf),
+            cause=np.full(shape, -1, np.int64),
+            value=np.zeros(shape),
+            reference=np.zeros(shape),
+            effect_low=np.zeros(shape),
+            smallest_visible=np.full(shape, np.inf),
+            significant=np.zeros(shape),
+            rows=np.zeros(shape),
+            lengths=np.zeros(shape),
+            spans=np.zeros(shape),
+        )
 
     def without(self, features: Mask) -> Findings:
-        """Return these findings with those of some features (features,) taken out."""
+        """Return these findings without those of some features, a mask of shape (features,)."""
         levels, number = self.evidence.shape
         empty = Findings.nothing(levels, number)
         return self._combined(empty, lambda array, blank: np.where(features, blank, array))
 
     def resized(self, levels: int) -> Findings:
-        """Return a writable copy with so many levels: longer ones are cut off, or begin empty."""
+        """Return a writable copy with `levels` levels; longer ones are cut off, missing ones start empty."""
         missing = Findings.nothing(max(0, levels - len(self.evidence)), self.evidence.shape[1])
         return self._combined(missing, lambda array, blank: np.concatenate([array[:levels], blank]))
 
@@ -98,10 +106,11 @@ class Findings:
 class DwsState:
     """A position in the stream of panes.
 
-    `panes` so far; `held` is how much of their time held rows, `elapsed` how much event time they stand for, in ms; the
-    last one ended at `last`. `run` is what is not yet a pane. `blocks[level]` waits for its other half: 2^(level−1)
-    panes, None where there are too few yet; level 0 needs none. A feature's windows count from pane number `since` on,
-    (features,). `findings` are those of the latest window of each level.
+    `panes` is their number so far. `held` is the time that held rows, `elapsed` the event time that the panes stand
+    for, both in ms; the last pane ended at `last`. `run` holds the rows that are not yet a pane. `blocks[level]` are
+    2^(level−1) panes that wait for the other half of their window; None before there are that many, and at level 0. A
+    feature's windows begin with pane number `since`, (features,), or later. `findings` are those of the latest window
+    of each level.
     """
 
     panes: int
@@ -139,7 +148,7 @@ def dump(state: DwsState) -> bytes:
 
 
 def load(data: bytes, bins: int, features: int) -> DwsState:
-    """Read what `dump` wrote for so many bins and features; raises StoreError on anything else."""
+    """Read what `dump` wrote for `bins` bins of `features` features; raises StoreError on anything else."""
 
     def read(head: JSON, parts: Iterator[bytes]) -> DwsState:
         if head["features"] != features:
@@ -159,7 +168,14 @@ def load(data: bytes, bins: int, features: int) -> DwsState:
             for name in Findings.__annotations__
         }
         return DwsState(
-            head["panes"], head["held"], head["passed"], head["last"], run, blocks, since, Findings(**arrays)
+            panes=head["panes"],
+            held=head["held"],
+            elapsed=head["passed"],
+            last=head["last"],
+            run=run,
+            blocks=blocks,
+            since=since,
+            findings=Findings(**arrays),
         )
 
     return unpack(_MAGIC, data, read)

@@ -97,12 +97,21 @@ class ESR:
         evidence = (capital - threshold + np.log(max(int(hit.sum()), 1))) / np.log(10)
         begun = np.where(state.rows == 0, run.end - length, state.begun)
         return EsrState(
-            state.panes + 1, active, whole, run.end, None,
-            smooth, rare, state.counts + run.counts, state.rows + run.rows, begun, evidence,
-            np.where(hit, evidence, np.where(state.until > run.end, state.held, -np.inf)),
+            panes=state.panes + 1,
+            active=active,
+            elapsed=whole,
+            last=run.end,
+            run=None,
+            smooth=smooth,
+            rare=rare,
+            counts=state.counts + run.counts,
+            rows=state.rows + run.rows,
+            begun=begun,
+            evidence=evidence,
+            held=np.where(hit, evidence, np.where(state.until > run.end, state.held, -np.inf)),
             # an alarm stands as long as it took to come: by then it would have come again
-            np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until),
-        )  # fmt: skip
+            until=np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until),
+        )
 
     def _evidence(self, state: EsrState, start: Milliseconds, *, fresh: bool) -> Evidence:
         bins = self.bins
@@ -116,15 +125,15 @@ class ESR:
         bound = self.tolerance + self.smooth.quantile / np.sqrt(self.variance.score_rows.mean(axis=1))
         smallest_visible = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
         return Evidence(
-            start,
-            state.last,
-            np.stack([state.evidence, state.held]),
-            np.array([fresh, False]),
-            np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
-            np.zeros(len(bins.features), dtype=bool),
-            effect_low,
-            np.where(state.rows > 0, smallest_visible, np.inf),
-            state.elapsed // state.panes,
+            start=start,
+            end=state.last,
+            evidence=np.stack([state.evidence, state.held]),
+            fresh=np.array([fresh, False]),
+            lengths=np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
+            significant=np.zeros(len(bins.features), dtype=bool),
+            effect_low=effect_low,
+            smallest_visible=np.where(state.rows > 0, smallest_visible, np.inf),
+            pace=state.elapsed // state.panes,
         )
 
     def standing(self, state: EsrState) -> Evidence | None:

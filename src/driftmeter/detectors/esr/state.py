@@ -23,11 +23,11 @@ _INTEGERS = ("rows", "begun", "until")
 class EsrState:
     """A position in the stream of panes.
 
-    `panes` so far; `active` is how much of their time held rows, `elapsed` how much event time they stand for, in ms;
-    the last one ended at `last`. `run` is what is not yet a pane. `smooth` (features, bets) and `rare` (bets,) are the
-    natural logarithms of each bet's capital. Per feature, shape (features,): `rows` came since its bets were begun, at
-    `begun`; `evidence` is that of the last pane, `held` that of the last alarm, which stands until `until`. `counts`
-    (bins,) are the counts of those rows.
+    `panes` is their number so far. `active` is the time that held rows, `elapsed` the event time that the panes stand
+    for, both in ms; the last pane ended at `last`. `run` holds the rows that are not yet a pane. `smooth` (features,
+    bets) and `rare` (bets,) are the natural logarithms of each bet's capital. Per feature, shape (features,): its bets
+    began at `begun`, `rows` is the number of rows since, `evidence` is that of the last pane, and `held` that of the
+    last alarm, which stands until `until`. `counts` (bins,) are the counts of the rows since each feature's `begun`.
     """
 
     panes: int
@@ -49,10 +49,20 @@ class EsrState:
         """Return the state before the first pane: no capital, no rows, no evidence."""
         none, zeros = np.full(features, -np.inf), np.zeros(features, np.int64)
         return cls(
-            0, 0, 0, 0, None,
-            np.full((features, smooth_bets), -np.inf), np.full(rare_bets, -np.inf),
-            np.zeros(bins, np.int64), zeros, zeros, none, none, zeros,
-        )  # fmt: skip
+            panes=0,
+            active=0,
+            elapsed=0,
+            last=0,
+            run=None,
+            smooth=np.full((features, smooth_bets), -np.inf),
+            rare=np.full(rare_bets, -np.inf),
+            counts=np.zeros(bins, np.int64),
+            rows=zeros,
+            begun=zeros,
+            evidence=none,
+            held=none,
+            until=zeros,
+        )
 
 
 def dump(state: EsrState) -> bytes:
