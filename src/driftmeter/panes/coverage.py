@@ -65,7 +65,7 @@ class Account:
         return Account(totals, self.added + added, self.late + late, final, place, earlier, latest)
 
     @classmethod
-    def met(cls, now: Milliseconds, totals: SourceTotals, acknowledged: int) -> Account:
+    def first_seen(cls, now: Milliseconds, totals: SourceTotals, acknowledged: int) -> Account:
         """Return the account of a source that the store has not seen before.
 
         `acknowledged` of its rows were accepted elsewhere earlier; those rows are not counted here.

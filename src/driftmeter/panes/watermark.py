@@ -39,17 +39,17 @@ def next_watermark(
     return max(frozen, min(min(candidates, default=frozen), now))
 
 
-def pulse(
-    now: Milliseconds, beat: Milliseconds, halted: Milliseconds, lateness: Milliseconds
+def after_round(
+    now: Milliseconds, last_round: Milliseconds, halted_until: Milliseconds, lateness: Milliseconds
 ) -> tuple[Milliseconds, Milliseconds]:
     """Return when panes were last closed, and until when live time stands still after an absence.
 
     Panes that were not closed for longer than a round takes mean that the store was away: the sources then have
-    `lateness` to catch up. A `halted` that is too far ahead was set before the clock was put back, and is dropped.
+    `lateness` to catch up. A `halted_until` that is too far ahead is from before the clock was put back: it is dropped.
     """
-    if now - beat > max(2 * lateness, _SHORTEST_ABSENCE):
-        return beat, now + lateness
-    return beat, halted if halted <= now + lateness else 0
+    if now - last_round > max(2 * lateness, _SHORTEST_ABSENCE):
+        return last_round, now + lateness
+    return last_round, halted_until if halted_until <= now + lateness else 0
 
 
 def live_after(now: Milliseconds, timing: Timing) -> Milliseconds:

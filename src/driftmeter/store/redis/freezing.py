@@ -39,7 +39,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import PaneKey, Slice
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
+from driftmeter.panes.watermark import SOURCE_IDLE, after_round, live_after, next_watermark
 from driftmeter.store.redis.packing import lua_bytes, pack_argument, pack_slice, rows_of, seal, slice_name, total
 from driftmeter.store.redis.replies import read_fields, read_hash, read_model, read_rollover
 from driftmeter.store.redis.session import RedisSession
@@ -88,7 +88,7 @@ class RedisFreezing:
             now, fields = inputs.now, inputs.fields
             record = read_model(model, fields, now)
             lateness = record.timing.lateness
-            beat, halted = pulse(now, int(fields["beat"]), int(fields["halted"]), lateness)
+            beat, halted = after_round(now, int(fields["beat"]), int(fields["halted"]), lateness)
             barrier = int(fields["barrier"])
             watermark = inputs.watermark(record.timing, halted)
             is_closable = inputs.first_end is not None and inputs.first_end <= watermark

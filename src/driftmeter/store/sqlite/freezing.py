@@ -13,7 +13,7 @@ from typing import Any
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Slice
-from driftmeter.panes.watermark import SOURCE_IDLE, live_after, next_watermark, pulse
+from driftmeter.panes.watermark import SOURCE_IDLE, after_round, live_after, next_watermark
 from driftmeter.store.records import ModelRecord
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.profiles import ProfileTables
@@ -56,7 +56,7 @@ class SQLiteFreezing:
     def _pulse(self, record: ModelRecord, now: Milliseconds) -> tuple[Milliseconds, Milliseconds]:
         rows = self._db.rows("SELECT beat, halted FROM models WHERE model = ?", record.model)
         ((beat, halted),) = rows or ((now, 0),)
-        return pulse(now, beat, halted, record.timing.lateness)
+        return after_round(now, beat, halted, record.timing.lateness)
 
     def _watermark(self, record: ModelRecord, now: Milliseconds, halted: Milliseconds) -> Milliseconds:
         rows = self._db.rows("SELECT watermark, max(at) FROM sources WHERE model = ? GROUP BY watermark", record.model)

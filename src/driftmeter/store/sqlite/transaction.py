@@ -80,7 +80,7 @@ class Transaction:
                 )
         account, watermark = self._source(model, pane.source)
         if account == Account():
-            account = Account.met(self._now, pane.totals, pane.acknowledged)
+            account = Account.first_seen(self._now, pane.totals, pane.acknowledged)
         totals = account.totals
         newer = totals.followed_by(pane.totals)
         added = 0 if duplicate else max(0, rows - before)

@@ -67,7 +67,7 @@ local function tally_of(account)
   return tally
 end
 
--- Account.met: other stores may have acknowledged rows of a source that is new to this one.
+-- Account.first_seen: other stores may have acknowledged rows of a source that is new to this one.
 local function new_account(totals)
   local acknowledged = totals.acknowledged or 0
   local base = {observed = 0, counted = acknowledged, added = acknowledged, late = 0}
