@@ -59,13 +59,13 @@ class CompiledBins:
 
     def _find_core(self) -> None:
         self.core: Mask = np.zeros(self.starts[-1], dtype=bool)
-        """The ordinary bins, (bins,): of numbers those in range, of categories the categories."""
+        """The ordinary bins, (bins,): of a number the bins in range, of categories those with their own bin."""
         for feature, part in zip(self.features, self._parts(), strict=True):
             grid = feature.grid
             core = grid.core if isinstance(grid, NumericGrid) else slice(0, len(grid.categories))
             self.core[_shifted(core, part)] = True
         self.inner: Mask = self.core.copy()
-        """The ordinary bins but the outermost ones of numbers, which a record may fill for days, (bins,)."""
+        """The ordinary bins without the outermost ones of numbers, which record values may fill for days, (bins,)."""
         for feature, part in zip(self.features, self._parts(), strict=True):
             if isinstance(feature.grid, NumericGrid):
                 core = _shifted(feature.grid.core, part)
@@ -89,7 +89,7 @@ class CompiledBins:
         """The rare bins, as indices of all bins, (rare,); see `rare_counts` for what is counted there."""
         self.rare_names = tuple(bin_.name for bin_ in rare)
         self.rare_named = tuple(bin_.category for bin_ in rare)
-        """Whether a rare bin is a category, which may be called like any bin."""
+        """Whether a rare bin is a category: a category may have the name of a special bin."""
         self.rare_owner: Codes = self.owner[self.rare]
         """The feature of each rare bin, (rare,)."""
         self.rare_starts: Codes = np.flatnonzero(np.diff(self.rare_owner, prepend=-1)).astype(np.intp)
@@ -97,15 +97,15 @@ class CompiledBins:
         self.rare_reference: Floats = np.array([bin_.expected for bin_ in rare])
         """Rows that the reference lets one expect in each rare bin, (rare,)."""
         self.two_sided: Mask = np.array([bin_.two_sided for bin_ in rare], dtype=bool)
-        """Whether fewer rows in a rare bin are news too, (rare,)."""
+        """Whether fewer rows than expected in a rare bin are drift too, (rare,)."""
         self.rare_tests: Floats = np.array(
             [tests_of_rare(feature, bins) for feature, bins in zip(self.features, by_feature, strict=True)], dtype=float
         )
-        """By how many tests the budget of a feature's rare bins is shared, (features,)."""
+        """The number of tests that share the budget of a feature's rare bins, (features,)."""
         clustering = np.array([_clustering(feature) for feature in self.features])
         unseen = np.array([bin_.name == bin_names.UNSEEN and not bin_.category for bin_ in rare])
         self.rare_clustering: Floats = np.where(unseen, clustering[self.rare_owner], 0.0)
-        """How much rows of unseen categories come together, 0 of other rare bins, (rare,)."""
+        """How much unseen categories come in clusters, see `CategoryGrid.clustering`; 0 for other bins, (rare,)."""
         self._merged = [
             (_shifted(feature.grid.rest, part), _shifted(feature.grid.unseen, part))
             for feature, part in zip(self.features, self._parts(), strict=True)
@@ -131,19 +131,19 @@ class CompiledBins:
         self.degrees: Floats = of_feature.astype(np.float64) - 1
         """Degrees of freedom of that statistic, (features,)."""
 
-    # --- what a window says
+    # --- the statistics of a window
 
     def rare_counts(self, counts: Counts | Floats) -> Floats:
         """Return the rows in each rare bin, shape (rare,) or (…, rare).
 
-        Rows of an unseen category count with the rest of its hash: only together do they have an expectation. All
-        unseen ones together are the bin `unseen` besides.
+        Rows of an unseen category are added to the rest bin of the same hash: only together do they have an
+        expectation. The bin `unseen` holds all rows of unseen categories, once more.
         """
         merged: Floats = counts.astype(np.float64)
         for rest, unseen in self._merged:
-            together = merged[..., unseen].sum(axis=-1)
+            all_unseen = merged[..., unseen].sum(axis=-1)
             merged[..., rest.start : rest.start + unseen.stop - unseen.start] += merged[..., unseen]
-            merged[..., unseen.start] = together
+            merged[..., unseen.start] = all_unseen
         return merged[..., self.rare]
 
     def padded(self, counts: Floats) -> Floats:
@@ -174,5 +174,5 @@ def _clustering(feature: Feature) -> float:
 
 
 def _shifted(local: slice, part: slice) -> slice:
-    """Return a slice of a feature's bins as one of all bins."""
+    """Return a slice of one feature's bins as a slice of the bins of all features."""
     return slice(part.start + local.start, part.start + local.stop)

@@ -15,10 +15,10 @@ from driftmeter.types import Codes, Floats
 MOST_GROUPS = 16
 MOST_HASHED_GROUPS = 512
 LEAST_HASHED = 64
-"""From this many hashed bins on, a feature's categories are pooled by their hash into many groups: few groups would
-average away what becomes of rare categories."""
+"""With this many hashed bins or more, categories are pooled by their hash into many groups: few groups would average
+away what happens to rare categories."""
 LEAST_GROUP_SHARE = 0.05
-"""So that a window of 200 rows expects 10 in each group, as Pearson's statistic needs."""
+"""A window of 200 rows then expects 10 in each group, as Pearson's statistic needs."""
 
 
 def reference_of(feature: Feature) -> Floats:
@@ -32,10 +32,10 @@ def reference_of(feature: Feature) -> Floats:
 def pooled(feature: Feature) -> Codes:
     """Return the group of each bin, shape (bins,): neighbours together, each group of a sixteenth of the rows or more.
 
-    Many categories are grouped by their hash instead, into up to 512 groups. Few categories stand in an order that no
-    count decided: by rank, the most frequent ones would be those whose counts chance had raised. Values that are out of
-    range go to the outermost group, missing ones to the middle one, where they move least. An unseen category is with
-    the rest of its hash.
+    Many categories are grouped by their hash instead, into up to 512 groups. Few categories are taken in an order that
+    does not depend on counts: in order of rank, the first ones would be those whose counts chance had raised. Values
+    out of range go to the outermost group, missing values to the middle one, where they have the least weight. An
+    unseen category is in the group of the rest bin with the same hash.
 
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30)
     >>> pooled(Feature("city", "categorical", "feature", grid, (700, 160, 40, 100, 0, 0, 0), "city")).tolist()

@@ -30,8 +30,8 @@ class Cause:
     - "stuck": the most frequent bin's share of the rows, and its largest share in the reference's windows;
     - the name of a bin: its shares of the rows in the window and in the reference.
 
-    `category` says that `what` is a category, which may be called like any of those. `window` is how long the window
-    behind it was, in ms, `rows` how many rows it held.
+    `category` says that `what` is a category; a category may have any of those names. `window` is the length of the
+    window in ms, `rows` the number of its rows.
     """
 
     what: str
@@ -44,12 +44,12 @@ class Cause:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a detector says once a pane of its own is complete, from `start` to `end`, in ms since the epoch.
+    """What a detector says when one of its panes is complete, from `start` to `end`, in ms since the epoch.
 
     `evidence` (levels, features): log10 of how far past the alarm threshold the latest window of each level is: at 0
     and above it alarms; -inf where none was judged yet.
-    `fresh` (levels,): the levels that were judged at this very pane.
-    `lengths` (levels,): event time that the windows stand for, in ms, a stretch without rows being a day at most.
+    `fresh` (levels,): the levels with a window that ended with this pane.
+    `lengths` (levels,): event time that the windows stand for, in ms; a stretch without rows counts as a day at most.
     `significant` (features,): the shift is more than chance, whether or not it exceeds the tolerance.
     `effect_low` (features,): lower bound of the drift in the window with most evidence, as a PSI.
     `smallest_visible` (features,): the smallest shift that could have been seen by now, in the reference's standard
@@ -106,7 +106,7 @@ class Detector(Protocol[S]):
         ...
 
     def standing(self, state: S) -> Evidence | None:
-        """Return what holds now, with nothing `fresh`; None before the first pane of the detector."""
+        """Return the evidence as of now, with no level `fresh`; None before the first pane of the detector."""
         ...
 
     def restart(self, state: S, features: Mask) -> S:

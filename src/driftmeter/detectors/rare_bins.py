@@ -22,9 +22,9 @@ _RARE = (
 class RareBin(NamedTuple):
     """One bin of a feature that is judged by itself.
 
-    `bin` is its index among the feature's bins, `name` what a cause calls it, `category` whether it is a category,
-    which may be called like any bin. `expected` is how many rows the reference has there; `two_sided` whether fewer
-    rows are news too.
+    `bin` is its index among the feature's bins, `name` the name that a cause has for it. `category` says whether it is
+    a category: a category may have the name of a special bin. `expected` is the number of rows that the reference has
+    there; `two_sided` says whether fewer rows are drift too.
     """
 
     bin: int
@@ -78,10 +78,10 @@ def tests_of_rare(feature: Feature, bins: list[RareBin]) -> int:
 
 
 def _may_leave(feature: Feature, bin_: int) -> bool:
-    """Return whether fewer rows in a rare bin are news.
+    """Return whether fewer rows in a rare bin are drift.
 
-    They are of a category, and out of range where the reference has a share of its rows there, as one that was made
-    from live traffic may have.
+    They are in the bin of a category, and in a bin out of range if the reference has a share of its rows there, as a
+    reference from live traffic may have.
     """
     grid = feature.grid
     if isinstance(grid, CategoryGrid):

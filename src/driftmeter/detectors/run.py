@@ -18,16 +18,16 @@ from driftmeter.types import Counts, Milliseconds
 
 ROWS = 100
 LENGTH: Milliseconds = HOUR
-"""A run is complete once it holds so many rows or has lasted so long, unless settings say otherwise."""
+"""By default a run is complete once it holds ROWS rows or has lasted LENGTH."""
 LONGEST_GAP: Milliseconds = HOUR
-"""A longer stretch without rows adds no more to a run's length: nothing is known of what it would have held."""
+"""A longer stretch without rows adds no more than this to a run's length: its rows would be unknown."""
 MOST_ELAPSED: Milliseconds = DAY
-"""From one run to the next counts a day at most: a batch a day stands for its day, and nights and weekends belong to
-office hours, but an outage of weeks earns no alarm."""
+"""The most event time that counts from one run to the next. A daily batch stands for its day, and office hours also
+stand for the night after them, but an outage of weeks must not raise the chance of an alarm."""
 
 
 def elapsed_since(last: Milliseconds, end: Milliseconds) -> Milliseconds:
-    """Return the event time, in ms, that a run stands for that ends at `end`, when the one before ended at `last`.
+    """Return the event time, in ms, that a run stands for: it ends at `end`, the run before it ended at `last`.
 
     >>> elapsed_since(0, 3 * HOUR) // HOUR, elapsed_since(0, 21 * DAY) // HOUR
     (3, 24)
@@ -36,7 +36,7 @@ def elapsed_since(last: Milliseconds, end: Milliseconds) -> Milliseconds:
 
 
 def length_after_gap(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
-    """Return the length of a run, in ms, once `gap` more of event time has passed; of a gap counts an hour at most.
+    """Return the length of a run, in ms, after `gap` ms without rows; at most LONGEST_GAP of a gap counts.
 
     >>> length_after_gap(10_000, 10_000), length_after_gap(10_000, 5 * HOUR) == 10_000 + HOUR
     (20000, True)
@@ -46,7 +46,7 @@ def length_after_gap(length: Milliseconds, gap: Milliseconds) -> Milliseconds:
 
 @dataclass(frozen=True)
 class Pace:
-    """How panes came so far: `held` ms of their time held rows, and they stand for `elapsed` ms of event time.
+    """How panes have come: `held` ms of their time held rows, and they stand for `elapsed` ms of event time.
 
     Hourly batches of one minute: a minute of an hour is held, so the ratio is 60.
 
@@ -59,14 +59,14 @@ class Pace:
 
     @property
     def ratio(self) -> float:
-        """Event time that panes stand for over time that held rows: 1 where rows come without a gap, or none came."""
+        """Event time that panes stand for, divided by the time that held rows; 1 without gaps, and without rows."""
         return max(1.0, self.elapsed / self.held) if self.held else 1.0
 
     def length_of(self, held: Milliseconds, elapsed: Milliseconds, usual: float) -> Milliseconds:
-        """Return the length, in ms, that a window counts for, of which `held` held rows, and that stands for `elapsed`.
+        """Return the length, in ms, that a window counts for; it held rows for `held` ms and stands for `elapsed` ms.
 
-        The panes of a day share what it stands for, by the time that held rows, as they did in the reference, where the
-        ratio was `usual`. Where they come otherwise now, a window counts for no more than it stands for.
+        The panes of a day share its event time in proportion to the time that held rows, as they did in the reference,
+        where the ratio was `usual`. If they come otherwise now, a window counts for no more than its own event time.
         """
         return int(min(held * self.ratio, max(elapsed, held * usual)))
 
@@ -75,7 +75,7 @@ class Pace:
 class Run:
     """Consecutive slices added up, from `start` to `end`: `counts` (bins,) of `rows` rows.
 
-    `length` is the time in ms that counts as holding rows: all of `end - start`, but of each gap an hour at most.
+    `length` is the time in ms that counts as holding rows: `end - start`, with each gap shortened to an hour at most.
     """
 
     start: Milliseconds
@@ -100,7 +100,7 @@ class Run:
         )
 
     def complete(self, rows: int, length: Milliseconds) -> bool:
-        """Return whether it has that many rows, or has lasted that long, gaps included."""
+        """Return whether the run has `rows` rows or has lasted `length` ms, gaps included."""
         return self.rows >= rows or self.end - self.start >= length
 
 

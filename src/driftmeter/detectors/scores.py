@@ -87,7 +87,7 @@ def _orthonormal(columns: tuple[Floats, ...], share: Floats) -> Floats:
 
 
 def _nearest_populated(share: Floats) -> Codes:
-    """Return for each bin the last populated one up to it, or the first one."""
+    """Return for each bin the nearest populated bin at or below it, or else the first populated one."""
     populated = np.flatnonzero(share > 0)
     index = np.searchsorted(populated, np.arange(len(share)), side="right") - 1
     nearest: Codes = populated[np.clip(index, 0, len(populated) - 1)]
@@ -95,7 +95,7 @@ def _nearest_populated(share: Floats) -> Codes:
 
 
 def _standardised(scores: Floats, share: Floats) -> Floats:
-    """Return the scores with mean 0 and variance 1 over all rows, also those without a value; a constant one is 0."""
+    """Return the scores with mean 0 and variance 1 over all rows, with and without a value; a constant score is 0."""
     mean = scores @ share
     spread = np.sqrt(np.maximum(np.square(scores) @ share - mean**2, 0.0))
     standardised: Floats = np.where(

@@ -21,7 +21,7 @@ _FORMAT = struct.Struct("<4sII")
 
 
 def pack(magic: bytes, head: JSON, parts: Sequence[bytes]) -> bytes:
-    """Return the bytes of a state; `magic`, four bytes, says whose. Equal heads and parts give equal bytes."""
+    """Return the bytes of a state; `magic`, four bytes, names the detector. Equal heads and parts give equal bytes."""
     text = json.dumps({**head, "parts": [len(part) for part in parts]}, separators=(",", ":")).encode()
     rest = text + b"".join(parts)
     return _FORMAT.pack(magic, zlib.crc32(rest), len(text)) + rest

@@ -24,7 +24,7 @@ from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Floats, Milliseconds
 
 _FEW = 20
-"""A rare bin of fewer reference rows is too rare to have a variance of its own."""
+"""A rare bin with fewer reference rows has no variance of its own: too few rows to learn it from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Variance:
         self._bins = bins
         self._calibration = calibration
         self.usual = 1.0 if calibration is None else calibration.usual
-        """Event time that the reference's panes stood for over the time of them that held rows, see `Pace`."""
+        """Event time that the reference's panes stood for, divided by the time that held rows, see `Pace`."""
         self.clusters: Floats = np.zeros((len(bins.rare), 2)) if calibration is None else calibration.clusters
         """Reference rows, and the mean size of the clusters they came in, 0 where not known, (rare, 2)."""
         self.hours: Floats = np.zeros((0, len(bins.features), len(NAMES)))
@@ -87,9 +87,9 @@ class Variance:
     def at(self, length: Milliseconds) -> Excess:
         """Return the variances of windows of that length, in ms of event time.
 
-        Between two calibrated lengths they are interpolated in the logarithm of the length. A window longer than the
-        longest has its variances: nobody knows that it would vary less. A window of 1/k of the shortest has k times its
-        variances, at most 1: where neighbouring stretches do not oppose each other it cannot vary more.
+        Between two calibrated lengths they are interpolated in the logarithm of the length. Above the longest length
+        they stay: nothing shows that a longer window would vary less. At 1/k of the shortest length they are k times
+        those of the shortest, at most 1: unless neighbouring stretches oppose each other, a window cannot vary more.
         """
         return self._at(length)
 

@@ -11,13 +11,13 @@ from driftmeter.types import Floats
 LEAST_LOG10 = -300.0
 """log10 of the smallest chance that is told apart from none."""
 NOTABLE = 2.5
-"""Below so many standard deviations no window can alarm, and the normal tail is exact enough to be shown."""
+"""In standard deviations: below this no window can alarm, and the normal tail is exact enough to be shown."""
 CERTAIN = 38.0
-"""Beyond so many the chance is smaller than floats hold."""
+"""In standard deviations: beyond this the chance is smaller than floats hold."""
 
 
 def log10_of(chance: npt.ArrayLike) -> Floats:
-    """Return log10 of chances, any shape; -300 for those that are smaller, 0 among them.
+    """Return log10 of chances, any shape; -300 for smaller ones, and for 0.
 
     >>> log10_of([0.01, 0.0]).tolist()
     [-2.0, -300.0]
@@ -27,7 +27,7 @@ def log10_of(chance: npt.ArrayLike) -> Floats:
 
 
 def log10_student(deviations: Floats, freedom: Floats) -> Floats:
-    """Return log10 of the upper tail of Student's t, scaled to variance 1, at so many standard deviations.
+    """Return log10 of the upper tail of Student's t, scaled to variance 1, at `deviations` standard deviations.
 
     With `freedom` ν = 4 + 6/g₂ it has the excess kurtosis g₂. P = P(t_ν > z·√(ν/(ν−2))). ν must be above 2; the arrays
     broadcast.

@@ -37,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """The strongest that one test has against each feature; arrays of shape (features,).
+    """The strongest evidence that one test has of drift in each feature; arrays of shape (features,).
 
     `evidence` is log10 of the test's share of alpha over the chance found: an alarm from 0 on, -inf where the test does
     not apply. `cause` is a number as above; `value` and `reference` are as in `protocol.Cause`.
@@ -66,8 +66,8 @@ class WindowFindings:
     def offer(self, finding: Finding, *, keep_alarms: bool = False) -> None:
         """Take a finding where its evidence is the stronger; ties go to the earlier one.
 
-        With `keep_alarms` the stronger evidence is taken too, but a cause that alarms by itself keeps its name: it says
-        more than "some bins moved".
+        With `keep_alarms`, a cause that alarms by itself keeps its name also where the new evidence is stronger: it
+        says more than "some bins moved".
         """
         stronger = finding.evidence > self.evidence
         alarming = self.evidence >= 0

@@ -1,7 +1,7 @@
 """r: rare bins, one by one: missing, unreadable, out of range, unseen, and each category.
 
-A bin that holds the share p = r/m of the reference's m rows held X of a window's n. Given X + r, each of these
-rows is the window's with chance q: the hypergeometric tail is that of a binomial, by an incomplete beta function, which
+A bin holds r of the reference's m rows, the share p = r/m, and X of a window's n rows. Given X + r, each of these rows
+is the window's with chance q: the hypergeometric tail becomes that of a binomial, by an incomplete beta function, which
 takes any real size:
 
     v     = 1 + n τ²                     the design effect: rows that are worth one independent row
@@ -33,11 +33,12 @@ from driftmeter.types import Floats
 
 BUDGET_SHARE = 0.25
 LEAST_RATE = 0.002
-"""A rare bin's share must have moved by this much, whatever the tolerance, unless that is 0."""
+"""The least tolerance of a rare bin's share, unless the tolerance is 0."""
 _EXACT_BELOW = 100
-"""With fewer reference rows in the bin the tail is worked out for any row seen: no normal law screens it."""
+"""With fewer reference rows in a bin, its tail is computed whenever a row is seen there, without a normal law as a
+screen."""
 _FEWER_FROM = 30
-"""Fewer rows are news only where the reference has more rows than this in the bin."""
+"""Fewer rows than expected are tested only where the reference has more rows than this in the bin."""
 _LARGEST_SHARE = 0.95
 """1 − p is taken as at least 0.05: for a share near 1 the tail would shrink to nothing."""
 
@@ -82,12 +83,12 @@ class RareBins:
         largest = np.maximum.reduceat(evidence, bins.rare_starts)
         # the first of the strongest bins of each feature
         ties = np.flatnonzero(evidence == largest[owner])
-        _, place = np.unique(owner[ties], return_index=True)
-        strongest = ties[place]
+        _, firsts = np.unique(owner[ties], return_index=True)
+        strongest = ties[firsts]
         return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest])
 
     def _log10_fewer(self, rows: int, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
-        """Return log10 P of so few rows in the chosen rare bins."""
+        """Return log10 of the chance of as few rows as seen, or fewer, in the chosen rare bins."""
         bins = self._bins
         reference_rows = self._variance.rare_rows[chosen]
         q = (rows / effect[chosen]) / (rows / effect[chosen] + reference_rows)
@@ -97,14 +98,14 @@ class RareBins:
         return log10_at_most(seen[chosen] / effect[chosen] / self._rest[chosen], expected, q)
 
     def _log10_more(self, sample: Sample, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
-        """Return log10 P of so many rows in the chosen rare bins."""
+        """Return log10 of the chance of as many rows as seen, or more, in the chosen rare bins."""
         bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
         reference_rows = self._variance.rare_rows
         total = bins.rows[owner]
         q = (rows / effect) / (rows / effect + reference_rows)
         shrink, expected = effect * self._rest, bins.rare_reference / self._rest * (reference_rows / total)
-        together = 1 + bins.rare_clustering * rows / (rows + total)
-        shrink, expected = shrink * together, expected / together
+        spread = 1 + bins.rare_clustering * rows / (rows + total)
+        shrink, expected = shrink * spread, expected / spread
         clustered_rows, size = self._variance.clusters.T
         clustered = size > 0
         # one record-breaking day is one event, however many rows it has
@@ -118,7 +119,7 @@ class RareBins:
 
 
 def log10_at_least(seen: Floats, reference: Floats, share: Floats) -> Floats:
-    """Return log10 of the chance that a bin holds `seen` rows of the window or more, when it holds `reference` others.
+    """Return log10 of the chance of `seen` or more rows of the window in a bin with `reference` rows of the reference.
 
     I_q(x, r+1), `share` being q, the window's part of both samples' rows. Sizes need not be whole; arrays broadcast.
     Source: DLMF 8.17.5.
@@ -133,7 +134,7 @@ def log10_at_least(seen: Floats, reference: Floats, share: Floats) -> Floats:
 
 
 def log10_at_most(seen: Floats, reference: Floats, share: Floats) -> Floats:
-    """Return log10 of the chance that a bin holds `seen` rows of the window or fewer, when it holds `reference` others.
+    """Return log10 of the chance of `seen` or fewer rows of the window in a bin with `reference` rows of the reference.
 
     1 − I_q(x+1, r), as in `log10_at_least`; `reference` must be above 0.
 

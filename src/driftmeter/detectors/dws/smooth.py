@@ -34,7 +34,7 @@ BUDGET_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SmoothFinding:
-    """A finding, and what the scores say besides; arrays of shape (features,).
+    """A finding, and what else the scores say; arrays of shape (features,).
 
     `effect_low` is Σ_k max(0, |s_k| − 2 sd_k)², the lower bound of the drift as a PSI: squared shifts of orthonormal
     scores add up to one. `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
@@ -111,7 +111,7 @@ class SmoothScores:
 
 
 def effective_rows(rows: int, excess: Floats) -> Floats:
-    """Return how many independent rows a window of so many dependent ones is worth: 1/(1/n + τ²), any shape.
+    """Return how many independent rows `rows` dependent ones are worth: 1/(1/n + τ²), shape of `excess`.
 
     >>> effective_rows(1_000, np.array([0.0, 0.01])).round(1).tolist()
     [1000.0, 90.9]

@@ -7,8 +7,9 @@ deviation, the excess kurtosis and the largest of ln(M/(1−M)) over the referen
     P = P(t_ν √((ν−2)/ν) > (o − μ) / σ),  ν = 4 + 6/g₂,  g₂ at least 0.1
     evidence = log10(¼ α) − log10 P       where M > ½ and o > max(μ, L) + σ, else none
 
-So no window of the reference ever was so, by as much as its windows differ among themselves. The budget is what
-Pearson's statistic leaves: a feature is tested by one of the two. Windows of 20 hours or more are tested.
+So the share must exceed that of every reference window by one standard deviation of those windows. A feature is tested
+either by this test or by Pearson's statistic, so both have the same part of the budget. Windows of 20 hours or more are
+tested.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from driftmeter.timestamps import HOUR
 from driftmeter.types import Floats, Milliseconds
 
 STUCK_LENGTH: Milliseconds = 20 * HOUR
-"""About a day of traffic: weather, for one, stands still for hours."""
+"""About a day of traffic: in shorter windows values may well stand still, as the weather does."""
 STUCK_SHARE = 0.5
 _LEAST_KURTOSIS = 0.1
 
@@ -37,7 +38,7 @@ class StuckValue:
         self._bins = bins
 
     def judge(self, sample: Sample, dependent: Mask) -> Finding | None:
-        """Test the `dependent` features (features,) whose reference says how its windows vary; None where none does."""
+        """Test the `dependent` features (features,) with a reference that shows how windows vary; None without any."""
         chosen = dependent & (sample.excess.stuck[:, 1] > 0)
         if not chosen.any():
             return None

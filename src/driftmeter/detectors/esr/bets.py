@@ -33,11 +33,11 @@ STAKES = (0.025, 0.05, 0.1, 0.2, 0.4)
 LARGEST_LOSS = 0.6
 """No bet loses more than this of its capital on one row."""
 LEAST_RATE = 0.001
-"""A rare bin's bound is at least so much above the reference's share, or below it."""
+"""A rare bin's bound is at least this much above the reference's share, or below it."""
 RAISED = (1.5, 3.0, 10.0)
-"""Bets on a larger share are the best ones for so many times the bound."""
+"""Each bet on a larger share is the best one for a share of this many times the bound."""
 LOWERED = (1 / 3, 1 / 1.5)
-"""And bets on a smaller share."""
+"""The same for bets on a smaller share."""
 LARGEST_AIM = 0.9
 LEAST_LOWERED = 1e-3
 """No bet on a smaller share is made below a bound of this."""
@@ -74,7 +74,7 @@ class SmoothBets:
 
 
 class RareBets:
-    """Bets on the rare bins, of all features in one row of `bets`; every feature has at least one, be it of nothing."""
+    """Bets on the rare bins, of all features in one row of `bets`; every feature has one, if only on nothing."""
 
     def __init__(self, bins: CompiledBins, variance: Variance, tolerance: Floats, risk: float) -> None:
         """Place the bets; `tolerance` (features,) is ε, `risk` δ."""
