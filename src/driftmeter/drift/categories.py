@@ -1,7 +1,7 @@
 """Categories without the winner's curse: their order and their groups; profile/expected.py has their counts.
 
-The reference's counts decided which categories have a bin. So by chance these counts are too high, taken
-together, and those of the rest too low; and neighbours by rank are too high together, or too low.
+The reference's counts decided which categories have a bin. So chance made the sum of these counts too high and the
+counts of the rest too low, and neighbours by rank are likely to err in the same direction.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from driftmeter.types import Codes
 def order_of(feature: Feature) -> Codes:
     """Return the bins of the values in an order that no count decided: categories by their hash, then the rest.
 
-    What is unseen, missing or unreadable is not among them. Bins that were fixed without a look at the counts, such as
-    hours, keep their own order.
+    The bins `unseen`, `missing` and `unreadable` are left out. Bins that were fixed without regard to the counts, such
+    as hours, keep their order.
 
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30)
     >>> order_of(Feature("city", "categorical", "feature", grid, (700, 60, 40, 5, 0, 0, 0), "city")).tolist()

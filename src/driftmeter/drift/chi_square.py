@@ -97,7 +97,7 @@ def _pearson(pair: Pair, codes: Codes) -> tuple[Floats, Floats]:
 
 
 def pooled(counts: Floats, codes: Codes) -> Floats:
-    """Add up the bins of each group, at the place of the group's number; the shape stays."""
+    """Add up the bins of each group, at the index that is the group's number; the shape stays."""
     width = counts.shape[-1]
     flat = codes.reshape(-1, width) + width * np.arange(codes.size // width)[:, None]
     sums: Floats = np.asarray(np.bincount(flat.ravel(), counts.ravel(), counts.size), dtype=np.float64)

@@ -42,7 +42,7 @@ class KolmogorovSmirnov:
 
 
 def resolves(reference: Floats) -> npt.NDArray[np.bool_]:
-    """Tell whether a reference is spread over enough bins for KS to be the test that judges it.
+    """Say whether a reference is spread over enough bins for KS to judge it.
 
     It takes 5 bins by their effective number, 1/Σ share²: where one value holds nearly all rows, D hardly
     moves, and at .05 KS has size 0 for shares (.96, .01, .01, .01, .01). Depends on the reference alone, so

@@ -41,7 +41,7 @@ class PopulationStability:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How much a feature changed, in nats: the estimate, and what it is at least."""
+    """How much a feature changed, in nats: an estimate and a lower bound."""
 
     estimate: Floats
     low: Floats
@@ -78,8 +78,8 @@ def effect(pair: Pair) -> Effect:
 def reference_groups(reference: Counts, most: int = MOST_GROUPS) -> Codes:
     """Return the group of each bin, shape (bins,): neighbours together, at most `most` groups of about equal shares.
 
-    No group is below half an equal share. The bins that the reference never populated are one group more,
-    the last: what appears there is new, and would vanish in a neighbour.
+    No group has less than half an equal share. The bins that the reference never populated are one more group, the
+    last: rows that appear there are new, and would be lost in a neighbouring group.
 
     >>> reference_groups(np.array([0, 40, 1, 59, 0]), most=4).tolist()
     [2, 0, 1, 1, 2]

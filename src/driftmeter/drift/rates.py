@@ -39,10 +39,10 @@ class MissingRate:
 
 
 class UnreadableRate:
-    """Compare the share of all rows in which something stands that is no value of the feature's kind.
+    """Compare the share of all rows that hold something else than a value of the feature's kind.
 
-    More are drift, fewer are not. One row is added to the reference's count: one of a million such rows says that they
-    may come. An empty sample gives 0 and p = 1.
+    More such rows are drift, fewer are not. One row is added to the reference's count, since a reference without any
+    does not show that none may come. An empty sample gives 0 and p = 1.
 
     >>> round(float(UnreadableRate().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
     0.00274
@@ -62,12 +62,12 @@ class UnreadableRate:
 
 
 class UnseenRate:
-    """Compare the share of the rows with a value whose category the reference never held.
+    """Compare the share of unseen categories, which the reference never held, among the rows with a value.
 
-    The reference's first count is the number of categories that it held exactly once: by Good–Turing that
-    many of its size in new rows are of categories still unseen. Rows of one unseen category come together, so that
-    counts vary more, the larger the window: see `CategoryGrid.clustering`. More is drift, fewer is not. An empty sample
-    gives 0 and p = 1.
+    The reference's first count is the number of categories that it held exactly once: by Good–Turing, as many of the
+    same number of new rows are expected to be of unseen categories. Rows of one unseen category come together, so the
+    counts vary more, the larger the window: see `CategoryGrid.clustering`. More are drift, fewer are not. An empty
+    sample gives 0 and p = 1.
 
     >>> round(float(UnseenRate().score(Pair(np.array([2, 998]), np.array([5, 95]))).p_value), 6)
     0.000106
@@ -89,12 +89,12 @@ class UnseenRate:
 
 
 class OutOfRangeRate:
-    """Compare the share of the rows with a value that are beyond the reference's range, or not finite.
+    """Compare the share of values beyond the reference's range, or not finite, among the rows with a value.
 
-    The range is the reference's own smallest to largest value, so none of its rows can be outside; of n new
-    ones 2n/(m + 1) will be. One row is added to the reference's count for it: the rows beyond one end have
-    exactly the tail of r = 0, beyond both ends that of r = 1. More is drift, fewer is not. An empty sample
-    gives 0 and p = 1.
+    The range is from the reference's smallest to its largest value, so none of its rows is outside; of n new rows,
+    2n/(m + 1) are expected to be. So one row is added to the reference's count: the number of rows beyond one end has
+    exactly the tail of r = 0, beyond both ends that of r = 1. More are drift, fewer are not. An empty sample gives 0
+    and p = 1.
 
     >>> round(float(OutOfRangeRate().score(Pair(np.array([0, 1000]), np.array([3, 97]))).p_value), 5)
     0.00274

@@ -25,7 +25,7 @@ _OF_MANY = ("chi_square_hashed", "vanished")
 _BEHIND_P_VALUE = ("ks", "chi_square", *_OF_MANY, *RATES)
 _HASHED: tuple[tuple[View, int], ...] = (("hashed_1024", 1024), ("hashed_256", 256), ("hashed_64", 64))
 _ROWS_PER_GROUP = 10
-"""Groups by hash are as many as leave each so many rows of the smaller sample."""
+"""Rows of the smaller sample in each group by hash, on average, at least: this limits the number of groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class FeatureScores:
     def largest_effect(self) -> float:
         """The effect that a tolerance is compared with, where chance is ruled out by the p-value.
 
-        Rows where none should be are an effect that no index of groups need show; and many groups may show what few
-        average away.
+        It is the largest of `effect`, `excess` and `effect_of_many`: an index over groups may miss rows in bins that
+        should be empty, and few groups may average away what many groups show.
         """
         return max(self.effect, self.effect_of_many, self.excess)
 
@@ -108,8 +108,10 @@ class Scorer:
 
 
 def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
-    """Return the tests that apply: those of its kind; `unseen` not where its categories were too many to know, and
-    those for many categories only where there are many."""
+    """Return the tests that apply to a feature, by its kind.
+
+    `unseen` does not apply where the hashes of the rest were too many to keep; the tests for many categories apply only
+    to many."""
     grid = feature.grid
     left_out = set()
     if isinstance(grid, CategoryGrid) and grid.rest_hashes is None:
@@ -174,7 +176,7 @@ class _Block:
         )
         return [
             FeatureScores(
-                {name: tests[place] for name, tests in shown.items()},
+                {name: tests[index] for name, tests in shown.items()},
                 p,
                 estimate,
                 low,
@@ -183,11 +185,11 @@ class _Block:
                 gone,
                 of_many,
             )
-            for place, (p, estimate, low, rate, n, gone, of_many) in enumerate(rows)
+            for index, (p, estimate, low, rate, n, gone, of_many) in enumerate(rows)
         ]
 
     def _effect(self, pairs: dict[View, Pair]) -> tuple[Effect, Floats]:
-        """Return the effect, and what it is over as many groups of many categories as rows allow, 0 of few categories.
+        """Return the effect, and that over as many groups of many categories as the rows allow, 0 for few categories.
 
         Chance alone makes the latter large, so that only its lower bound goes into the former.
         """

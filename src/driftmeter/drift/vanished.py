@@ -1,4 +1,4 @@
-"""Categories that have vanished: known ones of which a window should hold some rows, and holds none."""
+"""Categories that have vanished: a window should hold some of their rows, and holds none."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from driftmeter.drift.protocol import Pair, Scores, View, total
 from driftmeter.types import Kind
 
 LEAST_EXPECTED = 2.0
-"""Rows that a window should hold of a category (or of the few that share a bin) before its absence is of note."""
+"""Rows that a window should hold of a category (or of the few that share a bin) before its absence counts."""
 
 
 class Vanished:
-    """Compare how many bins of known categories are empty in the window with how many chance leaves empty.
+    """Compare the number of categories' bins that are empty in the window with the number that chance leaves empty.
 
-    Given the t rows that both samples have in a bin, the reference's part of which is at least one, the window has none
-    of them with chance π = (m/N)^t / (1 − (n/N)^t), N = m + n: Good's conditional argument, bin by bin. Only bins that
-    should hold 2 rows count. The number of empty ones is compared with a Poisson distribution of mean Σπ, whose upper
-    tail is that of a sum of such events, or heavier, since rows that are not in one bin are in another. The statistic
-    is the share of the reference in the empty bins, less what chance lets one expect; 0 and p = 1 of an empty sample.
+    Both samples together have t rows in a bin, at least one of them the reference's. Given t, the window has none of
+    them with chance π = (m/N)^t / (1 − (n/N)^t), N = m + n: Good's conditional argument, bin by bin. Only bins count in
+    which the window should hold 2 rows. The number of empty bins is compared with a Poisson distribution of mean Σπ.
+    Its upper tail is at least as heavy as that of the sum of these events, since a row that is not in one bin is in
+    another. The statistic is the reference's share in the empty bins, minus the share that chance lets one expect. An
+    empty sample gives 0 and p = 1.
 
     >>> pair = Pair(np.full(40, 50), np.array([0] * 4 + [50] * 36))
     >>> scores = Vanished().score(pair)
@@ -37,7 +38,7 @@ class Vanished:
     )
 
     def score(self, pair: Pair) -> Scores:
-        """Return the share that has vanished beyond chance, and the p-value of so many empty bins."""
+        """Return the share that has vanished beyond chance, and the p-value of the number of empty bins."""
         rows = pair.reference + pair.window
         whole = np.maximum(pair.n + pair.m, 1)[..., None]
         kept, gone = pair.m[..., None] / whole, pair.n[..., None] / whole
