@@ -186,7 +186,7 @@ def _draw_rows(rows: slice, share: float, rng: np.random.Generator) -> Codes:
 
 
 def _last_value(column: Column, rows: slice) -> object:
-    """Return the last value before the rows that is not missing, else the first one within, None without either."""
+    """Return the last value before the rows that is not missing, else the first within them; None without one."""
     if isinstance(column, Dictionary):
         present = column.indices >= 0
     elif isinstance(column, np.ndarray):

@@ -25,9 +25,9 @@ from driftmeter.timestamps import HOUR, common_step
 from driftmeter.types import Milliseconds
 
 BLOCK = 50_000
-"""Rows that are typed at once, so that a history of any length needs little memory besides its own."""
+"""Rows that are typed at once, so that a history of any length needs little additional memory."""
 MOST_PANES = 200_000
-"""`auto` takes longer panes where there would be more than this: each one costs a step of the detector."""
+"""`auto` takes longer panes where there would be more panes than this: each one costs a step of the detector."""
 _MOST_NAMED = 10
 """Values that cannot be read are counted, and the first of them are named."""
 _PANE_LENGTHS: tuple[Milliseconds, ...] = tuple(

@@ -81,7 +81,7 @@ def apply_faults(
 ) -> dict[str, Column]:
     """Return the columns with all faults applied, in the order given; an untouched column stays the same object.
 
-    Each fault draws from a child of `rng` of its own, so that another fault does not change what it draws. Raises
+    Each fault draws from its own child of `rng`, so that another fault does not change what it draws. Raises
     InputError where a column is unknown, where it holds no numbers and a fault needs them, or where a fault changes no
     row.
     """
@@ -102,7 +102,7 @@ def apply_faults(
 
 
 def unknown_column(fault: Fault, columns: Sequence[str] | Mapping[str, object]) -> InputError:
-    """Return the error for a fault whose column is not among `columns`; it names those with the nearest names."""
+    """Return the error for a fault in a column that is not among `columns`; it suggests the nearest names."""
     near = near_names(fault.column, columns, 3, 0.5)
     names = " or ".join(map(repr, near)) if near else f"one of {', '.join(list(columns)[:10])}"
     return _bad_fault(
@@ -117,7 +117,7 @@ def _bad_fault(text: str, expected: str, got: str) -> InputError:
 def _split_fault(text: str) -> tuple[str, str, list[str]]:
     """Split into column, fault and the words after it.
 
-    The first colon that a fault follows is the one that counts, since names of columns may have colons.
+    The column ends at the first colon that a fault follows: names of columns may contain colons.
     """
     first: tuple[str, str, list[str]] | None = None
     for colon in _COLON.finditer(text):

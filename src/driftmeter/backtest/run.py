@@ -1,4 +1,4 @@
-"""Backtest: the live judge goes through a history, pane by pane, and tells what alarms when."""
+"""Backtest: the live judge goes through a history, pane by pane, and reports what alarms when."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ MONTH: Milliseconds = 30 * DAY
 class Event:
     """A feature that alarmed, or whose incident closed, at the end of a pane.
 
-    `since` is when the drift began; `pages` marks the alarm that opened an incident, for which somebody would have been
-    paged. `effect`, `evidence`, `severity` and `why` are None where an incident closed.
+    `since` is when the drift began; `pages` marks an alarm that opened an incident and would have paged
+    somebody. `effect`, `evidence`, `severity` and `why` are None where an incident closed.
     """
 
     event: Literal["alarm", "closed"]
@@ -64,8 +64,8 @@ class Event:
 class FaultDetection:
     """When an injected fault was first seen, by an alarm of its column: at `at`, after `rows` rows and `delay` ms.
 
-    All are None where it never was. `starts` is the time of the first row with the fault. `already` is since when the
-    column was alarming before that, None where it was not: what the fault adds to such an alarm is unknown.
+    All three are None where it never was. `starts` is the time of the first row with the fault. `already` is the time
+    since when the column was alarming before that, or None: what the fault adds to such an alarm is unknown.
     """
 
     fault: Fault
@@ -94,7 +94,7 @@ class FaultDetection:
 
 @dataclass
 class Course:
-    """One judge on its way through a history: its state, and the events so far.
+    """One judge's pass over a history: its state, and the events up to now.
 
     `pages` are the times at which incidents opened.
     """

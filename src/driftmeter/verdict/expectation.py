@@ -35,7 +35,7 @@ class ExpectedDrift:
         return {**self.over, **self.current}
 
     def mixed(self, pane_start: Milliseconds) -> frozenset[str]:
-        """Return the features that are over, but of which a pane that began at `pane_start` holds expected rows."""
+        """Return the features with an ended expectation of which a pane that began at `pane_start` still holds rows."""
         return frozenset(name for name, ended in self.over.items() if pane_start < ended)
 
     def after_pane(self, pane_start: Milliseconds) -> dict[str, Milliseconds]:
@@ -53,13 +53,13 @@ def expected_drift(
 ) -> ExpectedDrift:
     """Return what is expected of the slice from `start` to before `end`.
 
-    `before` is what counted as expected at the slice before; `features` are the names of all features, which an
-    expectation of the whole model stands for. Of several expectations of a feature the one that ends last holds.
+    `before` is what counted as expected at the previous slice. `features` are the names of all features: an expectation
+    of the whole model applies to each of them. Of several expectations of a feature, the one that ends last applies.
 
-    >>> marks = [Expectation("fare", since=0, until=100)]
-    >>> expected_drift({}, marks, ["fare", "tip"], 90, 110)
+    >>> expectations = [Expectation("fare", since=0, until=100)]
+    >>> expected_drift({}, expectations, ["fare", "tip"], 90, 110)
     ExpectedDrift(current={'fare': 100}, over={})
-    >>> expected_drift({"fare": 100}, marks, ["fare", "tip"], 110, 130)
+    >>> expected_drift({"fare": 100}, expectations, ["fare", "tip"], 110, 130)
     ExpectedDrift(current={}, over={'fare': 100})
     """
     current: dict[str, Milliseconds] = {}

@@ -59,8 +59,8 @@ def decide(
 def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:
     """Return each feature's evidence, shape (features,).
 
-    During an incident only the windows count that may keep the incident open: longer ones hold its fault long after
-    the fault is over.
+    For a feature in an open incident only windows that may keep the incident open count: longer windows hold the fault
+    long after it is over.
     """
     strongest = evidence.strongest
     for incident in open_incidents:

@@ -31,7 +31,7 @@ TOGETHER: Milliseconds = DAY
 QUIET: Milliseconds = DAY
 """An incident closes after this long without a flag, or after a feature's opening window where that was longer."""
 LEVELS_ABOVE = 2
-"""Longer windows than this many levels above the opening one hold a fault long after it is over: they do not count."""
+"""Windows more than this many levels above the opening one do not count: they hold a fault long after it is over."""
 _MOST_KEPT = 200
 
 
@@ -155,7 +155,7 @@ class Turn:
 
 
 def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
-    """Return a feature's part in an open incident, None where it is in none."""
+    """Return a feature's part in an open incident; None if it is in no open incident."""
     for incident in incidents:
         if incident.closed is None and feature in incident.members:
             return incident.members[feature]
@@ -212,7 +212,7 @@ def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) ->
 
 
 def _incident_to_join(incidents: Sequence[Incident], flag: Flag, now: Milliseconds) -> int | None:
-    """Return the index of the newest open incident that a flag may join, None where there is none."""
+    """Return the index of the newest open incident that a flag may join; None if it can join none."""
     for index in range(len(incidents) - 1, -1, -1):
         incident = incidents[index]
         if incident.closed is not None:

@@ -31,7 +31,7 @@ from driftmeter.verdict.severity import Severity, grade, worst_severity
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 LONGEST_GAP: Milliseconds = DAY // 2
-"""A longer gap between panes counts as this much on the clock of incidents, unless panes always come so rarely."""
+"""A longer gap between panes counts as this much on the clock of incidents, unless panes are usually farther apart."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Step:
 
 
 class Judge:
-    """Judges the slices of one profile's rows. Compiled once; keeps no state of its own."""
+    """Judges the slices of one profile's rows. Compiled once; keeps no state."""
 
     def __init__(
         self, profile: Profile, settings: ModelSettings | None = None, live_calibration: Calibration | None = None
@@ -98,8 +98,8 @@ class Judge:
     ) -> tuple[JudgeState, Step]:
         """Take the next closed slice; slices come in ascending order. `expectations` are those of now.
 
-        Where an expectation is over, the detector begins anew on its features: their windows hold what was expected.
-        So it does on the features of an incident that closes.
+        When an expectation ends, the detector begins anew on its features: their windows hold the expected drift. The
+        detector also begins anew on the features of an incident that closes.
         """
         if self.detector is None:
             return state, Step()
@@ -184,7 +184,7 @@ class Judge:
     # --- the verdict
 
     def verdict(self, state: JudgeState, window: Window, scores: Sequence[FeatureScores] | None = None) -> Verdict:
-        """Return the verdict as of now; `window` is shown beside it, `scores` are the window's where known already."""
+        """Return the verdict as of now, with `window` shown beside it; without `scores` the window is scored here."""
         if scores is None:
             scores = self.scorer.scores(window.summary.counts)
         evidence = None if self.detector is None else self.detector.standing(state.detector)
@@ -247,7 +247,7 @@ class Judge:
         )
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:
-        """Return what the detector found in each of its windows, the shortest first; nothing without a detector."""
+        """Return the detector's findings in each of its windows, the shortest first; none without a detector."""
         if self.detector is None:
             return []
         return [
@@ -267,7 +267,7 @@ class Judge:
         return dump_state(state, self.detector, self.live_calibration)
 
     def loads(self, data: bytes) -> JudgeState:
-        """Read what `dumps` wrote, here or by another detector, whose incidents are kept; raises StoreError."""
+        """Read what `dumps` wrote; of the state of another detector the incidents are kept. Raises StoreError."""
         return load_state(data, self.detector)
 
 

@@ -24,11 +24,11 @@ _HEAD = struct.Struct("<I")
 class JudgeState:
     """What one slice hands to the next.
 
-    `detector` is the detector's state, None where no detector runs. `flagged` maps each feature that drifts to since
-    when. `last_drift` is when the last pane ended at which a feature or prediction drifted. `incidents` are all that
-    are kept, oldest first. `last` is when the last pane ended. `clock` is event time in which a gap of any length
-    counts as half a day at most, or as panes come: no rows are no sign that a fault is over. `expected` maps each
-    feature whose drift is expected to until when.
+    `detector` is the detector's state, None where no detector runs. `flagged` maps each feature that drifts to the time
+    since when it does. `last_drift` is the end of the last pane at which a feature or prediction drifted. `incidents`
+    are all that are kept, oldest first. `last` is the end of the last pane. `clock` is event time in which a gap counts
+    as half a day at most, or as a usual pane if that is longer: a fault is not over because no rows come. `expected`
+    maps each feature with an expected drift to the end of that expectation.
     """
 
     detector: Any = None
@@ -48,7 +48,8 @@ class JudgeState:
 def dump_state(state: JudgeState, detector: Detector[Any] | None, live_calibration: Calibration | None) -> bytes:
     """Serialise a state; equal states give equal bytes.
 
-    `detector` is the one that made it, `live_calibration` the one that this detector was made with, if any.
+    `detector` is the detector that made it, `live_calibration` the calibration that this detector was made with, if it
+    was learnt from live traffic.
     """
     head = {
         "detector": None if detector is None else detector.name,
@@ -99,7 +100,7 @@ def live_calibration_in(data: bytes) -> Calibration | None:
 
 
 def incidents_in(data: bytes) -> tuple[Incident, ...]:
-    """Return the incidents of a state, oldest first; none of no bytes."""
+    """Return the incidents of a state, oldest first; no bytes have none."""
     return tuple(map(Incident.load, _split(data)[0]["incidents"])) if data else ()
 
 

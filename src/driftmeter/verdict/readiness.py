@@ -15,7 +15,7 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
 
 NEEDED_DAYS = 12
-"""A reference of so many days knows how days differ."""
+"""A reference of this many days shows how days differ."""
 LARGEST_BLIND = 1.0
 """A feature has too few rows to judge while only a shift above this, in standard deviations, could be seen."""
 MOST_REHEARSED = 64

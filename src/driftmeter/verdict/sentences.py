@@ -1,4 +1,4 @@
-"""Why a feature is in its state: one plain sentence each, for people who are woken by it."""
+"""Why a feature is in its state: one plain sentence each, for the person on call."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ SEVERITIES: tuple[Severity, ...] = ("none", "minor", "major")
 MINOR, MAJOR = 0.1, 0.25
 """The usual bounds of the population stability index (Siddiqi, Credit Risk Scorecards, 2006)."""
 MINOR_RATE, MAJOR_RATE = 0.01, 0.05
-"""Shares of all rows that newly are missing, unreadable, unseen or out of range, or that vanished."""
+"""Growth in the share of rows that are missing, unreadable, unseen or out of range, or the share that vanished."""
 
 
 def grade(effect_low: float, excess: float) -> Severity:
     """Grade a drift by whichever is worse: the lower bound of its effect, or its excess rate.
 
-    `effect_low` is a population stability index; `excess` is by how much the share of rows has grown that are where
-    the reference has few or none (0 to 1). A NaN grades as nothing.
+    `effect_low` is a population stability index; `excess` is the growth of a share of rows (0 to 1), in
+    bins where the reference has few rows or none. A NaN grades as nothing.
 
     >>> grade(0.09, 0.0), grade(0.1, 0.0), grade(0.0, 0.05)
     ('none', 'minor', 'major')
@@ -40,7 +40,7 @@ def rank(severity: str) -> int:
 
 
 def worst_severity(severities: Iterable[str]) -> Severity:
-    """Return the worst of some severities, `none` of none; words that are no severity do not count.
+    """Return the worst of some severities, `none` if there are none; words that are no severity do not count.
 
     >>> worst_severity(["none", "major", "minor"]), worst_severity([])
     ('major', 'none')

@@ -117,7 +117,7 @@ class Verdict:
 
 
 def worst(states: Iterable[State]) -> State:
-    """Return the worst of some states, `ok` of none."""
+    """Return the worst of some states, `ok` if there are none."""
     return max(states, key=_WORST_LAST.index, default="ok")
 
 

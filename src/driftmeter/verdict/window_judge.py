@@ -20,7 +20,7 @@ from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict
 def judge_window(profile: Profile, scores: Sequence[FeatureScores], window: Window, settings: ModelSettings) -> Verdict:
     """Decide on one window by itself: a feature drifts where its p-value is significant and its effect is large enough.
 
-    Significance alone does not do: with enough rows everything is significant, however small. `scores` are in the
+    Significance alone is not enough: with enough rows the smallest change is significant. `scores` are in the
     order of the profile's features. Below `settings.min_rows` rows all features are `insufficient`.
     """
     enough = window.summary.rows >= max(1, settings.min_rows)
