@@ -18,8 +18,8 @@ def choose(
 ) -> tuple[list[str], dict[str, str]]:
     """Return the columns to monitor, in the frame's order, and the reason by the name of each other one.
 
-    `include` None is all columns; those in `mentioned` are always in; `not_features` maps what a column is otherwise,
-    such as "label", to its name, None where there is none. Raises ProfileError on a name that is no column.
+    `include` None means all columns; those in `mentioned` are always in. `not_features` maps another role of a column,
+    such as "label", to the column's name, or to None. Raises ProfileError on a name that is no column.
     """
     include = None if include is None else list(include)
     exclude, mentioned = list(exclude), list(mentioned)

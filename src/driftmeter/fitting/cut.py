@@ -57,5 +57,5 @@ def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
 
 
 def most_panes(bins: int) -> int:
-    """Return how many panes of so many bins a calibration holds at most: more panes are merged two by two."""
+    """Return the most panes of `bins` bins that a calibration holds: more panes are merged two by two."""
     return max(_LEAST_PANES, min(_MOST_PANES, _MOST_CELLS // bins))

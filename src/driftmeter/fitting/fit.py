@@ -146,13 +146,13 @@ def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
 
 
 def _regressed(draft: Profile, rows: Rows) -> Profile:
-    """Append the residuals that are worth having, still without grids; `left_out` says why where there are none."""
+    """Append the residuals that other columns explain well enough, without grids; `left_out` says why if none is."""
     numeric = [feature for feature in draft.features if feature.kind == "numeric"]
-    places = [place for place, feature in enumerate(numeric) if feature.role == "feature"]
-    if len(places) > MOST_REGRESSED:
-        why = f"there are {len(places)} numeric features, and at most {MOST_REGRESSED} are regressed"
+    indices = [index for index, feature in enumerate(numeric) if feature.role == "feature"]
+    if len(indices) > MOST_REGRESSED:
+        why = f"there are {len(indices)} numeric features, and at most {MOST_REGRESSED} are regressed"
         return replace(draft, left_out={f"each number {GIVEN_THE_REST}": why, **draft.left_out})
-    residuals = Residuals.fit([numeric[place].column for place in places], rows.numbers[:, places])
+    residuals = Residuals.fit([numeric[index].column for index in indices], rows.numbers[:, indices])
     if residuals is None:
         return draft
     grid = NumericGrid.fit(np.zeros(0), bins=2)
@@ -164,7 +164,7 @@ def _regressed(draft: Profile, rows: Rows) -> Profile:
 
 
 def _gridded(draft: Profile, rows: Rows, bins: int) -> Profile:
-    """Give the derived features, the last, the grids of their own values."""
+    """Give the derived features, which come last, grids cut by their values."""
     assert draft.residuals is not None
     last = len(draft.residuals.targets)
     derived = []

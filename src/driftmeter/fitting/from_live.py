@@ -29,10 +29,10 @@ _Panes = list[tuple[Counts, Pace]]
 
 
 def profile_from_live(profile: Profile, slices: Sequence[Slice], settings: ModelSettings) -> Profile:
-    """Return a profile on the same grids whose reference is the rows of ascending closed slices.
+    """Return a profile on the same grids; its reference is the rows of ascending closed slices.
 
-    They calibrate it too; with too few of them it is uncalibrated. Where the old profile's rows were independent, the
-    new ones are taken to be. Raises InputError where there are fewer than 1,000 rows.
+    The slices calibrate it too; with too few of them it is uncalibrated. Where the old profile's rows were independent,
+    the new ones are taken to be. Raises InputError where there are fewer than 1,000 rows.
     """
     summary = Summary.sum((slice_.summary for slice_ in slices), profile.bins)
     if summary.rows < LEAST_ROWS:

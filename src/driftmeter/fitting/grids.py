@@ -17,10 +17,10 @@ from driftmeter.timestamps import find_zone
 from driftmeter.types import Kind
 
 MIN_CATEGORY_ROWS = 30
-"""A category has a bin of its own from this many reference rows on: below, its rate is too uncertain."""
+"""A category has its own bin from this many reference rows on: with fewer, its rate is too uncertain."""
 MOST_CATEGORIES = 256
-"""Bins of their own that a feature's categories may have: of those with that share of the rows or more. The others are
-hashed into bins that no count had a say in."""
+"""The most categories of a feature with their own bin: those with 1/MOST_CATEGORIES of the rows or more. The others are
+hashed into bins, which does not depend on counts."""
 
 
 def grid_of(
@@ -28,7 +28,7 @@ def grid_of(
 ) -> tuple[Kind, Part | None, NumericGrid | CategoryGrid]:
     """Return the kind of the feature, its part of a time, and its grid, for a column of one of `fit.KINDS`.
 
-    `bins` is how many bins a number has at most. Values that cannot be read have no say in a grid.
+    `bins` is the most bins of a number. Values that cannot be read do not influence a grid.
     """
     if kind == "numeric":
         values, _ = numbers_of(name, column)

@@ -26,7 +26,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.types import Counts, Floats, Milliseconds
 
 LEAST_WINDOWS = 12
-"""Fewer windows say too little of a variance: that of the longest calibrated windows goes for longer ones."""
+"""Fewer windows say too little about a variance; the variance of the longest calibrated windows then applies."""
 CONFIDENCE = 0.1
 """Variances are taken at the upper end of their 90 % interval."""
 HOURS = 24
@@ -104,7 +104,7 @@ def hourly_means(bins: CompiledBins, counts: Counts, by_hour: Counts) -> Floats:
 
     `by_hour` (panes, 24) are the rows of each pane by hour; of shape (panes, 0) it gives (0, features, scores). A mean
     is 0, as that of all rows is, where an hour has few rows, and for a score that the hour itself explains: within an
-    hour it would hardly vary, and any odd row would be news.
+    hour it would hardly vary, and any odd row would look like drift.
     """
     number = by_hour.shape[1]
     means = np.zeros((number, len(bins.features), len(bins.scores)))
@@ -147,7 +147,7 @@ def _level(
     lengths: npt.NDArray[np.int64],
     before: Floats | None,
 ) -> _Level:
-    """Return what windows of one length say.
+    """Return what the windows of one length show.
 
     `counts` (windows, bins); `rows` (windows,); `expected` (windows, features, scores): the mean scores of their hours;
     `lengths` (windows,) in ms; `before`: the kurtosis of the next shorter windows.

@@ -1,4 +1,4 @@
-"""What the bins are called that hold no value of the reference's range or categories: the one vocabulary of them.
+"""The names of special bins, which hold no value of the reference's range or categories; they are defined only here.
 
 Names are wire format and part of a detector's state, and so is the order of the tuples below.
 """
@@ -16,7 +16,7 @@ OUT_OF_RANGE = (*BELOW_RANGE, *ABOVE_RANGE)
 """The bins of finite numbers beyond the reference's, in the order of the number line."""
 
 OTHER = "other"
-"""Categories that the reference held too rarely for a bin of their own; hashed: `other 3 of 64`."""
+"""Categories that the reference held too rarely for their own bin; hashed: `other 3 of 64`."""
 UNSEEN = "unseen"
 """Categories that the reference did not hold; hashed: `unseen 3 of 64`."""
 

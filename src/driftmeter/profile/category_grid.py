@@ -208,7 +208,7 @@ class CategoryGrid:
         most_bins: int,
         most_known: int,
     ) -> CategoryGrid:
-        """Give the most frequent categories bins of their own; `counts` maps canonical text to rows.
+        """Give each of the most frequent categories its own bin; `counts` maps canonical text to rows.
 
         These are the categories with `min_rows` rows or more, where they are at most `most_bins`; else the limit is
         raised until they are. Of equally frequent categories either all have a bin or none; only where all of them are

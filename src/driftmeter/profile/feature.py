@@ -20,7 +20,7 @@ Part = Literal["hour", "weekday"]
 class Feature:
     """One monitored column: where its values come from, its grid, and the reference's counts on that grid.
 
-    `column` is the name under which a row has the value; for a derived feature, that of the value whose residual it is.
+    `column` is the name under which a row has the value; a derived feature is the residual of the value in `column`.
     `part` is set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA
     name, or as the value is written where `zone` is None.
     """

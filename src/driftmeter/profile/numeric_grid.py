@@ -29,8 +29,8 @@ class NumericGrid:
     `cuts` ascend: the far low bound, a cut just below the reference's minimum, the inner cuts, one just above the
     maximum, the far high bound. A finite x is in bin `searchsorted(cuts, x, side="right")`, so that the bins are far
     below, below, the core, above, far above; behind them come missing, not finite, unreadable. No cut is as near to a
-    value of the reference as rounding could move that value. `atoms` has, for each bin of the core, the one value that
-    the reference held in it, or None where it held several.
+    value of the reference as rounding could move that value. `atoms` has, for each bin of the core, the single value
+    that the reference held in it, or None where it held several.
 
     Three distinct values have a bin each; the range ends a hair outside of them, and its far bounds are half as far
     from the extremes as the median is:
@@ -118,7 +118,8 @@ class NumericGrid:
 
         Where at most `bins` values can be told apart, each has a bin. Else the bins hold equal shares of the rows, but
         a value that alone fills more than one bin has a bin by itself. `whole` says that the values are integers,
-        which are never rounded to six digits. No cut is nearer than `noise`, in the unit of the values, to a value.
+        which are never rounded to six digits. `noise`, in the unit of the values, is the least distance by which
+        rounding is taken to move a value.
         """
         ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0: the order of the two must not show
         if ordered.size == 0:

@@ -60,7 +60,7 @@ class Profile:
     """Words that stand for a missing value in the CSV files of this model."""
 
     def __post_init__(self) -> None:
-        """Raise ProfileError on a profile by which nothing could be judged."""
+        """Raise ProfileError on a profile that nothing could be judged by."""
         if not isinstance(self.model, str) or not self.model or "/" in self.model:
             raise ProfileError(f"model: expected a name without '/', got {self.model!r}")
         check_name("model", self.model)
@@ -85,7 +85,7 @@ class Profile:
                 raise ProfileError(f"expected texts that can be written as UTF-8, got {text[:40]!r}")
 
     def _check_derived(self, residuals: Residuals) -> None:
-        """Raise ProfileError unless the residuals are of numeric features, and the last features in their order."""
+        """Raise ProfileError unless residuals are of numeric features, and derived features come last, in order."""
         first = len(self.features) - len(residuals.targets)
         numeric = {f.column for f in self.features[: max(first, 0)] if f.kind == "numeric" and f.role == "feature"}
         last = [(f.column, f.kind, f.role) for f in self.features[max(first, 0) :]]
@@ -236,7 +236,7 @@ class Profile:
         zone: str | None = None,
         allow_unreadable_times: bool = False,
     ) -> Profile:
-        """Make a profile from a pandas, polars or pyarrow frame, whose order of rows does not matter.
+        """Make a profile from a pandas, polars or pyarrow frame; the order of its rows does not matter.
 
         `include` and `exclude` name columns; `label` and `time` are columns that never become features. `kinds`
         overrides the kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or
@@ -248,8 +248,8 @@ class Profile:
         same hour of other days. `zone`, an IANA name, is the zone of hours and weekdays, and of times that name no
         zone; by default that of the column, or else times are taken as written.
 
-        Raises ProfileError naming the column. Times that cannot be read are an error where they are more than a
-        hundredth, unless `allow_unreadable_times`; else a warning, UnreadableWarning.
+        Raises ProfileError naming the column. Unreadable times are an error if they are more than a hundredth, unless
+        `allow_unreadable_times`; otherwise they are a warning, UnreadableWarning.
         """
         from driftmeter.fitting.fit import fit_profile
 

@@ -1,7 +1,7 @@
 """Residuals: the part of a number that the other numbers of its row do not explain.
 
-A column that comes in another unit, or from another day, may look as it always did, but it no longer fits the rest of
-its row. The result is exact however rows are split into batches: numbers are standardised, clipped and rounded to
+A column in another unit, or from another day, may look the same by itself, but it no longer fits the rest of its
+row. The result is exact however rows are split into batches: numbers are standardised, clipped and rounded to
 multiples of 1/4,096, and the coefficients of the regressions to multiples of 2**-20. Products and sums of such integers
 stay below 2**53, so that float64 holds them exactly, in whatever order a matrix product adds them up.
 """
@@ -20,9 +20,9 @@ from driftmeter.types import JSON, Codes, Floats
 MOST_REGRESSED = 100
 """With more columns none is regressed, since the work grows with the square of their number."""
 MIN_ROWS = 20
-"""Rows per column below which none is regressed, since chance alone would explain too much."""
+"""With fewer rows per column none is regressed, since chance alone would explain too much."""
 MIN_EXPLAINED = 0.2
-"""R² from which on the residual of a column becomes a feature."""
+"""The residual of a column with at least this R² becomes a feature."""
 CLIP = 6.0
 """Standard deviations to which numbers are clipped."""
 RIDGE = 0.003
@@ -96,17 +96,18 @@ class Residuals:
     def fit(cls, columns: Sequence[str], numbers: Floats) -> Residuals | None:
         """Regress each column of a reference on the others; `numbers` is (rows, columns), NaN where missing.
 
-        Returns the regressions of the columns of which the others explain at least MIN_EXPLAINED; None where there are
-        none, or too many columns, or too few rows. The order of the rows does not matter: the covariances are quotients
-        of integers, and they are inverted here, since libraries add up in orders of their own.
+        Returns the regressions of the columns of which the others explain at least MIN_EXPLAINED. Returns None if there
+        is no such column, if there are too many columns, or too few rows. The order of the rows does not matter: the
+        covariances are quotients of integers, and the matrix is inverted here, since each library adds up in another
+        order.
         """
         if len(columns) > MOST_REGRESSED:
             return None
-        standards = {place: pair for place in range(len(columns)) if (pair := _mean_and_sd(numbers[:, place]))}
+        standards = {index: pair for index in range(len(columns)) if (pair := _mean_and_sd(numbers[:, index]))}
         chosen = list(standards)
         if len(chosen) < 2 or len(numbers) < MIN_ROWS * len(chosen):
             return None
-        names = tuple(columns[place] for place in chosen)
+        names = tuple(columns[index] for index in chosen)
         means, sds = zip(*standards.values(), strict=True)
         covariance = _covariance(numbers, np.array(chosen), np.array(means), np.array(sds))
         precision = _inverse(covariance + RIDGE * np.eye(len(chosen)))
@@ -116,7 +117,7 @@ class Residuals:
         if not kept.size:
             return None
         coefficients = np.rint(precision[kept] / diagonal[kept, np.newaxis] * UNIT).astype(np.int64)
-        return cls(names, means, sds, tuple(names[place] for place in kept), tuple(map(tuple, coefficients.tolist())))
+        return cls(names, means, sds, tuple(names[index] for index in kept), tuple(map(tuple, coefficients.tolist())))
 
 
 class Regressor:
@@ -168,7 +169,7 @@ def _steps(numbers: Floats, means: Floats, scale: Floats) -> Floats:
 
 
 def _mean_and_sd(values: Floats) -> tuple[float, float] | None:
-    """Return mean and standard deviation of the finite values, None where there are no two different ones."""
+    """Return mean and standard deviation of the finite values; None unless two of them differ."""
     ordered = np.sort(values[np.isfinite(values)])  # the order of a sum changes its last digits
     if not ordered.size or ordered[0] == ordered[-1]:
         return None
@@ -205,10 +206,10 @@ def _covariance(numbers: Floats, chosen: Codes, means: Floats, sds: Floats) -> F
 def _inverse(matrix: Floats) -> Floats:
     """Invert a positive definite matrix by Gauss–Jordan elimination, with the same result on every machine."""
     inverse = matrix.copy()
-    for place in range(len(inverse)):
-        pivot = inverse[place, place]
-        row, column = inverse[place] / pivot, inverse[:, place].copy()
+    for index in range(len(inverse)):
+        pivot = inverse[index, index]
+        row, column = inverse[index] / pivot, inverse[:, index].copy()
         inverse -= np.multiply.outer(column, row)
-        inverse[place], inverse[:, place] = row, -column / pivot
-        inverse[place, place] = 1 / pivot
+        inverse[index], inverse[:, index] = row, -column / pivot
+        inverse[index, index] = 1 / pivot
     return inverse

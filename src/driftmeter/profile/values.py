@@ -39,8 +39,8 @@ CategoryType = Literal["string", "integer", "float", "boolean"]
 
 _UNREADABLE_BITS = 0x7FF8_0000_0000_D81F
 UNREADABLE: float = struct.unpack("<d", struct.pack("<Q", _UNREADABLE_BITS))[0]
-"""Marks a cell of an array of numbers that held something else: a NaN with a payload of its own, as R marks NA. Low
-bits of the payload are set, so that no NaN that was a float32 equals it."""
+"""Marks a cell of an array of numbers that held something else: a NaN with a special payload, as R marks NA. Low bits
+of the payload are set, so that no NaN that was a float32 equals it."""
 
 MISSING_WORDS = frozenset(["", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"])
 """Texts, in any case and between blanks, that mean a missing number or a missing true or false."""
@@ -63,9 +63,9 @@ def is_unreadable(numbers: Floats) -> npt.NDArray[np.bool_]:
 
 
 def surely_finite(numbers: Floats) -> bool:
-    """Say whether no number is NaN or infinite, at the price of one sum.
+    """Say whether no number is NaN or infinite, at the cost of one sum.
 
-    Never True where one is; False also where the sum of finite numbers overflows.
+    False also if the sum of finite numbers overflows.
 
     >>> surely_finite(np.array([1.0, 2.0])), surely_finite(np.array([1.0, np.nan])), surely_finite(np.full(2, 1e308))
     (True, False, False)

@@ -87,7 +87,7 @@ def check(holder: Any) -> None:
 
 
 def read(holder: Any, data: object, where: str, *, besides: str | None = None) -> tuple[dict[str, Any], object]:
-    """Return the fields that a table of JSON or TOML changes in `holder`, and what stands under the key `besides`.
+    """Return the fields that a table of JSON or TOML changes in `holder`, and the value of the key `besides`.
 
     Raises InputError on another key, and on a value that is not of its kind; the field is the path from `where` on.
     """

@@ -1,4 +1,4 @@
-"""What can be tuned of a model: one small object, the same from a TOML file, from the API and in the tests.
+"""What can be tuned for a model: one small object, the same from a TOML file, from the API and in the tests.
 
 A new setting is one field here, with its default, its kind and its meaning (declare.py); then `make docs` writes its
 row of docs/settings.md.
@@ -26,7 +26,7 @@ _GUARANTEES = " or ".join(f'`"{word}"`' for word in get_args(Guarantee))
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """What one feature has otherwise than its model: None is as the model has it."""
+    """The settings of one feature that differ from its model's; None is the model's setting."""
 
     tolerance: float | None = field(
         default=None, metadata=setting(StabilityIndex(), "the feature's own", shown="the model's")
@@ -44,7 +44,7 @@ class FeatureSettings:
         check(self)
 
     def to_json(self) -> JSON:
-        """Write the settings that are not as the model has them."""
+        """Return the settings that differ from the model's, as JSON."""
         return write(self, all_of_them=False)
 
 
@@ -53,8 +53,8 @@ class ModelSettings:
     """What counts as drift for one model, what is shown of it, and how its detector works.
 
     Lengths of time are in ms. `window` is the window that is shown; `pane_rows`, `pane_length` and `reach` are the
-    detector's ladder: its panes are frozen panes merged until they hold so many rows or last so long, its windows are
-    powers of two of them.
+    detector's ladder: a pane of the detector is frozen panes merged until they hold `pane_rows` rows or last
+    `pane_length`, and its windows are powers of two of these panes, up to `reach`.
     """
 
     budget: Milliseconds = field(
@@ -113,15 +113,15 @@ class ModelSettings:
         return self.tolerance if settings is None or settings.tolerance is None else settings.tolerance
 
     def to_json(self) -> JSON:
-        """Write everything, defaults too; `tests` null are all tests."""
+        """Return all settings as JSON, defaults too; null as `tests` means all tests."""
         features = {name: settings.to_json() for name, settings in sorted(self.features.items())}
         return {**write(self), "features": features}
 
     @classmethod
     def from_json(cls, data: object, where: str, base: ModelSettings | None = None) -> ModelSettings:
-        """Read settings from JSON or a TOML table: what it leaves out is as in `base`, by default the defaults.
+        """Read settings from JSON or a TOML table; keys that it leaves out are as in `base`, else the defaults.
 
-        Raises InputError whose `field` is the path to what cannot be, from `where` on.
+        Raises InputError; its `field` is the path to the fault, from `where` on.
         """
         base = base or cls()
         given, of_features = read(base, data, where, besides="features")
