@@ -154,8 +154,8 @@ class Binner:
             # transposed, so that each column is read and written in one run
             columns = np.ascontiguousarray(block[:, self._steep].T)
             steep_bins = np.empty(columns.shape, dtype=np.intp)
-            for place, position in enumerate(self._steep):
-                steep_bins[place] = np.searchsorted(self._grids[position].edges, columns[place], side="right")
+            for index, position in enumerate(self._steep):
+                steep_bins[index] = np.searchsorted(self._grids[position].edges, columns[index], side="right")
             steep_bins[np.isnan(columns)] = 0
             steep_bins += self._offsets[self._steep, np.newaxis]
             bins[:, self._steep] = steep_bins.T

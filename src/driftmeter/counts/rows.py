@@ -181,7 +181,7 @@ class Reader:
         return Rows(numbers, codes, index), bad.first, ignored
 
     def unreadable(self, rows: Rows) -> dict[str, int]:
-        """Return how many values could not be read by column, without columns that have none."""
+        """Return the number of unreadable values by column, without columns that have none."""
         unreadable: dict[str, int] = {}
         for features, cells in (
             (self.numeric, is_unreadable(rows.numbers[:, : len(self.numeric)])),
@@ -193,7 +193,7 @@ class Reader:
         return unreadable
 
     def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
-        """Return the bins, shape (rows,), of a feature that is no number; `bad` gets the first unreadable values."""
+        """Return the bins, shape (rows,), of a categorical feature; `bad` gets the first unreadable values."""
         unreadable = feature.grid.special[bin_names.UNREADABLE]
         if isinstance(column, Dictionary):
             table = [*self._bins(feature, column.values), self._bin(feature, None)]
@@ -284,8 +284,8 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
     elif isinstance(column, Dictionary):
         table = np.full(len(column.values) + 1, np.nan)
         unreadable = np.zeros(len(table), dtype=bool)
-        for place, value in enumerate(column.values):
-            unreadable[place] = not _put(table, place, value)
+        for index, value in enumerate(column.values):
+            unreadable[index] = not _put(table, index, value)
         try:
             numbers: Floats = table[column.indices]
         except IndexError as error:
@@ -309,12 +309,12 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
     return numbers
 
 
-def _put(numbers: Floats, place: int, value: object) -> bool:
+def _put(numbers: Floats, index: int, value: object) -> bool:
     """Write a value as a number; return False where it is neither a number nor missing."""
     try:
-        numbers[place] = number_of(value)
+        numbers[index] = number_of(value)
     except (TypeError, ValueError, OverflowError):
-        numbers[place] = UNREADABLE
+        numbers[index] = UNREADABLE
         return False
     return True
 

@@ -56,7 +56,7 @@ class Summary:
         return cls(rows, counts)
 
     def check(self, profile: Profile) -> str | None:
-        """Return why this cannot be a summary by that profile, None where it can.
+        """Return why this cannot be a summary by `profile`; None if it can.
 
         Each row must have one bin in every feature.
         """

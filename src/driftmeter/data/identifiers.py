@@ -1,4 +1,4 @@
-"""Identifiers: columns that name a row rather than describe it. Nothing could ever drift there: they are left out."""
+"""Identifiers: columns that name a row rather than describe it. They are left out: drift would mean nothing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ OF_CATEGORIES = "looks like an identifier: hardly a value comes twice"
 DISTINCT_SHARE = 0.95
 """Share of a column's values that must differ for it to be an identifier."""
 FEWEST_NUMBERS = 20
-"""Present numbers above which it is no chance that all differ."""
+"""With more numbers than this, it is no coincidence that all differ."""
 FEWEST_ROWS = 1_000
-"""Rows of categories from which on it is no chance that nearly all differ."""
+"""With this many rows of categories or more, it is no coincidence that nearly all differ."""
 
 
 def are_identifying_numbers(column: Column) -> bool:
@@ -38,6 +38,6 @@ def are_identifying_numbers(column: Column) -> bool:
 
 
 def are_identifying_categories(column: Column) -> bool:
-    """Say whether nearly every row has a category of its own."""
+    """Say whether nearly every row has another category."""
     rows = len(column)
     return rows >= FEWEST_ROWS and isinstance(column, Dictionary) and len(column.values) > DISTINCT_SHARE * rows

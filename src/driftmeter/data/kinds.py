@@ -30,7 +30,7 @@ _TIME = "a time of day, which is not monitored; ask for it as categories"
 _MOST_EXAMPLES = 5
 _CODE = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _LOOKED_AT = 1_000
-"""Distinct texts after which, where none was a number, no further one is looked at."""
+"""The distinct texts that are looked at where none of them is a number."""
 _EXPECTED = {
     "numeric": "numbers",
     "boolean": "true or false",
@@ -188,7 +188,7 @@ def _numbers_and_others(column: Dictionary) -> tuple[int, int, list[str]]:
     A text with a leading zero is a code: in a column that holds one, no value counts as a number.
     """
     numbers, others, counts = 0, 0, dict[str, int]()
-    for place, (value, count) in enumerate(_values_with_rows(column)):
+    for index, (value, count) in enumerate(_values_with_rows(column)):
         text = value if isinstance(value, str) else None
         if text is not None and text.strip().lower() in MISSING_WORDS:
             continue
@@ -202,7 +202,7 @@ def _numbers_and_others(column: Dictionary) -> tuple[int, int, list[str]]:
             counts[str(value)] = count
         else:
             numbers += number == number and count
-        if place == _LOOKED_AT and not numbers:
+        if index == _LOOKED_AT and not numbers:
             return 0, others, []
     return numbers, others, sorted(counts, key=lambda text: (-counts[text], text))
 
@@ -210,7 +210,7 @@ def _numbers_and_others(column: Dictionary) -> tuple[int, int, list[str]]:
 def placeholders_of(column: Column) -> Placeholders | None:
     """Return the placeholders among the numbers of a column of text or objects.
 
-    None where more than a twentieth of the values are no numbers, where all are, or where the numbers are codes.
+    None where all values are numbers, where more than a twentieth of them are not, or where the numbers are codes.
     """
     if not isinstance(column, Dictionary):
         return None
@@ -258,13 +258,13 @@ def _as_numbers(name: str, dtype: nw.dtypes.DType, column: Column) -> Column:
         return column if column.dtype.kind == "f" else column.astype(np.float64)
     numbers = np.full(len(column.values) + 1, np.nan)
     some_numbers = some_others = False
-    for place, value in enumerate(column.values):
+    for index, value in enumerate(column.values):
         try:
-            numbers[place] = number_of(value)
+            numbers[index] = number_of(value)
         except (TypeError, ValueError, OverflowError):
             some_others = True
         else:
-            some_numbers = some_numbers or numbers[place] == numbers[place]
+            some_numbers = some_numbers or numbers[index] == numbers[index]
     if some_others:
         if some_numbers:
             return column

@@ -25,11 +25,11 @@ class TooMuchTextError(ValueError):
 
 def plain_table(table: pa.Table) -> pa.Table:
     """Return a table with plain columns; the names of the columns and the metadata stay."""
-    for place, field in enumerate(table.schema):
-        column = table.column(place)
+    for index, field in enumerate(table.schema):
+        column = table.column(index)
         converted = plain(column, extension=_extension(field))
         if converted is not column:
-            table = table.set_column(place, field.name, converted)
+            table = table.set_column(index, field.name, converted)
     return table
 
 
@@ -150,7 +150,7 @@ def _dictionary(indices: pa.Array, values: pa.Array) -> pa.DictionaryArray:
 def _one_dictionary(column: pa.ChunkedArray, most_text: int) -> pa.ChunkedArray:
     """Give the chunks of a dictionary column one dictionary of plain values.
 
-    Each batch of a stream may have a dictionary of its own, and the joint one may need wider indices.
+    Each batch of a stream may have its own dictionary, and the joint one may need wider indices.
     """
     import pyarrow as pa
 

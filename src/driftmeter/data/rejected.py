@@ -1,4 +1,4 @@
-"""Rejected values: what could not be read, described for whoever sent it."""
+"""Rejected values: what could not be read, described for the sender."""
 
 from __future__ import annotations
 

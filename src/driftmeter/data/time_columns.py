@@ -32,7 +32,7 @@ _NAMED = 3
 
 
 def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tuple[Times, list[Rejected]]:
-    """Return the time of each row in ms, shape (rows,), -1 where there is none, and the values that are no times.
+    """Return the time of each row in ms, shape (rows,), -1 for a missing or unreadable one, and the unreadable values.
 
     Numbers are seconds since the epoch, texts are ISO 8601 or such numbers, dates are their midnight. A time that names
     no zone is of `zone`, or of UTC where that is None. Where clocks are put back, an hour that occurs twice is the
@@ -48,7 +48,7 @@ def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tu
 
 
 def note_on_unreadable(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
-    """Say in a sentence how many of the times of `rows` rows cannot be read, with examples; None where all can.
+    """Return a sentence on how many of the times of `rows` rows cannot be read, with examples; None if all can.
 
     Raises InputError where they are more than MOST_UNREADABLE, unless `allow`.
     """

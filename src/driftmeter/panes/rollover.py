@@ -13,8 +13,8 @@ PANES = 3
 class Rollover:
     """The profiles of a model, by digest: until a new one takes over, both are judged side by side.
 
-    The verdict by `active` counts; servers count rows by `newest`; `leader` is the profile other than the active one
-    that held most rows of the last `streak` panes, "" where there is none.
+    The verdict by `active` counts; servers count rows by `newest`. `leader` is another profile than the active one: the
+    one that held most rows in each of the last `streak` panes, or "".
 
     >>> rollover = Rollover("old", "old").registered("new", idle=False)
     >>> for _ in range(PANES):
@@ -38,7 +38,7 @@ class Rollover:
         return Rollover(digest if idle else self.active, digest)
 
     def closed(self, rows: Mapping[str, int]) -> Rollover:
-        """Return the rollover after a pane was closed that held so many rows by each profile; 0 rows change nothing.
+        """Return the rollover after a closed pane; `rows` maps each profile to its rows in it, 0 rows change nothing.
 
         A profile that holds most rows for PANES panes in a row becomes active. That may be an older one, since model
         servers that bring their own profile may be rolled back. Then `newest` changes too, unless it is a profile that

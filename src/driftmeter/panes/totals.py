@@ -35,7 +35,7 @@ class SourceTotals:
         )
 
     def bounded(self) -> SourceTotals:
-        """Return totals that `from_json` accepts: sums of accepted ones may be too large, or have too many reasons."""
+        """Return totals that `from_json` accepts: a sum of such totals may be too large, or have too many reasons."""
         observed = min(MOST_ROWS, self.observed)
         return SourceTotals(observed, min(observed, self.counted), _bounded(self.dropped), _bounded(self.unreadable))
 
@@ -52,7 +52,7 @@ class SourceTotals:
         return _growth(self.unreadable, earlier.unreadable)
 
     def to_json(self) -> JSON:
-        """Return plain JSON; `unreadable` only where there is any."""
+        """Return plain JSON; `unreadable` only where it is not empty."""
         return {
             "observed": self.observed,
             "counted": self.counted,
@@ -97,8 +97,8 @@ def _growth(now: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int
 def _bounded(counts: Mapping[str, int]) -> dict[str, int]:
     """Return counts under at most MOST_REASONS names of bounded length; the last names are added up as "other"."""
     bounded: dict[str, int] = {}
-    for place, (name, count) in enumerate(sorted(counts.items())):
-        fits = len(counts) <= MOST_REASONS or place < MOST_REASONS - 1
+    for index, (name, count) in enumerate(sorted(counts.items())):
+        fits = len(counts) <= MOST_REASONS or index < MOST_REASONS - 1
         kept = name[:LONGEST_REASON] if fits else "other"
         bounded[kept] = min(MOST_ROWS, bounded.get(kept, 0) + count)
     return bounded

@@ -25,7 +25,7 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowSetting:
-    """The judging window: the slices that start in its last `length` ms, and before them as many as make `rows` rows.
+    """The judging window: the slices that start in its last `length` ms, and earlier ones until it has `rows` rows.
 
     >>> closed = [Slice(start, 10, Summary.zero(1)) for start in (0, 10, 20)]
     >>> WindowSetting(20, 0).select(closed, 1).start

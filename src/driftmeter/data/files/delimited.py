@@ -214,7 +214,7 @@ class _Texts:
         return bool(decimal and (asked or numbers >= NUMBERS_SHARE * total))
 
     def are_thousands(self) -> bool:
-        """Say whether all texts with a point are numbers with points between thousands, and there are any."""
+        """Say whether some texts have a point, and all of these are numbers with points between thousands."""
         points = [text for text in self.values if "." in text]
         return bool(points) and all(map(_THOUSANDS.fullmatch, points))
 

@@ -1,4 +1,4 @@
-"""What the endings of files say of them."""
+"""The endings of file names, and the formats that they stand for."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def read_ipc(path: Path) -> pa.Table:
 def joined(where: str, parts: list[tuple[str, pa.Table]]) -> pa.Table:
     """Join the (name, table) of several files; a column that a file lacks is missing in its rows.
 
-    Raises InputError naming `where`, the column, and two files whose types of it cannot be joined.
+    Raises InputError naming `where`, the column, and two files that have it in types that cannot be joined.
     """
     import pyarrow as pa
 

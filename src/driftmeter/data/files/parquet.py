@@ -39,8 +39,8 @@ def read_parquets(base: Path, files: Iterable[Path], how: How) -> pa.Table:
 def read_file(path: Path, how: How) -> pa.Table:
     """Read a Parquet file; a column of a type that Arrow cannot read is left out, with a note.
 
-    INT96 times, which Spark wrote for long, are read as microseconds: as nanoseconds, the default of Arrow, times after
-    the year 2262 silently become others.
+    INT96 times, which Spark wrote for years, are read as microseconds. As nanoseconds, the default of Arrow, times
+    after the year 2262 would silently become other times.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -49,7 +49,7 @@ def read_file(path: Path, how: How) -> pa.Table:
         try:
             return file.read()
         except pa.ArrowNotImplementedError:
-            leaves = (file.schema.column(place).path for place in range(len(file.schema.names)))
+            leaves = (file.schema.column(index).path for index in range(len(file.schema.names)))
             names = list(dict.fromkeys(leaf.split(".")[0] for leaf in leaves))
             readable = {}
             for name in names:
