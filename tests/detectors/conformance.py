@@ -190,9 +190,9 @@ def judges_each_feature_by_its_own_counts(make: Make) -> None:
     detector = make(profile, ModelSettings(budget=3_650 * DAY, reach=DAY))
     counts = Draws(shares).panes(chance, 8)
     other = Draws(shares).panes(chance, 8)
-    own = np.arange(profile.bins) < profile.offsets[1]
+    of_first = np.arange(profile.bins) < profile.offsets[1]
     _, one = run(detector, counts)
-    _, two = run(detector, np.where(own, counts, other))
+    _, two = run(detector, np.where(of_first, counts, other))
     assert all(np.array_equal(a.evidence[:, 0], b.evidence[:, 0]) for a, b in zip(one, two, strict=True))
     assert not all(np.array_equal(a.evidence[:, 1], b.evidence[:, 1]) for a, b in zip(one, two, strict=True))
 

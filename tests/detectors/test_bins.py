@@ -73,30 +73,30 @@ def test_every_feature_has_rare_bins_in_the_order_of_the_features(tables: Compil
 
 def test_of_numbers_what_is_missing_or_out_of_range_is_rare_and_of_categories_each_of_them() -> None:
     feature = numbers(np.arange(100.0))
-    found = CompiledBins([feature, categories([60, 40])])
-    names = found.rare_names
+    bins = CompiledBins([feature, categories([60, 40])])
+    names = bins.rare_names
     assert set(names[:7]) == {"missing", "below", "above", "far below", "far above", "not finite", "unreadable"}
     assert names[7:] == ("v0", "v1", "missing", "unreadable", "unseen")
-    assert found.two_sided.tolist() == [False] * 7 + [True, True, False, False, False]
-    assert found.rare_named == (*[False] * 7, True, True, False, False, False)
-    assert found.rare_tests[0] == 7
-    assert found.rare_tests[1] >= 2 * 5
+    assert bins.two_sided.tolist() == [False] * 7 + [True, True, False, False, False]
+    assert bins.rare_named == (*[False] * 7, True, True, False, False, False)
+    assert bins.rare_tests[0] == 7
+    assert bins.rare_tests[1] >= 2 * 5
 
 
 def test_what_is_never_unseen_is_not_looked_for() -> None:
     grid = CategoryGrid(("a", "b"), None)
     feature = Feature("c", "categorical", "feature", grid, (50, 30, 20, 0, 0, 0), "c")
-    found = CompiledBins([feature])
-    assert found.rare_names == ("a", "b", "other", "missing", "unreadable")
+    bins = CompiledBins([feature])
+    assert bins.rare_names == ("a", "b", "other", "missing", "unreadable")
     # any of very many categories might have been given a bin
-    assert found.rare_tests[0] > 10_000
+    assert bins.rare_tests[0] > 10_000
 
 
 def test_unseen_categories_are_expected_as_often_as_the_reference_held_categories_once() -> None:
     grid = CategoryGrid(("a",), tuple(range(40)), once=25)
     feature = Feature("c", "categorical", "feature", grid, (900, 100, 0, 0, 0), "c")
-    found = CompiledBins([feature])
-    expected = dict(zip(found.rare_names, found.rare_reference.tolist(), strict=True))
+    bins = CompiledBins([feature])
+    expected = dict(zip(bins.rare_names, bins.rare_reference.tolist(), strict=True))
     assert (expected["unseen"], expected["other"]) == (25, 100)
 
 
@@ -167,9 +167,9 @@ def test_the_modal_share_leaves_the_outermost_bins_of_numbers_out() -> None:
     counts = [0] * grid.size
     counts[grid.core.start], counts[grid.core.start + 2], counts[grid.special["missing"]] = 500, 300, 200
     feature = Feature("x", "numeric", "feature", grid, tuple(counts), "x")
-    found = CompiledBins([feature, categories([900, 100])])
+    bins = CompiledBins([feature, categories([900, 100])])
     both = np.concatenate([feature.reference, [900, 100, 0, 0, 0, 0]])
-    assert found.modal(both, 1_000).tolist() == [0.3, 0.9]
+    assert bins.modal(both, 1_000).tolist() == [0.3, 0.9]
 
 
 def test_groups_add_up_to_all_rows(tables: CompiledBins) -> None:

@@ -45,14 +45,14 @@ def test_the_tail_is_that_of_an_exact_convolution(skewed: tuple[Floats, Floats],
     flat = np.full(9, 1 / 9), np.arange(9.0)
     # towards the long tail it stays on the safe side, by less than a third
     for (share, steps), side, most in ((flat, 1, 0.15), (flat, -1, 0.15), (skewed, -1, 0.15), (skewed, 1, 0.3)):
-        exact, found = tails(share, steps, rows, side)
+        exact, approximate = tails(share, steps, rows, side)
         assert len(exact) > 5
-        assert (10 ** (found - exact) > 0.85).all()
-        assert (10 ** (found - exact) < 1 + most).all()
+        assert (10 ** (approximate - exact) > 0.85).all()
+        assert (10 ** (approximate - exact) < 1 + most).all()
 
 
 def tails(share: Floats, steps: Floats, rows: int, side: int) -> tuple[Floats, Floats]:
-    """Return log10 of exact tails from 1e-9 to 1e-3, and what is found for them."""
+    """Return log10 of exact tails from 1e-9 to 1e-3, and the approximations of them."""
     scores, mean, spread = standardised(share, steps)
     law = sums(share, rows)
     tail = np.cumsum(law[::-1])[::-1] if side > 0 else np.cumsum(law)
@@ -66,28 +66,28 @@ def test_the_tail_falls_as_the_mean_rises(skewed: tuple[Floats, Floats]) -> None
     share, steps = skewed
     scores, _, _ = standardised(share, steps)
     for n in (5, 30, 3_000):
-        found = cases(share, scores, n, 10_000, np.linspace(0.05, 0.99 * scores.max(), 300))
-        assert (np.diff(found) < 1e-9).all()
+        log_p = cases(share, scores, n, 10_000, np.linspace(0.05, 0.99 * scores.max(), 300))
+        assert (np.diff(log_p) < 1e-9).all()
 
 
 def test_a_small_reference_makes_the_tail_heavier(skewed: tuple[Floats, Floats]) -> None:
     share, steps = skewed
     scores, _, _ = standardised(share, steps)
     n, mean = 1_000, np.full(4, 0.25)
-    found = cases(share, scores, n, np.array([1e15, 10_000, 1_000, 100]), mean)
-    assert (np.diff(found) > 0.3).all()
+    log_p = cases(share, scores, n, np.array([1e15, 10_000, 1_000, 100]), mean)
+    assert (np.diff(log_p) > 0.3).all()
     # a reference of few rows is a normal error in itself, and next to it the window has none
     normal = log_ndtr(-0.25 / np.sqrt(1 / 100 + 1 / n)) * LOG10E
-    assert found[3] == pytest.approx(normal, abs=0.05)
+    assert log_p[3] == pytest.approx(normal, abs=0.05)
 
 
 def test_no_mean_is_beyond_the_largest_score() -> None:
     share, scores = np.array([0.5, 0.5]), np.array([-1.0, 1.0])
-    found = cases(share, scores, 10, PLENTY, np.array([0.99, 1.0, 5.0]))
-    assert np.isfinite(found).all()
+    log_p = cases(share, scores, 10, PLENTY, np.array([0.99, 1.0, 5.0]))
+    assert np.isfinite(log_p).all()
     # ten heads in ten throws
-    assert found[1] == pytest.approx(np.log10(2.0**-10), abs=0.6)
-    assert found[2] == found[1]
+    assert log_p[1] == pytest.approx(np.log10(2.0**-10), abs=0.6)
+    assert log_p[2] == log_p[1]
 
 
 def test_a_bin_without_a_share_does_not_count() -> None:

@@ -64,8 +64,8 @@ def test_between_two_lengths_it_interpolates_in_the_logarithm_of_the_length(tabl
     variance = Variance(tables, calibration(tables))
     half_way = round((HOUR * DAY) ** 0.5)
     assert variance.at(half_way).scores == pytest.approx(0.25)
-    found = [variance.at(hours * HOUR).scores[0, 0] for hours in range(1, 25)]
-    assert (np.diff(found) < 0).all()
+    variances = [variance.at(hours * HOUR).scores[0, 0] for hours in range(1, 25)]
+    assert (np.diff(variances) < 0).all()
     assert (variance.at(2 * HOUR).tails == 2.0).all()
     assert (variance.at(20 * HOUR).tails == 1.0).all()
 
@@ -96,8 +96,8 @@ def test_a_reference_that_varies_by_itself_is_worth_fewer_rows(tables: CompiledB
 
 def test_a_bin_of_very_few_rows_varies_as_the_ordinary_bins_do(tables: CompiledBins) -> None:
     rare = len(tables.rare)
-    own = calibration(tables, rare=np.zeros((2, rare)))
-    variance = Variance(tables, own)
+    learnt = calibration(tables, rare=np.zeros((2, rare)))
+    variance = Variance(tables, learnt)
     few = tables.reference[tables.rare] < 20
     assert few.any()
     assert not few.all()

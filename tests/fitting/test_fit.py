@@ -193,13 +193,13 @@ def test_a_category_has_its_own_bin_from_thirty_rows_on() -> None:
     assert feature.grid.once == 1
 
 
-@pytest.mark.parametrize(("categories", "own", "hashed"), [(256, 256, 1), (257, 0, 1024)])
-def test_256_equal_categories_have_a_bin_each_and_more_are_hashed(categories: int, own: int, hashed: int) -> None:
+@pytest.mark.parametrize(("categories", "with_bin", "hashed"), [(256, 256, 1), (257, 0, 1024)])
+def test_256_equal_categories_have_a_bin_each_and_more_are_hashed(categories: int, with_bin: int, hashed: int) -> None:
     feature = only([f"{number:03}" for number in range(categories)] * 300)
     assert isinstance(feature.grid, CategoryGrid)
-    assert (len(feature.grid.categories), feature.grid.hashed) == (own, hashed)
-    assert feature.size == own + 2 * hashed + 2
-    assert sum(feature.counts[feature.grid.rest]) == (categories - own) * 300
+    assert (len(feature.grid.categories), feature.grid.hashed) == (with_bin, hashed)
+    assert feature.size == with_bin + 2 * hashed + 2
+    assert sum(feature.counts[feature.grid.rest]) == (categories - with_bin) * 300
     assert sum(feature.counts[feature.grid.unseen]) == 0
 
 

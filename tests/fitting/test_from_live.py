@@ -122,15 +122,15 @@ def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
 ) -> None:
     engine.register(independent)
     log.hours(6, 500, seed=10)
-    found = engine.from_live("shop", START + 2 * HOUR, START + 5 * HOUR)
-    assert found.rows == 1_500
+    profile = engine.from_live("shop", START + 2 * HOUR, START + 5 * HOUR)
+    assert profile.rows == 1_500
     assert engine.from_live("shop", START + 90_000).rows == 2_500  # the hour under way then is left out
     amounts = pl.concat([shop(500, 10 + hour) for hour in (2, 3, 4)])
     counted = Profile.fit(amounts, model="shop").features
-    member = [sum(feature.counts) for feature in found.features if feature.name == "member"]
+    member = [sum(feature.counts) for feature in profile.features if feature.name == "member"]
     assert member == [sum(counted[-1].counts)]
-    assert found.features[0].counts != independent.features[0].counts
-    assert [feature.grid for feature in found.features if feature.kind == "numeric"] == [
+    assert profile.features[0].counts != independent.features[0].counts
+    assert [feature.grid for feature in profile.features if feature.kind == "numeric"] == [
         feature.grid for feature in independent.features if feature.kind == "numeric"
     ]
 
@@ -138,11 +138,11 @@ def test_the_reference_is_the_rows_of_the_closed_panes_between_two_times(
 def test_it_is_not_registered_and_survives_a_round_trip(log: Log, engine: Engine, independent: Profile) -> None:
     engine.register(independent)
     log.hours(3, 500, seed=10)
-    found = engine.from_live("shop", START)
-    assert Profile.loads(found.dumps()) == found
-    assert found.digest != independent.digest
+    profile = engine.from_live("shop", START)
+    assert Profile.loads(profile.dumps()) == profile
+    assert profile.digest != independent.digest
     assert engine.record("shop").digest == independent.digest
-    assert (found.independent, found.calibration) == (True, None)
+    assert (profile.independent, profile.calibration) == (True, None)
 
 
 @pytest.mark.parametrize("since", [START, START + 30 * DAY])
@@ -200,11 +200,11 @@ def test_days_of_live_traffic_calibrate_what_was_not(log: Log, engine: Engine, u
     engine.register(uncalibrated)
     log.days(16, seed=100)
     assert log.verdict()["state"] == "calibrating"
-    found = engine.from_live("shop", START)
-    assert found.calibration is not None
-    assert Judge(found).calibrated
-    assert Profile.loads(found.dumps()).calibration == found.calibration
-    engine.register(found)
+    profile = engine.from_live("shop", START)
+    assert profile.calibration is not None
+    assert Judge(profile).calibrated
+    assert Profile.loads(profile.dumps()).calibration == profile.calibration
+    engine.register(profile)
     log.days(8, seed=1_000)
     assert (log.verdict()["state"], engine.incidents("shop")) == ("ok", [])
     log.hours(24, 60, seed=3_000, shift=1.5)
@@ -228,9 +228,9 @@ def test_a_few_hours_are_too_little_to_be_calibrated(log: Log, engine: Engine, u
     log.hours(11, 200, seed=10)
     assert engine.from_live("shop", START).calibration is None
     log.hours(1, 200, seed=30)
-    found = engine.from_live("shop", START)
-    assert found.calibration is not None
-    assert not Judge(found).calibrated
+    profile = engine.from_live("shop", START)
+    assert profile.calibration is not None
+    assert not Judge(profile).calibrated
 
 
 def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: Profile) -> None:
@@ -239,17 +239,17 @@ def test_slices_of_several_lengths_are_calibrated_as_the_longest(uncalibrated: P
     assert counts[part].sum() > 0
     fine = [Slice(START + 10_000 * step, 10_000, Summary(200, counts)) for step in range(2 * 360)]
     rough = [Slice(START - HOUR * (20 - step), HOUR, Summary(200, counts)) for step in range(20)]
-    found = calibration_of(uncalibrated.features, [*rough, *fine], ModelSettings())
-    assert found is not None
-    assert (found.windows[0], found.lengths[0]) == (22, HOUR)
+    calibration = calibration_of(uncalibrated.features, [*rough, *fine], ModelSettings())
+    assert calibration is not None
+    assert (calibration.windows[0], calibration.lengths[0]) == (22, HOUR)
 
 
 def test_a_batch_a_day_calibrates_by_days(uncalibrated: Profile) -> None:
     counts = np.concatenate([feature.reference for feature in uncalibrated.features])
     batches = [Slice(START // HOUR * HOUR + day * DAY, HOUR, Summary(uncalibrated.rows, counts)) for day in range(30)]
-    found = calibration_of(uncalibrated.features, batches, ModelSettings())
-    assert found is not None
-    assert (found.lengths[0], found.windows[0], found.covered) == (DAY, 30, 30 * DAY)
+    calibration = calibration_of(uncalibrated.features, batches, ModelSettings())
+    assert calibration is not None
+    assert (calibration.lengths[0], calibration.windows[0], calibration.covered) == (DAY, 30, 30 * DAY)
 
 
 def test_a_profile_made_of_one_that_was_made_so_expects_what_came_last(uncalibrated: Profile) -> None:

@@ -66,15 +66,15 @@ def test_the_profile_does_not_depend_on_the_order_of_the_rows(frame: pl.DataFram
 
 
 def test_what_comes_on_one_day_only_counts_as_one_event(frame: pl.DataFrame) -> None:
-    found = clusters(fit(frame))
+    by_bin = clusters(fit(frame))
     # the rows of the first day beyond those of the others
     numbers, days = frame["x"].to_numpy(), frame["at"].dt.date().to_numpy()
     first = days == days[0]
     records = int((numbers > numbers[~first].max()).sum())
     assert records >= 20
-    assert found["x", "above"] == pytest.approx((records, records), rel=0.01)
-    assert found["kind", "unseen"] == (5, 5)
-    assert found["kind", "a"] == (0, 0)
+    assert by_bin["x", "above"] == pytest.approx((records, records), rel=0.01)
+    assert by_bin["kind", "unseen"] == (5, 5)
+    assert by_bin["kind", "a"] == (0, 0)
 
 
 def test_rows_without_a_time_are_left_out(frame: pl.DataFrame) -> None:
@@ -90,9 +90,11 @@ def test_rows_without_a_time_are_left_out(frame: pl.DataFrame) -> None:
 
 def test_a_column_of_which_over_a_hundredth_has_no_times_is_refused_by_name(frame: pl.DataFrame) -> None:
     holes = frame.with_columns(at=pl.when(pl.int_range(ROWS) >= 31).then("at"))
-    said = r"time 'at': expected a time of 1971 to 2100: .*, got 31 of 3,000 \(1.03 %\) cannot be read, such as row 0: "
+    error = (
+        r"time 'at': expected a time of 1971 to 2100: .*, got 31 of 3,000 \(1.03 %\) cannot be read, such as row 0: "
+    )
     with pytest.raises(
-        ProfileError, match=said + r"nothing; row 1: nothing; row 2: nothing\. .*--allow-unreadable-times"
+        ProfileError, match=error + r"nothing; row 1: nothing; row 2: nothing\. .*--allow-unreadable-times"
     ):
         fit(holes)
     with pytest.raises(DriftmeterError, match="milliseconds"):

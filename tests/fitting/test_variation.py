@@ -50,19 +50,19 @@ def calibrated(frame: pl.DataFrame, **how: Any) -> Calibration:
 
 
 def test_independent_rows_vary_as_chance_has_it() -> None:
-    found = calibrated(traffic(np.random.default_rng(1).normal(size=1000 * ROWS), 1000))
-    assert found.lengths[0] == HOUR
-    assert found.windows[:2] == (999, 499)  # the last hour is not over
+    calibration = calibrated(traffic(np.random.default_rng(1).normal(size=1000 * ROWS), 1000))
+    assert calibration.lengths[0] == HOUR
+    assert calibration.windows[:2] == (999, 499)  # the last hour is not over
     # the upper end of the variance's interval adds a few per cent of 1/n
-    assert found.scores[:, 0].max(axis=1) == pytest.approx(0, abs=0.005)
+    assert calibration.scores[:, 0].max(axis=1) == pytest.approx(0, abs=0.005)
 
 
 def test_rows_that_come_in_equal_twenties_count_as_one() -> None:
     chance = np.random.default_rng(2)
     values = np.repeat(chance.normal(size=1000 * ROWS // 25), 25)
-    found = calibrated(traffic(values, 1000))
+    calibration = calibrated(traffic(values, 1000))
     # two different values an hour: the variance of a mean is 1/2, of which 1/50 is chance's share
-    assert found.scores[0, 0, 0] == pytest.approx(1 / 2 - 1 / 50, rel=0.15)
+    assert calibration.scores[0, 0, 0] == pytest.approx(1 / 2 - 1 / 50, rel=0.15)
 
 
 def test_a_series_that_follows_itself_alarms_only_where_it_counts_as_independent() -> None:
@@ -96,16 +96,16 @@ def test_a_sparse_pane_after_a_burst_is_no_reason_to_fail() -> None:
     # 24 panes of 10 seconds, and one of an hour that the pairs of them leave out
     times = np.concatenate([np.repeat(np.arange(24) * 10_000, 100), 240_000 + np.arange(93) * 40_000])
     values = np.random.default_rng(9).normal(size=len(times))
-    found = calibrated(pl.DataFrame({"x": values, "at": pl.Series(times + START + 1).cast(pl.Datetime("ms"))}))
-    assert found.windows == (25,)
+    calibration = calibrated(pl.DataFrame({"x": values, "at": pl.Series(times + START + 1).cast(pl.Datetime("ms"))}))
+    assert calibration.windows == (25,)
 
 
 def test_a_category_that_is_called_unseen_has_no_clusters_of_unseen_ones() -> None:
     feature = categories([500, 500])
     feature = replace(feature, grid=replace(category_grid(feature), categories=("unseen", "seen")))
     panes = [(np.array([50, 50, 0, 0, 0, 0]), Pace(HOUR, HOUR))] * 20
-    found = present(calibrate([feature], panes, {(0, "unseen"): (30.0, 10.0)}))
-    clusters = dict(zip(["own", "seen", "missing", "unreadable", "unseen"], found.clusters.tolist(), strict=True))
+    calibration = present(calibrate([feature], panes, {(0, "unseen"): (30.0, 10.0)}))
+    clusters = dict(zip(["own", "seen", "missing", "unreadable", "unseen"], calibration.clusters.tolist(), strict=True))
     assert clusters["own"] == [0, 0]
     assert clusters["unseen"] == [30, 10]
 
@@ -134,9 +134,9 @@ def test_a_score_that_the_hour_explains_is_compared_with_all_hours() -> None:
 def test_records_are_the_rows_of_one_day_beyond_those_of_all_others() -> None:
     days = np.repeat([0, 1, 2], 40)
     values = np.concatenate([np.linspace(0, 1, 40), np.linspace(-3, 1, 40), np.linspace(0.5, 2, 40)])
-    found = clusters_of_numbers(values, days)
-    assert found["above"] == ((values > 1).sum(), (values > 1).sum())
-    assert found["below"] == ((values < 0).sum(), (values < 0).sum())
+    records = clusters_of_numbers(values, days)
+    assert records["above"] == ((values > 1).sum(), (values > 1).sum())
+    assert records["below"] == ((values < 0).sum(), (values < 0).sum())
     assert clusters_of_numbers(values[:30], days[:30]) == {}
 
 
@@ -169,14 +169,14 @@ def pages(profile: Profile, frame: pl.DataFrame) -> int:
 
 def test_by_hour_the_clocks_of_the_zone_say_the_hour_in_summer_too() -> None:
     winter, summer = local_shop(range(2), 11), local_shop(range(4, 6), 12)
-    found = {
+    profiles = {
         zone: Profile.fit(winter, model="m", time="at", by_hour=True, zone=zone) for zone in ("UTC", "Europe/Berlin")
     }
-    at_noon = {zone: present(profile.calibration).hours[12, 0, 0] for zone, profile in found.items()}
+    at_noon = {zone: present(profile.calibration).hours[12, 0, 0] for zone, profile in profiles.items()}
     assert at_noon["Europe/Berlin"] == pytest.approx(0, abs=0.1)
     assert at_noon["UTC"] < -0.1  # thirteen by the clocks of Berlin
-    assert pages(found["Europe/Berlin"], summer) == 0
-    assert pages(found["UTC"], summer) > 0
+    assert pages(profiles["Europe/Berlin"], summer) == 0
+    assert pages(profiles["UTC"], summer) > 0
 
 
 def test_by_hour_a_zone_beside_the_hours_of_utc_has_hours_of_its_own() -> None:

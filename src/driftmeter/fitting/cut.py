@@ -14,7 +14,7 @@ from driftmeter.types import Milliseconds
 PANE: Milliseconds = 10_000
 """Event time is cut as the server does by default, before panes are merged."""
 _MOST_PANES = 8192
-_MOST_CELLS = 50_000_000
+_MOST_COUNTS = 50_000_000
 _LEAST_PANES = 256
 
 
@@ -58,4 +58,4 @@ def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:
 
 def most_panes(bins: int) -> int:
     """Return the most panes of `bins` bins that a calibration holds: more panes are merged two by two."""
-    return max(_LEAST_PANES, min(_MOST_PANES, _MOST_CELLS // bins))
+    return max(_LEAST_PANES, min(_MOST_PANES, _MOST_COUNTS // bins))

@@ -17,13 +17,13 @@ from driftmeter.detectors.dws.stuck import stuck_chances
 def test_the_tails_of_a_rare_bin_are_hypergeometric_within_a_quarter(n: int, m: int, reference: int) -> None:
     for seen in range(12):
         share = np.array([n / (n + m)])
-        more = log10_at_least(np.array([float(seen)]), np.array([float(reference)]), share)[0]
-        fewer = log10_at_most(np.array([float(seen)]), np.array([float(reference)]), share)[0]
+        at_least = log10_at_least(np.array([float(seen)]), np.array([float(reference)]), share)[0]
+        at_most = log10_at_most(np.array([float(seen)]), np.array([float(reference)]), share)[0]
         exact_more = hypergeom.sf(seen - 1, n + m, seen + reference, n)
         exact_fewer = hypergeom.cdf(seen, n + m, seen + reference, n)
         if exact_more > 1e-9:  # beyond, no budget tells chances apart
-            assert more == pytest.approx(np.log10(exact_more), abs=0.1)
-        assert fewer == pytest.approx(np.log10(exact_fewer), abs=0.1)
+            assert at_least == pytest.approx(np.log10(exact_more), abs=0.1)
+        assert at_most == pytest.approx(np.log10(exact_fewer), abs=0.1)
 
 
 def test_pearsons_terms_add_up_to_the_statistic_of_the_table() -> None:
