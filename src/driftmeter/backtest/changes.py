@@ -1,4 +1,4 @@
-"""What a fault does to a column: one small class each. Pure, but for the random generator passed in."""
+"""Changes that a fault makes to a column: one small class each, pure except for the random generator passed in."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _no_time(row: int, name: str, cell: object) -> Rejected:
 
 
 def _hint(number: float) -> str:
-    """Say what a number that is no time in seconds may be instead."""
+    """Return a hint at what a number that is no time in seconds may mean."""
     for factor, unit in _UNITS:
         if SINCE <= number / factor < UNTIL:
             return f"; these look like {unit}"

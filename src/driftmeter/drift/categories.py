@@ -1,4 +1,4 @@
-"""Categories without the winner's curse: their order and their groups; profile/expected.py has their counts.
+"""Categories without the winner's curse: their order and their groups (their counts are in profile/expected.py).
 
 The reference's counts decided which categories have a bin. So chance made the sum of these counts too high and the
 counts of the rest too low, and neighbours by rank are likely to err in the same direction.

@@ -29,7 +29,7 @@ View = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The result of one test of one feature; `p_value` is None where the statistic has none of its own."""
+    """The result of one test of one feature; `p_value` is None where the statistic has none."""
 
     statistic: float
     p_value: float | None

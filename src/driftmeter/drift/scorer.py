@@ -38,7 +38,7 @@ class FeatureScores:
     `rates`: the share of rows in the reference and in the window, by the name of the rate.
     `present`: the window's rows with a finite number or a category.
     `vanished`: the share of the reference whose categories have vanished beyond chance.
-    `effect_of_many`: the effect over many groups of many categories, chance included; 0 of few categories.
+    `effect_of_many`: the effect over many groups of many categories, chance included; 0 for few categories.
     """
 
     tests: dict[str, Score]

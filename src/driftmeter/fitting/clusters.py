@@ -13,7 +13,7 @@ from driftmeter.timestamps import DAY
 from driftmeter.types import Codes, Floats
 
 LEAST_ROWS = 50
-"""With fewer values nothing is said of records."""
+"""With fewer values there are no clusters of records."""
 
 
 def clusters_of_numbers(values: Floats, days: Codes) -> dict[str, tuple[float, float]]:

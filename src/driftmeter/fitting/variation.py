@@ -47,7 +47,7 @@ def calibrate(
 
     Each of `panes` is counts (bins,) and its pace. `clusters` maps (index of the feature, name of the rare bin) to the
     reference's rows and the mean size of the clusters they came in. With `hour_of` (panes,), the hour of the day in
-    which each pane began, each hour is compared with itself, and what varies is what is left.
+    which each pane began, each hour is compared with itself: the variances are those around the hours' means.
 
     An excess kurtosis is kept where it is more than chance explains; over fewer than 100 windows it is at least half of
     that of the next shorter windows.
@@ -56,7 +56,7 @@ def calibrate(
     counts = np.stack([pane for pane, _ in panes]) if panes else np.zeros((0, bins.starts[-1]), np.int64)
     lengths = np.array([pace.elapsed for _, pace in panes], dtype=np.int64)
     if len(lengths) > 1:
-        lengths[0] = lengths[1:].mean()  # nobody knows since when it stands for its time
+        lengths[0] = lengths[1:].mean()  # the first pane has no pane before it, so its event time is unknown
     usual = Pace(sum(pace.held for _, pace in panes), int(lengths.sum())).ratio
     by_hour = np.zeros((len(panes), 0 if hour_of is None else HOURS), dtype=np.int64)
     if hour_of is not None:

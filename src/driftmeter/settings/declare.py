@@ -25,8 +25,8 @@ _WHOLE = ""
 class Setting:
     """One key: the kind of its value and what it means, a sentence in Markdown.
 
-    `key` is its path in JSON, with a dot for a table within, by default the name of the field. `shown` is what the docs
-    say of a default that is None.
+    `key` is its path in JSON, with a dot for a table within, by default the name of the field. `shown` is the
+    text of the docs for a default that is None.
     """
 
     kind: SettingKind

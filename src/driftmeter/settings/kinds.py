@@ -109,7 +109,7 @@ class _Number:
 
 
 class StabilityIndex(_Number):
-    """A population stability index from 0 to 10; None where the model's goes."""
+    """A population stability index from 0 to 10; None means the model's."""
 
     def check(self, name: str, value: float | None, settings: object) -> None:
         """Keep to the bounds."""

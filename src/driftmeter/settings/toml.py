@@ -20,7 +20,7 @@ EVERY = "*"
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """The tables of a file, by model, as they stand there; what they leave out comes from a base."""
+    """The tables of a file, by model, as written there; keys that they leave out come from a base."""
 
     tables: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class SettingsFile:
         }
 
     def table(self, model: str) -> JSON:
-        """Return a model's table, what it leaves out from `["*"]`; raises InputError where the file has neither."""
+        """Return a model's table, with missing keys from `["*"]`; raises InputError if it has neither."""
         if model not in self.tables and EVERY not in self.tables:
             names = ", ".join(f"[{name}]" for name in self.tables) or "no table"
             raise InputError("settings", f'a table [{model}] or ["{EVERY}"]', names)

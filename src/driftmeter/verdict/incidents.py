@@ -144,8 +144,8 @@ class Incident:
 class Turn:
     """What one pane did to the incidents.
 
-    `incidents` are all after it, oldest first; `opened` and `closed` those that did so at this pane; `joined` the flags
-    of features that were in no open incident before.
+    `incidents` are all after the pane, oldest first; `opened` and `closed` are those that it opened and closed;
+    `joined` are the flags of features that were in no open incident before.
     """
 
     incidents: tuple[Incident, ...]
@@ -193,7 +193,7 @@ def turn(
 
 
 def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) -> Incident:
-    """Return an open incident with what the flags say of its members; a closed one stays as it is."""
+    """Return an open incident with its members brought up to date by the flags; a closed one stays as it is."""
     if incident.closed is not None:
         return incident
     members = dict(incident.members)
@@ -228,7 +228,7 @@ def _with_member(incident: Incident, flag: Flag, now: Milliseconds, clock: Milli
 
 
 def _bounded(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
-    """Drop the oldest closed incidents beyond what is kept; open ones stay."""
+    """Drop the oldest closed incidents beyond the number to keep; open ones stay."""
     surplus = len(incidents) - _MOST_KEPT
     kept = []
     for incident in incidents:

@@ -31,8 +31,8 @@ def judged_after(profile: Profile, settings: ModelSettings | None = None) -> tup
     """Return after how many rows features are judged, and how many features are not judged by then.
 
     Plays through up to MOST_REHEARSED panes of rows that come as the reference's did. The first number is the rows
-    after which the last feature that became judged did so, 0 where none did; the second counts the others. Raises
-    ValueError where the profile has no calibration, and so does not know how rows came.
+    after which the last of the judged features became judged, 0 without one; the second counts the other features.
+    Raises ValueError where the profile has no calibration, which says how rows came.
     """
     calibration = profile.calibration
     if calibration is None:

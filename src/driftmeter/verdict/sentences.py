@@ -100,7 +100,7 @@ def drifting(cause: Cause | None) -> str:
 
 
 def pending(cause: Cause | None) -> str:
-    """Say what is suspicious, and that it is not sure enough yet."""
+    """Say what is suspicious, and that the evidence is not strong enough yet."""
     return _sentence(f"not sure enough yet: {finding(cause)}") if cause else "Not sure enough yet."
 
 

@@ -24,7 +24,7 @@ class FeatureVerdict:
     """What is decided of one feature, and the scores behind it.
 
     `since` is when the drift began, None where the feature does not drift. `why` is one sentence. `evidence` is log10
-    of how far past the alarm threshold the sequential evidence is, None where no detector runs or judged yet.
+    of how far past the alarm threshold the sequential evidence is, None where no detector runs, or none has judged yet.
     `smallest_shift` is the smallest shift, in standard deviations, that could have been seen by now, None where none
     could. `expected_until` is when an expectation of the feature's drift ends, None without one.
     """

@@ -1,4 +1,4 @@
-"""Files read for a profile, which decides what a CSV file leaves open."""
+"""Files read for a profile, which decides where a CSV file is ambiguous."""
 
 from __future__ import annotations
 

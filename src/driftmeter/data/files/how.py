@@ -12,7 +12,7 @@ def silent(note: str) -> None:
 
 @dataclass(frozen=True)
 class How:
-    """How to read what a file leaves open.
+    """How to read a file where its content is ambiguous.
 
     `texts` are columns of text, `numbers` are columns of numbers. `na` are words that mean a missing value in CSV,
     where they are not quoted. `encoding` is that of a CSV file, None for UTF-8 or what the byte order mark says. `say`

@@ -9,7 +9,7 @@ from scipy.special import stdtr
 from driftmeter.types import Floats
 
 LEAST_LOG10 = -300.0
-"""log10 of the smallest chance that is told apart from none."""
+"""log10 of the smallest chance; smaller ones count as this."""
 NOTABLE = 2.5
 """In standard deviations: below this no window can alarm, and the normal tail is exact enough to be shown."""
 CERTAIN = 38.0

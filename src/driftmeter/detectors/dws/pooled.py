@@ -101,7 +101,7 @@ class PooledBins:
 
 
 def pearson_terms(window: Floats, reference: Floats, n: float, m: Floats) -> Floats:
-    """Return what each group adds to Pearson's two-sample statistic, both samples' terms in one; 0 of an empty group.
+    """Return what each group adds to Pearson's two-sample statistic, both samples' terms in one; 0 for an empty group.
 
     `n` is the rows of the window, `m` (groups,) those of the reference of each group's feature.
 

@@ -200,7 +200,7 @@ class DWS:
         return replace(state, since=since, findings=state.findings.without(features))
 
     def causes(self, state: DwsState, feature: int) -> list[tuple[float, Cause]]:
-        """Return a feature's evidence in the latest window of each level, and what it rests on, shortest first."""
+        """Return a feature's evidence in the latest window of each level, with its cause, the shortest first."""
         findings = state.findings
         return [
             (
