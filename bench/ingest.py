@@ -1,9 +1,9 @@
-"""How many rows a second does one core of a metric server take, in each form, beside the original design?
+"""How many rows a second does one core of a metric server accept, in each format, beside the original design?
 
-Batches of 1,000 rows of 30 float features over loopback HTTP. Each case is a fresh server process pinned to one
-core; the client has the others. A row counts when its answer says that it was accepted: with SQLite that is after
-fsync. The original design, with the same framework, takes one POST a row into a buffer; when that holds 1,000 rows, it
-runs `scipy.stats.ks_2samp` for each feature against the reference.
+Batches of 1,000 rows of 30 float features are sent over loopback HTTP. Each case is a fresh server process that is
+pinned to one core; the client uses the others. A row counts when its answer says "accepted": with SQLite this is after
+fsync. The original design uses the same framework. It accepts one POST per row into a buffer. When the buffer holds
+1,000 rows, it runs `scipy.stats.ks_2samp` for each feature against the reference.
 
     python bench/ingest.py [--seconds 5] [--only memory]
 """
@@ -14,7 +14,6 @@ import argparse
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,13 +30,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from servers import connect, cpu_seconds, free_port, memory_mb, reserve_server_core, wait_until_ready
+
 ROWS, FEATURES, REFERENCE_ROWS, WARM_UP = 1_000, 30, 10_000, 1.0
 NAMES = [f"feature_{number}" for number in range(FEATURES)]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A store, a form of the rows, a number of connections, and the target in rows a second."""
+    """A store, a format of the rows, a number of connections, and the target in rows a second."""
 
     name: str
     store: str
@@ -127,15 +128,14 @@ def serve_original(port: int) -> None:
 
 
 class Connection:
-    """One keep-alive connection, so that the client costs next to nothing."""
+    """A keep-alive connection that costs the client little CPU."""
 
     def __init__(self, port: int) -> None:
         """Connect."""
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connect(port)
 
     def exchange(self, request: bytes) -> bytes:
-        """Send a request, and return the body of its answer, which must be a 200."""
+        """Send a request and return the body of the answer; raise RuntimeError unless the answer is a 200."""
         self._socket.sendall(request)
         answer = self._socket.recv(65_536)
         while b"\r\n\r\n" not in answer:
@@ -158,14 +158,12 @@ def request_of(content_type: str, content: bytes) -> bytes:
 
 
 def drive(case: Case, port: int, pid: int, seconds: float) -> tuple[float, float, float, float]:
-    """Return rows a second on the whole, in the best second, and per second of the server's CPU; and the median
-    latency in milliseconds."""
+    """Return rows a second: mean, of the best second, and per second of server CPU; and the median latency in ms."""
     request = request_of(*body(case.form))
     begin = time.perf_counter() + WARM_UP
     end = begin + seconds
     accepted: list[tuple[float, int]] = []
     latencies: list[float] = []
-
     failures: list[Exception] = []
 
     def work() -> None:
@@ -199,44 +197,16 @@ def drive(case: Case, port: int, pid: int, seconds: float) -> tuple[float, float
     return rows / seconds, float(by_second.max()), rows / spent, float(np.median(latencies)) * 1e3
 
 
-def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if server.poll() is not None:
-            raise RuntimeError("the server ended")
-        try:
-            with socket.create_connection(("127.0.0.1", port)) as connection:
-                connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                if b" 200 " in connection.recv(4096):
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError("the server never was ready")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process: on a shared machine it says more than the clock."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_memory(pid: int) -> float:
-    """Return the peak memory of a process, in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1e3
-
-
 def measure(case: Case, seconds: float, server_core: int) -> tuple[float, float, float, float, float]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Return the figures of `drive` for a fresh server, and the server's peak memory in MB."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--serve", case.store, "--port", str(port), "--folder", folder]
         command += ["--core", str(server_core)]
         server = subprocess.Popen(command)
         try:
             wait_until_ready(port, server)
-            return *drive(case, port, server.pid, seconds), peak_memory(server.pid)
+            return *drive(case, port, server.pid, seconds), memory_mb(server.pid, "VmHWM")
         finally:
             server.terminate()
             server.wait()
@@ -245,7 +215,7 @@ def measure(case: Case, seconds: float, server_core: int) -> tuple[float, float,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--only", default="", help="part of the cases' names")
+    parser.add_argument("--only", default="", help="only cases whose name contains this text")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -258,16 +228,14 @@ def main() -> None:
         else:
             serve_driftmeter(options.serve, options.port, options.folder)
         return
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[1:])
+    core = reserve_server_core()
     head = ("rows/s", "best second", "rows/CPU s", "target", "× original", "latency ms", "MB")
     print(f"{'':40}" + "".join(f" {name:>11}" for name in head))
     original = None
     for case in CASES:
         if options.only not in case.name:
             continue
-        rate, best, per_cpu, latency, memory = measure(case, options.seconds, cores[0])
+        rate, best, per_cpu, latency, memory = measure(case, options.seconds, core)
         original = rate if case.store == "original" else original
         ratio = f"{rate / original:,.0f}" if original else ""
         target = f"{case.target:,}" if case.target else ""

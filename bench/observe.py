@@ -1,7 +1,7 @@
-"""What does `Monitor.observe` cost a prediction, and its background thread the machine?
+"""How much time does `Monitor.observe` add to a prediction, and how much CPU does its background thread use?
 
-Beside it: calling an empty function, putting the row into a queue.Queue, and what people do today, a
-prometheus_client Histogram per feature. 30 numeric features; each case in a fresh process.
+For comparison: a call of an empty function, a put into a queue.Queue, and a common alternative, one prometheus_client
+Histogram per feature. There are 30 numeric features; each case runs in a fresh process.
 
     python bench/observe.py
 """
@@ -20,6 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from servers import free_port
+
 FEATURES = 30
 BATCH, BATCHES = 1_000, 200
 ROWS_PER_SECOND = 5_000  # for the background thread: a busy model server
@@ -32,7 +34,7 @@ def rows(count: int) -> list[Row]:
 
 
 def nanoseconds(call: Callable[[Row], object], settle: Callable[[], object] = lambda: None) -> float:
-    """Return the median over batches of the mean time of a call; `settle` runs between batches, unmeasured."""
+    """Return the median over batches of the mean time of a call; `settle` runs between batches and is not timed."""
     batch, means = rows(BATCH), []
     for _ in range(BATCHES):
         started = time.perf_counter_ns()
@@ -105,16 +107,13 @@ def monitor_observe() -> dict[str, float]:
 
 
 def serve() -> None:
-    """Run a metric server with a store in memory, and say where."""
-    import socket
-
+    """Run a metric server with a store in memory, and print its address."""
     from driftmeter.engine.engine import Engine
     from driftmeter.server.options import Settings
     from driftmeter.server.run import make_server
     from driftmeter.store import open_store
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     print(f"http://127.0.0.1:{port}", flush=True)
     make_server(Engine(open_store("memory://")), Settings(port=port)).run()
 

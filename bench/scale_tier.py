@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Counts, Milliseconds
-from ingest import cpu_seconds
+from servers import cpu_seconds, free_port, wait_until_ready
 
 MODEL = "bench"
 FEATURES, REFERENCE_ROWS = 30, 10_000
@@ -79,14 +78,6 @@ def pane_of(
     """Return a pane of a live source that has sent all that it saw."""
     seen = rows * max(1, sequence)
     return Pane(profile.digest, start, length, source, sequence, Summary(rows, counts), SourceTotals(seen, seen))
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class RedisServer:
@@ -197,27 +188,10 @@ def a_tier(kind: str, servers: int, profiles: int = 1) -> Iterator[Tier]:
             process = subprocess.Popen([*command, "--log-level", "warning"], stderr=subprocess.DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-            _wait_until_ready(port, process)
+            wait_until_ready(port, process)
             urls.append(f"http://127.0.0.1:{port}")
             pids.append(process.pid)
         yield Tier(tuple(urls), tuple(pids), url, redis)
-
-
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    from driftmeter.client.transport import AwayError, Http
-
-    http = Http(f"http://127.0.0.1:{port}", None)
-    for _ in range(300):
-        if process.poll() is not None:
-            raise RuntimeError(f"a metric server ended with {process.returncode}")
-        try:
-            if http("GET", "/readyz", None, "", 1.0).ok:
-                http.close()
-                return
-        except AwayError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError("a metric server never was ready")
 
 
 def line(**content: object) -> bytes:

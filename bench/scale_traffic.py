@@ -31,8 +31,8 @@ from rich.console import Console
 from driftmeter import Monitor
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
 from driftmeter.panes.codec import encode_pane
-from ingest import cpu_seconds
 from scale_tier import MODEL, Counter, Spent, Tier, line, pane_of, profile_of, records
+from servers import cpu_seconds
 
 SERVERS, METRIC_SERVERS = 8, 2
 TICK = 0.02
