@@ -127,7 +127,7 @@ def fitted(law: Law, columns: int, rows: int, rng: Rng) -> Profile:
     return Profile.fit(frame, model="bench", independent=True, residuals=False)
 
 
-class Watch:
+class ModelDetector:
     """A detector over the panes of one model."""
 
     def __init__(self, candidate: Candidate, profile: Profile, settings: ModelSettings, row: Milliseconds) -> None:
@@ -147,7 +147,7 @@ class Watch:
         return fired
 
 
-def plain_settings(budget_rows: float) -> ModelSettings:
+def published_settings(budget_rows: float) -> ModelSettings:
     """Return the settings of the published figures: no tolerance, and ten levels of panes of 100 rows."""
     pane = PANE * ROW
     return ModelSettings(
@@ -164,14 +164,14 @@ def product_delays(name: str, scenario_name: str, chunk: int, streams: int, hori
     changes = FIRST_CHANGE + rng.integers(0, CHANGES_WITHIN, streams)
     panes = ChangingStreams(scenario, [feature.grid for feature in profile.features], changes, rng)
     if candidate.joint:
-        settings = plain_settings(BUDGET_ROWS / candidate.headroom)
-        beside = still_ones(REFERENCE_ROWS)
+        settings = published_settings(BUDGET_ROWS / candidate.headroom)
+        beside = unchanging_features(REFERENCE_ROWS)
         models = [replace(profile, features=(feature, *beside)) for feature in profile.features]
-        watches = [Watch(candidate, model, settings, ROW) for model in models]
+        watches = [ModelDetector(candidate, model, settings, ROW) for model in models]
         still = np.tile(np.array([0, PANE, 0, 0, 0]), FEATURES - 1)
     else:
-        settings = plain_settings(BUDGET_ROWS / candidate.headroom * FEATURES / streams)
-        watches = [Watch(candidate, profile, settings, ROW)]
+        settings = published_settings(BUDGET_ROWS / candidate.headroom * FEATURES / streams)
+        watches = [ModelDetector(candidate, profile, settings, ROW)]
     delays = np.full(streams, np.inf)
     waiting = np.ones(streams, dtype=bool)
     for start in range(0, FIRST_CHANGE + CHANGES_WITHIN + horizon, PANE):
@@ -192,7 +192,7 @@ def product_delays(name: str, scenario_name: str, chunk: int, streams: int, hori
     return [float(each) for each in delays]
 
 
-def still_ones(rows: int) -> tuple[Feature, ...]:
+def unchanging_features(rows: int) -> tuple[Feature, ...]:
     """Return 29 features that never change, for what changes to be one of 30."""
     frame = pl.DataFrame({f"still {number}": [True] * rows for number in range(FEATURES - 1)})
     return Profile.fit(frame, model="bench", independent=True, residuals=False).features
@@ -202,7 +202,7 @@ def product_false_alarms(name: str, null: str, reference_rows: int, group: int, 
     """Count the false alarms of one model of 30 features, so many rows long, at the default settings."""
     rng = seeded("null", null, reference_rows, group)
     profile = fitted(NULLS[null], FEATURES, reference_rows, rng)
-    watch = Watch(CANDIDATES[name], profile, ModelSettings(), SLOW_ROW)
+    watch = ModelDetector(CANDIDATES[name], profile, ModelSettings(), SLOW_ROW)
     bins = Bins([NULLS[null].probabilities(feature.grid) for feature in profile.features])
     alarms, block = 0, 200
     for first in range(0, rows // PANE, block):
@@ -281,7 +281,7 @@ class Runner:
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")
 
 
-def taking_part(console: Console, chosen: list[str] | None) -> tuple[list[str], list[str]]:
+def selected_detectors(console: Console, chosen: list[str] | None) -> tuple[list[str], list[str]]:
     """Return the detectors and the rivals that can be run and were asked for."""
     for name, entry in RIVALS.items():
         if entry.missing() and (chosen is None or name in chosen):
@@ -294,8 +294,8 @@ def taking_part(console: Console, chosen: list[str] | None) -> tuple[list[str], 
 
 
 def measure_delays(runner: Runner, options: argparse.Namespace) -> None:
-    scenarios = {each.name: each for each in SCENARIOS if wanted(each.name, options.only)}
-    products, rivals = taking_part(runner.console, options.detectors)
+    scenarios = {each.name: each for each in SCENARIOS if is_selected(each.name, options.only)}
+    products, rivals = selected_detectors(runner.console, options.detectors)
     names = [*products, *rivals]
     tasks: dict[Any, Callable[[], list[float]]] = {}
     for scenario in scenarios:
@@ -335,8 +335,8 @@ def measure_delays(runner: Runner, options: argparse.Namespace) -> None:
 
 
 def measure_nulls(runner: Runner, options: argparse.Namespace) -> None:
-    nulls = [name for name in NULLS if wanted(name, options.only)]
-    products, rivals = taking_part(runner.console, options.detectors)
+    nulls = [name for name in NULLS if is_selected(name, options.only)]
+    products, rivals = selected_detectors(runner.console, options.detectors)
     names = [*products, *rivals]
     groups = max(1, round(options.streams / FEATURES))
     length = round(options.rows / groups / FEATURES / PANE) * PANE
@@ -399,7 +399,7 @@ def measure_cost(runner: Runner, options: argparse.Namespace) -> None:
     runner.console.print(table)
 
 
-def wanted(name: str, chosen: Iterable[str] | None) -> bool:
+def is_selected(name: str, chosen: Iterable[str] | None) -> bool:
     return chosen is None or any(each in name for each in chosen)
 
 

@@ -1,16 +1,17 @@
 """The streams, and the two designs, of `bench/scale.py --replicas`.
 
-A stream is rows of 30 numeric features in total order; each row goes to one replica, drawn at random as a load balancer
-does it. All designs see the same rows, and in each number of replicas the same split.
+A stream is a sequence of rows of 30 numeric features. Each row goes to one replica at random, as behind a load
+balancer. All designs see the same rows, and the same split for each number of replicas.
 
-The original design: each metric server keeps its latest 1,000 rows of those that came to it and tests each feature with
-the two-sample Kolmogorov-Smirnov test against the reference; the system alarms when any replica does, which is what
-`max` over the replicas shows. It is asked every 100 rows of the whole stream, as a scrape would, and only replicas
-whose window is full answer. Three levels: p < .05 for each feature, as it was; p < .05 / 30, Bonferroni over the
-features; and 1 / 30,000, which is one false alarm in 10⁶ rows where windows do not overlap. A missing value
-is left out of the window's values: `ks_2samp` would return NaN for the feature for ever.
+The original design: each metric server keeps the latest 1,000 rows that it received. It tests each feature with the
+two-sample Kolmogorov-Smirnov test against the reference. The system alarms when any replica does, as `max` over the
+replicas shows. The replicas are asked every 100 rows of the whole stream, as by a scrape; only replicas with a full
+window answer. There are three levels: p < .05 for each feature, as in the original; p < .05 / 30, Bonferroni over the
+features; and 1 / 30,000, which is one false alarm in 10⁶ rows if windows do not overlap. Missing values are left out of
+the window, since `ks_2samp` would return NaN for the feature from then on.
 
-Ours: every row is counted by the replica's own source, a pane's summaries are added up, and one judge sees the sum.
+driftmeter: the source of each replica counts its rows, the summaries of a pane are added up, and one judge sees the
+sum.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from driftmeter.verdict.judge_state import JudgeState
 REPLICAS = (1, 4, 16)
 WINDOW = 1_000
 WARM = 20_000
-"""Rows before anything is counted: a sixteenth of them fills a window."""
+"""Rows before anything is counted: one sixteenth of them fills a window."""
 CHANGES_WITHIN = 16_000
 COMPARED_EVERY = 10
-"""Panes from one comparison of verdict bytes to the next; at the end the judges' states are compared as well."""
+"""Panes between two comparisons of verdict bytes; the judges' states are compared at the end as well."""
 
 LEVELS = {
     "KS, p < .05": 0.05,
@@ -68,8 +69,10 @@ SHIFTS = (
 
 @dataclass(frozen=True)
 class Pane:
-    """A pane of the whole stream: the row it starts with, values (features, rows), and by number of replicas which of
-    them each row came to."""
+    """A pane of the whole stream: its first row, its values, shape (features, rows), and its splits.
+
+    A split gives the replica of each row; there is one for each number of replicas.
+    """
 
     start: int
     values: Floats
@@ -82,7 +85,7 @@ class Pane:
 
 
 def stream(law: Law, after: Law, change: int, rows: int, rng: Rng) -> Iterator[Pane]:
-    """Draw a stream whose first feature changes its law at a row; the others are normal and never change."""
+    """Draw a stream whose first feature changes its law at row `change`; the other features stay normal."""
     for start in range(0, rows, PANE):
         old = min(max(change - start, 0), PANE)
         values = rng.normal(size=(FEATURES, PANE))
@@ -91,30 +94,29 @@ def stream(law: Law, after: Law, change: int, rows: int, rng: Rng) -> Iterator[P
 
 
 class RollingKS:
-    """The original design with some replicas, on the first of the features."""
+    """The original design with some replicas, on the first features."""
 
     def __init__(self, reference: Floats, replicas: int) -> None:
-        """Take the reference's values, shape (features, rows), all present."""
+        """Take the values of the reference, shape (features, rows), none missing."""
         self._reference = np.sort(reference, axis=1)
         self._replicas = replicas
         features = len(reference)
-        # of a value only the rank among the reference's matters
+        # KS needs only the rank of a value among the reference values
         self._ranks = np.full((replicas, features, WINDOW), _ABSENT, dtype=np.int16)
         self._taken = np.zeros(replicas, dtype=np.int64)
         self._critical: dict[int, Floats] = {}
 
     def alarms(self, values: Floats, split: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Take the next rows; return which replica's gauge of which feature is on, shape (levels, replicas,
-        features)."""
+        """Take the next rows; return which gauges are on, shape (levels, replicas, features)."""
         features, size = len(self._reference), self._reference.shape[1]
         ranks = np.empty((features, values.shape[1]), dtype=np.int16)
-        for known, row, each in zip(self._reference, ranks, values[:features], strict=True):
-            row[:] = np.where(np.isnan(each), _ABSENT, np.searchsorted(known, each))
+        for reference, feature_ranks, column in zip(self._reference, ranks, values[:features], strict=True):
+            feature_ranks[:] = np.where(np.isnan(column), _ABSENT, np.searchsorted(reference, column))
         for replica in range(self._replicas):
-            mine = np.flatnonzero(split == replica)
-            places = (self._taken[replica] + np.arange(len(mine))) % WINDOW
-            self._ranks[replica][:, places] = ranks[:, mine]
-            self._taken[replica] += len(mine)
+            rows = np.flatnonzero(split == replica)
+            places = (self._taken[replica] + np.arange(len(rows))) % WINDOW
+            self._ranks[replica][:, places] = ranks[:, rows]
+            self._taken[replica] += len(rows)
         ordered = np.sort(self._ranks, axis=-1)
         present = (ordered != _ABSENT).sum(axis=-1, keepdims=True)
         share = ordered / np.float32(size)
@@ -123,8 +125,8 @@ class RollingKS:
         distance = np.where(ordered == _ABSENT, 0, gaps).max(axis=-1)
         critical = np.stack([self._critical_for(int(n)) for n in present.ravel()], axis=1)
         full = (self._taken >= WINDOW)[:, np.newaxis]
-        found: npt.NDArray[np.bool_] = (distance > critical.reshape(len(LEVELS), *distance.shape)) & full
-        return found
+        on: npt.NDArray[np.bool_] = (distance > critical.reshape(len(LEVELS), *distance.shape)) & full
+        return on
 
     def _critical_for(self, present: int) -> Floats:
         if present not in self._critical:
@@ -137,8 +139,8 @@ class RollingKS:
 _ABSENT = np.iinfo(np.int16).max
 
 
-class Ours:
-    """Sources of some replicas, the sum of their panes, and a judge for each of our settings."""
+class PooledJudges:
+    """The sources of some replicas, the sum of their panes, and a judge for each of `OURS`."""
 
     def __init__(self, profile: Profile, replicas: int) -> None:
         """Compile the judges."""
@@ -151,25 +153,25 @@ class Ours:
         self._panes = 0
 
     def alarms(self, pane: Pane) -> dict[str, set[str]]:
-        """Take a pane; return by settings the features that alarm."""
+        """Take a pane; return the features that alarm, by name of the settings."""
         rows, _, _ = self._reader.read_columns(dict(zip(self._names, pane.values, strict=True)))
         split = pane.splits[self._replicas]
-        parts = [self._binner.observe(rows.take(np.flatnonzero(split == each))) for each in range(self._replicas)]
+        parts = [self._binner.observe(rows.take(np.flatnonzero(split == number))) for number in range(self._replicas)]
         whole = Summary.sum(parts, self._bins)
         frozen = Slice(pane.start * SLOW_ROW, PANE * SLOW_ROW, whole)
         self._digest.update(whole.counts.tobytes())
-        found = {}
+        alarming = {}
         for name, judge in self._judges.items():
             self._states[name], step = judge.step(self._states[name], frozen)
-            found[name] = {alarm.feature for alarm in step.alarms}
-            if found[name] or self._panes % COMPARED_EVERY == 0:
+            alarming[name] = {alarm.feature for alarm in step.alarms}
+            if alarming[name] or self._panes % COMPARED_EVERY == 0:
                 window = Window(frozen.start, frozen.end, 1, whole)
                 self._digest.update(judge.verdict(self._states[name], window).dumps())
         self._panes += 1
-        return found
+        return alarming
 
     def digest(self) -> str:
-        """Return the digest of all counts, verdicts and last states so far: equal where every byte is."""
+        """Return the digest of all counts, verdicts and last states so far."""
         whole = self._digest.copy()
         for name, judge in self._judges.items():
             whole.update(judge.dumps(self._states[name]))
@@ -177,13 +179,14 @@ class Ours:
 
 
 @dataclass
-class Found:
-    """What one stream brought, by design and number of replicas.
+class StreamResult:
+    """The result of one stream, by design and number of replicas.
 
-    `delays` are rows from the change to the first alarm of what changed, infinite beyond the horizon. `alarms` are
-    false ones: of the original design each time that a replica's gauge of a feature goes on; `shown` each time that
-    `max` over the replicas does; `on` the pane ends at which any feature shows one, of `panes`. In a stream that
-    changes `on` says whether what is going to change showed one at the last pane before it did.
+    `delays` are the rows from the change to the first alarm of the changed feature, infinite beyond the horizon.
+    `alarms` counts false alarms: for the original design, each time that the gauge of a feature goes on in a replica.
+    `shown` counts each time that `max` over the replicas goes on. `on` counts the ends of panes, out of `panes`, at
+    which any feature is on. In a stream with a change, `on` is 1 if the changing feature was on at the last pane before
+    the change.
     """
 
     delays: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -202,21 +205,21 @@ def _reference(law: Law, rng: Rng) -> tuple[Floats, Profile]:
     return values, Profile.fit(frame, model="bench", independent=True, residuals=False)
 
 
-def delays(name: str, seed: int, horizon: int) -> Found:
+def delays(name: str, seed: int, horizon: int) -> StreamResult:
     """Measure the delays of all designs on one stream that changes."""
-    scenario = next(each for each in SHIFTS if each.name == name)
+    scenario = next(shift for shift in SHIFTS if shift.name == name)
     rng = seeded("replicas", name, seed)
     values, profile = _reference(scenario.before, rng)
     change = WARM + int(rng.integers(CHANGES_WITHIN))
-    ours = {replicas: Ours(profile, replicas) for replicas in REPLICAS}
+    ours = {replicas: PooledJudges(profile, replicas) for replicas in REPLICAS}
     original = {replicas: RollingKS(values[:1], replicas) for replicas in REPLICAS}
-    found = Found()
+    result = StreamResult()
     waiting = {(design, replicas) for design in DESIGNS for replicas in REPLICAS}
-    found.delays = dict.fromkeys(waiting, np.inf)
+    result.delays = dict.fromkeys(waiting, np.inf)
 
-    def book(design: str, replicas: int, end: int) -> None:
+    def record_alarm(design: str, replicas: int, end: int) -> None:
         if end > change and (design, replicas) in waiting:
-            found.delays[design, replicas] = end - change
+            result.delays[design, replicas] = end - change
             waiting.discard((design, replicas))
 
     for pane in stream(scenario.before, scenario.after(0), change, change + horizon, rng):
@@ -225,47 +228,47 @@ def delays(name: str, seed: int, horizon: int) -> Found:
         for replicas in REPLICAS:
             if pane.end > change - 2 * WARM and any(design in LEVELS for design, _ in waiting):
                 gauges = original[replicas].alarms(pane.values, pane.splits[replicas])
-                for design, each in zip(LEVELS, gauges, strict=True):
-                    on = bool(each.any())
+                for design, level_gauges in zip(LEVELS, gauges, strict=True):
+                    on = bool(level_gauges.any())
                     if pane.end <= change:
-                        found.on[design, replicas] = int(on)
+                        result.on[design, replicas] = int(on)
                     if on:
-                        book(design, replicas, pane.end)
+                        record_alarm(design, replicas, pane.end)
             for design, names in ours[replicas].alarms(pane).items():
                 if "f0" in names:
-                    book(design, replicas, pane.end)
-    found.equal = len({each.digest() for each in ours.values()}) == 1
-    return found
+                    record_alarm(design, replicas, pane.end)
+    result.equal = len({judges.digest() for judges in ours.values()}) == 1
+    return result
 
 
-def false_alarms(seed: int, rows: int) -> Found:
-    """Count the alarms of all designs on one stream in which nothing changes."""
+def false_alarms(seed: int, rows: int) -> StreamResult:
+    """Count the alarms of all designs on one stream without a change."""
     rng = seeded("replicas", "null", seed)
     law = normal()
     values, profile = _reference(law, rng)
-    ours = {replicas: Ours(profile, replicas) for replicas in REPLICAS}
+    ours = {replicas: PooledJudges(profile, replicas) for replicas in REPLICAS}
     original = {replicas: RollingKS(values, replicas) for replicas in REPLICAS}
-    found = Found(rows=rows)
-    for each in (found.alarms, found.shown, found.on):
-        each.update({(design, replicas): 0 for design in DESIGNS for replicas in REPLICAS})
+    result = StreamResult(rows=rows)
+    for counts in (result.alarms, result.shown, result.on):
+        counts.update({(design, replicas): 0 for design in DESIGNS for replicas in REPLICAS})
     before: dict[int, npt.NDArray[np.bool_]] = {}
     for pane in stream(law, law, 0, WARM + rows, rng):
         counted = pane.start >= WARM
-        found.panes += counted
+        result.panes += counted
         for replicas in REPLICAS:
             gauges = original[replicas].alarms(pane.values, pane.splits[replicas])
             last = before.get(replicas, np.zeros_like(gauges))
             before[replicas] = gauges
             for number, design in enumerate(LEVELS if counted else ()):
                 key = design, replicas
-                found.alarms[key] += int((gauges[number] & ~last[number]).sum())
+                result.alarms[key] += int((gauges[number] & ~last[number]).sum())
                 shown, shown_before = gauges[number].any(axis=0), last[number].any(axis=0)
-                found.shown[key] += int((shown & ~shown_before).sum())
-                found.on[key] += bool(shown.any())
+                result.shown[key] += int((shown & ~shown_before).sum())
+                result.on[key] += bool(shown.any())
             for design, names in ours[replicas].alarms(pane).items():
                 key = design, replicas
-                found.alarms[key] += counted * len(names)
-                found.shown[key] += counted * len(names)
-                found.on[key] += counted and bool(names)
-    found.equal = len({each.digest() for each in ours.values()}) == 1
-    return found
+                result.alarms[key] += counted * len(names)
+                result.shown[key] += counted * len(names)
+                result.on[key] += counted and bool(names)
+    result.equal = len({judges.digest() for judges in ours.values()}) == 1
+    return result

@@ -1,9 +1,9 @@
-"""What `bench/scale.py --sources` measures: panes of 10, 100 and 1,000 sources, put into a store and folded.
+"""The measurement of `bench/scale.py --sources`: panes of 10, 100 and 1,000 sources are put into a store and folded.
 
-Three models in one store, one for each number of sources, take turns pane by pane. The store is called in this process
-as a metric server calls it: writes in transactions of ten, then `Engine.advance`, which closes the pane before
-and folds it. Only the clock is virtual. Each model begins with an hour of panes of one source each, so that all its
-windows, charts and merges are those of steady running; every source then counts 500 rows in a pane, as 50 rows/s.
+Three models in one store, one for each number of sources, take turns pane by pane. This process calls the store as a
+metric server does: it writes in transactions of ten, then `Engine.advance` closes the previous pane and folds it. Only
+the clock is virtual. Each model begins with an hour of panes of one source each, so that its windows, charts and merges
+are in a steady state. After that, each source counts 500 rows in a pane, as at 50 rows/s.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ from driftmeter.profile.profile import Profile
 from driftmeter.store import Store
 from driftmeter.store.records import PutPane
 from driftmeter.types import Clock, Counts, Milliseconds
-from scale_tier import Counter, RedisServer, a_store, pane_of, profile_of
+from scale_tier import Counter, RedisServer, empty_store, fit_profile, pane_of
 
 SOURCES = (10, 100, 1_000)
 ROWS = 500
 TIMING = Timing()
 HOUR_OF_PANES = 3_600_000 // TIMING.pane + 1
-TOGETHER = 10
-"""Writes of one transaction: what some hundred requests a second bring in the time that the server gathers them."""
+WRITES_A_TRANSACTION = 10
+"""Writes in one transaction: about as many as a server gathers at a few hundred requests a second."""
 BEGIN: Milliseconds = 1_700_000_000_000
-DRAWN = 4
-"""Panes of which all counts are drawn; then they come again."""
+DISTINCT_PANES = 4
+"""Panes whose counts are drawn; later panes repeat them."""
 
 
 @dataclass
-class Turn:
-    """What one pane took: CPU seconds of this process and of Redis, and for the fold seconds by the clock, of which
-    `in_store` passed in calls of the store."""
+class PaneCost:
+    """The cost of one pane: CPU seconds of this process and of Redis, and wall-clock seconds of the fold.
+
+    `in_store` is the part of `fold` that is spent in calls of the store.
+    """
 
     put_cpu: float = 0.0
     put_redis: float = 0.0
@@ -50,7 +52,7 @@ class Turn:
 
     @property
     def fold_all(self) -> float:
-        """CPU seconds of the fold, which others on the machine hardly change."""
+        """CPU seconds of the fold: other processes on the machine hardly change them."""
         return self.fold_cpu + self.fold_redis
 
     @property
@@ -59,7 +61,7 @@ class Turn:
         return self.put_cpu + self.put_redis + self.fold_cpu + self.fold_redis
 
 
-class Watched:
+class TimedStore:
     """A store whose calls are timed."""
 
     def __init__(self, store: Store) -> None:
@@ -82,8 +84,8 @@ class Watched:
 
 
 @dataclass
-class Hand:
-    """A clock that is set by hand."""
+class SetClock:
+    """A clock that shows `time` until it is set."""
 
     time: Milliseconds = BEGIN
 
@@ -99,31 +101,33 @@ class Fleet:
     profile: Profile
     sources: int
     counts: Counts
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[PaneCost] = field(default_factory=list)
 
     def writes(self, start: Milliseconds, number: int) -> Iterator[list[PutPane]]:
-        """Make what each source has to say of a pane, some at a time."""
-        counts = self.counts[number % DRAWN]
-        for first in range(0, self.sources, TOGETHER):
+        """Yield the writes of all sources for one pane, one transaction at a time."""
+        counts = self.counts[number % DISTINCT_PANES]
+        for first in range(0, self.sources, WRITES_A_TRANSACTION):
             yield [
                 PutPane(
                     self.profile.model,
-                    pane_of(self.profile, start, TIMING.pane, f"model-server-{each}", number + 1, ROWS, counts[each]),
+                    pane_of(
+                        self.profile, start, TIMING.pane, f"model-server-{source}", number + 1, ROWS, counts[source]
+                    ),
                 )
-                for each in range(first, min(first + TOGETHER, self.sources))
+                for source in range(first, min(first + WRITES_A_TRANSACTION, self.sources))
             ]
 
     def whole(self, start: Milliseconds, number: int) -> PutPane:
-        """Make a pane of one source that has all rows."""
-        total: Counts = self.counts[number % DRAWN].sum(axis=0)
+        """Return a pane of one source with the rows of all sources."""
+        total: Counts = self.counts[number % DISTINCT_PANES].sum(axis=0)
         rows = ROWS * self.sources
         return PutPane(self.profile.model, pane_of(self.profile, start, TIMING.pane, "warm", number + 1, rows, total))
 
 
 @contextmanager
-def open_store_at(kind: str, clock: Clock) -> Iterator[tuple[Store, RedisServer | None]]:
-    """Give an empty store whose time is that of `clock`."""
-    with a_store(kind) as (url, redis):
+def empty_store_at(kind: str, clock: Clock) -> Iterator[tuple[Store, RedisServer | None]]:
+    """Yield an empty store with its own clock, and its Redis server if it has one."""
+    with empty_store(kind) as (url, redis):
         store: Store
         if redis is not None:
             from driftmeter.store.redis.store import RedisStore
@@ -140,23 +144,23 @@ def open_store_at(kind: str, clock: Clock) -> Iterator[tuple[Store, RedisServer 
 
 
 def fleets() -> list[Fleet]:
-    """Make the models."""
-    found = []
+    """Return a model for each number of sources."""
+    models = []
     for sources in SOURCES:
-        profile = profile_of(f"sources-{sources}")
-        drawn = Counter(profile, sources).draw(ROWS, DRAWN * sources)
-        found.append(Fleet(profile, sources, drawn.reshape(DRAWN, sources, profile.bins)))
-    return found
+        profile = fit_profile(f"sources-{sources}")
+        drawn = Counter(profile, sources).draw(ROWS, DISTINCT_PANES * sources)
+        models.append(Fleet(profile, sources, drawn.reshape(DISTINCT_PANES, sources, profile.bins)))
+    return models
 
 
-def warm(engine: Engine, models: list[Fleet], clock: Hand) -> int:
-    """Give each model an hour of panes; return the number of the next one."""
+def warm(engine: Engine, models: list[Fleet], clock: SetClock) -> int:
+    """Fold an hour of panes of each model; return the number of the next pane."""
     for fleet in models:
         engine.register(fleet.profile)
     for number in range(HOUR_OF_PANES):
         start = clock.time
         for fleet in models:
-            _made(engine.store.commit([fleet.whole(start, number)]))
+            _check_receipts(engine.store.commit([fleet.whole(start, number)]))
         clock.time += TIMING.pane
         for fleet in models:
             engine.advance(fleet.profile.model)
@@ -164,38 +168,38 @@ def warm(engine: Engine, models: list[Fleet], clock: Hand) -> int:
 
 
 def measure(kind: str, panes: int, console: Console) -> list[Fleet]:
-    """Put and fold that many panes of each model."""
-    clock, models = Hand(BEGIN // TIMING.pane * TIMING.pane), fleets()
-    with open_store_at(kind, clock) as (opened, redis):
-        store = Watched(opened)
+    """Put and fold `panes` panes of each model, and record the cost of each."""
+    clock, models = SetClock(BEGIN // TIMING.pane * TIMING.pane), fleets()
+    with empty_store_at(kind, clock) as (opened, redis):
+        store = TimedStore(opened)
         engine = Engine(store, timing=TIMING)
         first = warm(engine, models, clock)
         console.print(f"an hour of panes is folded; {models[0].profile.bins} bins", style="dim")
         for number in range(first, first + panes):
             start = clock.time
-            turns = [Turn() for _ in models]
+            turns = [PaneCost() for _ in models]
             for fleet, turn in zip(models, turns, strict=True):
                 batches = list(fleet.writes(start, number))
-                own, other = time.process_time(), redis.cpu() if redis else 0.0
+                cpu, redis_cpu = time.process_time(), redis.cpu() if redis else 0.0
                 for batch in batches:
-                    _made(store.commit(batch))
-                turn.put_cpu, turn.put_redis = time.process_time() - own, (redis.cpu() if redis else 0.0) - other
+                    _check_receipts(store.commit(batch))
+                turn.put_cpu, turn.put_redis = time.process_time() - cpu, (redis.cpu() if redis else 0.0) - redis_cpu
             clock.time += TIMING.pane
             for fleet, turn in zip(models, turns, strict=True):
                 store.seconds = 0.0
-                other, own = redis.cpu() if redis else 0.0, time.process_time()
+                redis_cpu, cpu = redis.cpu() if redis else 0.0, time.process_time()
                 began = time.perf_counter()
                 folded = engine.advance(fleet.profile.model)
                 turn.fold, turn.in_store = time.perf_counter() - began, store.seconds
-                turn.fold_cpu, turn.fold_redis = time.process_time() - own, (redis.cpu() if redis else 0.0) - other
+                turn.fold_cpu, turn.fold_redis = time.process_time() - cpu, (redis.cpu() if redis else 0.0) - redis_cpu
                 if not folded:
                     raise RuntimeError("no pane was folded")
-                if number > first:  # that closed the last pane of the warm-up
+                if number > first:  # the first fold closes the last pane of the warm-up
                     fleet.turns.append(turn)
     return models
 
 
-def _made(receipts: list[Any]) -> None:
+def _check_receipts(receipts: list[Any]) -> None:
     for receipt in receipts:
         if isinstance(receipt, Exception):
             raise receipt

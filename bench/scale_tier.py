@@ -1,4 +1,4 @@
-"""What bench/scale.py measures: a model of 30 features, a store, and metric servers in processes of their own."""
+"""The metric tier that bench/scale.py measures: a model of 30 features, a store, and metric servers as processes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from servers import cpu_seconds, free_port, wait_until_ready
 MODEL = "bench"
 FEATURES, REFERENCE_ROWS = 30, 10_000
 LAWS = [normal(), NULLS["1 % missing"], poisson(3), zipf(20), zipf(40), normal(100, 15)]
-"""Five features of each."""
+"""The laws of the features; five features have each law."""
 
 
 def reference(rng: Rng) -> pl.DataFrame:
-    """Draw a reference of 30 features: 20 numbers, of which some are missing or whole, and 10 categories."""
+    """Draw a reference of 30 features: 20 numeric ones, some with missing or whole numbers, and 10 categorical ones."""
     return pl.DataFrame(
         {
             f"f{number:02}": law.column(law.draw(rng, REFERENCE_ROWS))
@@ -40,25 +40,25 @@ def reference(rng: Rng) -> pl.DataFrame:
     )
 
 
-def profile_of(model: str = MODEL) -> Profile:
-    """Fit the profile of a model; all have the same reference."""
+def fit_profile(model: str = MODEL) -> Profile:
+    """Fit the profile of a model; all models have the same reference."""
     return Profile.fit(reference(np.random.default_rng(1)), model=model, independent=True, residuals=False)
 
 
-def records(rows: int, seed: int) -> list[dict[str, Any]]:
-    """Draw rows as a model server has them."""
+def draw_records(rows: int, seed: int) -> list[dict[str, Any]]:
+    """Draw rows as a model server passes them to the SDK."""
     rng = np.random.default_rng(seed)
     columns = [law.column(law.draw(rng, rows)) for law in LAWS * (FEATURES // len(LAWS))]
     lists = [
-        each if isinstance(each, list) else [None if value != value else value for value in each.tolist()]
-        for each in columns
+        column if isinstance(column, list) else [None if value != value else value for value in column.tolist()]
+        for column in columns
     ]
     names = [f"f{number:02}" for number in range(FEATURES)]
     return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 class Counter:
-    """Draws the counts of panes: what binned rows would give."""
+    """Draws the counts of panes, distributed as the counts of binned rows."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
         """Prepare for one profile."""
@@ -68,23 +68,24 @@ class Counter:
         self._rng = np.random.default_rng(seed)
 
     def draw(self, rows: int, panes: int) -> Counts:
-        """Draw panes of so many rows each, shape (panes, bins)."""
+        """Draw panes of `rows` rows each, shape (panes, bins)."""
         return self._bins.draw(self._rng, rows, panes)
 
 
 def pane_of(
     profile: Profile, start: Milliseconds, length: Milliseconds, source: str, sequence: int, rows: int, counts: Counts
 ) -> Pane:
-    """Return a pane of a live source that has sent all that it saw."""
-    seen = rows * max(1, sequence)
-    return Pane(profile.digest, start, length, source, sequence, Summary(rows, counts), SourceTotals(seen, seen))
+    """Return a pane of a live source that has sent all the rows that it observed."""
+    observed = rows * max(1, sequence)
+    totals = SourceTotals(observed, observed)
+    return Pane(profile.digest, start, length, source, sequence, Summary(rows, counts), totals)
 
 
 class RedisServer:
-    """A Redis of one's own, as production runs it."""
+    """A Redis server of this benchmark, with the options of production."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it; its data go to `folder`."""
+        """Start it; it writes its data to `folder`."""
         import redis
 
         self.port = free_port()
@@ -98,27 +99,26 @@ class RedisServer:
                 return
             except redis.ConnectionError:
                 time.sleep(0.1)
-        raise RuntimeError("redis-server never was ready")
+        raise RuntimeError("redis-server was not ready within 10 s")
 
     def info(self, section: str) -> dict[str, Any]:
         """Return a section of INFO."""
-        found: dict[str, Any] = self.client.info(section)
-        return found
+        fields: dict[str, Any] = self.client.info(section)
+        return fields
 
     def cpu(self) -> float:
         """Return the CPU seconds so far, to the microsecond."""
-        found = self.info("cpu")
-        return float(found["used_cpu_sys"]) + float(found["used_cpu_user"])
+        fields = self.info("cpu")
+        return float(fields["used_cpu_sys"]) + float(fields["used_cpu_user"])
 
     def memory(self) -> int:
-        """Return the bytes that the data take."""
-        found = self.info("memory")
-        return int(found["used_memory_dataset"])
+        """Return the size of the data in bytes."""
+        return int(self.info("memory")["used_memory_dataset"])
 
     def commands(self) -> dict[str, tuple[int, float]]:
-        """Return by command the calls and CPU microseconds so far."""
-        found = self.info("commandstats")
-        return {name.removeprefix("cmdstat_"): (each["calls"], float(each["usec"])) for name, each in found.items()}
+        """Return the calls and CPU microseconds so far, by command."""
+        commands = self.info("commandstats")
+        return {name.removeprefix("cmdstat_"): (use["calls"], float(use["usec"])) for name, use in commands.items()}
 
     def stop(self) -> None:
         """Stop it."""
@@ -128,8 +128,8 @@ class RedisServer:
 
 
 @contextmanager
-def a_store(kind: str) -> Iterator[tuple[str, RedisServer | None]]:
-    """Give the URL of an empty store, and the Redis behind it where it is one."""
+def empty_store(kind: str) -> Iterator[tuple[str, RedisServer | None]]:
+    """Yield the URL of an empty store, and its Redis server if it has one."""
     with tempfile.TemporaryDirectory() as folder:
         if kind == "sqlite":
             yield f"sqlite:///{folder}/scale.sqlite", None
@@ -149,7 +149,7 @@ class Spent:
     redis: float
 
     def __sub__(self, earlier: Spent) -> Spent:
-        """Return what was spent since."""
+        """Return the CPU seconds spent since `earlier`."""
         return Spent(self.servers - earlier.servers, self.redis - earlier.redis)
 
     @property
@@ -173,13 +173,13 @@ class Tier:
 
 
 @contextmanager
-def a_tier(kind: str, servers: int, profiles: int = 1) -> Iterator[Tier]:
-    """Run metric servers at their default settings, which know the model (and further ones like it)."""
-    with a_store(kind) as (url, redis), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+def running_tier(kind: str, servers: int, profiles: int = 1) -> Iterator[Tier]:
+    """Run metric servers at their default settings; they have the profiles of `profiles` models."""
+    with empty_store(kind) as (url, redis), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         options: list[str] = []
         for number in range(profiles):
             path = Path(folder, f"profile-{number}.json")
-            profile_of(MODEL if not number else f"{MODEL}-{number}").dump(path)
+            fit_profile(MODEL if not number else f"{MODEL}-{number}").dump(path)
             options += ["--profile", str(path)]
         urls, pids = [], []
         for _ in range(servers):
@@ -195,5 +195,5 @@ def a_tier(kind: str, servers: int, profiles: int = 1) -> Iterator[Tier]:
 
 
 def line(**content: object) -> bytes:
-    """Write one line of JSON, for the pipe between two processes."""
+    """Return one line of JSON, for the pipe between two processes."""
     return json.dumps(content).encode() + b"\n"

@@ -1,12 +1,12 @@
-"""The load of `bench/scale.py --traffic`: model servers in processes of their own, told by a pipe what to do.
+"""The load of `bench/scale.py --traffic`: model servers as processes, which get their commands through a pipe.
 
-A model server of `SDK` is the real one, `driftmeter.Monitor` at its default settings, that is shown rows at a steady
-rate: 50 times a second as many as are due. Eight of them bin 40,000 rows/s, which takes half a core of its own: where
-others use the machine too, they lose rows, send less, and prove nothing of the tier. So there are `panes` as well: the
-counts of that many rows are drawn ahead, and sent once a second as the SDK does, cumulative, by its codec and
-transport. What is measured is the metric tier. A model server of `rows` sends what came in each second as one
-`POST /rows`, in JSON (what anything without the SDK would send) or in msgpack of raw columns. Bytes are those of whole
-requests, headers too.
+A model server of the form `SDK` runs the real `driftmeter.Monitor` at its default settings. It observes rows at a
+steady rate: 50 times a second, all rows that are due. Eight of them bin 40,000 rows/s, which takes half a core. On a
+busy machine they lose rows and send less, which proves nothing about the metric tier. For this reason there is the form
+`panes`: the counts of as many rows are drawn in advance and sent once a second as by the SDK, cumulative, with its
+codec and transport. Only the metric tier is measured. The forms of rows send the rows of each second as one `POST
+/rows`, in JSON (as programs without the SDK do) or in msgpack of raw columns. Bytes are those of whole requests with
+their headers.
 
     python bench/scale_traffic.py --url URL --seed N      (reads commands, writes counts; started by scale.py)
 """
@@ -31,7 +31,7 @@ from rich.console import Console
 from driftmeter import Monitor
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
 from driftmeter.panes.codec import encode_pane
-from scale_tier import MODEL, Counter, Spent, Tier, line, pane_of, profile_of, records
+from scale_tier import MODEL, Counter, Spent, Tier, draw_records, fit_profile, line, pane_of
 from servers import cpu_seconds
 
 SERVERS, METRIC_SERVERS = 8, 2
@@ -44,7 +44,7 @@ MSGPACK = "application/msgpack"
 
 @dataclass(frozen=True)
 class Setting:
-    """What each model server does: how it reports, and rows a second."""
+    """The work of each model server: how it reports, and its rows a second."""
 
     form: str
     rate: int
@@ -66,7 +66,7 @@ SETTINGS = (
 
 @dataclass
 class Measured:
-    """What some seconds of one setting took, added up over the rounds."""
+    """The cost of some seconds of one setting, added up over the rounds."""
 
     seconds: float = 0.0
     servers: float = 0.0
@@ -77,7 +77,7 @@ class Measured:
     bytes: int = 0
     dropped: int = 0
     lost: dict[str, int] = field(default_factory=dict)
-    """The rows that were dropped, by reason."""
+    """Dropped rows, by reason."""
 
     @property
     def tier(self) -> float:
@@ -88,26 +88,26 @@ class Measured:
 def measure(
     tier: Tier, settings: Sequence[Setting], rounds: int, seconds: int, console: Console
 ) -> dict[Setting, Measured]:
-    """Run the settings in turn, back and forth, so that a slow minute hits them alike."""
-    found = {setting: Measured() for setting in settings}
+    """Run the settings in turn, back and forth, so that a slow minute affects them equally."""
+    measured = {setting: Measured() for setting in settings}
     models = [ModelServer(tier.urls[number % len(tier.urls)], number) for number in range(SERVERS)]
     try:
         for number in range(rounds):
             for setting in settings if number % 2 == 0 else settings[::-1]:
                 for model in models:
                     model.tell(form=setting.form, rate=setting.rate)
-                # one whole pane to settle, then whole panes
+                # let one whole pane pass, then measure whole panes
                 time.sleep(2 * PANE_SECONDS - time.time() % PANE_SECONDS)
                 before = [tier.spent(), *(model.counts() for model in models)]
                 began = time.monotonic()
                 time.sleep(seconds)
                 after = [tier.spent(), *(model.counts() for model in models)]
-                _add(found[setting], before, after, time.monotonic() - began)
+                _add(measured[setting], before, after, time.monotonic() - began)
                 console.print(f"round {number + 1}, {setting.name}: done", style="dim")
     finally:
         for model in models:
             model.end()
-    return found
+    return measured
 
 
 def _add(total: Measured, before: list[Any], after: list[Any], seconds: float) -> None:
@@ -124,7 +124,7 @@ def _add(total: Measured, before: list[Any], after: list[Any], seconds: float) -
 
 
 class ModelServer:
-    """A process of this file, from the outside."""
+    """Controls one process that runs this file."""
 
     def __init__(self, url: str, seed: int) -> None:
         """Start it."""
@@ -141,7 +141,7 @@ class ModelServer:
         return answer
 
     def counts(self) -> dict[str, Any]:
-        """Return what it has done so far."""
+        """Return its counts and CPU seconds so far."""
         return {**self.tell(), "cpu": cpu_seconds(self._process.pid)}
 
     def end(self) -> None:
@@ -158,11 +158,11 @@ class ModelServer:
 # --- inside the process
 
 
-class Wire:
+class WireCounter:
     """Counts the requests that urllib3 sends, and their bytes."""
 
     def __init__(self) -> None:
-        """Look at all connections of this process."""
+        """Count on all connections of this process."""
         self.requests = self.bytes = 0
         send, begin = http.client.HTTPConnection.send, http.client.HTTPConnection.putrequest
 
@@ -178,27 +178,27 @@ class Wire:
         http.client.HTTPConnection.putrequest = beginning  # type: ignore[method-assign, assignment]
 
 
-class Load:
-    """Makes rows at the rate that it is told, and reports them in that form."""
+class LoadGenerator:
+    """Makes rows at the rate `rate`, and reports them in the form `form`."""
 
     def __init__(self, url: str, seed: int) -> None:
-        """Prepare; no rows come yet."""
+        """Prepare; there are no rows yet."""
         self.form, self.rate = "SDK", 0
         self.rows = self.sent = self.failed = 0
-        self._pool = records(POOL, seed)
+        self._pool = draw_records(POOL, seed)
         self._next = 0
         self._waiting: list[dict[str, Any]] = []
         self.monitor = Monitor(url, model=MODEL, source=f"model-server-{seed}")
         self._http = Http(url, None)
         self._source = f"drawn-ahead-{seed}"
-        profile = profile_of()
+        profile = fit_profile()
         counter = Counter(profile, seed)
         self._profile = profile
         self._drawn = {rate: counter.draw(rate, PANE_SECONDS).cumsum(axis=0) for rate in RATES}
         self._sequence = 0
 
     def run(self) -> None:
-        """Make rows for ever."""
+        """Make rows without end."""
         began, made, rate = time.monotonic(), 0, self.rate
         posted = began
         while True:
@@ -256,16 +256,16 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Be a model server until the pipe is closed."""
+    """Run a model server until the pipe is closed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
-    wire, load = Wire(), Load(options.url, options.seed)
+    wire, load = WireCounter(), LoadGenerator(options.url, options.seed)
     threading.Thread(target=load.run, daemon=True).start()
     for command in sys.stdin:
-        told = json.loads(command)
-        load.form, load.rate = told.get("form", load.form), told.get("rate", load.rate)
+        setting = json.loads(command)
+        load.form, load.rate = setting.get("form", load.form), setting.get("rate", load.rate)
         lost = {name: rows for name, rows in load.monitor.stats().items() if name.startswith("dropped_") and rows}
         lost["not taken"] = load.failed
         answer = line(rows=load.rows, requests=wire.requests, bytes=wire.bytes, dropped=sum(lost.values()), lost=lost)

@@ -1,10 +1,9 @@
-"""What `bench/scale.py --unit-costs` measures: the figures that docs/scaling.md multiplies.
+"""The measurement of `bench/scale.py --unit-costs`: the figures that docs/scaling.md multiplies.
 
-- `puts`: PUTs of panes over HTTP to one metric server, at two rates and as fast as 16 connections go, less what the
-  server takes where nothing comes.
-- `looks`: what two metric servers take, each, where nothing comes, with 1 and 41 models of which nobody was heard; and
-  `puts` has one server, before and after it heard of 1,000 sources.
-- `kept`: what Redis holds of a model of 1,000 sources after an hour, by kind of key, and what it writes to its log.
+- `puts`: the cost of PUTs of panes over HTTP to one metric server, at two rates and as fast as 16 connections allow,
+  less the cost of the idle server. The idle server is measured before and after it hears of 1,000 sources.
+- `idle_rates`: the cost of two idle metric servers, each, with 1 and 41 models without sources.
+- `redis_contents`: the data of a model of 1,000 sources in Redis after an hour, by kind of key, and the log growth.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from rich.console import Console
 from driftmeter.client.transport import PANE_TYPE, Http, model_path
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.codec import encode_pane
-from scale_sources import BEGIN, HOUR_OF_PANES, ROWS, TIMING, Fleet, Hand, open_store_at, warm
-from scale_tier import MODEL, Counter, RedisServer, Spent, Tier, a_tier, pane_of, profile_of
-from scale_traffic import Wire
+from scale_sources import BEGIN, HOUR_OF_PANES, ROWS, TIMING, Fleet, SetClock, empty_store_at, warm
+from scale_tier import MODEL, Counter, RedisServer, Spent, Tier, fit_profile, pane_of, running_tier
+from scale_traffic import WireCounter
 
 SOURCES, MODELS, CONNECTIONS = 1_000, 41, 16
 RATES = (20, 200, 0)
-"""PUTs a second; 0 is as fast as it goes."""
+"""PUTs a second; 0 is as fast as possible."""
 SETTLE = 3.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class Counters:
     """Counters at a moment: CPU, the calls of Redis and how many of them are in scripts, bytes in its log."""
 
     at: float
@@ -41,7 +40,7 @@ class Reading:
     log: int
 
     @classmethod
-    def of(cls, tier: Tier) -> Reading:
+    def of(cls, tier: Tier) -> Counters:
         """Read them."""
         redis = tier.redis
         commands = redis.commands() if redis else {}
@@ -52,7 +51,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Rate:
-    """What passed in a second: CPU seconds of metric servers and Redis, its calls, bytes of its log."""
+    """The growth of the counters in one second: CPU of metric servers and of Redis, its calls, bytes of its log."""
 
     servers: float
     redis: float
@@ -61,16 +60,16 @@ class Rate:
     log: float
 
     @classmethod
-    def between(cls, one: Reading, two: Reading) -> Rate:
-        """Return the growth a second."""
+    def between(cls, one: Counters, two: Counters) -> Rate:
+        """Return the growth per second from `one` to `two`."""
         seconds, spent = two.at - one.at, two.spent - one.spent
         calls, scripts, log = two.calls - one.calls, two.scripts - one.scripts, two.log - one.log
-        return cls(*(each / seconds for each in (spent.servers, spent.redis, calls, scripts, log)))
+        return cls(*(growth / seconds for growth in (spent.servers, spent.redis, calls, scripts, log)))
 
 
 @dataclass(frozen=True)
 class Puts:
-    """PUTs a second, bytes of a request, and what a second took beyond an idle one."""
+    """PUTs a second, bytes of a request, and the cost of a second with PUTs and of an idle second."""
 
     rate: float
     bytes: float
@@ -84,28 +83,28 @@ def log_bytes(redis: RedisServer | None) -> int:
 
 
 def watch(tier: Tier, seconds: float) -> Rate:
-    """Return what a second takes now."""
-    before = Reading.of(tier)
+    """Return the rates over the next `seconds`."""
+    before = Counters.of(tier)
     time.sleep(seconds)
-    return Rate.between(before, Reading.of(tier))
+    return Rate.between(before, Counters.of(tier))
 
 
 def puts(kind: str, seconds: float, console: Console) -> tuple[list[Puts], dict[str, Rate]]:
-    """PUT panes; return what each rate took, and idle seconds before and after 1,000 sources were heard of."""
-    with a_tier(kind, 1) as tier:
+    """PUT panes; return the cost at each rate, and the idle rates without sources and with 1,000 sources."""
+    with running_tier(kind, 1) as tier:
         time.sleep(SETTLE)
         idle = {"of one model, nobody heard of": watch(tier, seconds)}
         sender = Sender(tier.urls[0])
-        sender.run(0, 2 * SOURCES)  # all sources are heard of, all code is warm
+        sender.run(0, 2 * SOURCES)  # makes all sources known, and warms up the code
         time.sleep(3 * TIMING.pane / 1000)
         quiet = idle["of one model, 1,000 sources heard of"] = watch(tier, seconds)
-        found = []
+        measured = []
         for rate in RATES:
-            before, sent, size = Reading.of(tier), sender.sent, sender.wire.bytes
+            before, sent, size = Counters.of(tier), sender.sent, sender.wire.bytes
             sender.run(rate, round(rate * seconds) or 4 * SOURCES)
-            after = Reading.of(tier)
+            after = Counters.of(tier)
             number = sender.sent - sent
-            found.append(
+            measured.append(
                 Puts(
                     number / (after.at - before.at),
                     (sender.wire.bytes - size) / number,
@@ -114,38 +113,38 @@ def puts(kind: str, seconds: float, console: Console) -> tuple[list[Puts], dict[
                 )
             )
             console.print(f"{number:,} PUTs: done", style="dim")
-        return found, idle
+        return measured, idle
 
 
 class Sender:
     """Sends panes of 1,000 sources over some connections."""
 
     def __init__(self, url: str) -> None:
-        """Draw what they count."""
-        self.profile = profile_of()
+        """Draw the counts of the panes."""
+        self.profile = fit_profile()
         self.counts = Counter(self.profile, 7).draw(ROWS, SOURCES)
-        self.wire, self.sent = Wire(), 0
+        self.wire, self.sent = WireCounter(), 0
         self._links = [Http(url, None) for _ in range(CONNECTIONS)]
         self._lock = threading.Lock()
 
     def run(self, rate: float, number: int) -> None:
-        """Send that many, evenly in time where a rate is given."""
+        """Send `number` panes, evenly in time if `rate` is not 0."""
         began, first = time.monotonic(), self.sent
         failed: list[str] = []
 
         def work(link: Http) -> None:
             while not failed:
                 with self._lock:
-                    mine = self.sent
-                    if mine - first >= number:
+                    sequence = self.sent
+                    if sequence - first >= number:
                         return
                     self.sent += 1
                 if rate:
-                    time.sleep(max(0.0, began + (mine - first) / rate - time.monotonic()))
+                    time.sleep(max(0.0, began + (sequence - first) / rate - time.monotonic()))
                 start = TIMING.pane_start(time.time_ns() // 1_000_000)
-                source = mine % SOURCES
+                source = sequence % SOURCES
                 pane = pane_of(
-                    self.profile, start, TIMING.pane, f"model-server-{source}", mine, ROWS, self.counts[source]
+                    self.profile, start, TIMING.pane, f"model-server-{source}", sequence, ROWS, self.counts[source]
                 )
                 path = model_path(MODEL, "panes", str(start), pane.source)
                 answer = link("PUT", path, encode_pane(pane), PANE_TYPE, 5.0)
@@ -161,22 +160,22 @@ class Sender:
             raise RuntimeError(failed[0])
 
 
-def looks(kind: str, seconds: float) -> dict[str, Rate]:
-    """Watch two metric servers to which nothing comes."""
-    found = {}
+def idle_rates(kind: str, seconds: float) -> dict[str, Rate]:
+    """Return the rates of two idle metric servers, with one model and with many."""
+    rates = {}
     for models in (1, MODELS):
-        with a_tier(kind, 2, models) as tier:
+        with running_tier(kind, 2, models) as tier:
             time.sleep(SETTLE)
-            found[f"of {models} models" if models > 1 else "of one model"] = watch(tier, seconds)
-    return found
+            rates[f"of {models} models" if models > 1 else "of one model"] = watch(tier, seconds)
+    return rates
 
 
-# --- what is kept
+# --- the data in Redis
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Keys of one kind: how many, how many entries they have, and the bytes that they take."""
+class KeyKind:
+    """The keys of one kind: their number, their entries and their size in bytes."""
 
     keys: int = 0
     entries: int = 0
@@ -184,27 +183,27 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What Redis holds, and the bytes that it wrote to its log for a PUT in a transaction of ten, and for a fold."""
+class RedisContents:
+    """The data in Redis, and the bytes in its log for a PUT in a transaction of ten and for a fold."""
 
-    kinds: dict[str, Kind]
+    kinds: dict[str, KeyKind]
     put: float
     fold: float
     panes: int
 
 
-def kept() -> Kept:
-    """Put an hour of panes of one source, then some of 1,000, and look at what is there."""
-    clock = Hand(BEGIN // TIMING.pane * TIMING.pane)
-    profile = profile_of()
+def redis_contents() -> RedisContents:
+    """Put an hour of panes of one source, then five of 1,000 sources, and measure the data."""
+    clock = SetClock(BEGIN // TIMING.pane * TIMING.pane)
+    profile = fit_profile()
     counts = Counter(profile, 7).draw(ROWS, SOURCES)[None].repeat(4, axis=0)
     fleet = Fleet(profile, SOURCES, counts)
     panes = 5
-    with open_store_at("redis", clock) as (store, redis):
+    with empty_store_at("redis", clock) as (store, redis):
         assert redis is not None
         engine = Engine(store, timing=TIMING)
         first = warm(engine, [fleet], clock)
-        # the warm-up's sealed records are of one source each
+        # the sealed records of the warm-up hold one source each
         redis.client.delete(*redis.client.scan_iter("*:sealed:*", count=10_000))
         puts = folds = 0
         for number in range(first, first + panes):
@@ -216,15 +215,17 @@ def kept() -> Kept:
             engine.advance(profile.model)
             if number > first:
                 puts, folds = puts + between - before, folds + log_bytes(redis) - between
-        return Kept(dict(_kinds(redis)), puts / (panes - 1) / SOURCES, folds / (panes - 1), HOUR_OF_PANES + panes)
+        return RedisContents(
+            dict(_kinds(redis)), puts / (panes - 1) / SOURCES, folds / (panes - 1), HOUR_OF_PANES + panes
+        )
 
 
-def _kinds(redis: RedisServer) -> Iterator[tuple[str, Kind]]:
-    found: dict[str, list[tuple[int, int]]] = {}
+def _kinds(redis: RedisServer) -> Iterator[tuple[str, KeyKind]]:
+    sizes: dict[str, list[tuple[int, int]]] = {}
     client: Any = redis.client
     for key in client.scan_iter(count=10_000):
         name = key.decode().partition("}:")[2].split(":")[0] or "the model"
         size = {"hash": client.hlen, "zset": client.zcard, "set": client.scard}.get(client.type(key).decode())
-        found.setdefault(name, []).append((size(key) if size else 1, client.memory_usage(key, samples=0)))
-    for name, each in sorted(found.items()):
-        yield name, Kind(len(each), sum(entries for entries, _ in each), sum(taken for _, taken in each))
+        sizes.setdefault(name, []).append((size(key) if size else 1, client.memory_usage(key, samples=0)))
+    for name, keys in sorted(sizes.items()):
+        yield name, KeyKind(len(keys), sum(entries for entries, _ in keys), sum(taken for _, taken in keys))
