@@ -168,7 +168,7 @@ def product_delays(name: str, scenario_name: str, chunk: int, streams: int, hori
         beside = unchanging_features(REFERENCE_ROWS)
         models = [replace(profile, features=(feature, *beside)) for feature in profile.features]
         watches = [ModelDetector(candidate, model, settings, ROW) for model in models]
-        still = np.tile(np.array([0, PANE, 0, 0, 0]), FEATURES - 1)
+        still = np.concatenate([PANE * (np.array(feature.grid.labels) == "true") for feature in beside])
     else:
         settings = published_settings(BUDGET_ROWS / candidate.headroom * FEATURES / streams)
         watches = [ModelDetector(candidate, profile, settings, ROW)]

@@ -65,7 +65,10 @@ class Numbers:
         # a value that is a cut belongs to the bin above it
         below = self.below(np.nextafter(grid.edges, -np.inf))
         present = np.diff(below, prepend=0.0, append=1.0) * (1 - self.missing)
-        return np.concatenate([np.maximum(present, 0.0), [self.missing, 0.0]])
+        probabilities = np.zeros(grid.size)
+        probabilities[: len(present)] = np.maximum(present, 0.0)
+        probabilities[grid.special["missing"]] = self.missing
+        return probabilities
 
     def column(self, values: Floats) -> Floats:
         """Return the numbers as they are."""
