@@ -1,20 +1,21 @@
-"""How soon is drift found, how often is there a false alarm, and what does a pane cost, beside other detectors?
+"""How soon is drift found, how many alarms are false, and what does a pane cost, beside other detectors?
 
     python bench/detection.py [--delays] [--nulls] [--cost] [--rows 1e9] [--only "mean +.1σ" …] [--json FILE]
 
-The three questions, or those asked for:
+Without an option, all three questions are answered:
 
-- `--delays`: rows from a change to the alarm, median / 90 % quantile over the streams, beside the figures that were
-  published with the method (`reference`) and the ratio to them. Budget: one false alarm in 10⁶ rows of 30 features; no
-  tolerance; references of 10,000 rows, 64 bins, panes of 100 rows, 10 levels. A row lasts 100 ms. The budget is
-  that of the published figures, so that the headroom which DWS adds by itself is taken off.
-- `--nulls`: false alarms where nothing changes, at the default settings. Only the clock is virtual: 10⁶ rows last the
-  30 days of the default budget (a row lasts 2.592 s). A model has 30 features, each with a new reference; what alarmed
-  is restarted and may alarm again. The upper 95 % limit (Poisson) must be at most 1.5 times what the budget allows.
+- `--delays`: rows from a change to the alarm, median / 90 % quantile over the streams, beside the published figures of
+  the method (`reference`) and the ratio to them. Budget: one false alarm in 10⁶ rows of 30 features; no tolerance;
+  references of 10,000 rows, 64 bins, panes of 100 rows, 10 levels. A row lasts 100 ms. The published figures have no
+  headroom, so the headroom that DWS adds is taken off the budget.
+- `--nulls`: false alarms without a change, at the default settings. Only the clock is virtual: 10⁶ rows last the 30
+  days of the default budget (a row lasts 2.592 s). A model has 30 features, each with a new reference. A feature that
+  alarmed is restarted and may alarm again. The upper 95 % limit (Poisson) must be at most 1.5 times what the budget
+  allows.
 - `--cost`: milliseconds a pane of 500 features of 64 bins, compile time, bytes of state.
 
-Counts of panes are drawn from the bins' exact probabilities, not from values: see detection_streams.py. `always` and
-`never` are controls: detectors that fire at every pane and at none. River and alibi-detect take part where installed.
+Counts of panes are drawn from the exact probabilities of the bins, not from values: see detection_streams.py. `always`
+and `never` are controls: they fire at every pane and at no pane. River and alibi-detect are used if they are installed.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ from driftmeter.types import Counts, Floats, Milliseconds
 FEATURES, BUDGET_ROWS, REFERENCE_ROWS, LEVELS = 30, 1_000_000, 10_000, 10
 ROW: Milliseconds = 100
 SLOW_ROW: Milliseconds = 30 * DAY // BUDGET_ROWS
-"""So that the default budget of 30 days is 10⁶ rows."""
+"""With this length of a row, the default budget of 30 days is 10⁶ rows."""
 MOST_FALSE = 1.5
 CHUNK = 50
 """Streams per process in the delays."""
@@ -73,7 +74,7 @@ CHUNK = 50
 
 @dataclass(frozen=True)
 class Control:
-    """A detector that always or never fires: what no check may take for a good one."""
+    """A detector that always or never fires; every check must reject it."""
 
     fires: bool
 
@@ -94,10 +95,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector of the product. `headroom` is by how much it lengthens the budget by itself.
+    """A detector of driftmeter. `headroom` is the factor by which it lengthens the budget.
 
-    A `joint` one compares the features of a model with each other: a stream that changes has 29 still ones beside it.
-    With the others the streams are many features of one model, each with its share of a budget for 30.
+    A `joint` detector compares the features of a model: each changing stream has 29 constant ones beside it. For the
+    other detectors, all streams are features of one model, each with its share of a budget for 30.
     """
 
     make: Callable[[Profile, ModelSettings], Any]
@@ -117,7 +118,7 @@ CANDIDATES: dict[str, Candidate] = {
 
 
 def seeded(*key: object) -> Rng:
-    """Return a generator of random numbers of its own for each key."""
+    """Return a random generator that is seeded with the key."""
     return np.random.default_rng(zlib.crc32(repr(key).encode()))
 
 
@@ -137,7 +138,7 @@ class ModelDetector:
         self._row = row
 
     def alarms(self, start: int, counts: Counts) -> np.ndarray:
-        """Take the pane that starts with that row; return which features alarm, and restart those."""
+        """Take the pane that starts with row `start`; return which features alarm, and restart those."""
         pane = Slice(start * self._row, PANE * self._row, Summary(PANE, counts))
         self._state, reading = self._detector.update(self._state, pane)
         assert reading is not None
@@ -156,9 +157,9 @@ def published_settings(budget_rows: float) -> ModelSettings:
 
 
 def product_delays(name: str, scenario_name: str, chunk: int, streams: int, horizon: int) -> list[float]:
-    """Return the rows to the alarm of some streams of a scenario, infinite beyond the horizon."""
+    """Return the rows to the alarm for some streams of a scenario, infinite beyond the horizon."""
     candidate = CANDIDATES[name]
-    scenario = next(each for each in SCENARIOS if each.name == scenario_name)
+    scenario = next(scenario for scenario in SCENARIOS if scenario.name == scenario_name)
     rng = seeded(scenario_name, chunk)
     profile = fitted(scenario.before, streams, REFERENCE_ROWS, rng)
     changes = FIRST_CHANGE + rng.integers(0, CHANGES_WITHIN, streams)
@@ -184,22 +185,22 @@ def product_delays(name: str, scenario_name: str, chunk: int, streams: int, hori
                 fired[number] = watches[number].alarms(start, np.concatenate([parts[number], still]))[0]
         else:
             fired |= watches[0].alarms(start, counts)
-        found = fired & waiting & (end > changes)
-        delays[found] = end - changes[found]
-        waiting &= ~found & (end - changes < horizon)
+        detected = fired & waiting & (end > changes)
+        delays[detected] = end - changes[detected]
+        waiting &= ~detected & (end - changes < horizon)
         if not waiting.any():
             break
-    return [float(each) for each in delays]
+    return delays.tolist()
 
 
 def unchanging_features(rows: int) -> tuple[Feature, ...]:
-    """Return 29 features that never change, for what changes to be one of 30."""
+    """Return 29 features that never change, so that the changing feature is one of 30."""
     frame = pl.DataFrame({f"still {number}": [True] * rows for number in range(FEATURES - 1)})
     return Profile.fit(frame, model="bench", independent=True, residuals=False).features
 
 
 def product_false_alarms(name: str, null: str, reference_rows: int, group: int, rows: int) -> int:
-    """Count the false alarms of one model of 30 features, so many rows long, at the default settings."""
+    """Count the false alarms of one model of 30 features over `rows` rows, at the default settings."""
     rng = seeded("null", null, reference_rows, group)
     profile = fitted(NULLS[null], FEATURES, reference_rows, rng)
     watch = ModelDetector(CANDIDATES[name], profile, ModelSettings(), SLOW_ROW)
@@ -213,7 +214,7 @@ def product_false_alarms(name: str, null: str, reference_rows: int, group: int, 
 
 
 def rival_delays(name: str, scenario_name: str, chunk: int, streams: int, horizon: int) -> list[float]:
-    scenario = next(each for each in SCENARIOS if each.name == scenario_name)
+    scenario = next(scenario for scenario in SCENARIOS if scenario.name == scenario_name)
     rng = seeded("rival", scenario_name, chunk)
     return [delay(RIVALS[name], scenario, rng, horizon, REFERENCE_ROWS) for _ in range(streams)]
 
@@ -244,7 +245,7 @@ def cost(name: str, features: int = 500, panes: int = 2_000) -> dict[str, float]
 
 
 class Runner:
-    """Runs measurements in processes of their own, some at a time, and shows how far they are."""
+    """Runs measurements in separate processes, `jobs` at a time, and shows the progress."""
 
     def __init__(self, jobs: int, log: str | None) -> None:
         """Write every result as a line of JSON into `log`."""
@@ -253,13 +254,13 @@ class Runner:
         self.console = console if console.is_terminal else Console(width=140)  # a file has no width
 
     def run(self, title: str, tasks: dict[Any, Callable[[], Any]], done: Callable[[Any, list[Any]], None]) -> None:
-        """Call `done` with a key and what its tasks returned as soon as the last of them has.
+        """Run the tasks; call `done` with each key and the results of its tasks when its last task has ended.
 
-        A task's key is the key of its result, and a number that tells it from the others.
+        The key of a task is the key of its result and a number.
         """
         context = multiprocessing.get_context("spawn")
-        left = Counter(key for key, _ in tasks)
-        found: dict[Any, list[Any]] = {key: [] for key in left}
+        unfinished = Counter(key for key, _ in tasks)
+        results: dict[Any, list[Any]] = {key: [] for key in unfinished}
         with (
             Progress(console=Console(stderr=True), transient=True) as progress,
             ProcessPoolExecutor(self._jobs, mp_context=context) as pool,
@@ -268,10 +269,10 @@ class Runner:
             waiting = {pool.submit(task): key for (key, _), task in tasks.items()}
             for future in as_completed(waiting):
                 key = waiting[future]
-                found[key].append(future.result())
-                left[key] -= 1
-                if not left[key]:
-                    done(key, found[key])
+                results[key].append(future.result())
+                unfinished[key] -= 1
+                if not unfinished[key]:
+                    done(key, results[key])
                 progress.advance(bar)
 
     def log(self, **result: object) -> None:
@@ -282,7 +283,7 @@ class Runner:
 
 
 def selected_detectors(console: Console, chosen: list[str] | None) -> tuple[list[str], list[str]]:
-    """Return the detectors and the rivals that can be run and were asked for."""
+    """Return the chosen detectors, and the chosen rivals that are installed."""
     for name, entry in RIVALS.items():
         if entry.missing() and (chosen is None or name in chosen):
             console.print(f"{name} is left out: {entry.missing()} is not installed")
@@ -294,7 +295,7 @@ def selected_detectors(console: Console, chosen: list[str] | None) -> tuple[list
 
 
 def measure_delays(runner: Runner, options: argparse.Namespace) -> None:
-    scenarios = {each.name: each for each in SCENARIOS if is_selected(each.name, options.only)}
+    scenarios = {scenario.name: scenario for scenario in SCENARIOS if is_selected(scenario.name, options.only)}
     products, rivals = selected_detectors(runner.console, options.detectors)
     names = [*products, *rivals]
     tasks: dict[Any, Callable[[], list[float]]] = {}
@@ -344,7 +345,7 @@ def measure_nulls(runner: Runner, options: argparse.Namespace) -> None:
     fed: dict[str, int] = {}
     for name in names:
         entry = RIVALS.get(name)
-        # controls prove nothing by the hundred million, and rivals take a second per million values or more
+        # controls need few rows, and rivals take a second or more per million values
         short = min(length, options.rival_rows // groups // PANE * PANE) if entry or name in CONTROLS else length
         short = max(1_000, short // 100 if entry and entry.slow else short)
         fed[name] = short * groups * (1 if entry else FEATURES)
@@ -386,21 +387,21 @@ def measure_cost(runner: Runner, options: argparse.Namespace) -> None:
         table.add_column(column, justify="right")
 
     def done(name: str, results: list[dict[str, float]]) -> None:
-        found = results[0]
+        costs = results[0]
         table.add_row(
-            name, f"{found['mean_ms']:.2f}", f"{found['worst_ms']:.2f}", f"{found['compile_s']:.2f}",
-            f"{found['bytes'] / 1e3:,.0f}",
+            name, f"{costs['mean_ms']:.2f}", f"{costs['worst_ms']:.2f}", f"{costs['compile_s']:.2f}",
+            f"{costs['bytes'] / 1e3:,.0f}",
         )  # fmt: skip
-        runner.log(question="cost", detector=name, **found)
+        runner.log(question="cost", detector=name, **costs)
 
-    for name in CANDIDATES:  # one after the other: they must not share a core
+    for name in CANDIDATES:  # one after the other, so that they do not share a core
         if name not in CONTROLS and (options.detectors is None or name in options.detectors):
             runner.run(f"cost of {name}", {(name, 0): partial(cost, name)}, done)
     runner.console.print(table)
 
 
 def is_selected(name: str, chosen: Iterable[str] | None) -> bool:
-    return chosen is None or any(each in name for each in chosen)
+    return chosen is None or any(text in name for text in chosen)
 
 
 def rows(number: float) -> str:
@@ -426,22 +427,22 @@ def main() -> None:
     parser.add_argument(
         "--horizon", type=int, default=100_000, help="rows after which a change was not found (100,000)"
     )
-    parser.add_argument("--only", nargs="+", metavar="TEXT", help="scenarios and nulls whose name holds one of these")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="scenarios and nulls whose name contains a TEXT")
     parser.add_argument("--detectors", nargs="+", metavar="NAME", help="these detectors and rivals only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--json", metavar="FILE", help="append each result as a line of JSON")
     options = parser.parse_args()
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
-        os.environ.setdefault(threads, "1")  # for the processes that are started: there is one for each core
+        os.environ.setdefault(threads, "1")  # for the child processes: there is one per core
     runner = Runner(options.jobs, options.json)
-    every = not (options.delays or options.nulls or options.cost)
-    for asked, question in (
+    all_questions = not (options.delays or options.nulls or options.cost)
+    for chosen, measure in (
         (options.delays, measure_delays),
         (options.nulls, measure_nulls),
         (options.cost, measure_cost),
     ):
-        if asked or every:
-            question(runner, options)
+        if chosen or all_questions:
+            measure(runner, options)
 
 
 if __name__ == "__main__":

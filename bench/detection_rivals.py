@@ -1,6 +1,6 @@
-"""What bench/detection.py compares with: windows of a KS test, River's detectors, alibi-detect's, all on raw values.
+"""The rivals in bench/detection.py, all on raw values: windows of a KS test, detectors of River and of alibi-detect.
 
-A rival watches one stream. River and alibi-detect are no dependencies: those that cannot be imported are left out.
+A rival watches one stream. River and alibi-detect are not dependencies: rivals that cannot be imported are left out.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ RUN_TIME, LOOK_BACK = 10_000, [20, 100]
 
 
 class Rival(Protocol):
-    """A detector of one stream that was shown its reference."""
+    """A detector of one stream; it knows the reference of the stream."""
 
     def alarms(self, values: Floats) -> list[int]:
-        """Take the next values; return how many of them had been taken at each alarm."""
+        """Take the next values; return for each alarm how many of them it had taken."""
         ...
 
 
 class KSWindows:
     """Windows of 1,000 rows, one after the other, each by `scipy.stats.ks_2samp(method="asymp")`.
 
-    Only the decision is needed, so that the statistic is held against the critical value: the same answer, quicker.
+    Only the decision is needed: comparing the statistic with the critical value gives the same answer faster.
     """
 
     def __init__(self, reference: Floats, level: float) -> None:
@@ -67,57 +67,57 @@ class KSWindows:
 
 
 class River:
-    """One of River's drift detectors at its own settings; a missing value is not shown to it."""
+    """One of River's drift detectors at its default settings; it does not see missing values."""
 
     def __init__(self, name: str) -> None:
         """Make the detector of that name."""
         self.detector: Any = getattr(importlib.import_module("river.drift"), name)()
 
     def alarms(self, values: Floats) -> list[int]:
-        """Take them one by one."""
-        found = []
+        """Take the values one by one."""
+        alarms = []
         update, detector = self.detector.update, self.detector
         for row, value in enumerate(values.tolist(), start=1):
             if value == value:
                 update(value)
                 if detector.drift_detected:
-                    found.append(row)
-        return found
+                    alarms.append(row)
+        return alarms
 
 
 class AlibiCVM:
     """alibi-detect's CVMDriftOnline, which is set up for one false alarm in 10,000 rows of one feature.
 
-    At the budget it would be one in 30 million, and its thresholds come from a bootstrap that would need more
-    repeats than that. Its reference is the first 1,000 rows, since the set-up takes minutes with 10,000.
+    The budget allows one in 30 million, but the bootstrap of its thresholds would need more repeats than that. Its
+    reference is the first 1,000 rows, since the set-up takes minutes with 10,000.
     """
 
     def __init__(self, reference: Floats) -> None:
-        """Set it up: takes a bootstrap."""
-        known = reference[~np.isnan(reference)][:1_000]
+        """Compute the thresholds by a bootstrap."""
+        present = reference[~np.isnan(reference)][:1_000]
         self.detector: Any = importlib.import_module("alibi_detect.cd").CVMDriftOnline(
-            known, ert=RUN_TIME, window_sizes=LOOK_BACK, n_bootstraps=2 * RUN_TIME, verbose=False
+            present, ert=RUN_TIME, window_sizes=LOOK_BACK, n_bootstraps=2 * RUN_TIME, verbose=False
         )
 
     def alarms(self, values: Floats) -> list[int]:
-        """Take them one by one, and begin anew after an alarm."""
-        found = []
+        """Take the values one by one, and restart after an alarm."""
+        alarms = []
         for row, value in enumerate(values, start=1):
             if value == value and self.detector.predict(np.array([value]))["data"]["is_drift"]:
-                found.append(row)
+                alarms.append(row)
                 self.detector.reset_state()
-        return found
+        return alarms
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How a rival is made, how many rows before the change it can remember, and what it costs."""
+    """How to make a rival, how many rows it remembers, which package it needs, and whether it is slow."""
 
     make: Callable[[Floats], Rival]
     memory: int
     needs: str = ""
     slow: bool = False
-    """Hundreds of microseconds a row: it is shown a hundredth of the rows, and a tenth of the streams."""
+    """It takes hundreds of microseconds a row, so it sees 1/100 of the rows and 1/10 of the streams."""
 
     def missing(self) -> str | None:
         """Return the package that it lacks, or None."""
@@ -135,10 +135,10 @@ RIVALS = {
 
 
 def delay(entry: Entry, scenario: Scenario, rng: Rng, horizon: int, rows: int) -> float:
-    """Return the rows from one stream's change to the first alarm after it, infinite where beyond the horizon."""
+    """Return the rows from the change of one stream to the next alarm, infinite beyond the horizon."""
     rival = entry.make(scenario.before.draw(rng, rows))
     change = FIRST_CHANGE + int(rng.integers(FIRST_CHANGE))
-    # whole windows: what lies before the memory leaves no trace
+    # whole windows; rows before the memory of the rival have no effect
     first = (change - min(entry.memory, change)) // WINDOW * WINDOW
     values = scenario.draw(rng, change - first + horizon, change - first)
     for start in range(0, len(values), WINDOW):
@@ -149,6 +149,6 @@ def delay(entry: Entry, scenario: Scenario, rng: Rng, horizon: int, rows: int) -
 
 
 def false_alarms(entry: Entry, law: Law, rng: Rng, rows: int, reference_rows: int) -> int:
-    """Count the alarms in that many rows of one stream in which nothing ever changes."""
+    """Count the alarms in `rows` rows of one stream without a change."""
     rival = entry.make(law.draw(rng, reference_rows))
     return sum(len(rival.alarms(law.draw(rng, WINDOW))) for _ in range(rows // WINDOW))

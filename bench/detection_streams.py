@@ -1,8 +1,8 @@
-"""The streams of bench/detection.py: laws of values, what changes in them, and exact draws of a pane's counts.
+"""The streams of bench/detection.py: laws of values, changes of them, and exact draws of the counts of panes.
 
-A pane's counts are a multinomial draw from the bins' true probabilities, which a law's distribution function gives at
-the grid's cuts. That is exact: the counts have the very distribution that binned rows have, for thousands of times
-less work. A pane in which the law changes is the sum of two draws, one of the rows before and one of those after.
+The counts of a pane are a multinomial draw from the true probabilities of the bins. The distribution function of a law
+gives them at the cuts of the grid. This is exact: the counts have the same distribution as those of binned rows, at a
+thousandth of the work. If the law changes within a pane, its counts are the sum of two draws: before and after.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rng = np.random.Generator
 
 PANE = 100
 FIRST_CHANGE, CHANGES_WITHIN = 16_000, 16_000
-"""The change comes at a row drawn evenly from this many, so that no grid of windows is favoured."""
+"""The change is at a uniformly drawn row of this many, so that no alignment of windows has an advantage."""
 RAMP = 50_000
 
 
@@ -46,7 +46,7 @@ class Law(Protocol):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers by their distribution function, and a share of them missing."""
+    """Numbers with a distribution function, of which a share is missing."""
 
     below: Callable[[Floats], Floats]
     sample: Callable[[Rng, int], Floats]
@@ -62,7 +62,7 @@ class Numbers:
     def probabilities(self, grid: Grid) -> Floats:
         """Return the differences of the distribution function at the cuts."""
         assert isinstance(grid, NumericGrid)
-        # a value that is a cut belongs to the bin above it
+        # a value equal to a cut belongs to the bin above
         below = self.below(np.nextafter(grid.edges, -np.inf))
         present = np.diff(below, prepend=0.0, append=1.0) * (1 - self.missing)
         probabilities = np.zeros(grid.size)
@@ -77,7 +77,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Categories:
-    """Categories by their probabilities; their names are their numbers."""
+    """Categories with their probabilities; the name of a category is its number."""
 
     shares: tuple[float, ...]
 
@@ -89,8 +89,8 @@ class Categories:
         """Add up the categories of each bin."""
         assert isinstance(grid, CategoryGrid)
         bins = [grid.bin_of(name) for name in map(str, range(len(self.shares)))]
-        found: Floats = np.bincount(bins, weights=np.array(self.shares), minlength=grid.size).astype(np.float64)
-        return found
+        probabilities: Floats = np.bincount(bins, weights=np.array(self.shares), minlength=grid.size).astype(np.float64)
+        return probabilities
 
     def column(self, values: Floats) -> list[str]:
         """Return the categories' names."""
@@ -125,13 +125,13 @@ def poisson(mean: float) -> Numbers:
 
 
 def zipf(levels: int) -> Categories:
-    """Categories of which the k-th is as frequent as 1/k."""
+    """Categories whose k-th has a frequency proportional to 1/k."""
     weights = 1 / np.arange(1, levels + 1)
     return Categories(tuple(weights / weights.sum()))
 
 
 def with_share(law: Categories, category: int, share: float) -> Categories:
-    """Give one category (perhaps a new one) that share of the rows, at the expense of all others alike."""
+    """Give one category, which may be new, the share `share`; scale all others by one factor."""
     shares = np.zeros(max(len(law.shares), category + 1))
     shares[: len(law.shares)] = law.shares
     shares[category] = 0
@@ -142,7 +142,7 @@ def with_share(law: Categories, category: int, share: float) -> Categories:
 
 @dataclass(frozen=True)
 class Figures:
-    """What detection.md gives: median and 90 % quantile of the rows until the alarm; infinite where never."""
+    """Published figures: median and 90 % quantile of the rows until the alarm; infinite if it never comes."""
 
     median: float
     late: float
@@ -153,7 +153,7 @@ NEVER = Figures(np.inf, np.inf)
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a feature was like, what it is like so many rows after the change, and the figures to match."""
+    """The law of a feature before a change, its law a number of rows after it, and the published figures."""
 
     name: str
     before: Law
@@ -162,7 +162,7 @@ class Scenario:
     gradual: bool = False
 
     def draw(self, rng: Rng, rows: int, change: int) -> Floats:
-        """Draw the values of rows 0 to `rows`, of which those from `change` on have changed."""
+        """Draw the values of rows 0 to `rows`; the law changes at row `change`."""
         first = min(rows, change)
         parts = [self.before.draw(rng, first)]
         step = PANE if self.gradual else max(1, rows - first)
@@ -252,41 +252,41 @@ NULLS: dict[str, Law] = {
 class Bins:
     """The bins of many features side by side, one law in each, to draw counts from.
 
-    Features of fewer bins than others are padded with bins that no value falls in.
+    Features with fewer bins are padded with bins of probability 0.
     """
 
     def __init__(self, probabilities: list[Floats]) -> None:
         """Take the probabilities of each feature's bins, shape (bins,) each."""
-        width = max(len(each) for each in probabilities)
-        padded = np.zeros((len(probabilities), width))
-        for row, each in zip(padded, probabilities, strict=True):
-            row[: len(each)] = each / each.sum()
-        self._used: npt.NDArray[np.bool_] = np.arange(width) < np.array([[len(each)] for each in probabilities])
-        # the last bin takes what rounding leaves over: let it be the fullest, not one that must stay empty
+        sizes = np.array([len(shares) for shares in probabilities])
+        padded = np.zeros((len(probabilities), sizes.max()))
+        for row, shares in zip(padded, probabilities, strict=True):
+            row[: len(shares)] = shares / shares.sum()
+        self._used: npt.NDArray[np.bool_] = np.arange(sizes.max()) < sizes[:, np.newaxis]
+        # the last bin gets the rounding error of the sum: it must be the fullest bin, not one with probability 0
         order = np.argsort(padded, axis=1)
         self._sorted = np.take_along_axis(padded, order, axis=1)
         self._back = np.argsort(order, axis=1)
 
     def draw(self, rng: Rng, rows: int | Counts, panes: int = 1) -> Counts:
-        """Draw the counts of some panes of so many rows (in each feature); shape (panes, bins of all features)."""
+        """Draw the counts of `panes` panes of `rows` rows (in each feature); shape (panes, bins of all features)."""
         features = len(self._sorted)
         drawn = rng.multinomial(np.broadcast_to(rows, (panes, features)), self._sorted)
         ordered = np.take_along_axis(drawn, self._back[np.newaxis], axis=2)
-        found: Counts = ordered[:, self._used]
-        return found
+        counts: Counts = ordered[:, self._used]
+        return counts
 
 
 class ChangingStreams:
-    """Streams of one scenario, one per feature, each with its own grid and its own moment of change."""
+    """Streams of one scenario, one per feature, each with its own grid and its own row of change."""
 
     def __init__(self, scenario: Scenario, grids: list[Grid], changes: Counts, rng: Rng) -> None:
-        """Take the row of each stream's change, shape (features,)."""
+        """Take the row at which each stream changes, shape (features,)."""
         self._scenario, self._grids, self._changes, self._rng = scenario, grids, changes, rng
         self._before = Bins([scenario.before.probabilities(grid) for grid in grids])
         self._after = Bins([scenario.after(0).probabilities(grid) for grid in grids])
 
     def pane(self, start: int) -> Counts:
-        """Draw the pane that starts with that row; shape (bins of all features,). A ramp rises once per pane."""
+        """Draw the pane that starts with row `start`; shape (bins of all features,). A ramp rises once per pane."""
         old = np.clip(self._changes - start, 0, PANE)
         if self._scenario.gradual and (old < PANE).any():
             middles = np.maximum(start + PANE / 2 - self._changes, 0)
@@ -297,5 +297,5 @@ class ChangingStreams:
             for bins, rows in ((self._before, old), (self._after, PANE - old))
             if rows.any()
         ]
-        found: Counts = np.sum(parts, axis=0, dtype=np.int64)
-        return found
+        counts: Counts = np.sum(parts, axis=0, dtype=np.int64)
+        return counts
