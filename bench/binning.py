@@ -1,7 +1,7 @@
 """How fast are values binned, beside searchsorted and beside a plain copy of the same memory?
 
-`python bench/binning.py [--repeats N]`: each case runs in fresh processes, one after the other in turn, so that
-no case profits from another's caches or clock speed. What is timed is `Binner.observe`: bins and their counts.
+`python bench/binning.py [--repeats N]`: each case runs in fresh processes, and the cases take turns, so that no case
+benefits from the caches or the clock speed of another. The timed call is `Binner.observe`: bins and their counts.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def numbers(case: str, rows: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     if case.endswith(("skewed", "steep")):
         return rng.lognormal(0, 3 if case.endswith("steep") else 1, (rows, FEATURES))
-    found = rng.normal(size=(rows, FEATURES))
+    values = rng.normal(size=(rows, FEATURES))
     if case.endswith("missing"):
-        found[rng.random(found.shape) < 0.05] = np.nan
-    return found
+        values[rng.random(values.shape) < 0.05] = np.nan
+    return values
 
 
 def names() -> list[str]:
@@ -84,7 +84,7 @@ def category_work() -> Callable[[], object]:
 
 
 def measure(case: str) -> float:
-    """Return the nanoseconds per value of one case: the median over as many calls as fit."""
+    """Return the nanoseconds per value of one case: the median over the calls of SECONDS."""
     work = category_work() if case == "dictionary" else numeric_work(case)
     for _ in range(20):
         work()
@@ -105,20 +105,20 @@ def main() -> None:
     if options.case:
         print(json.dumps(measure(options.case)))
         return
-    found: dict[str, list[float]] = {case: [] for case in CASES}
+    measured: dict[str, list[float]] = {case: [] for case in CASES}
     for _ in range(options.repeats):
-        for case, times in found.items():
+        for case, times in measured.items():
             command = [sys.executable, __file__, "--case", case]
             times.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-    medians = {case: statistics.median(times) for case, times in found.items()}
+    medians = {case: statistics.median(times) for case, times in measured.items()}
     print(f"{ROWS:,} rows x {FEATURES} columns, medians of {options.repeats} processes\n")
     print(f"{'ns/value':>8} {'min–max':>12} {'× copy':>7} {'× searchsorted':>15} {'target':>7}")
     for case, title in CASES.items():
-        time_, times = medians[case], found[case]
+        median, times = medians[case], measured[case]
         spread = f"{min(times):.1f}–{max(times):.1f}"
         target = f"≤ {TARGETS[case]:.0f}" if case in TARGETS else ""
-        ratios = f"{time_ / medians['copy']:7.1f} {time_ / medians['searchsorted']:15.2f}"
-        print(f"{time_:8.2f} {spread:>12} {ratios} {target:>7}  {title}")
+        ratios = f"{median / medians['copy']:7.1f} {median / medians['searchsorted']:15.2f}"
+        print(f"{median:8.2f} {spread:>12} {ratios} {target:>7}  {title}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How often does `driftmeter check` cry wolf, and what does it find among many categories?
+"""How often does `driftmeter check` raise a false alarm, and what does it find among many categories?
 
     python bench/check.py [--replicates 300] [--nulls] [--changes]
 
-One feature, one profile, one window a replicate, both drawn anew: a share of at most .01 may drift where nothing
-changed, as the false-discovery rate says. Wilson's interval of 95 % says how well the share is known.
+Each replicate draws one feature with a new reference and a new window. Without a change, at most .01 of the windows may
+drift: this is the false-discovery rate. Wilson's 95 % interval shows how precise the measured share is.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ NULLS: dict[str, Draw] = {
 
 
 def takes_over(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One category, of the middling ones, takes 5 % of the rows."""
+    """Give 5 % of the rows to a category of medium frequency."""
     changed = weights * 0.95
     changed[len(weights) // 2] += 0.05
     return changed
 
 
 def twenty_vanish(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Twenty of the most frequent fifth vanish."""
+    """Remove twenty of the most frequent fifth of the categories."""
     changed = weights.copy()
     changed[rng.choice(max(len(weights) // 5, 40), 20, replace=False)] = 0
     return changed / changed.sum()
 
 
 def changed_mix(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each weight is multiplied by a lognormal number of sigma 0.7."""
+    """Multiply each weight by a lognormal number with sigma 0.7."""
     changed = weights * rng.lognormal(0, 0.7, len(weights))
     return changed / changed.sum()
 
@@ -73,8 +73,8 @@ CHANGES = {"takes over": takes_over, "twenty vanish": twenty_vanish, "changed mi
 
 def drifts(reference: np.ndarray, window: np.ndarray) -> tuple[bool, float]:
     profile = Profile.fit(pa.table({"x": reference}), model="m", independent=True, include=["x"])
-    (found,) = compare(profile, pa.table({"x": window})).verdict.features
-    return found.drifting, found.scores.effect
+    (feature,) = compare(profile, pa.table({"x": window})).verdict.features
+    return feature.drifting, feature.scores.effect
 
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:
@@ -92,11 +92,11 @@ def nulls(replicates: int, only: str) -> None:
         for rows in (20, 200, 2_000, 20_000):
             for window in (200, 1_000, 5_000, 20_000):
                 rng = np.random.default_rng([rows, window, len(name)])
-                found = [drifts(draw(rng, rows), draw(rng, window)) for _ in range(replicates)]
-                wrong = sum(drifting for drifting, _ in found)
+                results = [drifts(draw(rng, rows), draw(rng, window)) for _ in range(replicates)]
+                wrong = sum(drifting for drifting, _ in results)
                 hits, tries = hits + wrong, tries + replicates
                 low, high = wilson(wrong, replicates)
-                effect = np.mean([size for _, size in found])
+                effect = np.mean([effect for _, effect in results])
                 print(
                     f"{name:18} {rows:10,} {window:7,} {wrong / replicates:7.4f}  [{low:.4f} {high:.4f}] {effect:8.4f}"
                 )
@@ -115,11 +115,11 @@ def changes(replicates: int) -> None:
         for what, change in CHANGES.items():
             for rows, window in ((2_000, 1_000), (20_000, 2_000), (20_000, 20_000)):
                 rng = np.random.default_rng([rows, window, len(name)])
-                found = []
+                results = []
                 for _ in range(replicates):
                     live = categories(change(weights, rng))
-                    found.append(drifts(categories(weights)(rng, rows), live(rng, window)))
-                share, effect = np.mean([each for each, _ in found]), np.mean([size for _, size in found])
+                    results.append(drifts(categories(weights)(rng, rows), live(rng, window)))
+                share, effect = np.mean(results, axis=0)
                 print(f"{name:18}  {what:14} {rows:9,} {window:7,} {share:7.2f} {effect:7.3f}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""How long does a scrape take with 500 features of 10 tests? Beside the same gauges in prometheus_client.
+"""How long does a scrape take with 500 features of 10 tests, beside the same gauges in prometheus_client?
 
 python bench/exposition.py
 """
@@ -63,19 +63,21 @@ def milliseconds(work: Callable[[], object], repeats: int) -> tuple[float, float
 
 
 def main() -> None:
-    shown = views()
+    model_views = views()
     exposition = Exposition()
-    text = exposition.render(shown, shown[0].refreshed)
+    text = exposition.render(model_views, model_views[0].refreshed)
     print(f"{text.count(chr(10)):,} lines, {len(text) / 1e6:.1f} MB; target {TARGET} ms")
     print(f"{'':24} {'fastest ms':>10} {'median ms':>10}")
 
     def new_verdict() -> str:
-        return exposition.render([replace(shown[0], verdict=dict(shown[0].verdict))], shown[0].refreshed)
+        return exposition.render(
+            [replace(model_views[0], verdict=dict(model_views[0].verdict))], model_views[0].refreshed
+        )
 
     for name, work, repeats in (
         ("a new verdict", new_verdict, 50),
-        ("the same verdict again", lambda: exposition.render(shown, shown[0].refreshed), 50),
-        ("prometheus_client", client_library(shown[0].verdict), 10),
+        ("the same verdict again", lambda: exposition.render(model_views, model_views[0].refreshed), 50),
+        ("prometheus_client", client_library(model_views[0].verdict), 10),
     ):
         fastest, median = milliseconds(work, repeats)
         print(f"{name:24} {fastest:10.1f} {median:10.1f}")

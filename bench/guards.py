@@ -1,7 +1,7 @@
-"""What do the looks at a body before it is read cost, and what do they save?
+"""What do the checks of a body before it is read cost, and what do they save?
 
-Batches of 1,000 rows of 30 float features, as in bench/ingest.py. `is_small` decides whether a body is read on the
-event loop, which saves a change of threads; the guard on Arrow refuses a body that would inflate beyond the limit.
+The batches have 1,000 rows of 30 float features, as in bench/ingest.py. `is_small` decides whether a body is read on
+the event loop, which saves a change of threads. The Arrow guard refuses a body that would inflate beyond the limit.
 
     python bench/guards.py
 """
@@ -67,14 +67,14 @@ def main() -> None:
         "Arrow stream": ("stream", arrow_bytes(pa.table(columns))),
     }
     for name, (media, body) in bodies.items():
-        look = microseconds(lambda media=media, body=body: is_small(media, body, FEATURES))
+        check = microseconds(lambda media=media, body=body: is_small(media, body, FEATURES))
         read = microseconds(lambda media=media, body=body: read_batch(media, body, reader, NOW, most=MOST))
-        print(f"{name:22} is_small {look:5.0f} us, read_batch {read:5.0f} us")
-    # the same key again and again: the slowest that a hostile body can make the look
+        print(f"{name:22} is_small {check:5.0f} us, read_batch {read:5.0f} us")
+    # repeated keys are the slowest body for this check
     empty = b"\xa7columns\xde\x07\xd0" + b"\xa0\xc4\x00" * 2_000
     hostile = b"\xde\x00\xa6" + empty * 166
-    look = microseconds(lambda: is_small("msgpack", hostile, FEATURES), 5)
-    print(f"{'hostile msgpack, 1 MB':22} is_small {look:5.0f} us")
+    check = microseconds(lambda: is_small("msgpack", hostile, FEATURES), 5)
+    print(f"{'hostile msgpack, 1 MB':22} is_small {check:5.0f} us")
     print(f"{'a change of threads':22} {thread_change():14.0f} us")
 
     bomb = arrow_bytes(pa.table({"feature_0": np.zeros(BOMB // 8)}), "zstd")

@@ -1,8 +1,9 @@
-"""Can its alarms be trusted on a year of real flights: few with nothing wrong, and soon when something is?
+"""Can the alarms be trusted on a year of real flights: few without a fault, and soon after a fault?
 
-`python bench/real.py [--quick] [--seeds 0 1 …] [--jobs N] [--json FILE]`: half of the days is the reference, the other
-half is live, in order, through the product's own profile, binning and judge. Beside it: Kolmogorov–Smirnov on
-windows of 1,000 rows. Ends with 1 where a figure misses its bar; the bars are those of docs/detection.md.
+`python bench/real.py [--quick] [--seeds 0 1 …] [--jobs N] [--json FILE]`: half of the days is the reference; the
+other half is live traffic, in time order, through the profile, binning and judge of driftmeter. For comparison:
+Kolmogorov–Smirnov on windows of 1,000 rows. The exit code is 1 if a figure misses its bar; the bars are those of
+docs/detection.md.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ from flights import (
 Panes = Literal["100 rows", "hours"]
 PANES: tuple[Panes, ...] = ("100 rows", "hours")
 LENGTHS: dict[Panes, Milliseconds] = {"100 rows": DAY, "hours": HOUR}
-"""How long a pane of the detector may last: a day lets the rows decide."""
+"""The longest pane of the detector; with a day, the number of rows decides."""
 UNITS = {"days": 1, "weeks": 7}
 WARM_UP = 28
-"""The first live days are not judged: windows of that length are not full before."""
+"""The first live days are not judged: the windows of this length are not full yet."""
 STARTS = (70, 100, 130)
 WEEK_LONG = ("distance × 1.609", "distance missing + 2 %", "seats stuck", "new carrier 3 %")
 AFTERMATH = 10
@@ -66,14 +67,14 @@ AFTERMATH = 10
 MOST_PAGES = 1.0
 KS_ROWS = 1000
 BLOCK = 200
-"""Panes that are binned at once: a fault is mostly found within the first of them."""
+"""Panes that are binned together; most faults are found within the first block."""
 
 Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the answer; `met` is None where there is no bar, only something to compare."""
+    """One line of the result; `met` is None if there is no bar."""
 
     question: str
     case: str
@@ -85,7 +86,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that the judge said at the end of a pane."""
+    """An alarm of the judge, or the opening or closing of an incident, at the end of a pane."""
 
     what: Literal["alarm", "opened", "closed"]
     pane: int
@@ -97,44 +98,44 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """What the judge said of some panes, and its states before the panes that were asked for."""
+    """The events of some panes, and the states of the judge before chosen panes."""
 
     events: list[Event]
     states: dict[int, Any] = field(default_factory=dict)
 
     def of(self, what: str) -> list[Event]:
-        """Return the events of one sort."""
+        """Return the events of one kind."""
         return [event for event in self.events if event.what == what]
 
 
 def follow(
     judge: Judge, state: Any, panes: Iterable[tuple[int, Slice]], keep: Sequence[int] = (), done: Any = None
 ) -> History:
-    """Let the judge see panes one after the other; nothing else here talks to it.
+    """Give panes to the judge one after the other, and collect the events.
 
-    `done`, called with each new event, ends it early.
+    `keep` are the panes before which the state is kept. It ends early if `done` is true for a new event.
     """
     history = History([])
     for number, pane in panes:
         if number in keep:
             history.states[number] = state
         state, step = judge.step(state, pane)
-        found = [
+        events = [
             *(Event("alarm", number, pane.end, (a.feature,), a.incident, a.role == "derived") for a in step.alarms),
-            *(Event("opened", number, pane.end, tuple(each.members), each.id) for each in step.opened),
-            *(Event("closed", number, pane.end, tuple(each.members), each.id) for each in step.closed),
+            *(Event("opened", number, pane.end, tuple(opened.members), opened.id) for opened in step.opened),
+            *(Event("closed", number, pane.end, tuple(closed.members), closed.id) for closed in step.closed),
         ]
-        history.events.extend(found)
-        if done is not None and any(map(done, found)):
+        history.events.extend(events)
+        if done is not None and any(map(done, events)):
             break
     return history
 
 
 class Year:
-    """One half of the year as the reference, the other as live traffic, cut into panes."""
+    """One half of the year as the reference, and the other half as live traffic in panes."""
 
     def __init__(self, unit: str, seed: int, panes: Panes, *, all_days: bool = False) -> None:
-        """Take the profile; days with real incidents are live only with `all_days`."""
+        """Fit the profile; days with real incidents are live only if `all_days`."""
         live_days = halves(UNITS[unit], seed)[1]
         if not all_days:
             live_days = live_days[~np.isin(live_days, list(REAL_INCIDENTS))]
@@ -146,7 +147,7 @@ class Year:
         times = self.live[TIME].to_numpy()
         if panes == "100 rows":
             self.first_rows = np.arange(0, len(times), 100)
-            # as a live run counts its time: a gap, such as the night, counts as an hour at most
+            # as in a live run: a gap, such as the night, counts as an hour at most
             held = np.minimum(np.diff(times, prepend=times[0]), LONGEST_GAP)
             held[self.first_rows] = 0
             ends = np.append(times[self.first_rows[1:] - 1], times[-1]) + 1
@@ -236,9 +237,9 @@ def _nothing_wrong(unit: str, seed: int, panes: Panes) -> Figure:
 
 
 def _lacks_weather(watched: Year, event: Event) -> bool:
-    """Say whether the incident opened on a day, or after one, on which the weather of 5 % of the flights is missing."""
+    """Say whether the incident opened on a day with 5 % of missing weather, or on the day after."""
     day = watched.days[watched.day_of(event)]
-    return any(each in outages() for each in (day, day - 1))
+    return not outages().isdisjoint((day, day - 1))
 
 
 @functools.cache
@@ -249,7 +250,7 @@ def outages() -> frozenset[int]:
 
 
 def really_wrong(seed: int) -> list[Figure]:
-    """Name what the judge says on the three days on which something really was wrong."""
+    """Report the events on the three days with a real incident."""
     watched = Year("days", seed, "hours", all_days=True)
     history = follow(watched.judge, watched.judge.start(), watched.panes())
     figures = []
@@ -257,9 +258,9 @@ def really_wrong(seed: int) -> list[Figure]:
         if day not in watched.days:
             continue
         place = int(np.searchsorted(watched.days, day))
-        said = [event for event in history.events if event.what != "closed" and watched.day_of(event) == place]
-        names = sorted({name for event in said for name in event.names})
-        pages = sum(event.what == "opened" for event in said)
+        events = [event for event in history.events if event.what != "closed" and watched.day_of(event) == place]
+        names = sorted({name for event in events for name in event.names})
+        pages = sum(event.what == "opened" for event in events)
         note = "" if place >= WARM_UP else " (within the first 28 live days)"
         seen = f"{pages} page{'s' * (pages != 1)}: {', '.join(names) or 'nothing'}{note}"
         figures.append(Figure("days of real incidents", f"day {day}, {what}, seed {seed}", seen, data=[day, names]))
@@ -267,7 +268,7 @@ def really_wrong(seed: int) -> list[Figure]:
 
 
 def faults(panes: Panes, seed: int, names: Sequence[str] = tuple(FAULTS)) -> list[Figure]:
-    """Count the rows until each fault is found, from three starts on."""
+    """Count the rows until each fault is found, for three days of its start."""
     watched = Year("days", seed, panes)
     first = {day: watched.pane_of(watched.row_of(day)) for day in STARTS}
     until = first[STARTS[-1]] + 1
@@ -275,7 +276,7 @@ def faults(panes: Panes, seed: int, names: Sequence[str] = tuple(FAULTS)) -> lis
     figures = []
     for name in names:
         fault = FAULTS[name]
-        found: dict[str, list[int | None]] = {"feature": [], "residual": []}
+        rows_by: dict[str, list[int | None]] = {"feature": [], "residual": []}
         for day in STARTS:
             row = watched.row_of(day)
             changed = with_fault(watched.live, fault, day)
@@ -290,18 +291,20 @@ def faults(panes: Panes, seed: int, names: Sequence[str] = tuple(FAULTS)) -> lis
 
             panes_ = watched.panes(changed, first[day])
             history = follow(watched.judge, states[first[day]], panes_, done=enough)
-            for by, rows in found.items():
+            for by, rows in rows_by.items():
                 events = (event for event in history.events if relevant(event, by))
                 event = next(events, None)
                 rows.append(None if event is None else int(watched.last_rows[event.pane]) - row)
-        seen = found[fault.by]
+        seen = rows_by[fault.by]
         met = all(rows is not None and rows <= fault.found[1] for rows in seen) if panes == "100 rows" else None
         low, high = fault.found
         text = " ".join(map(shown, seen)) + f"  by {'its residual' if fault.by == 'residual' else 'the feature'}"
         if fault.by == "residual":
-            text += f"; by the feature {' '.join(map(shown, found['feature']))}"
+            text += f"; by the feature {' '.join(map(shown, rows_by['feature']))}"
         figures.append(
-            Figure(f"rows until found, panes of {panes}", name, text, f"{low:,}–{high:,}", met, {"seed": seed, **found})
+            Figure(
+                f"rows until found, panes of {panes}", name, text, f"{low:,}–{high:,}", met, {"seed": seed, **rows_by}
+            )
         )
     return figures
 
@@ -311,7 +314,7 @@ def shown(rows: int | None) -> str:
 
 
 def week_long(panes: Panes, seed: int) -> list[Figure]:
-    """Count the incidents of faults that last a week, and the days until they are closed after the repair."""
+    """Count the incidents of faults of a week, and the days from the repair to their closing."""
     watched = Year("days", seed, panes)
     first = {day: watched.pane_of(watched.row_of(day)) for day in STARTS}
     undisturbed = follow(watched.judge, watched.judge.start(), watched.panes(), tuple(first.values()))
@@ -331,7 +334,7 @@ def week_long(panes: Panes, seed: int) -> list[Figure]:
             ends = {event.incident: event.at for event in history.of("closed")}
             incidents.append(len(ours))
             over = ours and ours <= ends.keys()
-            closed.append((max(ends[each] for each in ours) - repair) / DAY if over else None)
+            closed.append((max(ends[incident] for incident in ours) - repair) / DAY if over else None)
         met = all(number == 1 for number in incidents) and all(days is not None and days <= 2 for days in closed)
         days_ = " ".join("never" if days is None else f"{days:+.1f}" for days in closed)
         seen = f"{' '.join(map(str, incidents))} incidents, closed {days_} days after repair"
@@ -341,18 +344,18 @@ def week_long(panes: Panes, seed: int) -> list[Figure]:
 
 
 def kolmogorov_smirnov(seed: int) -> list[Figure]:
-    """Return the share of windows of 1,000 live rows in which some numeric feature alarms at .05."""
+    """Return the share of windows of 1,000 live rows in which any numeric feature alarms at .05."""
     reference_days, live_days = halves(1, seed)
     live_days = live_days[~np.isin(live_days, list(REAL_INCIDENTS))]
     reference, live = side_by_side(year(), reference_days), side_by_side(year(), live_days)
     windows = len(live) // KS_ROWS
     p = np.ones((windows, len(NUMERIC)))
     for place, name in enumerate(NUMERIC):
-        known = np.sort(reference[name].drop_nulls().to_numpy())
+        sample = np.sort(reference[name].drop_nulls().to_numpy())
         values = live[name].to_numpy()
         for window in range(windows):
             part = values[window * KS_ROWS : (window + 1) * KS_ROWS]
-            p[window, place] = ks_p_value(known, np.sort(part[~np.isnan(part)]))
+            p[window, place] = ks_p_value(sample, np.sort(part[~np.isnan(part)]))
     ordered = np.sort(p, axis=1)
     steps = 0.05 * np.arange(1, len(NUMERIC) + 1) / len(NUMERIC)
     alarms = {
@@ -368,11 +371,11 @@ def kolmogorov_smirnov(seed: int) -> list[Figure]:
 
 
 def ks_p_value(reference: Floats, window: Floats) -> float:
-    """Return what `scipy.stats.ks_2samp(…, method="asymp")` does, from sorted samples."""
+    """Return the p-value of `scipy.stats.ks_2samp(…, method="asymp")` for sorted samples."""
     n, m = len(window), len(reference)
     if not n:
         return 1.0
-    # between two of the window's points its distribution function stands still: the extremes are at one, or just before
+    # the distribution function of the window is constant between its points: the extremes are at or just before a point
     after = np.searchsorted(window, window, "right") / n - np.searchsorted(reference, window, "right") / m
     before = np.searchsorted(window, window, "left") / n - np.searchsorted(reference, window, "left") / m
     distance = max(after.max(), -before.min())
@@ -380,7 +383,7 @@ def ks_p_value(reference: Floats, window: Floats) -> float:
 
 
 def small_shift(shift: float, panes: int) -> list[Figure]:
-    """Shift a feature by part of a standard deviation, at a million rows an hour."""
+    """Shift the features by a part of a standard deviation, at a million rows an hour."""
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({f"x{number}": rng.normal(size=100_000) for number in range(5)})
     profile = Profile.fit(frame, model="normal", independent=True, residuals=False)
@@ -409,38 +412,38 @@ def small_shift(shift: float, panes: int) -> list[Figure]:
 
 
 def averages(figures: Sequence[Figure]) -> list[Figure]:
-    """Compare the pages of all seeds together with the budget."""
+    """Compare the mean pages of all seeds with the budget."""
     runs = [figure.data for figure in figures if figure.question.startswith("pages in 30 days")]
-    found = []
+    means = []
     for unit in UNITS:
         for panes in PANES:
-            these = [run for run in runs if run["unit"] == unit and run["panes"] == panes]
-            if not these:
+            selected = [run for run in runs if run["unit"] == unit and run["panes"] == panes]
+            if not selected:
                 continue
-            mean = float(np.mean([run["pages"] for run in these]))
-            derived = float(np.mean([run["of derived features alone"] for run in these]))
-            case = f"{unit}, panes of {panes}, mean of {len(these)} seeds"
-            outage = float(np.mean([run["while weather was missing"] for run in these]))
+            mean = float(np.mean([run["pages"] for run in selected]))
+            derived = float(np.mean([run["of derived features alone"] for run in selected]))
+            case = f"{unit}, panes of {panes}, mean of {len(selected)} seeds"
+            outage = float(np.mean([run["while weather was missing"] for run in selected]))
             seen = f"{mean:.2f} ({derived:.2f} of residuals alone, {outage:.2f} while weather is missing)"
             bar = f"≤ {MOST_PAGES:.0f} (prototype ≤ 0.52)"
-            found.append(Figure("pages in 30 days, nothing injected", case, seen, bar, mean <= MOST_PAGES))
-            temperature = [run["naming temp"] for run in these]
+            means.append(Figure("pages in 30 days, nothing injected", case, seen, bar, mean <= MOST_PAGES))
+            temperature = [run["naming temp"] for run in selected]
             text = f"{' '.join(map(str, temperature))} incidents, by seed"
-            met = sum(temperature) <= len(these) / 5 if unit == "days" else None
+            met = sum(temperature) <= len(selected) / 5 if unit == "days" else None
             case = f"{unit}, panes of {panes}"
-            found.append(Figure("temperature over a year that the reference covers", case, text, "≤ 1 in 5 years", met))
+            means.append(Figure("temperature over a year that the reference covers", case, text, "≤ 1 in 5 years", met))
     if runs:
         mean = float(np.mean([run["pages"] for run in runs]))
         case = f"all {len(runs)} runs, mean"
-        found.append(Figure("pages in 30 days, nothing injected", case, f"{mean:.2f}", "≤ 1", mean <= MOST_PAGES))
-    return found
+        means.append(Figure("pages in 30 days, nothing injected", case, f"{mean:.2f}", "≤ 1", mean <= MOST_PAGES))
+    return means
 
 
 Question = tuple[Callable[..., list[Figure]], tuple[Any, ...]]
 
 
 def questions(seeds: Sequence[int], fault_seeds: Sequence[int]) -> list[Question]:
-    """Return everything to be asked, the longest first."""
+    """Return all questions, the longest first."""
     return [
         *((week_long, (panes, seed)) for seed in fault_seeds for panes in PANES),
         *((faults, (panes, seed)) for seed in fault_seeds for panes in PANES),
@@ -457,7 +460,7 @@ def table(figures: Sequence[Figure]) -> Table:
     for name in ("question", "case", "seen", "bar", ""):
         drawn.add_column(name, overflow="fold")
     last = ""
-    for figure in sorted(figures, key=lambda each: each.question):
+    for figure in sorted(figures, key=lambda figure: figure.question):
         if last and figure.question != last:
             drawn.add_section()
         mark = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met]
@@ -470,13 +473,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of the random halves")
-    parser.add_argument("--fault-seeds", type=int, nargs="+", default=[0], help="of those that faults are put into")
-    parser.add_argument("--only", nargs="+", help="ask only these questions, by function")
+    parser.add_argument("--fault-seeds", type=int, nargs="+", default=[0], help="of the halves with injected faults")
+    parser.add_argument("--only", nargs="+", help="only these questions, by name of their function")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--json", type=Path, help="write every figure to a file")
     options = parser.parse_args()
     asked = questions(options.seeds[:1] if options.quick else options.seeds, options.fault_seeds)
-    asked = [each for each in asked if not options.only or each[0].__name__ in options.only]
+    asked = [(question, given) for question, given in asked if not options.only or question.__name__ in options.only]
     console, began = Console(), time.monotonic()
     if not console.is_terminal:
         console = Console(width=160)
@@ -492,7 +495,7 @@ def main() -> None:
             progress.advance(bar)
             for figure in future.result():
                 progress.console.print(f"{figure.question}, {figure.case}: {figure.seen}", soft_wrap=True)
-    answer = [figure for found in figures for figure in found]
+    answer = [figure for results in figures for figure in results]
     answer += averages(answer)
     console.print(table(answer))
     missed = sum(figure.met is False for figure in answer)
