@@ -1,8 +1,8 @@
 """Draw the pictures of docs/detection.md: `python bench/pictures.py [DELAYS.jsonl …] [--out docs/img]`.
 
 DELAYS.jsonl is a log of `python bench/detection.py --delays --only "mean" --streams 100 --json DELAYS.jsonl` for the
-four detectors drawn; without one it is made first, in some minutes. The year of flights is run here, by the functions
-of bench/real.py. The SVG is written by hand, in colours that can be read on light and on dark pages.
+four detectors in the picture. Without a log, the script makes one first, which takes some minutes. It runs the year of
+flights with the functions of bench/real.py. The colours of the SVG are readable on light and on dark pages.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STYLE = (
     ".limit{stroke:#d9483b;stroke-dasharray:4 3;fill:none}"
 )
 BLUE, PURPLE, RED, AMBER, GREY = "#2f7de1", "#8a6fe0", "#d9483b", "#b7791f", "#76808b"
-"""Each has a contrast of 3.6 to 5.2 with white, and with the dark page of a Git host."""
+"""Their contrast is 3.6 to 5.2, both with white and with the dark page of a Git host."""
 
 SHIFTS = {"mean +.1σ": 0.1, "mean +.25σ": 0.25, "mean +.5σ": 0.5, "mean +1σ": 1.0}
 HORIZON = 100_000
@@ -50,7 +50,7 @@ HORIZON = 100_000
 
 @dataclass(frozen=True)
 class Line:
-    """How a detector is drawn in the picture of delays: its label may have several lines."""
+    """The colour and the label of a detector in the picture of delays; the label may have several lines."""
 
     label: tuple[str, ...]
     colour: str
@@ -70,18 +70,18 @@ LINES = {
 }
 FAULT, FIRST, LAST = "distance × 1.609", 100, 107
 LOWEST, HIGHEST = -4.0, 8.0
-"""What is shown of the evidence."""
+"""The range of evidence in the picture."""
 
 
 # --- delays
 
 
 def delay(lines: Iterable[str]) -> str:
-    """Draw rows until a shift of the mean is found, against its size; `lines` are JSON of bench/detection.py.
+    """Draw the rows until a shift of the mean is found, against its size; `lines` are JSON of bench/detection.py.
 
-    Raises ValueError where a detector or a shift is lacking: half a picture misleads.
+    Raises ValueError if a detector or a shift is missing, since an incomplete picture misleads.
     """
-    found = delays(lines)
+    quantiles = delays(lines)
     left, right, top, bottom = 64, 430, 62, 350
 
     def x(shift: float) -> float:
@@ -100,8 +100,8 @@ def delay(lines: Iterable[str]) -> str:
         text((left + right) / 2, bottom + 38, "size of a sudden shift of the mean", "small", "middle"),
     ]
     for place, (name, line) in enumerate(LINES.items()):
-        # side by side, for whiskers of equal length to be seen
-        points = [(x(shift) + 5 * (1.5 - place), *found[name, shift]) for shift in SHIFTS.values()]
+        # side by side, so that whiskers do not cover each other
+        points = [(x(shift) + 5 * (1.5 - place), *quantiles[name, shift]) for shift in SHIFTS.values()]
         parts += [
             f'<path class="late" d="M{at:.1f} {y(median):.1f}V{y(late):.1f}" stroke="{line.colour}"/>'
             for at, median, late in points
@@ -110,8 +110,8 @@ def delay(lines: Iterable[str]) -> str:
         parts.append(f'<polyline points="{joined}" fill="none" stroke="{line.colour}" stroke-width="1.8"/>')
         parts += [f'<circle cx="{at:.1f}" cy="{y(n):.1f}" r="3" fill="{line.colour}"/>' for at, n, _ in points]
     previous = -inf
-    for name, line in sorted(LINES.items(), key=lambda each: y(found[each[0], 1.0][0])):
-        height = max(y(found[name, 1.0][0]) + 4, previous + 20)
+    for name, line in sorted(LINES.items(), key=lambda item: y(quantiles[item[0], 1.0][0])):
+        height = max(y(quantiles[name, 1.0][0]) + 4, previous + 20)
         for row, words in enumerate(line.label):
             previous = height + 14 * row
             parts.append(text(right + 8, previous, words, colour=line.colour))
@@ -121,24 +121,26 @@ def delay(lines: Iterable[str]) -> str:
 
 def delays(lines: Iterable[str]) -> dict[tuple[str, float], tuple[float, float]]:
     """Return median and 90 % quantile of the rows until each shift is found, by detector and shift."""
-    found: dict[tuple[str, float], tuple[float, float]] = {}
-    for each in map(json.loads, lines):
-        if each["question"] == "delay" and each["scenario"] in SHIFTS and each["detector"] in LINES:
-            quantiles = (inf if each[key] is None else float(each[key]) for key in ("median", "late"))
-            found[each["detector"], SHIFTS[each["scenario"]]] = (next(quantiles), next(quantiles))
-    lacking = [f"{name} at {shift:g} σ" for name in LINES for shift in SHIFTS.values() if (name, shift) not in found]
+    quantiles: dict[tuple[str, float], tuple[float, float]] = {}
+    for result in map(json.loads, lines):
+        if result["question"] == "delay" and result["scenario"] in SHIFTS and result["detector"] in LINES:
+            median, late = (inf if result[key] is None else float(result[key]) for key in ("median", "late"))
+            quantiles[result["detector"], SHIFTS[result["scenario"]]] = median, late
+    lacking = [
+        f"{name} at {shift:g} σ" for name in LINES for shift in SHIFTS.values() if (name, shift) not in quantiles
+    ]
     if lacking:
         raise ValueError(f"expected delays of four detectors and four shifts, got none of {', '.join(lacking)}")
-    return found
+    return quantiles
 
 
-def measured() -> list[str]:
-    """Measure the delays; returns lines of JSON."""
+def measure_delays() -> list[str]:
+    """Measure the delays; return lines of JSON."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "delays.jsonl")
         script = Path(__file__).with_name("detection.py")
-        asked = ("--delays", "--only", *SHIFTS, "--detectors", *LINES, "--streams", "100", "--json", str(log))
-        subprocess.run([sys.executable, str(script), *asked], check=True)
+        arguments = ("--delays", "--only", *SHIFTS, "--detectors", *LINES, "--streams", "100", "--json", str(log))
+        subprocess.run([sys.executable, str(script), *arguments], check=True)
         return log.read_text(encoding="utf-8").splitlines()
 
 
@@ -147,21 +149,21 @@ def measured() -> list[str]:
 
 @dataclass(frozen=True)
 class Run:
-    """What the judge said of the live days: the strongest evidence of each, and the incidents."""
+    """The strongest evidence of each live day, and the incidents."""
 
     evidence: Floats
     opened: list[Event]
     closed: dict[str, Event]
 
 
-class Recording:
-    """A judge that keeps the strongest evidence of each live day."""
+class EvidenceRecorder:
+    """A judge that records the strongest evidence of each live day."""
 
     def __init__(self, watched: Year) -> None:
-        """Judge as `watched.judge` does."""
+        """Use the judge of `watched`."""
         self.evidence = np.full(len(watched.days), np.nan)
         self._judge = watched.judge
-        # a verdict's scores are not drawn: those of an empty window do for all
+        # the scores of verdicts are not drawn, so those of an empty window are used for all
         self._window = Window(0, 0, 0, Summary.zero(watched.profile.bins))
         self._scores = self._judge.scorer.scores(self._window.summary.counts)
 
@@ -169,36 +171,38 @@ class Recording:
         """Take a pane."""
         after, step = self._judge.step(state, pane)
         verdict = self._judge.verdict(after, self._window, self._scores)
-        strongest = max((each.evidence for each in verdict.features if each.evidence is not None), default=np.nan)
+        strongest = max(
+            (feature.evidence for feature in verdict.features if feature.evidence is not None), default=np.nan
+        )
         day = (pane.start - START) // DAY
         self.evidence[day] = np.fmax(self.evidence[day], strongest)
         return after, step
 
 
 def run(watched: Year, rows: pl.DataFrame | None = None) -> Run:
-    """Judge the live days, or the same with a fault."""
-    recording: Any = Recording(watched)  # stands for a Judge, of which `follow` needs a step
-    history = follow(recording, watched.judge.start(), watched.panes(rows))
+    """Judge the live days, or `rows`, the same days with a fault."""
+    recorder: Any = EvidenceRecorder(watched)  # a stand-in for Judge: `follow` calls only `step`
+    history = follow(recorder, watched.judge.start(), watched.panes(rows))
     closed = {event.incident: event for event in history.of("closed")}
-    return Run(recording.evidence, history.of("opened"), closed)
+    return Run(recorder.evidence, history.of("opened"), closed)
 
 
 def kolmogorov_smirnov(live: pl.DataFrame) -> list[tuple[float, float, bool]]:
-    """Return where, in live days, each window of 1,000 rows begins and ends, and if any feature alarms, Bonferroni."""
+    """Return begin and end of each window of 1,000 rows, in live days, and whether a feature alarms (Bonferroni)."""
     reference = side_by_side(year(), halves(1, 0)[0])
     times = (live[TIME].to_numpy() - START) / DAY
     alarms = np.zeros(len(live) // KS_ROWS, dtype=bool)
     for name in NUMERIC:
-        known = np.sort(reference[name].drop_nulls().to_numpy())
+        sample = np.sort(reference[name].drop_nulls().to_numpy())
         for window in range(len(alarms)):
             values = live[name].slice(window * KS_ROWS, KS_ROWS).drop_nulls().to_numpy()
-            alarms[window] |= ks_p_value(known, np.sort(values)) <= 0.05 / len(NUMERIC)
-    ends = [(times[each * KS_ROWS], times[(each + 1) * KS_ROWS - 1]) for each in range(len(alarms))]
+            alarms[window] |= ks_p_value(sample, np.sort(values)) <= 0.05 / len(NUMERIC)
+    ends = [(times[window * KS_ROWS], times[(window + 1) * KS_ROWS - 1]) for window in range(len(alarms))]
     return [(float(first), float(last), bool(alarm)) for (first, last), alarm in zip(ends, alarms, strict=True)]
 
 
 def half_year() -> str:
-    """Draw the live half of a year: what KS says of it, and what the judge does, without a fault and with one."""
+    """Draw the live half of a year: the alarms of KS, and the judge without and with a fault."""
     watched = Year("days", 0, "hours", all_days=True)
     plain = run(watched)
     faulty = run(watched, with_fault(watched.live, FAULTS[FAULT], FIRST, LAST))
@@ -218,10 +222,10 @@ def half_year() -> str:
         )
     pages = len(plain.opened)
     allowed = days / 30
-    told = f"driftmeter, nothing injected: {pages} pages (red) in {days} days, where the budget allows {allowed:.0f}"
-    parts += strip(watched, plain, 116, high, x, told)
-    told = f"driftmeter, distance in kilometres for {LAST - FIRST} days (grey): {outcome(watched, faulty, pages)}"
-    parts += strip(watched, faulty, 262, high, x, told, fault=(FIRST, LAST))
+    caption = f"driftmeter, nothing injected: {pages} pages (red) in {days} days, where the budget allows {allowed:.0f}"
+    parts += strip(watched, plain, 116, high, x, caption)
+    caption = f"driftmeter, distance in kilometres for {LAST - FIRST} days (grey): {outcome(watched, faulty, pages)}"
+    parts += strip(watched, faulty, 262, high, x, caption, fault=(FIRST, LAST))
     parts += months(watched, 262 + high, x)
     notes = [
         "Blue: the strongest evidence of any feature on each day, log10, cut off above 8. "
@@ -262,58 +266,58 @@ def strip(
             f'<rect x="{x(first):.1f}" y="{top}" width="{wide:.1f}" height="{high}" fill="{RED}" opacity=".22"/>'
             f'<path d="M{x(first):.1f} {top}v{high}" stroke="{RED}" stroke-width="1.2"/>'
         )
-        said = named(watched, event, end, fault)
-        length = 5.9 * len(said)
+        label = incident_label(watched, event, end, fault)
+        length = 5.9 * len(label)
         leftwards = x(last) + 5 + length > x(days)
         start = x(first) - 5 - length if leftwards else x(first) + wide + 5
         lane = 0 if start > lanes[0] else 1
         lanes[lane] = start + length + 6
         height = top + 15 + 16 * lane
         at, anchor = (x(first) - 5, "end") if leftwards else (start, "start")
-        parts.append(text(at, height, said, "small", anchor, RED))
+        parts.append(text(at, height, label, "small", anchor, RED))
     if fault is not None:
         parts.append(
             f'<path d="M{x(fault[0]):.1f} {top + high - 3}H{x(fault[1]):.1f}" stroke="{GREY}" stroke-width="5"/>'
         )
-    known = [(day, value) for day, value in enumerate(seen.evidence.tolist()) if value == value]
+    judged = [(day, value) for day, value in enumerate(seen.evidence.tolist()) if value == value]
     steps = "".join(
-        f"{'L' if place else 'M'}{x(day):.1f} {y(v):.1f}h{x(1) - x(0):.1f}" for place, (day, v) in enumerate(known)
+        f"{'L' if place else 'M'}{x(day):.1f} {y(v):.1f}h{x(1) - x(0):.1f}" for place, (day, v) in enumerate(judged)
     )
     parts.append(f'<path d="{steps}" fill="none" stroke="{BLUE}" stroke-width="1.4"/>')
     parts.append(text(x(0.96 * days), y(0) - 5, "a page from here on", "small", "end", RED))
     return parts
 
 
-def named(watched: Year, event: Event, end: Event | None, fault: tuple[int, int] | None) -> str:
-    """Return what an incident is about, and of one that a fault made how soon it came."""
+def incident_label(watched: Year, event: Event, end: Event | None, fault: tuple[int, int] | None) -> str:
+    """Return the features of an incident; for an incident of the fault, add the rows until it opened."""
     first = watched.day_of(event)
     day = int(watched.days[first])
     if day in REAL_INCIDENTS:
         return f"{REAL_INCIDENTS[day]}: a real incident"
     names = event.names if end is None else end.names
-    # what the others say of a column only explains, and is much longer
-    said = ", ".join([name for name in names if not name.endswith(" given the rest")] or names)
+    # residual features only explain, and their names are long
+    features = ", ".join([name for name in names if not name.endswith(" given the rest")] or names)
     if fault is None or not fault[0] <= first < fault[1]:
-        return said
-    return f"{said}: after {int(watched.last_rows[event.pane]) - watched.row_of(fault[0])} rows"
+        return features
+    return f"{features}: after {int(watched.last_rows[event.pane]) - watched.row_of(fault[0])} rows"
 
 
 def outcome(watched: Year, faulty: Run, pages: int) -> str:
-    """Say how many pages the fault added, and how long after it the last of them was closed."""
-    more = len(faulty.opened) - pages
+    """Say how many pages the fault added, and how long after the repair the last of them closed."""
+    added = len(faulty.opened) - pages
     ours = [event.incident for event in faulty.opened if FIRST <= watched.day_of(event) < LAST]
-    ends = [days_in(faulty.closed[each]) - LAST for each in ours if each in faulty.closed]
+    ends = [days_in(faulty.closed[incident]) - LAST for incident in ours if incident in faulty.closed]
     closed = f", closed {max(ends):.1f} days after the repair" if ends and len(ends) == len(ours) else ""
-    return f"{more} page{'s' * (more != 1)} more{closed}"
+    return f"{added} page{'s' * (added != 1)} more{closed}"
 
 
 def days_in(event: Event) -> float:
-    """Return when an event was, in live days."""
+    """Return the time of an event, in live days."""
     return (event.at - START) / DAY
 
 
 def outside(watched: Year) -> list[str]:
-    """Name the real incidents of the year that are none of the live days."""
+    """Name the real incidents of the year that are not among the live days."""
     others = [f"{date(day)} ({what})" for day, what in REAL_INCIDENTS.items() if day not in watched.days]
     return [f"Real incidents in the other half, the reference: {', '.join(others)}."] if others else []
 
@@ -352,7 +356,7 @@ def text(x: float, y: float, words: str, kind: str = "", anchor: str = "start", 
 
 
 def picture(height: int, title: str, parts: Sequence[str]) -> str:
-    """Return an SVG with a title that says what it shows."""
+    """Return an SVG with a title."""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
     body = "\n".join([f"<style>{STYLE}</style>", text(16, 24, title, "title"), *parts])
     return f'{head} aria-label="{escape(title)}">\n{body}\n</svg>\n'
@@ -365,7 +369,7 @@ def main() -> None:
     options = parser.parse_args()
     lines = [line for path in options.delays for line in path.read_text(encoding="utf-8").splitlines()]
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "delay.svg").write_text(delay(lines or measured()), encoding="utf-8")
+    (options.out / "delay.svg").write_text(delay(lines or measure_delays()), encoding="utf-8")
     (options.out / "year.svg").write_text(half_year(), encoding="utf-8")
 
 
