@@ -1,7 +1,7 @@
-# Three images: metric-server, model-server and locust. Versions and hashes come from requirements.lock: uv takes
-# from it what an image needs, at the version it names, and refuses a file with another hash.
+# Three images: metric-server, model-server and locust. requirements.lock gives the versions and hashes: uv installs the
+# packages of each image at these versions, and refuses a file with another hash.
 
-# UV_NO_SOURCES: the extras name the package itself, which is not here yet.
+# UV_NO_SOURCES: the extras name the package itself, whose source is not copied yet.
 FROM python:3.12.11-slim-bookworm AS server-packages
 ENV UV_NO_CACHE=1 \
     UV_NO_SOURCES=1 \
@@ -27,7 +27,7 @@ COPY README.md LICENSE ./
 COPY src src
 RUN uv build --wheel --out-dir /wheel
 
-# The package comes last, so that a changed source file reinstalls nothing else.
+# The package is installed last, so that a changed source file does not reinstall its dependencies.
 FROM redis-packages AS metric-server-files
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
 
@@ -38,13 +38,13 @@ FROM locust-packages AS locust-files
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel uv pip install --no-deps /wheel/*.whl
 
 FROM python:3.12.11-slim-bookworm AS runtime
-# A process is one replica of many: its numeric libraries start no threads of their own.
+# Each process is one replica of many, so its numeric libraries must not start threads.
 ENV PATH=/opt/driftmeter/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1
-# A named volume that is mounted on /data for the first time takes its owner over.
+# A named volume takes over the owner of /data when it is first mounted there.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin driftmeter \
     && install --directory --owner=driftmeter --group=driftmeter /data
 WORKDIR /data

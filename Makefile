@@ -1,5 +1,5 @@
-# One place for what people and CI type. Everything lands in .venv and .tools; nothing else is touched,
-# but for Debian packages that `make test` needs, when it runs as root.
+# The commands for people and CI. They write only to .venv and .tools. As root on Debian, `make test` also installs the
+# packages that its tests need.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 export UV_PYTHON_DOWNLOADS ?= automatic
@@ -31,10 +31,10 @@ demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 
 demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fails if anything drifts
 	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
 
-# what a change of most rooms breaks first
+# the tests that most changes break first
 QUICK = src tests/profile tests/counts tests/panes tests/drift tests/settings tests/verdict tests/test_architecture.py
 
-# what holds for every store, and what replicas and failovers must not lose
+# the tests of the store that run again on a second kind of server: conformance, replicas and failover
 SHARED = tests/store/test_conformance*.py tests/store/redis/test_replicas.py tests/store/redis/test_failover.py -k redis
 
 .PHONY: test
@@ -42,27 +42,27 @@ ifdef ARGS
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
 else
-test: setup debian lint ## pass every test; ARGS='tests/store -k late' passes some of them
+test: setup debian lint ## run every test; ARGS='tests/store -k late' runs some of them
 	$(BIN)/python -m pytest
 	sh scripts/redis_server.sh valkey-9.1 $(SHARED)
 endif
 
 .PHONY: quick
-quick: setup ## pass what needs no server, in less than 90 s
+quick: setup ## run tests that need no server, in less than 90 s
 	$(BIN)/python -m pytest -q -x --hypothesis-profile=quick $(QUICK)
 
 .PHONY: test-redis
-test-redis: setup debian ## pass the store's tests on Redis 6.2, 7.0, 8.2 and Valkey 8.1, 9.1
-	@failed=; for each in redis-6.2 redis-7.0 redis-8.2 valkey-8.1 valkey-9.1; do \
-	  sh scripts/redis_server.sh $$each tests/store -k redis || failed="$$failed $$each"; \
+test-redis: setup debian ## run the store's tests on Redis 6.2, 7.0, 8.2 and Valkey 8.1, 9.1
+	@failed=; for server in redis-6.2 redis-7.0 redis-8.2 valkey-8.1 valkey-9.1; do \
+	  sh scripts/redis_server.sh $$server tests/store -k redis || failed="$$failed $$server"; \
 	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
 .PHONY: test-newest
-test-newest: setup ## pass the unit tests on the newest Python that is found, and say what they cover
+test-newest: setup ## run the unit tests with coverage on the newest Python on this machine
 	@UV=$(UV) sh scripts/newest.sh
 
 .PHONY: matrix
-matrix: setup ## pass the unit tests on every Python here, with the lowest and the newest dependencies
+matrix: setup ## run the unit tests on every Python here, with the lowest and the newest dependencies
 	@UV=$(UV) sh scripts/matrix.sh $(ARGS)
 
 .PHONY: lint
@@ -74,7 +74,7 @@ lint: setup ## check style and types
 	$(BIN)/shellcheck .ci/run $$(git ls-files '*.sh')
 
 .PHONY: debian
-debian: ## install what the tests run for real: nginx, prometheus, alertmanager, redis, dnsmasq, chromium
+debian: ## install the programs that tests run: nginx, prometheus, alertmanager, redis, dnsmasq, chromium
 	@sh scripts/debian.sh
 
 .PHONY: build
@@ -83,19 +83,19 @@ build: setup ## make the wheel: dist/*.whl
 	@ls dist/*.whl
 
 .PHONY: format
-format: setup ## put the code in the project's style
+format: setup ## format the code in the project's style
 	$(BIN)/ruff check --quiet --fix
 	$(BIN)/ruff format --quiet
 
 .PHONY: docs
-docs: setup ## write the tables of the docs that the code declares
+docs: setup ## write the tables in docs/ that are generated from the code
 	$(BIN)/python docs/build.py
 
 .PHONY: lock
-lock: ## bring requirements.lock to pyproject.toml; UPGRADE=1 renews every version
+lock: ## update requirements.lock from pyproject.toml; UPGRADE=1 upgrades every version
 	$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
 	  --generate-hashes --no-emit-package driftmeter --no-header --no-annotate --output-file requirements.lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
-clean: ## remove what make has made
+clean: ## remove everything that make has written
 	rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that the end-to-end tests run for real. Where it can't, it says which tests will be
-# skipped and why, and ends well: those tests say the same.
+# Installs the Debian packages of the programs that tests run. If it cannot, it prints which tests will be skipped and why,
+# and exits with 0; the skipped tests give the same reason.
 set -eu
 
 missing=""
@@ -11,7 +11,7 @@ need() { # COMMAND PACKAGE TESTS
     without="$without
   without $1: $3"
 }
-look() {
+find_missing() {
     missing=""
     without=""
     need nginx nginx-light "the gateway (tests/deploy/test_gateway*, test_render, test_scale), the whole system (tests/e2e)"
@@ -28,15 +28,15 @@ go_on_without() { # REASON
     exit 0
 }
 
-look
+find_missing
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] || go_on_without "that needs root"
 command -v apt-get >/dev/null 2>&1 || go_on_without "there is no apt-get"
 
-# without RUNLEVEL=1 the packages would start services on their default ports
+# RUNLEVEL=1 keeps the packages from starting services on their default ports
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 quick="-o Acquire::Retries=0 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20"
 # shellcheck disable=SC2086 # lists of words
-said=$({ apt-get $quick update -qq && apt-get $quick install -qq -y --no-install-recommends $missing; } 2>&1) || true
-look
-[ -z "$missing" ] || go_on_without "apt-get: $(printf '%s\n' "${said:-it said nothing}" | tail -n 1)"
+output=$({ apt-get $quick update -qq && apt-get $quick install -qq -y --no-install-recommends $missing; } 2>&1) || true
+find_missing
+[ -z "$missing" ] || go_on_without "apt-get: $(printf '%s\n' "${output:-it said nothing}" | tail -n 1)"

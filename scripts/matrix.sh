@@ -1,15 +1,15 @@
 #!/bin/sh
-# Runs the unit tests on each Python from 3.11 to the newest here, with the lowest and with the newest version of every
-# dependency that pyproject.toml allows. By hand: it takes about eight minutes a line, and half a gigabyte.
+# Runs the unit tests on each installed Python from 3.11 on, with the lowest and with the newest version of every
+# dependency that pyproject.toml allows. CI does not run it: each combination takes about eight minutes and half a gigabyte.
 #
-#   sh scripts/matrix.sh [PYTEST ARGUMENTS]      by default all unit tests, until the first failure
+#   sh scripts/matrix.sh [PYTEST ARGUMENTS]      default: all unit tests, until the first failure
 set -eu
 cd "$(dirname "$0")/.."
 
 uv=${UV:-uv}
 [ $# -gt 0 ] || set -- -q -x tests src --ignore=tests/e2e --ignore=tests/deploy
 
-pythons() { # MINOR EXECUTABLE of all final versions from 3.11 on, one of each
+pythons() { # prints MINOR EXECUTABLE of each final version from 3.11 on, once per version
     IFS=:
     for folder in $PATH "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin; do
         for python in "$folder"/python3.[0-9][0-9]; do

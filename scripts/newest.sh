@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the unit tests on the newest Python of this machine, and holds what they cover to the floor in pyproject.toml. All
-# but those of whole systems (tests/e2e) and of what is deployed around Python (tests/deploy): `make test` has run these.
+# Runs the unit tests with coverage on the newest Python of this machine. It leaves out the tests of whole systems
+# (tests/e2e) and of the services around Python (tests/deploy), which `make test` runs.
 set -eu
 
 uv=${UV:-uv}
 
-pythons() { # MINOR EXECUTABLE of all that start and are no preview: what pyenv puts on PATH may do neither
+pythons() { # prints MINOR EXECUTABLE of each final version that starts: the shims of pyenv may not start
     IFS=:
     for folder in $PATH "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin; do
         for python in "$folder"/python3.[0-9][0-9]; do

