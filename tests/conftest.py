@@ -1,4 +1,4 @@
-"""What most tests of the core are made of: a small reference, its profile, and the readers made from it."""
+"""Fixtures of most tests of the core: a small reference, its profile, and the reader and binner of that profile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.profile.profile import Profile
 
-# a slow machine is no failure; the same examples on every machine are
+# no deadline, since machines may be slow; the same examples on every machine
 settings.register_profile("driftmeter", deadline=None, max_examples=60, database=None, derandomize=True)
 settings.register_profile("quick", settings.get_profile("driftmeter"), max_examples=15)
 settings.load_profile("driftmeter")
@@ -21,7 +21,7 @@ settings.load_profile("driftmeter")
 
 @pytest.fixture(scope="session")
 def frame() -> pl.DataFrame:
-    """600 rows with a column of every kind; missing numbers, missing and rare categories among them."""
+    """Return 600 rows with a column of every kind, with missing numbers and with missing and rare categories."""
     chance = random.Random(7)
     rows = 600
     start = dt.datetime(2024, 1, 1, 0, 30)

@@ -1,4 +1,4 @@
-"""The map of the package: who may import whom, and what the core may drag in."""
+"""The map of the package: which rooms may import which, and what the core may depend on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_FILE, MEDIAN_FILE = 400, 150
 CORE = [room for room, level in LEVELS.items() if level <= LEVELS["client"]] + ["store", "__init__"]
 CORE_MAY_IMPORT = {"numpy", "narwhals", "urllib3", "driftmeter"} | sys.stdlib_module_names
 OF_REDIS = set((SOURCE / "store" / "redis").rglob("*.py"))
-"""Loaded where that store is asked for, with its extra."""
+"""Imported only for the Redis store, which has an extra."""
 
 
 def name(path: Path) -> str:
@@ -75,7 +75,7 @@ def test_no_class_has_the_name_of_another() -> None:
     classes = Counter(
         node.name for path in FILES for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)
     )
-    assert [each for each, times in classes.items() if times > 1] == []
+    assert [name for name, times in classes.items() if times > 1] == []
 
 
 def test_no_test_imports_from_another_test_module() -> None:

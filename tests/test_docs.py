@@ -30,9 +30,9 @@ def test_every_metric_is_documented_and_no_other() -> None:
     metrics.reject("x")
     metrics.observe("/", "GET", 0.1)
     shown = set(re.findall(r"^# TYPE (driftmeter_\S+)", metrics.render(), re.MULTILINE))
-    known = {PREFIX + family for family in FAMILIES} | {name for name in shown if not name.endswith("_created")}
+    expected = {PREFIX + family for family in FAMILIES} | {name for name in shown if not name.endswith("_created")}
     documented = set(re.findall(r"^\| `(driftmeter_\w+)`", METRICS, re.MULTILINE))
-    assert documented == known
+    assert documented == expected
 
 
 def test_every_count_of_the_sdk_is_documented_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""The laws that everything rests on, tried on whatever comes to mind."""
+"""The laws of counts, panes and profiles, tested on random examples."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_a_window_is_the_shortest_run_of_latest_slices_that_is_long_and_full_eno
     assert not enough(chosen[1:])
 
 
-# deliveries: each source sends its panes again and again, each time with more rows in them
+# deliveries: each source sends its panes several times, with more rows each time
 growth = st.dictionaries(
     st.tuples(st.sampled_from("ab"), st.integers(0, 2)), st.lists(small_counts, min_size=1, max_size=3), min_size=1
 )
@@ -244,7 +244,7 @@ def deliveries(grown: Mapping[tuple[str, int], Sequence[Counts]]) -> list[PutPan
 
 
 def frozen(writes: Sequence[PutPane | AddRows], *, size: int = 1) -> list[Slice]:
-    """Return what is frozen after the writes, committed `size` at a time."""
+    """Return the frozen slices after the writes, committed `size` at a time."""
     now = 0
     store = SQLiteStore(None, clock=lambda: now)
     store.register("m", "d", b"{}", Timing(1000, 1000))

@@ -1,4 +1,4 @@
-"""Metric servers on one Redis behind nginx, and everything that may befall them: killed, restarted, cut off."""
+"""Metric servers on one Redis behind nginx, and their disturbances: kills, restarts, a cut network."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Replica:
 
 @dataclass
 class Replicas:
-    """The tier, and what happened to it so far."""
+    """The tier, and counts of its disturbances."""
 
     store: str
     redis: Part
@@ -131,7 +131,7 @@ class Replicas:
         return self.servers[-1] if self.namespace else None
 
     def disturb(self, begin: float, seconds: float, seed: int = 4) -> None:
-        """Let everything befall them that shall, from `begin` (time.time()) on for `seconds`; all are up at the end."""
+        """Run all disturbances, from `begin` (time.time()) on for `seconds`; all servers are up at the end."""
         chance = random.Random(seed)
         events: list[tuple[float, Callable[[], None]]] = []
         at = KILL_EVERY
@@ -143,7 +143,7 @@ class Replicas:
         if self.namespace is not None:
             events += [(CUT, self._cut), (JOINED, self._join)]
         events.append((seconds, lambda: None))
-        for at, event in sorted(events, key=lambda each: each[0]):
+        for at, event in sorted(events, key=lambda event: event[0]):
             while time.time() < begin + at:
                 self._watch()
                 time.sleep(0.05)
@@ -155,9 +155,11 @@ class Replicas:
             time.sleep(0.1)
 
     def _kill(self, chance: random.Random) -> None:
-        """Kill one that serves, if another one does: without any, it would be the lateness that decides."""
+        """Kill a server if another one still serves: without any server, rows would come too late."""
         serving = [
-            each for each in self.servers if each.answers("healthz") and not (self._is_cut and each is self.remote)
+            server
+            for server in self.servers
+            if server.answers("healthz") and not (self._is_cut and server is self.remote)
         ]
         if len(serving) < 2:
             return
@@ -199,7 +201,7 @@ class Replicas:
 
 
 class Witness:
-    """Asks all servers for the verdict, again and again, and remembers all that any of them ever said."""
+    """Asks all servers for the verdict repeatedly, and records every answer."""
 
     def __init__(self, servers: Sequence[Replica]) -> None:
         self.verdicts: list[set[bytes]] = [set() for _ in servers]

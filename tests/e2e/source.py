@@ -1,4 +1,4 @@
-"""A source: rows that anybody can compute again from its number, and the process that sends them through the SDK.
+"""A source: rows that are computed from its number, and the process that sends them through the SDK.
 
 `python -m tests.e2e.source URL PROFILE NUMBER` says `ready`, reads from its standard input when the stream begins
 (milliseconds since the epoch), sends its rows as they fall due, and prints its own account of them as JSON.
@@ -19,7 +19,7 @@ from driftmeter import Monitor, Profile
 MODEL = "m"
 SOURCES = 8
 ROWS = 125_000
-"""Of each source."""
+"""Rows of each source."""
 SPAN = 75_000
 """Milliseconds of event time over which they are spread evenly."""
 CLOSING = 12.0
@@ -39,7 +39,7 @@ def columns(source: int, rows: int = ROWS) -> dict[str, list[object]]:
     return {
         "amount": _with_gaps(amount.tolist(), rng.random(rows) < 0.03),
         "age": rng.integers(18, 90, rows).tolist(),
-        "city": _with_gaps([_CITIES[each] for each in city], rng.random(rows) < 0.02),
+        "city": _with_gaps([_CITIES[number] for number in city], rng.random(rows) < 0.02),
         "member": (rng.random(rows) < 0.7).tolist(),
         "score": rng.normal(size=rows).tolist(),
     }

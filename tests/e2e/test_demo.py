@@ -1,4 +1,4 @@
-"""The demo as people type it, with drift and without, and from the wheel alone."""
+"""The demo from the command line, with and without drift, and from the wheel alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def verdict_of(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def drifting(verdict: dict[str, Any], role: str) -> dict[str, str]:
     return {
-        each["feature"]: each["severity"] for each in verdict["features"] if each["drifting"] and each["role"] == role
+        feature["feature"]: feature["severity"]
+        for feature in verdict["features"]
+        if feature["drifting"] and feature["role"] == role
     }
 
 
@@ -65,9 +67,9 @@ def test_nothing_drifts_without_drift_and_exactly_what_was_injected_with_it() ->
     assert unrest(without) == []  # at no time, not only at the end
     assert without["features_drifting"] == 0
     assert without["state"] == "ok"
-    found = drifting(injected, "feature")
-    assert set(found) == set(INJECTED)
-    assert "none" not in found.values()
+    severities = drifting(injected, "feature")
+    assert set(severities) == set(INJECTED)
+    assert "none" not in severities.values()
     # what else drifts explains: what the others leave of a feature, and what the model makes of them all
     assert all(name.endswith(" given the rest") for name in drifting(injected, "derived"))
     assert injected["incidents_open"] == 1
@@ -91,7 +93,7 @@ def test_ctrl_c_ends_it_and_leaves_no_process_behind() -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)  # the impatient: it is leaving already
+    process.send_signal(signal.SIGINT)  # a second Ctrl-C while it is ending
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - began < 4
     assert process.returncode == 0, errors
@@ -100,10 +102,10 @@ def test_ctrl_c_ends_it_and_leaves_no_process_behind() -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    found = []
+    children: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
+        children += [int(child) for child in (task / "children").read_text().split()]
+    return children
 
 
 def test_it_runs_from_the_wheel_alone(tmp_path: Path) -> None:

@@ -52,10 +52,10 @@ class Tier:
         headers = {"Content-Type": content_type, **({"Idempotency-Key": key} if key else {})}
         answer = HTTP.request("POST", f"{self.urls[server]}/v1/models/m/rows", body=body, headers=headers)
         assert answer.status == 200, answer.data
-        found: dict[str, Any] = answer.json()
-        assert found["rejected_rows"] == 0, found
-        assert found["late"] == 0, found
-        return found
+        receipt: dict[str, Any] = answer.json()
+        assert receipt["rejected_rows"] == 0, receipt
+        assert receipt["late"] == 0, receipt
+        return receipt
 
     def settle(self) -> bytes:
         """Let time pass until all is closed; return the verdict, which both servers must give."""
@@ -143,7 +143,7 @@ def rows() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def times() -> list[int]:
-    return [START + int(each) for each in np.random.default_rng(2).integers(0, 40_000, ROWS)]
+    return [START + int(offset) for offset in np.random.default_rng(2).integers(0, 40_000, ROWS)]
 
 
 def stamped(rows: list[dict[str, Any]], times: list[int]) -> list[dict[str, Any]]:
@@ -163,9 +163,9 @@ def expected(tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: lis
     tier = tier_of()
     tier.post(as_json(rows, times), "application/json")
     verdict = tier.settle()
-    said = json.loads(verdict)
-    assert said["rows"] == ROWS
-    assert [each["feature"] for each in said["features"] if each["drifting"]] == ["ratio"]
+    document = json.loads(verdict)
+    assert document["rows"] == ROWS
+    assert [feature["feature"] for feature in document["features"] if feature["drifting"]] == ["ratio"]
     return verdict
 
 
@@ -232,5 +232,5 @@ def test_panes_from_three_sdks_and_one_that_comes_after_the_freeze(
         assert answer.status == 200, answer.data
         assert answer.json()["late"] == 250
     assert tier.settle() == expected
-    (straggler,) = [each for each in tier.monitors[0].store.sources("m") if each.source == "straggler"]
+    (straggler,) = [source for source in tier.monitors[0].store.sources("m") if source.source == "straggler"]
     assert straggler.late == 250

@@ -103,7 +103,7 @@ FLAGS: Mapping[str, Cells] = {
     "booleans": [True, False, None, True],
 }
 NAMES: Mapping[str, Cells] = {
-    "text": [str(each) for each in IDS],
+    "text": [str(identifier) for identifier in IDS],
     "UUIDs": IDS,
 }
 MARKS: Mapping[str, Cells] = {
@@ -285,13 +285,13 @@ def test_every_spelling_of_a_cell_is_the_same_cell(
 ) -> None:
     grid = next(feature for feature in profile.features if feature.name.startswith(f"{kind} as ")).grid
     names = [name for name in counted(door) if name.startswith(f"{kind} as ")]
-    found = {
+    bins_of = {
         name: {grid.labels[place]: count for place, count in enumerate(counted(door)[name]) if count} for name in names
     }
-    assert all(sum(bins.values()) == 4 for bins in found.values())
-    assert len({tuple(sorted(bins.items())) for bins in found.values()}) == 1, found
-    unreadable = next(iter(found.values())).get("unreadable", 0)
-    assert unreadable == (kind == "unreadable"), found
+    assert all(sum(bins.values()) == 4 for bins in bins_of.values())
+    assert len({tuple(sorted(bins.items())) for bins in bins_of.values()}) == 1, bins_of
+    unreadable = next(iter(bins_of.values())).get("unreadable", 0)
+    assert unreadable == (kind == "unreadable"), bins_of
 
 
 @pytest.mark.parametrize("pair", list(combinations(DOORS, 2)), ids=" and ".join)

@@ -36,10 +36,10 @@ LOCAL = [
     dt.datetime(2024, 10, 27, 1, 59),
     dt.datetime(2024, 10, 27, 3, 0),
 ]
-AWARE = [each.replace(tzinfo=BERLIN) for each in LOCAL]
-UTC = [each.astimezone(dt.UTC) for each in AWARE]
-SECONDS = [int(each.timestamp()) for each in AWARE]
-HOURS = [str(each.hour) for each in LOCAL]
+AWARE = [moment.replace(tzinfo=BERLIN) for moment in LOCAL]
+UTC = [moment.astimezone(dt.UTC) for moment in AWARE]
+SECONDS = [int(moment.timestamp()) for moment in AWARE]
+HOURS = [str(moment.hour) for moment in LOCAL]
 
 
 def of_frame(profile: Profile, frame: Any) -> list[str]:
@@ -94,7 +94,7 @@ def zoned(request: pytest.FixtureRequest) -> Profile:
     column = {
         "UTC": pa.array(UTC, pa.timestamp("us", "UTC")),
         "Europe/Berlin": pa.array(UTC, pa.timestamp("us", "Europe/Berlin")),
-        "texts": pa.array([each.isoformat() for each in AWARE]),
+        "texts": pa.array([moment.isoformat() for moment in AWARE]),
         "naive": pa.array(LOCAL, pa.timestamp("ms")),
     }[request.param]
     zone = None if request.param == "Europe/Berlin" else "Europe/Berlin"
@@ -104,21 +104,21 @@ def zoned(request: pytest.FixtureRequest) -> Profile:
 @pytest.mark.parametrize(
     "values",
     [
-        [each.isoformat() for each in AWARE],
-        [each.isoformat() for each in UTC],
-        [f"{each:%Y-%m-%d %H:%M:%S} UTC" for each in UTC],
-        [f"{each:%Y-%m-%dT%H:%M:%S}Z" for each in UTC],
-        [f"{each.astimezone(ZoneInfo('Asia/Kolkata')):%Y-%m-%d %H:%M:%S %z}" for each in UTC],
-        [f"{each:%Y-%m-%d %H:%M:%S}" for each in LOCAL],
+        [moment.isoformat() for moment in AWARE],
+        [moment.isoformat() for moment in UTC],
+        [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in UTC],
+        [f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in UTC],
+        [f"{moment.astimezone(ZoneInfo('Asia/Kolkata')):%Y-%m-%d %H:%M:%S %z}" for moment in UTC],
+        [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in LOCAL],
         SECONDS,
-        [each + 0.25 for each in SECONDS],
+        [moment + 0.25 for moment in SECONDS],
     ],
     ids=lambda values: str(values[0]),
 )
 def test_a_moment_has_the_hour_of_the_profiles_zone_through_every_door(
     zoned: Profile, values: list[Any], tmp_path: Path
 ) -> None:
-    assert {door: found for door, found in seen(zoned, values, tmp_path).items() if found != HOURS} == {}
+    assert {door: counted for door, counted in seen(zoned, values, tmp_path).items() if counted != HOURS} == {}
 
 
 def test_typed_times_have_the_hour_of_the_profiles_zone_through_every_door(zoned: Profile) -> None:
@@ -130,24 +130,24 @@ def test_typed_times_have_the_hour_of_the_profiles_zone_through_every_door(zoned
     assert of_frame(zoned, pd.DataFrame({"at": pd.to_datetime(UTC)})) == HOURS
     assert of_frame(zoned, pl.DataFrame({"at": UTC})) == HOURS
     assert of_sdk(zoned, [*UTC]) == of_sdk(zoned, [*AWARE]) == of_sdk(zoned, [*LOCAL]) == HOURS
-    assert of_sdk(zoned, [pd.Timestamp(each) for each in UTC]) == HOURS
-    assert of_sdk(zoned, [np.datetime64(each) for each in LOCAL]) == HOURS
-    assert of_body(zoned, msgspec.msgpack.encode({"rows": [{"at": each} for each in UTC]}), "msgpack") == HOURS
+    assert of_sdk(zoned, [pd.Timestamp(moment) for moment in UTC]) == HOURS
+    assert of_sdk(zoned, [np.datetime64(moment) for moment in LOCAL]) == HOURS
+    assert of_body(zoned, msgspec.msgpack.encode({"rows": [{"at": moment} for moment in UTC]}), "msgpack") == HOURS
 
 
 @pytest.mark.parametrize(
     "values",
-    [[each.isoformat() for each in AWARE], [f"{each:%Y-%m-%d %H:%M:%S}" for each in LOCAL]],
+    [[moment.isoformat() for moment in AWARE], [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in LOCAL]],
     ids=lambda values: str(values[0]),
 )
 def test_without_a_zone_an_hour_is_as_written_through_every_door(values: list[str], tmp_path: Path) -> None:
     (tmp_path / "reference.csv").write_text("at\n" + "".join(f"{cell}\n" for cell in values))
     profile = Profile.fit(pa.table({"at": values}), model="m", kinds={"at": "hour"})
-    assert {door: found for door, found in seen(profile, values, tmp_path).items() if found != HOURS} == {}
+    assert {door: counted for door, counted in seen(profile, values, tmp_path).items() if counted != HOURS} == {}
 
 
 def test_the_weekday_turns_at_the_zones_midnight(tmp_path: Path) -> None:
     frame = pl.DataFrame({"at": ["2024-01-08"]})
     profile = Profile.fit(frame, model="m", kinds={"at": "weekday"}, zone="America/St_Johns")
-    found = seen(profile, ["2024-01-08T03:29:59Z", "2024-01-08T03:30:00Z", "2024-01-08"], tmp_path)
-    assert all(days == ["6", "0", "0"] for days in found.values()), found
+    weekdays = seen(profile, ["2024-01-08T03:29:59Z", "2024-01-08T03:30:00Z", "2024-01-08"], tmp_path)
+    assert all(days == ["6", "0", "0"] for days in weekdays.values()), weekdays

@@ -1,1 +1,1 @@
-"""What tests of several rooms share: servers, clocks, ports, waiting, data."""
+"""Helpers for tests of several rooms: servers, clocks, ports, waiting, data."""

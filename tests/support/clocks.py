@@ -1,4 +1,4 @@
-"""Clocks that stand still until a test moves them."""
+"""Clocks that stand still until a test sets them."""
 
 from __future__ import annotations
 

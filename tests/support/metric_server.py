@@ -1,4 +1,4 @@
-"""A metric server on a free port of this host, in a thread, for tests that talk to it over HTTP."""
+"""A metric server in a thread on a free port of this host, for tests over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shop's orders: columns of every kind, names and texts beyond ASCII, missing values; as CSV and as Parquet."""
+"""Orders of a shop as CSV and Parquet: columns of every kind, names and texts beyond ASCII, missing values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = ("bestellt", "größe", "ville", "plz", "aktiv", "anzahl", "score", "bez
 
 
 def orders(rows: int, *, seed: int, taller: float = 0.0, start: dt.datetime = START) -> list[dict[str, Any]]:
-    """Return orders one second apart; `taller` moves a number, and with it nothing else."""
+    """Return orders one second apart; `taller` shifts the column `größe` and no other."""
     chance = random.Random(seed)
     return [
         {
@@ -34,7 +34,7 @@ def orders(rows: int, *, seed: int, taller: float = 0.0, start: dt.datetime = ST
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write orders as CSV: times in ISO 8601, true and false, empty where missing."""
+    """Write orders as CSV: times in ISO 8601, true and false, empty cells for missing values."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(rows[0])

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 
 _SLOTS = (range(5461), range(5461, 10923), range(10923, 16384))
 BUS = 10_000
-"""The port by which the servers of a cluster talk is their own plus this; before Redis 7.0 it cannot be set."""
+"""The cluster port of a server is its port plus this; before Redis 7.0 it cannot be set."""
 
 
 class RedisClusterServers:
@@ -40,7 +40,7 @@ class RedisClusterServers:
         eventually(lambda: all(map(self._is_complete, self.nodes)), "the cluster comes together")
 
     def _is_complete(self, node: RedisServer) -> bool:
-        # an error if this server knows of none that serves the slot
+        # the answer is an error if the server knows no server for the slot
         return all(node.ask(f"GET {key}").startswith(("-1", "-MOVED")) for key in "bcd")  # a key of each third
 
     def stop(self) -> None:

@@ -22,7 +22,7 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--ma
 
 
 class RedisServer:
-    """One redis-server. It can be stopped, gently or not, and started again with its data."""
+    """One redis-server. It can be stopped by any signal, and started again with its data."""
 
     def __init__(self, directory: Path, *options: str, port: int = 0, bind: str = "127.0.0.1") -> None:
         self.directory, self.bind = directory, bind
@@ -58,7 +58,7 @@ class RedisServer:
         return self.ask("PING") == "PONG"
 
     def ask(self, command: str) -> str:
-        """Send an inline command and return the answer's first line, empty where there is none."""
+        """Send an inline command and return the answer's first line, empty if there is none."""
         try:
             with socket.create_connection((self.bind.split()[0], self.port), timeout=2) as connection:
                 connection.sendall(f"{command}\r\n".encode())
@@ -97,7 +97,7 @@ def program() -> str:
 
 @cache
 def shared_server() -> RedisServer:
-    """Return the server that tests share if they only need an empty one; it is stopped after the last test."""
+    """Return the server that tests share if they need an empty one; it is stopped after the last test."""
     directory = tempfile.TemporaryDirectory(prefix="driftmeter-redis-")
     server = RedisServer(Path(directory.name))
     server.start()

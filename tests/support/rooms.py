@@ -35,7 +35,7 @@ MAP = (
     "cli",
     "__main__",
 )
-"""Rooms and modules of the root, from bottom to top of what they need: a file imports only from lines above its own."""
+"""Rooms and modules of the root: a file imports only from lines above its own."""
 INSIDE = {
     "store": ("records", "protocol", "sqlite redis"),
     "server": (
@@ -53,7 +53,7 @@ INSIDE = {
 }
 """The same within the rooms that have rooms of their own."""
 UPWARD = {("profile.profile", "fitting.fit")}
-"""Imports within a function for the caller's convenience: `Profile.fit`, which a model server never calls."""
+"""The allowed exception, an import within a function: `Profile.fit`, which a model server never calls."""
 
 
 def levels(lines: tuple[str, ...]) -> dict[str, int]:
@@ -95,15 +95,15 @@ def _imports(node: ast.AST, lazy: bool) -> Iterator[str]:
 def own_imports(path: Path, *, lazy: bool) -> set[str]:
     """Return the modules of the package that a file imports, without those of `UPWARD`."""
     module = module_of(path)
-    found = set()
+    targets = set()
     for imported in imports(path, lazy=lazy):
         package, _, rest = imported.partition(".")
         if package != "driftmeter" or not rest:
             continue
         target = _home(rest)
         if (module, target) not in UPWARD:
-            found.add(target)
-    return found - {module}
+            targets.add(target)
+    return targets - {module}
 
 
 def _home(name: str) -> str:
@@ -123,8 +123,8 @@ def room_of(module: str) -> str:
 def needs(room: str) -> list[str]:
     """Return the rooms that a room imports from, as the map has them."""
     paths = [path for module, path in MODULES.items() if room_of(module) == room]
-    found = {room_of(target) for path in paths for target in own_imports(path, lazy=True)}
-    return sorted(found - {room, "errors", "types", "version", "timestamps"}, key=lambda room: (LEVELS[room], room))
+    rooms = {room_of(target) for path in paths for target in own_imports(path, lazy=True)}
+    return sorted(rooms - {room, "errors", "types", "version", "timestamps"}, key=lambda room: (LEVELS[room], room))
 
 
 def table() -> str:

@@ -1,4 +1,4 @@
-"""Files of this repository that are no part of a package: scripts, examples, and what is in deploy/."""
+"""Files of this repository outside the package: scripts, examples and deploy/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes do, with a sentence where it never comes."""
+"""Waiting for other threads and processes, with a clear message after a timeout."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def eventually(check: Callable[[], T | None], what: str, *, seconds: float = 30.0) -> T:
-    """Return what `check` returns as soon as it is true; fail with `what` and its last answer after so many seconds.
+    """Call `check` until its answer is true, and return it; after `seconds`, fail with `what` and the last answer.
 
-    What `check` raises is raised at once. It is asked after 10 ms, and then less and less often, up to every 250 ms.
+    An exception of `check` is raised at once. The pauses between calls grow from 10 ms to 250 ms.
     """
     deadline, pause = time.monotonic() + seconds, 0.01
     while True:
