@@ -31,8 +31,9 @@ demo: setup ## run everything on real flights: DRIFT=true injects drift, FOR=60 
 demo-quiet: setup ## run the demo without drift for 10 minutes (FOR=SECONDS): fails if anything drifts
 	@$(BIN)/driftmeter demo --drift false --for $(or $(FOR),600) --json | $(BIN)/python -m driftmeter.demo.quiet
 
-# the tests that most changes break first
-QUICK = src tests/profile tests/counts tests/panes tests/drift tests/settings tests/verdict tests/test_architecture.py
+# the tests that most changes break first; none of their files starts a server
+QUICK = src tests/profile tests/counts tests/panes tests/drift tests/settings tests/verdict \
+  tests/test_architecture.py tests/test_docs.py tests/server/test_exposition.py
 
 # the tests of the store that run again on a second kind of server: conformance, replicas and failover
 SHARED = tests/store/test_conformance*.py tests/store/redis/test_replicas.py tests/store/redis/test_failover.py -k redis
@@ -48,8 +49,8 @@ test: setup debian lint ## run every test; ARGS='tests/store -k late' runs some 
 endif
 
 .PHONY: quick
-quick: setup ## run tests that need no server, in less than 90 s
-	$(BIN)/python -m pytest -q -x --hypothesis-profile=quick $(QUICK)
+quick: setup ## run the tests that need no server and draw few samples, in less than 90 s
+	$(BIN)/python -m pytest -q -x --hypothesis-profile=quick -m "not simulation" $(QUICK)
 
 .PHONY: test-redis
 test-redis: setup debian ## run the store's tests on Redis 6.2, 7.0, 8.2 and Valkey 8.1, 9.1

@@ -69,6 +69,7 @@ LARGE_WINDOWS = {
 }
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("shares", "m"),
     [(equal(330), 10_000), (equal(200), 10_000), (zipf(500), 10_000), (equal(100), 10_000)],
@@ -79,6 +80,7 @@ def test_without_drift_chi_square_has_its_size_in_windows_below_the_reference(sh
     assert 0.02 <= np.mean(p <= 0.05) <= 0.08
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("shares", "m"), LARGE_WINDOWS.values(), ids=LARGE_WINDOWS)
 def test_without_drift_chi_square_is_not_above_its_size_in_large_windows_and_the_effect_is_negligible(
     shares: Floats, m: int
@@ -89,6 +91,7 @@ def test_without_drift_chi_square_is_not_above_its_size_in_large_windows_and_the
     assert effect.mean() < 0.001
 
 
+@pytest.mark.simulation
 def test_where_hardly_any_of_4000_categories_has_a_bin_there_is_no_false_alarm() -> None:
     p, whole, effect = scored(equal(4000), 10_000, 1000, streams=120)
     assert max(np.mean(p <= 0.05), np.mean(whole <= 0.05)) <= 0.08
@@ -102,6 +105,7 @@ def test_one_of_twenty_categories_that_grows_by_half_is_found() -> None:
     assert np.mean(p <= 0.05) >= 0.8
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("rank", "rows"), [(5, 245), (20, 70)])
 def test_a_category_that_doubles_is_found_beside_many_that_owe_their_bins_to_chance(rank: int, rows: int) -> None:
     shares = zipf(500)
@@ -181,17 +185,20 @@ def found(shares: Floats, live: Floats, m: int, n: int = 10_000, streams: int = 
     return np.array(flags)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
 def test_of_many_categories_the_same_mix_is_no_drift(shares: Floats, m: int) -> None:
     assert found(shares, shares, m, streams=60).mean() <= 0.01 + noise(0.01, 60)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
 def test_of_many_categories_a_rare_one_that_takes_over_is_found(shares: Floats, m: int) -> None:
     category = len(shares) // 2
     assert found(shares, grown(shares, category, 0.1 / shares[category]), m).all()
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("shares", "m"), MANY.values(), ids=MANY)
 def test_of_many_categories_the_mix_of_another_place_is_found(shares: Floats, m: int) -> None:
     live = np.where(np.arange(len(shares)) % 2, 1.6, 0.4) * shares
@@ -206,6 +213,7 @@ def test_of_600_categories_twenty_that_vanish_are_found(first: int) -> None:
     assert found(shares, np.where(gone, 0.0, shares) * 600 / 580, 10_000).all()
 
 
+@pytest.mark.simulation
 def test_of_10000_categories_the_twenty_largest_that_vanish_are_found() -> None:
     shares = zipf(10_000)
     live = np.where(np.arange(10_000) < 20, 0.0, shares)

@@ -50,6 +50,7 @@ SIZES = {
 }
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("shares", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize(("n", "m"), [(200, 10_000), (1000, 10_000), (1000, 1000), (1000, 300_000)])
 def test_the_size_is_not_above_nominal(shares: Floats, n: int, m: int) -> None:

@@ -58,6 +58,7 @@ def test_there_is_no_p_value_below_five_populated_bins() -> None:
     assert not np.isnan(p_values(KS.score(pair_of(np.array([9, 9, 9, 9, 1]), np.array([5, 5, 5, 5, 5])))))
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("bins", [5, 8, 16, 64])
 @pytest.mark.parametrize(("n", "m"), [(200, 10_000), (1000, 10_000), (1000, 1000)])
 def test_the_size_is_nominal_on_bins_of_equal_shares(bins: int, n: int, m: int) -> None:
@@ -69,6 +70,7 @@ def test_the_size_is_nominal_on_bins_of_equal_shares(bins: int, n: int, m: int) 
         assert abs(np.mean(p <= nominal) - nominal) <= noise(nominal, replicates) + 0.1 * nominal
 
 
+@pytest.mark.simulation
 def test_the_size_is_nominal_on_a_grid_cut_at_the_quantiles_of_the_reference() -> None:
     rng, replicates = np.random.default_rng(8), 2000
     p = []

@@ -38,6 +38,7 @@ def test_missing_has_the_power_of_an_exact_test() -> None:
     assert np.mean(p_values(MissingRate().score(pair_of(two_bins(r, 10_000), two_bins(x, 1000)))) <= 0.001) > 0.85
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("n", "m"), [(200, 2000), (1000, 2000), (1000, 1000)])
 def test_out_of_range_has_at_most_its_size_although_the_range_is_the_references_own(n: int, m: int) -> None:
     rng, replicates = np.random.default_rng(n + m), 6000
@@ -61,6 +62,7 @@ def test_out_of_range_and_unseen_take_fewer_for_no_drift() -> None:
     assert float(p_values(UnseenRate().score(pair))) == 1
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("power", [1.0, 1.3])
 def test_unseen_has_about_its_size_on_thousands_of_levels(power: float) -> None:
     rng, levels, n, m, replicates = np.random.default_rng(7), 5000, 1000, 10_000, 1500

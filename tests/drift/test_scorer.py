@@ -208,6 +208,7 @@ def test_categories_still_unseen_are_no_drift_where_the_reference_had_many_seen_
     assert naive < 1e-30
 
 
+@pytest.mark.simulation
 def test_the_size_of_the_whole_is_at_most_nominal() -> None:
     rng, replicates = np.random.default_rng(17), 1000
     reference = rng.normal(size=4000)

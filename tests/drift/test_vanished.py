@@ -8,6 +8,7 @@ from driftmeter.profile.category_grid import CategoryGrid
 from tests.drift.samples import hashed, noise, p_values, pair_of
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("categories", "power"), [(40, 0.0), (600, 0.0), (600, 1.0), (5000, 1.0)])
 @pytest.mark.parametrize(("m", "n"), [(10_000, 1000), (10_000, 10_000), (2000, 20_000)])
 def test_without_drift_it_has_at_most_its_size(categories: int, power: float, m: int, n: int) -> None:
