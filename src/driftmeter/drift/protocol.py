@@ -119,8 +119,16 @@ class Pair:
 class DriftTest(Protocol):
     """A two-sample test on counts. A new one is a file with such a class and a line in registry.py.
 
-    hellinger.py is a short one to begin with. tests/drift/conformance.py holds every test to the same laws; `make
-    docs` writes the row of a new one in docs/metrics.md.
+    hellinger.py is a short one to begin with; for a test on the number line see wasserstein.py. `make docs` writes the
+    row of a new one in docs/metrics.md. tests/drift/conformance.py holds every test to the same laws:
+
+    - finite and within `bounds` for any counts; a p-value from 0 to 1, or NaN where there is none;
+    - 0, with a p-value of 1, where either sample is empty or one bin holds all rows of both;
+    - 0 for equal shares of any two sizes, and greater (its p-value smaller) the further the window moves away;
+    - the same when reference and window change places; the opposite where `bounds` has negative values;
+    - the same bits for a feature alone, and among others padded with empty bins: add up with `total`, not `np.sum`.
+
+    A test that cannot keep a law is named there as an exception, with its reason.
     """
 
     @property
