@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import re
+from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.profile.profile import Profile
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
-from driftmeter.server.gauges import FEATURE, GAUGES, MODEL, TEST
+from driftmeter.server.gauges import FEATURE, GAUGES, MODEL, TEST, Gauge
 from driftmeter.server.watch.view import ModelView
 from driftmeter.settings.model import ModelSettings
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.verdict import State
 
 GOLDEN = Path(__file__).parent / "golden" / "exposition.txt"
 
@@ -67,18 +71,53 @@ def test_the_samples_here_have_the_keys_of_a_verdict(profile: Profile) -> None:
     assert list(sample["features"][0]) == list(verdict["features"][0])
 
 
-def test_the_text_is_as_in_the_golden_file() -> None:
-    drifting = feature("wind", drifting=True, evidence=3.5, effect=1e-7)
+def golden_views() -> list[ModelView]:
+    """Two views: `shop` with a feature of each state, and a model of an odd name without rows."""
+    drifting = {"state": "drifting", "drifting": True, "severity": "major", "since": "2023-11-14T22:13:20.000Z"}
     shop = view_of(
         "shop",
-        [feature("amount"), drifting],
+        [
+            feature("amount"),
+            feature("wind", **drifting, evidence=3.5, effect=1e-7),
+            feature("rain", **{**drifting, "severity": "minor"}, evidence=0.0),
+            feature("city", state="pending", evidence=-0.25),
+            feature("member", state="calibrating", evidence=-2.0),
+            feature("seen", state="uncalibrated"),
+            feature("code", state="insufficient", effect=None, tests={}),
+        ],
+        state="drifting",
         last_drift="2023-11-14T22:13:20.000Z",
         incident={"id": "1"},
+        incidents_open=2,
         coverage=0.75,
         silent=2,
     )
-    empty = view_of('a "b"\\\n', [feature("x", tests={}, effect=None)], rows=0, window={"start": None, "end": None})
-    assert Exposition().render([shop, empty], 0.0) == GOLDEN.read_text()
+    empty = view_of(
+        'a "b"\\\n', [feature("x", tests={}, effect=None)], rows=0, window={"start": None, "end": None, "panes": 0}
+    )
+    return [shop, empty]
+
+
+def test_the_views_of_the_golden_file_have_features_of_every_state() -> None:
+    states = {one["state"] for view in golden_views() for one in view.verdict["features"]}
+    assert states == set(get_args(State)), "give `shop` a feature of the state"
+
+
+def test_the_text_is_as_in_the_golden_file(tmp_path: Path) -> None:
+    text, golden = Exposition().render(golden_views(), 0.0), GOLDEN.read_text()
+    if text != golden:
+        new = tmp_path / GOLDEN.name
+        new.write_text(text)
+        lines = unified_diff(golden.splitlines(), text.splitlines(), "golden", "now", n=0, lineterm="")
+        changes = "\n".join(line for line in lines if not line.startswith("@@"))
+        pytest.fail(f"{changes}\nIf all of this is meant: cp {new} {GOLDEN}", pytrace=False)
+
+
+@pytest.mark.parametrize("gauge", GAUGES, ids=lambda gauge: gauge.name)
+def test_every_gauge_is_somewhere_another_number_than_0_in_these_views(gauge: Gauge) -> None:
+    text = Exposition().render(golden_views(), 0.0)
+    values = re.findall(rf"^{PREFIX}{gauge.name}\{{.*\}} (\S+)$", text, re.MULTILINE)
+    assert any(float(value) for value in values), "let a view in golden_views show what it counts"
 
 
 def test_every_line_is_read_back_with_its_labels_by_the_official_parser() -> None:

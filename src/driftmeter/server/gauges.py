@@ -1,7 +1,8 @@
 """The gauges that Prometheus reads of the verdicts: one entry a gauge.
 
 To add one: an entry here, then `make docs` for its row in docs/metrics.md. Its lines in
-tests/server/golden/exposition.txt are its test, which fails until they are there, and shows them with -vv.
+tests/server/golden/exposition.txt are its test, tests/server/test_exposition.py, which shows the lines that are not
+there yet, and the command that puts them there.
 """
 
 from __future__ import annotations
