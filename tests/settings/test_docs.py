@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from driftmeter.settings.declare import declared
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.settings.reference import schema
 
@@ -26,13 +27,14 @@ def flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
-    of_feature = FeatureSettings(tolerance=1.0, tests=("psi",), pages=False).to_json()
-    written = flat({**ModelSettings().to_json(), "features": {"NAME": of_feature}})
-    assert set(ROWS) == set(written)
+    of_model = {one.key for one in declared(ModelSettings)}
+    of_feature = {f"features.NAME.{one.key}" for one in declared(FeatureSettings)}
+    assert set(ROWS) == of_model | of_feature, "run make docs"
 
 
 def test_the_documented_defaults_are_the_defaults() -> None:
-    words = {"all": None, "the model's": None}
+    settings = (*declared(ModelSettings), *declared(FeatureSettings))
+    words = {one.setting.shown: one.default for one in settings if one.setting.shown}
     documented = {key: words[text] if text in words else json.loads(text.strip("`")) for key, text in ROWS.items()}
     model = flat({**ModelSettings().to_json(), "features": {}})
     assert {key: value for key, value in documented.items() if not key.startswith("features.")} == model
@@ -49,4 +51,6 @@ def test_the_schema_has_the_same_keys() -> None:
         within = one.get("properties", {}) if key != "features" else {}
         keys |= {f"{key}.{name}" for name in within} or {key}
     assert keys - {"features"} == set(flat({**ModelSettings().to_json(), "features": {}}))
-    assert set(properties["features"]["additionalProperties"]["properties"]) == {"tolerance", "tests", "pages"}
+    assert set(properties["features"]["additionalProperties"]["properties"]) == {
+        one.key for one in declared(FeatureSettings)
+    }

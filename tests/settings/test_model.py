@@ -2,43 +2,35 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from driftmeter.drift import DRIFT_TESTS
 from driftmeter.errors import InputError
-from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.windows import WindowSetting
+from driftmeter.settings.declare import declared
 from driftmeter.settings.model import FeatureSettings, ModelSettings, check_features
 from driftmeter.settings.toml import SettingsFile
 from driftmeter.timestamps import DAY, HOUR
+from tests.settings.samples import model_settings
 
-NAMES = [test.name for test in DRIFT_TESTS]
-tolerances = st.floats(0, 10)
-tests = st.none() | st.lists(st.sampled_from(NAMES), unique=True).map(tuple)
-settings = st.builds(
-    ModelSettings,
-    budget=st.integers(1, 3_650 * DAY),
-    tolerance=tolerances,
-    guarantee=st.sampled_from(["measured", "strict"]),
-    window=st.builds(WindowSetting, st.integers(0, RETENTION), st.integers(1, 10**9)),
-    tests=tests,
-    pane_rows=st.integers(1, 10**9),
-    pane_length=st.integers(1, DAY),
-    reach=st.integers(DAY, RETENTION),
-    false_discovery_rate=st.floats(0, 1, exclude_min=True, exclude_max=True),
-    min_rows=st.integers(0, 10**9),
-    features=st.dictionaries(
-        st.text(st.characters(exclude_categories=["Cs"])),
-        st.builds(FeatureSettings, st.none() | tolerances, tests, st.booleans()),
-        max_size=3,
-    ),
-)
+DEFAULTS = {
+    "budget": "30d",
+    "tolerance": 0.01,
+    "guarantee": "measured",
+    "window": "5m",
+    "window_rows": 1000,
+    "tests": None,
+    "ladder.pane_rows": 100,
+    "ladder.pane_length": "1h",
+    "ladder.reach": "28d",
+    "false_discovery_rate": 0.01,
+    "min_rows": 200,
+}
+"""Keys and defaults that users rely on. A new setting need not be here."""
 
 
 def refused(data: object, **base: Any) -> InputError:
@@ -50,7 +42,7 @@ def refused(data: object, **base: Any) -> InputError:
 # --- JSON
 
 
-@given(settings)
+@given(model_settings())
 def test_what_is_written_is_read_back(settings: ModelSettings) -> None:
     assert ModelSettings.loads(settings.dumps()) == settings
     assert ModelSettings.from_json(settings.to_json(), "m", ModelSettings(tests=("psi",), tolerance=1.0)) == settings
@@ -63,20 +55,30 @@ def test_features_in_another_order_give_the_same_bytes() -> None:
     assert ModelSettings(features=one).dumps() == ModelSettings(features=other).dumps()
 
 
+def value_at(content: Any, key: str) -> Any:
+    """Return what stands in tables of JSON at the path of a key."""
+    for name in key.split("."):
+        content = content[name]
+    return content
+
+
 def test_everything_is_optional_and_defaults_are_written_out() -> None:
     assert ModelSettings.from_json({}, "flights") == ModelSettings()
-    assert ModelSettings().to_json() == {
-        "budget": "30d",
-        "tolerance": 0.01,
-        "guarantee": "measured",
-        "window": "5m",
-        "window_rows": 1000,
-        "tests": None,
-        "ladder": {"pane_rows": 100, "pane_length": "1h", "reach": "28d"},
-        "false_discovery_rate": 0.01,
-        "min_rows": 200,
-        "features": {},
-    }
+    written = ModelSettings().to_json()
+    assert written["features"] == {}
+    for one in declared(ModelSettings):
+        assert value_at(written, one.key) == one.setting.kind.write(one.default), one.key
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_a_key_and_its_default_that_users_rely_on_stay(key: str) -> None:
+    assert value_at(ModelSettings().to_json(), key) == DEFAULTS[key]
+
+
+@pytest.mark.parametrize(("holder", "besides"), [(ModelSettings, {"features"}), (FeatureSettings, set())])
+def test_every_field_is_declared_as_a_setting(holder: type, besides: set[str]) -> None:
+    undeclared = {field.name for field in fields(holder)} - {one.field for one in declared(holder)}
+    assert undeclared == besides, "without metadata=setting(...) a field is in no file and no answer"
 
 
 def test_what_is_not_said_is_as_before() -> None:
@@ -102,7 +104,7 @@ def test_tests_that_are_null_are_all_of_them_again() -> None:
     ("data", "field", "expected", "got"),
     [
         ({"budgt": "7d"}, "flights.budgt", "one of budget, tolerance,", "'budgt' (did you mean 'budget'?)"),
-        ({"zzz": 1}, "flights.zzz", "min_rows, features", "'zzz'"),
+        ({"zzz": 1}, "flights.zzz", ", features", "'zzz'"),
         ({"ladder": {"pane_row": 1}}, "flights.ladder.pane_row", "one of pane_rows, ", "(did you mean 'pane_rows'?)"),
         (
             {"features": {"temp": {"tolerence": 1}}},
