@@ -270,19 +270,12 @@ def _bad_profiles() -> dict[str, Any]:
         for feature in content["features"]:
             feature["counts"] = [count * factor for count in feature["counts"]]
 
-    def grow(content: dict[str, Any]) -> None:
-        for number, feature in enumerate(content["features"]):
-            feature.update(json.loads(json.dumps(content["features"][0])), name=f"n{number}")
-            feature["grid"]["cuts"] += [feature["grid"]["cuts"][-1]] * 900_000
-            feature["counts"] += [0] * 900_000
-
     return {
         "rows beyond 2**53": lambda content: scale(content, 2**50),
         "rows as a float": lambda content: content.update(rows=128.0),
         "rows as text": lambda content: content.update(rows="128"),
         "once beyond the rows": lambda content: category(content)["grid"].update(once=129),
         "once below 0": lambda content: category(content)["grid"].update(once=-1),
-        "too many bins": grow,
         "model": lambda content: content.update(model="\ud800"),
         "name": lambda content: content["features"][0].update(name="\ud800"),
         "column": lambda content: content["features"][0].update(column="\ud800"),
@@ -315,6 +308,15 @@ def test_what_could_not_be_judged_or_stored_is_no_profile_whatever_its_digest(go
     _bad_profiles()[name](content)
     with pytest.raises(ProfileFormatError):
         Profile.loads(signed(content))
+
+
+def test_a_profile_of_too_many_bins_is_refused(golden: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = signed(golden.to_json())
+    monkeypatch.setattr("driftmeter.profile.profile.MOST_BINS", golden.bins)
+    assert Profile.loads(content) == golden
+    monkeypatch.setattr("driftmeter.profile.profile.MOST_BINS", golden.bins - 1)
+    with pytest.raises(ProfileFormatError, match="bins in all features, got"):
+        Profile.loads(content)
 
 
 def test_codes_with_leading_zeros_are_text_from_csv_as_from_parquet(tmp_path: Path) -> None:
