@@ -1,7 +1,7 @@
 """What this process counts of itself: series to be summed over the replicas.
 
-To add a metric: an entry in PROCESS_FAMILIES, its row in docs/metrics.md (a test says what is missing there), and
-`metrics.add(NAME, …)` where the thing happens.
+To add a metric: an entry in PROCESS_FAMILIES, `metrics.add(NAME, …)` where the thing happens, and `make docs`, which
+writes its row in docs/metrics.md.
 """
 
 from __future__ import annotations
