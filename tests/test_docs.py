@@ -21,7 +21,8 @@ def test_every_route_is_documented_and_no_other() -> None:
     documented = {
         f"{method} {path.split('?')[0]}" for method, path in re.findall(r"`(GET|PUT|POST|DELETE) (/[^`]*)`", HTTP)
     }
-    assert documented == {f"{operation.method} {operation.template}" for operation in OPERATIONS}
+    routes = {f"{operation.method} {operation.template}" for operation in OPERATIONS}
+    assert documented == routes, "docs/http.md has a row for every route of server/routes/table.py"
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
@@ -32,18 +33,18 @@ def test_every_metric_is_documented_and_no_other() -> None:
     shown = set(re.findall(r"^# TYPE (driftmeter_\S+)", metrics.render(), re.MULTILINE))
     expected = {PREFIX + family for family in FAMILIES} | {name for name in shown if not name.endswith("_created")}
     documented = set(re.findall(r"^\| `(driftmeter_\w+)`", METRICS, re.MULTILINE))
-    assert documented == expected
+    assert documented == expected, "run make docs"
 
 
 def test_every_count_of_the_sdk_is_documented_and_no_other() -> None:
     table = SDK.partition("| key of `monitor.stats()`")[2]
     monitor = Monitor("http://127.0.0.1:9", "m")
-    assert set(re.findall(r"`([a-z_]+)`", table)) == set(monitor.stats())
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(monitor.stats()), "docs/sdk.md has a row for every count"
 
 
 @pytest.mark.parametrize("test", [test.name for test in DRIFT_TESTS])
 def test_every_drift_test_is_documented(test: str) -> None:
-    assert f"`{test}`" in METRICS
+    assert f"`{test}`" in METRICS, "run make docs"
 
 
 def test_the_tables_of_the_docs_are_as_the_code_declares() -> None:

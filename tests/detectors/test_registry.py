@@ -18,7 +18,7 @@ def test_every_detector_conforms(guarantee: str, check: Callable[[Make], None]) 
 
 
 def test_there_is_a_detector_for_every_guarantee_that_settings_know() -> None:
-    assert set(DETECTORS) == set(get_args(Guarantee))
+    assert set(DETECTORS) == set(get_args(Guarantee)), "a detector has a word of Guarantee in settings/model.py"
 
 
 def test_every_detector_has_a_name_of_its_own() -> None:

@@ -74,7 +74,8 @@ CALLS: dict[str, Callable[[Store], Any]] = {
 
 
 def test_the_calls_tried_are_all_that_a_store_has() -> None:
-    assert set(CALLS) == {name for name in vars(Store) if not name.startswith("_")} - {"close"}
+    methods = {name for name in vars(Store) if not name.startswith("_")} - {"close"}
+    assert set(CALLS) == methods, "CALLS has a call of every method of Store but close"
 
 
 @pytest.mark.parametrize("call", sorted(CALLS.keys() - {"now"}))
