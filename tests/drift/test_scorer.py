@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -247,16 +246,3 @@ def test_the_size_of_the_whole_is_at_most_nominal() -> None:
 def test_counts_of_another_length_are_refused(scorer: Scorer) -> None:
     with pytest.raises(InputError, match="counts: expected shape"):
         scorer.scores(np.zeros(3, dtype=np.int64))
-
-
-def test_five_hundred_features_are_scored_well_below_fifty_milliseconds() -> None:
-    rng = np.random.default_rng(6)
-    features = [numeric(rng.normal(size=5000), name=str(index)) for index in range(500)]
-    counts = np.concatenate([counted(feature.grid, rng.normal(size=500)) for feature in features])
-    scorer = Scorer(features)
-    times = []
-    for _ in range(8):
-        start = time.process_time()
-        scorer.scores(counts)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.05

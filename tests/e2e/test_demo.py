@@ -90,12 +90,10 @@ def test_ctrl_c_ends_it_and_leaves_no_process_behind() -> None:
     time.sleep(2.0)
     children = children_of(process.pid)
     assert len(children) >= 2
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)  # a second Ctrl-C while it is ending
     _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - began < 4
     assert process.returncode == 0, errors
     assert errors == ""
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -83,14 +82,12 @@ def test_only_the_models_of_a_server_that_is_away_are_unavailable_at_first(
         put(store, batch(1, model=name))
     assert [len(keys) > 0 for keys in keys_by_node(cluster, lambda key: "{d}" in key)] == [False, False, True]
     cluster.nodes[2].stop(signal.SIGKILL)
-    began = time.monotonic()
     gone, here = store.commit([batch(2, model="d", key="k"), batch(2, model="b", key="k")])
     assert isinstance(gone, StoreUnavailableError)
     assert isinstance(here, Receipt)
     assert not here.duplicate
     with pytest.raises(StoreUnavailableError):
         store.freeze("d")
-    assert time.monotonic() - began < 2
     cluster.nodes[2].start()
     cluster.wait()
     again, here = store.commit([batch(2, model="d", key="k"), batch(2, model="b", key="k")])

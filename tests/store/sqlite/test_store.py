@@ -170,9 +170,7 @@ def test_a_file_that_another_program_holds_is_unavailable_to_write_and_can_be_re
 
 def test_a_reader_does_not_wait_for_a_writer(file_store: SQLiteStore, path: Path, clock: SetClock) -> None:
     with closing(SQLiteStore(path, clock=clock)) as other, other._db.writing():
-        began = time.monotonic()
-        assert [record.model for record in file_store.models()] == ["m"]
-        assert time.monotonic() - began < 1
+        assert [record.model for record in file_store.models()] == ["m"]  # one that waits gets an error in the end
 
 
 def test_threads_that_come_and_go_leave_no_connections_open(file_store: SQLiteStore, path: Path) -> None:
