@@ -23,12 +23,12 @@ JSON_TYPE = "application/json"
 
 
 class AnyText(PathConvertor):
-    """Convert the rest of a path, line breaks included; paths name it `any_text`."""
+    """Convert the rest of a path, line breaks included; paths name it `anything`."""
 
     regex = r"[\s\S]*"
 
 
-register_url_convertor("any_text", AnyText())
+register_url_convertor("anything", AnyText())
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Operation:
     """One method of one path: its handler, its inputs, its answers, and the problems it may answer with.
 
     `answers` and `problems` are by status. `query`, `headers` and `answer_headers` are structs with a field for each
-    parameter or header. `path` is written as Starlette reads it, with convertors, such as `any_text`.
+    parameter or header. `path` is written as Starlette reads it, with convertors, such as `anything`.
     """
 
     method: Literal["GET", "PUT", "POST", "DELETE"]

@@ -113,7 +113,7 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
-        f"{_MODEL}/features/{{feature:any_text}}",
+        f"{_MODEL}/features/{{feature:anything}}",
         verdicts.get_feature,
         "read",
         "Get a feature",
