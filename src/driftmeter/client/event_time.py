@@ -22,7 +22,7 @@ def read_event_time(timestamp: Any) -> Milliseconds | InputError | None:
 
     Seconds since the epoch, ISO 8601, datetimes of Python, numpy and pandas, and arrays or series of one of these.
 
-    >>> read_event_time("2024-05-01T00:00:00Z"), read_event_time(np.datetime64("NaT"))
+    >>> read_event_time("2024-05-01T00:00:00Z"), read_event_time(np.datetime64("NaT", "ms"))
     (1714521600000, None)
     """
     expected = "seconds since the epoch or ISO 8601"
