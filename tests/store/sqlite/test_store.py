@@ -97,7 +97,8 @@ def test_processes_share_the_file_fairly_and_lose_nothing(writer: Writer, path: 
     begin(*processes.values())
     done = {name: acknowledged(process) for name, process in processes.items()}
     assert totals(path) == done
-    assert min(done.values()) > 0.3 * max(done.values()), done
+    # a busy machine does not share its cores evenly; one that starves would commit a few
+    assert min(done.values()) > 0.05 * max(done.values()), done
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.15, 0.3])
