@@ -9,20 +9,12 @@ cd "$(dirname "$0")/.."
 uv=${UV:-uv}
 [ $# -gt 0 ] || set -- -q -x tests src --ignore=tests/e2e --ignore=tests/deploy
 
-pythons() { # prints MINOR EXECUTABLE of each final version from 3.11 on, once per version
-    IFS=:
-    for folder in $PATH "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin; do
-        for python in "$folder"/python3.[0-9][0-9]; do
-            [ -x "$python" ] || continue
-            "$python" -c 'import sys; v = sys.version_info; v[:2] >= (3, 11) and v[3] == "final" and print(v[1], sys.executable)' \
-                2>/dev/null || true
-        done
-    done | sort -n -u -k 1,1
-}
+. scripts/pythons.sh
 
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
-pythons | while read -r minor python; do
+pythons | sort -n -u -k 1,1 | while read -r minor python; do
+    [ "$minor" -ge 11 ] || continue
     for resolution in lowest-direct highest; do
         env=.tools/matrix/3.$minor-$resolution
         echo "== Python 3.$minor, $resolution" >&2

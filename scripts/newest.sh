@@ -5,15 +5,8 @@ set -eu
 
 uv=${UV:-uv}
 
-pythons() { # prints MINOR EXECUTABLE of each final version that starts: the shims of pyenv may not start
-    IFS=:
-    for folder in $PATH "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/*/bin; do
-        for python in "$folder"/python3.[0-9][0-9]; do
-            [ -x "$python" ] || continue
-            "$python" -c 'import sys; v = sys.version_info; v[3] == "final" and print(v[1], sys.executable)' 2>/dev/null || true
-        done
-    done
-}
+# shellcheck source=scripts/pythons.sh
+. "${0%/*}/pythons.sh"
 
 here=$(.venv/bin/python -c 'import sys; print(sys.version_info[1])')
 newest=$(pythons | sort -n | tail -n 1)
