@@ -11,7 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from driftmeter.detectors.run import Run
 from driftmeter.errors import CodecError, StoreError
+from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON
 
 T = TypeVar("T")
@@ -39,6 +41,24 @@ def unpack(magic: bytes, data: bytes, read: Callable[[JSON, Iterator[bytes]], T]
         return read(head, _parts(data, _FORMAT.size + length, head["parts"]))
     except (struct.error, KeyError, TypeError, ValueError, StopIteration, zlib.error, CodecError) as error:
         raise StoreError(f"the detector's state cannot be read: {error}") from error
+
+
+def run_head(run: Run | None) -> list[int] | None:
+    """Return what the head of a state says of the run that is not yet a pane, None if there is none."""
+    return None if run is None else [run.start, run.end, run.length, run.rows]
+
+
+def run_parts(run: Run | None) -> list[bytes]:
+    """Return the parts that belong to `run_head`: the run's counts."""
+    return [] if run is None else [encode_counts(run.counts)]
+
+
+def read_run(head: list[int] | None, parts: Iterator[bytes], bins: int) -> Run | None:
+    """Read what `run_head` and `run_parts` wrote; `parts` begin with the run's, if it has one."""
+    if head is None:
+        return None
+    start, end, length, rows = head
+    return Run(start, end, length, rows, decode_counts(next(parts), bins))
 
 
 def _parts(data: bytes, start: int, sizes: Sequence[int]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.run import Run
-from driftmeter.detectors.state_bytes import pack, unpack
+from driftmeter.detectors.state_bytes import pack, read_run, run_head, run_parts, unpack
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON, Counts, Floats, Milliseconds
 
@@ -132,13 +132,13 @@ def dump(state: DwsState) -> bytes:
         "last": state.last,
         "levels": len(state.findings.evidence),
         "features": len(state.since),
-        "run": None if state.run is None else [state.run.start, state.run.end, state.run.length, state.run.rows],
+        "run": run_head(state.run),
         "blocks": [
             None if block is None else [block.rows, block.start, block.length, block.elapsed, block.hours.tolist()]
             for block in state.blocks
         ],
     }
-    parts = [] if state.run is None else [encode_counts(state.run.counts)]
+    parts = run_parts(state.run)
     parts += [encode_counts(block.counts) for block in state.blocks if block is not None]
     parts.append(state.since.astype("<i8").tobytes())
     for name in Findings.__annotations__:
@@ -153,10 +153,7 @@ def load(data: bytes, bins: int, features: int) -> DwsState:
     def read(head: JSON, parts: Iterator[bytes]) -> DwsState:
         if head["features"] != features:
             raise ValueError(f"expected {features} features, got {head['features']}")
-        run: Run | None = None
-        if head["run"] is not None:
-            start, end, length, rows = head["run"]
-            run = Run(start, end, length, rows, decode_counts(next(parts), bins))
+        run = read_run(head["run"], parts, bins)
         blocks = tuple(
             None if numbers is None else _block(decode_counts(next(parts), bins), *numbers)
             for numbers in head["blocks"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.detectors.run import Run
-from driftmeter.detectors.state_bytes import pack, unpack
+from driftmeter.detectors.state_bytes import pack, read_run, run_head, run_parts, unpack
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON, Counts, Floats, Milliseconds
 
@@ -67,17 +67,16 @@ class EsrState:
 
 def dump(state: EsrState) -> bytes:
     """Serialise; equal states give equal bytes."""
-    parts = [] if state.run is None else [encode_counts(state.run.counts)]
+    parts = run_parts(state.run)
     parts.append(encode_counts(state.counts))
     parts += [zlib.compress(getattr(state, name).astype("<f8").tobytes(), 1) for name in _FLOATS]
     parts += [getattr(state, name).astype("<i8").tobytes() for name in _INTEGERS]
-    run = state.run
     head = {
         "panes": state.panes,
         "active": state.active,
         "passed": state.elapsed,
         "last": state.last,
-        "run": None if run is None else [run.start, run.end, run.length, run.rows],
+        "run": run_head(state.run),
     }
     return pack(_MAGIC, head, parts)
 
@@ -87,10 +86,7 @@ def load(data: bytes, empty: EsrState) -> EsrState:
     bins = len(empty.counts)
 
     def read(head: JSON, parts: Iterator[bytes]) -> EsrState:
-        run: Run | None = None
-        if head["run"] is not None:
-            start, end, length, rows = head["run"]
-            run = Run(start, end, length, rows, decode_counts(next(parts), bins))
+        run = read_run(head["run"], parts, bins)
         counts = decode_counts(next(parts), bins)
         floats = {
             name: np.frombuffer(zlib.decompress(next(parts)), "<f8").reshape(getattr(empty, name).shape)
