@@ -27,6 +27,7 @@ from tests.e2e.namespace import HERE, THERE, Namespace
 from tests.e2e.source import MODEL, SOURCES, reference_profile
 from tests.e2e.unruly import Unruly
 from tests.support.ports import free_port
+from tests.support.processes import begin, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 SERVERS = 4
@@ -248,15 +249,10 @@ class Sources:
 
     def begin(self) -> int:
         """Let all of them begin once all are there; return when the stream begins, in ms since the epoch."""
-        for process in self._processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        begin = time.time_ns() // 1_000_000 + 1_500
-        for process in self._processes:
-            assert process.stdin is not None
-            process.stdin.write(f"{begin}\n")
-            process.stdin.flush()
-        return begin
+        wait_until_ready(*self._processes)
+        start = time.time_ns() // 1_000_000 + 1_500
+        begin(*self._processes, word=str(start))
+        return start
 
     def accounts(self, timeout: float) -> list[dict[str, Any]]:
         """Wait until all have closed; return what each of them says."""

@@ -20,6 +20,7 @@ from tests.store.redis.racer import TIMING, fold
 from tests.store.samples import START, batch, closed, fate, freeze_at, pane, put
 from tests.store.samples import TIMING as SLOW
 from tests.support.clocks import SetClock
+from tests.support.processes import begin, wait_until_ready
 from tests.support.redis_server import shared_server
 
 ROOT = Path(__file__).parents[3]
@@ -43,9 +44,7 @@ def racers(url: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
         processes[name] = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-    for process in processes.values():
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    wait_until_ready(*processes.values())
     yield processes
     for process in processes.values():
         process.kill()
@@ -66,10 +65,7 @@ def test_each_row_is_in_one_slice_or_late_however_closing_falls_among_the_writes
         for thread in threads:
             thread.start()
         outputs = {}
-        for process in racers.values():
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
+        begin(*racers.values())
         for name, process in racers.items():
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, name

@@ -15,6 +15,7 @@ from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.verdict.expectation import Expectation
 from tests.store.samples import START, TIMING, closed, fold_all, freeze_at, pane, put
 from tests.support.clocks import SetClock
+from tests.support.processes import begin, wait_until_ready
 
 KEYS = 200
 
@@ -58,13 +59,8 @@ def test_of_processes_that_race_one_notifies_each_time(path: Path) -> None:
     command = [sys.executable, str(Path(__file__).parent / "notifier.py"), str(path), str(KEYS)]
     racing = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     try:
-        for process in racing:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in racing:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
+        wait_until_ready(*racing)
+        begin(*racing)
         first = [int(key) for process in racing for key in process.communicate(timeout=60)[0].split()]
     finally:
         for process in racing:

@@ -23,6 +23,7 @@ from driftmeter.store.sqlite.schema import VERSION
 from driftmeter.store.sqlite.store import SQLiteStore, host_clock
 from tests.store.samples import START, TIMING, batch, closed, fold_all, freeze_at, pane, put
 from tests.support.clocks import SetClock
+from tests.support.processes import begin, wait_until_ready
 
 ROOT = Path(__file__).parents[3]
 Writer = Callable[[str, float], subprocess.Popen[str]]
@@ -62,17 +63,6 @@ def writer(path: Path) -> Iterator[Writer]:
         process.communicate()
 
 
-def begin(*processes: subprocess.Popen[str]) -> None:
-    """Let the processes begin at the same moment."""
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-
 def acknowledged(process: subprocess.Popen[str]) -> int:
     """Wait for a process to end; return how many batches it had reported as committed."""
     output, _ = process.communicate(timeout=60)
@@ -86,6 +76,7 @@ def totals(path: Path) -> dict[str, int]:
 
 def test_processes_that_start_on_one_new_file_all_find_it_ready(writer: Writer, path: Path) -> None:
     processes = [writer(f"p{number}", 0.0) for number in range(4)]
+    wait_until_ready(*processes)
     begin(*processes)
     assert [process.wait(timeout=60) for process in processes] == [0] * 4
     with closing(SQLiteStore(path)) as store:
@@ -94,6 +85,7 @@ def test_processes_that_start_on_one_new_file_all_find_it_ready(writer: Writer, 
 
 def test_processes_share_the_file_fairly_and_lose_nothing(writer: Writer, path: Path) -> None:
     processes = {name: writer(name, 1.5) for name in "abc"}
+    wait_until_ready(*processes.values())
     begin(*processes.values())
     done = {name: acknowledged(process) for name, process in processes.items()}
     assert totals(path) == done
@@ -104,6 +96,7 @@ def test_processes_share_the_file_fairly_and_lose_nothing(writer: Writer, path: 
 @pytest.mark.parametrize("delay", [0.05, 0.15, 0.3])
 def test_what_was_acknowledged_survives_kill_nine_and_others_go_on(writer: Writer, path: Path, delay: float) -> None:
     victim, survivor = writer("victim", 60), writer("survivor", 1.0)
+    wait_until_ready(victim, survivor)
     begin(victim, survivor)
     time.sleep(delay)
     victim.kill()
