@@ -14,7 +14,6 @@ DriftmeterError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 _MOST_NAMED = 20
@@ -94,7 +93,9 @@ def near_names(name: str, names: Iterable[str], most: int = 1, least_alike: floa
     >>> near_names("budgt", ["tests", "budget"])
     ['budget']
     """
-    return difflib.get_close_matches(name, list(names), most, least_alike)
+    from difflib import get_close_matches  # a model server, which imports all errors, never asks
+
+    return get_close_matches(name, list(names), most, least_alike)
 
 
 def nearest(name: str, names: Collection[str]) -> str:
