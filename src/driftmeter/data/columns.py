@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
 
+from driftmeter.data import arrow_columns
 from driftmeter.errors import InputError
 from driftmeter.profile.names import texts_of
 from driftmeter.types import Codes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EXACT = 2**53
 """Above this, float64 does not hold every integer: such integers stay as they are, since they may be identifiers."""
@@ -87,6 +91,8 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
 
 def column_of(series: nw.Series[Any]) -> Column:
     """Return a series as an array where it holds numbers, as a list where it holds times, else as a dictionary."""
+    if series.implementation.is_pyarrow() and (column := _column_of_arrow(series.to_native())) is not None:
+        return column
     dtype = series.dtype
     missing = series.null_count() > 0
     if isinstance(dtype, nw.Int128 | nw.UInt128):  # numpy has no such type
@@ -103,6 +109,23 @@ def column_of(series: nw.Series[Any]) -> Column:
     if isinstance(dtype, nw.Datetime | nw.Date):
         return list(_values(series))
     return Dictionary.encode(_values(series))
+
+
+def _column_of_arrow(column: pa.ChunkedArray) -> Column | None:
+    """Return an Arrow column of numbers, texts or booleans as `column_of` does, else None."""
+    if (coded := arrow_columns.coded_of(column)) is not None:
+        return Dictionary(coded[0], tuple(coded[1]))
+    if not arrow_columns.are_numbers(column.type):
+        return None
+    numbers, present = arrow_columns.numbers_of(column)
+    if not column.null_count:
+        return numbers
+    if numbers.dtype.kind in "iu":
+        given = numbers[present]
+        if len(given) and max(abs(int(given.min())), abs(int(given.max()))) > EXACT:
+            return None
+        numbers = numbers.astype(np.float64)
+    return np.where(present, numbers, numbers.dtype.type(np.nan))
 
 
 def columns_of(frame: nw.DataFrame[Any], names: Iterable[str]) -> dict[str, Column]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driftmeter.data.arrow_columns import array_of_booleans, array_of_numbers, numbers_of, whole
 from driftmeter.data.files.dialect import Dialect, dialect_of
 from driftmeter.data.files.encoding import encoding_of
 from driftmeter.data.files.how import How
@@ -192,12 +193,9 @@ class _Texts:
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> _Texts:
         import numpy as np
-        import pyarrow as pa
 
-        whole = pa.chunked_array(column.chunks, column.type).combine_chunks()
-        whole = whole if isinstance(whole, pa.Array) else pa.array([], column.type)
-        coded = whole.dictionary_encode()
-        present = coded.indices.drop_null().to_numpy(zero_copy_only=False)
+        coded = whole(column).dictionary_encode()
+        present = numbers_of(coded.indices.drop_null())[0]
         counts = np.bincount(present, minlength=len(coded.dictionary)) if len(present) else np.zeros(0, int)
         return cls(coded, coded.dictionary.to_pylist(), counts.tolist())
 
@@ -225,9 +223,9 @@ class _Texts:
 
     def numbers(self) -> pa.ChunkedArray | None:
         """Return the column as numbers where all its texts are numbers or mean a missing one, else None."""
-        import pyarrow as pa
+        import numpy as np
 
-        numbers: list[float | None] = []
+        numbers: list[float] = []
         some = False
         for text in self.values:
             try:
@@ -237,24 +235,24 @@ class _Texts:
             if re.match(_CODE, text) or text.strip().lower() in TRUTHS:
                 return None
             some = some or number == number
-            numbers.append(number if number == number else None)
+            numbers.append(number)
         if not some:
             return None
-        return self._column(pa.array(numbers, pa.float64()))
+        return self._column(array_of_numbers(np.array(numbers, dtype=np.float64)))
 
     def booleans(self) -> pa.ChunkedArray | None:
         """Return the column as booleans where all its texts are true, false or mean a missing one, else None.
 
         R writes TRUE and FALSE, which Arrow does not read as booleans.
         """
-        import pyarrow as pa
+        import numpy as np
 
         lowered = [text.strip().lower() for text in self.values]
         present = set(lowered) - MISSING_WORDS
         if not present or not present <= TRUTHS:
             return None
-        truths = [None if text in MISSING_WORDS else text == "true" for text in lowered]
-        return self._column(pa.array(truths, pa.bool_()))
+        truths = np.array([text == "true" for text in lowered])
+        return self._column(array_of_booleans(truths, np.array([text in TRUTHS for text in lowered])))
 
     def column(self) -> pa.ChunkedArray:
         """Return the column as text."""

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
-from scipy.stats import ncx2
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
 from driftmeter.detectors.dws.finding import CAUSE_BINS, Finding, Sample
+from driftmeter.detectors.noncentral import noncentral_tail
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.saddlepoint import LOG10E
 from driftmeter.detectors.variance import Variance
@@ -126,5 +126,7 @@ def _log10_chances(statistic: Floats, freedom: Floats, noncentral: Floats, chose
     log_p: Floats = log_ndtr(-(statistic - mean) / deviation) * LOG10E
     notable = chosen & (statistic > mean + NOTABLE * deviation)
     if notable.any():
-        log_p[notable] = log10_of(ncx2.sf(statistic[notable], freedom[notable], np.maximum(noncentral[notable], 1e-9)))
+        log_p[notable] = log10_of(
+            noncentral_tail(statistic[notable], freedom[notable], np.maximum(noncentral[notable], 1e-9))
+        )
     return log_p
