@@ -11,7 +11,11 @@ from driftmeter.detectors.noncentral import noncentral_tail
 def cases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(3)
     freedom, noncentral = rng.uniform(1, 60, 500), rng.exponential(20, 500)
-    return freedom + noncentral + rng.uniform(0.1, 38, 500) * np.sqrt(2 * (freedom + 2 * noncentral)), freedom, noncentral
+    return (
+        freedom + noncentral + rng.uniform(0.1, 38, 500) * np.sqrt(2 * (freedom + 2 * noncentral)),
+        freedom,
+        noncentral,
+    )
 
 
 def test_the_tail_is_that_of_scipy(cases: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

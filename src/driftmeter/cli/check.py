@@ -45,6 +45,9 @@ def check(
     """
     from pathlib import Path
 
+    from driftmeter.cli.lean import import_scipy_special
+
+    import_scipy_special()
     from driftmeter.cli.report_table import show_report
     from driftmeter.data.files.for_profile import read_data
     from driftmeter.profile.profile import Profile
