@@ -16,11 +16,12 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """The encoding of a file, its beginning as text, and whether it has an odd number of quotes."""
+    """The encoding of a file, its beginning as text, whether it has an odd number of quotes, its bytes uncompressed."""
 
     encoding: str
     head: str
     odd_quotes: bool
+    size: int
 
 
 def encoding_of(path: Path, asked: str | None) -> TextEncoding:
@@ -31,7 +32,7 @@ def encoding_of(path: Path, asked: str | None) -> TextEncoding:
     import pyarrow as pa
 
     encoding = _checked(asked)
-    line, quotes, head = 1, 0, b""
+    line, quotes, size, head = 1, 0, 0, b""
     with pa.input_stream(str(path), compression="detect") as stream:
         block = stream.read(_BLOCK)
         head = block[:HEAD]
@@ -44,6 +45,7 @@ def encoding_of(path: Path, asked: str | None) -> TextEncoding:
             raise InputError(str(path), "text in UTF-8", f"bytes that are zero{hint}")
         while block:
             quotes += block.count(b'"')
+            size += len(block)
             if check is not None:
                 waiting = len(check.getstate()[0])
                 try:
@@ -58,7 +60,7 @@ def encoding_of(path: Path, asked: str | None) -> TextEncoding:
             except UnicodeDecodeError as error:
                 raise _not_utf8(path, error, b"", 0, line) from error
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
-    return TextEncoding(encoding, text.removeprefix("\ufeff"), bool(quotes % 2))
+    return TextEncoding(encoding, text.removeprefix("\ufeff"), bool(quotes % 2), size)
 
 
 def _checked(asked: str | None) -> str | None:
