@@ -72,7 +72,7 @@ CHANGES = {"takes over": takes_over, "twenty vanish": twenty_vanish, "changed mi
 
 
 def drifts(reference: np.ndarray, window: np.ndarray) -> tuple[bool, float]:
-    profile = Profile.fit(pa.table({"x": reference}), model="m", independent=True, include=["x"])
+    profile = Profile.fit(pa.table({"x": reference}), model="m", independent=True, only=["x"])
     (feature,) = compare(profile, pa.table({"x": window})).verdict.features
     return feature.drifting, feature.scores.effect
 

@@ -240,10 +240,20 @@ def test_the_prediction_has_a_role_of_its_own(small: pl.DataFrame) -> None:
     assert roles == {"a": "feature", "b": "prediction", "c": "feature"}
 
 
-def test_only_the_included_columns_and_the_prediction_are_monitored(small: pl.DataFrame) -> None:
-    profile = fit(small, include=["a"], prediction="b")
+def test_only_the_asked_columns_and_the_prediction_are_monitored(small: pl.DataFrame) -> None:
+    profile = fit(small, only=["a"], prediction="b")
     assert names(profile) == ["a", "b"]
-    assert profile.left_out == {"c": "not included", "when": "not included"}
+    assert profile.left_out == {"c": "not one of the only ones", "when": "not one of the only ones"}
+
+
+def test_an_included_column_is_monitored_beside_all_others(small: pl.DataFrame) -> None:
+    assert names(fit(small, only=["a"], include=["c"])) == ["a", "c"]
+    assert names(fit(small, label="c", include=["c"])) == ["a", "b", "c"]
+
+
+def test_a_column_is_not_both_included_and_excluded(small: pl.DataFrame) -> None:
+    with pytest.raises(ProfileError, match="column 'a': expected to include or to exclude it, got both"):
+        fit(small, include=["a"], exclude=["a"])
 
 
 def test_excluded_columns_are_left_out(small: pl.DataFrame) -> None:
@@ -258,6 +268,7 @@ def test_excluded_columns_are_left_out(small: pl.DataFrame) -> None:
         {"label": "z"},
         {"time": "z"},
         {"prediction": "z"},
+        {"only": ["z"]},
         {"include": ["z"]},
         {"exclude": ["z"]},
         {"kinds": {"z": "hour"}},
@@ -364,7 +375,7 @@ def test_every_feature_counts_every_row(profile: Profile) -> None:
     assert {sum(feature.counts) for feature in profile.features} == {profile.rows}
 
 
-REASON = "looks like an identifier: hardly a value comes twice"
+REASON = "looks like an identifier: hardly a value comes twice; --include id monitors it"
 
 
 @pytest.mark.parametrize(
@@ -375,7 +386,9 @@ def test_a_text_that_hardly_ever_comes_twice_is_left_out(rows: int, distinct: in
     assert profile.left_out == ({"id": REASON} if out else {})
 
 
-@pytest.mark.parametrize("asked", [{"include": ["x", "id"]}, {"kinds": {"id": "categorical"}}, {"prediction": "id"}])
+@pytest.mark.parametrize(
+    "asked", [{"only": ["x", "id"]}, {"include": ["id"]}, {"kinds": {"id": "categorical"}}, {"prediction": "id"}]
+)
 def test_an_identifier_that_is_asked_for_is_monitored(asked: Any) -> None:
     profile = fit(pl.DataFrame({"x": [1.0] * 1_000, "id": [f"u{row}" for row in range(1_000)]}), **asked)
     assert names(profile) == ["x", "id"]

@@ -85,7 +85,7 @@ def test_columns_are_asked_for_by_the_names_that_the_frame_has() -> None:
         ("4", "categorical", "feature"),
     ]
     assert dict(profile.left_out) == {"2": "the label", "3": "excluded", "5": "the time"}
-    assert columns_of(fit(frame, include=[0, 3])) == ["0", "3"]
+    assert columns_of(fit(frame, only=[0, 3])) == ["0", "3"]
 
 
 def test_rows_may_have_whole_numbers_for_keys() -> None:
@@ -124,7 +124,7 @@ def test_the_index_that_pandas_writes_into_parquet_is_no_feature_unless_it_is_as
     assert columns_of(profile) == ["x", "y"]
     assert profile.left_out["__index_level_0__"].startswith("the index of a pandas frame")
     assert not compare(profile, table).ignored
-    assert columns_of(fit(table, include=["x", "__index_level_0__"])) == ["x", "__index_level_0__"]
+    assert columns_of(fit(table, only=["x", "__index_level_0__"])) == ["x", "__index_level_0__"]
 
 
 @pytest.mark.parametrize("name", [".", "..", "x" * (MOST_CHARACTERS + 1)])

@@ -70,6 +70,7 @@ def profile(
     until: str | None,
     apply: bool,
     url: str,
+    only: Sequence[str],
     include: Sequence[str],
     exclude: Sequence[str],
     **columns: Sequence[str],
@@ -117,7 +118,8 @@ def profile(
             independent=independent,
             prediction=prediction,
             label=label,
-            include=include or None,
+            only=only or None,
+            include=include,
             exclude=exclude,
             kinds=kinds,
             bins=bins,
@@ -134,7 +136,8 @@ def profile(
 
 
 profile.params += [
-    _columns("include", "Monitor only these; others are left out."),
+    _columns("only", "Monitor only these; others are left out."),
+    _columns("include", "Monitor COLUMN too, though it looks like an identifier, a clock or a label."),
     _columns("exclude", "Leave COLUMN out."),
     *(_columns(kind, text) for kind, text in _KIND_HELP.items()),
 ]

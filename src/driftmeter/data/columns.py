@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -126,6 +127,19 @@ def _column_of_arrow(column: pa.ChunkedArray) -> Column | None:
             return None
         numbers = numbers.astype(np.float64)
     return np.where(present, numbers, numbers.dtype.type(np.nan))
+
+
+class Source:
+    """A series and its column, which is made once, and only where it is asked for."""
+
+    def __init__(self, series: nw.Series[Any]) -> None:
+        """Take a series of a frame that `as_frame` returned."""
+        self.series = series
+
+    @cached_property
+    def column(self) -> Column:
+        """The values of the series."""
+        return column_of(self.series)
 
 
 def columns_of(frame: nw.DataFrame[Any], names: Iterable[str]) -> dict[str, Column]:

@@ -18,8 +18,7 @@ from uuid import UUID
 import narwhals as nw
 import numpy as np
 
-from driftmeter.data import identifiers
-from driftmeter.data.columns import Column, Dictionary, column_of
+from driftmeter.data.columns import Column, Dictionary, Source
 from driftmeter.errors import ProfileError
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of, plain
 
@@ -44,20 +43,20 @@ Placeholders = tuple[int, tuple[str, ...]]
 """How many values are placeholders, and the most frequent of them."""
 
 
-def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None, str]:
+def kind_of(source: Source) -> tuple[str | None, str]:
     """Return the kind of a column and "", or None and the reason why it is not monitored.
 
-    `asked` says that the user named the column: then it is not left out for looking like an identifier.
-
     >>> import polars
-    >>> kind_of(nw.from_native(polars.Series(["1.5", "2", "?"] * 30 + ["3"] * 900), series_only=True))
+    >>> texts = polars.Series(["1.5", "2", "?"] * 30 + ["3"] * 900)
+    >>> kind_of(Source(nw.from_native(texts, series_only=True)))
     ('numeric', '')
     """
+    series = source.series
     dtype = series.dtype
     if dtype == nw.Boolean:
         return "boolean", ""
     if dtype.is_numeric():
-        return _kind_of_numbers(column_of(series), asked)
+        return "numeric", ""
     for types, reason in (
         ((nw.Datetime, nw.Date), _MOMENT),
         ((nw.Time,), _TIME),
@@ -68,17 +67,11 @@ def kind_of(series: nw.Series[Any], *, asked: bool = False) -> tuple[str | None,
     unmonitored = _unmonitored_type(series)
     if unmonitored is not None:
         return None, f"of type {unmonitored}, which is not monitored"
-    column = column_of(series)
+    column = source.column
     assert isinstance(column, Dictionary)
     if isinstance(dtype, nw.String):
         return ("numeric" if placeholders_of(column) else "categorical"), ""
-    return _kind_of_values(dtype, series, column, asked=asked)
-
-
-def _kind_of_numbers(column: Column, asked: bool) -> tuple[str | None, str]:
-    if not asked and identifiers.are_identifying_numbers(column):
-        return None, identifiers.OF_NUMBERS
-    return "numeric", ""
+    return _kind_of_values(dtype, series, column)
 
 
 def _unmonitored_type(series: nw.Series[Any]) -> str | None:
@@ -95,9 +88,7 @@ def _unmonitored_type(series: nw.Series[Any]) -> str | None:
     return None
 
 
-def _kind_of_values(
-    dtype: nw.dtypes.DType, series: nw.Series[Any], column: Dictionary, *, asked: bool
-) -> tuple[str | None, str]:
+def _kind_of_values(dtype: nw.dtypes.DType, series: nw.Series[Any], column: Dictionary) -> tuple[str | None, str]:
     """Decide by the values where the type is not specific: objects, extension types, categories of any values."""
     unmonitored = next((value for value in column.values if _group(value) is None), None)
     if unmonitored is not None:
@@ -113,7 +104,7 @@ def _kind_of_values(
     if groups == {"number"} or (
         "number" in groups and groups <= {"number", "text", "boolean"} and _are_mostly_numbers(column)
     ):
-        return _kind_of_numbers(column, asked)
+        return "numeric", ""
     if groups == {"text"}:
         return ("numeric" if placeholders_of(column) else "categorical"), ""
     for group, reason in (("moment", _MOMENT), ("time", _TIME)):
@@ -230,13 +221,13 @@ def placeholders_note(column: Column) -> str | None:
     return f"{count:,} {'value is no number' if count == 1 else 'values are no numbers'} ({shown}): unreadable"
 
 
-def as_kind(name: str, series: nw.Series[Any], kind: str) -> Column:
+def as_kind(name: str, source: Source, kind: str) -> Column:
     """Return the values of a column as that kind; raises ProfileError naming the column where they are of another."""
-    dtype = series.dtype
-    unmonitored = _unmonitored_type(series)
+    dtype = source.series.dtype
+    unmonitored = _unmonitored_type(source.series)
     if unmonitored is not None:
         raise ProfileError(f"column {name!r}: expected {_EXPECTED[kind]}, got type {unmonitored}")
-    column = column_of(series)
+    column = source.column
     if isinstance(column, Dictionary):
         value = next((value for value in column.values if _group(value) is None), None)
         if value is not None:

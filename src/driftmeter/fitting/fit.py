@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows
-from driftmeter.data import identifiers
-from driftmeter.data.columns import Column, as_frame
+from driftmeter.data.clocks import RowTimes
+from driftmeter.data.columns import Column, Source, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
-from driftmeter.fitting.choose import choose
+from driftmeter.fitting.choose import choose, unless_included
 from driftmeter.fitting.grids import grid_of, zone_of
+from driftmeter.fitting.look import look_at
+from driftmeter.fitting.times import times_of
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import named
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -40,7 +42,8 @@ def fit_profile(
     label: str | None,
     time: str | None,
     independent: bool,
-    include: Iterable[str] | None,
+    only: Iterable[str] | None,
+    include: Iterable[str],
     exclude: Iterable[str],
     kinds: Mapping[str, str],
     bins: int,
@@ -66,38 +69,51 @@ def fit_profile(
     for name, given in kinds.items():
         if given not in KINDS:
             raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {given!r}")
-    include = None if include is None else [str(named(name)) for name in include]
-    exclude = [str(named(name)) for name in exclude]
+    only = None if only is None else [str(named(name)) for name in only]
+    include, exclude = [str(named(name)) for name in include], [str(named(name)) for name in exclude]
     wanted, left_out = choose(
-        data.columns, include, exclude, not_features={"label": label, "time": time}, mentioned=(prediction, *kinds)
+        data.columns,
+        only=only,
+        include=include,
+        exclude=exclude,
+        not_features={"label": label, "time": time},
+        mentioned=(prediction, *kinds),
     )
-    asked = {prediction, *kinds, *(include or ())}
+    asked = {prediction, *kinds, *(only or ()), *include}
+    if zone is None and time is not None:
+        zone = zone_of(data[time])
+    times = None
+    if time is not None:
+        times = times_of(data[time], time, zone, needed=not independent, allow_unreadable=allow_unreadable_times)
+    order = None if times is None else RowTimes(times)
     drafts: list[Feature] = []
     columns: dict[str, Column] = {}
+    running: set[str] = set()
     for name in wanted:
-        series = data[name]
-        kind, reason = (kinds[name], "") if name in kinds else kind_of(series, asked=name in asked)
+        source = Source(data[name])
+        kind, reason = (kinds[name], "") if name in kinds else kind_of(source)
         if kind is None:
             left_out[name] = reason
             continue
-        column = as_kind(name, series, kind)
-        if kind == "categorical" and name not in asked and identifiers.are_identifying_categories(column):
-            left_out[name] = identifiers.OF_CATEGORIES
+        column = as_kind(name, source, kind)
+        look = look_at(name, kind, source, order, time)
+        if look.why_not and name not in asked:
+            left_out[name] = unless_included(look.why_not, name)
             continue
+        if look.running:
+            running.add(name)
         columns[name] = column
         role: Role = "prediction" if name == prediction else "feature"
-        drafts.append(_draft(name, role, series, kind, column, bins, zone))
-    if zone is None and time is not None:
-        zone = zone_of(data[time])
+        drafts.append(_draft(name, role, source.series, kind, column, bins, zone))
     draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone)
     rows = _read(draft, columns)
     if residuals:
-        draft = _regressed(draft, rows)
+        draft = _regressed(draft, rows, running)
     if draft.residuals is not None:
         rows = _read(draft, columns)
         draft = _gridded(draft, rows, bins)
     profile = _counted(draft, rows)
-    if time is None or independent:
+    if times is None or independent:
         return profile
     try:
         from driftmeter.fitting.from_rows import calibrated
@@ -105,7 +121,7 @@ def fit_profile(
         raise MissingExtraError(
             f"time {time!r}: calibration needs {error.name}: pip install 'driftmeter[cli]'"
         ) from error
-    calibration = calibrated(profile, rows, columns, data[time], pane, by_hour, allow_unreadable_times)
+    calibration = calibrated(profile, rows, columns, times, pane, by_hour)
     return replace(profile, calibration=calibration)
 
 
@@ -145,10 +161,15 @@ def _read(draft: Profile, columns: Mapping[str, Column]) -> Rows:
     return rows
 
 
-def _regressed(draft: Profile, rows: Rows) -> Profile:
-    """Append the residuals that other columns explain well enough, without grids; `left_out` says why if none is."""
+def _regressed(draft: Profile, rows: Rows, running: Collection[str]) -> Profile:
+    """Append the residuals that other columns explain well enough, without grids; `left_out` says why if none is.
+
+    The columns in `running`, which go one way with the time, explain nothing.
+    """
     numeric = [feature for feature in draft.features if feature.kind == "numeric"]
-    indices = [index for index, feature in enumerate(numeric) if feature.role == "feature"]
+    indices = [
+        index for index, feature in enumerate(numeric) if feature.role == "feature" and feature.column not in running
+    ]
     if len(indices) > MOST_REGRESSED:
         why = f"there are {len(indices)} numeric features, and at most {MOST_REGRESSED} are regressed"
         return replace(draft, left_out={f"each number {GIVEN_THE_REST}": why, **draft.left_out})

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from typing import Any
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Rows
 from driftmeter.data.columns import Column, Dictionary
-from driftmeter.data.time_columns import note_on_unreadable, read_times
 from driftmeter.detectors.run import Pace
-from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 from driftmeter.fitting.clusters import clusters_of_categories, clusters_of_numbers, days_of
 from driftmeter.fitting.cut import cut, most_panes
 from driftmeter.fitting.variation import calibrate
@@ -29,28 +24,17 @@ def calibrated(
     profile: Profile,
     rows: Rows,
     columns: Mapping[str, Column],
-    column: nw.Series[Any],
+    times: npt.NDArray[np.int64],
     pane: tuple[int, Milliseconds],
     by_hour: bool,
-    allow_unreadable_times: bool,
 ) -> Calibration | None:
     """Return how much the rows vary by themselves in order of time; None where they make too few panes.
 
-    `column` holds the time of each of `rows`, `columns` the columns that these were read from. `pane` is how many rows,
-    or milliseconds, make a pane of the detector; with `by_hour` each hour of the day is compared with itself.
-    Warns of a few times that cannot be read; raises ProfileError where they are many, unless that is allowed, or all.
+    `times` (rows,) are those of `rows` in ms, negative where there is none; `columns` are what these were read from.
+    `pane` is how many rows, or milliseconds, make a pane of the detector; with `by_hour` each hour of the day is
+    compared with itself.
     """
-    assert profile.time is not None
-    try:
-        times, unreadable = read_times(column, profile.time, profile.zone)
-        notice = note_on_unreadable(
-            unreadable, len(times), allow=allow_unreadable_times and len(unreadable) < len(times)
-        )
-    except InputError as error:
-        raise ProfileError(str(error)) from error
-    if notice is not None:
-        warnings.warn(f"{notice} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
-    order = np.argsort(times, kind="stable")[len(unreadable) :]
+    order = np.argsort(times, kind="stable")[np.count_nonzero(times < 0) :]
     ordered = times[order]
     panes, starts = _panes(profile, rows, order, ordered, pane)
     clusters = _clusters(profile, rows.take(order), order, columns, days_of(ordered))

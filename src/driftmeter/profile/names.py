@@ -78,9 +78,7 @@ def no_feature(column: str) -> str | None:
     """
     if not column.strip():
         return "has no name: give it one, should it be a feature"
-    return (
-        "the index of a pandas frame: include it by name, should it be a feature" if _INDEX.fullmatch(column) else None
-    )
+    return f"the index of a pandas frame; --include {column} monitors it" if _INDEX.fullmatch(column) else None
 
 
 def check_name(what: str, name: str) -> None:

@@ -225,7 +225,8 @@ class Profile:
         label: str | None = None,
         time: str | None = None,
         independent: bool = False,
-        include: Iterable[str] | None = None,
+        only: Iterable[str] | None = None,
+        include: Iterable[str] = (),
         exclude: Iterable[str] = (),
         kinds: Mapping[str, str] | None = None,
         bins: int = 64,
@@ -238,9 +239,11 @@ class Profile:
     ) -> Profile:
         """Make a profile from a pandas, polars or pyarrow frame; the order of its rows does not matter.
 
-        `include` and `exclude` name columns; `label` and `time` are columns that never become features. `kinds`
-        overrides the kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or
-        "weekday"; other date-time columns are left out. `bins` is the most bins of a numeric feature.
+        `label` and `time` are columns that are no features. Columns that look like identifiers, clocks, dates or a
+        label are left out too, with the reason in `left_out`, unless they are named in `include`, which monitors them
+        in addition, or in `only`, beside which there are none. `exclude` leaves columns out. `kinds` overrides the
+        kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or "weekday". `bins` is
+        the most bins of a numeric feature.
 
         With `residuals`, each numeric feature that the others explain in part gets a derived feature with the part
         that they do not explain, such as "age given the rest". With `time` the profile is calibrated: `pane_rows` and
@@ -260,6 +263,7 @@ class Profile:
             label=label,
             time=time,
             independent=independent,
+            only=only,
             include=include,
             exclude=exclude,
             kinds=kinds or {},

@@ -1,0 +1,30 @@
+"""The times of a reference's rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import narwhals as nw
+
+from driftmeter.data.time_columns import Times, note_on_unreadable, read_times
+from driftmeter.errors import InputError, ProfileError, UnreadableWarning
+
+
+def times_of(
+    column: nw.Series[Any], name: str, zone: str | None, *, needed: bool, allow_unreadable: bool
+) -> Times | None:
+    """Return the time of each row in ms, −1 where it cannot be read; None where that is so of all and not `needed`.
+
+    Warns of a few times that cannot be read; raises ProfileError where they are many, unless that is allowed, or all.
+    """
+    try:
+        times, unreadable = read_times(column, name, zone)
+        notice = note_on_unreadable(unreadable, len(times), allow=allow_unreadable and len(unreadable) < len(times))
+    except InputError as error:
+        if not needed:
+            return None
+        raise ProfileError(str(error)) from error
+    if notice is not None and needed:
+        warnings.warn(f"{notice} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
+    return times
