@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from driftmeter.counts.rows import Reader
+from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable
+from driftmeter.report import compare
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,25 @@ def test_an_unreadable_number_has_no_residual_and_counts_as_missing_there(houses
 
 def test_no_rows_have_no_residuals(houses: Reader) -> None:
     assert houses.read_records([])[0].numbers.shape == (0, 5)
+
+
+def test_the_rows_of_the_reference_are_within_its_span_and_so_are_their_rounded_copies() -> None:
+    rng = np.random.default_rng(3)
+    rooms = rng.integers(1, 9, 500) + 0.1
+    frame = pl.DataFrame({"area": 25 * rooms + rng.normal(0, 10, 500), "rooms": rooms})
+    reader = Reader(Profile.fit(frame, model="m"))
+    for rounded in (frame, frame.cast(pl.Float32), frame.select(pl.all().round_sig_figs(6))):
+        rows, _, _ = reader.read_columns(columns_of(as_frame(rounded), ("area", "rooms")))
+        assert not np.isnan(rows.numbers).any()
+
+
+def test_a_column_out_of_range_is_drift_of_its_own_and_of_no_other() -> None:
+    rng = np.random.default_rng(3)
+    rooms = rng.integers(1, 9, 2_000) + rng.random(2_000)
+    frame = pl.DataFrame(
+        {"area": 25 * rooms + rng.normal(0, 10, 2_000), "rooms": rooms, "price": 9 * rooms + rng.normal(0, 9, 2_000)}
+    )
+    profile = Profile.fit(frame, model="m", independent=True)
+    far = frame.with_columns(rooms=pl.col("rooms") * 100)
+    drifting = [feature["feature"] for feature in compare(profile, far).to_json()["features"] if feature["drifting"]]
+    assert sorted(drifting) == ["rooms", "rooms given the rest"]

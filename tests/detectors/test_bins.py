@@ -177,3 +177,18 @@ def test_groups_add_up_to_all_rows(tables: CompiledBins) -> None:
     per_feature = np.bincount(tables.group_owner, tables.grouped(reference))
     assert np.array_equal(per_feature, [4_000] * len(tables.features))
     assert np.array_equal(tables.degrees, np.bincount(tables.group_owner) - 1)
+
+
+def test_missing_residuals_are_no_drift_of_the_derived_feature() -> None:
+    feature = replace(numbers(np.random.default_rng(3).normal(size=4_000)), role="derived")
+    missing = feature.grid.special["missing"]
+    gone = np.array(feature.counts)
+    gone[missing] = 12_000
+    half = replace(feature, counts=tuple(gone.tolist()))
+    for tables in (CompiledBins([feature]), CompiledBins([half])):
+        assert "missing" not in tables.rare_names
+        for counts in (feature.counts, half.counts):
+            groups = tables.grouped(np.array(counts))
+            assert groups.sum() == pytest.approx(sum(counts))
+            assert groups / groups.sum() == pytest.approx(tables.group_share)
+        assert tables.group_reference.sum() == pytest.approx(tables.rows[0])

@@ -110,6 +110,28 @@ def test_a_residual_is_the_sum_of_integers_with_one_division(residuals: Residual
             assert Fraction(residual[target]) == exact
 
 
+SPANS = [(-40.0, 60.0), (-60.0, 50.0), (0.0, 130.0), (-5.0, 5.0)]
+
+
+def test_a_number_outside_the_span_makes_the_residuals_of_the_others_missing_and_keeps_its_own(
+    residuals: Residuals, regressor: Regressor
+) -> None:
+    spanned = Regressor(residuals, SPANS)
+    assert np.array_equal(spanned.residuals_of(NUMBERS), regressor.residuals_of(NUMBERS))
+    rows = np.repeat(NUMBERS[:1], 5, axis=0)
+    rows[:, 0] = [-40.0, -40.1, 59.9, 60.0, math.inf]
+    computed = spanned.residuals_of(rows)
+    assert np.isnan(computed[:, 1]).tolist() == [False, True, False, True, True]
+    assert np.array_equal(computed[:, 0], regressor.residuals_of(rows)[:, 0])
+
+
+def test_a_column_that_hardly_explains_another_one_costs_it_nothing(residuals: Residuals, regressor: Regressor) -> None:
+    rows = NUMBERS[:5].copy()
+    rows[:, 3] = 1e9
+    assert max(abs(row[3]) for row in residuals.coefficients) < UNIT / 64
+    assert np.array_equal(Regressor(residuals, SPANS).residuals_of(rows), regressor.residuals_of(rows))
+
+
 values = st.floats(-1e3, 1e3) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 1e308, -1e308, 5e-324])
 tables = st.lists(st.tuples(values, values, values, values), min_size=1, max_size=40).map(np.array)
 

@@ -104,9 +104,10 @@ class Reader:
         self._columns = frozenset(self.names)
         self._regressor, self._regressed = None, np.empty(0, np.intp)
         if profile.residuals is not None:
-            self._regressor = Regressor(profile.residuals)
             index_of = {f.column: index for index, f in enumerate(self.numeric) if f.role == "feature"}
             self._regressed = np.array([index_of[column] for column in profile.residuals.columns], np.intp)
+            spans = [_span(self.numeric[index].grid) for index in self._regressed.tolist()]
+            self._regressor = Regressor(profile.residuals, spans)
         # unknown columns by the keys of a record: most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
         self._longest_shape = 2 * len(self.names) + 64
@@ -257,6 +258,12 @@ def _is_short(value: object) -> bool:
     if type(value) is int:
         return value.bit_length() <= 64
     return isinstance(value, bool | float | np.number | np.bool_)
+
+
+def _span(grid: NumericGrid | CategoryGrid) -> tuple[float, float]:
+    """Return the least number of a reference, and the least beyond its largest, both with a margin for rounding."""
+    assert isinstance(grid, NumericGrid)
+    return grid.cuts[1], grid.cuts[-2]
 
 
 def _check_column(name: str, column: Column) -> None:

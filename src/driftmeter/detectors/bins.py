@@ -120,9 +120,18 @@ class CompiledBins:
         """The group of each bin, (bins,)."""
         self.group_owner: Codes = np.repeat(np.arange(len(numbers)), numbers)
         """The feature of each group, (groups,)."""
-        self.group_reference: Floats = np.bincount(self.group, self.reference, starts[-1]).astype(np.float64)
+        self._silent: Codes = np.array(
+            [
+                part.start + feature.grid.special[bin_names.MISSING]
+                for feature, part in zip(self.features, self._parts(), strict=True)
+                if feature.role == "derived"
+            ],
+            dtype=np.intp,
+        )
+        """The bins of missing residuals, (derived features,): they are drift of other features, not of these."""
+        self.group_share: Floats = self._shares_of_groups(starts)
+        self.group_reference: Floats = self.group_share * self.rows[self.group_owner]
         """Rows that the reference lets one expect in each group, (groups,)."""
-        self.group_share: Floats = self.group_reference / self.rows[self.group_owner]
         of_feature = np.array(numbers)
         self.pooled_rows: Floats = np.where(
             of_feature > MOST_GROUPS, ROWS_PER_HASHED_GROUP * of_feature, LEAST_POOLED_ROWS
@@ -130,6 +139,14 @@ class CompiledBins:
         """Rows that a window must hold for Pearson's statistic over a feature's groups, (features,)."""
         self.degrees: Floats = of_feature.astype(np.float64) - 1
         """Degrees of freedom of that statistic, (features,)."""
+
+    def _shares_of_groups(self, starts: Codes) -> Floats:
+        heard = self.reference.copy()
+        heard[self._silent] = 0.0
+        rows = np.bincount(self.group, heard, starts[-1])
+        total = np.add.reduceat(rows, starts[:-1])[self.group_owner]
+        shares: Floats = np.divide(rows, total, out=np.zeros(len(rows)), where=total > 0)
+        return shares
 
     # --- the statistics of a window
 
@@ -158,8 +175,15 @@ class CompiledBins:
         return means
 
     def grouped(self, counts: Counts | Floats) -> Floats:
-        """Return the rows in each pooled group, shape (groups,)."""
-        return np.bincount(self.group, counts, len(self.group_owner)).astype(np.float64)
+        """Return the rows in each pooled group, shape (groups,); missing residuals are spread as the reference is."""
+        groups = np.bincount(self.group, counts, len(self.group_owner)).astype(np.float64)
+        if len(self._silent):
+            missing = counts[self._silent].astype(np.float64)
+            np.subtract.at(groups, self.group[self._silent], missing)
+            of_feature = np.zeros(len(self.features))
+            of_feature[self.owner[self._silent]] = missing
+            groups += self.group_share * of_feature[self.group_owner]
+        return groups
 
     def modal(self, counts: Counts | Floats, rows: float) -> Floats:
         """Return the share of all `rows` rows that each feature's most frequent inner bin has, shape (features,)."""

@@ -43,7 +43,9 @@ def rare_bins_of(feature: Feature) -> list[RareBin]:
     [('Ulm', 700.0, True), ('Bonn', 260.0, True), ('other', 40.0, True)]
     """
     grid = feature.grid
-    bins = [grid.special[name] for name in _RARE if name in grid.special]
+    # a residual is missing where its column is, or another one is out of range: these tell of it themselves
+    silent = bin_names.MISSING if feature.role == "derived" else None
+    bins = [grid.special[name] for name in _RARE if name in grid.special and name != silent]
     unseen = -1
     if isinstance(grid, CategoryGrid):
         if grid.rest_hashes is not None:

@@ -111,9 +111,9 @@ def tests_of(feature: Feature) -> tuple[DriftTest, ...]:
     """Return the tests that apply to a feature, by its kind.
 
     `unseen` does not apply where the hashes of the rest were too many to keep; the tests for many categories apply only
-    to many."""
+    to many. Missing residuals are no drift of their own: their columns tell of it."""
     grid = feature.grid
-    left_out = set()
+    left_out = {"missing"} if feature.role == "derived" else set()
     if isinstance(grid, CategoryGrid) and grid.rest_hashes is None:
         left_out.add("unseen")
     if isinstance(grid, CategoryGrid) and grid.hashed == 1:

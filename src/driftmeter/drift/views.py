@@ -64,7 +64,7 @@ def slots_of(view: View, feature: Feature) -> Codes:
       their hash: only together do they have one expectation.
     - `hashed`: the same with a slot for each hashed bin; `known`: the same without the unseen.
     - `groups`: every row, in groups of about equal shares; missing, unreadable, not finite and unseen rows are a group
-      each. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024 groups by hash.
+      each, but missing residuals are left out. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024 groups by hash.
     - `missing`, `unreadable`: those rows, and all other rows. `unseen`, `out_of_range`: those rows, and all other rows
       with a value.
     """
@@ -119,7 +119,9 @@ def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
     special = feature.grid.special
     for name in (bin_names.NOT_FINITE, bin_names.MISSING, bin_names.UNREADABLE):
         if name in special:
-            groups[special[name]] = groups.max() + 1
+            # a residual is missing where its column is, or another one is out of range: these tell of it themselves
+            silent = name == bin_names.MISSING and feature.role == "derived"
+            groups[special[name]] = -1 if silent else groups.max() + 1
     return groups
 
 

@@ -32,6 +32,9 @@ STEPS = 2**12
 """Steps in a standard deviation."""
 UNIT = 2**20
 """The coefficient 1 as an integer. A coefficient is at most √(1/RIDGE), so that sums stay below 2**46 at fit."""
+LEAST_WEIGHT = UNIT // 64
+"""With a smaller coefficient, a column moves a residual by less than a tenth of a standard deviation, however far it is
+out."""
 _LIMIT = CLIP * STEPS
 _EXACT = 2**53
 _BLOCK = 1024
@@ -130,8 +133,17 @@ class Regressor:
     [[-0.02, 0.02], [1.57, -1.58]]
     """
 
-    def __init__(self, residuals: Residuals) -> None:
-        """Compile the arrays."""
+    def __init__(self, residuals: Residuals, spans: Sequence[tuple[float, float]] | None = None) -> None:
+        """Compile the arrays.
+
+        `spans` are, for each of the columns, the least number that the reference's regressions know, and the least
+        that is too large for them; None for any.
+        """
+        self._spanned = spans is not None
+        self._low, self._end = np.array(spans or [(-np.inf, np.inf)], dtype=np.float64).T
+        coefficients = np.array(residuals.coefficients, dtype=np.int64)
+        others = np.array([[column != target for column in residuals.columns] for target in residuals.targets])
+        self._leaning = (others & (np.abs(coefficients) >= LEAST_WEIGHT)).T.astype(np.float64)
         self._means, self._scale = np.array(residuals.means), STEPS / np.array(residuals.sds)
         self._weights = np.array(residuals.coefficients, dtype=np.float64).T.copy()
         self._targets = np.array([residuals.columns.index(name) for name in residuals.targets], dtype=np.intp)
@@ -140,7 +152,8 @@ class Regressor:
         """Return the residuals in standard deviations, shape (rows, targets), of numbers, shape (rows, columns).
 
         A missing number has a missing residual (NaN), an infinite one that of a number at the clip. In the residuals of
-        other columns, both count as the mean.
+        other columns, both count as the mean. A number outside the span of its column makes the residuals missing that
+        lean on it: the reference does not show what to expect there.
         """
         residuals = np.empty((len(numbers), len(self._targets)))
         for start in range(0, len(numbers), _BLOCK):
@@ -152,6 +165,10 @@ class Regressor:
                 infinite = np.isinf(of_targets)
                 sums[infinite] += np.copysign(_LIMIT * UNIT, of_targets[infinite])
                 sums[np.isnan(of_targets)] = np.nan
+            if self._spanned:
+                outside = (block < self._low) | (block >= self._end)
+                if outside.any():
+                    sums[outside @ self._leaning > 0] = np.nan
             sums /= STEPS * UNIT
         return residuals
 
