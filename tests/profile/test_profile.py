@@ -102,8 +102,8 @@ def test_the_order_and_spacing_of_the_json_do_not_matter(golden: Profile) -> Non
         (b"[]", "got 'list'"),
         (b"{}", "got None"),
         (b'{"format": "other"}', "got 'other'"),
-        (b'{"format": "driftmeter-profile", "version": 99}', "expected a profile of version 2, got version 99"),
-        (b'{"format": "driftmeter-profile", "version": 2}', "damaged: KeyError"),
+        (b'{"format": "driftmeter-profile", "version": 99}', "expected a profile of version 3, got version 99"),
+        (b'{"format": "driftmeter-profile", "version": 3}', "damaged: KeyError"),
     ],
 )
 def test_what_is_no_profile_is_refused_with_what_came(data: bytes, message: str) -> None:
@@ -140,8 +140,11 @@ def wrong(*keys: str, but: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("key", "value"),
     wrong(
-        *("model", "rows", "features", "left_out", "time", "residuals"),
-        but=[("model", "x"), ("left_out", {}), ("left_out", []), ("time", "x"), ("time", None)],
+        *("model", "rows", "features", "left_out", "time", "time_format", "residuals"),
+        but=[
+            *[("model", "x"), ("left_out", {}), ("left_out", []), ("time", "x"), ("time", None)],
+            *[("time_format", "x"), ("time_format", None)],
+        ],
     ),
 )
 def test_a_profile_with_a_value_of_another_type_is_refused(golden: Profile, key: str, value: Any) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from driftmeter.cli.params import DURATION, encoding_option, say, unreadable_times_option, zone_option
+from driftmeter.cli.params import (
+    DURATION,
+    encoding_option,
+    say,
+    time_format_option,
+    unreadable_times_option,
+    zone_option,
+)
 
 if TYPE_CHECKING:
     from driftmeter.backtest import Course, Event, History
@@ -53,6 +60,7 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
 @click.argument("data", type=click.Path())
 @click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
               "one called timestamp.")  # fmt: skip
+@time_format_option
 @zone_option
 @unreadable_times_option
 @encoding_option
@@ -75,6 +83,7 @@ def backtest(
     profile: str,
     data: str,
     time: str | None,
+    time_format: str | None,
     zone: str | None,
     allow_unreadable_times: bool,
     encoding: str | None,
@@ -108,6 +117,7 @@ def backtest(
         data,
         reference,
         time=time,
+        time_format=time_format,
         zone=zone,
         allow_unreadable_times=allow_unreadable_times,
         encoding=encoding,

@@ -56,6 +56,10 @@ zone_option = click.option(
     "--zone", metavar="NAME", help="Zone of the times that name none, such as Europe/Berlin.  [default: the profile's, "
     "or UTC]",
 )  # fmt: skip
+time_format_option = click.option(
+    "--time-format", metavar="FORMAT", help="How the column of --time is written, if not in ISO 8601 or seconds since "
+    "the epoch: as for strptime, such as %m/%d/%Y, or ms, us, ns.",
+)  # fmt: skip
 unreadable_times_option = click.option(
     "--allow-unreadable-times", is_flag=True, help="Leave out the rows whose time cannot be read, even more than 1 %."
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from driftmeter.cli.params import encoding_option, say, unreadable_times_option
+from driftmeter.cli.params import encoding_option, say, time_format_option, unreadable_times_option
 from driftmeter.cli.remote import ask, url_option
 
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
@@ -29,6 +29,7 @@ def _columns(flag: str, text: str) -> click.Option:
               metavar="FILE", help="Where to write the profile.")  # fmt: skip
 @click.option("--model", metavar="NAME", help="The model that the profile is of; needed with DATA.")
 @click.option("--time", metavar="COLUMN", help="When each row was; not a feature.")
+@time_format_option
 @click.option("--independent", is_flag=True, help="The rows were drawn independently; there is no time in them.")
 @click.option("--prediction", metavar="COLUMN", help="What the model answered; monitored under that role.")
 @click.option("--label", metavar="COLUMN", help="The truth; not a feature.")
@@ -55,6 +56,7 @@ def profile(
     output: str,
     model: str | None,
     time: str | None,
+    time_format: str | None,
     independent: bool,
     prediction: str | None,
     label: str | None,
@@ -92,6 +94,8 @@ def profile(
         raise click.UsageError("--since, --until and --apply are for --from-live.", ctx)
     if by_hour and not time:
         raise click.UsageError("--by-hour needs --time COLUMN.", ctx)
+    if time_format and not time:
+        raise click.UsageError("--time-format needs --time COLUMN.", ctx)
     if time and independent:
         raise click.UsageError("--time and --independent exclude each other", ctx)
     kinds = _kinds(columns, ctx)
@@ -107,7 +111,9 @@ def profile(
 
     # read as text: 1.10 and 1.1 are two categories, and only the text of a time shows its zone
     texts = {name for name, kind in kinds.items() if kind in ("categorical", "hour", "weekday")}
-    numbers = {name for name, kind in kinds.items() if kind == "numeric"}
+    if time is not None and time_format is not None:
+        texts.add(time)
+    numbers = {name for name, kind in kinds.items() if kind == "numeric"} - texts
     table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableWarning)
@@ -115,6 +121,7 @@ def profile(
             table,
             model=model,
             time=time,
+            time_format=time_format,
             independent=independent,
             prediction=prediction,
             label=label,

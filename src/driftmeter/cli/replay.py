@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftmeter.cli.params import RATE, SPEED, encoding_option, say, unreadable_times_option, zone_option
+from driftmeter.cli.params import (
+    RATE,
+    SPEED,
+    encoding_option,
+    say,
+    time_format_option,
+    unreadable_times_option,
+    zone_option,
+)
 from driftmeter.cli.remote import url_option
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ _MOST_REASONS = 5
               help="The model, by the name that the server knows.")  # fmt: skip
 @click.option("--time", metavar="COLUMN", help="When each row was. By default the profile's own time column, or "
               "one called timestamp.")  # fmt: skip
+@time_format_option
 @zone_option
 @unreadable_times_option
 @encoding_option
@@ -46,6 +55,7 @@ def replay(
     url: str,
     model: str,
     time: str | None,
+    time_format: str | None,
     zone: str | None,
     allow_unreadable_times: bool,
     encoding: str | None,
@@ -72,6 +82,7 @@ def replay(
             data,
             served.profile,
             time=time,
+            time_format=time_format,
             limit=limit,
             zone=zone,
             allow_unreadable_times=allow_unreadable_times,

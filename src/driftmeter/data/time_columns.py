@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.data.rejected import Rejected, describe
+from driftmeter.data.time_formats import formats_of, option_of, reader_of
 from driftmeter.errors import InputError
 from driftmeter.profile.values import is_missing
 from driftmeter.timestamps import DAY, HOUR, SINCE, UNTIL, milliseconds_of, moment_of, since_epoch, zone_named
@@ -25,26 +27,38 @@ ALLOWING = "--allow-unreadable-times (allow_unreadable_times=True)"
 _EXPECTED = "a time of 1971 to 2100: ISO 8601, such as 2024-01-31T09:00, or seconds since the epoch"
 _FIRST, _END = 365 * DAY, 1000 * UNTIL
 """1971 and 2100, in ms: times outside, such as 0, 0001-01-01 and 9999-12-31, are placeholders for no time."""
-_UNITS = ((1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds"))
+_UNITS = ((1_000, "milliseconds", "ms"), (1_000_000, "microseconds", "us"), (1_000_000_000, "nanoseconds", "ns"))
+_MOST_KNOWN = 100_000
 _EXCEL = 25_569
 """1 January 1970 in days since 30 December 1899, from which spreadsheets count."""
 _NAMED = 3
 
 
-def read_times(column: nw.Series[Any], name: str, zone: str | None = None) -> tuple[Times, list[Rejected]]:
+def read_times(
+    column: nw.Series[Any], name: str, zone: str | None = None, time_format: str | None = None
+) -> tuple[Times, list[Rejected]]:
     """Return the time of each row in ms, shape (rows,), -1 for a missing or unreadable one, and the unreadable values.
 
     Numbers are seconds since the epoch, texts are ISO 8601 or such numbers, dates are their midnight. A time that names
     no zone is of `zone`, or of UTC where that is None. Where clocks are put back, an hour that occurs twice is the
-    first one; where they are put forward, a time in the skipped hour is an hour later. Raises InputError where most
-    numbers are no seconds, for example milliseconds.
+    first one; where they are put forward, a time in the skipped hour is an hour later. With a `time_format`, texts and
+    numbers are read by it alone. Raises InputError where most numbers are no seconds, for example milliseconds.
     """
     clocks = dt.UTC if zone is None else zone_named(zone)
+    if time_format is not None and not isinstance(column.dtype, nw.Datetime | nw.Date):
+        expected = f"a time of 1971 to 2100 by the format {time_format!r}"
+        return _cells(column.to_list(), name, clocks, reader_of(time_format), expected)
     if column.dtype.is_numeric():
         return _seconds(column, name)
     if isinstance(column.dtype, nw.Datetime | nw.Date):
         return _moments(column, name, clocks)
-    return _cells(column.to_list(), name, clocks)
+    cells = column.to_list()
+    times, bad = _cells(cells, name, clocks, moment_of, _EXPECTED)
+    texts = dict.fromkeys(str(cells[value.row]) for value in bad if isinstance(cells[value.row], str))
+    if len(bad) > MOST_UNREADABLE * len(cells) and (formats := formats_of(texts)):
+        hint = f"{_EXPECTED}; these look like dates: {option_of(formats)}"
+        bad = [replace(value, expected=hint) for value in bad]
+    return times, bad
 
 
 def note_on_unreadable(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
@@ -107,24 +121,33 @@ def _seconds(column: nw.Series[Any], name: str) -> tuple[Times, list[Rejected]]:
     return np.where(likely, milliseconds_of(np.where(likely, seconds, 0.0)), -1), bad
 
 
-def _cells(cells: list[Any], name: str, clocks: dt.tzinfo) -> tuple[Times, list[Rejected]]:
+def _cells(
+    cells: list[Any], name: str, clocks: dt.tzinfo, read: Callable[[object], dt.datetime], expected: str
+) -> tuple[Times, list[Rejected]]:
     times = np.full(len(cells), -1, dtype=np.int64)
     bad = []
+    known: dict[object, Milliseconds] = {}
     for row, cell in enumerate(cells):
-        try:
-            time = since_epoch(moment_of(cell), clocks)
-            if _FIRST <= time < _END:
-                times[row] = time
-                continue
-        except (ValueError, TypeError, ArithmeticError):
-            pass
-        bad.append(_no_time(row, name, cell))
+        time = known.get(cell, -1) if isinstance(cell, str) else -1
+        if time < 0:
+            try:
+                time = since_epoch(read(cell), clocks)
+            except (ValueError, TypeError, ArithmeticError, OSError):  # OSError: beyond the machine's clock
+                time = -1
+            if isinstance(cell, str) and len(known) < _MOST_KNOWN:
+                known[cell] = time
+        if _FIRST <= time < _END:
+            times[row] = time
+        else:
+            bad.append(_no_time(row, name, cell, expected))
     return times, bad
 
 
-def _no_time(row: int, name: str, cell: object) -> Rejected:
+def _no_time(row: int, name: str, cell: object, expected: str = _EXPECTED) -> Rejected:
     if is_missing(cell):
-        return Rejected(row, name, _EXPECTED, "nothing")
+        return Rejected(row, name, expected, "nothing")
+    if expected is not _EXPECTED:
+        return Rejected(row, name, expected, describe(cell))
     try:
         hint = _hint(float(cell))  # type: ignore[arg-type]  # raises TypeError where the cell is no number
     except (TypeError, ValueError, OverflowError):
@@ -134,13 +157,15 @@ def _no_time(row: int, name: str, cell: object) -> Rejected:
 
 def _hint(number: float) -> str:
     """Return a hint at what a number that is no time in seconds may mean."""
-    for factor, unit in _UNITS:
+    for factor, unit, form in _UNITS:
         if SINCE <= number / factor < UNTIL:
-            return f"; these look like {unit}"
+            return f"; these look like {unit}: --time-format {form}"
     if SINCE <= (number - _EXCEL) * (DAY // 1000) < UNTIL:
         return "; these look like the days that spreadsheets count"
     if number == int(number) and 1990_01_01 <= number < 2100_01_01:
-        return "; these look like dates: write 2024-01-31"
+        return "; these look like dates: --time-format '%Y%m%d'"
+    if number == int(number) and 1900 <= number < 2100:
+        return "; these look like years: --time-format '%Y'"
     return ""
 
 

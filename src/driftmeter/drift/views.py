@@ -64,7 +64,8 @@ def slots_of(view: View, feature: Feature) -> Codes:
       their hash: only together do they have one expectation.
     - `hashed`: the same with a slot for each hashed bin; `known`: the same without the unseen.
     - `groups`: every row, in groups of about equal shares; missing, unreadable, not finite and unseen rows are a group
-      each, but missing residuals are left out. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024 groups by hash.
+      each, but missing residuals are left out. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024
+      groups by hash.
     - `missing`, `unreadable`: those rows, and all other rows. `unseen`, `out_of_range`: those rows, and all other rows
       with a value.
     """

@@ -14,6 +14,7 @@ from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.clocks import RowTimes
 from driftmeter.data.columns import Column, Source, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
+from driftmeter.data.time_formats import check_format
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.fitting.choose import choose, unless_included
 from driftmeter.fitting.grids import grid_of, zone_of
@@ -41,6 +42,7 @@ def fit_profile(
     prediction: str | None,
     label: str | None,
     time: str | None,
+    time_format: str | None,
     independent: bool,
     only: Iterable[str] | None,
     include: Iterable[str],
@@ -66,6 +68,10 @@ def fit_profile(
         raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
     if zone is not None:
         zone_named(zone)
+    if time_format is not None:
+        check_format(time_format)
+        if time is None:
+            raise ProfileError(f"time format {time_format!r}: expected the column that is written so, as time")
     for name, given in kinds.items():
         if given not in KINDS:
             raise ProfileError(f"column {name!r}: expected a kind out of {', '.join(KINDS)}, got {given!r}")
@@ -84,7 +90,8 @@ def fit_profile(
         zone = zone_of(data[time])
     times = None
     if time is not None:
-        times = times_of(data[time], time, zone, needed=not independent, allow_unreadable=allow_unreadable_times)
+        needed = not independent
+        times = times_of(data[time], time, zone, time_format, needed=needed, allow_unreadable=allow_unreadable_times)
     order = None if times is None else RowTimes(times)
     drafts: list[Feature] = []
     columns: dict[str, Column] = {}
@@ -105,7 +112,7 @@ def fit_profile(
         columns[name] = column
         role: Role = "prediction" if name == prediction else "feature"
         drafts.append(_draft(name, role, source.series, kind, column, bins, zone))
-    draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone)
+    draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone, time_format=time_format)
     rows = _read(draft, columns)
     if residuals:
         draft = _regressed(draft, rows, running)

@@ -12,14 +12,20 @@ from driftmeter.errors import InputError, ProfileError, UnreadableWarning
 
 
 def times_of(
-    column: nw.Series[Any], name: str, zone: str | None, *, needed: bool, allow_unreadable: bool
+    column: nw.Series[Any],
+    name: str,
+    zone: str | None,
+    time_format: str | None,
+    *,
+    needed: bool,
+    allow_unreadable: bool,
 ) -> Times | None:
     """Return the time of each row in ms, −1 where it cannot be read; None where that is so of all and not `needed`.
 
     Warns of a few times that cannot be read; raises ProfileError where they are many, unless that is allowed, or all.
     """
     try:
-        times, unreadable = read_times(column, name, zone)
+        times, unreadable = read_times(column, name, zone, time_format)
         notice = note_on_unreadable(unreadable, len(times), allow=allow_unreadable and len(unreadable) < len(times))
     except InputError as error:
         if not needed:

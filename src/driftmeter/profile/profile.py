@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
 FORMAT = "driftmeter-profile"
-VERSION = 2
+VERSION = 3
 MOST_BINS = 4_000_000
 """Bins of all features of a profile together: larger panes are not read either."""
 
@@ -58,6 +58,8 @@ class Profile:
     """The zone, an IANA name, of hours of the day, and of times in `time` that name no zone; None is UTC."""
     na: tuple[str, ...] = ()
     """Words that stand for a missing value in the CSV files of this model."""
+    time_format: str | None = None
+    """How `time` is written: a format of `strptime`, or a unit since the epoch; None is ISO 8601 or seconds."""
 
     def __post_init__(self) -> None:
         """Raise ProfileError on a profile that nothing could be judged by."""
@@ -97,7 +99,7 @@ class Profile:
 
     def _texts(self) -> Iterator[str]:
         yield self.model
-        yield from (self.time or "", self.zone or "", *self.na)
+        yield from (self.time or "", self.time_format or "", self.zone or "", *self.na)
         for column, reason in self.left_out.items():
             yield from (column, reason)
         for feature in self.features:
@@ -130,6 +132,7 @@ class Profile:
             "rows": self.rows,
             "independent": self.independent,
             "time": self.time,
+            "time_format": self.time_format,
             "na": list(self.na),
             "zone": self.zone,
             "residuals": None if self.residuals is None else self.residuals.to_json(),
@@ -173,7 +176,7 @@ class Profile:
         digest = content.pop("digest", None)
         try:
             residuals, calibration = content["residuals"], content["calibration"]
-            for key in ("time", "zone"):
+            for key in ("time", "time_format", "zone"):
                 if not isinstance(content[key], str | None):
                     raise TypeError(f"{key}: expected a text, got {content[key]!r}")
             if not all(isinstance(word, str) for word in content["na"]):
@@ -189,6 +192,7 @@ class Profile:
                 None if calibration is None else Calibration.from_json(calibration),
                 content["zone"],
                 tuple(content["na"]),
+                content["time_format"],
             )
             if residuals is None and any(feature.role == "derived" for feature in profile.features):
                 raise ValueError("expected residuals, from which the derived features follow, got none")
@@ -224,6 +228,7 @@ class Profile:
         prediction: str | None = None,
         label: str | None = None,
         time: str | None = None,
+        time_format: str | None = None,
         independent: bool = False,
         only: Iterable[str] | None = None,
         include: Iterable[str] = (),
@@ -249,7 +254,8 @@ class Profile:
         that they do not explain, such as "age given the rest". With `time` the profile is calibrated: `pane_rows` and
         `pane_length` (ms) are as in the settings of the model, and `by_hour` compares each hour of the day with the
         same hour of other days. `zone`, an IANA name, is the zone of hours and weekdays, and of times that name no
-        zone; by default that of the column, or else times are taken as written.
+        zone; by default that of the column, or else times are taken as written. `time_format` is how the texts or
+        numbers of `time` are written, if neither in ISO 8601 nor as seconds: a format of `strptime`, or s, ms, us, ns.
 
         Raises ProfileError naming the column. Unreadable times are an error if they are more than a hundredth, unless
         `allow_unreadable_times`; otherwise they are a warning, UnreadableWarning.
@@ -262,6 +268,7 @@ class Profile:
             prediction=prediction,
             label=label,
             time=time,
+            time_format=time_format,
             independent=independent,
             only=only,
             include=include,

@@ -13,6 +13,7 @@ import numpy as np
 from driftmeter.data.files.for_profile import read_data
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times, note_on_unreadable, read_times
+from driftmeter.data.time_formats import check_format
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Codes
@@ -47,6 +48,7 @@ def load_trace(
     profile: Profile,
     *,
     time: str | None = None,
+    time_format: str | None = None,
     limit: int | None = None,
     zone: str | None = None,
     allow_unreadable_times: bool = False,
@@ -57,26 +59,32 @@ def load_trace(
 
     By default `time` is the first of these columns that the file has: the profile's time column, a column whose hour
     or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that name no zone are in
-    `zone`, by default the profile's. `say` is called with notes on how the file was read.
+    `zone`, by default the profile's; `time_format` is that of the texts or numbers in `time`, by default that of the
+    profile's time column. `say` is called with notes on how the file was read.
 
     Raises InputError if the file cannot be read or has none of the columns, if the numbers in `time` are not
     seconds since the epoch, and, unless that is allowed, if over a hundredth of the times cannot be read.
     """
-    table = read_data(path, profile, encoding=encoding, say=say)
+    if time_format is not None:
+        check_format(time_format)
+    parts = [feature.column for feature in profile.features if feature.part]
+    guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP] if time is None else [time]
+    formatted = guesses if time_format is not None else guesses[:1] if profile.time_format is not None else []
+    table = read_data(path, profile, as_text=formatted, encoding=encoding, say=say)
     table = table if limit is None else table.slice(0, limit)
     names = tuple(dict.fromkeys(feature.column for feature in profile.features))
     if not set(names) & set(table.column_names):
         raise InputError(str(path), f"columns of the profile ({', '.join(names[:8])})", ", ".join(table.column_names))
     if time is None:
-        parts = [feature.column for feature in profile.features if feature.part]
-        guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP]
         time = next((name for name in guesses if name in table.column_names), None)
     elif time not in table.column_names:
         raise InputError(str(path), f"a column {time!r}", ", ".join(table.column_names))
     rejected: list[Rejected] = []
     times, note = None, None
     if time is not None:
-        times, rejected = read_times(nw.from_native(table[time], series_only=True), time, zone or profile.zone)
+        time_format = time_format or (profile.time_format if time == profile.time else None)
+        series = nw.from_native(table[time], series_only=True)
+        times, rejected = read_times(series, time, zone or profile.zone, time_format)
         note = note_on_unreadable(rejected, len(times), allow=allow_unreadable_times and len(rejected) < len(times))
     table = table.select([name for name in names if name in table.column_names])
     rejected.sort(key=lambda value: value.row)
