@@ -144,9 +144,9 @@ def test_many_notes_are_cut(profile: Path, tmp_path: Path) -> None:
         (b'{"format": "driftmeter-profile", "version": 99}', "version 99"),
         (
             b'{"format": "driftmeter-profile", "version": 1}',
-            "expected a profile of version 2, got version 1: make it anew",
+            "expected a profile of version 3, got version 1: make it anew",
         ),
-        (b'{"format": "driftmeter-profile", "version": 2}', "damaged"),
+        (b'{"format": "driftmeter-profile", "version": 3}', "damaged"),
         (None, "No such file or directory"),
     ],
 )

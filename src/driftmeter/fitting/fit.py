@@ -20,6 +20,7 @@ from driftmeter.fitting.choose import choose, unless_included
 from driftmeter.fitting.grids import grid_of, zone_of
 from driftmeter.fitting.look import look_at
 from driftmeter.fitting.times import times_of
+from driftmeter.profile.bin_values import BinValues
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import named
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -203,7 +204,14 @@ def _gridded(draft: Profile, rows: Rows, bins: int) -> Profile:
 
 
 def _counted(draft: Profile, rows: Rows) -> Profile:
-    """Fill in the reference's counts by the code that counts live rows."""
+    """Fill in the reference's counts by the code that counts live rows, and the values that the counts stand for."""
     counts = Binner(draft).observe(rows).counts
-    features = tuple(replace(f, counts=tuple(counts[part].tolist())) for f, part in draft.slices())
-    return replace(draft, features=features)
+    units = {} if draft.residuals is None else dict(zip(draft.residuals.columns, draft.residuals.sds, strict=True))
+    features, numbers = [], iter(rows.numbers.T)
+    for feature, part in draft.slices():
+        values = None
+        if isinstance(feature.grid, NumericGrid):
+            unit = units[feature.column] if feature.role == "derived" else 1.0
+            values = BinValues.of(feature.grid, next(numbers), unit=unit)
+        features.append(replace(feature, counts=tuple(counts[part].tolist()), values=values))
+    return replace(draft, features=tuple(features))

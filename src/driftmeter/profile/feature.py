@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from driftmeter.profile.bin_values import BinValues
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.checks import integer_of
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -22,7 +23,8 @@ class Feature:
 
     `column` is the name under which a row has the value; a derived feature is the residual of the value in `column`.
     `part` is set where the feature is the hour or the weekday of a date-time column: by the clocks of `zone`, an IANA
-    name, or as the value is written where `zone` is None.
+    name, or as the value is written where `zone` is None. `values` are those of the reference in each bin of a number;
+    None of a category.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Feature:
     column: str
     part: Part | None = None
     zone: str | None = None
+    values: BinValues | None = None
 
     @cached_property
     def reference(self) -> Counts:
@@ -55,6 +58,7 @@ class Feature:
             "zone": self.zone,
             "grid": self.grid.to_json(),
             "counts": list(self.counts),
+            "values": None if self.values is None else self.values.to_json(),
         }
 
     @classmethod
@@ -72,6 +76,11 @@ class Feature:
         counts = tuple(map(integer_of, data["counts"]))
         if len(counts) != grid.size:
             raise ValueError(f"feature {data['name']!r}: expected {grid.size} counts, got {len(counts)}")
+        values = None
+        if data["values"] is not None:
+            if not isinstance(grid, NumericGrid):
+                raise ValueError(f"feature {data['name']!r}: expected values of a number alone")
+            values = BinValues.from_json(data["values"], grid)
         return cls(
             name=data["name"],
             kind=data["kind"],
@@ -81,4 +90,5 @@ class Feature:
             column=data["column"],
             part=data["part"],
             zone=data["zone"],
+            values=values,
         )
