@@ -62,7 +62,7 @@ def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[Engine,
     result = run(url, "explain", "shop", "amount")
     assert result.exit_code == 0, result.output
     assert "amount of shop: drifting, severity major, since 2023-11-14 22:13:20" in result.stdout
-    assert "standard deviations higher than the reference" in result.stdout
+    assert "on average (0.99 standard deviations)" in result.stdout
     assert f"Incident {incident['id']} is open" in result.stdout
     assert f"driftmeter acknowledge shop {incident['id']}" in result.stdout
     assert "what moved most" in result.stdout

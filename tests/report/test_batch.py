@@ -24,8 +24,9 @@ from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare, render_html
 from driftmeter.report.bars import bars_of
 from driftmeter.report.chart import chart
-from driftmeter.report.texts import percent, printable
+from driftmeter.report.texts import printable
 from driftmeter.settings.model import FeatureSettings, ModelSettings
+from driftmeter.verdict.figures import percent
 from tests.support import orders
 
 XHTML = "{http://www.w3.org/1999/xhtml}"

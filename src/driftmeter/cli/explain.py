@@ -106,7 +106,7 @@ def _findings(feature: JSON) -> Table | None:
     from rich.text import Text
 
     from driftmeter.report.texts import printable
-    from driftmeter.verdict.sentences import span
+    from driftmeter.verdict.figures import span
 
     findings = feature["findings"]
     if not findings:
@@ -133,7 +133,7 @@ def _moved(feature: JSON) -> Table | None:
     from rich.text import Text
 
     from driftmeter.cli.console import plain
-    from driftmeter.report.texts import percent
+    from driftmeter.verdict.figures import percent
 
     reference, window = feature["reference"], feature["windows"]["judging"]["counts"]
     reference_rows, window_rows = max(sum(reference), 1), sum(window)

@@ -19,9 +19,9 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.report.texts import percent
 from driftmeter.timestamps import DAY, moment_of
 from driftmeter.verdict import sentences
+from driftmeter.verdict.figures import percent, span
 from driftmeter.verdict.readiness import covers_days, judged_after
 
 _HEAVY = 0.5
@@ -84,9 +84,7 @@ def time_sentence(profile: Profile) -> str:
             else f"Not calibrated. {sentences.REFERENCE_TOO_SHORT}"
         )
     first, last = calibration.lengths[0], calibration.lengths[-1]
-    calibrated = (
-        f"Calibrated by windows of {sentences.span(first)} to {sentences.span(last)}, not counting days without rows."
-    )
+    calibrated = f"Calibrated by windows of {span(first)} to {span(last)}, not counting days without rows."
     if covers_days(calibration):
         return f"{calibrated} {_pace_sentence(profile)}"
     return f"{calibrated} {sentences.too_few_days(calibration.covered)}"
@@ -101,7 +99,7 @@ def _pace_sentence(profile: Profile) -> str:
     assert profile.calibration is not None
     pace = profile.calibration.covered / profile.rows
     # windows of a day or more come from batches: their times say nothing on how fast rows come
-    time = f", {sentences.span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
+    time = f", {span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
     return f"Rows that come as these did are judged after about {after:,} of them{time}{later}."
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from driftmeter.panes.pane import Slice
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.types import Counts, Floats, Milliseconds
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,7 +31,9 @@ class Cause:
     - the name of a bin: its shares of the rows in the window and in the reference.
 
     `category` says that `what` is a category; a category may have any of those names. `window` is the length of the
-    window in ms, `rows` the number of its rows.
+    window in ms, 0 where its rows have no times, `rows` the number of its rows. `counts` are the feature's in that
+    window, from which a sentence says how its values changed; None where they are not kept. `names` are the categories
+    behind the cause, with their shares of the rows, the largest first; `gone` are those that vanished as others came.
     """
 
     what: str
@@ -40,6 +42,9 @@ class Cause:
     reference: float
     window: Milliseconds
     rows: int
+    counts: Counts | None = field(default=None, compare=False, repr=False)
+    names: tuple[tuple[str, float], ...] = ()
+    gone: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,10 @@ from driftmeter.types import JSON, Floats
 class BinValues:
     """The mean and the standard deviation of the reference's values in each bin of several values, and their extremes.
 
-    `means` and `deviations` are of the core bins without an atom, in order; of an atom both are known. They are decimals
-    of few digits, as fine as a tenth of the bin's deviation: that is finer than any sentence, the same on every machine,
-    and short as JSON. `low` and `high` are the smallest and the largest value. `unit` is what 1 on the grid is in the
-    column's unit: of a derived feature, the standard deviation of its column.
+    `means` and `deviations` are of the core bins without an atom, in order; of an atom both are known. They are
+    decimals of few digits, as fine as a tenth of the bin's deviation: that is finer than any sentence, the same on
+    every machine, and short as JSON. `low` and `high` are the smallest and the largest value. `unit` is what 1 on the
+    grid is in the column's unit: of a derived feature, the standard deviation of its column.
 
     >>> values = np.arange(1000.0)
     >>> grid = NumericGrid.fit(values, bins=4)

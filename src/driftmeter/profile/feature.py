@@ -12,7 +12,7 @@ from driftmeter.profile.bin_values import BinValues
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.checks import integer_of
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.types import JSON, Counts, Kind, Role
+from driftmeter.types import JSON, Counts, Floats, Kind, Role
 
 Part = Literal["hour", "weekday"]
 
@@ -41,6 +41,25 @@ class Feature:
     def reference(self) -> Counts:
         """The reference's counts, shape (bins,)."""
         return np.array(self.counts, dtype=np.int64)
+
+    @cached_property
+    def unit_values(self) -> BinValues:
+        """The values of a number's bins: `values`, or what its cuts let one assume."""
+        if self.values is not None:
+            return self.values
+        assert isinstance(self.grid, NumericGrid), self.name
+        return BinValues.of_grid(self.grid)
+
+    @cached_property
+    def by_bin(self) -> tuple[Floats, Floats]:
+        """A value for each bin of finite numbers, and its deviation there, both (present bins,), in the column's unit.
+
+        See `BinValues.by_bin`.
+        """
+        assert isinstance(self.grid, NumericGrid), self.name
+        value, deviation = self.unit_values.by_bin(self.grid)
+        unit = self.unit_values.unit
+        return value * unit, deviation * unit
 
     @property
     def size(self) -> int:

@@ -10,7 +10,7 @@ from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.report.texts import percent
+from driftmeter.verdict.figures import percent
 
 MOST_BARS = 64
 """Between a number's minimum and maximum: more would be too thin to be seen."""

@@ -14,10 +14,11 @@ from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
+from driftmeter.report.new_categories import NewCategories
 from driftmeter.report.page import render_html
-from driftmeter.report.texts import percent
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
+from driftmeter.verdict.figures import percent
 from driftmeter.verdict.scorer import scorer_of
 from driftmeter.verdict.verdict import Verdict
 from driftmeter.verdict.window_judge import judge_window
@@ -132,20 +133,23 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
         )
     if len(data) == 0:
         raise InputError("data", "rows", "none")
-    summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
+    summary, unreadable, new = Summary.zero(profile.bins), UnreadableValues(), NewCategories(reader)
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
-        rows, rejected, _ = reader.read_columns(columns_of(block, reader.names))
+        columns = columns_of(block, reader.names)
+        rows, rejected, _ = reader.read_columns(columns)
+        new.add(columns, rows)
         summary += binner.observe(rows)
         unreadable = _added(unreadable, reader.unreadable(rows), rejected, start)
     ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
-    return Report(profile, _verdict(profile, summary, settings or ModelSettings()), unreadable, absent, ignored)
+    return Report(profile, _verdict(profile, summary, settings or ModelSettings(), new), unreadable, absent, ignored)
 
 
-def _verdict(profile: Profile, summary: Summary, settings: ModelSettings) -> Verdict:
+def _verdict(profile: Profile, summary: Summary, settings: ModelSettings, new: NewCategories) -> Verdict:
     """Judge one window that has no place in time."""
     window = Window(0, 0, 0, summary)
-    return judge_window(profile, scorer_of(profile, settings).scores(summary.counts), window, settings)
+    scores = scorer_of(profile, settings).scores(summary.counts)
+    return judge_window(profile, scores, window, settings, new.shares(summary.rows))
 
 
 def _added(

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from driftmeter.profile.feature import Feature
 from driftmeter.report.bars import Bar, CategoryBars, NumberBars, chart_bars
-from driftmeter.report.texts import percent, printable
+from driftmeter.report.texts import printable
+from driftmeter.verdict.figures import percent
 
 WIDTH = 560
 _LEFT, _RIGHT, _TOP, _HEIGHT = 46, 6, 10, 150

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from driftmeter.verdict.figures import percent
+
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 """Control characters (Unicode's category Cc), and two code points that XML forbids."""
 
@@ -17,17 +19,6 @@ def printable(text: object) -> str:
     'a�[31mb'
     """
     return _UNPRINTABLE.sub("\ufffd", str(text).encode("utf-8", "replace").decode())
-
-
-def percent(share: float) -> str:
-    """Write a share, 0 to 1, in per cent: one decimal, or one digit if it is below 0.1 %.
-
-    >>> percent(0.0), percent(0.00004), percent(0.0123), percent(0.5)
-    ('0 %', '0.004 %', '1.2 %', '50.0 %')
-    """
-    if share == 0:
-        return "0 %"
-    return f"{share * 100:.1f} %" if share >= 0.001 else f"{share * 100:.1g} %"
 
 
 def effect_text(effect: float | None) -> str:

@@ -10,6 +10,7 @@ from driftmeter.detectors import Cause, Evidence
 from driftmeter.detectors.protocol import Mask
 from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.feature import Feature
 from driftmeter.types import Floats
 from driftmeter.verdict import sentences
 from driftmeter.verdict.incidents import LEVELS_ABOVE, Incident
@@ -31,14 +32,20 @@ def calibrating(calibration: Calibration | None) -> tuple[State, str]:
 
 
 def decide(
-    evidence: float, smallest_visible: float, *, significant: bool, latched: bool, cause: Cause | None
+    evidence: float,
+    smallest_visible: float,
+    *,
+    significant: bool,
+    latched: bool,
+    cause: Cause | None,
+    feature: Feature | None = None,
 ) -> tuple[State, str]:
     """Return the state of a feature and the sentence that says why.
 
     `evidence` is log10 of how far past the alarm threshold the feature is, -inf where nothing was judged.
     `smallest_visible` is the smallest shift, in standard deviations, that could have been seen, +inf where none could.
     `significant` says that the feature shifted by more than chance, `latched` that an open incident holds it. `cause`
-    is what the evidence rests on.
+    is what the evidence rests on; the sentence speaks in the unit of `feature`.
 
     >>> decide(0.1, 0.2, significant=False, latched=False, cause=None)
     ('drifting', 'It drifts.')
@@ -46,14 +53,14 @@ def decide(
     ('ok', 'Nothing beyond chance and tolerance.')
     """
     if evidence >= 0:
-        return "drifting", sentences.drifting(cause)
+        return "drifting", sentences.drifting(cause, feature)
     if smallest_visible > LARGEST_BLIND:
         return "insufficient", sentences.insufficient(None if np.isinf(smallest_visible) else smallest_visible)
     if evidence >= NEARLY:
-        return "pending", sentences.pending(cause)
+        return "pending", sentences.pending(cause, feature)
     if latched:
         return "ok", sentences.QUIET_AGAIN
-    return "ok", sentences.within_tolerance(cause) if significant else sentences.NOTHING_WRONG
+    return "ok", sentences.within_tolerance(cause, feature) if significant else sentences.NOTHING_WRONG
 
 
 def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:

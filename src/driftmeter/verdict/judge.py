@@ -23,6 +23,7 @@ from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, excess_of, mask_of
+from driftmeter.verdict.findings import finding
 from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
@@ -158,7 +159,7 @@ class Judge:
                     window=int(evidence.lengths[level]),
                     evidence=float(alarms[:, index].max()),
                     severity=grade(float(evidence.effect_low[index]), excess_of(cause)),
-                    why=sentences.drifting(cause),
+                    why=sentences.drifting(cause, feature),
                 )
             )
         return flags
@@ -226,6 +227,7 @@ class Judge:
                 significant=evidence is not None and bool(evidence.significant[index]),
                 latched=member_of(state.incidents, feature.name) is not None,
                 cause=cause,
+                feature=feature,
             )
         else:
             decided, why = calibrating(self.profile.calibration)
@@ -250,14 +252,15 @@ class Judge:
         """Return the detector's findings in each of its windows, the shortest first; none without a detector."""
         if self.detector is None:
             return []
+        index = self._names.index(feature)
         return [
             {
                 "window_seconds": cause.window / 1000,
                 "rows": cause.rows,
                 "evidence": round(evidence, 3),
-                "found": sentences.finding(cause),
+                "found": finding(cause, self.profile.features[index]),
             }
-            for evidence, cause in self.detector.causes(state.detector, self._names.index(feature))
+            for evidence, cause in self.detector.causes(state.detector, index)
         ]
 
     # --- bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,16 +12,24 @@ from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
-from driftmeter.verdict.sentences import of_window
+from driftmeter.verdict import sentences
 from driftmeter.verdict.severity import grade
 from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict
+from driftmeter.verdict.window_cause import Names, cause_of_window
 
 
-def judge_window(profile: Profile, scores: Sequence[FeatureScores], window: Window, settings: ModelSettings) -> Verdict:
+def judge_window(
+    profile: Profile,
+    scores: Sequence[FeatureScores],
+    window: Window,
+    settings: ModelSettings,
+    new_categories: Mapping[str, Names] | None = None,
+) -> Verdict:
     """Decide on one window by itself: a feature drifts where its p-value is significant and its effect is large enough.
 
     Significance alone is not enough: with enough rows the smallest change is significant. `scores` are in the
-    order of the profile's features. Below `settings.min_rows` rows all features are `insufficient`.
+    order of the profile's features. Below `settings.min_rows` rows all features are `insufficient`. `new_categories`
+    are the names of what a feature's reference never held, as `cause_of_window` takes them.
     """
     enough = window.summary.rows >= max(1, settings.min_rows)
     p_values = np.array([score.p_value for score in scores])
@@ -29,10 +37,15 @@ def judge_window(profile: Profile, scores: Sequence[FeatureScores], window: Wind
     tolerances = np.array([settings.tolerance_of(feature.name) for feature in profile.features])
     drifting = significant(p_values, settings.false_discovery_rate) & (effects >= tolerances)
     features = []
-    for feature, score, drifts in zip(profile.features, scores, drifting, strict=True):
+    for (feature, part), score, drifts in zip(profile.slices(), scores, drifting, strict=True):
         state: State = "insufficient" if not enough else "drifting" if drifts else "ok"
         severity = grade(score.effect_low, score.excess) if state == "drifting" else "none"
-        why = of_window(state, score, window.summary.rows, settings)
+        why = sentences.NOTHING_WRONG
+        if state == "insufficient":
+            why = sentences.too_few_rows(window.summary.rows, max(1, settings.min_rows))
+        elif state == "drifting":
+            counts, new = window.summary.counts[part], (new_categories or {}).get(feature.name, ())
+            why = sentences.drifting(cause_of_window(feature, counts, vanished=score.vanished, new=new), feature)
         features.append(FeatureVerdict(feature.name, feature.role, state, severity, None, score, why))
     return Verdict(profile.model, profile.digest, window, tuple(features))
 

@@ -16,7 +16,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
-from driftmeter.verdict.sentences import finding
+from driftmeter.verdict.findings import finding
 from tests.detectors.samples import (
     PANE_MS,
     ROWS,
@@ -208,7 +208,7 @@ def test_a_category_that_has_the_name_of_a_bin_is_judged_and_explained_as_a_cate
         assert readings[-1].strongest[0] >= 0
         cause = present(strongest(detector.causes(state, 0)))
         assert (cause.what, cause.category) == (name if category else "missing", category)
-        assert finding(cause).startswith(f"category '{name}' has") == category
+        assert finding(cause).startswith(f"category '{name}' rose from") == category
 
 
 def calibration_of(

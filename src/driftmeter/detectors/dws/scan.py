@@ -28,7 +28,7 @@ import numpy as np
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws import windows
-from driftmeter.detectors.dws.finding import Sample, WindowFindings
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Sample, WindowFindings
 from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.dws.rare import RareBins
 from driftmeter.detectors.dws.smooth import SmoothScores
@@ -47,6 +47,8 @@ from driftmeter.types import Counts, Floats, Milliseconds
 HEADROOM = 2.0
 """The scan runs at twice the budget, so that the measured rate of false alarms is clearly within it."""
 MOST_LEVELS = 26
+TOLD_FROM = -1.0
+"""From this evidence on a window's counts are kept for the sentence that tells what was found in it."""
 
 
 class DWS:
@@ -71,6 +73,7 @@ class DWS:
         self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
         self._stuck = StuckValue(self.bins)
         self._zone = None if profile.zone is None else zone_named(profile.zone)
+        self._by_hour: Mask = np.abs(self.variance.hours).sum(axis=(0, 2)) > 0
         self._cause_names = (*NAMES, "bins", "stuck", *self.bins.rare_names)
         self._cause_is_category = (*[False] * (len(NAMES) + 2), *self.bins.rare_named)
 
@@ -88,6 +91,7 @@ class DWS:
             blocks=(None,),
             since=np.zeros(features, np.int64),
             findings=Findings.nothing(1, features),
+            told=(None,),
         )
 
     def update(self, state: DwsState, pane: Slice) -> tuple[DwsState, Evidence | None]:
@@ -107,6 +111,7 @@ class DWS:
         levels = self._levels(elapsed / panes)
         findings = state.findings.resized(levels)
         blocks = [*state.blocks[:levels], *[None] * (levels - len(state.blocks))]
+        told = [*state.told[:levels], *[None] * (levels - len(state.told))]
         fresh = np.zeros(levels, dtype=bool)
         pace, half = Pace(held, elapsed), pane
         for level in range(levels):
@@ -118,7 +123,9 @@ class DWS:
                 window = earlier_half + half
             alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * len(self.bins.features)))
             judged = self._judged(window, end, pace, alpha)
-            judged.write(findings, level, panes - 2**level >= state.since)
+            chosen = panes - 2**level >= state.since
+            judged.write(findings, level, chosen)
+            told[level] = self._told(window.counts, judged, chosen)
             fresh[level] = True
             if panes % 2**level:
                 break
@@ -132,6 +139,7 @@ class DWS:
             blocks=tuple(blocks),
             since=state.since,
             findings=findings,
+            told=tuple(told),
         )
         return after, self._evidence(after, fresh, pane.start)
 
@@ -159,6 +167,17 @@ class DWS:
             if stuck is not None:
                 strongest.offer(stuck)
         return strongest
+
+    def _told(self, counts: Counts, judged: WindowFindings, chosen: Mask) -> Counts | None:
+        """Return a window's counts of the `chosen` features of which a sentence may tell how their values changed.
+
+        A score that is compared with its hour of the day alone is left out: counts do not show what its hour lets one
+        expect.
+        """
+        told = chosen & (judged.cause < CAUSE_RARE) & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
+        if len(self.variance.hours):
+            told &= (judged.cause >= len(NAMES)) | ~self._by_hour
+        return np.where(told[self.bins.owner], counts, 0) if told.any() else None
 
     def _hours(self, run: Run) -> Counts:
         hours = np.zeros(len(self.variance.hours), dtype=np.int64)
@@ -197,7 +216,9 @@ class DWS:
     def restart(self, state: DwsState, features: Mask) -> DwsState:
         """Forget what the windows of these features hold: their windows begin anew with the next pane."""
         since = np.where(features, state.panes, state.since)
-        return replace(state, since=since, findings=state.findings.without(features))
+        kept = ~features[self.bins.owner]
+        told = tuple(None if counts is None or not counts[kept].any() else counts * kept for counts in state.told)
+        return replace(state, since=since, findings=state.findings.without(features), told=told)
 
     def causes(self, state: DwsState, feature: int) -> list[tuple[float, Cause]]:
         """Return a feature's evidence in the latest window of each level, with its cause, the shortest first."""
@@ -212,10 +233,18 @@ class DWS:
                     reference=float(findings.reference[level, feature]),
                     window=int(findings.spans[level, feature]),
                     rows=int(findings.rows[level, feature]),
+                    counts=self._told_of(state, level, feature),
                 ),
             )
             for level in np.flatnonzero(findings.cause[:, feature] >= 0).tolist()
         ]
+
+    def _told_of(self, state: DwsState, level: int, feature: int) -> Counts | None:
+        counts = state.told[level]
+        if counts is None:
+            return None
+        of_feature = counts[self.bins.starts[feature] : self.bins.starts[feature + 1]]
+        return of_feature if of_feature.any() else None
 
     # --- bytes
 

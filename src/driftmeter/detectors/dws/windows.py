@@ -16,7 +16,7 @@ from driftmeter.detectors.state_bytes import pack, read_run, run_head, run_parts
 from driftmeter.panes.codec import decode_counts, encode_counts
 from driftmeter.types import JSON, Counts, Floats, Milliseconds
 
-_MAGIC = b"DWS2"
+_MAGIC = b"DWS3"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,8 @@ class DwsState:
     for, both in ms; the last pane ended at `last`. `run` holds the rows that are not yet a pane. `blocks[level]` are
     2^(level−1) panes that wait for the other half of their window; None before there are that many, and at level 0. A
     feature's windows begin with pane number `since`, (features,), or later. `findings` are those of the latest window
-    of each level.
+    of each level. `told[level]` are the counts of that window, (bins,), of features of which a sentence may tell how
+    their values changed, and 0 of all others; None where there is no such feature.
     """
 
     panes: int
@@ -121,6 +122,7 @@ class DwsState:
     blocks: tuple[Block | None, ...]
     since: npt.NDArray[np.int64]
     findings: Findings
+    told: tuple[Counts | None, ...]
 
 
 def dump(state: DwsState) -> bytes:
@@ -137,9 +139,11 @@ def dump(state: DwsState) -> bytes:
             None if block is None else [block.rows, block.start, block.length, block.elapsed, block.hours.tolist()]
             for block in state.blocks
         ],
+        "told": [counts is not None for counts in state.told],
     }
     parts = run_parts(state.run)
     parts += [encode_counts(block.counts) for block in state.blocks if block is not None]
+    parts += [encode_counts(counts) for counts in state.told if counts is not None]
     parts.append(state.since.astype("<i8").tobytes())
     for name in Findings.__annotations__:
         array = getattr(state.findings, name)
@@ -158,6 +162,7 @@ def load(data: bytes, bins: int, features: int) -> DwsState:
             None if numbers is None else _block(decode_counts(next(parts), bins), *numbers)
             for numbers in head["blocks"]
         )
+        told = tuple(decode_counts(next(parts), bins) if there else None for there in head["told"])
         since = np.frombuffer(next(parts), "<i8").astype(np.int64)
         shape = head["levels"], features
         arrays = {
@@ -173,6 +178,7 @@ def load(data: bytes, bins: int, features: int) -> DwsState:
             blocks=blocks,
             since=since,
             findings=Findings(**arrays),
+            told=told,
         )
 
     return unpack(_MAGIC, data, read)

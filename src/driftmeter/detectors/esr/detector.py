@@ -166,15 +166,16 @@ class ESR:
         bets = np.flatnonzero(self.rare.owner == feature)
         rare = self._rare_log[bets] + state.rare[bets]
         window = int(state.last - state.begun[feature])
+        part = slice(int(bins.starts[feature]), int(bins.starts[feature + 1]))
+        counts = state.counts[part]
         if len(bets) == 0 or smooth.max() > rare.max():
             score = int(self.smooth.score[smooth.argmax()])
-            part = slice(bins.starts[feature], bins.starts[feature + 1])
-            mean = float(bins.scores[score, part] @ state.counts[part]) / rows
-            return Cause(NAMES[score], False, mean, 0.0, window, rows)
+            mean = float(bins.scores[score, part] @ counts) / rows
+            return Cause(NAMES[score], False, mean, 0.0, window, rows, counts)
         index = int(self.rare.rare[bets[rare.argmax()]])
         now = float(bins.rare_counts(state.counts)[index]) / rows
         reference = float(bins.rare_reference[index] / bins.rows[feature])
-        return Cause(bins.rare_names[index], bins.rare_named[index], now, reference, window, rows)
+        return Cause(bins.rare_names[index], bins.rare_named[index], now, reference, window, rows, counts)
 
     # --- bytes
 

@@ -1,0 +1,163 @@
+"""What was found in a window, in words: what rose or fell, from what to what, over how many rows.
+
+what                           from       to         of what          over
+values below 12.5, the …  rose from 0 % to 7.1 %     of the rows,     over 1,234 rows in 2 h
+                          fell from 55   to 32       on average (…),  over 1,234 rows in 2 h
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isinf
+
+from driftmeter.detectors.protocol import Cause
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.verdict.figures import amount, amounts, deviations, over, percent, percents
+from driftmeter.verdict.value_change import ValueChange, change_of, commonest
+
+MOMENTS = ("mean", "spread", "skew", "tails")
+_OF_VALUES = (*MOMENTS, "bins", "values")
+"""Causes that are told by how the values changed."""
+_SPECIAL = {
+    bin_names.MISSING: "missing values",
+    bin_names.UNREADABLE: "unreadable values, none of the feature's kind,",
+    bin_names.NOT_FINITE: "infinite values",
+    bin_names.UNSEEN: "categories never seen before",
+    bin_names.OTHER: "rare categories",
+    "vanished": "categories that are gone",
+}
+"""What rows in a special bin are; a bin that is not listed is called as in the grid."""
+_WITHOUT_COUNTS = {
+    "mean": "{rose} by {size:.2f} standard deviations of the ranks",
+    "spread": "the spread of the values {rose}",
+    "skew": "the skew of the values {rose}",
+    "tails": "the tails of the values {rose}",
+    "values": "the values changed",
+    "bins": "the shares of the bins changed ({value:.1f} times as much as by chance)",
+}
+_MOST_NAMED = 3
+
+
+def finding(cause: Cause, feature: Feature | None = None) -> str:
+    """Say what was found, without a verdict on it; the text begins in lower case and has no full stop.
+
+    Without the `feature`, or without the cause's counts, no values can be told: a test's own measure then stands in.
+
+    >>> finding(Cause("missing", False, 0.05, 0.01, 7_200_000, 1_234))
+    'missing values rose from 1.0 % to 5.0 % of the rows, over 1,234 rows in 2 h'
+    >>> finding(Cause("Ulm", True, 0.938, 0.1, 7_200_000, 1_234))
+    "category 'Ulm' rose from 10.0 % to 93.8 % of the rows, over 1,234 rows in 2 h"
+    """
+    where = over(cause.rows, cause.window)
+    if cause.what == "stuck" and not cause.category:
+        return (
+            f"{_one_value(cause, feature)}, {where}; in no such window of the reference had one value more than "
+            f"{percent(cause.reference)}"
+        )
+    if cause.what in _OF_VALUES and not cause.category:
+        return f"{_changed(cause, feature)}, {where}"
+    named = f" ({_names(cause.names)})" if cause.names else ""
+    gone = f", {_names(cause.gone)} vanished" if cause.gone else ""
+    return f"{_rows_of(cause, feature)} {_moved(cause.reference, cause.value)} of the rows{named}{gone}, {where}"
+
+
+def _changed(cause: Cause, feature: Feature | None) -> str:
+    """Say how the values of a number, or the shares of categories, changed."""
+    if cause.counts is not None and feature is not None:
+        change = change_of(feature, cause.counts, cause.what)
+        if change is not None:
+            return _of_change(change)
+        if isinstance(feature.grid, CategoryGrid):
+            return _of_category(feature, *commonest(feature, cause.counts))
+    rose = "rose" if cause.value > 0 else "fell"
+    return _WITHOUT_COUNTS[cause.what].format(rose=rose, value=cause.value, size=abs(cause.value))
+
+
+def _of_change(change: ValueChange) -> str:
+    if change.measure == "share":
+        return f"{_interval(change)} {_moved(change.was, change.now)} of the values"
+    was, now = amounts(change.was, change.now)
+    moved = f"{'rose' if change.now > change.was else 'fell'} from {was} to {now}"
+    if change.measure == "mean":
+        return f"{moved} on average ({deviations(change.deviations)})"
+    if change.measure == "median":
+        return f"{moved} in the median ({deviations(change.deviations)})"
+    subject = "the standard deviation" if change.measure == "deviation" else "the width of the middle half"
+    return f"{subject} of the values {moved}"
+
+
+def _interval(change: ValueChange) -> str:
+    """Name an interval of values by its ends."""
+    low, high = change.low, change.high
+    if low == high:
+        return f"the value {amount(low)}"
+    if isinf(low):
+        return f"values up to {amount(high)}"
+    if isinf(high):
+        return f"values from {amount(low)} on"
+    return "values from {} to {}".format(*amounts(low, high, finer=10))
+
+
+def _of_category(feature: Feature, bin_: int, was: float, now: float) -> str:
+    name = feature.grid.labels[bin_]
+    category = isinstance(feature.grid, CategoryGrid) and bin_ < len(feature.grid.categories)
+    return f"{_rows_of(Cause(name, category, now, was, 0, 0), feature)} {_moved(was, now)} of the rows"
+
+
+def _one_value(cause: Cause, feature: Feature | None) -> str:
+    """Say which value took over, and from what share."""
+    if cause.counts is None or feature is None:
+        return f"one value rose to {percent(cause.value)} of the rows"
+    change = change_of(feature, cause.counts, "stuck")
+    if change is not None:
+        return f"{_interval(change)} {_moved(change.was, change.now)} of the values"
+    return _of_category(feature, *commonest(feature, cause.counts, growing=True))
+
+
+def _rows_of(cause: Cause, feature: Feature | None) -> str:
+    """Name the rows in a bin."""
+    if cause.category:
+        if feature is not None and (feature.kind == "boolean" or feature.part is not None):
+            return f"{feature.part or 'value'} {cause.what}"
+        return f"category {cause.what!r}"
+    if cause.what in bin_names.OUT_OF_RANGE:
+        return f"values {_beyond(cause.what, feature)}"
+    if cause.what.startswith(f"{bin_names.OTHER} "):
+        return f"one group of rare categories ({cause.what.removeprefix(f'{bin_names.OTHER} ')})"
+    return _SPECIAL.get(cause.what, cause.what)
+
+
+def _beyond(what: str, feature: Feature | None) -> str:
+    """Say what lies out of range, with the limit where the feature is known."""
+    if feature is None or not isinstance(feature.grid, NumericGrid):
+        return f"{what} the reference's range"
+    values, cuts, below = feature.unit_values, feature.grid.cuts, what in bin_names.BELOW_RANGE
+    side, name = ("below", "smallest") if below else ("above", "largest")
+    scale = values.high * values.unit / 10 - values.low * values.unit / 10
+    if what in (bin_names.FAR_BELOW, bin_names.FAR_ABOVE):
+        limit = cuts[0] if below else cuts[-1]
+        return f"{side} {amount(limit * values.unit, scale)}, far {side} the reference's range,"
+    extreme = values.low if below else values.high
+    return f"{side} {amount(extreme * values.unit, scale)}, the reference's {name},"
+
+
+def _moved(was: float, now: float) -> str:
+    before, after = percents(was, now)
+    return f"{'fell' if now < was else 'rose'} from {before} to {after}"
+
+
+def _names(names: Sequence[tuple[str, float]]) -> str:
+    """List some categories with their shares; of many the first few, and how many more there are.
+
+    >>> _names([("Ulm", 0.031), ("Jena", 0.01)]), _names([(name, 0.01) for name in "abcde"])
+    ("'Ulm' 3.1 %, 'Jena' 1.0 %", "'a' 1.0 %, 'b' 1.0 %, 'c' 1.0 % and 2 more")
+    """
+    told = ", ".join(f"{_short(name)!r} {percent(share)}" for name, share in names[:_MOST_NAMED])
+    return f"{told} and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else told
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"

@@ -1,0 +1,125 @@
+"""What changed most in one window that is judged by itself: the cause that a detector would name, from counts alone.
+
+Of each kind of rows, with the share p of the reference and w of the window, (w − p)² / p̄ is what it adds to the effect,
+p̄ = (w + p)/2. The largest is told. The values of a number are one candidate: their sum over sixteen groups, of the
+values in range alone, less what chance adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from driftmeter.detectors.protocol import Cause
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.types import Counts, Floats
+
+_GROUPS = 16
+_EXPECTED = 10
+"""A category without rows is gone if the reference lets one expect as many: by chance it is, once in 20,000 times."""
+
+Names = Sequence[tuple[str, float]]
+
+
+def cause_of_window(feature: Feature, counts: Counts, *, vanished: float = 0.0, new: Names = ()) -> Cause | None:
+    """Return what changed most of a feature; None where the window has no rows.
+
+    `counts` (bins,) are the feature's. `vanished` is the share of the reference whose categories are gone, named or
+    not; `new` are categories that the reference never held, with their shares of the rows, the largest first.
+
+    >>> feature = Feature("x", "categorical", "feature", CategoryGrid(("a", "b"), ()), (700, 300, 0, 0, 0, 0), "x")
+    >>> cause = cause_of_window(feature, np.array([60, 30, 0, 0, 10, 0]))
+    >>> cause.what, cause.value, cause.reference
+    ('missing', 0.1, 0.0)
+    """
+    rows, known = int(counts.sum()), int(feature.reference.sum())
+    if not rows or not known:
+        return None
+    was, now = feature.reference / known, counts / rows
+    of_grid = _of_numbers if isinstance(feature.grid, NumericGrid) else _of_categories
+    candidates = [
+        *_special(feature, was, now),
+        *of_grid(feature, was, now, (known, rows)),
+    ]
+    gone = _gone(feature, was, now, rows)
+    lost = max(vanished, sum(share for _, share in gone))
+    if lost and (len(gone) != 1 or vanished > lost):
+        candidates.append((adds(lost, 0.0), "vanished", False, 0.0, lost))
+    _, what, category, value, reference = max(candidates, key=lambda candidate: candidate[0])
+    unseen = what == bin_names.UNSEEN and not category
+    return Cause(
+        what=what,
+        category=category,
+        value=value,
+        reference=reference,
+        window=0,
+        rows=rows,
+        counts=counts,
+        names=tuple(new) if unseen else gone if what == "vanished" and not category else (),
+        gone=gone if unseen else (),
+    )
+
+
+_Candidate = tuple[float, str, bool, float, float]
+"""What it adds to the effect, and `what`, `category`, `value` and `reference` of its cause."""
+
+
+def adds(was: float, now: float) -> float:
+    """Return what rows of these two shares add to the effect.
+
+    >>> adds(0.0, 0.25), adds(0.5, 0.5)
+    (0.5, 0.0)
+    """
+    return (now - was) ** 2 / max(now / 2 + was / 2, 1e-12)
+
+
+def _special(feature: Feature, was: Floats, now: Floats) -> Iterator[_Candidate]:
+    """Yield the bins that hold no ordinary value; but for missing values, only more of them are drift."""
+    bins = dict(feature.grid.special)
+    for name, bin_ in bins.items():
+        before, after = float(was[bin_]), float(now[bin_])
+        if after > before or name == bin_names.MISSING:
+            yield adds(before, after), name, False, after, before
+    if isinstance(feature.grid, CategoryGrid):
+        for name, part in ((bin_names.UNSEEN, feature.grid.unseen), (bin_names.OTHER, feature.grid.rest)):
+            before, after = float(was[part].sum()), float(now[part].sum())
+            if after > before:
+                yield adds(before, after), name, False, after, before
+
+
+def _of_categories(feature: Feature, was: Floats, now: Floats, rows: tuple[int, int]) -> Iterator[_Candidate]:
+    assert isinstance(feature.grid, CategoryGrid)
+    for bin_, category in enumerate(feature.grid.categories):
+        before, after = float(was[bin_]), float(now[bin_])
+        yield adds(before, after), category, True, after, before
+
+
+def _of_numbers(feature: Feature, was: Floats, now: Floats, rows: tuple[int, int]) -> Iterator[_Candidate]:
+    assert isinstance(feature.grid, NumericGrid)
+    core = feature.grid.core
+    held, there = float(was[core].sum()), float(now[core].sum())
+    if not held or not there:
+        return
+    before, after = was[core] / held, now[core] / there
+    group = np.minimum((_GROUPS * (np.cumsum(before) - before / 2)).astype(np.intp), _GROUPS - 1)
+    shares = [np.bincount(group, sample, _GROUPS) for sample in (before, after)]
+    effect = sum(map(adds, *(share.tolist() for share in shares)))
+    degrees = np.count_nonzero(shares[0]) - 1
+    chance = degrees * (1 / (rows[0] * held) + 1 / (rows[1] * there))
+    yield there * (effect - chance), "values", False, 0.0, 0.0
+
+
+def _gone(feature: Feature, was: Floats, now: Floats, rows: int) -> tuple[tuple[str, float], ...]:
+    """Return the categories that have vanished and their shares in the reference, the largest first."""
+    if not isinstance(feature.grid, CategoryGrid):
+        return ()
+    gone = [
+        (category, float(was[bin_]))
+        for bin_, category in enumerate(feature.grid.categories)
+        if now[bin_] == 0 and was[bin_] * rows >= _EXPECTED
+    ]
+    return tuple(sorted(gone, key=lambda pair: -pair[1]))
