@@ -64,6 +64,8 @@ class Tier:
         self.refuse: Callable[[str, str], Refusal | None] = refuse_nothing
         self.lose: Callable[[str, str], bool] = lambda method, path: False
         """Whether an answer gets lost on its way, after the request was taken."""
+        self.unseen_texts = True
+        """Whether it wants texts of unseen categories."""
         self.lock = threading.Lock()
         self._server: _Server | None = None
         self.port = 0
@@ -136,6 +138,7 @@ class Tier:
             "pane_ms": self.timing.pane,
             "lateness_ms": self.timing.lateness,
             "time_ms": self.now(),
+            "unseen_texts": self.unseen_texts,
         }
 
     def _get_profile(self) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -143,6 +146,7 @@ class Tier:
             return _problem("unknown model")
         info = self._info()
         names = {"digest": "Digest", "pane_ms": "Pane", "lateness_ms": "Lateness", "time_ms": "Time"}
+        names["unseen_texts"] = "Unseen-Texts"
         headers = [(f"Driftmeter-{name}", str(info[key])) for key, name in names.items()]
         return 200, headers, self.profiles[self.active].dumps()
 

@@ -15,8 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
 from driftmeter.errors import CodecError
-from driftmeter.panes.codec import MAGIC, VERSION, decode_counts, decode_pane, encode_counts, encode_pane, header_of
+from driftmeter.panes.codec import (
+    MAGIC,
+    VERSION,
+    decode_counts,
+    decode_pane,
+    decode_texts,
+    encode_counts,
+    encode_pane,
+    header_of,
+)
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
 
@@ -75,6 +85,26 @@ def test_the_header_of_a_pane_is_its_json_whatever_its_counts_and_checksum() -> 
 @pytest.mark.parametrize("data", [b"", b"DMP", b"DMP\x01" + bytes(7), b"DMP\x02" + bytes(20), b"PMD\x01" + bytes(20)])
 def test_what_is_no_pane_of_this_version_has_no_header(data: bytes) -> None:
     assert header_of(data) is None
+
+
+def test_a_pane_carries_unseen_texts_and_without_any_has_the_bytes_of_one_that_knows_none() -> None:
+    unseen = UnseenTexts.of({"city": {"Köln": 3, "a\\b": 1}})
+    pane = replace(PANE, summary=Summary(40, COUNTS, unseen))
+    assert decode_pane(encode_pane(pane)) == pane != PANE
+    assert encode_pane(pane.without_texts()) == encode_pane(PANE)
+    assert decode_pane(forged(HEADER)).summary.unseen == NO_TEXTS
+
+
+@pytest.mark.parametrize("unseen", [[], None, "x", {"city": 1}, {"city": {"x": -1}}, {"city": {"x": "1"}}])
+def test_a_pane_with_malformed_unseen_texts_is_refused(unseen: object) -> None:
+    with pytest.raises(CodecError):
+        decode_pane(forged({**HEADER, "unseen": unseen}))
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{", b"\xff", b'{"a":{"b":0}}', b"[" * 100_000])
+def test_malformed_texts_are_refused(data: bytes) -> None:
+    with pytest.raises(CodecError):
+        decode_texts(data)
 
 
 def test_only_a_final_pane_says_whether_it_is() -> None:

@@ -167,8 +167,7 @@ class History:
                     yield Slice(open_start, self.pane, open_summary)
                     open_summary = Summary.zero(self.profile.bins)
                 open_start = start
-                part = Rows(rows.numbers[first:last], rows.codes[first:last], rows.index[first:last])
-                open_summary += binner.observe(part)
+                open_summary += binner.observe(rows.between(first, last))
         if open_summary.rows:
             yield Slice(open_start, self.pane, open_summary)
 

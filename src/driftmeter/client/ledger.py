@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
 from driftmeter.panes.pane import Pane, PaneKey
 from driftmeter.panes.totals import LONGEST_REASON, MOST_REASONS, SourceTotals
 from driftmeter.types import Counts, Milliseconds
@@ -29,6 +30,15 @@ class _Entry:
     acknowledged_rows: int = 0
     late: int = 0
     refused: bool = False
+    unseen: UnseenTexts = NO_TEXTS
+
+    def summary(self) -> Summary:
+        """Return what was counted so far, in arrays of its own."""
+        return Summary(self.rows, self.counts.copy(), self.unseen)
+
+    @property
+    def bytes(self) -> int:
+        return self.counts.nbytes + self.unseen.bytes + _ENTRY_BYTES
 
 
 class Ledger:
@@ -87,6 +97,10 @@ class Ledger:
             self._count_unreadable(name[:LONGEST_REASON], values)
         entry.counts += summary.counts
         entry.rows += summary.rows
+        if summary.unseen:
+            self.bytes -= entry.unseen.bytes
+            entry.unseen += summary.unseen
+            self.bytes += entry.unseen.bytes
         self._mark_unsent(entry)
         return None
 
@@ -119,7 +133,7 @@ class Ledger:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        return self._pane(key, Summary(entry.rows, entry.counts.copy()), entry.sequence)
+        return self._pane(key, entry.summary(), entry.sequence)
 
     def heartbeat(self, key: PaneKey, bins: int, *, final: bool = False) -> Pane | None:
         """Return a pane without new rows, which carries the totals; a `final` one says that the source ends.
@@ -134,7 +148,7 @@ class Ledger:
             return None
         self._sequence += 1
         entry = self._entries.get(chosen)
-        summary = Summary(entry.rows, entry.counts.copy()) if entry else Summary.zero(bins)
+        summary = entry.summary() if entry else Summary.zero(bins)
         return self._pane(chosen, summary, self._sequence, final=final)
 
     def acknowledge(self, pane: Pane, late: int = 0) -> None:
@@ -154,8 +168,8 @@ class Ledger:
         entry = self._entries[key]
         lost = self._give_up(entry, "refused")
         entry.refused, entry.acknowledged = True, entry.sequence
-        self.bytes -= entry.counts.nbytes
-        entry.counts = np.zeros(0, dtype=np.int64)
+        self.bytes -= entry.bytes - _ENTRY_BYTES
+        entry.counts, entry.unseen = np.zeros(0, dtype=np.int64), NO_TEXTS
         # the next change carries the totals: otherwise a report would follow every refusal, and be refused too
         self._reported = self.totals
         return lost
@@ -219,5 +233,5 @@ class Ledger:
 
     def _close(self, key: PaneKey) -> None:
         entry = self._entries.pop(key)
-        self.bytes -= entry.counts.nbytes + _ENTRY_BYTES
+        self.bytes -= entry.bytes
         self._horizon = max(self._horizon, key.end)

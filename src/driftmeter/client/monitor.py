@@ -45,6 +45,9 @@ class Monitor:
     reports (at most 60: a source that is silent for longer counts as vanished), `timeout` that for an answer; `headers`
     go with every request.
 
+    Counts leave the process, no rows; but for a few texts of categories that the profile does not know, so that the
+    tier can name them, if the model's settings ask for that. With `unseen_texts=False` none is ever sent.
+
     Memory is bounded: at most `max_rows` rows wait to be counted; together with the panes that wait for the server they
     take about `max_bytes` (for 30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half
     without the server). Rows that do not fit are dropped, counted by reason, and reported with the next pane.
@@ -72,6 +75,7 @@ class Monitor:
         max_rows: int = 50_000,
         max_bytes: int = 16_000_000,
         headers: Mapping[str, str] | None = None,
+        unseen_texts: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; the background thread starts with the first row. `clock` is monotonic, in seconds."""
@@ -85,6 +89,7 @@ class Monitor:
             max_rows=max_rows,
             max_bytes=max_bytes,
             headers=headers,
+            unseen_texts=unseen_texts,
         )
         self.url, self.model = url, self._options.model
         self._clock = clock

@@ -31,6 +31,7 @@ class MonitorOptions:
     max_rows: int
     max_bytes: int
     headers: Mapping[str, str] | None
+    unseen_texts: bool = True
 
     @classmethod
     def read(
@@ -45,6 +46,7 @@ class MonitorOptions:
         max_rows: int,
         max_bytes: int,
         headers: Mapping[str, str] | None,
+        unseen_texts: bool = True,
     ) -> Self:
         """Load the profile if it is a path, and fill in model and source.
 
@@ -75,6 +77,7 @@ class MonitorOptions:
             max_rows=max_rows,
             max_bytes=max_bytes,
             headers=headers,
+            unseen_texts=unseen_texts,
         )
 
 

@@ -123,6 +123,8 @@ class Reporter:
 
         Any other answer refuses the pane for good. Raises AwayError if the answer does neither.
         """
+        if not self._session.sends_texts:
+            pane = pane.without_texts()
         path = model_path(self._model, "panes", str(pane.start), pane.source)
         answer = self._request("PUT", path, encode_pane(pane), PANE_TYPE)
         if answer.ok:

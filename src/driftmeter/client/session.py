@@ -39,6 +39,7 @@ _HEADERS = {
     "time_ms": "driftmeter-time",
     "pane_ms": "driftmeter-pane",
     "lateness_ms": "driftmeter-lateness",
+    "unseen_texts": "driftmeter-unseen-texts",
 }
 
 
@@ -62,9 +63,14 @@ class CountingTerms:
 class Session:
     """Profile, timing and time of the server, as far as they are known. For one thread."""
 
-    def __init__(self, given: Profile | None) -> None:
-        """Start outdated and unknown. `given` is the monitor's own profile; without one it follows the server's."""
+    def __init__(self, given: Profile | None, *, unseen_texts: bool = True) -> None:
+        """Start outdated and unknown. `given` is the monitor's own profile; without one it follows the server's.
+
+        Without `unseen_texts` no text of an unseen category is ever sent.
+        """
         self.given = given
+        self._unseen_texts = unseen_texts
+        self._takes_texts = False
         self.intake: Intake | None = None
         self.timing: Timing | None = None
         self.server_time = ServerTime()
@@ -76,6 +82,11 @@ class Session:
     def reported(self) -> bool:
         """Whether the server has ever taken a pane."""
         return self.last_contact is not None
+
+    @property
+    def sends_texts(self) -> bool:
+        """Whether texts of unseen categories may be sent: the server has said that it wants them."""
+        return self._unseen_texts and self._takes_texts
 
     def terms(self, moment: float) -> CountingTerms | None:
         """Return what rows are counted by at a local moment in seconds; None while something is not known yet."""
@@ -106,6 +117,8 @@ class Session:
             raise AwayError(f"no answer of a metric server: {type(error).__name__}: {error}") from error
         self.server_time.sample(answer.sent, answer.received, server)
         self.timing = timing
+        # a server that does not say so is an older one
+        self._takes_texts = str(content.get("unseen_texts")).lower() == "true"
         if self.given is None and self.intake and digest != self.intake.digest:
             self.outdated = True
         return digest

@@ -35,16 +35,11 @@ class TypedBatch:
     @property
     def bytes(self) -> int:
         """Memory of the rows."""
-        return self.rows.numbers.nbytes + self.rows.codes.nbytes + self.rows.index.nbytes + 9 * len(self.times)
+        return self.rows.bytes + 9 * len(self.times)
 
     @classmethod
     def join(cls, batches: Sequence[TypedBatch]) -> TypedBatch:
         """Return several batches, at least one, as one."""
-        rows = Rows(
-            np.concatenate([batch.rows.numbers for batch in batches]),
-            np.concatenate([batch.rows.codes for batch in batches]),
-            np.concatenate([batch.rows.index for batch in batches]),
-        )
         unreadable: dict[str, int] = {}
         refused: dict[str, int] = {}
         first: dict[str, Rejected] = {}
@@ -52,7 +47,7 @@ class TypedBatch:
             unreadable, refused = add_up(unreadable, batch.unreadable), add_up(refused, batch.refused)
             first = {**batch.first, **first}
         return cls(
-            rows,
+            Rows.join([batch.rows for batch in batches]),
             np.concatenate([batch.times for batch in batches]),
             np.concatenate([batch.stamped for batch in batches]),
             sum(batch.invalid for batch in batches),

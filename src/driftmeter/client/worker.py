@@ -65,7 +65,7 @@ class Worker:
         """Whether nothing will ever be sent again: rows that wait are lost."""
         self.failures = 0
         self.faults = Faults(options.model, clock)
-        self.session = Session(options.profile)
+        self.session = Session(options.profile, unseen_texts=options.unseen_texts)
         self.pipeline = Pipeline(
             buffer, self.session, self.faults, source=source, max_bytes=options.max_bytes, clock=clock
         )

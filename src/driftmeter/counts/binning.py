@@ -16,6 +16,7 @@ import numpy as np
 
 from driftmeter.counts.rows import Rows
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -113,7 +114,7 @@ class Binner:
             self._count_numbers(rows.numbers[start : start + BLOCK], counts)
         if self._categorical_offsets.size:
             counts += np.bincount((rows.codes + self._categorical_offsets).ravel("K"), minlength=self.profile.bins)
-        return Summary(len(rows), counts)
+        return Summary(len(rows), counts, NO_TEXTS if rows.unseen is None else rows.unseen.sample())
 
     def _count_numbers(self, block: Floats, counts: Counts) -> None:
         if not self._offsets.size:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from driftmeter.counts.unseen_cells import UnseenCells, UnseenFinder
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.errors import InputError
@@ -43,20 +44,44 @@ class Rows:
 
     `numbers` has the shape (rows, numeric features), derived features last: float64, with NaN for missing values and
     UNREADABLE for values that are no numbers. `codes` has the shape (rows, categorical features): bins within the
-    feature's grid. `index` has the shape (rows,): the position of each row in the batch that was sent.
+    feature's grid. `index` has the shape (rows,): the position of each row in the batch that was sent. `unseen` are
+    the cells that hold categories unseen in the reference, None where there are none.
     """
 
     numbers: Floats
     codes: Codes
     index: Codes
+    unseen: UnseenCells | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.index)
 
     def take(self, chosen: Codes) -> Rows:
-        """Return the rows at the given positions."""
-        return Rows(self.numbers[chosen], self.codes[chosen], self.index[chosen])
+        """Return the rows at the given positions, each given once."""
+        unseen = None if self.unseen is None else self.unseen.take(chosen, len(self))
+        return Rows(self.numbers[chosen], self.codes[chosen], self.index[chosen], unseen)
+
+    def between(self, first: int, last: int) -> Rows:
+        """Return the rows from position `first` to before `last`, as views."""
+        unseen = None if self.unseen is None else self.unseen.between(first, last)
+        return Rows(self.numbers[first:last], self.codes[first:last], self.index[first:last], unseen)
+
+    @classmethod
+    def join(cls, parts: Sequence[Rows]) -> Rows:
+        """Return several batches, at least one, as one."""
+        return cls(
+            np.concatenate([rows.numbers for rows in parts]),
+            np.concatenate([rows.codes for rows in parts]),
+            np.concatenate([rows.index for rows in parts]),
+            UnseenCells.join([(rows.unseen, len(rows)) for rows in parts]),
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the rows, about."""
+        unseen = 0 if self.unseen is None else self.unseen.bytes
+        return self.numbers.nbytes + self.codes.nbytes + self.index.nbytes + unseen
 
 
 @dataclass
@@ -86,10 +111,11 @@ class Reader:
     ([[31.0], [nan]], [[1], [8]], "text ('old')", 1)
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, *, unseen_texts: bool = True) -> None:
         """Sort the features by how they are read: derived features, the last ones, are computed instead.
 
-        Raises InputError where this machine lacks the zone of a feature.
+        Without `unseen_texts` rows have no `unseen` cells. Raises InputError where this machine lacks the zone of a
+        feature.
         """
         self.profile = profile
         derived = 0 if profile.residuals is None else len(profile.residuals.targets)
@@ -97,6 +123,7 @@ class Reader:
         self.numeric = [f for f in read if isinstance(f.grid, NumericGrid)]
         self._numbers = len(self.numeric) + derived
         self.categorical = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
+        self._unseen = UnseenFinder(self.categorical if unseen_texts else ())
         for feature in self.categorical:
             if feature.zone is not None:
                 zone_named(feature.zone)
@@ -176,10 +203,10 @@ class Reader:
             missing = feature.grid.special[bin_names.MISSING]
             codes[:, position] = missing if column is None else self._codes(feature, column, bad)
         index = np.arange(rows)
+        read = Rows(numbers, codes, index, self._unseen.find(codes, columns))
         if bad.rows:
-            index = np.delete(index, list(bad.rows))
-            return Rows(numbers[index], codes[index], index), bad.first, ignored
-        return Rows(numbers, codes, index), bad.first, ignored
+            read = read.take(np.delete(index, list(bad.rows)))
+        return read, bad.first, ignored
 
     def unreadable(self, rows: Rows) -> dict[str, int]:
         """Return the number of unreadable values by column, without columns that have none."""

@@ -32,7 +32,7 @@ class Compiled:
     @cached_property
     def reader(self) -> Reader:
         """The reader, which types raw rows."""
-        return Reader(self.profile)
+        return Reader(self.profile, unseen_texts=self.settings.unseen_texts)
 
     @cached_property
     def binner(self) -> Binner:

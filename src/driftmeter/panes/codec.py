@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
 from driftmeter.errors import CodecError
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import MOST_ROWS, SourceTotals
@@ -61,6 +62,28 @@ def decode_counts(data: bytes, bins: int) -> Counts:
     return counts.astype(np.int64)
 
 
+def encode_texts(texts: UnseenTexts) -> bytes:
+    """Write a sample of unseen texts as JSON in UTF-8; no texts are no bytes, equal samples equal ones.
+
+    >>> decode_texts(encode_texts(UnseenTexts.of({"city": {"Köln": 3}}))).counts
+    {'city': {'Köln': 3}}
+    """
+    if not texts:
+        return b""
+    # names of features may hold half a surrogate pair; json.loads reads it back
+    return json.dumps(texts.to_json(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def decode_texts(data: bytes | None) -> UnseenTexts:
+    """Read what `encode_texts` wrote; None has no texts. Raises CodecError on anything else."""
+    if not data:
+        return NO_TEXTS
+    try:
+        return UnseenTexts.from_json(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        raise CodecError("unseen texts", "texts by feature, with their rows", str(error)) from error
+
+
 def encode_pane(pane: Pane) -> bytes:
     """Serialise a pane."""
     header = {
@@ -76,6 +99,7 @@ def encode_pane(pane: Pane) -> bytes:
         # left out where they have their default, so that older panes keep their bytes
         **({"final": True} if pane.final else {}),
         **({"acknowledged": pane.acknowledged} if pane.acknowledged else {}),
+        **({"unseen": pane.summary.unseen.to_json()} if pane.summary.unseen else {}),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     content = text + encode_counts(pane.summary.counts)
@@ -97,13 +121,14 @@ def decode_pane(data: bytes) -> Pane:
         header = json.loads(text)
         watermark = header["watermark"]
         counts = decode_counts(body, _integer(header, "bins", MOST_BINS))
+        unseen = UnseenTexts.from_json(header["unseen"]) if "unseen" in header else NO_TEXTS
         pane = Pane(
             digest=_text(header, "digest"),
             start=_integer(header, "start", LATEST),
             length=_integer(header, "length", DAY),
             source=_text(header, "source"),
             sequence=_integer(header, "sequence", MOST_SEQUENCE),
-            summary=Summary(_integer(header, "rows", _LARGEST), counts),
+            summary=Summary(_integer(header, "rows", _LARGEST), counts, unseen),
             totals=SourceTotals.from_json(header["totals"]),
             watermark=None if watermark is None else _integer(header, "watermark", LATEST),
             final=_boolean(header, "final"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from driftmeter.counts.summary import Summary
@@ -59,6 +59,10 @@ class Pane:
     watermark: Milliseconds | None = None
     final: bool = False
     acknowledged: int = 0
+
+    def without_texts(self) -> Pane:
+        """Return the pane without the texts of unseen categories."""
+        return replace(self, summary=self.summary.without_texts()) if self.summary.unseen else self
 
     @property
     def end(self) -> Milliseconds:

@@ -101,6 +101,14 @@ class ModelSettings:
     min_rows: int = field(
         default=200, metadata=setting(RowCount(), "fewer rows are not judged, where no detector runs")
     )
+    unseen_texts: bool = field(
+        default=True,
+        metadata=setting(
+            YesNo(),
+            "keep [a few texts](sdk.md#what-leaves-the-process) of categories never seen before, so that sentences can "
+            "name them; `false`: none is sent, kept or shown",
+        ),
+    )
     features: Mapping[str, FeatureSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ def test_a_pane_is_counted_and_its_answer_has_what_a_source_must_know(
         "digest": profile.digest,
         "pane_ms": 1_000,
         "lateness_ms": 0,
+        "unseen_texts": True,
         "time_ms": NOW,
     }
     assert counted(client, clock) == pane_of(profile, 5).summary

@@ -54,12 +54,19 @@ def test_a_profile_is_registered_once_and_read_back(client: Client) -> None:
         "digest": profile.digest,
         "pane_ms": 1_000,
         "lateness_ms": 0,
+        "unseen_texts": True,
         "time_ms": NOW,
     }
     answer = client.get(path)
     assert Profile.loads(answer.content) == profile
-    names = ("Driftmeter-Digest", "Driftmeter-Time", "Driftmeter-Pane", "Driftmeter-Lateness")
-    assert [answer.headers[name] for name in names] == [profile.digest, str(NOW), "1000", "0"]
+    names = (
+        "Driftmeter-Digest",
+        "Driftmeter-Time",
+        "Driftmeter-Pane",
+        "Driftmeter-Lateness",
+        "Driftmeter-Unseen-Texts",
+    )
+    assert [answer.headers[name] for name in names] == [profile.digest, str(NOW), "1000", "0", "true"]
 
 
 def test_a_profile_of_another_model_version_or_content_is_refused(client: Client, profile: Profile) -> None:

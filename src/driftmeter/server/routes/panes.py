@@ -20,6 +20,7 @@ from driftmeter.server.ingest.bodies import read_body
 from driftmeter.server.problems import BadPaneError, FutureError, MismatchError
 from driftmeter.server.routes.responses import json_response
 from driftmeter.server.routes.rows import LOG
+from driftmeter.server.routes.sampling import UnseenTextsWanted
 from driftmeter.server.routes.times import Lateness, PaneLength, StoreTime
 from driftmeter.store.records import PutPane
 from driftmeter.timestamps import iso
@@ -42,6 +43,7 @@ class PaneAnswer(msgspec.Struct):
     digest: Annotated[str, Meta(description="Of the profile that rows are counted by.")]
     pane_ms: PaneLength
     lateness_ms: Lateness
+    unseen_texts: UnseenTextsWanted
     time_ms: StoreTime
 
 
@@ -74,11 +76,14 @@ async def put_pane(request: Request) -> Response:
         raise MismatchError("pane", f"the pane {start} of {source!r}"[:300], f"{pane.start} of {pane.source!r}")
     now = context.engine.now()
     _check_pane(pane, profile, newest.timing, now)
+    if not newest.settings.unseen_texts:
+        pane = pane.without_texts()
     receipt = await context.committer.commit(PutPane(model, pane))
     context.metrics.count(model, receipt, receipt.dropped)
     context.metrics.unreadable(model, profile, receipt.unreadable)
     timing = newest.timing
-    return json_response(PaneAnswer(receipt.late, newest.profile.digest, timing.pane, timing.lateness, now))
+    wanted = newest.settings.unseen_texts
+    return json_response(PaneAnswer(receipt.late, newest.profile.digest, timing.pane, timing.lateness, wanted, now))
 
 
 def _read_header(body: bytes) -> _PaneHeader | None:

@@ -18,6 +18,7 @@ from driftmeter.server.problems import MismatchError
 from driftmeter.server.routes.operation import JSON_TYPE
 from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.responses import json_response
+from driftmeter.server.routes.sampling import UnseenTextsWanted
 from driftmeter.server.routes.times import Lateness, PaneLength, StoreTime, TimeParameter
 from driftmeter.server.usable import check_usable
 from driftmeter.timestamps import time_of_text
@@ -57,6 +58,7 @@ class ProfileHeaders(
         "time": "Driftmeter-Time",
         "pane": "Driftmeter-Pane",
         "lateness": "Driftmeter-Lateness",
+        "unseen_texts": "Driftmeter-Unseen-Texts",
     },
 ):
     """What the headers of a profile say."""
@@ -65,6 +67,7 @@ class ProfileHeaders(
     time: StoreTime
     pane: PaneLength
     lateness: Lateness
+    unseen_texts: UnseenTextsWanted
 
 
 class LiveProfileHeaders(Struct, rename={"digest": "Driftmeter-Digest"}):
@@ -80,6 +83,7 @@ class ProfileAnswer(Struct):
     digest: Annotated[str, Meta(description="Of the profile that rows are counted by.")]
     pane_ms: PaneLength
     lateness_ms: Lateness
+    unseen_texts: UnseenTextsWanted
     time_ms: StoreTime
 
 
@@ -110,8 +114,8 @@ async def put_profile(request: Request) -> Response:
     with context.in_flight.hold() as share:
         body = await read_body(request, context.settings.max_body, context.threads, share)
         registered_before, compiled, now = await context.lookups.run(lambda: register(body))
-    timing = compiled.timing
-    answer = ProfileAnswer(model, compiled.profile.digest, timing.pane, timing.lateness, now)
+    timing, wanted = compiled.timing, compiled.settings.unseen_texts
+    answer = ProfileAnswer(model, compiled.profile.digest, timing.pane, timing.lateness, wanted, now)
     return json_response(answer, 200 if registered_before else 201)
 
 
@@ -130,6 +134,7 @@ def get_profile(request: Request) -> Response:
         "Driftmeter-Time": str(engine.now()),
         "Driftmeter-Pane": str(record.timing.pane),
         "Driftmeter-Lateness": str(record.timing.lateness),
+        "Driftmeter-Unseen-Texts": str(engine.settings_of(model).unseen_texts).lower(),
         "Cache-Control": "no-store",
     }
     return Response(engine.profile_bytes(model, digest), headers=headers, media_type=JSON_TYPE)
