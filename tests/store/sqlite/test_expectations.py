@@ -29,7 +29,11 @@ def path(tmp_path: Path, clock: SetClock) -> Path:
     return path
 
 
-CAME_WITH = {2: ("settings", "expected", "notified"), 3: ("rollovers", "leases", "replicas")}
+CAME_WITH = {
+    2: ("settings", "expected", "notified"),
+    3: ("rollovers", "leases", "replicas"),
+    4: ("pane_texts", "slice_texts"),
+}
 """The tables that a version added."""
 
 

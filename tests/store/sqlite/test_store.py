@@ -10,17 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.errors import StoreError, StoreUnavailableError, UnknownModelError
+from driftmeter.panes.retention import RETENTION
 from driftmeter.store import open_store
 from driftmeter.store.records import Receipt
 from driftmeter.store.sqlite import database
 from driftmeter.store.sqlite.database import MOST_READERS
 from driftmeter.store.sqlite.schema import VERSION
 from driftmeter.store.sqlite.store import SQLiteStore, host_clock
+from driftmeter.timestamps import DAY
 from tests.store.samples import START, TIMING, batch, closed, fold_all, freeze_at, pane, put
 from tests.support.clocks import SetClock
 from tests.support.processes import begin, wait_until_ready
@@ -303,3 +307,27 @@ def test_memory_is_not_shared_between_stores() -> None:
 
 def test_the_clock_is_the_hosts_in_milliseconds() -> None:
     assert abs(host_clock() - time.time() * 1000) < 1000
+
+
+def test_unseen_texts_go_with_their_panes_and_slices(tmp_path: Path, clock: SetClock) -> None:
+    path = tmp_path / "store.sqlite"
+
+    def left() -> list[int]:
+        with closing(sqlite3.connect(path)) as file:
+            return [
+                file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("pane_texts", "slice_texts")
+            ]
+
+    with closing(SQLiteStore(path, clock=clock)) as store:
+        store.register("m", "d", b"{}", TIMING)
+        for at, expected in ((0, [0, 1]), (RETENTION + DAY, [0, 1])):
+            clock.now = START + at + 1000
+            write = pane(3, at=at, source="log", sequence=at, watermark=clock.now)
+            summary = replace(write.pane.summary, unseen=UnseenTexts.of({"city": {f"at {at}": 1}}))
+            put(store, replace(write, pane=replace(write.pane, summary=summary)))
+            assert left()[0] == 1
+            store.freeze("m")
+            fold_all(store)
+            assert left() == expected
+        store.delete("m")
+        assert left() == [0, 0]

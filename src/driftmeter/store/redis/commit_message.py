@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from driftmeter.counts.summary import Summary
+from driftmeter.panes.codec import encode_texts
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.records import AddRows, PutPane, Receipt, Write
@@ -103,8 +104,7 @@ class CommitMessage:
             "end_time": pane.end,
             "source": self._local.field(source),
             "sequence": lua_bytes(sequence_bytes(total.sequence)),
-            "rows": total.summary.rows,
-            "counts": lua_bytes(pack(total.summary.counts)),
+            **_summary_content(total.summary),
         }
 
     def _source_content(self, source: str, rows: _SourceRows) -> dict[str, Any]:
@@ -152,12 +152,16 @@ def _pane_content(write: PutPane) -> dict[str, Any]:
         "source": pane.source,
         "source_hash": lua_bytes(source_hash(pane.source)),
         "sequence": lua_bytes(sequence_bytes(pane.sequence)),
-        "rows": pane.summary.rows,
-        "counts": lua_bytes(pack(pane.summary.counts)),
+        **_summary_content(pane.summary),
         "totals": {**_totals_content(pane.totals), "acknowledged": pane.acknowledged},
         "final": pane.final,
     }
     return content if pane.watermark is None else {**content, "watermark": pane.watermark}
+
+
+def _summary_content(summary: Summary) -> dict[str, Any]:
+    content = {"rows": summary.rows, "counts": lua_bytes(pack(summary.counts))}
+    return {**content, "texts": lua_bytes(encode_texts(summary.unseen))} if summary.unseen else content
 
 
 def _totals_content(totals: SourceTotals) -> dict[str, Any]:

@@ -36,11 +36,21 @@ from itertools import groupby
 from typing import Any
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.panes.pane import PaneKey, Slice
 from driftmeter.panes.rollover import Rollover
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.watermark import SOURCE_IDLE, after_round, live_after, next_watermark
-from driftmeter.store.redis.packing import lua_bytes, pack_argument, pack_slice, rows_of, seal, slice_name, total
+from driftmeter.store.redis.packing import (
+    lua_bytes,
+    pack_argument,
+    pack_slice,
+    rows_of,
+    seal,
+    slice_name,
+    texts_of,
+    total,
+)
 from driftmeter.store.redis.replies import read_fields, read_hash, read_model, read_rollover
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -162,7 +172,8 @@ class RedisFreezing:
             ]
         )
         reports = read_hash(meta)
-        return reports, Summary(sum(map(rows_of, reports.values())), total(counts))
+        texts = UnseenTexts.sum(map(texts_of, reports.values()))
+        return reports, Summary(sum(map(rows_of, reports.values())), total(counts), texts)
 
 
 def slice_content(digest: str, slice_: Slice) -> dict[str, Any]:

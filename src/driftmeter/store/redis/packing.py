@@ -14,12 +14,16 @@ import msgspec
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.counts.unseen import UnseenTexts
+from driftmeter.panes.codec import decode_counts, decode_texts, encode_counts, encode_texts
 from driftmeter.panes.pane import Slice
 from driftmeter.types import Counts, Milliseconds
 
 _WIDTHS = ((1, 0xFF), (2, 0xFFFF), (4, 0xFFFF_FFFF))
 _SLICE = struct.Struct(">QI")
+_LENGTH = struct.Struct(">I")
+_HAS_TEXTS = 1 << 31
+"""Set in the number of bins of a slice with unseen texts: their length and they themselves come before its counts."""
 
 SEAL_BYTES = 20
 """Bytes that a closed pane keeps of each source: 6 of the source's hash, 8 of the sequence, 6 of the rows."""
@@ -45,16 +49,22 @@ def total(packed: Iterable[bytes]) -> Counts:
 
 
 def pack_slice(slice_: Slice) -> bytes:
-    """Write the rows and counts of a slice; its times are in its name."""
-    counts = slice_.summary.counts
-    return _SLICE.pack(slice_.summary.rows, counts.size) + encode_counts(counts)
+    """Write the rows, counts and unseen texts of a slice; its times are in its name."""
+    counts, texts = slice_.summary.counts, encode_texts(slice_.summary.unseen)
+    head = _SLICE.pack(slice_.summary.rows, counts.size | (_HAS_TEXTS if texts else 0))
+    return head + (_LENGTH.pack(len(texts)) + texts if texts else b"") + encode_counts(counts)
 
 
 def unpack_slice(name: bytes, packed: bytes) -> Slice:
     """Read a slice from its name and what `pack_slice` wrote."""
     start, end = times_of(name.decode())
     rows, bins = _SLICE.unpack_from(packed)
-    return Slice(start, end - start, Summary(rows, decode_counts(packed[_SLICE.size :], bins)))
+    rest, texts = packed[_SLICE.size :], b""
+    if bins & _HAS_TEXTS:
+        (length,) = _LENGTH.unpack_from(rest)
+        texts, rest = rest[_LENGTH.size : _LENGTH.size + length], rest[_LENGTH.size + length :]
+    counts = decode_counts(rest, bins & ~_HAS_TEXTS)
+    return Slice(start, end - start, Summary(rows, counts, decode_texts(texts)))
 
 
 def slice_name(start: Milliseconds, end: Milliseconds) -> str:
@@ -90,6 +100,11 @@ def sequence_bytes(sequence: int) -> bytes:
 def rows_of(report: bytes) -> int:
     """Return the rows that a source has reported of a pane: 8 bytes of its sequence, 8 of its rows."""
     return int.from_bytes(report[8:16], "big")
+
+
+def texts_of(report: bytes) -> UnseenTexts:
+    """Return the unseen texts that a source has reported of a pane, after the 16 bytes of its sequence and rows."""
+    return decode_texts(report[16:])
 
 
 def pack_argument(content: Mapping[str, Any]) -> bytes:

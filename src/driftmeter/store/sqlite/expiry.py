@@ -46,9 +46,7 @@ class Expiry:
             key = (model, digest)
             folded = self._slices.progress(model, digest).folded
             oldest = frozen - RETENTION
-            self._db.execute(
-                "DELETE FROM slices WHERE model = ? AND digest = ? AND end < ?", (*key, min(oldest, folded + 1))
-            )
+            self._slices.drop_before(*key, min(oldest, folded + 1))
             self._db.execute("DELETE FROM verdicts WHERE model = ? AND digest = ? AND at < ?", (*key, oldest))
             if used < unused and not self._profiles.has_rows(*key):
                 for table in ("progress", "profiles"):

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from driftmeter.counts.summary import Summary
+from driftmeter.panes.codec import decode_texts
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.watermark import SOURCE_IDLE, after_round, live_after, next_watermark
 from driftmeter.store.records import ModelRecord
@@ -78,8 +79,10 @@ class SQLiteFreezing:
         """Add up the panes that end by `end` over their sources, and keep what each source had said."""
         ending = (model, end)
         rows = self._db.rows(
-            "SELECT digest, start, length, rows, counts FROM panes WHERE model = ? AND start + length <= ?"
-            " ORDER BY start + length, digest, start, length",
+            "SELECT digest, start, length, rows, counts, texts FROM panes LEFT JOIN pane_texts"
+            " USING (model, digest, start, length, source, sequence)"
+            " WHERE model = ? AND panes.start + panes.length <= ?"
+            " ORDER BY panes.start + panes.length, digest, start, length",
             *ending,
         )
         rollover = before = self._profiles.rollover(model)
@@ -99,9 +102,10 @@ class SQLiteFreezing:
             " FROM panes WHERE model = ? AND start + length <= ?",
             (now, *ending),
         )
-        self._db.execute("DELETE FROM panes WHERE model = ? AND start + length <= ?", ending)
+        for table in ("panes", "pane_texts"):
+            self._db.execute(f"DELETE FROM {table} WHERE model = ? AND start + length <= ?", ending)
 
 
 def _sum(rows: list[tuple[Any, ...]]) -> Summary:
-    parts = [Summary(row[3], unpack(row[4])) for row in rows]
+    parts = [Summary(row[3], unpack(row[4]), decode_texts(row[5])) for row in rows]
     return Summary.sum(parts, parts[0].counts.size)

@@ -1,6 +1,6 @@
 """The tables of the SQLite store. Times are milliseconds since the epoch; `at` is the store's time of a write."""
 
-VERSION = 3
+VERSION = 4
 
 _MARKS = (
     "CREATE TABLE settings (model TEXT PRIMARY KEY, body BLOB)",
@@ -16,6 +16,15 @@ _REPLICAS = (
     # which server folds a model; and which servers are alive, with an empty model
     "CREATE TABLE leases (model TEXT PRIMARY KEY, owner TEXT, until INTEGER)",
     "CREATE TABLE replicas (model TEXT, owner TEXT PRIMARY KEY, until INTEGER)",
+)
+
+_TEXTS = (
+    # unseen texts of open panes, where there are any; they are those of the pane if it has the same sequence
+    "CREATE TABLE pane_texts (model TEXT, digest TEXT, start INTEGER, length INTEGER, source TEXT,"
+    " sequence INTEGER, texts BLOB, PRIMARY KEY (model, digest, start, length, source))",
+    # unseen texts of slices
+    "CREATE TABLE slice_texts (model TEXT, digest TEXT, end INTEGER, start INTEGER, texts BLOB,"
+    " PRIMARY KEY (model, digest, end, start))",
 )
 
 SCHEMA = (
@@ -42,6 +51,7 @@ SCHEMA = (
     "CREATE TABLE acknowledged (model TEXT, incident TEXT, at INTEGER, note TEXT, PRIMARY KEY (model, incident))",
     *_MARKS,
     *_REPLICAS,
+    *_TEXTS,
     # what `ping` writes and deletes again
     "CREATE TABLE pings (model TEXT PRIMARY KEY, ballast BLOB)",
     "CREATE INDEX panes_end ON panes (model, start + length)",
@@ -49,5 +59,5 @@ SCHEMA = (
     "CREATE INDEX keys_at ON keys (at)",
 )
 
-MIGRATIONS = {1: _MARKS, 2: _REPLICAS}
+MIGRATIONS = {1: _MARKS, 2: _REPLICAS, 3: _TEXTS}
 """Statements that turn a store of one version into the next. They only add tables: older servers go on with it."""

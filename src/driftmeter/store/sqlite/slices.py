@@ -7,13 +7,17 @@ from contextlib import closing
 from itertools import islice
 
 from driftmeter.counts.summary import Summary
-from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.panes.codec import decode_counts, decode_texts, encode_counts, encode_texts
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import RETENTION, merge, merges_due
 from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, Fold, Progress
 from driftmeter.store.sqlite.database import Database
 from driftmeter.types import Milliseconds
+
+_SLICES = (
+    "SELECT end, start, rows, bins, counts, texts FROM slices LEFT JOIN slice_texts USING (model, digest, end, start)"
+)
 
 
 class SliceTables:
@@ -28,8 +32,7 @@ class SliceTables:
         summary = slice_.summary
         # there is one if a model's panes were longer before
         rows = self._db.rows(
-            "SELECT end, start, rows, bins, counts FROM slices"
-            " WHERE model = ? AND digest = ? AND end = ? AND start = ?",
+            f"{_SLICES} WHERE model = ? AND digest = ? AND end = ? AND start = ?",
             *(model, digest, slice_.end, slice_.start),
         )
         for row in rows:
@@ -38,6 +41,16 @@ class SliceTables:
             "INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?, ?, ?)",
             (model, digest, slice_.end, slice_.start, summary.rows, summary.counts.size, encode_counts(summary.counts)),
         )
+        if summary.unseen:
+            self._db.execute(
+                "INSERT OR REPLACE INTO slice_texts VALUES (?, ?, ?, ?, ?)",
+                (model, digest, slice_.end, slice_.start, encode_texts(summary.unseen)),
+            )
+
+    def drop_before(self, model: str, digest: str, end: Milliseconds) -> None:
+        """Drop the slices that end before a time."""
+        for table in ("slices", "slice_texts"):
+            self._db.execute(f"DELETE FROM {table} WHERE model = ? AND digest = ? AND end < ?", (model, digest, end))
 
     def pending(self, model: str) -> list[str]:
         """Return the digests of the profiles that have slices to fold."""
@@ -61,7 +74,7 @@ class SliceTables:
             self._db.reading() as connection,
             closing(
                 connection.execute(
-                    "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end >"
+                    f"{_SLICES} WHERE model = ? AND digest = ? AND end >"
                     " coalesce((SELECT folded FROM progress WHERE model = ? AND digest = ?), 0) ORDER BY end, start",
                     (model, digest, model, digest),
                 )
@@ -77,8 +90,7 @@ class SliceTables:
             self._db.reading() as connection,
             closing(
                 connection.execute(
-                    "SELECT end, start, rows, bins, counts FROM slices WHERE model = ? AND digest = ? AND end <= ?"
-                    " ORDER BY end DESC, start DESC",
+                    f"{_SLICES} WHERE model = ? AND digest = ? AND end <= ? ORDER BY end DESC, start DESC",
                     (model, digest, end),
                 )
             ) as cursor,
@@ -107,7 +119,7 @@ class SliceTables:
         for before, length in merges_due(expected, folded):
             self._merge(model, digest, before, length)
             oldest = folded - RETENTION
-            self._db.execute("DELETE FROM slices WHERE model = ? AND digest = ? AND end < ?", (*key, oldest))
+            self.drop_before(*key, oldest)
             self._db.execute("DELETE FROM verdicts WHERE model = ? AND digest = ? AND at < ?", (*key, oldest))
         return True
 
@@ -115,8 +127,9 @@ class SliceTables:
         """Merge the slices that begin before a time into longer ones; keep the last verdict of each such length."""
         condition = " WHERE model = ? AND digest = ? AND start < ? AND end - start < ?"
         values = (model, digest, before, length)
-        rows = self._db.rows(f"SELECT end, start, rows, bins, counts FROM slices{condition}", *values)
-        self._db.execute(f"DELETE FROM slices{condition}", values)
+        rows = self._db.rows(f"{_SLICES}{condition}", *values)
+        for table in ("slices", "slice_texts"):
+            self._db.execute(f"DELETE FROM {table}{condition}", values)
         for longer in merge(map(_slice, rows), length):
             self.insert(model, digest, longer)
         self._db.execute(
@@ -126,6 +139,6 @@ class SliceTables:
         )
 
 
-def _slice(row: tuple[int, int, int, int, bytes]) -> Slice:
-    end, start, rows, bins, counts = row
-    return Slice(start, end - start, Summary(rows, decode_counts(counts, bins)))
+def _slice(row: tuple[int, int, int, int, bytes, bytes | None]) -> Slice:
+    end, start, rows, bins, counts, texts = row
+    return Slice(start, end - start, Summary(rows, decode_counts(counts, bins), decode_texts(texts)))

@@ -7,7 +7,9 @@ import json
 import numpy as np
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.errors import UnknownModelError, UnknownProfileError
+from driftmeter.panes.codec import decode_texts, encode_texts
 from driftmeter.panes.coverage import Account, RowTally
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
@@ -78,6 +80,7 @@ class Transaction:
                     "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (*key, pane.sequence, rows, pack(pane.summary.counts)),
                 )
+                self._keep_texts(key, pane.sequence, pane.summary.unseen)
         account, watermark = self._source(model, pane.source)
         if account == Account():
             account = Account.first_seen(self._now, pane.totals, pane.acknowledged)
@@ -134,24 +137,33 @@ class Transaction:
             known = (read_account(row[0], row[1]), row[2]) if row else (Account(), None)
         return known
 
+    def _keep_texts(self, key: tuple[object, ...], sequence: int, texts: UnseenTexts) -> None:
+        """Write the unseen texts of a pane, if there are any; those of an earlier sequence count no more."""
+        if texts:
+            self._db.execute(
+                "INSERT OR REPLACE INTO pane_texts VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, sequence, encode_texts(texts))
+            )
+
     def finish(self) -> None:
         """Write the sums and accounts; the caller commits."""
         for key, summaries in self._added.items():
             stored = self._db.execute(
-                "SELECT sequence, rows, counts FROM panes"
+                "SELECT sequence, rows, counts, texts FROM panes LEFT JOIN pane_texts"
+                " USING (model, digest, start, length, source, sequence)"
                 " WHERE model = ? AND digest = ? AND start = ? AND length = ? AND source = ?",
                 key,
             ).fetchone()
             sequence = 0
             if stored is not None:
-                before, rows, counts = stored
+                before, rows, counts, texts = stored
                 sequence = before + 1
-                summaries.append(Summary(rows, unpack(counts)))
+                summaries.append(Summary(rows, unpack(counts), decode_texts(texts)))
             total = Summary.sum(summaries, summaries[0].counts.size)
             self._db.execute(
                 "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*key, sequence, total.rows, pack(total.counts)),
             )
+            self._keep_texts(key, sequence, total.unseen)
         for (model, source), (account, watermark) in self._sources.items():
             self._db.execute(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)",

@@ -22,7 +22,7 @@ local function is_higher(sequence, other)
   return high > other_high or (high == other_high and low > other_low)
 end
 
--- What a source has reported of a pane: sequence and rows, 8 bytes each.
+-- What a source has reported of a pane: sequence and rows, 8 bytes each; unseen texts may follow.
 local function report_of(bytes)
   return bytes:sub(1, 8), number_of(bytes:sub(9, 16))
 end
@@ -121,7 +121,8 @@ end
 -- 3. Panes.
 
 local function write_open(pane)
-  redis.call('HSET', key('meta', pane.pane), pane.source, pane.sequence .. bytes_of(pane.rows))
+  local report = pane.sequence .. bytes_of(pane.rows) .. (pane.texts or '')
+  redis.call('HSET', key('meta', pane.pane), pane.source, report)
   redis.call('HSET', key('counts', pane.pane), pane.source, pane.counts)
   redis.call('ZADD', key('open'), text(pane.end_time), pane.pane)
 end
