@@ -169,7 +169,11 @@ class Engine:
 
     def settings_of(self, model: str) -> ModelSettings:
         """Return the settings that hold for a model."""
-        return self._models.settings_in(self._models.record(model))
+        return self.settings_in(self._models.record(model))
+
+    def settings_in(self, record: ModelRecord) -> ModelSettings:
+        """Return the settings that a record names, the default ones if it names none."""
+        return self._models.settings_in(record)
 
     # --- from rows to verdicts
 

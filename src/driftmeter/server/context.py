@@ -86,7 +86,8 @@ class Context:
     async def _compiled(self, record: ModelRecord, digest: str) -> Compiled:
         key = record.model, digest
         compiled = self.compiled_profiles.get(key)
-        if compiled is None or compiled.timing != record.timing:
+        settings = self.engine.settings_in(record)
+        if compiled is None or compiled.timing != record.timing or compiled.settings != settings:
             compiled = await self.lookups.ask(key, lambda: self.engine.compiled(*key), _NEW_MODEL_WAIT)
             self.compiled_profiles[key] = compiled
         return compiled

@@ -134,7 +134,7 @@ def get_profile(request: Request) -> Response:
         "Driftmeter-Time": str(engine.now()),
         "Driftmeter-Pane": str(record.timing.pane),
         "Driftmeter-Lateness": str(record.timing.lateness),
-        "Driftmeter-Unseen-Texts": str(engine.settings_of(model).unseen_texts).lower(),
+        "Driftmeter-Unseen-Texts": str(engine.settings_in(record).unseen_texts).lower(),
         "Cache-Control": "no-store",
     }
     return Response(engine.profile_bytes(model, digest), headers=headers, media_type=JSON_TYPE)
