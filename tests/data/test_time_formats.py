@@ -25,7 +25,8 @@ def series(values: Any) -> nw.Series[Any]:
 
 
 def read(values: Any, time_format: str, zone: str | None = None) -> list[int]:
-    return read_times(series(values), "at", zone, time_format)[0].tolist()
+    times: list[int] = read_times(series(values), "at", zone, time_format)[0].tolist()
+    return times
 
 
 WRITTEN = ["%Y/%m/%d", "%m/%d/%Y", "%d.%m.%Y", "%d-%b-%y", "%b %d %Y", "%Y%m%d", "%d %B %Y"]

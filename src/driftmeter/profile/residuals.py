@@ -173,9 +173,7 @@ class Regressor:
         """
         self._spanned = spans is not None
         self._low, self._end = np.array(spans or [(-np.inf, np.inf)], dtype=np.float64).T
-        coefficients = np.array(residuals.coefficients, dtype=np.int64)
-        others = np.array([[column != target for column in residuals.columns] for target in residuals.targets])
-        self._leaning = (others & (np.abs(coefficients) >= LEAST_WEIGHT)).T.astype(np.float64)
+        self._leaning = _leaning(residuals)
         self._means, self._scale = np.array(residuals.means), STEPS / np.array(residuals.sds)
         self._weights = np.array(residuals.coefficients, dtype=np.float64).T.copy()
         self._products = residuals.products
@@ -237,6 +235,18 @@ def _whole(value: object) -> int:
 
 def _is_scale(sd: float) -> bool:
     return 0 < sd < math.inf and math.isfinite(STEPS / sd)
+
+
+def _leaning(residuals: Residuals) -> Floats:
+    """Return 1 where a residual leans on another column, by any of its terms, else 0: (columns, targets)."""
+    weighty = np.abs(np.array(residuals.coefficients, dtype=np.int64)).T >= LEAST_WEIGHT
+    leaning = weighty[: len(residuals.columns)].copy()
+    for (first, second, _), row in zip(residuals.products, weighty[len(residuals.columns) :], strict=True):
+        leaning[first] |= row
+        leaning[second] |= row
+    for target, name in enumerate(residuals.targets):
+        leaning[residuals.columns.index(name), target] = False
+    return leaning.astype(np.float64)
 
 
 def _terms(steps: Floats, products: Sequence[Product], numbers: Floats) -> Floats:
