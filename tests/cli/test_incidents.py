@@ -22,6 +22,7 @@ OPEN: JSON = {
     "opened": iso(1_700_000_012_000),
     "since": iso(1_700_000_000_000),
     "closed": None,
+    "severity": "minor",
     "features": [{"feature": name, "since": iso(1_700_000_000_000)} for name in NAMES],
 }
 CLOSED: JSON = {**OPEN, "id": "1600000000000", "state": "closed", "closed": iso(1_600_000_000_000), "features": []}
@@ -74,7 +75,7 @@ def test_incidents_are_listed_the_newest_first(url: str, engine: Engine) -> None
     result = run("incidents", "shop", "--url", url)
     assert result.exit_code == 0
     _, first, second = result.stdout.splitlines()
-    assert first.split(maxsplit=2)[:2] == ["1700000012000", "open"]
+    assert first.split(maxsplit=3)[:3] == ["1700000012000", "open", "minor"]
     assert "2023-11-14 22:13:20" in first
     assert "amount, city, code, count and 1 more" in first
     assert second.split()[:2] == ["1600000000000", "closed"]

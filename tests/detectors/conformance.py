@@ -257,13 +257,14 @@ def stays_quiet_on_anything_odd(make: Make) -> None:
 def says_numbers(detector: Detector[Any], state: Any, reading: Evidence) -> None:
     """Evidence is finite or -inf; what is shown beside it is a number or, of `smallest_visible`, infinite."""
     assert (np.isfinite(reading.evidence) | np.isneginf(reading.evidence)).all()
-    assert np.isfinite(reading.effect_low).all()
-    assert (reading.effect_low >= 0).all()
     assert (reading.smallest_visible > 0).all()
     assert len(reading.fresh) == len(reading.lengths) == len(reading.evidence)
     for feature in range(reading.evidence.shape[1]):
-        for _, cause in detector.causes(state, feature):
-            assert np.isfinite([cause.value, cause.reference]).all()
+        for evidence, cause in detector.causes(state, feature):
+            assert np.isfinite([cause.value, cause.reference, cause.effect]).all()
+            assert 0 <= cause.effect_low <= cause.effect, cause
+            assert 0 <= cause.excess_low <= 1
+            assert evidence >= 0 or cause.effect == 0
             assert cause.window >= 0
             assert cause.rows > 0
 
@@ -317,6 +318,7 @@ def alarms_with(make: Make, profile: Profile, name: str, shares: Floats, what: s
             cause = strongest(detector.causes(state, index))
             assert cause is not None
             assert cause.what in what.split(" or "), (name, cause)
+            assert 0 < cause.effect_low < cause.effect, (name, cause)
             grid = profile.features[index].grid
             assert cause.category == (isinstance(grid, CategoryGrid) and cause.what in grid.categories)
             return

@@ -118,13 +118,17 @@ def test_what_alarmed_bets_anew_and_stands_for_as_long_as_it_took(pair: Profile)
 
 def test_the_reason_is_the_bet_that_won_most(pair: Profile) -> None:
     detector = ESR(pair, ModelSettings())
-    shares = [moved(pair.features[0], 0.1, "missing"), normal_shares(pair.features[1], mean=-0.4)]
-    state, _ = run(detector, Draws(shares).panes(np.random.default_rng(6), 3))
+    shares = [moved(pair.features[0], 0.1, "missing"), normal_shares(pair.features[1], mean=-0.8)]
+    state, _ = run(detector, null(pair, 50, 16))
+    state, readings = run(detector, Draws(shares).panes(np.random.default_rng(6), 5), state=state, first=50)
+    assert (readings[-1].strongest >= 0).all()
     first, second = (present(strongest(detector.causes(state, feature))) for feature in range(2))
     assert (first.what, second.what) == ("missing", "mean")
     assert first.value == pytest.approx(0.1, abs=0.05)
-    assert second.value == pytest.approx(-0.4, abs=0.2)
-    assert (second.window, second.rows) == (3 * PANE_MS, 300)
+    assert second.value == pytest.approx(-0.8, abs=0.2)
+    # not the rows before the change, of which there are ten times as many
+    assert 100 < second.rows <= 500
+    assert second.window == second.rows // 100 * PANE_MS
 
 
 def test_a_smaller_reference_makes_it_more_careful() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from driftmeter.detectors import Cause, Evidence
 from driftmeter.timestamps import DAY, HOUR
-from driftmeter.verdict.feature_state import decide, evidence_now, excess_of, mask_of
+from driftmeter.verdict.feature_state import decide, evidence_now, mask_of, severity_of
 from driftmeter.verdict.incidents import Incident, Member
 
 INF = float("inf")
@@ -43,11 +45,10 @@ def test_a_feature_that_an_open_incident_holds_says_so_and_one_inside_the_tolera
     assert "less than the tolerance" in decide(-9.0, 0.1, significant=True, latched=False, cause=None)[1]
 
 
-def test_only_growth_of_a_bin_that_should_hold_few_rows_is_an_excess() -> None:
-    assert excess_of(cause("missing")) == pytest.approx(0.2)
-    assert excess_of(cause("missing", category=True)) == 0.0  # a category of that name
-    assert excess_of(cause("mean")) == 0.0
-    assert excess_of(None) == 0.0
+def test_what_drifts_is_graded_by_the_bounds_of_the_window_that_its_cause_is_of() -> None:
+    assert severity_of(replace(cause("mean"), effect=0.9, effect_low=0.1)) == "minor"
+    assert severity_of(replace(cause("missing"), effect=0.02, effect_low=0.01, excess_low=0.05)) == "major"
+    assert severity_of(cause("mean")) == severity_of(None) == "slight"
 
 
 def test_a_mask_marks_the_features_that_are_named() -> None:
@@ -65,7 +66,6 @@ def test_during_an_incident_windows_that_are_much_longer_than_its_own_do_not_cou
         np.ones(levels, bool),
         np.full(levels, HOUR),
         np.zeros(2, bool),
-        np.zeros(2),
         np.ones(2),
         HOUR,
     )

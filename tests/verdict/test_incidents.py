@@ -195,6 +195,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "opened": "2023-11-14T22:13:20.000Z",
         "since": "2023-11-14T21:13:20.000Z",
         "closed": None,
+        "severity": "minor",
     }
     assert story.incidents[0].to_json()["features"][0] == {
         "feature": "y",
@@ -204,6 +205,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "window_seconds": 21_600.0,
         "evidence": 1.23,
         "severity": "minor",
+        "effect": 0.0,
         "why": "y moved, by 1.23456.",
     }
     story.after(DAY)

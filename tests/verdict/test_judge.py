@@ -93,6 +93,16 @@ def test_a_shift_inside_the_tolerance_is_none_and_is_said(profile: Profile) -> N
     assert "less than the tolerance" in why
 
 
+def test_the_severity_of_a_member_is_that_of_its_strongest_flag_also_where_evidence_has_reached_its_limit(
+    profile: Profile,
+) -> None:
+    judge = Judge(profile)
+    state, _ = follow(judge, slices(profile, 1, shift=0.5))
+    first = state.incidents[0].severity
+    state, _ = follow(judge, slices(profile, 12, first=1, shift=3.0), state)
+    assert (first, state.incidents[0].severity) == ("minor", "major")
+
+
 def test_a_feature_that_does_not_page_is_judged_and_shown(profile: Profile) -> None:
     judge = Judge(profile, ModelSettings(features={"amount": FeatureSettings(pages=False)}))
     given = slices(profile, 5, shift=1.0)

@@ -12,25 +12,25 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("effect_low", "excess", "severity"),
+    ("effect_low", "excess_low", "severity"),
     [
-        (0.0, 0.0, "none"),
-        (0.0999, 0.00999, "none"),
-        (-1.0, -1.0, "none"),
+        (0.0, 0.0, "slight"),
+        (0.0999, 0.00999, "slight"),
+        (-1.0, -1.0, "slight"),
         (MINOR, 0.0, "minor"),
         (0.0, MINOR_RATE, "minor"),
         (0.2499, 0.0499, "minor"),
         (MAJOR, 0.0, "major"),
         (0.0, MAJOR_RATE, "major"),
         (MINOR, MAJOR_RATE, "major"),
-        (NAN, NAN, "none"),
+        (NAN, NAN, "slight"),
         (NAN, 0.02, "minor"),
     ],
 )
 def test_a_drift_is_as_bad_as_the_worse_of_its_effect_and_its_excess(
-    effect_low: float, excess: float, severity: str
+    effect_low: float, excess_low: float, severity: str
 ) -> None:
-    assert grade(effect_low, excess) == severity
+    assert grade(effect_low, excess_low) == severity
 
 
 def test_the_thresholds_are_those_of_the_documentation() -> None:

@@ -59,14 +59,27 @@ def test_no_p_values_are_never_significant() -> None:
     assert significant(np.array([]), 0.01).tolist() == []
 
 
-def test_severity_is_graded_by_the_lower_bound_and_by_rates_that_have_grown() -> None:
-    assert [feature.severity for feature in judged(replace(LOUD, effect_low=0.05)).features] == ["none"]
-    assert [feature.severity for feature in judged(replace(LOUD, effect_low=0.15)).features] == ["minor"]
-    for reference, window, severity in ((0.2, 0.209, "none"), (0.2, 0.249, "minor"), (0.0, 0.05, "major")):
-        scores = replace(LOUD, effect_low=0.0, rates={"missing": (reference, window)})
-        assert [feature.severity for feature in judged(scores).features] == [severity]
-    fewer = replace(LOUD, effect_low=0.0, rates={"missing": (0.3, 0.0)})
-    assert [feature.severity for feature in judged(fewer).features] == ["none"]
+@pytest.mark.parametrize(
+    ("effect_low", "excess_low", "severity"),
+    [(0.05, 0.0, "slight"), (0.15, 0.0, "minor"), (0.0, 0.009, "slight"), (0.0, 0.049, "minor"), (0.0, 0.05, "major")],
+)
+def test_severity_is_graded_by_the_lower_bounds_of_the_effect_and_of_rates_that_have_grown(
+    effect_low: float, excess_low: float, severity: str
+) -> None:
+    scores = replace(LOUD, effect_low=effect_low, excess_low=excess_low)
+    assert [feature.severity for feature in judged(scores, QUIET).features] == [severity, "none"]
+
+
+def test_the_effect_that_is_shown_is_the_one_that_is_beyond_the_tolerance() -> None:
+    lost = replace(LOUD, effect=0.0, effect_low=0.0, vanished=0.02, excess_low=0.02)
+    (feature,) = judged(lost).features
+    assert (feature.state, feature.severity, feature.effect, feature.to_json()["effect"]) == (
+        "drifting",
+        "minor",
+        0.02,
+        0.02,
+    )
+    assert judged(LOUD).features[0].effect == LOUD.effect
 
 
 def test_the_scorer_of_a_profile_shows_the_tests_that_the_settings_name() -> None:

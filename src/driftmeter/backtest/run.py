@@ -28,7 +28,7 @@ class Event:
     """A feature that alarmed, or whose incident closed, at the end of a pane.
 
     `since` is when the drift began; `pages` marks an alarm that opened an incident and would have paged
-    somebody. `effect`, `evidence`, `severity` and `why` are None where an incident closed.
+    somebody. `effect`, `evidence`, `severity` and `why` are of the window that alarmed, None where an incident closed.
     """
 
     event: Literal["alarm", "closed"]
@@ -110,9 +110,6 @@ class Course:
         """Start the judge."""
         self.judge = Judge(self.profile, self.settings)
         self.state = self.judge.start()
-        self._recent: list[Slice] = []
-        self._recent_rows = 0
-        self._index = {feature.name: index for index, feature in enumerate(self.profile.features)}
 
     @property
     def silent(self) -> str | None:
@@ -126,7 +123,6 @@ class Course:
 
     def take(self, pane: Slice) -> list[Event]:
         """Judge one pane; return the events that it brought."""
-        self._keep_window(pane)
         self.state, step = self.judge.step(self.state, pane)
         unpaged = {incident.id for incident in step.opened}
         self.pages += [incident.opened for incident in step.opened]
@@ -139,7 +135,7 @@ class Course:
                     role=alarm.role,
                     at=alarm.at,
                     since=alarm.since,
-                    effect=self._effect(alarm.feature),
+                    effect=alarm.effect,
                     evidence=alarm.evidence,
                     severity=alarm.severity,
                     why=alarm.why,
@@ -156,21 +152,6 @@ class Course:
             ]
         self.events += events
         return events
-
-    def _keep_window(self, pane: Slice) -> None:
-        """Keep the panes of the window that a verdict shows, and no more."""
-        self._recent.append(pane)
-        self._recent_rows += pane.summary.rows
-        setting = self.settings.window
-        while len(self._recent) > 1 and setting.reached(
-            self._recent_rows - self._recent[0].summary.rows, self._recent[0].start, pane.end
-        ):
-            self._recent_rows -= self._recent.pop(0).summary.rows
-
-    def _effect(self, feature: str) -> float:
-        """Return a feature's effect in the window that a verdict shows now."""
-        window = self.settings.window.select(self._recent, self.profile.bins)
-        return self.judge.scorer.scores(window.summary.counts)[self._index[feature]].effect
 
     @property
     def alarms(self) -> int:

@@ -105,20 +105,21 @@ def _findings(feature: JSON) -> Table | None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.report.texts import printable
+    from driftmeter.report.texts import effect_text, printable
     from driftmeter.verdict.figures import span
 
     findings = feature["findings"]
     if not findings:
         return None
     strongest = max(finding["evidence"] for finding in findings)
-    table = Table("window", "rows", "evidence", "found", box=None, header_style="dim", pad_edge=False)
+    table = Table("window", "rows", "evidence", "effect", "found", box=None, header_style="dim", pad_edge=False)
     for finding in findings:
         style = "bold" if finding["evidence"] == strongest else ""
         table.add_row(
             span(int(1000 * finding["window_seconds"])),
             f"{finding['rows']:,}",
             Text(f"{finding['evidence']:.1f}", "bold red" if finding["evidence"] >= 0 else style),
+            Text("" if finding["effect"] is None else effect_text(finding["effect"]), style),
             Text(printable(finding["found"]), style),
         )
     return table

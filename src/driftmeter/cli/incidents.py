@@ -71,8 +71,8 @@ def _show(incidents: list[JSON]) -> None:
     from driftmeter.cli.console import console
     from driftmeter.report.texts import printable
 
-    table = Table("incident", "state", "since", "closed", "features", "acknowledged", box=None, header_style="bold",
-                  pad_edge=False)  # fmt: skip
+    table = Table("incident", "state", "severity", "since", "closed", "features", "acknowledged", box=None,
+                  header_style="bold", pad_edge=False)  # fmt: skip
     for incident in incidents:
         names = [feature["feature"] for feature in incident["features"]]
         rest = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
@@ -80,6 +80,7 @@ def _show(incidents: list[JSON]) -> None:
         table.add_row(
             Text(printable(incident["id"])),
             Text(incident["state"], _COLOURS.get(incident["state"], "")),
+            incident["severity"],
             time_text(incident["since"]),
             time_text(incident["closed"]),
             Text(printable(", ".join(names[:_MOST_FEATURES])) + rest),

@@ -34,6 +34,8 @@ class Cause:
     window in ms, 0 where its rows have no times, `rows` the number of its rows. `counts` are the feature's in that
     window, from which a sentence says how its values changed; None where they are not kept. `names` are the categories
     behind the cause, with their shares of the rows, the largest first; `gone` are those that vanished as others came.
+    `effect`, `effect_low` and `excess_low` are the size of all that alarms in that window, as in size.py; 0 where
+    nothing does.
     """
 
     what: str
@@ -45,6 +47,9 @@ class Cause:
     counts: Counts | None = field(default=None, compare=False, repr=False)
     names: tuple[tuple[str, float], ...] = ()
     gone: tuple[tuple[str, float], ...] = ()
+    effect: float = 0.0
+    effect_low: float = 0.0
+    excess_low: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +61,6 @@ class Evidence:
     `fresh` (levels,): the levels with a window that ended with this pane.
     `lengths` (levels,): event time that the windows stand for, in ms; a stretch without rows counts as a day at most.
     `significant` (features,): the shift is more than chance, whether or not it exceeds the tolerance.
-    `effect_low` (features,): lower bound of the drift in the window with most evidence, as a PSI.
     `smallest_visible` (features,): the smallest shift that could have been seen by now, in the reference's standard
     deviations.
     `pace`: event time that a pane stands for on average, in ms.
@@ -68,7 +72,6 @@ class Evidence:
     fresh: Mask
     lengths: npt.NDArray[np.int64]
     significant: Mask
-    effect_low: Floats
     smallest_visible: Floats
     pace: Milliseconds
 

@@ -12,6 +12,7 @@ from driftmeter.drift.ks import resolves
 from driftmeter.drift.protocol import DriftTest, Pair, Score, Scores, View, total
 from driftmeter.drift.psi import Effect, effect
 from driftmeter.drift.registry import DRIFT_TESTS
+from driftmeter.drift.share_bounds import surely_moved
 from driftmeter.drift.views import ViewTable
 from driftmeter.errors import InputError
 from driftmeter.profile.category_grid import CategoryGrid
@@ -39,6 +40,7 @@ class FeatureScores:
     `present`: the window's rows with a finite number or a category.
     `vanished`: the share of the reference whose categories have vanished beyond chance.
     `effect_of_many`: the effect over many groups of many categories, chance included; 0 for few categories.
+    `excess_low`: the lower bound of `excess`, by which severity is graded.
     """
 
     tests: dict[str, Score]
@@ -49,6 +51,7 @@ class FeatureScores:
     present: int
     vanished: float = 0.0
     effect_of_many: float = 0.0
+    excess_low: float = 0.0
 
     @property
     def largest_effect(self) -> float:
@@ -164,6 +167,8 @@ class _Block:
         size, fine = self._effect(pairs)
         vanished = np.zeros(len(self.indices)) if "vanished" not in scores else scores["vanished"].statistic
         shown = {name: _by_feature(scores[name]) for name in self._shown}
+        grown = [_grown_low(pairs[name]) for name in rates]
+        excess_low = np.maximum.reduce([vanished, *grown])
         rows = zip(
             self._p_values(scores).tolist(),
             size.estimate.tolist(),
@@ -172,6 +177,7 @@ class _Block:
             pairs["present"].n.tolist(),
             vanished.tolist(),
             fine.tolist(),
+            excess_low.tolist(),
             strict=True,
         )
         return [
@@ -184,8 +190,9 @@ class _Block:
                 int(n),
                 gone,
                 of_many,
+                surely,
             )
-            for index, (p, estimate, low, rate, n, gone, of_many) in enumerate(rows)
+            for index, (p, estimate, low, rate, n, gone, of_many, surely) in enumerate(rows)
         ]
 
     def _effect(self, pairs: dict[View, Pair]) -> tuple[Effect, Floats]:
@@ -226,6 +233,13 @@ def _by_feature(scores: Scores) -> list[Score]:
         Score(statistic, None if p != p else p)
         for statistic, p in zip(scores.statistic.tolist(), _p_value(scores).tolist(), strict=True)
     ]
+
+
+def _grown_low(pair: Pair) -> Floats:
+    """Return by how much a rate has surely grown; independent rows are assumed."""
+    n, m = np.maximum(pair.n, 1), np.maximum(pair.m, 1)
+    moved = surely_moved(pair.window_shares[..., 0], n, pair.reference_shares[..., 0], m)
+    return np.where(pair.comparable, np.maximum(moved, 0.0), 0.0)
 
 
 def _rates(pair: Pair) -> list[tuple[float, float]]:

@@ -8,13 +8,13 @@ import numpy as np
 
 from driftmeter.detectors import Cause, Evidence
 from driftmeter.detectors.protocol import Mask
-from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Floats
 from driftmeter.verdict import sentences
 from driftmeter.verdict.incidents import LEVELS_ABOVE, Incident
 from driftmeter.verdict.readiness import LARGEST_BLIND
+from driftmeter.verdict.severity import Severity, grade
 from driftmeter.verdict.verdict import State
 
 NEARLY = -1.0
@@ -77,11 +77,9 @@ def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], feature
     return strongest
 
 
-def excess_of(cause: Cause | None) -> float:
-    """Return by how much the share of rows has grown in a bin that should hold few; 0 for any other cause."""
-    if cause is None or cause.category or cause.what not in bin_names.RARE_IN_REFERENCE:
-        return 0.0
-    return cause.value - cause.reference
+def severity_of(cause: Cause | None) -> Severity:
+    """Return the severity of what drifts for some cause: of the window that the cause is of."""
+    return "slight" if cause is None else grade(cause.effect_low, cause.excess_low)
 
 
 def mask_of(names: Collection[str], features: Sequence[str]) -> Mask:

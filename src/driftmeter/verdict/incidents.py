@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
-from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.severity import Severity, worst_severity
 
 TOGETHER: Milliseconds = DAY
 """A feature flagged within this of the last that joined goes into the same incident: mostly they have one cause."""
@@ -40,7 +40,7 @@ class Flag:
     """A feature that alarms at one pane.
 
     `since` is when its drift began, `level` and `window` the detector's window that alarms, as a level and as a length;
-    `evidence` is log10 of how far past the alarm threshold it is.
+    `evidence` is log10 of how far past the alarm threshold it is. `severity`, `why` and `effect` are of one window.
     """
 
     feature: str
@@ -51,14 +51,16 @@ class Flag:
     evidence: float
     severity: Severity
     why: str
+    effect: float = 0.0
 
 
 @dataclass(frozen=True)
 class Member:
     """A feature's part in an incident.
 
-    `since`, `level` and `window` are those of the flag with which it `joined`; `evidence`, `severity` and `why` are
-    those of its strongest flag. `flagged` is when its latest flag was, by the clock of flags.
+    `since`, `level` and `window` are those of the flag with which it `joined`; `evidence`, `severity`, `effect` and
+    `why` are those of its strongest flag, the latest one of equals. `flagged` is when its latest flag was, by the clock
+    of flags.
     """
 
     role: Role
@@ -70,11 +72,23 @@ class Member:
     evidence: float
     severity: Severity
     why: str
+    effect: float = 0.0
 
     @classmethod
     def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
         """Return the part of a feature that joins with a flag: at `now`, which is `clock` by the clock of flags."""
-        return cls(flag.role, flag.since, now, flag.level, flag.window, clock, flag.evidence, flag.severity, flag.why)
+        return cls(
+            role=flag.role,
+            since=flag.since,
+            joined=now,
+            level=flag.level,
+            window=flag.window,
+            flagged=clock,
+            evidence=flag.evidence,
+            severity=flag.severity,
+            why=flag.why,
+            effect=flag.effect,
+        )
 
     def to_json(self, name: str) -> JSON:
         """Return plain JSON: times in ISO 8601."""
@@ -86,6 +100,7 @@ class Member:
             "window_seconds": self.window / 1000,
             "evidence": round(self.evidence, 2),
             "severity": self.severity,
+            "effect": float(f"{self.effect:.10g}"),
             "why": self.why,
         }
 
@@ -112,6 +127,11 @@ class Incident:
         return min(member.since for member in self.members.values())
 
     @property
+    def severity(self) -> Severity:
+        """The worst severity of its features; it may change while the incident is open."""
+        return worst_severity(member.severity for member in self.members.values())
+
+    @property
     def quiet_from(self) -> Milliseconds:
         """When it closes, by the clock of flags, if no further flag comes."""
         return max(member.flagged + max(QUIET, member.window) for member in self.members.values())
@@ -125,6 +145,7 @@ class Incident:
             "opened": iso(self.opened),
             "since": iso(self.since),
             "closed": None if self.closed is None else iso(self.closed),
+            "severity": self.severity,
             "features": [member.to_json(name) for name, member in ordered],
         }
 
@@ -200,13 +221,15 @@ def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) ->
     for flag in flags:
         member = members.get(flag.feature)
         if member is not None and flag.level <= member.level + LEVELS_ABOVE:
-            stronger = flag.evidence > member.evidence
+            # evidence has a greatest value: a fault that holds it may still get worse
+            stronger = flag.evidence >= member.evidence
             members[flag.feature] = replace(
                 member,
                 flagged=clock,
                 evidence=max(member.evidence, flag.evidence),
                 severity=flag.severity if stronger else member.severity,
                 why=flag.why if stronger else member.why,
+                effect=flag.effect if stronger else member.effect,
             )
     return replace(incident, members=members)
 

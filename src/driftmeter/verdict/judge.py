@@ -22,14 +22,14 @@ from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, expected_drift
-from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, excess_of, mask_of
+from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, mask_of, severity_of
 from driftmeter.verdict.findings import finding
-from driftmeter.verdict.incidents import Flag, Incident, Turn, member_of, turn
+from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Member, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.scorer import scorer_of
-from driftmeter.verdict.severity import Severity, grade, worst_severity
-from driftmeter.verdict.verdict import FeatureVerdict, Verdict
+from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.verdict import FeatureVerdict, Verdict, round10
 
 LONGEST_GAP: Milliseconds = DAY // 2
 """A longer gap between panes counts as this much on the clock of incidents, unless panes are usually farther apart."""
@@ -37,7 +37,10 @@ LONGEST_GAP: Milliseconds = DAY // 2
 
 @dataclass(frozen=True)
 class Alarm:
-    """A feature that was not flagged before, as it joins or opens an incident."""
+    """A feature that was not flagged before, as it joins or opens an incident.
+
+    `effect` and `severity` are of the window that alarms.
+    """
 
     feature: str
     role: Role
@@ -45,6 +48,7 @@ class Alarm:
     since: Milliseconds
     evidence: float
     severity: Severity
+    effect: float
     why: str
     incident: str
 
@@ -158,14 +162,19 @@ class Judge:
                     level=level,
                     window=int(evidence.lengths[level]),
                     evidence=float(alarms[:, index].max()),
-                    severity=grade(float(evidence.effect_low[index]), excess_of(cause)),
+                    severity=severity_of(cause),
                     why=sentences.drifting(cause, feature),
+                    effect=0.0 if cause is None else cause.effect,
                 )
             )
         return flags
 
-    def _cause(self, detector: Any, index: int) -> Cause | None:
-        return None if self.detector is None else strongest(self.detector.causes(detector, index))
+    def _cause(self, detector: Any, index: int, member: Member | None = None) -> Cause | None:
+        """Return the cause of a feature's strongest evidence: of a member's, in windows that keep its incident open."""
+        if self.detector is None:
+            return None
+        levels = None if member is None else member.level + LEVELS_ABOVE + 1
+        return strongest(self.detector.causes(detector, index)[:levels])
 
     def _flagged(
         self, evidence: Evidence, before: Mapping[str, Milliseconds], incidents: Sequence[Incident]
@@ -220,32 +229,31 @@ class Judge:
         smallest_visible = np.inf if evidence is None else float(evidence.smallest_visible[index])
         cause: Cause | None = None
         if self.calibrated:
-            cause = None if evidence is None else self._cause(state.detector, index)
+            member = member_of(state.incidents, feature.name)
+            cause = None if evidence is None else self._cause(state.detector, index, member)
             decided, why = decide(
                 strength,
                 smallest_visible,
                 significant=evidence is not None and bool(evidence.significant[index]),
-                latched=member_of(state.incidents, feature.name) is not None,
+                latched=member is not None,
                 cause=cause,
                 feature=feature,
             )
         else:
             decided, why = calibrating(self.profile.calibration)
-        severity: Severity = "none"
-        if decided == "drifting" and evidence is not None:
-            low = float(evidence.effect_low[index])
-            severity = worst_severity((grade(low, scores.excess), grade(low, excess_of(cause))))
+        drifts = decided == "drifting"
         return FeatureVerdict(
             feature=feature.name,
             role=feature.role,
             state=decided,
-            severity=severity,
-            since=state.flagged.get(feature.name) if decided == "drifting" else None,
+            severity=severity_of(cause) if drifts else "none",
+            since=state.flagged.get(feature.name) if drifts else None,
             scores=scores,
             why=why,
             evidence=None if np.isneginf(strength) else strength,
             smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
+            alarming_effect=cause.effect if drifts and cause is not None else None,
         )
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:
@@ -258,6 +266,7 @@ class Judge:
                 "window_seconds": cause.window / 1000,
                 "rows": cause.rows,
                 "evidence": round(evidence, 3),
+                "effect": round10(cause.effect) if evidence >= 0 else None,
                 "found": finding(cause, self.profile.features[index]),
             }
             for evidence, cause in self.detector.causes(state.detector, index)
@@ -291,6 +300,7 @@ def _alarms(turned: Turn, now: Milliseconds) -> tuple[Alarm, ...]:
             since=flag.since,
             evidence=flag.evidence,
             severity=flag.severity,
+            effect=flag.effect,
             why=flag.why,
             incident=next(incident.id for incident in reversed(turned.incidents) if flag.feature in incident.members),
         )

@@ -26,7 +26,8 @@ class FeatureVerdict:
     `since` is when the drift began, None where the feature does not drift. `why` is one sentence. `evidence` is log10
     of how far past the alarm threshold the sequential evidence is, None where no detector runs, or none has judged yet.
     `smallest_shift` is the smallest shift, in standard deviations, that could have been seen by now, None where none
-    could. `expected_until` is when an expectation of the feature's drift ends, None without one.
+    could. `expected_until` is when an expectation of the feature's drift ends, None without one. `alarming_effect`
+    is the effect in the window that alarms, None where none does.
     """
 
     feature: str
@@ -39,11 +40,17 @@ class FeatureVerdict:
     evidence: float | None = None
     smallest_shift: float | None = None
     expected_until: Milliseconds | None = None
+    alarming_effect: float | None = None
 
     @property
     def drifting(self) -> bool:
         """Whether the feature drifts now."""
         return self.state == "drifting"
+
+    @property
+    def effect(self) -> float:
+        """The effect: of the window that alarms, as the severity is, or else of the window that is shown."""
+        return self.scores.effect if self.alarming_effect is None else self.alarming_effect
 
     def to_json(self) -> JSON:
         """Return plain JSON: times in ISO 8601, numbers rounded so that all processors agree."""
@@ -55,7 +62,7 @@ class FeatureVerdict:
             "drifting": self.drifting,
             "severity": self.severity,
             "since": None if self.since is None else iso(self.since),
-            "effect": round10(scores.effect),
+            "effect": round10(self.effect),
             "p_value": round10(scores.p_value),
             "evidence": None if self.evidence is None else round(self.evidence, 3),
             "smallest_shift": None if self.smallest_shift is None else round(self.smallest_shift, 3),

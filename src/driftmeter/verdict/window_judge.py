@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,16 +38,21 @@ def judge_window(
     tolerances = np.array([settings.tolerance_of(feature.name) for feature in profile.features])
     drifting = significant(p_values, settings.false_discovery_rate) & (effects >= tolerances)
     features = []
-    for (feature, part), score, drifts in zip(profile.slices(), scores, drifting, strict=True):
+    for (feature, part), score, drifts, tolerance in zip(profile.slices(), scores, drifting, tolerances, strict=True):
         state: State = "insufficient" if not enough else "drifting" if drifts else "ok"
-        severity = grade(score.effect_low, score.excess) if state == "drifting" else "none"
         why = sentences.NOTHING_WRONG
         if state == "insufficient":
             why = sentences.too_few_rows(window.summary.rows, max(1, settings.min_rows))
         elif state == "drifting":
             counts, new = window.summary.counts[part], (new_categories or {}).get(feature.name, ())
             why = sentences.drifting(cause_of_window(feature, counts, vanished=score.vanished, new=new), feature)
-        features.append(FeatureVerdict(feature.name, feature.role, state, severity, None, score, why))
+        verdict = FeatureVerdict(feature.name, feature.role, state, "none", None, score, why)
+        if state == "drifting":
+            # an index over few groups may miss what makes the feature drift
+            effect = score.effect if score.effect >= tolerance else score.largest_effect
+            severity = grade(score.effect_low, score.excess_low)
+            verdict = replace(verdict, severity=severity, alarming_effect=effect)
+        features.append(verdict)
     return Verdict(profile.model, profile.digest, window, tuple(features))
 
 

@@ -173,10 +173,13 @@ def test_severity_is_graded_by_what_a_shift_surely_is() -> None:
         one = numbers_profile(1, seed=seed)
         shares = normal_shares(one.features[0], mean=0.5)
         detector = DWS(one, ModelSettings(reach=DAY))
-        _, readings = run(detector, Draws([shares]).panes(np.random.default_rng(33), 100))
-        low.append(readings[-1].effect_low[0])
-        _, still = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(33), 100))
-        assert still[-1].effect_low[0] < 0.02
+        state, _ = run(detector, Draws([shares]).panes(np.random.default_rng(33), 100))
+        cause = present(strongest(detector.causes(state, 0)))
+        assert cause.effect_low < cause.effect
+        low.append(cause.effect_low)
+        state, _ = run(detector, Draws(reference_shares(one)).panes(np.random.default_rng(33), 100))
+        cause = present(strongest(detector.causes(state, 0)))
+        assert (cause.effect, cause.effect_low) == (0, 0)
     # a shift of half a standard deviation is a PSI of a quarter; the bound is two standard errors below
     assert min(low) > 0.15
     assert np.mean(low) < 0.24

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from driftmeter.detectors.dws.windows import Block, Findings
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.scores import NAMES
+from driftmeter.detectors.size import Size
 from driftmeter.detectors.variance import Excess
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
@@ -40,13 +41,15 @@ class Finding:
     """The strongest evidence that one test has of drift in each feature; arrays of shape (features,).
 
     `evidence` is log10 of the test's share of alpha over the chance found: an alarm from 0 on, -inf where the test does
-    not apply. `cause` is a number as above; `value` and `reference` are as in `protocol.Cause`.
+    not apply. `cause` is a number as above; `value` and `reference` are as in `protocol.Cause`. `size` is that of all
+    which the test found to alarm.
     """
 
     evidence: Floats
     cause: Codes
     value: Floats
     reference: Floats
+    size: Size
 
 
 class WindowFindings:
@@ -59,7 +62,7 @@ class WindowFindings:
         self.cause: npt.NDArray[np.int64] = np.full(features, -1, np.int64)
         self.value: Floats = np.zeros(features)
         self.reference: Floats = np.zeros(features)
-        self.effect_low: Floats = np.zeros(features)
+        self.size = Size.none(features)
         self.smallest_visible: Floats = np.full(features, np.inf)
         self.significant: Floats = np.zeros(features)
 
@@ -76,10 +79,13 @@ class WindowFindings:
         self.cause = np.where(named, finding.cause, self.cause)
         self.value = np.where(named, finding.value, self.value)
         self.reference = np.where(named, finding.reference, self.reference)
+        self.size |= finding.size.where(finding.evidence >= 0)
 
     def write(self, findings: Findings, level: int, chosen: Mask) -> None:
         """Write the chosen features' findings into one level of `findings`, in place."""
-        for name in ("evidence", "cause", "value", "reference", "effect_low", "smallest_visible", "significant"):
+        for name in ("evidence", "cause", "value", "reference", "smallest_visible", "significant"):
             getattr(findings, name)[level, chosen] = getattr(self, name)[chosen]
+        for name in ("effect", "effect_low", "excess_low"):
+            getattr(findings, name)[level, chosen] = getattr(self.size, name)[chosen]
         findings.rows[level, chosen], findings.lengths[level, chosen] = self._rows, self._length
         findings.spans[level, chosen] = self._span

@@ -10,6 +10,9 @@ Groups g of bins (bins.py) hold w_g of a window's n rows and r_g of the referenc
     T     = X² (1/n + 1/m) / noise / (1 + a²),  df = (G − 1)/(1 + a²),  λ = ε² / noise / (1 + a²)
     P     = P(χ²_df(λ) > T)                     non-central by the tolerance ε: less is no drift
     evidence = log10(¼ α) − log10 P
+    unit       = noise (1 + a²) PSI / (X² (1/n + 1/m))      T as a population stability index
+    effect     = (T − df) unit                  what is left of the index without what chance adds
+    effect_low = λ_low unit,  P(χ²_df(λ_low) > T) = 2.5 %
 
 Only for 4 groups or more, for n of 200 rows at least (ten a group where categories are grouped by hash), and for
 features whose rows are nearly independent, v < 1.5: the correction is for small differences of design effects, and
@@ -22,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri
+from scipy.special import chdtri, chndtrinc, log_ndtr, ndtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
@@ -30,13 +33,18 @@ from driftmeter.detectors.dws.finding import CAUSE_BINS, Finding, Sample
 from driftmeter.detectors.noncentral import noncentral_tail
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.saddlepoint import LOG10E
-from driftmeter.detectors.variance import Variance
+from driftmeter.detectors.size import Size
+from driftmeter.detectors.variance import Excess, Variance
+from driftmeter.drift.share_bounds import SURELY
 from driftmeter.types import Floats
 
 BUDGET_SHARE = 0.25
 """Of a window's alpha; stuck.py has it for the features that are too dependent for this test."""
 MOST_DESIGN_EFFECT = 1.5
 LEAST_DEGREES = 3
+_SURE = 0.975
+"""Of a lower bound, that it holds."""
+_EXACT_TO = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,27 +85,85 @@ class PooledBins:
     def judge(self, sample: Sample) -> PooledFinding:
         """Test the groups of every feature; -inf is the evidence of features that cannot be tested."""
         rows = sample.rows
-        effect = 1 + rows * self._averaged(sample.excess.groups)
-        noise = effect / rows + 1 / self._reference_rows
+        effect, noise, dependent = self._noise(rows, sample.excess)
         critical = -float(ndtri(BUDGET_SHARE * sample.alpha))
         smallest_visible = np.where(~self._scored, self._tolerance + critical * np.sqrt(noise), np.inf)
-        dependent = effect >= MOST_DESIGN_EFFECT
-        chosen = (self._bins.degrees >= LEAST_DEGREES) & ~dependent & (rows >= self._bins.pooled_rows)
+        chosen = self._testable(rows, dependent)
         finding = self._finding(sample, effect, noise, chosen) if chosen.any() else None
         return PooledFinding(finding, dependent, smallest_visible)
 
-    def _finding(self, sample: Sample, effect: Floats, noise: Floats, chosen: Mask) -> Finding:
-        bins, owner, rows = self._bins, self._bins.group_owner, sample.rows
-        terms = pearson_terms(bins.grouped(sample.counts), bins.group_reference, rows, bins.rows[owner])
+    def size(self, counts: Floats, rows: int, excess: Excess) -> Size:
+        """Return what the groups show of the size of a drift, whether or not they would alarm; 0 where not testable."""
+        effect, noise, dependent = self._noise(rows, excess)
+        chosen = self._testable(rows, dependent)
+        return self._size(counts, rows, *self._statistic(counts, rows, excess, effect, noise), chosen)
+
+    def _noise(self, rows: int, excess: Excess) -> tuple[Floats, Floats, Mask]:
+        """Return the design effects v, the noise, and which features are too dependent, all (features,)."""
+        effect = 1 + rows * self._averaged(excess.groups)
+        return effect, effect / rows + 1 / self._reference_rows, effect >= MOST_DESIGN_EFFECT
+
+    def _testable(self, rows: int, dependent: Mask) -> Mask:
+        return (self._bins.degrees >= LEAST_DEGREES) & ~dependent & (rows >= self._bins.pooled_rows)
+
+    def _statistic(
+        self, counts: Floats, rows: int, excess: Excess, effect: Floats, noise: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return T, its degrees of freedom, and the variance that one unit of T is worth, all (features,)."""
+        bins, owner = self._bins, self._bins.group_owner
+        terms = pearson_terms(bins.grouped(counts), bins.group_reference, rows, bins.rows[owner])
         pearson: Floats = np.bincount(owner, terms, len(bins.features)).astype(np.float64)
-        unequal = self._averaged(np.square((1 + rows * sample.excess.groups) / effect[owner] - 1))
-        statistic = pearson * (1 / rows + 1 / bins.rows) / noise / (1 + unequal)
-        freedom = np.maximum(bins.degrees, 1) / (1 + unequal)
-        noncentral = self._tolerance**2 / noise / (1 + unequal)
-        log_p = _log10_chances(statistic, freedom, noncentral, chosen)
+        unequal = self._averaged(np.square((1 + rows * excess.groups) / effect[owner] - 1))
+        variance = noise * (1 + unequal)
+        return pearson * (1 / rows + 1 / bins.rows) / variance, np.maximum(bins.degrees, 1) / (1 + unequal), variance
+
+    def _size(
+        self, counts: Floats, rows: int, statistic: Floats, freedom: Floats, variance: Floats, chosen: Mask
+    ) -> Size:
+        """Return the size of what T shows; as an index, Pearson's statistic exaggerates large moves."""
+        if not chosen.any():
+            return Size.none(len(chosen))
+        bins, owner = self._bins, self._bins.group_owner
+        window, reference = bins.grouped(counts), bins.group_reference
+        moved = window / rows - reference / bins.rows[owner]
+        ratio = np.log((window + 0.5) / rows) - np.log((reference + 0.5) / bins.rows[owner])
+        index = np.bincount(owner, moved * ratio, len(bins.features))
+        unit = variance * np.maximum(index, 0) / np.maximum(statistic * variance, 1e-12)
+        return size_of_index(statistic, freedom, unit, chosen)
+
+    def _finding(self, sample: Sample, effect: Floats, noise: Floats, chosen: Mask) -> Finding:
+        statistic, freedom, variance = self._statistic(sample.counts, sample.rows, sample.excess, effect, noise)
+        log_p = _log10_chances(statistic, freedom, self._tolerance**2 / variance, chosen)
         evidence = np.where(chosen, np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10), -np.inf)
         cause = np.full(len(evidence), CAUSE_BINS)
-        return Finding(evidence, cause, statistic / freedom, np.ones(len(evidence)))
+        size = self._size(sample.counts, sample.rows, statistic, freedom, variance, evidence >= 0)
+        return Finding(evidence, cause, statistic / freedom, np.ones(len(evidence)), size)
+
+
+def size_of_index(statistic: Floats, freedom: Floats, unit: Floats, chosen: Mask) -> Size:
+    """Return the size of what Pearson's statistic shows, for the chosen features; all arrays (features,).
+
+    `unit` is the index that one unit of the statistic is worth; without drift the statistic is `freedom` on average.
+
+    >>> size = size_of_index(np.array([60.0]), np.array([15.0]), np.array([0.01]), np.array([True]))
+    >>> size.effect.round(3).tolist(), size.effect_low.round(3).tolist()
+    ([0.45], [0.214])
+
+    Source: the confidence limit of a non-centrality parameter, Venables (1975).
+    """
+    effect, low = np.zeros(len(statistic)), np.zeros(len(statistic))
+    effect[chosen] = np.maximum(statistic[chosen] - freedom[chosen], 0.0) * unit[chosen]
+    moved = chosen & (statistic > chdtri(freedom, 1 - _SURE))
+    if moved.any():
+        t = statistic[moved]
+        # far out the square root of T is normal, of variance 1, where the exact inverse is slow and gives up
+        noncentral = np.where(
+            t < _EXACT_TO,
+            chndtrinc(np.minimum(t, _EXACT_TO), freedom[moved], _SURE),
+            np.square(np.sqrt(t) - SURELY) - freedom[moved],
+        )
+        low[moved] = np.minimum(noncentral * unit[moved], effect[moved])
+    return Size(effect, low, np.zeros(len(statistic)))
 
 
 def pearson_terms(window: Floats, reference: Floats, n: float, m: Floats) -> Floats:

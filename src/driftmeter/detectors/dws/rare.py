@@ -9,7 +9,7 @@ takes any real size:
     more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = r m_eff / (m (1−p)) + δ m_eff
     fewer:  P = 1 − I_q(x + 1, r')       r' = r m_eff / (m (1−p)) − δ m_eff; for the bins that are `two_sided`
     δ     = max(ε √(p (1−p)), 0.002)     the tolerance, as a share of the rows; 0 where the tolerance is 0
-    evidence = log10(¼ α / tests) − log10 P
+    evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
 
 1−p gives the binomial the variance of the hypergeometric. Three bins come in clusters instead of rows:
 - below and above the reference's range: one record-breaking day is one event. With s the mean rows of such a day in
@@ -28,6 +28,7 @@ from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
 from driftmeter.detectors.protocol import Mask
+from driftmeter.detectors.size import ShareSizes, Size
 from driftmeter.detectors.variance import Variance
 from driftmeter.types import Floats
 
@@ -61,6 +62,7 @@ class RareBins:
         """δ."""
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""
+        self._sizes = ShareSizes(bins)
 
     def judge(self, sample: Sample) -> Finding:
         """Test every rare bin; where nothing notable happened P is a half."""
@@ -85,7 +87,26 @@ class RareBins:
         ties = np.flatnonzero(evidence == largest[owner])
         _, firsts = np.unique(owner[ties], return_index=True)
         strongest = ties[firsts]
-        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest])
+        size = self._size(sample, seen, effect, evidence >= 0)
+        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest], size)
+
+    def _size(self, sample: Sample, seen: Floats, effect: Floats, alarming: Mask) -> Size:
+        """Return the size of what moved in the alarming bins, by what the rows of both samples are worth there."""
+        if not alarming.any():
+            return Size.none(len(self._bins.features))
+        total = self._bins.rows[self._bins.rare_owner]
+        clustered, cluster = self._clusters(sample, effect)
+        spread = 1 + self._bins.rare_clustering * sample.rows / (sample.rows + total)
+        worth = sample.rows / np.where(clustered, cluster, effect * spread)
+        worth_before = self._variance.rare_rows
+        worth_before = np.where(clustered, np.minimum(worth_before, total / cluster), worth_before)
+        return self._sizes.of(alarming, seen / sample.rows, worth, worth_before)
+
+    def _clusters(self, sample: Sample, effect: Floats) -> tuple[Mask, Floats]:
+        """Return which bins' rows come in clusters, and the rows of a cluster, both (rare,)."""
+        size = self._variance.clusters[:, 1]
+        of_scores = 1 + sample.rows * sample.excess.scores.max(axis=1)[self._bins.rare_owner]
+        return size > 0, np.maximum(size, np.maximum(effect, of_scores))
 
     def _log10_fewer(self, rows: int, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
         """Return log10 of the chance of as few rows as seen, or fewer, in the chosen rare bins."""
@@ -106,10 +127,9 @@ class RareBins:
         shrink, expected = effect * self._rest, bins.rare_reference / self._rest * (reference_rows / total)
         spread = 1 + bins.rare_clustering * rows / (rows + total)
         shrink, expected = shrink * spread, expected / spread
-        clustered_rows, size = self._variance.clusters.T
-        clustered = size > 0
+        clustered_rows = self._variance.clusters[:, 0]
         # one record-breaking day is one event, however many rows it has
-        cluster = np.maximum(size, np.maximum(effect, 1 + rows * sample.excess.scores.max(axis=1)[owner]))
+        clustered, cluster = self._clusters(sample, effect)
         shrink = np.where(clustered, cluster, shrink)
         expected = np.where(clustered, clustered_rows / np.maximum(cluster, 1), expected)
         q = np.where(clustered, rows / (rows + total), q)

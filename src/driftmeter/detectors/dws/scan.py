@@ -156,7 +156,7 @@ class DWS:
         strongest = WindowFindings(len(self.bins.features), window, end)
         smooth = self._smooth.judge(sample)
         strongest.offer(smooth.finding)
-        strongest.effect_low, strongest.significant = smooth.effect_low, smooth.significant
+        strongest.significant = smooth.significant
         strongest.offer(self._rare.judge(sample))
         pooled = self._pooled.judge(sample)
         strongest.smallest_visible = np.minimum(smooth.smallest_visible, pooled.smallest_visible)
@@ -193,8 +193,6 @@ class DWS:
 
     def _evidence(self, state: DwsState, fresh: Mask, start: Milliseconds) -> Evidence:
         findings = state.findings
-        strongest = findings.evidence.argmax(axis=0)
-        features = np.arange(findings.evidence.shape[1])
         return Evidence(
             start=start,
             end=state.last,
@@ -202,7 +200,6 @@ class DWS:
             fresh=fresh,
             lengths=findings.lengths.max(axis=1).astype(np.int64),
             significant=np.asarray(findings.significant.any(axis=0), dtype=bool),
-            effect_low=findings.effect_low[strongest, features],
             smallest_visible=findings.smallest_visible.min(axis=0),
             pace=state.elapsed // state.panes,
         )
@@ -234,6 +231,9 @@ class DWS:
                     window=int(findings.spans[level, feature]),
                     rows=int(findings.rows[level, feature]),
                     counts=self._told_of(state, level, feature),
+                    effect=float(findings.effect[level, feature]),
+                    effect_low=float(findings.effect_low[level, feature]),
+                    excess_low=float(findings.excess_low[level, feature]),
                 ),
             )
             for level in np.flatnonzero(findings.cause[:, feature] >= 0).tolist()

@@ -26,6 +26,7 @@ from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import CERTAIN, LEAST_LOG10, NOTABLE, log10_student
 from driftmeter.detectors.dws.finding import Finding, Sample
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
+from driftmeter.detectors.size import size_of_shifts
 from driftmeter.detectors.variance import Excess, Variance
 from driftmeter.types import Floats
 
@@ -36,14 +37,13 @@ BUDGET_SHARE = 0.5
 class SmoothFinding:
     """A finding, and what else the scores say; arrays of shape (features,).
 
-    `effect_low` is Σ_k max(0, |s_k| − 2 sd_k)², the lower bound of the drift as a PSI: squared shifts of orthonormal
-    scores add up to one. `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
+    The effect is Σ_k max(0, s_k² − sd_k²), its lower bound Σ_k max(0, |s_k| − 2 sd_k)²: squared shifts of orthonormal
+    scores add up to a PSI. `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
     infinite for a feature without scores. `significant` is 1 where a shift is more than chance, whether or not it
     exceeds the tolerance.
     """
 
     finding: Finding
-    effect_low: Floats
     smallest_visible: Floats
     significant: Floats
 
@@ -72,7 +72,11 @@ class SmoothScores:
         strongest = evidence.argmax(axis=1)
         features = np.arange(len(strongest))
         finding = Finding(
-            evidence[features, strongest], strongest, shift[features, strongest], np.zeros(len(strongest))
+            evidence[features, strongest],
+            strongest,
+            shift[features, strongest],
+            np.zeros(len(strongest)),
+            size_of_shifts(shift, deviation, bins.scored),
         )
         return self._with_bounds(finding, np.abs(shift), deviation, -ndtri(alpha))
 
@@ -102,12 +106,10 @@ class SmoothScores:
     def _with_bounds(self, finding: Finding, size: Floats, deviation: Floats, critical: Floats) -> SmoothFinding:
         """Add the bounds; `critical` (features,) is the upper normal quantile at ½ α / 2K."""
         scored = self._bins.scored
-        surely = np.where(scored, np.maximum(size - 2 * deviation, 0), 0.0)
-        effect_low: Floats = np.add.reduce(np.square(surely), axis=1)
         least = np.where(scored, deviation, np.inf).min(axis=1)
         smallest_visible = np.where(scored.any(axis=1), self._tolerance + critical * least, np.inf)
         moved = np.logical_or.reduce((size > critical[:, None] * deviation) & scored, axis=1)
-        return SmoothFinding(finding, effect_low, smallest_visible, moved.astype(np.float64))
+        return SmoothFinding(finding, smallest_visible, moved.astype(np.float64))
 
 
 def effective_rows(rows: int, excess: Floats) -> Floats:

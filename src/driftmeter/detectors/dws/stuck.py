@@ -6,6 +6,7 @@ deviation, the excess kurtosis and the largest of ln(M/(1−M)) over the referen
     o = ln(M / (1−M))
     P = P(t_ν √((ν−2)/ν) > (o − μ) / σ),  ν = 4 + 6/g₂,  g₂ at least 0.1
     evidence = log10(¼ α) − log10 P       where M > ½ and o > max(μ, L) + σ, else none
+    effect   = (M − M_L) (o − L)          as of two bins; its lower bound has o − 2σ for o. M_L is the share of L
 
 So the share must exceed that of every reference window by one standard deviation of those windows. A feature is tested
 either by this test or by Pearson's statistic, so both have the same part of the budget. Windows of 20 hours or more are
@@ -21,6 +22,7 @@ from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_student
 from driftmeter.detectors.dws.finding import CAUSE_STUCK, Finding, Sample
 from driftmeter.detectors.dws.pooled import BUDGET_SHARE
 from driftmeter.detectors.protocol import Mask
+from driftmeter.detectors.size import Size
 from driftmeter.timestamps import HOUR
 from driftmeter.types import Floats, Milliseconds
 
@@ -46,8 +48,25 @@ class StuckValue:
         log_p, surpassed = stuck_chances(modal, sample.excess.stuck)
         evidence = np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10)
         evidence = np.where(chosen & surpassed & (modal > STUCK_SHARE), evidence, -np.inf)
-        largest = sample.excess.stuck[:, 3]
-        return Finding(evidence, np.full(len(evidence), CAUSE_STUCK), modal, 1 / (1 + np.exp(-largest)))
+        largest = 1 / (1 + np.exp(-sample.excess.stuck[:, 3]))
+        size = size_of_stuck(modal, largest, sample.excess.stuck[:, 1])
+        return Finding(evidence, np.full(len(evidence), CAUSE_STUCK), modal, largest, size)
+
+
+def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:
+    """Return the size of a modal share beyond the `largest` of the reference; all arrays (features,).
+
+    `deviation` is that of the reference's log-odds. A share of 95 % against one of 20 % at most:
+
+    >>> size = size_of_stuck(np.array([0.95]), np.array([0.2]), np.array([0.4]))
+    >>> size.effect.round(2).tolist(), size.effect_low.round(2).tolist()
+    ([3.25], [2.44])
+    """
+    odds, least = _log_odds(modal), _log_odds(largest)
+    surely = np.maximum(odds - 2 * deviation, least)
+    low: Floats = (1 / (1 + np.exp(-surely)) - largest) * (surely - least)
+    effect = (modal - largest) * np.maximum(odds - least, 0.0)
+    return Size(np.maximum(effect, low), np.maximum(low, 0.0), np.zeros(len(modal)))
 
 
 def stuck_chances(modal: Floats, reference: Floats) -> tuple[Floats, Mask]:

@@ -52,16 +52,19 @@ class Findings:
     """What was found in the latest window of each level; arrays of shape (levels, features).
 
     `evidence` is -inf where no window was judged yet. `cause` is a number (see finding.py), -1 before any finding;
-    `value` and `reference` are as in `protocol.Cause`; `effect_low`, `smallest_visible` and `significant` are as in
-    smooth.py. `rows` is the number of rows in the window, `lengths` the event time that the window stands for, `spans`
-    the time from its start to its end, both in ms. The order of the fields is the order of the arrays in a saved state.
+    `value`, `reference`, `effect`, `effect_low` and `excess_low` are as in `protocol.Cause`; `smallest_visible` and
+    `significant` are as in smooth.py. `rows` is the number of rows in the window, `lengths` the event time that the
+    window stands for, `spans` the time from its start to its end, both in ms. The order of the fields is the order of
+    the arrays in a saved state.
     """
 
     evidence: Floats
     cause: npt.NDArray[np.int64]
     value: Floats
     reference: Floats
+    effect: Floats
     effect_low: Floats
+    excess_low: Floats
     smallest_visible: Floats
     significant: Floats
     rows: Floats
@@ -77,7 +80,9 @@ class Findings:
             cause=np.full(shape, -1, np.int64),
             value=np.zeros(shape),
             reference=np.zeros(shape),
+            effect=np.zeros(shape),
             effect_low=np.zeros(shape),
+            excess_low=np.zeros(shape),
             smallest_visible=np.full(shape, np.inf),
             significant=np.zeros(shape),
             rows=np.zeros(shape),

@@ -10,6 +10,9 @@ that stands for w ms of event time:
 and their bets begin anew. While the bounds of the reference hold, E[M_t | past] ≤ w + M_{t−1}, and each alarm takes d A
 at least of the d w that a pane adds: E[false alarms in time W] ≤ W/A, however the features depend on each other.
 See docs/detection.md for the assumptions.
+
+What an alarm is about are the rows since its feature's capital began to climb: was last below √(w d A), halfway to the
+alarm on the scale of logarithms. Rows before the change would dilute what moved, and how far.
 Source: Shin, Ramdas & Rinaldo, E-detectors (2024), §3; Wang & Ramdas, e-BH (2022), for several features.
 """
 
@@ -20,18 +23,20 @@ from dataclasses import replace
 import numpy as np
 
 from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.esr import state as state_file
 from driftmeter.detectors.esr.bets import RareBets, SmoothBets
 from driftmeter.detectors.esr.state import EsrState
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
 from driftmeter.detectors.run import Pace, Run, elapsed_since
 from driftmeter.detectors.scores import NAMES
+from driftmeter.detectors.size import ShareSizes, size_of_shifts
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.types import Codes, Floats, Milliseconds
 
 RISK = 0.05
 """The chance, over the reference, that its bounds do not hold: the proof is conditional on them."""
@@ -54,6 +59,10 @@ class ESR:
         """ε of each feature, in standard deviations."""
         self.smooth = SmoothBets(self.bins, self.variance, self.tolerance, risk)
         self.rare = RareBets(self.bins, self.variance, self.tolerance, risk)
+        self._sizes = ShareSizes(self.bins)
+        self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
+        self._log_threshold = float(np.log(len(profile.features) * float(self.settings.budget)))
+        """ln of d A."""
         total = self.smooth.weight.sum(axis=1) + np.bincount(self.rare.owner, self.rare.weight, len(self.bins.features))
         total = np.maximum(total, 1e-300)
         with np.errstate(divide="ignore"):
@@ -92,11 +101,13 @@ class ESR:
         rare = np.logaddexp(stake, state.rare) + self.rare.growth(run.counts, run.rows, excess)
         capital = np.logaddexp.reduce(self._smooth_log + smooth, axis=1)
         capital = np.logaddexp(capital, np.logaddexp.reduceat(self._rare_log + rare, self.rare.starts))
-        threshold = float(np.log(len(capital) * float(self.settings.budget)))
+        threshold = self._log_threshold
         hit = alarming(capital, threshold)
         evidence = (capital - threshold + np.log(max(int(hit.sum()), 1))) / np.log(10)
         begun = np.where(state.rows == 0, run.end - length, state.begun)
-        return EsrState(
+        until = np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until)
+        climbing = self._climbing(state, run.end, (float(stake) - threshold) / 2)
+        after = EsrState(
             panes=state.panes + 1,
             active=active,
             elapsed=whole,
@@ -110,17 +121,32 @@ class ESR:
             evidence=evidence,
             held=np.where(hit, evidence, np.where(state.until > run.end, state.held, -np.inf)),
             # an alarm stands as long as it took to come: by then it would have come again
-            until=np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until),
+            until=until,
+            climb_counts=np.where(climbing[self.bins.owner], state.climb_counts, 0) + run.counts,
+            climb_rows=np.where(climbing, state.climb_rows, 0) + run.rows,
+            climb_begun=np.where(climbing, state.climb_begun, run.end - length),
+            causes={index: cause for index, cause in state.causes.items() if climbing[index] or until[index] > run.end},
         )
+        alarms = {index: self._cause(after, index) for index in np.flatnonzero(hit).tolist()}
+        return replace(after, causes={**after.causes, **alarms})
+
+    def _climbing(self, state: EsrState, end: Milliseconds, halfway: float) -> Mask:
+        """Return the features whose capital climbs already before the pane that ends at `end`, (features,).
+
+        `halfway` is ln of the capital there, over that of an alarm. A climb that led to an alarm goes on for the first
+        day, through all alarms that follow: else each would be about the few extreme rows that brought it.
+        """
+        alarmed = np.zeros(len(state.rows), dtype=bool)
+        alarmed[list(state.causes)] = True
+        goes_on = np.where(alarmed, end - state.climb_begun <= DAY, state.evidence * np.log(10) > halfway)
+        return np.asarray((state.climb_rows > 0) & goes_on, dtype=bool)
 
     def _evidence(self, state: EsrState, start: Milliseconds, *, fresh: bool) -> Evidence:
         bins = self.bins
         rows = np.maximum(state.rows, 1)[:, None]
-        shift = np.add.reduceat(bins.scores * state.counts, bins.starts[:-1], axis=1).T / rows
         age = np.maximum(state.last - state.begun, 1)
         excess = self.variance.at(int(np.median(age)))
         noise = 1 / rows + excess.scores + 1 / self.variance.score_rows
-        effect_low = (np.square(np.maximum(np.abs(shift) - 2 * np.sqrt(noise), 0)) * bins.scored).sum(axis=1)
         log_budget = np.log(len(bins.features) * self.settings.budget / np.maximum(age, 1))
         bound = self.tolerance + self.smooth.quantile / np.sqrt(self.variance.score_rows.mean(axis=1))
         smallest_visible = bound + np.sqrt(2 * np.maximum(log_budget, 1) * noise.min(axis=1))
@@ -131,7 +157,6 @@ class ESR:
             fresh=np.array([fresh, False]),
             lengths=np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
             significant=np.zeros(len(bins.features), dtype=bool),
-            effect_low=effect_low,
             smallest_visible=np.where(state.rows > 0, smallest_visible, np.inf),
             pace=state.elapsed // state.panes,
         )
@@ -144,7 +169,15 @@ class ESR:
         """Forget the capital of these features' bets, and their alarms."""
         begun = self._begun_anew(state, features)
         held = np.where(features, -np.inf, begun.held)
-        return replace(begun, held=held, evidence=np.where(features, -np.inf, begun.evidence))
+        causes = {index: cause for index, cause in state.causes.items() if not features[index]}
+        return replace(
+            begun,
+            held=held,
+            evidence=np.where(features, -np.inf, begun.evidence),
+            until=np.where(features, 0, state.until),
+            climb_rows=np.where(features, 0, state.climb_rows),
+            causes=causes,
+        )
 
     def _begun_anew(self, state: EsrState, features: Mask) -> EsrState:
         return replace(
@@ -156,26 +189,51 @@ class ESR:
         )
 
     def causes(self, state: EsrState, feature: int) -> list[tuple[float, Cause]]:
-        """Return a feature's evidence, and which of its bets has won most; nothing before any rows."""
-        rows = int(state.rows[feature])
-        return [(float(state.evidence[feature]), self._cause(state, feature, rows))] if rows else []
+        """Return a feature's evidence with its cause, as of the last pane, and as of an alarm that stands."""
+        now, held = float(state.evidence[feature]), float(state.held[feature])
+        causes = [(now, self._cause(state, feature))] if state.climb_rows[feature] else []
+        alarm = state.causes.get(feature)
+        return causes if alarm is None or now >= 0 or held < 0 else [*causes, (held, alarm)]
 
-    def _cause(self, state: EsrState, feature: int, rows: int) -> Cause:
-        bins = self.bins
+    def _cause(self, state: EsrState, feature: int) -> Cause:
+        """Return which bet of a feature has won most, and what moved since the capital began to climb."""
+        bins, rows = self.bins, int(state.climb_rows[feature])
         smooth = self._smooth_log[feature] + state.smooth[feature]
         bets = np.flatnonzero(self.rare.owner == feature)
         rare = self._rare_log[bets] + state.rare[bets]
-        window = int(state.last - state.begun[feature])
-        part = slice(int(bins.starts[feature]), int(bins.starts[feature + 1]))
-        counts = state.counts[part]
-        if len(bets) == 0 or smooth.max() > rare.max():
+        window = int(state.last - state.climb_begun[feature])
+        most_rare = rare.max(initial=-np.inf)
+        part = slice(bins.starts[feature], bins.starts[feature + 1])
+        shift = bins.scores[:, part] @ state.climb_counts[part] / rows
+        if smooth.max() > most_rare:
             score = int(self.smooth.score[smooth.argmax()])
-            mean = float(bins.scores[score, part] @ counts) / rows
-            return Cause(NAMES[score], False, mean, 0.0, window, rows, counts)
-        index = int(self.rare.rare[bets[rare.argmax()]])
-        now = float(bins.rare_counts(state.counts)[index]) / rows
-        reference = float(bins.rare_reference[index] / bins.rows[feature])
-        return Cause(bins.rare_names[index], bins.rare_named[index], now, reference, window, rows, counts)
+            cause = Cause(NAMES[score], False, float(shift[score]), 0.0, window, rows, state.climb_counts[part])
+        else:
+            index = int(self.rare.rare[bets[rare.argmax()]])
+            now = float(bins.rare_counts(state.climb_counts)[index]) / rows
+            reference = float(bins.rare_reference[index] / bins.rows[feature])
+            what, category = bins.rare_names[index], bins.rare_named[index]
+            cause = Cause(what, category, now, reference, window, rows, state.climb_counts[part])
+        if state.evidence[feature] < 0:
+            return cause
+        # the bets that would alarm alone, or the one that won most
+        enough = min(max(float(smooth.max()), float(most_rare)), self._log_threshold)
+        size = self._size(state, feature, smooth.max() >= enough, self.rare.rare[bets[rare >= enough]])
+        return replace(cause, effect=size[0], effect_low=size[1], excess_low=size[2])
+
+    def _size(self, state: EsrState, feature: int, smooth: bool, rare: Codes) -> tuple[float, float, float]:
+        """Return effect, effect_low and excess_low of what moved: scores if bets on them won, rare bins, groups."""
+        bins, rows = self.bins, int(state.climb_rows[feature])
+        excess = self.variance.at(max(int(state.last - state.climb_begun[feature]), 1))
+        won = np.zeros(len(bins.rare), dtype=bool)
+        won[rare] = True
+        worth = rows / (1 + rows * excess.rare)
+        size = self._sizes.of(won, bins.rare_counts(state.climb_counts) / rows, worth, self.variance.rare_rows)
+        if smooth:
+            deviation = np.sqrt(1 / rows + excess.scores + 1 / self.variance.score_rows)
+            size |= size_of_shifts(bins.means(state.climb_counts, rows), deviation, bins.scored)
+        size |= self._pooled.size(state.climb_counts.astype(np.float64), rows, excess)
+        return float(size.effect[feature]), float(size.effect_low[feature]), float(size.excess_low[feature])
 
     # --- bytes
 

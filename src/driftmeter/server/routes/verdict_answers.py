@@ -44,6 +44,7 @@ class IncidentMember(Struct):
     window_seconds: float
     evidence: float
     severity: Severity
+    effect: Annotated[float, Meta(description="Size of the shift in the window that alarmed.")]
     why: str
 
 
@@ -55,6 +56,7 @@ class IncidentSummary(Struct):
     opened: Timestamp
     since: Annotated[Timestamp, Meta(description="When the first of its features began to drift.")]
     closed: Timestamp | None
+    severity: Annotated[Severity, Meta(description="The worst of its features.")]
     features: list[IncidentMember]
 
 
@@ -67,7 +69,10 @@ class FeatureState(Struct):
     drifting: bool
     severity: Severity
     since: Timestamp | None
-    effect: Annotated[float | None, Meta(description="Size of the shift: a population stability index.")]
+    effect: Annotated[
+        float | None,
+        Meta(description="Size of the shift, a population stability index: in the window that alarms, or is shown."),
+    ]
     p_value: float | None
     evidence: Annotated[
         float | None,
@@ -117,6 +122,7 @@ class FeatureFinding(Struct):
     window_seconds: float
     rows: int
     evidence: float
+    effect: Annotated[float | None, Meta(description="Size of what alarms in it; null: nothing does.")]
     found: str
 
 

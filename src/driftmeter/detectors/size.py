@@ -1,0 +1,113 @@
+"""How large a drift is that a test found: the effect, and lower bounds of it, by which severity is graded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.protocol import Mask
+from driftmeter.drift.share_bounds import divergence, surely_moved
+from driftmeter.profile import bin_names
+from driftmeter.types import Codes, Floats
+
+VANISHED = 0.1
+"""A category that has no more than this part of its reference's share has vanished."""
+
+
+@dataclass(frozen=True, eq=False)
+class Size:
+    """The size of a drift, one number for each feature, shape (features,).
+
+    `effect` estimates it as a population stability index without what chance adds. `effect_low` is a lower bound, wrong
+    with a chance of about 2.5 %. `excess_low` is one of the share of all rows that are new in bins where the reference
+    has few or none, or that are gone with categories that vanished.
+    """
+
+    effect: Floats
+    effect_low: Floats
+    excess_low: Floats
+
+    @classmethod
+    def none(cls, features: int) -> Size:
+        """Return the size of no drift."""
+        return cls(np.zeros(features), np.zeros(features), np.zeros(features))
+
+    def where(self, chosen: Mask) -> Size:
+        """Return the sizes of the chosen features (features,); those of the others are 0."""
+        return Size(*(np.where(chosen, array, 0.0) for array in (self.effect, self.effect_low, self.excess_low)))
+
+    def __or__(self, other: Size) -> Size:
+        """Return the larger of two sizes of each feature, number by number."""
+        return Size(
+            np.maximum(self.effect, other.effect),
+            np.maximum(self.effect_low, other.effect_low),
+            np.maximum(self.excess_low, other.excess_low),
+        )
+
+
+def size_of_shifts(shift: Floats, deviation: Floats, scored: Mask) -> Size:
+    """Return the size of shifts of orthonormal scores with these standard deviations; all (features, scores).
+
+    >>> size = size_of_shifts(np.array([[0.5, 0.05]]), np.array([[0.1, 0.1]]), np.array([[True, True]]))
+    >>> size.effect.round(2).tolist(), size.effect_low.round(2).tolist()
+    ([0.24], [0.09])
+    """
+    surely = np.where(scored, np.maximum(np.abs(shift) - 2 * deviation, 0), 0.0)
+    mostly = np.where(scored, np.maximum(np.square(shift) - np.square(deviation), 0), 0.0)
+    low: Floats = np.add.reduce(np.square(surely), axis=1)
+    return Size(np.add.reduce(mostly, axis=1), low, np.zeros(len(low)))
+
+
+class ShareSizes:
+    """The size of what moved in rare bins, compiled for the features of a profile. Arrays have shape (rare,).
+
+    A bin with the share p of a window, q of the reference, is two bins with the rest: their index (p − q) ln(p (1−q) /
+    q (1−p)) is at most that of the feature. So is the sum of (p − q) ln(p/q) over several bins. The larger of the
+    largest and the sum counts. For the lower bound p is as near to q as it may be, see `surely_moved`.
+    """
+
+    def __init__(self, bins: CompiledBins) -> None:
+        """Take the bins of the profile's features."""
+        self._bins = bins
+        self._rows: Floats = bins.rows[bins.rare_owner]
+        self._share: Floats = bins.rare_reference / self._rows
+        named = np.array(bins.rare_named, dtype=bool)
+        special = np.array([name in bin_names.RARE_IN_REFERENCE for name in bins.rare_names], dtype=bool)
+        self._special: Mask = special & ~named
+        # the rows of unseen categories are counted once more with the rest bin of their hash
+        unseen = np.array([name == bin_names.UNSEEN for name in bins.rare_names], dtype=bool)
+        self._adds_up: Mask = ~(unseen & ~named)
+
+    def of(self, chosen: Mask, share: Floats, rows: Floats, reference_rows: Floats) -> Size:
+        """Return the size of what moved in the `chosen` bins, whose `share` of a window these are.
+
+        `rows` is what the window's rows are worth in each bin, `reference_rows` what the reference's are.
+        """
+        bins = self._bins
+        features = len(bins.features)
+        if not chosen.any():
+            return Size.none(features)
+        owner, before = bins.rare_owner[chosen], self._share[chosen]
+        now, worth, worth_before = share[chosen], np.maximum(rows[chosen], 1e-9), reference_rows[chosen]
+        moved = surely_moved(now, worth, before, np.maximum(worth_before, 1e-9))
+        few = 0.5 / self._rows[chosen]
+        q = np.clip(before, few, 1 - few)
+        effect = self._index(owner, np.clip(now, few, 1 - few), q, self._adds_up[chosen])
+        low = self._index(owner, np.clip(before + moved, few, 1 - few), q, self._adds_up[chosen])
+        grown = np.where(self._special[chosen], np.maximum(moved, 0.0), 0.0)
+        gone = np.where(~self._special[chosen] & (now <= VANISHED * before), np.maximum(-moved, 0.0), 0.0)
+        return Size(
+            np.maximum(effect, low),
+            low,
+            np.maximum(np.bincount(owner, grown, features), np.bincount(owner, gone, features)),
+        )
+
+    def _index(self, owner: Codes, p: Floats, q: Floats, adds_up: Mask) -> Floats:
+        """Return the index of each feature, (features,), from the shares of some of its bins."""
+        features = len(self._bins.features)
+        largest: Floats = np.zeros(features)
+        np.maximum.at(largest, owner, divergence(p, q))
+        together = np.bincount(owner, np.where(adds_up, (p - q) * np.log(p / q), 0.0), features)
+        return np.maximum(largest, together)
