@@ -93,6 +93,33 @@ def test_a_shift_inside_the_tolerance_is_none_and_is_said(profile: Profile) -> N
     assert "less than the tolerance" in why
 
 
+def test_what_is_less_bad_than_what_pages_is_shown_and_pages_once_it_is_bad_enough(profile: Profile) -> None:
+    judge = Judge(profile, ModelSettings(page_from="major"))
+    given = [*slices(profile, 20, shift=0.25), *slices(profile, 4, first=20, shift=1.5)]
+    state, steps = follow(judge, given[:20])
+    amount = feature_of(verdict_of(judge, state, given[19]), "amount")
+    assert (amount.state, amount.severity) == ("drifting", "slight")
+    assert amount.effect > 0
+    assert state.incidents == ()
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert [(alarm.feature, alarm.severity, alarm.incident) for alarm in alarms] == [("amount", "slight", None)]
+    assert alarms[0].effect > 0
+    state, steps = follow(judge, given[20:], state)
+    (incident,) = (incident for step in steps for incident in step.opened)
+    assert (incident.severity, incident.members["amount"].severity) == ("major", "major")
+    (alarm,) = (alarm for step in steps for alarm in step.alarms)
+    assert (alarm.severity, alarm.incident) == ("major", incident.id)
+
+
+def test_an_incident_goes_on_while_its_feature_is_less_bad_than_what_pages(profile: Profile) -> None:
+    judge = Judge(profile, ModelSettings(page_from="major"))
+    state, _ = follow(judge, slices(profile, 3, shift=1.5))
+    opened = state.incidents[0]
+    state, steps = follow(judge, slices(profile, 60, first=40, shift=0.3), state)
+    assert not any(step.opened or step.alarms for step in steps)
+    assert state.incidents[0].members["amount"].flagged > opened.members["amount"].flagged
+
+
 def test_the_severity_of_a_member_is_that_of_its_strongest_flag_also_where_evidence_has_reached_its_limit(
     profile: Profile,
 ) -> None:

@@ -29,6 +29,7 @@ class Event:
 
     `since` is when the drift began; `pages` marks an alarm that opened an incident and would have paged
     somebody. `effect`, `evidence`, `severity` and `why` are of the window that alarmed, None where an incident closed.
+    `incident` is None where an alarm is below the severity from which on the model pages.
     """
 
     event: Literal["alarm", "closed"]
@@ -143,7 +144,8 @@ class Course:
                     pages=alarm.incident in unpaged,
                 )
             )
-            unpaged.discard(alarm.incident)
+            if alarm.incident is not None:
+                unpaged.discard(alarm.incident)
         for incident in step.closed:
             at = pane.end if incident.closed is None else incident.closed
             events += [

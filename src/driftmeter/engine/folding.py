@@ -115,7 +115,10 @@ class Folding:
 
 
 def _log_incidents(model: str, step: Step) -> None:
-    """Log which incidents opened and closed."""
+    """Log which incidents opened and closed, and what drifts without one: it is less bad than what pages."""
+    for alarm in step.alarms:
+        if alarm.incident is None:
+            _log.info("model %s: %s drifts, %s, and does not page: %s", model, alarm.feature, alarm.severity, alarm.why)
     for incident in step.opened:
         names = ", ".join(incident.members)
         _log.warning("model %s: incident %s opened at %s: %s", model, incident.id, iso(incident.opened), names)

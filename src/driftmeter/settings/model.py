@@ -21,6 +21,9 @@ from driftmeter.types import JSON, Milliseconds
 
 Guarantee = Literal["measured", "strict"]
 """`measured` is the dyadic-window scan, `strict` the e-SR detector with a proof: see docs/detection.md."""
+Grade = Literal["slight", "minor", "major"]
+"""How bad a drift is: see verdict/severity.py."""
+_GRADES = ", ".join(f'`"{word}"`' for word in get_args(Grade))
 _GUARANTEES = " or ".join(f'`"{word}"`' for word in get_args(Guarantee))
 
 
@@ -93,6 +96,14 @@ class ModelSettings:
     reach: Milliseconds = field(
         default=28 * DAY,
         metadata=setting(TimeLength("pane_length", RETENTION), 'its longest window, at most `"90d"`', "ladder.reach"),
+    )
+    page_from: Grade = field(
+        default="slight",
+        metadata=setting(
+            Choice(get_args(Grade)),
+            f"{_GRADES}: from which [severity](detection.md#severity) on drift pages; below it a feature is judged and "
+            "shown, and opens no incident until it gets worse",
+        ),
     )
     false_discovery_rate: float = field(
         default=0.01,

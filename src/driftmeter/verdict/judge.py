@@ -28,7 +28,7 @@ from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Member, T
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.scorer import scorer_of
-from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.severity import Severity, rank
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict, round10
 
 LONGEST_GAP: Milliseconds = DAY // 2
@@ -39,7 +39,8 @@ LONGEST_GAP: Milliseconds = DAY // 2
 class Alarm:
     """A feature that was not flagged before, as it joins or opens an incident.
 
-    `effect` and `severity` are of the window that alarms.
+    `effect` and `severity` are of the window that alarms. `incident` is None where the severity is below the one from
+    which on the model pages: the feature drifts, and is in no incident.
     """
 
     feature: str
@@ -50,7 +51,7 @@ class Alarm:
     severity: Severity
     effect: float
     why: str
-    incident: str
+    incident: str | None
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Judge:
         still_expected = expected.after_pane(evidence.start)
         flags = self._flags(judged, evidence, state.flagged, still_expected)
         clock = _clock_after(state, evidence)
-        turned = turn(state.incidents, flags, evidence.end, clock)
+        paging = self._paging(flags, state)
+        turned = turn(state.incidents, paging, evidence.end, clock)
         flagged = self._flagged(evidence, state.flagged, turned.incidents)
         after = JudgeState(
             detector=self._restarted(judged, {name for incident in turned.closed for name in incident.members}),
@@ -128,7 +130,17 @@ class Judge:
             clock=clock,
             expected=still_expected,
         )
-        return after, Step(_alarms(turned, evidence.end), turned.opened, turned.closed, read=True)
+        unpaged = [flag for flag in flags if flag not in paging and flag.feature not in state.flagged]
+        return after, Step(_alarms(turned, unpaged, evidence.end), turned.opened, turned.closed, read=True)
+
+    def _paging(self, flags: Sequence[Flag], state: JudgeState) -> list[Flag]:
+        """Return the flags that may open, join or extend an incident: of the severity to page from, or of a member."""
+        least = rank(self.settings.page_from)
+        return [
+            flag
+            for flag in flags
+            if rank(flag.severity) >= least or member_of(state.incidents, flag.feature) is not None
+        ]
 
     def _restarted(self, detector: Any, names: Collection[str]) -> Any:
         """Return a detector's state that has forgotten what the windows of some features hold."""
@@ -290,10 +302,11 @@ def _clock_after(state: JudgeState, evidence: Evidence) -> Milliseconds:
     return state.clock + min(evidence.end - state.last, max(LONGEST_GAP, evidence.pace))
 
 
-def _alarms(turned: Turn, now: Milliseconds) -> tuple[Alarm, ...]:
-    """Return an alarm for each feature that joined an incident at a pane that ends `now`."""
-    return tuple(
-        Alarm(
+def _alarms(turned: Turn, unpaged: Sequence[Flag], now: Milliseconds) -> tuple[Alarm, ...]:
+    """Return an alarm for each feature that joined an incident at a pane that ends `now`, and for each unpaged flag."""
+
+    def alarm(flag: Flag, incident: str | None) -> Alarm:
+        return Alarm(
             feature=flag.feature,
             role=flag.role,
             at=now,
@@ -302,7 +315,11 @@ def _alarms(turned: Turn, now: Milliseconds) -> tuple[Alarm, ...]:
             severity=flag.severity,
             effect=flag.effect,
             why=flag.why,
-            incident=next(incident.id for incident in reversed(turned.incidents) if flag.feature in incident.members),
+            incident=incident,
         )
+
+    joined = tuple(
+        alarm(flag, next(one.id for one in reversed(turned.incidents) if flag.feature in one.members))
         for flag in turned.joined
     )
+    return (*joined, *(alarm(flag, None) for flag in unpaged))
