@@ -14,6 +14,7 @@ from typing import Any
 
 from driftmeter.server.watch.view import ModelView
 from driftmeter.timestamps import parse_time
+from driftmeter.verdict.severity import rank
 
 MODEL = ("model",)
 """Labels of gauges whose value is read from a ModelView."""
@@ -67,7 +68,17 @@ GAUGES = (
         "Size of the drift: null-corrected population stability index.",
         FEATURE,
         itemgetter("effect"),
-        meaning="size of the drift: population stability index less the part that chance explains",
+        meaning=(
+            "size of the drift: population stability index less the part that chance explains, in the window that "
+            "alarms, or else in the judging window"
+        ),
+    ),
+    Gauge(
+        "feature_severity",
+        "How bad the drift is: 0 no drift, 1 slight, 2 minor, 3 major.",
+        FEATURE,
+        lambda feature: rank(feature["severity"]),
+        meaning="how bad the drift is, its [severity](detection.md#severity): 0 no drift, 1 slight, 2 minor, 3 major",
     ),
     Gauge(
         "feature_evidence",
