@@ -55,7 +55,27 @@ OPEN, OTHER, CLOSED = incident(14), incident(16), incident(14, closed=END)
 def test_incidents_that_opened_or_closed_between_two_lists_are_noticed_in_the_order_of_time(
     before: list[JSON], after: list[JSON], keys: list[str]
 ) -> None:
-    assert [notice.key for notice in notices("flights", before, after)] == keys
+    assert [notice.key for notice in notices("flights", before, after, now=END)] == keys
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worse"),
+    [
+        ("slight", "major", True),
+        ("minor", "major", True),
+        ("slight", "minor", False),
+        ("major", "major", False),
+        ("major", "minor", False),
+    ],
+)
+def test_an_open_incident_that_becomes_major_is_told_once(before: str, after: str, worse: bool) -> None:
+    earlier, later = incident(14, feature("temp", severity=before)), incident(14, feature("temp", severity=after))
+    told = notices("flights", [earlier], [later], now=END)
+    assert [notice.key for notice in told] == (["14:worse"] if worse else [])
+    for notice in told:
+        assert (notice.title, notice.kind) == ("driftmeter: flights now drifts by much more: temp", "failure")
+        assert "(much worse at 2023-11-14 22:30:00 UTC)\nHow bad: major" in notice.body
+        assert "driftmeter acknowledge flights 14" in notice.body
 
 
 @pytest.mark.parametrize(
@@ -105,7 +125,7 @@ def test_the_body_says_what_since_when_how_bad_why_and_what_to_do() -> None:
             "How bad: major",
             "Features: 3, worst first",
             f"- temp, major: {why}",
-            "- wind, small: drifts since 2023-11-14 22:13:20 UTC",
+            "- wind, slight: drifts since 2023-11-14 22:13:20 UTC",
             "- heat (derived), minor: drifts since 2023-11-14 22:13:20 UTC",
             "",
             "What to do: see in the report what changed, https://drift.example.com/v1/models/my%20flights/report",

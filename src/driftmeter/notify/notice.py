@@ -11,7 +11,7 @@ from urllib.parse import quote
 from driftmeter.types import JSON
 from driftmeter.verdict.severity import rank, worst_severity
 
-Event = Literal["opened", "closed"]
+Event = Literal["opened", "worse", "closed"]
 
 _MOST_LISTED = 10
 _LONGEST_WHY, _LONGEST_NAME = 300, 80
@@ -32,7 +32,7 @@ class Drifting:
     def of(cls, feature: JSON) -> Drifting:
         """Read an incident's feature as JSON; every key but `feature` may be missing."""
         name, why = _one_line(feature["feature"], _LONGEST_NAME), _one_line(feature.get("why") or "", _LONGEST_WHY)
-        role, severity = feature.get("role") or "feature", feature.get("severity") or "none"
+        role, severity = feature.get("role") or "feature", feature.get("severity") or "slight"
         return cls(name, role, severity, feature.get("since") or "", feature.get("evidence"), why)
 
     @property
@@ -45,12 +45,12 @@ class Drifting:
     def line(self) -> str:
         """The feature, its severity and why, in one line."""
         role = "" if self.role == "feature" else f" ({self.role})"
-        return f"- {self.name}{role}, {_grade(self.severity)}: {self.why or f'drifts since {_when(self.since)}'}"
+        return f"- {self.name}{role}, {self.severity}: {self.why or f'drifts since {_when(self.since)}'}"
 
 
 @dataclass(frozen=True)
 class Notice:
-    """An incident that opened or closed; times in ISO 8601, features worst first, `url` of the metric server.
+    """An incident that opened, became major, or closed; times in ISO 8601, features worst first, `url` of the server.
 
     An `overtaken` incident closed because another profile took over: its features may still drift by that profile.
     """
@@ -91,7 +91,7 @@ class Notice:
         if len(names) > 3:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        verb = "drifts" if self.event == "opened" else "no longer drifts"
+        verb = {"opened": "drifts", "worse": "now drifts by much more", "closed": "no longer drifts"}[self.event]
         if self.overtaken:
             verb = "goes by another profile, which closes an incident"
         return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {verb}" + (f": {listed}" if listed else "")
@@ -99,16 +99,17 @@ class Notice:
     @property
     def body(self) -> str:
         """What happened, since when, how bad it is, why, and what to do: for a reader who has just been woken."""
-        return "\n".join([*(self._opened() if self.event == "opened" else self._closed()), "", *self._next_steps()])
+        return "\n".join([*(self._closed() if self.event == "closed" else self._opened()), "", *self._next_steps()])
 
     def _opened(self) -> list[str]:
         worst = worst_severity(feature.severity for feature in self.features)
+        known = "sure of it" if self.event == "opened" else "much worse"
         hidden = len(self.features) - _MOST_LISTED
         return [
             f"What model {self.model} is asked to predict on no longer looks like its reference data.",
             "",
-            f"Since: {_when(self.since)} (sure of it at {_when(self.at)})",
-            f"How bad: {_grade(worst)}",
+            f"Since: {_when(self.since)} ({known} at {_when(self.at)})",
+            f"How bad: {worst}",
             f"Features: {len(self.features)}, worst first",
             *(feature.line for feature in self.features[:_MOST_LISTED]),
             *([f"- and {hidden} more"] if hidden > 0 else []),
@@ -142,14 +143,22 @@ class Notice:
         ]
 
 
-def notices(model: str, before: Iterable[JSON], after: Iterable[JSON], url: str | None = None) -> list[Notice]:
-    """Return a notice for each incident that opened or closed between two lists of incidents as JSON, oldest first."""
-    state_before = {incident["id"]: incident["state"] for incident in before}
+def notices(
+    model: str, before: Iterable[JSON], after: Iterable[JSON], url: str | None = None, now: str | None = None
+) -> list[Notice]:
+    """Return a notice for each incident that changed between two lists of incidents as JSON, oldest first.
+
+    It opened, closed, or is major at the time `now` and was not before.
+    """
+    earlier = {incident["id"]: incident for incident in before}
     changes = []
     for incident in after:
-        if incident["id"] not in state_before:
+        known = earlier.get(incident["id"])
+        if known is None:
             changes.append(Notice.of(model, incident, "opened", incident["opened"], url))
-        if incident["state"] == "closed" and state_before.get(incident["id"]) != "closed":
+        elif now and incident["state"] == "open" and _worst(known) != "major" == _worst(incident):
+            changes.append(Notice.of(model, incident, "worse", now, url))
+        if incident["state"] == "closed" and (known is None or known["state"] != "closed"):
             changes.append(Notice.of(model, incident, "closed", incident["closed"], url))
     return sorted(changes, key=lambda notice: notice.at)
 
@@ -159,8 +168,8 @@ def _one_line(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _grade(severity: str) -> str:
-    return "small" if severity == "none" else severity
+def _worst(incident: JSON) -> str:
+    return worst_severity(feature.get("severity") or "slight" for feature in incident["features"])
 
 
 def _when(time: str) -> str:

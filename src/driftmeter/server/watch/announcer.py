@@ -22,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Offers a notice of each incident that opens or closes after the start, or did in the last hour before it.
+    """Offers a notice of each incident that opens, becomes major or closes after the start, or opened or closed in the
+    last hour before it.
 
     The hour is of event time: a restart makes up for what was missed, and repeats nothing that is older. The notifier
     claims each notice, so that one of all servers sends it. When another profile takes over, the incidents that are
@@ -70,7 +71,7 @@ class Announcer:
             for incident in after
             if incident["id"] in seen or incident["closed"] is None or _recent(incident["closed"], end)
         ]
-        for notice in [*overtaken, *notices(view.model, before, worth_telling, self._url)]:
+        for notice in [*overtaken, *notices(view.model, before, worth_telling, self._url, end)]:
             self._offer(notice)
         self._seen[key] = after
         self._active[view.model] = view.digest, _open(after)
