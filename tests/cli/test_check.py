@@ -45,6 +45,16 @@ def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Writ
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize(("fail_from", "code"), [("slight", 1), ("minor", 0), ("major", 0)])
+def test_drift_may_be_asked_to_be_worse_before_it_is_1(
+    profile: Path, tmp_path: Path, fail_from: str, code: int
+) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=2.5))
+    result = run(profile, file, "--fail-from", fail_from)
+    assert result.stdout.splitlines()[1].split()[:4] == ["größe", "feature", "drifting", "slight"]
+    assert result.exit_code == code
+
+
 def test_json_is_one_object_and_nothing_else(profile: Path, tmp_path: Path) -> None:
     rows = orders.orders(1500, seed=3, taller=15)
     rows[7]["größe"] = "n.v."

@@ -7,6 +7,7 @@ import json
 import click
 
 from driftmeter.cli.params import encoding_option, say
+from driftmeter.verdict.severity import SEVERITIES, rank, worst_severity
 
 
 @click.command(short_help="Compare a file with a profile: exit 0 no drift, 1 drift.")
@@ -21,6 +22,8 @@ from driftmeter.cli.params import encoding_option, say
               help="Least effect that counts as drift.")  # fmt: skip
 @click.option("--false-discovery-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01,
               show_default=True, metavar="RATE", help="Share of false alarms among the features flagged.")  # fmt: skip
+@click.option("--fail-from", type=click.Choice(SEVERITIES[1:]), default=SEVERITIES[1], show_default=True,
+              help="Exit with 1 only for drift of at least this severity.")  # fmt: skip
 @encoding_option
 @click.pass_context
 def check(
@@ -33,6 +36,7 @@ def check(
     min_rows: int,
     tolerance: float,
     false_discovery_rate: float,
+    fail_from: str,
     encoding: str | None,
 ) -> None:
     """Compare all rows of DATA with PROFILE. Exits with 0 for no drift, 1 for drift, 2 for an error.
@@ -65,4 +69,5 @@ def check(
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     elif not quiet:
         show_report(report)
-    ctx.exit(1 if report.drifting else 0)
+    worst = worst_severity(feature.severity for feature in report.verdict.features)
+    ctx.exit(1 if report.drifting and rank(worst) >= rank(fail_from) else 0)
