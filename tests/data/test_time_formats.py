@@ -25,8 +25,7 @@ def series(values: Any) -> nw.Series[Any]:
 
 
 def read(values: Any, time_format: str, zone: str | None = None) -> list[int]:
-    times: list[int] = read_times(series(values), "at", zone, time_format)[0].tolist()
-    return times
+    return list(map(int, read_times(series(values), "at", zone, time_format)[0]))
 
 
 WRITTEN = ["%Y/%m/%d", "%m/%d/%Y", "%d.%m.%Y", "%d-%b-%y", "%b %d %Y", "%Y%m%d", "%d %B %Y"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def test_a_profile_holds_no_rows_and_stays_small(profile: Profile) -> None:
     assert len(profile.dumps()) < 12_000
 
 
-@pytest.mark.parametrize("change", ["model", "independent", "left_out", "features", "time", "residuals"])
+@pytest.mark.parametrize(
+    "change", ["model", "independent", "left_out", "features", "time", "residuals", "notes", "span"]
+)
 def test_the_digest_shows_every_change(golden: Profile, change: str) -> None:
     content = golden.to_json()
     content[change] = {
@@ -75,6 +78,8 @@ def test_the_digest_shows_every_change(golden: Profile, change: str) -> None:
         "left_out": {},
         "features": content["features"][1:2] + content["features"][:1] + content["features"][2:],
         "time": "when",
+        "notes": {"age": ["constant"]},
+        "span": [0, 1],
         "residuals": {**content["residuals"], "means": [0.0, 0.0, 0.0, 0.0]},
     }[change]
     with pytest.raises(ProfileFormatError, match="was altered"):
@@ -140,10 +145,10 @@ def wrong(*keys: str, but: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("key", "value"),
     wrong(
-        *("model", "rows", "features", "left_out", "time", "time_format", "residuals"),
+        *("model", "rows", "features", "left_out", "time", "time_format", "residuals", "notes", "span"),
         but=[
             *[("model", "x"), ("left_out", {}), ("left_out", []), ("time", "x"), ("time", None)],
-            *[("time_format", "x"), ("time_format", None)],
+            *[("time_format", "x"), ("time_format", None), ("notes", {}), ("notes", []), ("span", None)],
         ],
     ),
 )
@@ -338,3 +343,22 @@ def test_codes_with_leading_zeros_are_text_from_csv_as_from_parquet(tmp_path: Pa
     assert [feature.kind for feature in expected.features] == ["categorical", "numeric", "numeric"]
     for name in ("a.parquet", "quoted.csv", "bare.csv"):
         assert Profile.fit(read_table(tmp_path / name), model="m").digest == expected.digest
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [{"age": []}, {"age": ["x"] * 9}, {"age": ["x" * 301]}, {"nobody": ["x"]}, {"age": [1]}, {"age": "constant"}],
+    ids=["none", "too many", "too long", "of no feature", "no text", "no list"],
+)
+def test_notes_are_few_short_and_of_features(golden: Profile, notes: Any) -> None:
+    with pytest.raises(ProfileFormatError):
+        Profile.loads(signed({**golden.to_json(), "notes": notes}))
+
+
+def test_notes_and_span_survive_the_file(golden: Profile) -> None:
+    profile = replace(golden, notes={"age": ("constant", "ü")}, span=(5, 7))
+    loaded = Profile.loads(profile.dumps())
+    assert loaded == profile
+    assert (loaded.notes, loaded.span) == ({"age": ("constant", "ü")}, (5, 7))
+    with pytest.raises(ProfileFormatError, match="span"):
+        Profile.loads(signed({**golden.to_json(), "span": [7, 5]}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import click
 
@@ -43,6 +43,9 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--na", multiple=True, metavar="WORD", help="A word that stands for a missing value in CSV, such as NA; "
               "kept in the profile. Repeatable.")  # fmt: skip
 @encoding_option
+@click.option("--show", type=click.Path(dir_okay=False), metavar="FILE", help="Instead of DATA: print what a profile "
+              "monitors, what it leaves out and why, and its notes.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="With --show: print one JSON object.")
 @click.option("--from-live", metavar="MODEL", help="Instead of DATA: what MODEL sees live is normal from now on.")
 @click.option("--since", metavar="TIME|DURATION", help="With --from-live: from then on, or for so long until now.")
 @click.option("--until", metavar="TIME", help="With --from-live: until then.  [default: now]")
@@ -67,6 +70,8 @@ def profile(
     allow_unreadable_times: bool,
     na: Sequence[str],
     encoding: str | None,
+    show: str | None,
+    as_json: bool,
     from_live: str | None,
     since: str | None,
     until: str | None,
@@ -83,13 +88,20 @@ def profile(
     driftmeter profile train.parquet -o profile.json --model credit --label paid_back
     driftmeter profile train.csv --model credit --time applied_at --weekday applied_at --categorical zip
     driftmeter profile --from-live credit --since 28d -o next.json
+    driftmeter profile --show profile.json
     """
+    if show is not None:
+        _refuse_others(ctx, "--show", {"show", "as_json"})
+        _show(show, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json is for --show.", ctx)
     if from_live is not None:
-        _refuse_fitting(ctx)
+        _refuse_others(ctx, "--from-live", {"output", "from_live", "since", "until", "apply", "url"})
         _from_live(from_live, since, until, url, output, apply=apply)
         return
     if data is None or model is None:
-        raise click.UsageError("Give DATA and --model, or --from-live MODEL.", ctx)
+        raise click.UsageError("Give DATA and --model, or --from-live MODEL, or --show FILE.", ctx)
     if since or until or apply:
         raise click.UsageError("--since, --until and --apply are for --from-live.", ctx)
     if by_hour and not time:
@@ -139,7 +151,7 @@ def profile(
         click.echo(str(warning.message), err=True)
     made = replace(made, na=tuple(na))
     made.dump(output)
-    show_profile(made, table, Path(output))
+    show_profile(made, Path(output))
 
 
 profile.params += [
@@ -150,13 +162,26 @@ profile.params += [
 ]
 
 
-def _refuse_fitting(ctx: click.Context) -> None:
-    """Refuse options that are for DATA: the next profile keeps the grid of the model's profile."""
-    allowed = {"output", "from_live", "since", "until", "apply", "url"}
+def _refuse_others(ctx: click.Context, flag: str, allowed: Collection[str]) -> None:
+    """Refuse options that are for DATA: a profile that is shown has been made, and the next one keeps the grid."""
     for param in ctx.command.params:
         name = param.name or ""
         if name not in allowed and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{param.opts[0]} is for DATA, not for --from-live.", ctx)
+            raise click.UsageError(f"{param.opts[0]} is for DATA, not for {flag}.", ctx)
+
+
+def _show(file: str, *, as_json: bool) -> None:
+    import json
+    from pathlib import Path
+
+    from driftmeter.cli.profile_tables import profile_json, show_profile
+    from driftmeter.profile.profile import Profile
+
+    made = Profile.load(file)
+    if as_json:
+        click.echo(json.dumps(profile_json(made), ensure_ascii=False))
+    else:
+        show_profile(made, Path(file))
 
 
 def _from_live(model: str, since: str | None, until: str | None, url: str, output: str, *, apply: bool) -> None:
@@ -173,7 +198,7 @@ def _from_live(model: str, since: str | None, until: str | None, url: str, outpu
     answer = ask(url, "GET", model, "profile", "from-live", query=query)
     made = Profile.loads(json.dumps(answer))
     made.dump(output)
-    show_profile(made, None, Path(output))
+    show_profile(made, Path(output))
     if apply:
         ask(url, "PUT", model, "profile", content=made.to_json())
         click.echo(f"{url} judges {model} by it now.", err=True)

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import narwhals as nw
-import numpy as np
 from rich.table import Table
 
 from driftmeter.cli.console import console, plain
-from driftmeter.data.columns import as_frame, column_of
-from driftmeter.data.kinds import placeholders_note
 from driftmeter.profile import bin_names
-from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.timestamps import DAY, moment_of
+from driftmeter.timestamps import DAY, iso
+from driftmeter.types import JSON
 from driftmeter.verdict import sentences
 from driftmeter.verdict.figures import percent, span
 from driftmeter.verdict.readiness import covers_days, judged_after
 
-_HEAVY = 0.5
-"""Share of the values in one bin that is worth a note."""
 
-
-def show_profile(profile: Profile, frame: Any, path: Path) -> None:
-    """Print what is monitored, what is left out and why, what the profile knows of time, and its digest.
-
-    `frame` is the reference, None if it is not at hand: then there are no notes on its columns.
-    """
+def show_profile(profile: Profile, path: Path) -> None:
+    """Print what is monitored, what is left out and why, what the profile knows of time, and its digest."""
     out = console()
-    data = None if frame is None else as_frame(frame)
     table = Table("feature", "kind", "role", box=None, header_style="bold", pad_edge=False)
     table.add_column("bins", justify="right")
     table.add_column("missing", justify="right")
@@ -46,17 +32,22 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
             feature.role,
             str(_core_bins(feature)),
             percent(feature.counts[feature.grid.special[bin_names.MISSING]] / profile.rows),
-            plain("" if data is None else "; ".join(notes_on(feature, data[feature.column]))),
+            plain("; ".join(profile.notes.get(feature.name, ()))),
         )
     out.print(table)
     if profile.left_out:
         left_out = Table("left out", "why", box=None, header_style="bold", pad_edge=False)
-        for name, why in profile.left_out.items():
+        for name, why in sorted(profile.left_out.items()):
             left_out.add_row(plain(name), plain(why))
         out.print()
         out.print(left_out)
     size = path.stat().st_size / 1000
     out.print()
+    if profile.span is not None:
+        first, last = (iso(time)[:16].replace("T", " ") for time in profile.span)
+        written = "" if profile.time_format is None else f", written as {profile.time_format}"
+        column = "" if profile.time is None else f" by {profile.time!r}{written}"
+        out.print(plain(f"Rows from {first} to {last} UTC{column}."), soft_wrap=True)
     out.print(plain(time_sentence(profile)), soft_wrap=True)
     out.print(
         plain(
@@ -65,6 +56,38 @@ def show_profile(profile: Profile, frame: Any, path: Path) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def profile_json(profile: Profile) -> JSON:
+    """Return what `show_profile` prints as plain JSON."""
+    return {
+        "model": profile.model,
+        "digest": profile.digest,
+        "rows": profile.rows,
+        "time": profile.time,
+        "time_format": profile.time_format,
+        "zone": profile.zone,
+        "from": None if profile.span is None else iso(profile.span[0]),
+        "to": None if profile.span is None else iso(profile.span[1]),
+        "independent": profile.independent,
+        "calibrated": profile.calibration is not None,
+        "alarms": time_sentence(profile),
+        "na": list(profile.na),
+        "features": [
+            {
+                "feature": feature.name,
+                "column": feature.column,
+                "kind": feature.kind,
+                "part": feature.part,
+                "role": feature.role,
+                "bins": _core_bins(feature),
+                "missing": feature.counts[feature.grid.special[bin_names.MISSING]] / profile.rows,
+                "notes": list(profile.notes.get(feature.name, ())),
+            }
+            for feature in profile.features
+        ],
+        "left_out": dict(profile.left_out),
+    }
 
 
 def _feature_count(profile: Profile) -> str:
@@ -101,70 +124,6 @@ def _pace_sentence(profile: Profile) -> str:
     # windows of a day or more come from batches: their times say nothing on how fast rows come
     time = f", {span(round(after * pace))}" if profile.calibration.lengths[0] < DAY else ""
     return f"Rows that come as these did are judged after about {after:,} of them{time}{later}."
-
-
-def notes_on(feature: Feature, series: nw.Series[Any]) -> Iterable[str]:
-    """Yield notes on what deserves a second look in a feature of the reference.
-
-    `series` is the feature's column.
-    """
-    grid, counts = feature.grid, feature.reference
-    if feature.part is not None and _in_utc(feature, series):
-        yield f"the {feature.part} of UTC: --zone NAME if people there live by clocks with summer time"
-    present = counts[grid.present]
-    total = int(present.sum())
-    if total == 0:
-        yield "no values at all"
-        return
-    if isinstance(grid, NumericGrid):
-        heaviest = int(np.argmax(present))
-        share = int(present[heaviest]) / total
-        if share == 1.0 and _core_bins(feature) == 1:
-            yield "constant"
-        elif share >= _HEAVY:
-            inside = range(*grid.core.indices(grid.size))
-            alone = heaviest in inside and grid.atoms[heaviest - grid.core.start] is not None
-            yield f"{share:.0%} {'at' if alone else 'in'} {grid.labels[heaviest]}"
-        if feature.role != "derived" and not series.dtype.is_numeric():
-            yield from filter(None, [placeholders_note(column_of(series))])
-        if feature.role != "derived" and _all_differ(series, total):
-            yield "looks like an identifier: every row has another value"
-        return
-    yield from _category_notes(grid, present, total, feature)
-
-
-def _category_notes(grid: CategoryGrid, present: Any, total: int, feature: Feature) -> Iterable[str]:
-    if (
-        len(grid.categories) == 1
-        and int(np.count_nonzero(present)) == 1
-        and not grid.rest_hashes
-        and feature.part is None
-    ):
-        yield "constant"
-    if grid.once >= 0.9 * total and total > 1:
-        yield "looks like an identifier: hardly a value comes twice"
-    if grid.rest_hashes is None:
-        yield "too many categories to know them all: none is ever unseen"
-    elif grid.rest_hashes:
-        bins = "the bin other" if grid.hashed == 1 else f"{grid.hashed:,} bins by their hash"
-        yield f"{len(grid.rest_hashes):,} rare categories share {bins}"
-
-
-def _in_utc(feature: Feature, series: nw.Series[Any]) -> bool:
-    """Return whether hours are those of UTC, by the feature's zone or by how its first value is written."""
-    if feature.zone is not None:
-        return feature.zone == "UTC"
-    try:
-        return moment_of(next(iter(series.drop_nulls().head(1).to_list()))).utcoffset() == dt.timedelta(0)
-    except (StopIteration, ValueError, TypeError, ArithmeticError):
-        return False
-
-
-def _all_differ(series: nw.Series[Any], present: int) -> bool:
-    if not series.dtype.is_integer() or present <= 20:
-        return False
-    distinct: int = series.drop_nulls().n_unique()
-    return distinct == present
 
 
 def _core_bins(feature: Feature) -> int:

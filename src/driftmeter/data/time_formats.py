@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from driftmeter.errors import InputError
 from driftmeter.profile.values import plain
+from driftmeter.timestamps import read_text
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Formats that are a unit since the epoch, and how many of it make a second."""
@@ -90,6 +91,16 @@ def formats_of(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(form for form in _FORMATS if form in found and sum(_reads(text, form) for text in looked_at) >= enough)
 
 
+def are_iso(texts: Iterable[str]) -> bool:
+    """Say whether nearly all texts are dates or date-times in ISO 8601, with hyphens.
+
+    >>> are_iso(["2024-01-31", "2024-01-31T09:00Z"]), are_iso(["20240131"]), are_iso(["5"])
+    (True, False, False)
+    """
+    looked_at = [text.strip() for text, _ in zip(texts, range(_MOST_LOOKED_AT), strict=False)]
+    return bool(looked_at) and sum(map(_is_iso, looked_at)) >= _SHARE * len(looked_at)
+
+
 def option_of(formats: Iterable[str]) -> str:
     """Return the option that reads times by one of some formats.
 
@@ -101,6 +112,15 @@ def option_of(formats: Iterable[str]) -> str:
 
 def _may_be_date(text: str) -> bool:
     return _LIKELY.fullmatch(text) is not None and any(character.isdigit() for character in text)
+
+
+def _is_iso(text: str) -> bool:
+    if len(text) < 10 or text[4] != "-":
+        return False
+    try:
+        return isinstance(read_text(text), dt.datetime)
+    except ValueError:
+        return False
 
 
 def _reads(text: str, form: str) -> bool:

@@ -10,16 +10,18 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.counts.binning import Binner
-from driftmeter.counts.rows import Reader, Rows
+from driftmeter.counts.rows import Reader, Rows, numbers_of
 from driftmeter.data.clocks import RowTimes
 from driftmeter.data.columns import Column, Source, as_frame
 from driftmeter.data.kinds import as_kind, kind_of
+from driftmeter.data.labels import MOST_LEVELS
 from driftmeter.data.time_formats import check_format
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.fitting.choose import choose, unless_included
 from driftmeter.fitting.grids import grid_of, zone_of
-from driftmeter.fitting.look import look_at
-from driftmeter.fitting.times import times_of
+from driftmeter.fitting.look import Onlooker, codes_of
+from driftmeter.fitting.notes import note_on_zone, notes_of
+from driftmeter.fitting.times import span_of, times_of
 from driftmeter.profile.bin_values import BinValues
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import named
@@ -27,7 +29,7 @@ from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.residuals import MOST_REGRESSED, Residuals
 from driftmeter.timestamps import zone_named
-from driftmeter.types import Milliseconds, Role
+from driftmeter.types import Floats, Milliseconds, Role
 
 GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
@@ -93,10 +95,16 @@ def fit_profile(
     if time is not None:
         needed = not independent
         times = times_of(data[time], time, zone, time_format, needed=needed, allow_unreadable=allow_unreadable_times)
-    order = None if times is None else RowTimes(times)
+    onlooker = Onlooker(
+        None if times is None else RowTimes(times),
+        time,
+        None if prediction is None else _numbered(prediction, Source(data[prediction]), kinds.get(prediction)),
+        labelled=label is not None,
+    )
     drafts: list[Feature] = []
     columns: dict[str, Column] = {}
     running: set[str] = set()
+    notes: dict[str, tuple[str, ...]] = {}
     for name in wanted:
         source = Source(data[name])
         kind, reason = (kinds[name], "") if name in kinds else kind_of(source)
@@ -104,7 +112,7 @@ def fit_profile(
             left_out[name] = reason
             continue
         column = as_kind(name, source, kind)
-        look = look_at(name, kind, source, order, time)
+        look = onlooker.look_at(name, kind, source)
         if look.why_not and name not in asked:
             left_out[name] = unless_included(look.why_not, name)
             continue
@@ -113,7 +121,10 @@ def fit_profile(
         columns[name] = column
         role: Role = "prediction" if name == prediction else "feature"
         drafts.append(_draft(name, role, source.series, kind, column, bins, zone))
+        asked_back = () if look.why_not is None or name == prediction else (look.why_not,)
+        notes[name] = (*asked_back, *look.notes, *note_on_zone(drafts[-1], source.series))
     draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone, time_format=time_format)
+    draft = replace(draft, span=None if times is None else span_of(times))
     rows = _read(draft, columns)
     if residuals:
         draft = _regressed(draft, rows, running)
@@ -121,6 +132,7 @@ def fit_profile(
         rows = _read(draft, columns)
         draft = _gridded(draft, rows, bins)
     profile = _counted(draft, rows)
+    profile = replace(profile, notes=notes_of(profile.features, notes))
     if times is None or independent:
         return profile
     try:
@@ -131,6 +143,18 @@ def fit_profile(
         ) from error
     calibration = calibrated(profile, rows, columns, times, pane, by_hour)
     return replace(profile, calibration=calibration)
+
+
+def _numbered(name: str, source: Source, kind: str | None) -> Floats | None:
+    """Return the prediction as numbers, or as the numbers of its classes; None where it has too many of these."""
+    kind = kind or kind_of(source)[0]
+    if kind == "numeric":
+        as_kind(name, source, kind)
+        return numbers_of(name, source.column)[0]
+    if kind is None or kind in ("hour", "weekday"):
+        return None
+    codes, levels = codes_of(source, MOST_LEVELS)
+    return np.where(codes < 0, np.nan, codes) if levels <= MOST_LEVELS else None
 
 
 def _draft(

@@ -11,6 +11,7 @@ from scipy.special import chdtri
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors.run import Pace, elapsed_since, runs
 from driftmeter.errors import InputError
+from driftmeter.fitting.notes import notes_of
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import merge
@@ -39,7 +40,14 @@ def profile_from_live(profile: Profile, slices: Sequence[Slice], settings: Model
         span = f" from {iso(slices[0].start)} to {iso(slices[-1].end)}" if slices else " that are closed"
         raise InputError("since", f"a time since which there are {LEAST_ROWS:,} rows", f"{summary.rows:,} rows{span}")
     features = tuple(_feature(feature, summary.counts[part], summary.rows) for feature, part in profile.slices())
-    fitted = replace(profile, rows=summary.rows, features=features, calibration=None)
+    fitted = replace(
+        profile,
+        rows=summary.rows,
+        features=features,
+        calibration=None,
+        span=(slices[0].start, slices[-1].end - 1),
+        notes=notes_of(features, {}),
+    )
     if profile.independent:
         return fitted
     return replace(fitted, calibration=calibration_of(features, slices, settings))

@@ -9,6 +9,7 @@ import narwhals as nw
 
 from driftmeter.data.time_columns import Times, note_on_unreadable, read_times
 from driftmeter.errors import InputError, ProfileError, UnreadableWarning
+from driftmeter.types import Milliseconds
 
 
 def times_of(
@@ -34,3 +35,9 @@ def times_of(
     if notice is not None and needed:
         warnings.warn(f"{notice} These rows count, but not in the order of time.", UnreadableWarning, stacklevel=4)
     return times
+
+
+def span_of(times: Times) -> tuple[Milliseconds, Milliseconds] | None:
+    """Return the first and the last of some times, negative ones aside; None where there is none."""
+    known = times[times >= 0]
+    return (int(known.min()), int(known.max())) if len(known) else None

@@ -18,6 +18,7 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.checks import integer_of, is_utf8
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import check_name
+from driftmeter.profile.notes import check_notes, notes_from_json
 from driftmeter.profile.residuals import Residuals
 from driftmeter.types import JSON, Milliseconds
 
@@ -60,6 +61,10 @@ class Profile:
     """Words that stand for a missing value in the CSV files of this model."""
     time_format: str | None = None
     """How `time` is written: a format of `strptime`, or a unit since the epoch; None is ISO 8601 or seconds."""
+    span: tuple[Milliseconds, Milliseconds] | None = None
+    """The times of the first and the last row; None where the rows have none."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What deserves a second look, by the name of the feature."""
 
     def __post_init__(self) -> None:
         """Raise ProfileError on a profile that nothing could be judged by."""
@@ -82,6 +87,10 @@ class Profile:
             raise ProfileError(f"expected at most {MOST_BINS:,} bins in all features, got {self.bins:,}")
         if self.residuals is not None:
             self._check_derived(self.residuals)
+        try:
+            check_notes(self.notes, names)
+        except ValueError as error:
+            raise ProfileError(str(error)) from error
         for text in self._texts():
             if not is_utf8(text):
                 raise ProfileError(f"expected texts that can be written as UTF-8, got {text[:40]!r}")
@@ -102,6 +111,8 @@ class Profile:
         yield from (self.time or "", self.time_format or "", self.zone or "", *self.na)
         for column, reason in self.left_out.items():
             yield from (column, reason)
+        for notes in self.notes.values():
+            yield from notes
         for feature in self.features:
             yield from (feature.name, feature.column, feature.zone or "")
             if isinstance(feature.grid, CategoryGrid):
@@ -135,9 +146,11 @@ class Profile:
             "time_format": self.time_format,
             "na": list(self.na),
             "zone": self.zone,
+            "span": None if self.span is None else list(self.span),
             "residuals": None if self.residuals is None else self.residuals.to_json(),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "left_out": dict(sorted(self.left_out.items())),
+            "notes": {name: list(texts) for name, texts in sorted(self.notes.items())},
             "features": [feature.to_json() for feature in self.features],
         }
 
@@ -181,10 +194,11 @@ class Profile:
                     raise TypeError(f"{key}: expected a text, got {content[key]!r}")
             if not all(isinstance(word, str) for word in content["na"]):
                 raise TypeError(f"na: expected texts, got {content['na']!r}")
+            features = tuple(Feature.from_json(feature) for feature in content["features"])
             profile = cls(
                 content["model"],
                 integer_of(content["rows"]),
-                tuple(Feature.from_json(feature) for feature in content["features"]),
+                features,
                 dict(content["left_out"]),
                 content["independent"] is True,
                 content["time"],
@@ -193,6 +207,8 @@ class Profile:
                 content["zone"],
                 tuple(content["na"]),
                 content["time_format"],
+                _span(content["span"]),
+                notes_from_json(content["notes"], [feature.name for feature in features]),
             )
             if residuals is None and any(feature.role == "derived" for feature in profile.features):
                 raise ValueError("expected residuals, from which the derived features follow, got none")
@@ -281,6 +297,15 @@ class Profile:
             zone=zone,
             allow_unreadable_times=allow_unreadable_times,
         )
+
+
+def _span(data: JSON | None) -> tuple[Milliseconds, Milliseconds] | None:
+    if data is None:
+        return None
+    first, last = map(integer_of, data)
+    if not 0 <= first <= last:
+        raise ValueError(f"span: expected two ascending times, got {first} and {last}")
+    return first, last
 
 
 def _digest(content: JSON) -> str:
