@@ -8,13 +8,25 @@ from driftmeter.data.labels import label_by_name, tie_of
 
 @pytest.mark.parametrize(
     "name",
-    ["label", "Label", "target", "is_fraud", "isFraud", "churn", "Churned", "has_churned", "Survived", "outcome"],
+    [
+        "label",
+        "Label",
+        "target",
+        "is_fraud",
+        "isFraud",
+        "churn",
+        "Churned",
+        "has_churned",
+        "Survived",
+        "outcome",
+        "clf_target",
+    ],
 )
 def test_a_column_of_two_values_with_the_name_of_a_label_is_one(name: str) -> None:
     assert label_by_name(name, 2, None)
 
 
-@pytest.mark.parametrize("name", ["y", "class", "default", "loan_status", "late", "response"])
+@pytest.mark.parametrize("name", ["y", "class", "default", "loan_status", "late", "response", "work_home_actual"])
 def test_a_doubtful_name_needs_a_tie_to_the_prediction(name: str) -> None:
     assert not label_by_name(name, 2, None)
     assert not label_by_name(name, 2, 0.6)
@@ -26,6 +38,10 @@ def test_a_doubtful_name_needs_a_tie_to_the_prediction(name: str) -> None:
 )
 def test_other_names_are_no_labels(name: str) -> None:
     assert not label_by_name(name, 2, 0.99)
+
+
+def test_a_label_of_something_has_two_values() -> None:
+    assert not label_by_name("product_label", 3, 0.99)
 
 
 def test_many_values_are_no_label_unless_it_is_called_nothing_else() -> None:

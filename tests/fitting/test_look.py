@@ -51,6 +51,13 @@ def test_two_values_that_the_prediction_tells_apart_are_asked_about_under_any_na
     assert "tied" not in str(fit(CHANCE.random(N) > 0.5, "w", prediction="score").notes)
 
 
+def test_the_class_that_follows_from_the_prediction_is_no_label() -> None:
+    profile = fit(SCORE > 0.3, "w", prediction="score")
+    assert profile.notes["w"] == (
+        "follows from the prediction, as its class would: it drifts where the prediction does",
+    )
+
+
 def test_a_class_as_prediction_shows_the_label_too() -> None:
     frame = pl.DataFrame({"x": SCORE, "said": np.where(SCORE > 0, "a", "b"), "y": TRUTH})
     assert Profile.fit(frame, model="m", prediction="said").left_out["y"].startswith("looks like the label")

@@ -22,7 +22,10 @@ _SURE = re.compile(
 _DOUBTFUL = re.compile(
     r"(?:(?:is|has|was|will) )?(?:y|class|default|response|result|status|actual|real|clicked|click|purchased|bought|"
     r"repaid|paid back|cancelled|canceled|late|positive|spam|phishing|success|won|event|loan status|attrition)"
+    r"|.* actual"
 )
+_SURE_OF_TWO = re.compile(r".* (?:label|target|outcome|ground truth|truth)")
+"""Names of labels if there are but two values: else it may be the label of a product or a price target."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -41,6 +44,8 @@ def label_by_name(name: str, levels: int, tie: float | None) -> bool:
         return True
     if not 2 <= levels <= MOST_LEVELS:
         return False
+    if levels == 2 and _SURE_OF_TWO.fullmatch(words):
+        return True
     return _SURE.fullmatch(words) is not None or (
         tie is not None and tie >= TIED and _DOUBTFUL.fullmatch(words) is not None
     )

@@ -69,6 +69,8 @@ class Onlooker:
             return f"looks like the label; --label {shlex.quote(name)} if it is", ()
         binary = levels == 2 and np.bincount(codes[codes >= 0]).min() >= _FEWEST_OF_A_LABEL
         if tie is not None and tie >= ASKED_ABOUT and binary:
+            if tie == 1:
+                return None, ("follows from the prediction, as its class would: it drifts where the prediction does",)
             note = f"tied to the prediction (AUC {tie:.2f}): is it the label? then --label {shlex.quote(name)}"
             return None, (note,)
         return None, ()
