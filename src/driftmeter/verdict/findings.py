@@ -17,6 +17,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.verdict.figures import amount, amounts, deviations, over, percent, percents
 from driftmeter.verdict.value_change import ValueChange, change_of, commonest
+from driftmeter.verdict.window_cause import missing_instead
 
 MOMENTS = ("mean", "spread", "skew", "tails")
 _OF_VALUES = (*MOMENTS, "bins", "values")
@@ -67,6 +68,9 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
 def _changed(cause: Cause, feature: Feature | None) -> str:
     """Say how the values of a number, or the shares of categories, changed."""
     if cause.counts is not None and feature is not None:
+        missing = missing_instead(feature, cause.counts)
+        if missing is not None:
+            return f"{_rows_of(missing, feature)} {_moved(missing.reference, missing.value)} of the rows"
         change = change_of(feature, cause.counts, cause.what)
         if change is not None:
             return _of_change(change)
@@ -84,7 +88,11 @@ def _of_change(change: ValueChange) -> str:
     if change.measure == "mean":
         return f"{moved} on average ({deviations(change.deviations)})"
     if change.measure == "median":
-        return f"{moved} in the median ({deviations(change.deviations)})"
+        by = f" ({deviations(change.deviations)})" if change.deviations else ""
+        return f"{moved} in the median{by}"
+    if change.measure == "beyond":
+        side, than = ("above", "more") if change.now > change.was else ("below", "less")
+        return f"{moved.replace(' to ', f' to {side} ')} in the median, {than} than the reference ever had"
     subject = "the standard deviation" if change.measure == "deviation" else "the width of the middle half"
     return f"{subject} of the values {moved}"
 
@@ -95,10 +103,10 @@ def _interval(change: ValueChange) -> str:
     if low == high:
         return f"the value {amount(low)}"
     if isinf(low):
-        return f"values up to {amount(high)}"
+        return f"values up to {amount(high, change.scale)}"
     if isinf(high):
-        return f"values from {amount(low)} on"
-    return "values from {} to {}".format(*amounts(low, high, finer=10))
+        return f"values from {amount(low, change.scale)} on"
+    return "values from {} to {}".format(*amounts(low, high, finer=3))
 
 
 def _of_category(feature: Feature, bin_: int, was: float, now: float) -> str:

@@ -8,7 +8,8 @@ components of the ranks, s₁ being the mean distance times √12:
     otherwise                      their shape changed: the interval that gained, or lost, the most certain share
 
 If all values move by little, s₁ is √12 D / 2 or more; if a tenth gather somewhere in the middle, it is D or less.
-A single value that took over rows of all others is told as an interval too, unless the mean moved by half a deviation.
+A mean that moved by half a deviation is told in any case. Else a single value that took over rows of all others is told
+as an interval, too.
 What lies out of the reference's range is known by its number alone: where that matters, the mean and the deviation
 are not told.
 Source: Neyman (1937); Rayner & Best, Smooth Tests of Goodness of Fit (1989), ch. 4.
@@ -27,7 +28,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Counts, Floats
 
-Measure = Literal["mean", "median", "deviation", "middle half", "share"]
+Measure = Literal["mean", "median", "beyond", "deviation", "middle half", "share"]
 
 _MOST_OUTSIDE = 0.02
 """With a larger share of values out of range neither the mean nor the standard deviation is told."""
@@ -45,8 +46,10 @@ _MOST_INTERVALS = 128
 class ValueChange:
     """One measure of a feature's values in the reference and in a window.
 
-    A "share" is that of the values from `low` to `high`, infinite where an interval has no such end; all else is in the
-    feature's own unit. `deviations` is by how many of the reference's standard deviations a mean or a median moved.
+    A "share" is that of the values from `low` to `high`, infinite where an interval has no such end; `scale` is a
+    difference of values that matters there. All else is in the feature's own unit. `deviations` is by how many of the
+    reference's standard deviations a mean or a median moved; 0 of a median where a few large values make up that
+    deviation. "beyond" is a median that is now out of the reference's range: `now` is the end of the range.
     """
 
     measure: Measure
@@ -55,6 +58,7 @@ class ValueChange:
     deviations: float = 0.0
     low: float = -inf
     high: float = inf
+    scale: float = 0.0
 
 
 def change_of(feature: Feature, counts: Counts, what: str = "") -> ValueChange | None:
@@ -72,13 +76,12 @@ def change_of(feature: Feature, counts: Counts, what: str = "") -> ValueChange |
     samples = Samples.of(feature, counts)
     if samples is None:
         return None
-    if what == "mean" or (what != "stuck" and samples.moved):
-        shift = samples.shift()
-        if shift is not None and (abs(shift.deviations) >= _PLAIN or not samples.one_took_over):
-            return shift
-        return samples.interval()
     if what == "stuck":
         return samples.one_value()
+    shift = samples.shift()
+    plain = shift is not None and abs(shift.deviations) >= _PLAIN
+    if what == "mean" or samples.moved or plain:
+        return shift if shift is not None and (plain or not samples.one_took_over) else samples.interval()
     squares = np.square(samples.components())
     if what == "spread" or squares[1] >= squares.sum() / 2:
         return samples.spread() or samples.interval()
@@ -149,18 +152,29 @@ class Samples:
         if self._in_range and change.deviations * np.sign(rank) >= abs(rank) / 3:
             return change
         was, now = self._quantile(self.was, 0.5), self._quantile(self.now, 0.5)
+        if isfinite(was) and not isfinite(now):
+            end = self.feature.unit_values.high if rank > 0 else self.feature.unit_values.low
+            end *= self.feature.unit_values.unit
+            return ValueChange("beyond", was, end, end / deviation - was / deviation)
         if isfinite(was) and isfinite(now) and (now - was) * rank > 0:
-            return ValueChange("median", was, now, now / deviation - was / deviation)
+            moved = now / deviation - was / deviation
+            return ValueChange("median", was, now, moved if abs(moved) >= abs(rank) / 3 else 0.0)
         return change if self._in_range and change.deviations * rank > 0 else None
 
     def spread(self) -> ValueChange | None:
-        """Return how the deviation or the width of the middle half changed; None where neither did as the ranks did."""
+        """Return how the deviation or the width of the middle half changed; None where neither did as the ranks did.
+
+        Of values that spread out, those in the outermost bins are farther out than the reference's were there: the
+        deviation would be told too small, unless the middle half hardly takes part.
+        """
         rank = float(self.components()[1])
-        was, now = self._moments(self.was)[1], self._moments(self.now)[1]
-        if self._in_range and (now - was) * rank > 0:
-            return ValueChange("deviation", was, now)
-        was, now = (self._quantile(sample, 0.75) - self._quantile(sample, 0.25) for sample in (self.was, self.now))
-        return ValueChange("middle half", was, now) if isfinite(was + now) and (now - was) * rank > 0 else None
+        deviation = ValueChange("deviation", self._moments(self.was)[1], self._moments(self.now)[1])
+        width = ValueChange("middle half", self._width(self.was), self._width(self.now))
+        widened = isfinite(width.was + width.now) and (width.now - width.was) * rank > 0
+        agrees = self._in_range and (deviation.now - deviation.was) * rank > 0
+        if agrees and (rank < 0 or not widened or _ratio(deviation) > _ratio(width) ** 2):
+            return deviation
+        return width if widened else None
 
     def interval(self) -> ValueChange | None:
         """Return the interval of bins whose share changed most, in standard errors: rather one that gained rows."""
@@ -198,7 +212,9 @@ class Samples:
         if first == 0 and last == len(empty):
             return None
         was, now = float(self.was[first:last].sum()), float(self.now[first:last].sum())
-        return ValueChange("share", was, now, low=self._low(first), high=self._high(last - 1))
+        values = self.feature.unit_values
+        scale = (values.high / 100 - values.low / 100) * values.unit
+        return ValueChange("share", was, now, low=self._low(first), high=self._high(last - 1), scale=scale)
 
     # --- parts
 
@@ -239,6 +255,11 @@ class Samples:
         part = (level - (float(ends[index]) - float(share[index]))) / float(share[index])
         return low + part * (high - low)
 
+    def _width(self, share: Floats) -> float:
+        """Return the width of the middle half of a sample, in the feature's unit; not finite where it is not known."""
+        high = self._quantile(share, 0.75)
+        return high - self._quantile(share, 0.25) if isfinite(high) else inf
+
     def _low(self, index: int) -> float:
         """Return the least value of a bin, in the feature's unit."""
         return self._end(index, index - 1)
@@ -259,3 +280,7 @@ class Samples:
         # the outermost cuts are a hair beyond the extremes
         edges: dict[int, float] = {1: values.low, len(grid.cuts) - 2: values.high}
         return edges.get(cut, grid.cuts[cut]) * values.unit
+
+
+def _ratio(change: ValueChange) -> float:
+    return change.now / max(change.was, 1e-300)

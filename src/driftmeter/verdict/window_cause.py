@@ -22,6 +22,9 @@ _GROUPS = 16
 _EXPECTED = 10
 """A category without rows is gone if the reference lets one expect as many: by chance it is, once in 20,000 times."""
 
+_FEW_CHANGED = 0.25
+_LEAST_EFFECT = 0.05
+
 Names = Sequence[tuple[str, float]]
 
 
@@ -49,7 +52,11 @@ def cause_of_window(feature: Feature, counts: Counts, *, vanished: float = 0.0, 
     lost = max(vanished, sum(share for _, share in gone))
     if lost and (len(gone) != 1 or vanished > lost):
         candidates.append((adds(lost, 0.0), "vanished", False, 0.0, lost))
-    _, what, category, value, reference = max(candidates, key=lambda candidate: candidate[0])
+    best = max(candidates, key=lambda candidate: candidate[0])
+    came = next((candidate for candidate in candidates if candidate[1:3] == (bin_names.UNSEEN, False)), None)
+    if came is not None and gone and came[0] >= best[0] / 2:
+        best = came  # other rows than those of the categories that are gone, but by a new name
+    _, what, category, value, reference = best
     unseen = what == bin_names.UNSEEN and not category
     return Cause(
         what=what,
@@ -62,6 +69,22 @@ def cause_of_window(feature: Feature, counts: Counts, *, vanished: float = 0.0, 
         names=tuple(new) if unseen else gone if what == "vanished" and not category else (),
         gone=gone if unseen else (),
     )
+
+
+def missing_instead(feature: Feature, counts: Counts) -> Cause | None:
+    """Return the change of the missing values if the values that are there hardly changed, None if they did.
+
+    Scores take a missing value for an average one: with fewer of them, all scores spread out.
+    """
+    known, rows = max(int(feature.reference.sum()), 1), max(int(counts.sum()), 1)
+    bin_ = feature.grid.special[bin_names.MISSING]
+    before, after = float(feature.reference[bin_]) / known, float(counts[bin_]) / rows
+    if not isinstance(feature.grid, NumericGrid) or not before + after:
+        return None
+    effect = sum(found[0] for found in _of_numbers(feature, feature.reference / known, counts / rows, (known, rows)))
+    if effect >= _FEW_CHANGED * adds(before, after) or effect >= _LEAST_EFFECT:
+        return None
+    return Cause(bin_names.MISSING, False, after, before, 0, rows)
 
 
 _Candidate = tuple[float, str, bool, float, float]
@@ -94,6 +117,8 @@ def _special(feature: Feature, was: Floats, now: Floats) -> Iterator[_Candidate]
 def _of_categories(feature: Feature, was: Floats, now: Floats, rows: tuple[int, int]) -> Iterator[_Candidate]:
     assert isinstance(feature.grid, CategoryGrid)
     for bin_, category in enumerate(feature.grid.categories):
+        if feature.kind == "boolean" and category != "true":
+            continue  # the same, the other way round
         before, after = float(was[bin_]), float(now[bin_])
         yield adds(before, after), category, True, after, before
 
