@@ -56,11 +56,11 @@ class Fault:
             x = pl.Series("x", draw(chance, rows), strict=False)
         return pl.DataFrame([x, *beside])
 
-    def live(self) -> tuple[str, pl.DataFrame, pl.DataFrame]:
+    def live(self, **settings: Any) -> tuple[str, pl.DataFrame, pl.DataFrame]:
         """Return what a verdict says after the last pane, the reference, and the rows of the panes."""
         reference, now = self.frames()
-        profile = self._profile(reference)
-        judge = Judge(profile, ModelSettings())
+        profile = self.profile(reference)
+        judge = Judge(profile, ModelSettings(**settings))
         panes = [
             Slice(START + place * PANE, PANE, summary_of(profile, now[place * ROWS : (place + 1) * ROWS]))
             for place in range(PANES)
@@ -71,9 +71,10 @@ class Fault:
     def checked(self) -> tuple[str, pl.DataFrame, pl.DataFrame]:
         """Return what a check of all rows says, the reference, and the rows."""
         reference, now = self.frames()
-        return feature_of(compare(self._profile(reference), now).verdict, self.feature).why, reference, now
+        return feature_of(compare(self.profile(reference), now).verdict, self.feature).why, reference, now
 
-    def _profile(self, reference: pl.DataFrame) -> Profile:
+    def profile(self, reference: pl.DataFrame) -> Profile:
+        """Return the reference's profile."""
         return Profile.fit(reference, model="m", independent=True, kinds=self.kinds)
 
 

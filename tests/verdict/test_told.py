@@ -10,9 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.fitting.from_live import profile_from_live
+from driftmeter.panes.pane import Slice
+from driftmeter.profile.profile import Profile
+from driftmeter.report import compare
+from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats
+from driftmeter.verdict.judge import Judge
 from tests.verdict.faults import FAULTS, PANES, ROWS, Fault
-from tests.verdict.streams import PANE
+from tests.verdict.streams import PANE, START, feature_of, follow, summary_of, verdict_of
 
 _NUMBER = r"-?[\d,]+(?:\.\d+)?(?:e[+-]\d+)?"
 _SENTENCE = re.compile(
@@ -182,3 +189,52 @@ def test_there_are_forty_faults_and_all_kinds_of_words() -> None:
     assert len(FAULTS) >= 40
     hows = Counter(Told.by_sentence(fault.live()[0]).how for fault in FAULTS.values())
     assert set(hows) == {"on average", "in the median", "of the rows", "of the values", ""}
+
+
+def test_the_strict_detector_tells_the_same_of_all_rows_since_the_start() -> None:
+    fault = FAULTS["a rise of a half"]
+    sentence, reference, now = fault.live(guarantee="strict")
+    told = Told.by_sentence(sentence)
+    check(told, fault, reference, now[-told.rows :])
+    assert told.how == "on average"
+
+
+def test_a_profile_from_live_traffic_tells_in_the_same_unit() -> None:
+    fault = FAULTS["a plain fall"]
+    reference, now = fault.frames()
+    first = fault.profile(reference)
+    live = Slice(START, HOUR, summary_of(first, reference + 20.0))
+    profile = profile_from_live(first, [live], ModelSettings())
+    (verdict,) = compare(profile, now).verdict.features
+    told = Told.by_sentence(verdict.why)
+    assert (told.moved, told.how) == ("fell", "on average")
+    assert number(told.was) == pytest.approx(float(reference["x"].to_numpy().mean()) + 20, abs=1.0)
+    assert number(told.now) == pytest.approx(float(now["x"].to_numpy().mean()), abs=1.0)
+
+
+def test_by_the_hour_a_night_is_compared_with_nights() -> None:
+    chance = np.random.default_rng(52)
+
+    def traffic(first: int, days: int, hours: range, shift: float) -> pl.DataFrame:
+        rows = [(day, hour) for day in range(first, first + days) for hour in hours for _ in range(40)]
+        day, hour = np.array(rows).T
+        at = START + day * DAY + hour * HOUR + chance.integers(0, HOUR, len(rows))
+        x = 50 + 9 * np.sin(2 * np.pi * (hour - 6) / 24) + 8 * chance.normal(size=len(rows)) + shift
+        return pl.DataFrame({"x": x, "at": pl.Series(at).cast(pl.Datetime("ms"))}).sort("at")
+
+    reference, now = traffic(0, 60, range(24), 0.0), traffic(60, 4, range(4), 6.0)
+    profile = Profile.fit(reference, model="m", time="at", by_hour=True)
+    judge = Judge(profile)
+    panes = [
+        Slice(START + (60 + place // 4) * DAY + place % 4 * HOUR, HOUR, summary_of(profile, now[place * 40 :][:40]))
+        for place in range(16)
+    ]
+    state, _ = follow(judge, panes)
+    why = feature_of(verdict_of(judge, state, panes[-1]), "x").why
+    assert ", compared with the same hours of the reference, over " in why
+    told = Told.by_sentence(why.replace(", compared with the same hours of the reference", ""))
+    night = reference.filter(pl.col("at").dt.hour() < 4)["x"].to_numpy().mean()
+    assert (told.moved, told.how) == ("rose", "on average")
+    assert now["x"].to_numpy().mean() < reference["x"].to_numpy().mean()
+    assert number(told.was) == pytest.approx(float(night), abs=1.5)
+    assert number(told.now) == pytest.approx(float(now["x"].to_numpy().mean()), abs=1.5)

@@ -32,10 +32,11 @@ class Cause:
 
     `category` says that `what` is a category; a category may have any of those names. `window` is the length of the
     window in ms, 0 where its rows have no times, `rows` the number of its rows. `counts` are the feature's in that
-    window, from which a sentence says how its values changed; None where they are not kept. `names` are the categories
-    behind the cause, with their shares of the rows, the largest first; `gone` are those that vanished as others came.
-    `effect`, `effect_low` and `excess_low` are the size of all that alarms in that window, as in size.py; 0 where
-    nothing does.
+    window, from which a sentence says how its values changed; None, or all 0, where they are not kept. `usual` are the
+    shares of the bins that the window was compared with, where these are not the reference's but those of the same
+    hours of the day. `names` are the categories behind the cause, with their shares of the rows, the largest first;
+    `gone` are those that vanished as others came. `effect`, `effect_low` and `excess_low` are the size of all that
+    alarms in that window, as in size.py; 0 where nothing does.
     """
 
     what: str
@@ -45,6 +46,7 @@ class Cause:
     window: Milliseconds
     rows: int
     counts: Counts | None = field(default=None, compare=False, repr=False)
+    usual: Floats | None = field(default=None, compare=False, repr=False)
     names: tuple[tuple[str, float], ...] = ()
     gone: tuple[tuple[str, float], ...] = ()
     effect: float = 0.0

@@ -59,7 +59,8 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
             f"{percent(cause.reference)}"
         )
     if cause.what in _OF_VALUES and not cause.category:
-        return f"{_changed(cause, feature)}, {where}"
+        compared = "" if cause.usual is None else ", compared with the same hours of the reference"
+        return f"{_changed(cause, feature)}{compared}, {where}"
     named = f" ({_names(cause.names)})" if cause.names else ""
     gone = f", {_names(cause.gone)} vanished" if cause.gone else ""
     return f"{_rows_of(cause, feature)} {_moved(cause.reference, cause.value)} of the rows{named}{gone}, {where}"
@@ -67,11 +68,11 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
 
 def _changed(cause: Cause, feature: Feature | None) -> str:
     """Say how the values of a number, or the shares of categories, changed."""
-    if cause.counts is not None and feature is not None:
+    if cause.counts is not None and feature is not None and cause.counts.any():
         missing = missing_instead(feature, cause.counts)
         if missing is not None:
             return f"{_rows_of(missing, feature)} {_moved(missing.reference, missing.value)} of the rows"
-        change = change_of(feature, cause.counts, cause.what)
+        change = change_of(feature, cause.counts, cause.what, cause.usual)
         if change is not None:
             return _of_change(change)
         if isinstance(feature.grid, CategoryGrid):
@@ -117,7 +118,7 @@ def _of_category(feature: Feature, bin_: int, was: float, now: float) -> str:
 
 def _one_value(cause: Cause, feature: Feature | None) -> str:
     """Say which value took over, and from what share."""
-    if cause.counts is None or feature is None:
+    if cause.counts is None or feature is None or not cause.counts.any():
         return f"one value rose to {percent(cause.value)} of the rows"
     change = change_of(feature, cause.counts, "stuck")
     if change is not None:

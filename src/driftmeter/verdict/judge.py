@@ -116,7 +116,7 @@ class Judge:
             return replace(state, detector=taken, expected=expected.ends), Step()
         judged = self._restarted(taken, expected.mixed(evidence.start))
         still_expected = expected.after_pane(evidence.start)
-        flags = self._flags(judged, evidence, state.flagged, still_expected)
+        flags = self._flags(judged, evidence, state, still_expected)
         clock = _clock_after(state, evidence)
         paging = self._paging(flags, state)
         turned = turn(state.incidents, paging, evidence.end, clock)
@@ -152,7 +152,7 @@ class Judge:
         self,
         detector: Any,
         evidence: Evidence,
-        flagged: Mapping[str, Milliseconds],
+        before: JudgeState,
         expected: Mapping[str, Milliseconds],
     ) -> list[Flag]:
         """Return the features that alarm at this pane and may page, each at its shortest window that alarms."""
@@ -165,17 +165,20 @@ class Judge:
             if feature.name in self._silenced or feature.name in expected:
                 continue
             level = int(np.flatnonzero(alarms[:, index] >= 0)[0])
-            cause = self._cause(detector, index)
+            cause, strength = self._cause(detector, index), float(alarms[:, index].max())
+            member = member_of(before.incidents, feature.name)
+            # a weaker flag leaves its incident's sentence as it is, and a sentence is work
+            told = member.why if member is not None and strength < member.evidence else None
             flags.append(
                 Flag(
                     feature=feature.name,
                     role=feature.role,
-                    since=flagged.get(feature.name, evidence.start),
+                    since=before.flagged.get(feature.name, evidence.start),
                     level=level,
                     window=int(evidence.lengths[level]),
-                    evidence=float(alarms[:, index].max()),
+                    evidence=strength,
                     severity=severity_of(cause),
-                    why=sentences.drifting(cause, feature),
+                    why=sentences.drifting(cause, feature) if told is None else told,
                     effect=0.0 if cause is None else cause.effect,
                 )
             )

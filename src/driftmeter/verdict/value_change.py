@@ -61,11 +61,12 @@ class ValueChange:
     scale: float = 0.0
 
 
-def change_of(feature: Feature, counts: Counts, what: str = "") -> ValueChange | None:
+def change_of(feature: Feature, counts: Counts, what: str = "", usual: Floats | None = None) -> ValueChange | None:
     """Return the change that says most, None where there is nothing to compare.
 
     `counts` (bins,) are those of the feature in a window. `what` is the test that found it: a "mean" is told as a shift
-    and a "spread" as a spread, whatever else changed.
+    and a "spread" as a spread, whatever else changed. `usual` (bins,) are the shares to compare with, where these are
+    not the reference's.
 
     >>> grid = NumericGrid.fit(np.arange(100.0), bins=4)
     >>> feature = Feature("x", "numeric", "feature", grid, (0, 0, 25, 25, 25, 25, 0, 0, 0, 0, 0), "x")
@@ -73,7 +74,7 @@ def change_of(feature: Feature, counts: Counts, what: str = "") -> ValueChange |
     >>> change.measure, round(change.was, 1), round(change.now, 1)
     ('mean', 49.5, 80.6)
     """
-    samples = Samples.of(feature, counts)
+    samples = Samples.of(feature, counts, usual)
     if samples is None:
         return None
     if what == "stuck":
@@ -121,7 +122,7 @@ class Samples:
     deviation: Floats
 
     @classmethod
-    def of(cls, feature: Feature, counts: Counts) -> Samples | None:
+    def of(cls, feature: Feature, counts: Counts, usual: Floats | None = None) -> Samples | None:
         """Return the two samples; None for a feature that is no number, and where one of them has no finite value."""
         grid = feature.grid
         if not isinstance(grid, NumericGrid):
@@ -130,8 +131,9 @@ class Samples:
         rows = int(was.sum()), int(now.sum())
         if not all(rows):
             return None
+        expected = was if usual is None else usual[grid.present]
         value, deviation = feature.by_bin
-        return cls(feature, grid, was / rows[0], now / rows[1], rows, value, deviation)
+        return cls(feature, grid, expected / expected.sum(), now / rows[1], rows, value, deviation)
 
     def components(self) -> Floats:
         """Return s₁ to s₄, (4,)."""

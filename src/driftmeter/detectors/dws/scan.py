@@ -33,7 +33,7 @@ from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.dws.rare import RareBins
 from driftmeter.detectors.dws.smooth import SmoothScores
 from driftmeter.detectors.dws.stuck import STUCK_LENGTH, StuckValue
-from driftmeter.detectors.dws.windows import Block, DwsState, Findings
+from driftmeter.detectors.dws.windows import Block, DwsState, Findings, ToldWindow
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
 from driftmeter.detectors.run import Pace, Run, elapsed_since
 from driftmeter.detectors.scores import NAMES
@@ -73,7 +73,8 @@ class DWS:
         self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
         self._stuck = StuckValue(self.bins)
         self._zone = None if profile.zone is None else zone_named(profile.zone)
-        self._by_hour: Mask = np.abs(self.variance.hours).sum(axis=(0, 2)) > 0
+        hourly = np.abs(self.variance.hours).sum(axis=0) > 0
+        self._by_hour, self._mean_by_hour = hourly.any(axis=1), hourly[:, 0]
         self._cause_names = (*NAMES, "bins", "stuck", *self.bins.rare_names)
         self._cause_is_category = (*[False] * (len(NAMES) + 2), *self.bins.rare_named)
 
@@ -125,7 +126,7 @@ class DWS:
             judged = self._judged(window, end, pace, alpha)
             chosen = panes - 2**level >= state.since
             judged.write(findings, level, chosen)
-            told[level] = self._told(window.counts, judged, chosen)
+            told[level] = self._told(window, judged, chosen)
             fresh[level] = True
             if panes % 2**level:
                 break
@@ -168,16 +169,12 @@ class DWS:
                 strongest.offer(stuck)
         return strongest
 
-    def _told(self, counts: Counts, judged: WindowFindings, chosen: Mask) -> Counts | None:
-        """Return a window's counts of the `chosen` features of which a sentence may tell how their values changed.
-
-        A score that is compared with its hour of the day alone is left out: counts do not show what its hour lets one
-        expect.
-        """
+    def _told(self, window: Block, judged: WindowFindings, chosen: Mask) -> ToldWindow | None:
+        """Return a window with the counts of the `chosen` features of which a sentence may tell what changed."""
         told = chosen & (judged.cause < CAUSE_RARE) & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
-        if len(self.variance.hours):
-            told &= (judged.cause >= len(NAMES)) | ~self._by_hour
-        return np.where(told[self.bins.owner], counts, 0) if told.any() else None
+        # a mean that hours explain nearly alone is not compared by the hour, and then nor can a spread be told
+        told &= ~(self._by_hour & (judged.cause < len(NAMES)) & (judged.cause >= 0) & ~self._mean_by_hour)
+        return ToldWindow(np.where(told[self.bins.owner], window.counts, 0), window.hours) if told.any() else None
 
     def _hours(self, run: Run) -> Counts:
         hours = np.zeros(len(self.variance.hours), dtype=np.int64)
@@ -214,37 +211,48 @@ class DWS:
         """Forget what the windows of these features hold: their windows begin anew with the next pane."""
         since = np.where(features, state.panes, state.since)
         kept = ~features[self.bins.owner]
-        told = tuple(None if counts is None or not counts[kept].any() else counts * kept for counts in state.told)
+        told = tuple(
+            None if window is None or not window.counts[kept].any() else replace(window, counts=window.counts * kept)
+            for window in state.told
+        )
         return replace(state, since=since, findings=state.findings.without(features), told=told)
 
     def causes(self, state: DwsState, feature: int) -> list[tuple[float, Cause]]:
         """Return a feature's evidence in the latest window of each level, with its cause, the shortest first."""
-        findings = state.findings
-        return [
-            (
-                float(findings.evidence[level, feature]),
-                Cause(
-                    what=self._cause_names[findings.cause[level, feature]],
-                    category=self._cause_is_category[findings.cause[level, feature]],
-                    value=float(findings.value[level, feature]),
-                    reference=float(findings.reference[level, feature]),
-                    window=int(findings.spans[level, feature]),
-                    rows=int(findings.rows[level, feature]),
-                    counts=self._told_of(state, level, feature),
-                    effect=float(findings.effect[level, feature]),
-                    effect_low=float(findings.effect_low[level, feature]),
-                    excess_low=float(findings.excess_low[level, feature]),
-                ),
-            )
-            for level in np.flatnonzero(findings.cause[:, feature] >= 0).tolist()
-        ]
+        levels = np.flatnonzero(state.findings.cause[:, feature] >= 0).tolist()
+        evidence = state.findings.evidence[:, feature].tolist()
+        return [(evidence[level], self._cause(state, level, feature)) for level in levels]
 
-    def _told_of(self, state: DwsState, level: int, feature: int) -> Counts | None:
-        counts = state.told[level]
-        if counts is None:
+    def _cause(self, state: DwsState, level: int, feature: int) -> Cause:
+        findings, window = state.findings, state.told[level]
+        number, rows = int(findings.cause[level, feature]), int(findings.rows[level, feature])
+        part = slice(self.bins.starts[feature], self.bins.starts[feature + 1])
+        return Cause(
+            what=self._cause_names[number],
+            category=self._cause_is_category[number],
+            value=float(findings.value[level, feature]),
+            reference=float(findings.reference[level, feature]),
+            window=int(findings.spans[level, feature]),
+            rows=rows,
+            counts=None if window is None else window.counts[part],
+            usual=None if window is None or number >= len(NAMES) else self._usual(window, feature, rows),
+            effect=float(findings.effect[level, feature]),
+            effect_low=float(findings.effect_low[level, feature]),
+            excess_low=float(findings.excess_low[level, feature]),
+        )
+
+    def _usual(self, window: ToldWindow, feature: int, rows: float) -> Floats | None:
+        """Return the shares of a feature's bins to expect in the hours of a window; None where hours do not matter.
+
+        They are those of the reference times 1 + Σ h_k φ_k, which have the scores h_k of these hours in the reference.
+        """
+        if not self._by_hour[feature]:
             return None
-        of_feature = counts[self.bins.starts[feature] : self.bins.starts[feature + 1]]
-        return of_feature if of_feature.any() else None
+        part = slice(self.bins.starts[feature], self.bins.starts[feature + 1])
+        expected = (window.hours / rows) @ self.variance.hours[:, feature]
+        usual: Floats = self.bins.share[part] * np.maximum(1 + expected @ self.bins.scores[:, part], 0.0)
+        shares: Floats = usual / usual.sum()
+        return shares
 
     # --- bytes
 

@@ -48,6 +48,17 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
+class ToldWindow:
+    """A window of which sentences tell: `counts` (bins,), 0 for features of which there is nothing to tell.
+
+    `hours` are as in `Block`.
+    """
+
+    counts: Counts
+    hours: Counts
+
+
+@dataclass(frozen=True, eq=False)
 class Findings:
     """What was found in the latest window of each level; arrays of shape (levels, features).
 
@@ -115,8 +126,7 @@ class DwsState:
     for, both in ms; the last pane ended at `last`. `run` holds the rows that are not yet a pane. `blocks[level]` are
     2^(level−1) panes that wait for the other half of their window; None before there are that many, and at level 0. A
     feature's windows begin with pane number `since`, (features,), or later. `findings` are those of the latest window
-    of each level. `told[level]` are the counts of that window, (bins,), of features of which a sentence may tell how
-    their values changed, and 0 of all others; None where there is no such feature.
+    of each level. `told[level]` is that window for the sentences that tell how values changed, None where none does.
     """
 
     panes: int
@@ -127,7 +137,7 @@ class DwsState:
     blocks: tuple[Block | None, ...]
     since: npt.NDArray[np.int64]
     findings: Findings
-    told: tuple[Counts | None, ...]
+    told: tuple[ToldWindow | None, ...]
 
 
 def dump(state: DwsState) -> bytes:
@@ -144,11 +154,11 @@ def dump(state: DwsState) -> bytes:
             None if block is None else [block.rows, block.start, block.length, block.elapsed, block.hours.tolist()]
             for block in state.blocks
         ],
-        "told": [counts is not None for counts in state.told],
+        "told": [None if window is None else window.hours.tolist() for window in state.told],
     }
     parts = run_parts(state.run)
     parts += [encode_counts(block.counts) for block in state.blocks if block is not None]
-    parts += [encode_counts(counts) for counts in state.told if counts is not None]
+    parts += [encode_counts(window.counts) for window in state.told if window is not None]
     parts.append(state.since.astype("<i8").tobytes())
     for name in Findings.__annotations__:
         array = getattr(state.findings, name)
@@ -167,7 +177,10 @@ def load(data: bytes, bins: int, features: int) -> DwsState:
             None if numbers is None else _block(decode_counts(next(parts), bins), *numbers)
             for numbers in head["blocks"]
         )
-        told = tuple(decode_counts(next(parts), bins) if there else None for there in head["told"])
+        told = tuple(
+            None if hours is None else ToldWindow(decode_counts(next(parts), bins), np.array(hours, dtype=np.int64))
+            for hours in head["told"]
+        )
         since = np.frombuffer(next(parts), "<i8").astype(np.int64)
         shape = head["levels"], features
         arrays = {
