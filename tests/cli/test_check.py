@@ -42,6 +42,9 @@ def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Writ
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "shop: drifting, 1,500 rows, 1 of 6 features drift"
     assert result.stdout.splitlines()[1].split()[:4] == ["größe", "feature", "drifting", "major"]
+    (told,) = [line for line in result.stdout.splitlines() if line.startswith("größe: ")]
+    assert told.startswith("größe: Rose from ")
+    assert told.endswith(" standard deviations), over 1,500 rows.")
     assert result.stderr == ""
 
 

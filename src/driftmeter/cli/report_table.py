@@ -11,17 +11,19 @@ from driftmeter.report.page import in_order
 from driftmeter.report.texts import effect_text, p_text, printable, rate_text
 
 _MOST_NOTES = 8
+_MOST_TOLD = 12
 
 
 def show_report(report: Report) -> None:
-    """Print the verdict: a line for each feature, the worst first, and what was not as expected."""
+    """Print the verdict: a line for each feature, the worst first, what changed, and what was not as expected."""
     out = console()
+    features = in_order(report.verdict.to_json()["features"])
     table = Table("feature", "role", "state", "severity", box=None, header_style="bold", pad_edge=False)
     # nearly all data has nothing unreadable: then there is no column for it
     rates = ["missing", *(["unreadable"] if report.unreadable.values else []), "unseen", "out_of_range"]
     for name in ("effect", "p-value", *rates):
         table.add_column(name.replace("_", " "), justify="right")
-    for feature in in_order(report.verdict.to_json()["features"]):
+    for feature in features:
         table.add_row(
             plain(feature["feature"]),
             feature["role"],
@@ -33,6 +35,13 @@ def show_report(report: Report) -> None:
         )
     out.print(table)
     out.print()
+    told = [feature for feature in features if feature["drifting"]]
+    for feature in told[:_MOST_TOLD]:
+        out.print(plain(f"{feature['feature']}: {feature['why']}"), soft_wrap=True)
+    if len(told) > _MOST_TOLD:
+        out.print(f"… and {len(told) - _MOST_TOLD} more that drift; --json and --html have all.")
+    if told:
+        out.print()
     for note in report.notes[:_MOST_NOTES]:
         out.print(plain(note), style="yellow", soft_wrap=True)
     if len(report.notes) > _MOST_NOTES:

@@ -147,6 +147,8 @@ class Samples:
     def shift(self) -> ValueChange | None:
         """Return how mean or median moved; None where neither is known, or neither moved as the ranks did."""
         rank = float(self.components()[0])
+        if rank == 0:
+            return None
         (mean_was, deviation), (mean_now, _) = map(self._moments, (self.was, self.now))
         deviation = max(deviation, 1e-300)
         change = ValueChange("mean", mean_was, mean_now, mean_now / deviation - mean_was / deviation)
