@@ -53,16 +53,16 @@ def check(
 
     import_scipy_special()
     from driftmeter.cli.report_table import show_report
-    from driftmeter.data.files.for_profile import read_data
+    from driftmeter.data.files.for_profile import read_data_batches
     from driftmeter.data.files.how import silent
     from driftmeter.profile.profile import Profile
-    from driftmeter.report import compare
+    from driftmeter.report import compare_batches
     from driftmeter.settings.model import ModelSettings
 
     reference = Profile.load(profile)
     settings = ModelSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
-    table = read_data(data, reference, encoding=encoding, say=silent if quiet else say)
-    report = compare(reference, table, settings=settings)
+    file = read_data_batches(data, reference, encoding=encoding, say=silent if quiet else say)
+    report = compare_batches(reference, file.names, file.tables, settings=settings)
     if html:
         Path(html).write_text(report.to_html(), encoding="utf-8")
     if as_json and not quiet:

@@ -66,10 +66,12 @@ def coded_of(column: pa.ChunkedArray) -> tuple[Codes, list[Any]] | None:
     return np.where(present, indices, -1).astype(np.intp), coded.dictionary.to_pylist()
 
 
-def whole(column: pa.ChunkedArray) -> pa.Array:
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as one array."""
     import pyarrow as pa
 
+    if isinstance(column, pa.Array):
+        return column
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)

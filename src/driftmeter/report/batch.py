@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
+from driftmeter.data.blocks import blocks_of
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
@@ -26,8 +27,10 @@ from driftmeter.verdict.window_judge import judge_window
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
-_BLOCK = 100_000
+_BLOCK, _LEAST_BLOCK = 100_000, 1_000
 """Rows read at once: a frame of any length needs little memory besides its own."""
+_CELLS = 2_000_000
+"""Cells read at once: fewer rows of many columns."""
 MOST_NAMED = 3
 """Unreadable values that are reported of each column."""
 
@@ -125,23 +128,32 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
     (False, True)
     """
     data = as_frame(frame)
+    return compare_batches(profile, data.columns, [data], settings=settings)
+
+
+def compare_batches(
+    profile: Profile, names: Sequence[str], frames: Iterable[IntoFrame], *, settings: ModelSettings | None = None
+) -> Report:
+    """Judge a frame that comes in parts, as `compare` does; only some of its rows are in memory at a time.
+
+    `names` are all of its columns, of which the parts may lack those that the profile does not know. The report is the
+    same however the frame is cut.
+    """
     reader, binner = Reader(profile), Binner(profile)
-    absent = tuple(name for name in reader.names if name not in data.columns)
+    absent = tuple(name for name in reader.names if name not in names)
     if len(absent) == len(reader.names):
-        raise InputError(
-            "data", f"columns of the profile ({_listed(reader.names)})", _listed(data.columns) or "no columns"
-        )
-    if len(data) == 0:
-        raise InputError("data", "rows", "none")
+        raise InputError("data", f"columns of the profile ({_listed(reader.names)})", _listed(names) or "no columns")
     summary, unreadable, new = Summary.zero(profile.bins), UnreadableValues(), NewCategories(reader)
-    for start in range(0, len(data), _BLOCK):
-        block = data[start : start + _BLOCK]
+    size = max(_LEAST_BLOCK, min(_BLOCK, _CELLS // len(reader.names)))
+    for block in blocks_of(map(as_frame, frames), size):
         columns = columns_of(block, reader.names)
         rows, rejected, _ = reader.read_columns(columns)
         new.add(columns, rows)
+        unreadable = _added(unreadable, reader.unreadable(rows), rejected, summary.rows)
         summary += binner.observe(rows)
-        unreadable = _added(unreadable, reader.unreadable(rows), rejected, start)
-    ignored = tuple(name for name in data.columns if name not in reader.names and name not in profile.left_out)
+    if not summary.rows:
+        raise InputError("data", "rows", "none")
+    ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
     return Report(profile, _verdict(profile, summary, settings or ModelSettings(), new), unreadable, absent, ignored)
 
 

@@ -24,30 +24,6 @@ _BLOCK = 1 << 20
 _LARGEST_BLOCK = 1 << 30
 
 
-def read_delimited(path: Path, how: How) -> pa.Table:
-    """Read a CSV or TSV file; an empty cell is missing, a quoted cell is a text, which may be empty.
-
-    Raises InputError naming the file, and the line of the fault where it has one.
-    """
-    file = File.of(path, how)
-    with file.faults():
-        table = file.read()
-        if not len(table):
-            raise InputError(str(path), "rows below the header", "none")
-        names: list[str] = table.column_names
-        types = {name: table[name].type for name in names if names.count(name) == 1 and name not in how.texts}
-        settling = Settling.of(types, how.numbers, commas=file.dialect.delimiter != ",")
-        written: Any = file.read([*settling.numbers]) if settling.numbers else None
-        texts = {name: table[name] if name in settling.texts else written[name] for name in settling.columns}
-        for name, text in texts.items():
-            settling.observe(name, text)
-        settled = settling.settle()
-        file.say_commas(settled)
-        for name, kind in settled.written.items():
-            table = table.set_column(names.index(name), name, converted(texts[name], kind))
-    return table
-
-
 @dataclass(frozen=True)
 class File:
     """A CSV or TSV file with what its beginning says of it."""
@@ -80,22 +56,38 @@ class File:
         except UnicodeDecodeError as error:
             raise InputError(str(self.path), f"{self.encoding}, as --encoding says", str(error)) from error
 
+    def table(self) -> pa.Table:
+        """Read the file; an empty cell is missing, a quoted cell is a text, which may be empty.
+
+        Raises InputError naming the file, and the line of the fault where it has one.
+        """
+        how = self.how
+        with self.faults():
+            table = self.read()
+            if not len(table):
+                raise InputError(str(self.path), "rows below the header", "none")
+            names: list[str] = table.column_names
+            types = {name: table[name].type for name in names if names.count(name) == 1 and name not in how.texts}
+            settling = Settling.of(types, how.numbers, commas=self.dialect.delimiter != ",")
+            written: Any = self.read([*settling.numbers]) if settling.numbers else None
+            texts = {name: table[name] if name in settling.texts else written[name] for name in settling.columns}
+            for name, text in texts.items():
+                settling.observe(name, text)
+            settled = settling.settle()
+            self.say_commas(settled)
+            for name, kind in settled.written.items():
+                table = table.set_column(names.index(name), name, converted(texts[name], kind))
+        return table
+
     def read(self, only: list[str] | None = None) -> pa.Table:
         """Read the file by its dialect; with `only`, these columns, as text."""
         from pyarrow import csv
 
         texts = self.how.texts if only is None else only
         types = dict.fromkeys(texts, "string")
-        return self._grown(_BLOCK, lambda block: csv.read_csv(self.path, **self._options(block, only, types)))
+        return self.grown(_BLOCK, lambda block: csv.read_csv(self.path, **self._options(block, only, types)))
 
-    def inferred(self, name: str) -> pa.DataType:
-        """Return the type that Arrow gives to a column by all of its cells."""
-        from pyarrow import csv
-
-        read = self._grown(_BLOCK, lambda block: csv.read_csv(self.path, **self._options(block, [name], {})))
-        return read.schema.field(name).type
-
-    def stream(self, only: list[str] | None, types: Mapping[str, Any], block: int) -> pa.RecordBatchReader:
+    def stream(self, block: int, only: list[str] | None, types: Mapping[str, Any]) -> pa.RecordBatchReader:
         """Read the file batch by batch; raises ArrowInvalid where a cell is not of its column's type, or none given."""
         from pyarrow import csv
 
@@ -122,7 +114,7 @@ class File:
             ),
         }
 
-    def _grown(self, block: int, read: Callable[[int], Any]) -> Any:
+    def grown(self, block: int, read: Callable[[int], Any]) -> Any:
         """Read with larger blocks where a row is longer than one, as with a long text in a cell."""
         import pyarrow as pa
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,35 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@dataclass(frozen=True)
+class FolderFiles:
+    """The files of a folder that are one table: all Parquet, or all Arrow."""
+
+    parquets: tuple[Path, ...] = ()
+    arrows: tuple[Path, ...] = ()
+
+
 def read_folder(path: Path, how: How) -> pa.Table:
     """Read a folder of Parquet or Arrow files, a Delta table, or a data set of Hugging Face's `save_to_disk`.
 
-    Files and folders whose names start with . or _ are no data. Raises InputError on Iceberg and Hudi tables, since
-    their files alone do not show which rows are current.
+    Raises InputError as `files_of` does.
+    """
+    files = files_of(path)
+    if files is None:
+        return read_delta(path, how)
+    if files.parquets:
+        return read_parquets(path, files.parquets, how)
+    return joined(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in files.arrows])
+
+
+def files_of(path: Path) -> FolderFiles | None:
+    """Return the files of a folder that are data, in order; None for a Delta table, whose log names them.
+
+    Files and folders whose names start with . or _ are no data. Raises InputError where there are none, and on Iceberg
+    and Hudi tables, since their files alone do not show which rows are current.
     """
     if (path / "_delta_log").is_dir():
-        return read_delta(path, how)
+        return None
     if any((path / "metadata").glob("*.metadata.json")):
         raise _refuse(path, "an Iceberg table", "pyiceberg: table.scan().to_arrow(), then pyarrow.parquet.write_table")
     if (path / ".hoodie").is_dir():
@@ -35,16 +57,16 @@ def read_folder(path: Path, how: How) -> pa.Table:
         raise InputError(str(path), f"one of its splits ({splits}), as in {path}/train", "the folder of all")
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         names = [part["filename"] for part in json.loads((path / "state.json").read_text())["_data_files"]]
-        return joined(str(path), [(name, read_ipc(path / name)) for name in names])
+        return FolderFiles(arrows=tuple(path / name for name in names))
     files = sorted(_files(path))
     parquets = [file for file in files if file.name.lower().endswith(PARQUET)]
     if not parquets:  # Hive and Impala write files without an ending
         parquets = [file for file in files if not file.suffix and _is_parquet(file)]
     if parquets:
-        return read_parquets(path, parquets, how)
+        return FolderFiles(tuple(parquets))
     arrows = [file for file in files if file.name.lower().endswith(ARROW)]
     if arrows:
-        return joined(str(path), [(str(file.relative_to(path)), read_ipc(file)) for file in arrows])
+        return FolderFiles(arrows=tuple(arrows))
     got = ", ".join(str(file.relative_to(path)) for file in files[:3]) or "none"
     raise InputError(str(path), "a folder of Parquet or Arrow files (of CSV files, one that holds all rows)", got)
 

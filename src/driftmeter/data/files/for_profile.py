@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftmeter.data.files import read_table
+from driftmeter.data.files.batches import Batches, read_batches
+from driftmeter.data.files.how import silent
+from driftmeter.data.files.read import read_table
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 
@@ -20,7 +22,7 @@ def read_data(
     *,
     as_text: Iterable[str] = (),
     encoding: str | None = None,
-    say: Callable[[str], None] = lambda note: None,
+    say: Callable[[str], None] = silent,
 ) -> pa.Table:
     """Read a file as `read_table` does, with the columns of a CSV file typed as the profile has them.
 
@@ -29,6 +31,23 @@ def read_data(
     become UTC, and so do the columns `as_text`. Words that mean a missing value in the reference's file mean it here.
     Raises InputError naming the file.
     """
+    return read_table(path, **_types_of(profile, as_text), na=profile.na, encoding=encoding, say=say)
+
+
+def read_data_batches(
+    path: str | Path,
+    profile: Profile,
+    *,
+    encoding: str | None = None,
+    say: Callable[[str], None] = silent,
+) -> Batches:
+    """Read the profile's columns of a file as `read_data` does, batch by batch."""
+    columns = {feature.column for feature in profile.features}
+    return read_batches(path, columns, **_types_of(profile), na=profile.na, encoding=encoding, say=say)
+
+
+def _types_of(profile: Profile, as_text: Iterable[str] = ()) -> dict[str, set[str]]:
+    """Return the columns of a CSV file that are texts, and those that are numbers."""
     texts = {
         feature.column
         for feature in profile.features
@@ -36,4 +55,4 @@ def read_data(
     }
     texts |= {*as_text}
     numbers = {feature.column for feature in profile.features if feature.kind == "numeric"}
-    return read_table(path, texts=texts, numbers=numbers - texts, na=profile.na, encoding=encoding, say=say)
+    return {"texts": texts, "numbers": numbers - texts}

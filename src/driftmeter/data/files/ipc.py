@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FILE, _FEATHER_V1 = b"ARROW1", b"FEA1"
+FILE, FEATHER_V1 = b"ARROW1", b"FEA1"
+"""The first bytes of a file in Arrow's file format, and in Feather version 1."""
 
 
 def read_ipc(path: Path) -> pa.Table:
@@ -21,10 +22,10 @@ def read_ipc(path: Path) -> pa.Table:
 
     with path.open("rb") as file:
         magic = file.read(6)
-    if magic.startswith(_FEATHER_V1):
+    if magic.startswith(FEATHER_V1):
         return feather.read_table(path)
     with pa.memory_map(str(path)) as source:
-        if magic == _FILE:
+        if magic == FILE:
             return pa.ipc.open_file(source).read_all()
         tables = [pa.ipc.open_stream(source).read_all()]
         while source.tell() < source.size():

@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 def read_parquet(path: Path, how: How) -> pa.Table:
     """Read one file, with columns from the names of its folders, such as year=2024."""
-    return _with_values(read_file(path, how), partition_of(path.parent.parts), {}, how)
+    return with_values(read_file(path, how), partition_of(path.parent.parts), {}, how)
 
 
 def read_parquets(base: Path, files: Iterable[Path], how: How) -> pa.Table:
@@ -32,7 +32,7 @@ def read_parquets(base: Path, files: Iterable[Path], how: How) -> pa.Table:
         for key, value in partition.items():
             all_values.setdefault(key, set()).add(value)
     return joined(
-        str(base), [(name, _with_values(read_file(file, how), values[name], all_values, how)) for name, file in parts]
+        str(base), [(name, with_values(read_file(file, how), values[name], all_values, how)) for name, file in parts]
     )
 
 
@@ -76,7 +76,7 @@ def partition_of(folders: Iterable[str]) -> dict[str, str | None]:
     return values
 
 
-def _with_values(
+def with_values(
     table: pa.Table, values: Mapping[str, str | None], all_values: Mapping[str, set[str | None]], how: How
 ) -> pa.Table:
     """Append columns of one value each: integers where the values of all folders are integers, else text."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,31 +33,50 @@ def read_table(
     of the file that was recognised. Raises InputError naming the file, and in CSV the line, where it cannot be read,
     MissingExtraError where pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise MissingExtraError("reading files needs pyarrow: pip install 'driftmeter[cli]'") from error
-    from driftmeter.data.files.delimited import read_delimited
+    path, how = Path(path), How(frozenset(texts), frozenset(numbers), tuple(na), encoding, say)
+    with reading(path):
+        table = table_of(path, how)
+    check_names(path, table.column_names)
+    return table
+
+
+def table_of(path: Path, how: How) -> pa.Table:
+    """Read a file or folder as a table of plain columns."""
+    from driftmeter.data.files.delimited import File
     from driftmeter.data.files.folder import read_folder
     from driftmeter.data.files.ipc import read_ipc
     from driftmeter.data.files.parquet import read_parquet
     from driftmeter.data.plain import plain_table
 
-    path, how = Path(path), How(frozenset(texts), frozenset(numbers), tuple(na), encoding, say)
     name = path.name.lower()
+    if path.is_dir():
+        table = read_folder(path, how)
+    elif is_delimited(path):
+        table = File.of(path, how).table()
+    elif name.endswith(PARQUET):
+        table = read_parquet(path, how)
+    elif name.endswith(ARROW):
+        table = read_ipc(path)
+    else:
+        raise unknown_ending(path)
+    return plain_table(table)
+
+
+def unknown_ending(path: Path) -> InputError:
+    """Return an error that names the endings of files that can be read."""
+    endings = ", ".join((*PARQUET[:1], *DELIMITED, ".csv.gz", *ARROW))
+    return InputError(str(path), f"a file ending in {endings}, or a folder of them", repr(path.suffix))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in reading a file into errors of driftmeter."""
     try:
-        if path.is_dir():
-            table = read_folder(path, how)
-        elif is_delimited(path):
-            table = read_delimited(path, how)
-        elif name.endswith(PARQUET):
-            table = read_parquet(path, how)
-        elif name.endswith(ARROW):
-            table = read_ipc(path)
-        else:
-            endings = ", ".join((*PARQUET[:1], *DELIMITED, ".csv.gz", *ARROW))
-            raise InputError(str(path), f"a file ending in {endings}, or a folder of them", repr(path.suffix))
-        table = plain_table(table)
+        import pyarrow as pa
+    except ImportError as error:
+        raise MissingExtraError("reading files needs pyarrow: pip install 'driftmeter[cli]'") from error
+    try:
+        yield
     except FileNotFoundError as error:
         raise InputError(str(path), "a file", "nothing there") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, json.JSONDecodeError) as error:
@@ -64,9 +84,11 @@ def read_table(
         if "more than 64 bits" in got:  # pyarrow 26 refuses a file with such a column, and does not name it
             got += ": in polars cast columns of Int128 to another type, or drop them"
         raise InputError(str(path), f"a readable {what}", got) from error
-    names: list[str] = table.column_names
+
+
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Raise InputError where two columns have one name."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         got = f"{names.count(twice)} called {twice!r}" if twice else f"{names.count(twice)} without a name"
         raise InputError(str(path), "one column of each name", f"{got}: rename or drop the others")
-    return table
