@@ -227,7 +227,9 @@ FAULTS = {
         flights("distance"), mapped(lambda d: d * 1.609, flights("distance")), "Rose from "
     ),
     "flights: another carrier": Fault(
-        flights("carrier"), some(0.2, "XX", flights("carrier")), "Categories never seen before rose from 0 % to 20.0 %"
+        flights("carrier"),
+        some(0.2, "XX", flights("carrier")),
+        "Categories never seen before rose from 0.01 % to 20.0 %",
     ),
     "flights: one origin": Fault(flights("origin"), some(0.5, "LGA", flights("origin")), "Category 'LGA' rose from 3"),
 }  # fmt: skip

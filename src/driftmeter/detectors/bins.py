@@ -12,6 +12,7 @@ from driftmeter.detectors.rare_bins import rare_bins_of, tests_of_rare
 from driftmeter.detectors.scores import NAMES, rank_scores
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.expected import expected_counts
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Counts, Floats
@@ -82,6 +83,11 @@ class CompiledBins:
             self.padded_scores[index, :, : part.stop - part.start] = self.scores[:, part]
 
     def _find_rare(self) -> None:
+        self._merged = [
+            (_shifted(feature.grid.rest, part), _shifted(feature.grid.unseen, part))
+            for feature, part in zip(self.features, self._parts(), strict=True)
+            if isinstance(feature.grid, CategoryGrid)
+        ]
         by_feature = [rare_bins_of(feature) for feature in self.features]
         rare = [bin_ for bins in by_feature for bin_ in bins]
         owner = np.repeat(np.arange(len(by_feature)), [len(bins) for bins in by_feature])
@@ -92,10 +98,15 @@ class CompiledBins:
         """Whether a rare bin is a category: a category may have the name of a special bin."""
         self.rare_owner: Codes = self.owner[self.rare]
         """The feature of each rare bin, (rare,)."""
+        by_rate = [bin_.rate for bin_ in rare]
+        self.rates: Codes = np.flatnonzero(by_rate).astype(np.intp)
+        """Which rare bins are rates, missing, unreadable, unseen or out of range, (rates,)."""
+        self._find_rates()
         self.rare_starts: Codes = np.flatnonzero(np.diff(self.rare_owner, prepend=-1)).astype(np.intp)
         """Where each feature's rare bins begin, (features,)."""
-        self.rare_reference: Floats = np.array([bin_.expected for bin_ in rare])
-        """Rows that the reference lets one expect in each rare bin, (rare,)."""
+        expected = np.concatenate([expected_counts(feature) for feature in self.features])
+        self.rare_reference: Floats = self.rare_counts(expected)
+        """Rows that the reference lets one expect in each rare bin, (rare,), those of unseen categories as well."""
         self.two_sided: Mask = np.array([bin_.two_sided for bin_ in rare], dtype=bool)
         """Whether fewer rows than expected in a rare bin are drift too, (rare,)."""
         self.rare_tests: Floats = np.array(
@@ -106,11 +117,14 @@ class CompiledBins:
         unseen = np.array([bin_.name == bin_names.UNSEEN and not bin_.category for bin_ in rare])
         self.rare_clustering: Floats = np.where(unseen, clustering[self.rare_owner], 0.0)
         """How much unseen categories come in clusters, see `CategoryGrid.clustering`; 0 for other bins, (rare,)."""
-        self._merged = [
-            (_shifted(feature.grid.rest, part), _shifted(feature.grid.unseen, part))
-            for feature, part in zip(self.features, self._parts(), strict=True)
-            if isinstance(feature.grid, CategoryGrid)
-        ]
+
+    def _find_rates(self) -> None:
+        """Note the bins of each rate: one, or all those of unseen categories."""
+        first = {unseen.start: unseen for _, unseen in self._merged}
+        spans = [first.get(bin_, slice(bin_, bin_ + 1)) for bin_ in self.rare[self.rates].tolist()]
+        widths = np.array([span.stop - span.start for span in spans])
+        self._rate_starts: Codes = (np.cumsum(widths) - widths).astype(np.intp)
+        self._rate_bins: Codes = np.concatenate([np.arange(span.start, span.stop) for span in spans]).astype(np.intp)
 
     def _group(self) -> None:
         groups = [pooled(feature) for feature in self.features]
@@ -162,6 +176,11 @@ class CompiledBins:
             merged[..., rest.start : rest.start + unseen.stop - unseen.start] += merged[..., unseen]
             merged[..., unseen.start] = all_unseen
         return merged[..., self.rare]
+
+    def rates_in(self, counts: Counts) -> Counts:
+        """Return the rows in each rate's bins, shape (rates,); those of `unseen` are in several bins."""
+        rows: Counts = np.add.reduceat(counts[self._rate_bins], self._rate_starts)
+        return rows
 
     def padded(self, counts: Floats) -> Floats:
         """Return the counts by feature, filled up with zeros to one width, shape (features, width)."""

@@ -7,7 +7,7 @@ import numpy as np
 from driftmeter.drift.categories import hashed_groups, order_of
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
-from driftmeter.profile.expected import expected_counts
+from driftmeter.profile.expected import expected_by_hash
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Floats
@@ -22,11 +22,11 @@ LEAST_GROUP_SHARE = 0.05
 
 
 def reference_of(feature: Feature) -> Floats:
-    """Return what the reference lets one expect in each bin, in rows, shape (bins,).
+    """Return what the reference lets one expect in each bin, in rows, shape (bins,): see `expected_by_hash`.
 
-    The reference's counts, of categories without the rows by which chance gave them bins: see `expected_counts`.
+    A rest bin and the unseen bin of the same hash are one here, as in every statistic that pools bins.
     """
-    return expected_counts(feature).astype(np.float64)
+    return expected_by_hash(feature).astype(np.float64)
 
 
 def pooled(feature: Feature) -> Codes:

@@ -60,7 +60,7 @@ class Evidence:
 
     `evidence` (levels, features): log10 of how far past the alarm threshold the latest window of each level is: at 0
     and above it alarms; -inf where none was judged yet.
-    `fresh` (levels,): the levels with a window that ended with this pane.
+    `fresh` (levels, features): where the evidence is of a window that ended with this pane.
     `lengths` (levels,): event time that the windows stand for, in ms; a stretch without rows counts as a day at most.
     `significant` (features,): the shift is more than chance, whether or not it exceeds the tolerance.
     `smallest_visible` (features,): the smallest shift that could have been seen by now, in the reference's standard
@@ -85,7 +85,7 @@ class Evidence:
 
     def alarms(self) -> Floats:
         """Return the evidence of the windows judged at this pane alone, -inf elsewhere: shape as `evidence`."""
-        alarms: Floats = np.where(self.fresh[:, np.newaxis], self.evidence, -np.inf)
+        alarms: Floats = np.where(self.fresh, self.evidence, -np.inf)
         return alarms
 
 
@@ -116,7 +116,7 @@ class Detector(Protocol[S]):
         ...
 
     def standing(self, state: S) -> Evidence | None:
-        """Return the evidence as of now, with no level `fresh`; None before the first pane of the detector."""
+        """Return the evidence as of now, with none of it `fresh`; None before the first pane of the detector."""
         ...
 
     def restart(self, state: S, features: Mask) -> S:

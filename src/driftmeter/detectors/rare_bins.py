@@ -1,4 +1,4 @@
-"""Which bins of a feature are judged one by one, and how many rows the reference lets one expect in them."""
+"""Which bins of a feature are judged one by one, and by how much their shares may change without being drift."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ _RARE = (
 )
 
 
+LEAST_RATE = 0.002
+"""The least tolerance of a rare bin's share, unless the tolerance is 0."""
+MOST_OF_SHARE = 0.5
+
+
 class RareBin(NamedTuple):
     """One bin of a feature that is judged by itself.
 
     `bin` is its index among the feature's bins, `name` the name that a cause has for it. `category` says whether it is
-    a category: a category may have the name of a special bin. `expected` is the number of rows that the reference has
-    there; `two_sided` says whether fewer rows are drift too.
+    a category: a category may have the name of a special bin. `two_sided` says whether fewer rows are drift too, `rate`
+    whether the bin is of rows without an ordinary value: missing, unreadable, unseen, out of range.
     """
 
     bin: int
     name: str
     category: bool
-    expected: float
     two_sided: bool
+    rate: bool
 
 
 def rare_bins_of(feature: Feature) -> list[RareBin]:
@@ -39,8 +44,8 @@ def rare_bins_of(feature: Feature) -> list[RareBin]:
 
     >>> grid = CategoryGrid(("Ulm", "Bonn"), (), least_rows=30)
     >>> feature = Feature("city", "categorical", "feature", grid, (700, 260, 40, 0, 0, 0), "city")
-    >>> [(rare.name, rare.expected, rare.two_sided) for rare in rare_bins_of(feature)][:3]
-    [('Ulm', 700.0, True), ('Bonn', 260.0, True), ('other', 40.0, True)]
+    >>> [(rare.name, rare.two_sided, rare.rate) for rare in rare_bins_of(feature)][1:4]
+    [('Bonn', True, False), ('other', True, False), ('missing', False, True)]
     """
     grid = feature.grid
     # a residual is missing where its column is, or another one is out of range: these tell of it themselves
@@ -54,14 +59,14 @@ def rare_bins_of(feature: Feature) -> list[RareBin]:
         hashed = np.flatnonzero(reference_of(feature)[grid.rest]) + grid.rest.start
         bins = [*range(len(grid.categories)), *hashed.tolist(), *bins]
     categories = len(grid.categories) if isinstance(grid, CategoryGrid) else 0
-    expected = _expected(feature)
+    special = {unseen, *grid.special.values()}
     return [
         RareBin(
             bin_,
             bin_names.UNSEEN if bin_ == unseen else grid.labels[bin_],
             bin_ < categories,
-            float(expected[bin_]),
             _may_leave(feature, bin_),
+            bin_ in special,
         )
         for bin_ in bins
     ]
@@ -79,6 +84,20 @@ def tests_of_rare(feature: Feature, bins: list[RareBin]) -> int:
     return len(bins) + sum(bin_.two_sided for bin_ in bins)
 
 
+def tolerated(share: Floats, tolerance: Floats) -> Floats:
+    """Return by how much the share of a rare bin may change without being drift, δ, in the shape of `share`.
+
+    It is the tolerance ε, in standard deviations of one row, but at most half of the share: that a category doubles is
+    drift, however rare it is. It is 0.2 % of the rows at least, and 0 where the tolerance is 0.
+
+    >>> tolerated(np.array([0.0, 0.005, 0.01, 0.1, 0.5]), np.full(5, 0.1)).round(4).tolist()
+    [0.002, 0.0025, 0.005, 0.03, 0.05]
+    """
+    deviation = np.sqrt(share * (1 - share))
+    least = np.where(tolerance > 0, LEAST_RATE, 0.0)
+    return np.maximum(np.minimum(tolerance * deviation, MOST_OF_SHARE * share), least)
+
+
 def _may_leave(feature: Feature, bin_: int) -> bool:
     """Return whether fewer rows in a rare bin are drift.
 
@@ -90,12 +109,3 @@ def _may_leave(feature: Feature, bin_: int) -> bool:
         return bool(bin_ < grid.rest.stop)
     outside = [grid.special[name] for name in _RARE if name in bin_names.OUT_OF_RANGE]
     return bin_ in outside and bool(feature.reference[bin_] >= LEAST_SHARE * feature.reference.sum())
-
-
-def _expected(feature: Feature) -> Floats:
-    """Return the reference's counts, (bins,); of `unseen`, by Good–Turing, as many as it held categories once."""
-    reference = reference_of(feature)
-    grid = feature.grid
-    if isinstance(grid, CategoryGrid) and grid.rest_hashes is not None:
-        reference[grid.unseen.start] = grid.once
-    return reference

@@ -10,7 +10,7 @@ import numpy as np
 
 from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.profile.category_grid import CategoryGrid, hash64
-from driftmeter.profile.expected import expected_counts
+from driftmeter.profile.expected import expected_by_hash
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Codes
 
@@ -41,7 +41,7 @@ def groups_of(feature: Feature, most: int = MOST_GROUPS) -> Codes:
     [0, 1, 1, 2, 2, -1, -1]
     """
     grid = _grid_of(feature)
-    order, counts = order_of(feature), expected_counts(feature)
+    order, counts = order_of(feature), expected_by_hash(feature)
     if grid.least_rows:
         categories, rest = order[: len(grid.categories)], order[len(grid.categories) :]
         large = counts[categories] * most >= counts[order].sum()

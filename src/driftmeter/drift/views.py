@@ -15,7 +15,7 @@ from driftmeter.drift.psi import MOST_GROUPS, reference_groups
 from driftmeter.drift.wasserstein import positions
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_HASHED, CategoryGrid
-from driftmeter.profile.expected import expected_counts
+from driftmeter.profile.expected import expected_by_hash, expected_counts
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Codes, Counts, Floats
@@ -129,23 +129,9 @@ def _with_groups_of_their_own(feature: Feature, groups: Codes) -> Codes:
 def reference_of(view: View, feature: Feature, slots: Codes) -> Counts:
     """Return what the reference lets one expect in each slot, in rows, shape (slots,).
 
-    Good–Turing: as many unseen rows are expected as there are categories that the reference held exactly once. The
-    reference counted these rows in its rest; they are taken from there. The rest also has the rows by which chance gave
-    categories their bins, see `expected_counts`.
+    See expected.py. `known` leaves the unseen bins out, and a rest bin then has all of its rows.
     """
-    grid, expected = feature.grid, expected_counts(feature)
-    if isinstance(grid, NumericGrid) or grid.rest_hashes is None or view not in ("unseen", "groups"):
-        return _added(slots, expected)
-    if view == "unseen":
-        counts = _added(slots, expected)
-        once = min(grid.once, int(counts.sum()))
-        return np.array([once, counts.sum() - once], dtype=np.int64)
-    rest = expected[grid.rest]
-    once = min(grid.once, int(rest.sum()))
-    held = np.concatenate([[0], np.cumsum(rest)])
-    rest -= np.diff(held * once // max(int(held[-1]), 1))
-    expected[grid.unseen.start] += once
-    return _added(slots, expected)
+    return _added(slots, expected_by_hash(feature) if view == "known" else expected_counts(feature))
 
 
 def _added(slots: Codes, counts: Counts) -> Counts:

@@ -13,17 +13,38 @@ from driftmeter.types import Counts
 def expected_counts(feature: Feature) -> Counts:
     """Return the rows that the reference lets one expect in each bin, a new array of shape (bins,).
 
-    For numbers they are the reference's counts. For categories, the grid's `boundary` rows are moved from the
-    categories near the limit, the same number from each, to the bins of the rest, in proportion to their rows: then
+    For numbers they are the reference's counts. For categories they are those of `expected_by_hash`, without the rows
+    to expect in categories never seen before, which are in the bins of the unseen: as many as there are categories that
+    the reference held exactly once, taken from the rest bin of the same hash, in proportion to its rows. This is so for
+    any number of new rows, since the reference stays as it is. Source: Good (1953), eq. 9.
+
+    >>> grid = CategoryGrid(("Ulm", "Bonn"), (1, 2, 3), once=10, hashed=2)
+    >>> expected_counts(Feature("city", "categorical", "feature", grid, (700, 40, 30, 20, 0, 0, 1, 0), "city")).tolist()
+    [700, 40, 24, 16, 6, 4, 1, 0]
+    """
+    counts = expected_by_hash(feature)
+    grid = feature.grid
+    if not isinstance(grid, CategoryGrid) or grid.rest_hashes is None:
+        return counts
+    rest = counts[grid.rest]
+    once = min(grid.once, int(rest.sum()))
+    held = np.concatenate([[0], np.cumsum(rest)])
+    new = np.diff(held * once // max(int(held[-1]), 1))
+    counts[grid.rest] -= new
+    counts[grid.unseen] += new
+    return counts
+
+
+def expected_by_hash(feature: Feature) -> Counts:
+    """Return the rows to expect in each bin, a rest bin and the unseen bin of the same hash being one, (bins,).
+
+    The unseen bins have 0 here, and the rest bins what is expected in both. The grid's `boundary` rows are moved from
+    the categories near the limit, the same number from each, to the bins of the rest, in proportion to their rows: then
     sums over categories have the mean that new rows have. The sum over all bins stays. Source: Good (1953); see
     boundary.py.
 
-    Unseen bins have 0 here: how many rows to expect there depends on the comparison. A drift test that compares all
-    bins takes the rows of unseen categories from the rest (drift/views.py); a test of unseen rows alone does not
-    (drift/views.py, detectors/bins.py).
-
     >>> grid = CategoryGrid(("Ulm", "Bonn", "Köln"), (), least_rows=30, boundary=10)
-    >>> expected_counts(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0, 0), "city")).tolist()
+    >>> expected_by_hash(Feature("city", "categorical", "feature", grid, (700, 40, 32, 20, 0, 0, 0), "city")).tolist()
     [700, 35, 27, 30, 0, 0, 0]
     """
     counts = feature.reference.copy()

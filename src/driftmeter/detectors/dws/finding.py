@@ -81,9 +81,10 @@ class WindowFindings:
         self.reference = np.where(named, finding.reference, self.reference)
         self.size |= finding.size.where(finding.evidence >= 0)
 
-    def write(self, findings: Findings, level: int, chosen: Mask) -> None:
-        """Write the chosen features' findings into one level of `findings`, in place."""
-        for name in ("evidence", "cause", "value", "reference", "smallest_visible", "significant"):
+    def write(self, findings: Findings, level: int, chosen: Mask, *, bounds: bool = True) -> None:
+        """Write the chosen features' findings into one level of `findings`, in place; without `bounds`, those stay."""
+        names = ["evidence", "cause", "value", "reference"]
+        for name in [*names, "smallest_visible", "significant"] if bounds else names:
             getattr(findings, name)[level, chosen] = getattr(self, name)[chosen]
         for name in ("effect", "effect_low", "excess_low"):
             getattr(findings, name)[level, chosen] = getattr(self.size, name)[chosen]

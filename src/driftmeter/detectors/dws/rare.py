@@ -8,7 +8,7 @@ takes any real size:
     q     = (n/v) / (n/v + m_eff)
     more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = r m_eff / (m (1−p)) + δ m_eff
     fewer:  P = 1 − I_q(x + 1, r')       r' = r m_eff / (m (1−p)) − δ m_eff; for the bins that are `two_sided`
-    δ     = max(ε √(p (1−p)), 0.002)     the tolerance, as a share of the rows; 0 where the tolerance is 0
+    δ     = max(min(ε √(p (1−p)), p/2), 0.002)   the tolerance, as a share of the rows; 0 where the tolerance is 0
     evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
 
 1−p gives the binomial the variance of the hypergeometric. Three bins come in clusters instead of rows:
@@ -28,13 +28,12 @@ from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
 from driftmeter.detectors.protocol import Mask
+from driftmeter.detectors.rare_bins import tolerated
 from driftmeter.detectors.size import ShareSizes, Size
 from driftmeter.detectors.variance import Variance
-from driftmeter.types import Floats
+from driftmeter.types import Codes, Floats
 
 BUDGET_SHARE = 0.25
-LEAST_RATE = 0.002
-"""The least tolerance of a rare bin's share, unless the tolerance is 0."""
 _EXACT_BELOW = 100
 """With fewer reference rows in a bin, its tail is computed whenever a row is seen there, without a normal law as a
 screen."""
@@ -52,20 +51,48 @@ class RareBins:
         owner = bins.rare_owner
         self._bins = bins
         self._variance = variance
-        self._share: Floats = bins.reference[bins.rare] / bins.rows[owner]
+        self._share: Floats = bins.rare_reference / bins.rows[owner]
         """p."""
         deviation = np.sqrt(self._share * (1 - self._share))
         self._row_variance: Floats = np.maximum(deviation**2, 0.25 / bins.rows[owner])
         """p (1−p) of one row, at least as much as a quarter of a reference row leaves open."""
-        least = np.where(tolerance > 0, LEAST_RATE, 0.0)[owner]
-        self._tolerance: Floats = np.maximum(tolerance[owner] * deviation, least)
+        self._tolerance: Floats = tolerated(self._share, tolerance[owner])
         """δ."""
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""
         self._sizes = ShareSizes(bins)
 
     def judge(self, sample: Sample) -> Finding:
-        """Test every rare bin; where nothing notable happened P is a half."""
+        """Test every rare bin, two-sided ones in both directions."""
+        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
+        seen, log_p = self.log10_chances(sample)
+        log_alpha = np.log10(BUDGET_SHARE * sample.alpha / bins.rare_tests)[owner]
+        evidence = log_alpha - np.maximum(log_p, LEAST_LOG10)
+        largest = np.maximum.reduceat(evidence, bins.rare_starts)
+        strongest = _first_largest(evidence, owner)
+        size = self._size(sample, seen, evidence >= 0)
+        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest], size)
+
+    def judge_rates(self, sample: Sample, columns: Codes, log10_weight: Floats) -> Finding:
+        """Test some of the rare bins alone, by ascending features; `log10_weight` is log10 of each one's part of alpha.
+
+        Both have one shape; each feature has one of these bins at least.
+        """
+        seen, log_p = self.log10_chances(sample)
+        owner = self._bins.rare_owner[columns]
+        evidence = np.log10(sample.alpha) + log10_weight - np.maximum(log_p[columns], LEAST_LOG10)
+        strongest = columns[_first_largest(evidence, owner)]
+        largest = np.maximum.reduceat(evidence, np.flatnonzero(np.diff(owner, prepend=-1)))
+        alarming = np.zeros(len(seen), dtype=bool)
+        alarming[columns] = evidence >= 0
+        size = self._size(sample, seen, alarming)
+        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / sample.rows, self._share[strongest], size)
+
+    def log10_chances(self, sample: Sample) -> tuple[Floats, Floats]:
+        """Return the rows seen in every rare bin, and log10 P of so many; where nothing notable happened P is a half.
+
+        Both have shape (rare,).
+        """
         bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
         seen = bins.rare_counts(sample.counts)
         effect = 1 + rows * sample.excess.rare
@@ -80,21 +107,13 @@ class RareBins:
             log_p[more] = self._log10_more(sample, seen, effect, more)
         if fewer.any():
             log_p[fewer] = self._log10_fewer(rows, seen, effect, fewer)
-        log_alpha = np.log10(BUDGET_SHARE * sample.alpha / bins.rare_tests)[owner]
-        evidence = log_alpha - np.maximum(log_p, LEAST_LOG10)
-        largest = np.maximum.reduceat(evidence, bins.rare_starts)
-        # the first of the strongest bins of each feature
-        ties = np.flatnonzero(evidence == largest[owner])
-        _, firsts = np.unique(owner[ties], return_index=True)
-        strongest = ties[firsts]
-        size = self._size(sample, seen, effect, evidence >= 0)
-        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest], size)
+        return seen, log_p
 
-    def _size(self, sample: Sample, seen: Floats, effect: Floats, alarming: Mask) -> Size:
+    def _size(self, sample: Sample, seen: Floats, alarming: Mask) -> Size:
         """Return the size of what moved in the alarming bins, by what the rows of both samples are worth there."""
         if not alarming.any():
             return Size.none(len(self._bins.features))
-        total = self._bins.rows[self._bins.rare_owner]
+        total, effect = self._bins.rows[self._bins.rare_owner], 1 + sample.rows * sample.excess.rare
         clustered, cluster = self._clusters(sample, effect)
         spread = 1 + self._bins.rare_clustering * sample.rows / (sample.rows + total)
         worth = sample.rows / np.where(clustered, cluster, effect * spread)
@@ -136,6 +155,13 @@ class RareBins:
         # the tolerance is a share of what the reference is worth, which is its clusters at most
         worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows)
         return log10_at_least((seen / shrink)[chosen], (expected + self._tolerance * worth)[chosen], q[chosen])
+
+
+def _first_largest(evidence: Floats, owner: Codes) -> Codes:
+    """Return the index of the first of the largest numbers of each owner; owners ascend, and each one has a number."""
+    order = np.lexsort((-evidence, owner))  # stable
+    firsts: Codes = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
+    return firsts
 
 
 def log10_at_least(seen: Floats, reference: Floats, share: Floats) -> Floats:

@@ -25,12 +25,14 @@ from dataclasses import replace
 from math import log2
 
 import numpy as np
+import numpy.typing as npt
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws import windows
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Sample, WindowFindings
 from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.dws.rare import RareBins
+from driftmeter.detectors.dws.rates import Rates, log10_alphas
 from driftmeter.detectors.dws.smooth import SmoothScores
 from driftmeter.detectors.dws.stuck import STUCK_LENGTH, StuckValue
 from driftmeter.detectors.dws.windows import Block, DwsState, Findings, ToldWindow
@@ -70,6 +72,7 @@ class DWS:
         """The largest shift that is no drift, in standard deviations: squared orthonormal shifts add up to the PSI."""
         self._smooth = SmoothScores(self.bins, self.variance, self.tolerance)
         self._rare = RareBins(self.bins, self.variance, self.tolerance)
+        self._rates = Rates(self.bins, self.tolerance)
         self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
         self._stuck = StuckValue(self.bins)
         self._zone = None if profile.zone is None else zone_named(profile.zone)
@@ -113,7 +116,7 @@ class DWS:
         findings = state.findings.resized(levels)
         blocks = [*state.blocks[:levels], *[None] * (levels - len(state.blocks))]
         told = [*state.told[:levels], *[None] * (levels - len(state.told))]
-        fresh = np.zeros(levels, dtype=bool)
+        fresh = np.zeros(findings.evidence.shape, dtype=bool)
         pace, half = Pace(held, elapsed), pane
         for level in range(levels):
             window, stride = half, half.elapsed
@@ -131,6 +134,7 @@ class DWS:
             if panes % 2**level:
                 break
             half = window
+        self._look_back(findings, fresh, blocks, panes, state.since, end, pace)
         after = DwsState(
             panes=panes,
             held=held,
@@ -143,6 +147,41 @@ class DWS:
             told=tuple(told),
         )
         return after, self._evidence(after, fresh, pane.start)
+
+    def _look_back(
+        self,
+        findings: Findings,
+        fresh: Mask,
+        blocks: list[Block | None],
+        panes: int,
+        since: npt.NDArray[np.int64],
+        end: Milliseconds,
+        pace: Pace,
+    ) -> None:
+        """Judge the rates in every window that ends now and begins with a block; alarms are written in place."""
+        suffixes = self._rates.suffixes(blocks, panes)
+        if not suffixes.blocks:
+            return
+        strides = np.array([block.elapsed for block in suffixes.blocks], dtype=np.float64)
+        allowed = HEADROOM * self.settings.budget * len(self.bins.features)
+        log10_alpha = log10_alphas(strides, len(blocks), allowed)
+        for level in self._rates.near(suffixes, log10_alpha).tolist():
+            window = suffixes.window(level)
+            length = pace.length_of(window.length, window.elapsed, self.variance.usual)
+            sample = Sample(
+                counts=window.counts.astype(np.float64),
+                rows=window.rows,
+                hours=window.hours,
+                excess=self.variance.at(length),
+                alpha=float(10 ** log10_alpha[level]),
+            )
+            alarming = WindowFindings(len(self.bins.features), window, end)
+            alarming.offer(self._rare.judge_rates(sample, self._rates.columns, self._rates.log10_weight))
+            begun = panes - 2**level - panes % 2**level >= since
+            alarms = (alarming.evidence >= 0) & begun
+            # what alarms already has a cause that says as much or more
+            alarming.write(findings, level, alarms & (findings.evidence[level] < 0), bounds=False)
+            fresh[level] |= alarms
 
     def _judged(self, window: Block, end: Milliseconds, pace: Pace, alpha: float) -> WindowFindings:
         """Test every feature in one window that ends at `end`, each at the chance `alpha` of a false alarm."""
@@ -205,7 +244,7 @@ class DWS:
         """Return what the latest window of each level said; None before the first pane."""
         if not state.panes:
             return None
-        return self._evidence(state, np.zeros(len(state.findings.evidence), dtype=bool), state.last)
+        return self._evidence(state, np.zeros(state.findings.evidence.shape, dtype=bool), state.last)
 
     def restart(self, state: DwsState, features: Mask) -> DwsState:
         """Forget what the windows of these features hold: their windows begin anew with the next pane."""
@@ -234,7 +273,7 @@ class DWS:
             reference=float(findings.reference[level, feature]),
             window=int(findings.spans[level, feature]),
             rows=rows,
-            counts=None if window is None else window.counts[part],
+            counts=None if window is None or number >= CAUSE_RARE else window.counts[part],
             usual=None if window is None or number >= len(NAMES) else self._usual(window, feature, rows),
             effect=float(findings.effect[level, feature]),
             effect_low=float(findings.effect_low[level, feature]),

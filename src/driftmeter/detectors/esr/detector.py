@@ -154,7 +154,7 @@ class ESR:
             start=start,
             end=state.last,
             evidence=np.stack([state.evidence, state.held]),
-            fresh=np.array([fresh, False]),
+            fresh=np.array([fresh, False])[:, np.newaxis].repeat(len(self.bins.features), axis=1),
             lengths=np.array([int(np.median(age))] * _LEVELS, dtype=np.int64),
             significant=np.zeros(len(bins.features), dtype=bool),
             smallest_visible=np.where(state.rows > 0, smallest_visible, np.inf),

@@ -1,0 +1,112 @@
+"""Rates: windows from each block of panes to now, and how soon they find a rate that has changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from driftmeter.detectors import DWS
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.rates import Rates, log10_alphas
+from driftmeter.detectors.dws.windows import Block
+from driftmeter.detectors.protocol import strongest
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
+from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import DAY, HOUR
+from tests.detectors.samples import Draws, mixed_profile, normal_shares, numbers_profile, pane, present, run
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return numbers_profile(30, seed=51, rows=20_000)
+
+
+def test_every_window_ends_now_and_begins_with_the_latest_block_of_its_level() -> None:
+    mixed = mixed_profile()
+    rates = Rates(CompiledBins(mixed.features), np.full(len(mixed.features), 0.1))
+    chance = np.random.default_rng(52)
+    panes = chance.integers(0, 5, (13, mixed.bins))
+
+    def block(first: int, last: int) -> Block:
+        return Block(panes[first:last].sum(axis=0), last - first, first, 1, 1, np.zeros(0, dtype=np.int64))
+
+    for number in range(1, 14):
+        latest: list[Block | None] = [None]
+        for level in range(4):
+            end = number // 2**level * 2**level
+            latest.append(block(end - 2**level, end) if end else None)
+        suffixes = rates.suffixes(latest, number)
+        for level in range(len(suffixes.blocks)):
+            first = number - number % 2**level - 2**level
+            window = suffixes.window(level)
+            assert window.counts.tolist() == panes[first:number].sum(axis=0).tolist()
+            assert suffixes.rows[level] == window.rows == number - first
+            assert window.start == first
+            of_rates = CompiledBins(mixed.features).rare_counts(window.counts)[rates.columns]
+            assert suffixes.seen[level].tolist() == of_rates.tolist()
+
+
+def test_all_rates_of_a_feature_together_have_the_budget_of_one() -> None:
+    mixed = mixed_profile()
+    rates = Rates(CompiledBins(mixed.features), np.full(len(mixed.features), 0.1))
+    parts = np.bincount(rates.owner, 10**rates.log10_weight)
+    assert parts == pytest.approx(np.ones(len(mixed.features)))
+    hours = (HOUR * 2 ** np.arange(10)).astype(np.float64)
+    spent = 10 ** log10_alphas(hours, 10, 60 * DAY) / hours * np.minimum(2.0 ** np.arange(10), 2)
+    assert spent.sum() == pytest.approx(1 / (60 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("missing", "rows", "at_most"),
+    # 1.3 times the rows of the likelihood ratio on single rows, see bench/rates.py
+    [(0.01, 1_000, 1_800), (0.03, 1_000, 290), (0.12, 42, 90)],
+)
+def test_missing_rows_are_found_about_as_soon_as_by_the_exact_sequential_test(
+    profile: Profile, missing: float, rows: int, at_most: int
+) -> None:
+    detector, chance = DWS(profile, ModelSettings()), np.random.default_rng(53)
+    still = Draws([normal_shares(feature) for feature in profile.features])
+    state, readings = run(detector, still.panes(chance, 133, 42), rows=42, length=HOUR)
+    assert all((reading.alarms() < 0).all() for reading in readings)
+    changed = Draws([normal_shares(feature, missing=missing) for feature in profile.features])
+    found = np.full(len(profile.features), np.inf)
+    for number, counts in enumerate(changed.panes(chance, 100, 42)):
+        state, reading = detector.update(state, pane(133 + number, counts, 42, HOUR))
+        fired = (present(reading).alarms() >= 0).any(axis=0)
+        found = np.where(fired & np.isinf(found), 42 * (number + 1), found)
+        if np.isfinite(found).all():
+            break
+    assert np.median(found) <= at_most
+    assert all(present(strongest(detector.causes(state, index))).what == "missing" for index in range(30))
+
+
+def test_a_share_within_the_tolerance_is_never_an_alarm(profile: Profile) -> None:
+    detector, chance = DWS(profile, ModelSettings()), np.random.default_rng(54)
+    changed = Draws([normal_shares(feature, missing=0.0015) for feature in profile.features])
+    _, readings = run(detector, changed.panes(chance, 400, 1_000), rows=1_000, length=HOUR)
+    assert max(reading.strongest.max() for reading in readings) < 0
+
+
+def test_a_feature_that_begins_anew_is_not_judged_by_rows_before_that(profile: Profile) -> None:
+    detector, chance = DWS(profile, ModelSettings()), np.random.default_rng(55)
+    changed = Draws([normal_shares(feature, missing=0.1) for feature in profile.features])
+    state, readings = run(detector, changed.panes(chance, 33, 100), rows=100, length=HOUR)
+    assert (readings[-1].strongest >= 0).all()
+    state = detector.restart(state, np.ones(30, dtype=bool))
+    still = Draws([normal_shares(feature) for feature in profile.features])
+    state, readings = run(detector, still.panes(chance, 40, 100), rows=100, length=HOUR, state=state, first=33)
+    assert max(reading.strongest.max() for reading in readings) < 0
+
+
+def test_unseen_rows_are_compared_with_what_the_reference_lets_one_expect_of_them() -> None:
+    grid = CategoryGrid(("Ulm",), tuple(range(900)), once=900, hashed=64, least_rows=30)
+    rest = [15] * 4 + [14] * 60
+    counts = (9_100, *rest, *[0] * 64, 0, 0)
+    feature = Feature("text", "categorical", "feature", grid, counts, "text")
+    bins = CompiledBins([feature])
+    expected = dict(zip(bins.rare_names, bins.rare_reference.tolist(), strict=True))
+    assert (expected["Ulm"], expected["unseen"]) == (9_100, 900)
+    # a bin of rare categories holds its unseen ones too
+    assert sum(rows for name, rows in expected.items() if name.startswith("other")) == 900
