@@ -210,6 +210,20 @@ class CompiledBins:
         modal: Floats = np.maximum.reduceat(inner, self.starts[:-1]) / rows
         return modal
 
+    def modal_bins(self, counts: Counts | Floats) -> Codes:
+        """Return each feature's most frequent inner bin, the first of equals, as an index of all bins, (features,)."""
+        inner = np.where(self.inner, np.asarray(counts, dtype=np.float64), -1.0)
+        bins: Codes = self.starts[:-1] + self.padded(inner + 1).argmax(axis=1)
+        return bins
+
+    def label_of(self, bin_: int) -> tuple[str, bool]:
+        """Return the label of one of all bins, and whether the reference held a single value there."""
+        index = int(self.owner[bin_])
+        grid, local = self.features[index].grid, bin_ - int(self.starts[index])
+        if isinstance(grid, NumericGrid):
+            return grid.labels[local], grid.atoms[local - grid.core.start] is not None
+        return grid.labels[local], local < len(grid.categories)
+
 
 def _clustering(feature: Feature) -> float:
     grid = feature.grid

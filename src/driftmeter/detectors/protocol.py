@@ -27,7 +27,8 @@ class Cause:
 
     - "mean", "spread", "skew", "tails": the shift of that score, in the reference's standard deviations, and 0;
     - "bins": Pearson's statistic over its degrees of freedom, and 1;
-    - "stuck": the most frequent bin's share of the rows, and its largest share in the reference's windows;
+    - "stuck": the most frequent bin's share of the rows, and the largest share that a bin had in the reference's
+      windows; `bin` is the label of that bin, and `single` says that the reference held one value there;
     - the name of a bin: its shares of the rows in the window and in the reference.
 
     `category` says that `what` is a category; a category may have any of those names. `window` is the length of the
@@ -52,6 +53,8 @@ class Cause:
     effect: float = 0.0
     effect_low: float = 0.0
     excess_low: float = 0.0
+    bin: str = ""
+    single: bool = True
 
 
 @dataclass(frozen=True, eq=False)

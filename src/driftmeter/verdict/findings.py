@@ -119,7 +119,8 @@ def _of_category(feature: Feature, bin_: int, was: float, now: float) -> str:
 def _one_value(cause: Cause, feature: Feature | None) -> str:
     """Say which value took over, and from what share."""
     if cause.counts is None or feature is None or not cause.counts.any():
-        return f"one value rose to {percent(cause.value)} of the rows"
+        name = ("the value {}" if cause.single else "values in {}").format(cause.bin) if cause.bin else "one value"
+        return f"{name} rose to {percent(cause.value)} of the rows"
     change = change_of(feature, cause.counts, "stuck")
     if change is not None:
         return f"{_interval(change)} {_moved(change.was, change.now)} of the values"

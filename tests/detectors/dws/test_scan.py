@@ -254,7 +254,10 @@ def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one: Profile) -> N
     held[:, number_grid(one.features[0]).core.start + 30] = 1_000
     state, readings = run(detector, held, rows=1_000, length=HOUR, state=state, first=40)
     assert readings[-1].strongest[0] >= 0
-    assert present(strongest(detector.causes(state, 0))).what == "stuck"
+    cause = present(strongest(detector.causes(state, 0)))
+    grid = number_grid(one.features[0])
+    assert (cause.what, cause.bin, cause.single) == ("stuck", grid.labels[grid.core.start + 30], False)
+    assert finding(cause).startswith("values in [")
 
 
 def test_a_budget_shorter_than_a_pane_still_gives_numbers(one: Profile) -> None:

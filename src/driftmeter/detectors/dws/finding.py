@@ -15,9 +15,9 @@ from driftmeter.detectors.variance import Excess
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
 CAUSE_BINS = len(NAMES)
-"""The causes by number: the scores first, as in `NAMES`, then the pooled bins, a stuck value, and each rare bin."""
-CAUSE_STUCK = CAUSE_BINS + 1
-CAUSE_RARE = CAUSE_STUCK + 1
+"""The causes by number: the scores first, as in `NAMES`, then the pooled bins, each rare bin, and a value that is stuck
+in each bin of all features."""
+CAUSE_RARE = CAUSE_BINS + 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log2
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,12 +75,12 @@ class DWS:
         self._rare = RareBins(self.bins, self.variance, self.tolerance)
         self._rates = Rates(self.bins, self.tolerance)
         self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
-        self._stuck = StuckValue(self.bins)
+        self._stuck = StuckValue(self.bins, self.tolerance)
         self._zone = None if profile.zone is None else zone_named(profile.zone)
         hourly = np.abs(self.variance.hours).sum(axis=0) > 0
         self._by_hour, self._mean_by_hour = hourly.any(axis=1), hourly[:, 0]
-        self._cause_names = (*NAMES, "bins", "stuck", *self.bins.rare_names)
-        self._cause_is_category = (*[False] * (len(NAMES) + 2), *self.bins.rare_named)
+        self._cause_names = (*NAMES, "bins", *self.bins.rare_names)
+        self._cause_is_category = (*[False] * CAUSE_RARE, *self.bins.rare_named)
 
     # --- the state
 
@@ -210,7 +211,7 @@ class DWS:
 
     def _told(self, window: Block, judged: WindowFindings, chosen: Mask) -> ToldWindow | None:
         """Return a window with the counts of the `chosen` features of which a sentence may tell what changed."""
-        told = chosen & (judged.cause < CAUSE_RARE) & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
+        told = chosen & ~self._is_rare(judged.cause) & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
         # a mean that hours explain nearly alone is not compared by the hour, and then nor can a spread be told
         told &= ~(self._by_hour & (judged.cause < len(NAMES)) & (judged.cause >= 0) & ~self._mean_by_hour)
         return ToldWindow(np.where(told[self.bins.owner], window.counts, 0), window.hours) if told.any() else None
@@ -267,13 +268,12 @@ class DWS:
         number, rows = int(findings.cause[level, feature]), int(findings.rows[level, feature])
         part = slice(self.bins.starts[feature], self.bins.starts[feature + 1])
         return Cause(
-            what=self._cause_names[number],
-            category=self._cause_is_category[number],
+            **self._named(number),
             value=float(findings.value[level, feature]),
             reference=float(findings.reference[level, feature]),
             window=int(findings.spans[level, feature]),
             rows=rows,
-            counts=None if window is None or number >= CAUSE_RARE else window.counts[part],
+            counts=None if window is None or self._is_rare(number) else window.counts[part],
             usual=None if window is None or number >= len(NAMES) else self._usual(window, feature, rows),
             effect=float(findings.effect[level, feature]),
             effect_low=float(findings.effect_low[level, feature]),
@@ -292,6 +292,17 @@ class DWS:
         usual: Floats = self.bins.share[part] * np.maximum(1 + expected @ self.bins.scores[:, part], 0.0)
         shares: Floats = usual / usual.sum()
         return shares
+
+    def _is_rare(self, cause: Any) -> Any:
+        """Say whether causes, by number, are rare bins: their shares alone say what changed."""
+        return (cause >= CAUSE_RARE) & (cause < len(self._cause_names))
+
+    def _named(self, cause: int) -> dict[str, Any]:
+        """Return the fields of a cause that its number says, see finding.py."""
+        if cause < len(self._cause_names):
+            return {"what": self._cause_names[cause], "category": self._cause_is_category[cause]}
+        label, single = self.bins.label_of(cause - len(self._cause_names))
+        return {"what": "stuck", "category": False, "bin": label, "single": single}
 
     # --- bytes
 

@@ -3,14 +3,16 @@
 With M the share of a window's rows in the most frequent of a feature's inner bins, and μ, σ, g₂ and L the mean, the
 deviation, the excess kurtosis and the largest of ln(M/(1−M)) over the reference's windows of that length:
 
-    o = ln(M / (1−M))
+    δ = ε √(M (1−M))                      the tolerance, as a share of the rows; ε in standard deviations
+    o = ln((M−δ) / (1−(M−δ)))
     P = P(t_ν √((ν−2)/ν) > (o − μ) / σ),  ν = 4 + 6/g₂,  g₂ at least 0.1
     evidence = log10(¼ α) − log10 P       where M > ½ and o > max(μ, L) + σ, else none
     effect   = (M − M_L) (o − L)          as of two bins; its lower bound has o − 2σ for o. M_L is the share of L
 
-So the share must exceed that of every reference window by one standard deviation of those windows. A feature is tested
-either by this test or by Pearson's statistic, so both have the same part of the budget. Windows of 20 hours or more are
-tested.
+So, beyond the tolerance, the share must exceed that of every reference window by one standard deviation of those
+windows. Where the bin holds a single value of the reference, or is a category, the cause names that value. Where it is
+a range, all that is known is that the values are in the range, and the cause names that. A feature is tested either by
+this test or by Pearson's statistic, so both have the same part of the budget. Windows of 20 hours or more are tested.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_student
-from driftmeter.detectors.dws.finding import CAUSE_STUCK, Finding, Sample
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
 from driftmeter.detectors.dws.pooled import BUDGET_SHARE
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.size import Size
@@ -35,9 +37,10 @@ _LEAST_KURTOSIS = 0.1
 class StuckValue:
     """The test of stuck values, compiled for the features of a profile."""
 
-    def __init__(self, bins: CompiledBins) -> None:
-        """Take the bins of the profile's features."""
+    def __init__(self, bins: CompiledBins, tolerance: Floats) -> None:
+        """Take the bins of the profile's features, and `tolerance` (features,) as ε, in standard deviations."""
         self._bins = bins
+        self._tolerance = tolerance
 
     def judge(self, sample: Sample, dependent: Mask) -> Finding | None:
         """Test the `dependent` features (features,) with a reference that shows how windows vary; None without any."""
@@ -45,12 +48,13 @@ class StuckValue:
         if not chosen.any():
             return None
         modal = self._bins.modal(sample.counts, sample.rows)
-        log_p, surpassed = stuck_chances(modal, sample.excess.stuck)
+        log_p, surpassed = stuck_chances(modal - self._tolerance * np.sqrt(modal * (1 - modal)), sample.excess.stuck)
         evidence = np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10)
         evidence = np.where(chosen & surpassed & (modal > STUCK_SHARE), evidence, -np.inf)
         largest = 1 / (1 + np.exp(-sample.excess.stuck[:, 3]))
         size = size_of_stuck(modal, largest, sample.excess.stuck[:, 1])
-        return Finding(evidence, np.full(len(evidence), CAUSE_STUCK), modal, largest, size)
+        cause = CAUSE_RARE + len(self._bins.rare) + self._bins.modal_bins(sample.counts)
+        return Finding(evidence, cause, modal, largest, size)
 
 
 def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:
