@@ -98,8 +98,9 @@ class CompiledBins:
         """Whether a rare bin is a category: a category may have the name of a special bin."""
         self.rare_owner: Codes = self.owner[self.rare]
         """The feature of each rare bin, (rare,)."""
-        by_rate = [bin_.rate for bin_ in rare]
-        self.rates: Codes = np.flatnonzero(by_rate).astype(np.intp)
+        self.is_rate: Mask = np.array([bin_.rate for bin_ in rare], dtype=bool)
+        """Whether a rare bin is a rate, (rare,)."""
+        self.rates: Codes = np.flatnonzero(self.is_rate).astype(np.intp)
         """Which rare bins are rates, missing, unreadable, unseen or out of range, (rates,)."""
         self._find_rates()
         self.rare_starts: Codes = np.flatnonzero(np.diff(self.rare_owner, prepend=-1)).astype(np.intp)

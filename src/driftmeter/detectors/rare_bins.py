@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftmeter.detectors.pooling import reference_of
+from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.scores import LEAST_SHARE
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
@@ -21,7 +22,8 @@ _RARE = (
 
 LEAST_RATE = 0.002
 """The least tolerance of a rare bin's share, unless the tolerance is 0."""
-MOST_OF_SHARE = 0.5
+MOST_OF_SHARE = 0.4
+MOST_OF_TOLERANCE = 0.1
 
 
 class RareBin(NamedTuple):
@@ -84,18 +86,24 @@ def tests_of_rare(feature: Feature, bins: list[RareBin]) -> int:
     return len(bins) + sum(bin_.two_sided for bin_ in bins)
 
 
-def tolerated(share: Floats, tolerance: Floats) -> Floats:
+def tolerated(share: Floats, tolerance: Floats, rate: Mask) -> Floats:
     """Return by how much the share of a rare bin may change without being drift, δ, in the shape of `share`.
 
-    It is the tolerance ε, in standard deviations of one row, but at most half of the share: that a category doubles is
-    drift, however rare it is. It is 0.2 % of the rows at least, and 0 where the tolerance is 0.
+    It is the tolerance ε, in standard deviations of one row, but at most two fifths of the share: that a category
+    doubles is drift, however rare it is. Of a `rate`, such as that of missing rows, it is at most a tenth of ε, a point
+    by default: rows without a value are a fault long before they change the distribution. It is 0.2 % of the rows at
+    least, and 0 where the tolerance is 0.
 
-    >>> tolerated(np.array([0.0, 0.005, 0.01, 0.1, 0.5]), np.full(5, 0.1)).round(4).tolist()
-    [0.002, 0.0025, 0.005, 0.03, 0.05]
+    >>> shares = np.array([0.0, 0.005, 0.01, 0.1, 0.5])
+    >>> tolerated(shares, np.full(5, 0.1), np.zeros(5, dtype=bool)).round(4).tolist()
+    [0.002, 0.002, 0.004, 0.03, 0.05]
+    >>> tolerated(shares, np.full(5, 0.1), np.ones(5, dtype=bool)).round(4).tolist()
+    [0.002, 0.002, 0.004, 0.01, 0.01]
     """
-    deviation = np.sqrt(share * (1 - share))
+    most = np.minimum(MOST_OF_SHARE * share, np.where(rate, MOST_OF_TOLERANCE * tolerance, np.inf))
     least = np.where(tolerance > 0, LEAST_RATE, 0.0)
-    return np.maximum(np.minimum(tolerance * deviation, MOST_OF_SHARE * share), least)
+    tolerated: Floats = np.maximum(np.minimum(tolerance * np.sqrt(share * (1 - share)), most), least)
+    return tolerated
 
 
 def _may_leave(feature: Feature, bin_: int) -> bool:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.pooling import MOST_GROUPS
 from driftmeter.detectors.run import Pace
 from driftmeter.fitting.cut import most_panes
 from driftmeter.profile.calibration import Calibration
@@ -167,14 +168,18 @@ def _level(
         tails[index] = _kurtosis(means)
         share = np.clip(bins.share[part], 0.5 / bins.rows[index], 1 - 0.5 / bins.rows[index])
         excess[part] = np.maximum(0, factor * shares.var(axis=0, ddof=1) / (share * (1 - share)) - sampling)
-        weight = np.where(bins.core[part], 1 - share, 0.0)
-        cores[index] = (weight * excess[part]).sum() / max(weight.sum(), 1e-12)
+        cores[index] = pooled_excess(shares, share, np.where(bins.core[part], 1 - share, 0.0), sampling)
         first = int(bins.group[part].min())
         pool = np.eye(int(bins.group[part].max()) - first + 1)[bins.group[part] - first]
         share = np.clip(bins.share[part] @ pool, 0.5 / bins.rows[index], 1 - 0.5 / bins.rows[index])
-        groups[first : first + pool.shape[1]] = np.maximum(
-            0, factor * (shares @ pool).var(axis=0, ddof=1) / (share * (1 - share)) - sampling
-        )
+        pooled = shares @ pool
+        if pool.shape[1] > MOST_GROUPS:
+            # too many to know each one's: they are alike, being groups by hash
+            groups[first : first + pool.shape[1]] = pooled_excess(pooled, share, 1 - share, sampling)
+        else:
+            groups[first : first + pool.shape[1]] = np.maximum(
+                0, factor * pooled.var(axis=0, ddof=1) / (share * (1 - share)) - sampling
+            )
         stuck[index] = _modal(shares[:, bins.inner[part]])
     tails = np.where((bins.scored) & (tails > 2 * np.sqrt(24 / number)), tails, 0.0)
     if before is not None and number < _FEW_WINDOWS:
@@ -190,6 +195,32 @@ def _level(
         cores,
         stuck,
     )
+
+
+def pooled_excess(shares: Floats, expected: Floats, weight: Floats, sampling: float) -> float:
+    """Return the τ² that several bins have together, at the upper end of its 90 % interval; 0 without weight.
+
+    `shares` (windows, bins) of the rows, `expected` and `weight` (bins,), `sampling` the mean of 1/n. Many bins tell
+    more of a variance than one, unless they vary together. The windows show that: the weighted mean square deviation of
+    a window has itself the mean μ and the variance s² over k windows, as a χ² of ν/k degrees of freedom has, with
+    ν = 2 μ² (k−1) / s², which is at least that of one bin, k−1. Source: Satterthwaite (1946).
+
+    >>> chance = np.random.default_rng(0)
+    >>> shares = chance.multinomial(1_000, np.full(50, 0.02), 16) / 1_000
+    >>> together = pooled_excess(shares, np.full(50, 0.02), np.ones(50), 1 / 1_000)
+    >>> alone = [pooled_excess(shares[:, [bin_]], np.full(1, 0.02), np.ones(1), 1 / 1_000) for bin_ in range(50)]
+    >>> bool(together < 0.0001 < np.mean(alone))
+    True
+    """
+    whole, number = float(weight.sum()), len(shares)
+    if whole <= 0:
+        return 0.0
+    squares = np.square(shares - shares.mean(axis=0)) / (expected * (1 - expected))
+    of_window = (squares @ weight) / whole * number / (number - 1)
+    mean, variance = float(of_window.mean()), float(of_window.var(ddof=1))
+    most = (number - 1.0) * max(np.count_nonzero(weight) - 1, 1)
+    freedom = min(max(2 * mean**2 * (number - 1) / max(variance, 1e-300), number - 1.0), most)
+    return max(0.0, freedom / float(chdtri(freedom, 1 - CONFIDENCE)) * mean - sampling)
 
 
 def _kurtosis(values: Floats) -> Floats:

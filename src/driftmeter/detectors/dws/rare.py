@@ -8,7 +8,8 @@ takes any real size:
     q     = (n/v) / (n/v + m_eff)
     more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = r m_eff / (m (1−p)) + δ m_eff
     fewer:  P = 1 − I_q(x + 1, r')       r' = r m_eff / (m (1−p)) − δ m_eff; for the bins that are `two_sided`
-    δ     = max(min(ε √(p (1−p)), p/2), 0.002)   the tolerance, as a share of the rows; 0 where the tolerance is 0
+    δ     = max(min(ε √(p (1−p)), 0.4 p), 0.002) the tolerance, as a share of the rows; 0 where the tolerance is 0;
+                                         of rates, missing or unseen rows and the like, ε/10 at most
     evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
 
 1−p gives the binomial the variance of the hypergeometric. Three bins come in clusters instead of rows:
@@ -56,7 +57,7 @@ class RareBins:
         deviation = np.sqrt(self._share * (1 - self._share))
         self._row_variance: Floats = np.maximum(deviation**2, 0.25 / bins.rows[owner])
         """p (1−p) of one row, at least as much as a quarter of a reference row leaves open."""
-        self._tolerance: Floats = tolerated(self._share, tolerance[owner])
+        self._tolerance: Floats = tolerated(self._share, tolerance[owner], bins.is_rate)
         """δ."""
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""

@@ -81,7 +81,7 @@ class Rates:
         self.owner: Codes = bins.rare_owner[self.columns]
         self._bins = bins
         share = bins.rare_reference[self.columns] / bins.rows[self.owner]
-        self._most: Floats = share + tolerated(share, tolerance[self.owner])
+        self._most: Floats = share + tolerated(share, tolerance[self.owner], np.ones(len(share), dtype=bool))
         """p + δ: the largest share that is no drift."""
         weight = np.array([_WEIGHTS.get(bins.rare_names[column], 1.0) for column in self.columns.tolist()])
         whole = np.bincount(self.owner, weight, len(bins.features))
