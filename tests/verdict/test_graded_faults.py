@@ -68,7 +68,7 @@ FAULTS = [
     # of a normal law, an index of δ² for a shift of δ, and of (s² + s⁻²)/2 − 1 for a spread of s
     Fault("mean +0.15", NUMBER, normal_shares(NUMBER, mean=0.15), "slight"),
     Fault("mean −0.2", NUMBER, normal_shares(NUMBER, mean=-0.2), "slight"),
-    Fault("mean +0.4", NUMBER, normal_shares(NUMBER, mean=0.4), "minor"),
+    Fault("mean +0.45", NUMBER, normal_shares(NUMBER, mean=0.45), "minor"),
     Fault("mean +1", NUMBER, normal_shares(NUMBER, mean=1.0), "major"),
     Fault("spread × 1.15", NUMBER, normal_shares(NUMBER, sd=1.15), "slight"),
     Fault("spread × 0.72", NUMBER, normal_shares(NUMBER, sd=0.72), "minor"),

@@ -50,14 +50,17 @@ class Size:
 def size_of_shifts(shift: Floats, deviation: Floats, scored: Mask) -> Size:
     """Return the size of shifts of orthonormal scores with these standard deviations; all (features, scores).
 
+    Squares of such shifts add up to Pearson's χ² over the reference, which grows much faster than the index: of a
+    normal law that moves by δ it is exp(δ²) − 1 where the index is δ². So the size is ln(1 + Σ).
+
     >>> size = size_of_shifts(np.array([[0.5, 0.05]]), np.array([[0.1, 0.1]]), np.array([[True, True]]))
     >>> size.effect.round(2).tolist(), size.effect_low.round(2).tolist()
-    ([0.24], [0.09])
+    ([0.22], [0.09])
     """
     surely = np.where(scored, np.maximum(np.abs(shift) - 2 * deviation, 0), 0.0)
     mostly = np.where(scored, np.maximum(np.square(shift) - np.square(deviation), 0), 0.0)
-    low: Floats = np.add.reduce(np.square(surely), axis=1)
-    return Size(np.add.reduce(mostly, axis=1), low, np.zeros(len(low)))
+    low: Floats = np.log1p(np.add.reduce(np.square(surely), axis=1))
+    return Size(np.log1p(np.add.reduce(mostly, axis=1)), low, np.zeros(len(low)))
 
 
 class ShareSizes:

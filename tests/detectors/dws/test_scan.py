@@ -258,6 +258,8 @@ def test_a_value_that_takes_a_dependent_feature_over_is_stuck(one: Profile) -> N
     grid = number_grid(one.features[0])
     assert (cause.what, cause.bin, cause.single) == ("stuck", grid.labels[grid.core.start + 30], False)
     assert finding(cause).startswith("values in [")
+    # nearly all rows of a window, against 12 % at most
+    assert 1 < cause.effect_low < cause.effect
 
 
 def test_a_budget_shorter_than_a_pane_still_gives_numbers(one: Profile) -> None:

@@ -37,8 +37,8 @@ BUDGET_SHARE = 0.5
 class SmoothFinding:
     """A finding, and what else the scores say; arrays of shape (features,).
 
-    The effect is Σ_k max(0, s_k² − sd_k²), its lower bound Σ_k max(0, |s_k| − 2 sd_k)²: squared shifts of orthonormal
-    scores add up to a PSI. `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
+    The effect is ln(1 + Σ_k max(0, s_k² − sd_k²)), its lower bound ln(1 + Σ_k max(0, |s_k| − 2 sd_k)²): see size.py.
+    `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
     infinite for a feature without scores. `significant` is 1 where a shift is more than chance, whether or not it
     exceeds the tolerance.
     """

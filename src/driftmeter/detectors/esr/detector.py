@@ -219,7 +219,9 @@ class ESR:
         # the bets that would alarm alone, or the one that won most
         enough = min(max(float(smooth.max()), float(most_rare)), self._log_threshold)
         size = self._size(state, feature, smooth.max() >= enough, self.rare.rare[bets[rare >= enough]])
-        return replace(cause, effect=size[0], effect_low=size[1], excess_low=size[2])
+        # an alarm says that the tolerance is exceeded, also where rows depend so much that no estimate does
+        effect = max(size[0], float(self.tolerance[feature]) ** 2)
+        return replace(cause, effect=effect, effect_low=size[1], excess_low=size[2])
 
     def _size(self, state: EsrState, feature: int, smooth: bool, rare: Codes) -> tuple[float, float, float]:
         """Return effect, effect_low and excess_low of what moved: scores if bets on them won, rare bins, groups."""
