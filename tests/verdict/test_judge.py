@@ -120,6 +120,13 @@ def test_an_incident_goes_on_while_its_feature_is_less_bad_than_what_pages(profi
     assert state.incidents[0].members["amount"].flagged > opened.members["amount"].flagged
 
 
+def test_a_gross_change_is_told_by_short_windows_not_by_long_ones_that_hold_much_from_before(profile: Profile) -> None:
+    state, _ = follow(Judge(profile), [*slices(profile, 56), *slices(profile, 8, first=56, shift=3.0)])
+    member = state.incidents[0].members["amount"]
+    assert member.why.endswith("over 2,000 rows in 40 s.")  # four panes; it was found in the first
+    assert member.effect > 2
+
+
 def test_the_severity_of_a_member_is_that_of_its_strongest_flag_also_where_evidence_has_reached_its_limit(
     profile: Profile,
 ) -> None:

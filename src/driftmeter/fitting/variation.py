@@ -218,8 +218,8 @@ def pooled_excess(shares: Floats, expected: Floats, weight: Floats, sampling: fl
     squares = np.square(shares - shares.mean(axis=0)) / (expected * (1 - expected))
     of_window = (squares @ weight) / whole * number / (number - 1)
     mean, variance = float(of_window.mean()), float(of_window.var(ddof=1))
-    most = (number - 1.0) * max(np.count_nonzero(weight) - 1, 1)
-    freedom = min(max(2 * mean**2 * (number - 1) / max(variance, 1e-300), number - 1.0), most)
+    most = (number - 1.0) * max(int(np.count_nonzero(weight)) - 1, 1)
+    freedom = float(np.clip(2 * mean**2 * (number - 1) / max(variance, 1e-300), number - 1.0, most))
     return max(0.0, freedom / float(chdtri(freedom, 1 - CONFIDENCE)) * mean - sampling)
 
 

@@ -24,7 +24,7 @@ from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, mask_of, severity_of
 from driftmeter.verdict.findings import finding
-from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Member, Turn, member_of, turn
+from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.scorer import scorer_of
@@ -152,10 +152,14 @@ class Judge:
         self,
         detector: Any,
         evidence: Evidence,
-        before: JudgeState,
+        state: JudgeState,
         expected: Mapping[str, Milliseconds],
     ) -> list[Flag]:
-        """Return the features that alarm at this pane and may page, each at its shortest window that alarms."""
+        """Return the features that alarm at this pane and may page, each at its shortest window that alarms.
+
+        What they say is of windows not much longer than that, or than the one that opened the feature's incident: the
+        longer ones may hold much that is older.
+        """
         if not self.calibrated:
             return []
         alarms = evidence.alarms()
@@ -165,15 +169,16 @@ class Judge:
             if feature.name in self._silenced or feature.name in expected:
                 continue
             level = int(np.flatnonzero(alarms[:, index] >= 0)[0])
-            cause, strength = self._cause(detector, index), float(alarms[:, index].max())
-            member = member_of(before.incidents, feature.name)
+            member = member_of(state.incidents, feature.name)
+            levels = max(level, -1 if member is None else member.level) + LEVELS_ABOVE + 1
+            cause, strength = self._cause(detector, index, levels), float(alarms[:levels, index].max())
             # a weaker flag leaves its incident's sentence as it is, and a sentence is work
             told = member.why if member is not None and strength < member.evidence else None
             flags.append(
                 Flag(
                     feature=feature.name,
                     role=feature.role,
-                    since=before.flagged.get(feature.name, evidence.start),
+                    since=state.flagged.get(feature.name, evidence.start),
                     level=level,
                     window=int(evidence.lengths[level]),
                     evidence=strength,
@@ -184,11 +189,10 @@ class Judge:
             )
         return flags
 
-    def _cause(self, detector: Any, index: int, member: Member | None = None) -> Cause | None:
-        """Return the cause of a feature's strongest evidence: of a member's, in windows that keep its incident open."""
+    def _cause(self, detector: Any, index: int, levels: int | None = None) -> Cause | None:
+        """Return the cause of a feature's strongest evidence in the windows of the first `levels` levels, or of all."""
         if self.detector is None:
             return None
-        levels = None if member is None else member.level + LEVELS_ABOVE + 1
         return strongest(self.detector.causes(detector, index)[:levels])
 
     def _flagged(
@@ -245,7 +249,8 @@ class Judge:
         cause: Cause | None = None
         if self.calibrated:
             member = member_of(state.incidents, feature.name)
-            cause = None if evidence is None else self._cause(state.detector, index, member)
+            levels = None if member is None else member.level + LEVELS_ABOVE + 1
+            cause = None if evidence is None else self._cause(state.detector, index, levels)
             decided, why = decide(
                 strength,
                 smallest_visible,
