@@ -37,7 +37,7 @@ def feature() -> dashboard.Dashboard:
             number(
                 "Effect",
                 effect,
-                about="Null-corrected PSI: from 0.1 on minor, from 0.25 on major.",
+                about="Null-corrected PSI; severity goes by what it is at least: from 0.1 on minor, from 0.25 major.",
                 legend="{{feature}}",
                 steps=SEVERITY,
                 width=8,
@@ -90,7 +90,7 @@ def feature() -> dashboard.Dashboard:
             trend(
                 "Effect",
                 query(effect, "{{feature}}"),
-                about="Dashed lines are where severity becomes minor and major.",
+                about="Dashed lines are where drift that is sure becomes minor and major.",
                 steps=SEVERITY,
             )
         )

@@ -87,7 +87,7 @@ def overview() -> dashboard.Dashboard:
             feature_table(
                 "Features now",
                 {"drifting": by_feature, "effect": effect, "smallest p-value": p_value},
-                about="Effect is the null-corrected PSI: from 0.1 on minor, from 0.25 on major.",
+                about="Effect: null-corrected PSI. Severity goes by what it is at least: from 0.1 minor, 0.25 major.",
                 link=(
                     "/d/driftmeter-feature?${datasource:queryparam}&var-model=${__data.fields.model:percentencode}"
                     "&var-feature=${__value.raw:percentencode}&${__url_time_range}"
@@ -126,7 +126,7 @@ def overview() -> dashboard.Dashboard:
             trend(
                 "Effect by feature",
                 query(f"topk(12, {effect})", "{{model}} {{feature}}"),
-                about="The largest effects; dashed lines are where severity becomes minor and major.",
+                about="The largest effects; dashed lines are where drift that is sure becomes minor and major.",
                 steps=SEVERITY,
             )
         )
