@@ -49,7 +49,7 @@ def divergence(share: Floats, reference: Floats) -> Floats:
     It is at most the index over all bins (Kullback & Leibler 1951, Theorem 4.1). Shares must be above 0 and below 1.
 
     >>> divergence(np.array([0.15, 0.938]), np.array([0.1, 0.1])).round(3).tolist()
-    [0.023, 4.119]
+    [0.023, 4.118]
     """
     ratio = np.log(share / reference) - np.log1p(-share) + np.log1p(-reference)
     return np.asarray((share - reference) * ratio)

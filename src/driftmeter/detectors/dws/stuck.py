@@ -64,7 +64,7 @@ def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:
 
     >>> size = size_of_stuck(np.array([0.95]), np.array([0.2]), np.array([0.4]))
     >>> size.effect.round(2).tolist(), size.effect_low.round(2).tolist()
-    ([3.25], [2.44])
+    ([3.25], [2.45])
     """
     odds, least = _log_odds(modal), _log_odds(largest)
     surely = np.maximum(odds - 2 * deviation, least)
