@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from driftmeter.errors import ProfileError
 from driftmeter.profile.profile import Profile
 
 CHANCE = np.random.default_rng(6)
@@ -96,6 +97,11 @@ def test_numbers_as_text_are_told_as_what_they_are_and_never_called_identifiers(
     few = fit([values[row % 20] for row in range(N)])
     assert not few.left_out
     assert any("to have it monitored as a number" in note for note in few.notes["c"])
+
+
+def test_numbers_as_text_that_are_asked_for_as_numbers_are_refused_with_the_way_out() -> None:
+    with pytest.raises(ProfileError, match=r"of which none is one: numbers with decimal commas as text, .*write 1"):
+        fit([f"{value % 7},5" for value in range(N)], kinds={"c": "numeric"})
 
 
 def test_a_code_for_missing_is_noted() -> None:

@@ -19,6 +19,7 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.data.columns import Column, Dictionary, Source
+from driftmeter.data.written_numbers import written_numbers
 from driftmeter.errors import ProfileError
 from driftmeter.profile.values import MISSING_WORDS, TRUTHS, number_of, plain
 
@@ -259,6 +260,8 @@ def _as_numbers(name: str, dtype: nw.dtypes.DType, column: Column) -> Column:
     if some_others:
         if some_numbers:
             return column
-        raise ProfileError(f"column {name!r}: expected numbers, got {dtype}, of which none is one")
+        written = written_numbers(value for value in column.values if isinstance(value, str))
+        hint = "" if written is None else f": {written}"
+        raise ProfileError(f"column {name!r}: expected numbers, got {dtype}, of which none is one{hint}")
     decoded: np.ndarray[Any, np.dtype[Any]] = numbers[column.indices]
     return decoded

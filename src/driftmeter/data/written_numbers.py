@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from driftmeter.data.kinds import NUMBERS_SHARE
 from driftmeter.profile.values import MISSING_WORDS
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:[.,' \u00a0]\d{3})+|\d+)(?:[.,]\d+)?"
@@ -31,6 +30,8 @@ _FORMS = (
 )  # fmt: skip
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _MOST_LOOKED_AT = 2_000
+_NEARLY_ALL = 0.95
+"""Share of the texts that must be such numbers."""
 
 
 def written_numbers(texts: Iterable[str]) -> str | None:
@@ -46,6 +47,6 @@ def written_numbers(texts: Iterable[str]) -> str | None:
     for what, form, proposal in _FORMS:
         written = [text for text in looked_at if form.fullmatch(text)]
         plain = sum(_PLAIN.fullmatch(text) is not None for text in looked_at)
-        if written and len(written) + plain >= NUMBERS_SHARE * len(looked_at):
+        if written and len(written) + plain >= _NEARLY_ALL * len(looked_at):
             return f"{what} as text, such as {written[0][:20]!r}: {proposal}"
     return None
