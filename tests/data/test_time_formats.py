@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.counts.rows import Reader
 from driftmeter.data.time_columns import note_on_unreadable, read_times
 from driftmeter.data.time_formats import check_format, formats_of, option_of
 from driftmeter.errors import InputError, ProfileError
@@ -123,3 +124,18 @@ def test_the_profile_keeps_the_format_and_other_files_are_read_by_it(form: str, 
 def test_a_format_without_a_column_is_refused() -> None:
     with pytest.raises(ProfileError, match="time format '%Y': expected the column"):
         Profile.fit(pl.DataFrame({"x": [1.0]}), model="m", time_format="%Y")
+
+
+def test_the_hour_of_the_time_is_read_by_its_format_too_from_files_and_rows(tmp_path: Path) -> None:
+    texts = [day.strftime("%d/%m/%Y %H:%M") for day in DAYS]
+    frame = pl.DataFrame({"at": texts, "x": np.random.default_rng(1).normal(size=len(DAYS))})
+    options: dict[str, Any] = {"time": "at", "time_format": "%d/%m/%Y %H:%M", "kinds": {"at": "hour"}}
+    profile = Profile.fit(frame, model="m", **options)
+    hours = profile.features[0]
+    assert hours.name == "at hour"
+    assert hours.counts[:24] == tuple(sum(day.hour == hour for day in DAYS) for hour in range(24))
+    rows, bad, _ = Reader(profile).read_records(
+        [{"at": "31/01/2024 17:00"}, {"at": DAYS[3]}, {"at": "2024-01-31T17:00"}]
+    )
+    assert rows.codes[:, 0].tolist() == [17, 21, hours.grid.special["unreadable"]]
+    assert [value.row for value in bad] == [2]

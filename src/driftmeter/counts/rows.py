@@ -15,6 +15,7 @@ import numpy as np
 from driftmeter.counts.unseen_cells import UnseenCells, UnseenFinder
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
+from driftmeter.data.time_formats import reader_of
 from driftmeter.errors import InputError
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
@@ -127,6 +128,7 @@ class Reader:
         for feature in self.categorical:
             if feature.zone is not None:
                 zone_named(feature.zone)
+        self._written = moment_of if profile.time_format is None else reader_of(profile.time_format)
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
         self._columns = frozenset(self.names)
         self._regressor, self._regressed = None, np.empty(0, np.intp)
@@ -268,7 +270,7 @@ class Reader:
             grid = feature.grid
             assert isinstance(grid, CategoryGrid)
             try:
-                bin_ = grid.bin_of(_part(value, feature) if feature.part else value)
+                bin_ = grid.bin_of(self._part(value, feature) if feature.part else value)
             except (TypeError, ValueError, OverflowError, OSError):  # the last two for times beyond the calendar
                 bin_ = grid.special[bin_names.UNREADABLE]
             if _is_short(value):
@@ -276,6 +278,14 @@ class Reader:
                     cache.clear()
                 cache[key] = bin_
         return bin_
+
+    def _part(self, value: object, feature: Feature) -> str | None:
+        value = plain(value)
+        if value is None:
+            return None
+        moment = self._written(value) if feature.column == self.profile.time else moment_of(value)
+        shown = on_clock(moment, None if feature.zone is None else zone_named(feature.zone))
+        return str(shown.hour if feature.part == "hour" else shown.weekday())
 
 
 def _is_short(value: object) -> bool:
@@ -359,11 +369,3 @@ def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> No
         "categorical": f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)",
     }
     bad.add(row, feature.column, expected[feature.kind], value)
-
-
-def _part(value: object, feature: Feature) -> str | None:
-    value = plain(value)
-    if value is None:
-        return None
-    moment = on_clock(moment_of(value), None if feature.zone is None else zone_named(feature.zone))
-    return str(moment.hour if feature.part == "hour" else moment.weekday())
