@@ -70,7 +70,7 @@ def test_a_profile_is_registered_once_and_read_back(client: Client) -> None:
 
 
 def test_a_profile_of_another_model_version_or_content_is_refused(client: Client, profile: Profile) -> None:
-    other = profile.dumps().replace(b'"version":2', b'"version":7')
+    other = profile.dumps().replace(b'"version":3', b'"version":7')
     altered = profile.dumps().replace(b'"rows":600', b'"rows":601')
     assert "version 7" in problem_of(client.put("/v1/models/shop/profile", content=other), 422, "bad_profile")["detail"]
     problem_of(client.put("/v1/models/shop/profile", content=altered), 422, "bad_profile")
