@@ -111,3 +111,15 @@ def test_a_grid_of_many_bins_is_searched_too() -> None:
     change = told(feature, counts_of(feature.grid, now))  # type: ignore[arg-type]
     assert change.measure == "share"
     assert (change.low, change.high) == pytest.approx((400, 440), abs=10)
+
+
+def test_values_that_all_moved_are_not_told_as_one_that_took_over() -> None:
+    feature = feature_of(SAMPLES["normal"])
+    moved = told(feature, counts_of(feature.grid, SAMPLES["normal"] / 10 + 30), "stuck")  # type: ignore[arg-type]
+    assert (moved.measure, moved.now < moved.was) == ("mean", True)
+    one = feature_of(SAMPLES["whole"])
+    stands = told(one, counts_of(one.grid, np.full(100, 5.0)), "stuck")  # type: ignore[arg-type]
+    assert (stands.measure, stands.low, stands.high, stands.now) == ("share", 5.0, 5.0, 1.0)
+    cause = Cause("stuck", False, 1.0, 0.4, 3_600_000, 100, counts_of(one.grid, np.full(100, 5.0)))  # type: ignore[arg-type]
+    assert finding(cause, one).startswith("the value 5 rose from ")
+    assert finding(cause, one).endswith("; in no such window of the reference had one value more than 40.0 %")

@@ -54,10 +54,9 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
     """
     where = over(cause.rows, cause.window)
     if cause.what == "stuck" and not cause.category:
-        return (
-            f"{_one_value(cause, feature)}, {where}; in no such window of the reference had one value more than "
-            f"{percent(cause.reference)}"
-        )
+        text, is_share = _one_value(cause, feature)
+        before = f"; in no such window of the reference had one value more than {percent(cause.reference)}"
+        return f"{text}, {where}{before if is_share else ''}"
     if cause.what in _OF_VALUES and not cause.category:
         compared = "" if cause.usual is None else ", compared with the same hours of the reference"
         return f"{_changed(cause, feature)}{compared}, {where}"
@@ -116,15 +115,15 @@ def _of_category(feature: Feature, bin_: int, was: float, now: float) -> str:
     return f"{_rows_of(Cause(name, category, now, was, 0, 0), feature)} {_moved(was, now)} of the rows"
 
 
-def _one_value(cause: Cause, feature: Feature | None) -> str:
-    """Say which value took over, and from what share."""
+def _one_value(cause: Cause, feature: Feature | None) -> tuple[str, bool]:
+    """Say which value took over, and whether that is told as a share: a plain shift to other values is told as one."""
     if cause.counts is None or feature is None or not cause.counts.any():
         name = ("the value {}" if cause.single else "values in {}").format(cause.bin) if cause.bin else "one value"
-        return f"{name} rose to {percent(cause.value)} of the rows"
+        return f"{name} rose to {percent(cause.value)} of the rows", True
     change = change_of(feature, cause.counts, "stuck")
     if change is not None:
-        return f"{_interval(change)} {_moved(change.was, change.now)} of the values"
-    return _of_category(feature, *commonest(feature, cause.counts, growing=True))
+        return _of_change(change), change.measure == "share"
+    return _of_category(feature, *commonest(feature, cause.counts, growing=True)), True
 
 
 def _rows_of(cause: Cause, feature: Feature | None) -> str:

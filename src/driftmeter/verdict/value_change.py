@@ -77,10 +77,11 @@ def change_of(feature: Feature, counts: Counts, what: str = "", usual: Floats | 
     samples = Samples.of(feature, counts, usual)
     if samples is None:
         return None
-    if what == "stuck":
-        return samples.one_value()
     shift = samples.shift()
     plain = shift is not None and abs(shift.deviations) >= _PLAIN
+    if what == "stuck":
+        value = samples.one_value()
+        return shift if plain and value is not None and value.low != value.high else value
     if what == "mean" or samples.moved or plain:
         return shift if shift is not None and (plain or not samples.one_took_over) else samples.interval()
     squares = np.square(samples.components())
