@@ -88,8 +88,10 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
 
 
 def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
+    from driftmeter.verdict.figures import deviations
+
     if feature["smallest_shift"] is not None:
-        yield f"By now a shift of {feature['smallest_shift']:.2g} standard deviations could be seen."
+        yield f"By now a shift of {deviations(feature['smallest_shift'])} could be seen."
     if incident is not None:
         acknowledged = incident["acknowledged"]
         by = "nobody has acknowledged it"
@@ -134,7 +136,7 @@ def _moved(feature: JSON) -> Table | None:
     from rich.text import Text
 
     from driftmeter.cli.console import plain
-    from driftmeter.verdict.figures import percent
+    from driftmeter.verdict.figures import percents
 
     reference, window = feature["reference"], feature["windows"]["judging"]["counts"]
     reference_rows, window_rows = max(sum(reference), 1), sum(window)
@@ -153,7 +155,7 @@ def _moved(feature: JSON) -> Table | None:
     for before, after, name in most:
         bar = "█" * max(1, round(_BAR * abs(after - before) / longest))
         sign, colour = ("+", "red") if after > before else ("-", "blue")
-        table.add_row(plain(name), percent(before), percent(after), Text(f"{sign} {bar}", colour))
+        table.add_row(plain(name), *percents(before, after), Text(f"{sign} {bar}", colour))
     return table
 
 

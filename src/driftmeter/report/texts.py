@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from driftmeter.verdict.figures import percent
+from driftmeter.verdict.figures import percents
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 """Control characters (Unicode's category Cc), and two code points that XML forbids."""
@@ -54,4 +54,4 @@ def rate_text(feature: Mapping[str, Any], name: str, *, changed: bool = False) -
         return ""
     if rate["reference"] == rate["window"] == 0:
         return "0 %"
-    return f"{percent(rate['reference'])} → {percent(rate['window'])}"
+    return " → ".join(percents(rate["reference"], rate["window"]))

@@ -25,14 +25,16 @@ def percent(share: float) -> str:
 def percents(was: float, now: float) -> tuple[str, str]:
     """Write two shares in per cent, with more decimals where the two would read alike or seem to be all rows.
 
-    >>> percents(0.01, 0.05), percents(0.10001, 0.10004), percents(0.5, 0.9999)
-    (('1.0 %', '5.0 %'), ('10.001 %', '10.004 %'), ('50.00 %', '99.99 %'))
+    >>> percents(0.01, 0.05), percents(0.10001, 0.10004), percents(0.0, 0.9999)
+    (('1.0 %', '5.0 %'), ('10.001 %', '10.004 %'), ('0 %', '99.99 %'))
     """
     texts = percent(was), percent(now)
     for decimals in range(2, 7):
-        if texts[0] != texts[1] and (texts[1] != "100.0 %" or now == 1) and (texts[0] != "100.0 %" or was == 1):
+        seems_all = any(text == "100.0 %" and share < 1 for text, share in zip(texts, (was, now), strict=True))
+        if texts[0] != texts[1] and not seems_all:
             break
-        texts = f"{was * 100:.{decimals}f} %", f"{now * 100:.{decimals}f} %"
+        before, after = (f"{share * 100:.{decimals}f} %" if share else "0 %" for share in (was, now))
+        texts = before, after
     return texts
 
 

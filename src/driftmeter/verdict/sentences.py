@@ -5,6 +5,7 @@ from __future__ import annotations
 from driftmeter.detectors import Cause
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Milliseconds
+from driftmeter.verdict.figures import deviations
 from driftmeter.verdict.findings import MOMENTS, finding
 from driftmeter.verdict.readiness import NEEDED_DAYS
 
@@ -66,8 +67,8 @@ def insufficient(smallest: float | None) -> str:
     if smallest is None:
         return "Too few rows so far to judge anything."
     return (
-        f"Too little to judge by so far: only a shift of more than {smallest:.2g} standard deviations would stand out "
-        "from what is normal."
+        f"Too little to judge by so far: only a shift of more than {deviations(smallest)} would stand out from what is "
+        "normal."
     )
 
 
