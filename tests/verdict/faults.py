@@ -169,6 +169,17 @@ FAULTS = {
     "stands still": Fault(normal(), lambda c, n: np.full(n, 41.5), "Fell from 55 to 4"),
     "too high": Fault(normal(), some(0.1, 130.0, normal()), "Values above 12"),
     "too low": Fault(normal(), some(0.04, -25.0, normal()), "Values below -1"),
+    "partly far too high": Fault(
+        normal(), some(0.12, 130.0, some(0.1, 400.0, normal())), "Values above 12"
+    ),
+    "a running number": Fault(
+        lambda c, n: np.arange(n), lambda c, n: np.arange(n) + 9_000, "Rose from 4,000 to above 8,000 in the median",
+        kinds={"x": "numeric"},
+    ),
+    "heavy tails, gathered": Fault(
+        lambda c, n: 5 + c.standard_t(2, n), lambda c, n: 5 + 0.6 * c.standard_t(2, n),
+        "The width of the middle half of the values fell from 1.6"
+    ),
     "a sentinel": Fault(normal(), some(0.03, -999.0, normal()), "Values below -"),
     "millions": Fault(normal(), some(0.2, 5e6, normal()), "Values above 1"),
     "missing": Fault(some(0.1, None, normal()), some(0.22, None, normal()),

@@ -8,6 +8,7 @@ values below 12.5, the …  rose from 0 % to 7.1 %     of the rows,     over 1,2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isinf
 
 from driftmeter.detectors.protocol import Cause
@@ -15,6 +16,7 @@ from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.types import Counts
 from driftmeter.verdict.figures import amount, amounts, deviations, over, percent, percents
 from driftmeter.verdict.value_change import ValueChange, change_of, commonest
 from driftmeter.verdict.window_cause import missing_instead
@@ -39,6 +41,7 @@ _WITHOUT_COUNTS = {
     "values": "the values changed",
     "bins": "the shares of the bins changed ({value:.1f} times as much as by chance)",
 }
+_FARTHER = {bin_names.BELOW: bin_names.FAR_BELOW, bin_names.ABOVE: bin_names.FAR_ABOVE}
 _MOST_NAMED = 3
 
 
@@ -60,6 +63,8 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
     if cause.what in _OF_VALUES and not cause.category:
         compared = "" if cause.usual is None else ", compared with the same hours of the reference"
         return f"{_changed(cause, feature)}{compared}, {where}"
+    if cause.what in _FARTHER and not cause.category and cause.counts is not None and feature is not None:
+        cause = _with_farther(cause, feature, cause.counts)
     named = f" ({_names(cause.names)})" if cause.names else ""
     gone = f", {_names(cause.gone)} vanished" if cause.gone else ""
     return f"{_rows_of(cause, feature)} {_moved(cause.reference, cause.value)} of the rows{named}{gone}, {where}"
@@ -137,6 +142,15 @@ def _rows_of(cause: Cause, feature: Feature | None) -> str:
     if cause.what.startswith(f"{bin_names.OTHER} "):
         return f"one group of rare categories ({cause.what.removeprefix(f'{bin_names.OTHER} ')})"
     return _SPECIAL.get(cause.what, cause.what)
+
+
+def _with_farther(cause: Cause, feature: Feature, counts: Counts) -> Cause:
+    """Return the cause with the rows that are far out of range as well: they are out of range, too."""
+    far = feature.grid.special.get(_FARTHER[cause.what])
+    if far is None or not counts.any():
+        return cause
+    now, was = counts[far] / counts.sum(), feature.reference[far] / max(feature.reference.sum(), 1)
+    return replace(cause, value=cause.value + float(now), reference=cause.reference + float(was))
 
 
 def _beyond(what: str, feature: Feature | None) -> str:

@@ -38,6 +38,8 @@ _PLAIN = 0.5
 """Standard deviations: a mean that moved by as much is told whatever else happened."""
 _FALL_STANDS_OUT = 1.5
 """An interval that lost rows is told if it is this much more certain than the one that gained most."""
+_MOST_WITHIN = 0.1
+"""With a larger part of the variance within bins, of heavy tails, counts do not tell how it changed."""
 _MOST_INTERVALS = 128
 """Longer grids are searched with fewer ends of intervals."""
 
@@ -154,7 +156,7 @@ class Samples:
         deviation = max(deviation, 1e-300)
         change = ValueChange("mean", mean_was, mean_now, mean_now / deviation - mean_was / deviation)
         # a mean that moved far less than the ranks is one of a few large values
-        if self._in_range and change.deviations * np.sign(rank) >= abs(rank) / 3:
+        if self._known and change.deviations * np.sign(rank) >= abs(rank) / 3:
             return change
         was, now = self._quantile(self.was, 0.5), self._quantile(self.now, 0.5)
         if isfinite(was) and not isfinite(now):
@@ -176,7 +178,7 @@ class Samples:
         deviation = ValueChange("deviation", self._moments(self.was)[1], self._moments(self.now)[1])
         width = ValueChange("middle half", self._width(self.was), self._width(self.now))
         widened = isfinite(width.was + width.now) and (width.now - width.was) * rank > 0
-        agrees = self._in_range and (deviation.now - deviation.was) * rank > 0
+        agrees = self._known and (deviation.now - deviation.was) * rank > 0
         if agrees and (rank < 0 or not widened or _ratio(deviation) > _ratio(width) ** 2):
             return deviation
         return width if widened else None
@@ -234,6 +236,13 @@ class Samples:
         """Whether one value or bin of several took nearly all that the others lost."""
         gain = np.maximum(self.now - self.was, 0)
         return int(np.count_nonzero(self.was + self.now)) > 2 and bool(gain.max() >= _MOST_OF_GAIN * gain.sum() > 0)
+
+    @property
+    def _known(self) -> bool:
+        """Whether the bins tell means and deviations: hardly a value is out of range, or in a bin as wide as all."""
+        _, deviation = self._moments(self.was)
+        within = self.deviation / max(deviation, 1e-300)
+        return self._in_range and float(self.was @ np.square(within)) <= _MOST_WITHIN
 
     @property
     def _in_range(self) -> bool:

@@ -25,6 +25,8 @@ _EXPECTED = 10
 _FEW_CHANGED = 0.25
 _LEAST_EFFECT = 0.05
 
+_NEAR = {bin_names.BELOW: bin_names.FAR_BELOW, bin_names.ABOVE: bin_names.FAR_ABOVE}
+
 Names = Sequence[tuple[str, float]]
 
 
@@ -105,6 +107,8 @@ def _special(feature: Feature, was: Floats, now: Floats) -> Iterator[_Candidate]
     bins = dict(feature.grid.special)
     for name, bin_ in bins.items():
         before, after = float(was[bin_]), float(now[bin_])
+        if name in _NEAR and after < float(now[bins[_NEAR[name]]]):
+            continue  # most of what is out of range is far out
         if after > before or name == bin_names.MISSING:
             yield adds(before, after), name, False, after, before
     if isinstance(feature.grid, CategoryGrid):

@@ -42,6 +42,7 @@ from driftmeter.detectors.run import Pace, Run, elapsed_since
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.pane import Slice
+from driftmeter.profile import bin_names
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import hour_at, zone_named
@@ -81,6 +82,12 @@ class DWS:
         self._by_hour, self._mean_by_hour = hourly.any(axis=1), hourly[:, 0]
         self._cause_names = (*NAMES, "bins", *self.bins.rare_names)
         self._cause_is_category = (*[False] * CAUSE_RARE, *self.bins.rare_named)
+        outside = [
+            name in bin_names.OUT_OF_RANGE and not named
+            for name, named in zip(self.bins.rare_names, self.bins.rare_named, strict=True)
+        ]
+        # the last one stands for no cause yet, -1
+        self._cause_is_told: Mask = np.array([*[True] * CAUSE_RARE, *outside, *[True] * len(self.bins.owner), False])
 
     # --- the state
 
@@ -211,7 +218,7 @@ class DWS:
 
     def _told(self, window: Block, judged: WindowFindings, chosen: Mask) -> ToldWindow | None:
         """Return a window with the counts of the `chosen` features of which a sentence may tell what changed."""
-        told = chosen & ~self._is_rare(judged.cause) & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
+        told = chosen & self._cause_is_told[judged.cause] & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
         # a mean that hours explain nearly alone is not compared by the hour, and then nor can a spread be told
         told &= ~(self._by_hour & (judged.cause < len(NAMES)) & (judged.cause >= 0) & ~self._mean_by_hour)
         return ToldWindow(np.where(told[self.bins.owner], window.counts, 0), window.hours) if told.any() else None
@@ -266,14 +273,18 @@ class DWS:
     def _cause(self, state: DwsState, level: int, feature: int) -> Cause:
         findings, window = state.findings, state.told[level]
         number, rows = int(findings.cause[level, feature]), int(findings.rows[level, feature])
-        part = slice(self.bins.starts[feature], self.bins.starts[feature + 1])
+        counts = None
+        if window is not None and self._cause_is_told[number]:
+            counts = window.counts[self.bins.starts[feature] : self.bins.starts[feature + 1]]
+            # rates are found in other windows too, whose counts are not kept
+            counts = counts if counts.sum() == rows else None
         return Cause(
             **self._named(number),
             value=float(findings.value[level, feature]),
             reference=float(findings.reference[level, feature]),
             window=int(findings.spans[level, feature]),
             rows=rows,
-            counts=None if window is None or self._is_rare(number) else window.counts[part],
+            counts=counts,
             usual=None if window is None or number >= len(NAMES) else self._usual(window, feature, rows),
             effect=float(findings.effect[level, feature]),
             effect_low=float(findings.effect_low[level, feature]),
@@ -292,10 +303,6 @@ class DWS:
         usual: Floats = self.bins.share[part] * np.maximum(1 + expected @ self.bins.scores[:, part], 0.0)
         shares: Floats = usual / usual.sum()
         return shares
-
-    def _is_rare(self, cause: Any) -> Any:
-        """Say whether causes, by number, are rare bins: their shares alone say what changed."""
-        return (cause >= CAUSE_RARE) & (cause < len(self._cause_names))
 
     def _named(self, cause: int) -> dict[str, Any]:
         """Return the fields of a cause that its number says, see finding.py."""
