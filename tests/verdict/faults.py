@@ -167,14 +167,15 @@ FAULTS = {
         lambda c, n: c.integers(0, 20, n), some(0.3, 9, lambda c, n: c.integers(0, 20, n)), "The value 9 rose from 4."
     ),
     "stands still": Fault(normal(), lambda c, n: np.full(n, 41.5), "Fell from 55 to 4"),
-    "too high": Fault(normal(), some(0.1, 130.0, normal()), "Values above 12"),
-    "too low": Fault(normal(), some(0.04, -25.0, normal()), "Values below -1"),
+    "too high": Fault(normal(), some(0.1, 130.0, normal()), "Values from 122 to 155, above the"),
+    "too low": Fault(normal(), some(0.04, -25.0, normal()), "Values from -51 to -16, below the"),
     "partly far too high": Fault(
-        normal(), some(0.12, 130.0, some(0.1, 400.0, normal())), "Values above 12"
+        normal(), some(0.12, 130.0, some(0.1, 400.0, normal())),
+        "Values from 122 to 155, above the reference's range, rose from 0 % to 12.0 %",
     ),
-    "a running number": Fault(
-        lambda c, n: np.arange(n), lambda c, n: np.arange(n) + 9_000, "Rose from 4,000 to above 8,000 in the median",
-        kinds={"x": "numeric"},
+    "far above all": Fault(
+        lambda c, n: c.uniform(0, 8_000, n), lambda c, n: c.uniform(9_000, 11_000, n),
+        "Rose from 4,000 to above 8,000 in the median",
     ),
     "heavy tails, gathered": Fault(
         lambda c, n: 5 + c.standard_t(2, n), lambda c, n: 5 + 0.6 * c.standard_t(2, n),

@@ -94,6 +94,9 @@ def share_of(what: str, values: pl.Series, reference: pl.Series) -> float:
     array = numbers_of(values)
     if what == "infinite values":
         return float(np.isinf(array).mean())
+    near = re.fullmatch(rf"values from ({_NUMBER}) to ({_NUMBER}), (?:above|below) the reference's range,", what)
+    if near:
+        return float(((array > number(near[1])) & (array < number(near[2]))).mean())
     beyond = re.fullmatch(rf"values (above|below) ({_NUMBER}), (?:far (?:above|below) )?the reference's \w+,", what)
     assert beyond is not None, what
     limit = number(beyond[2])

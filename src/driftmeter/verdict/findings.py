@@ -138,7 +138,7 @@ def _rows_of(cause: Cause, feature: Feature | None) -> str:
             return f"{feature.part or 'value'} {cause.what}"
         return f"category {cause.what!r}"
     if cause.what in bin_names.OUT_OF_RANGE:
-        return f"values {_beyond(cause.what, feature)}"
+        return f"values {_beyond(cause.what, feature, cause.counts is not None and bool(cause.counts.any()))}"
     if cause.what.startswith(f"{bin_names.OTHER} "):
         return f"one group of rare categories ({cause.what.removeprefix(f'{bin_names.OTHER} ')})"
     return _SPECIAL.get(cause.what, cause.what)
@@ -153,18 +153,21 @@ def _with_farther(cause: Cause, feature: Feature, counts: Counts) -> Cause:
     return replace(cause, value=cause.value + float(now), reference=cause.reference + float(was))
 
 
-def _beyond(what: str, feature: Feature | None) -> str:
-    """Say what lies out of range, with the limit where the feature is known."""
+def _beyond(what: str, feature: Feature | None, with_farther: bool) -> str:
+    """Say what lies out of range, with the limit where the feature is known, and if those far out of it are counted."""
     if feature is None or not isinstance(feature.grid, NumericGrid):
         return f"{what} the reference's range"
     values, cuts, below = feature.unit_values, feature.grid.cuts, what in bin_names.BELOW_RANGE
     side, name = ("below", "smallest") if below else ("above", "largest")
     scale = values.high * values.unit / 10 - values.low * values.unit / 10
+    far = amount((cuts[0] if below else cuts[-1]) * values.unit, scale)
+    extreme = amount((values.low if below else values.high) * values.unit, scale)
     if what in (bin_names.FAR_BELOW, bin_names.FAR_ABOVE):
-        limit = cuts[0] if below else cuts[-1]
-        return f"{side} {amount(limit * values.unit, scale)}, far {side} the reference's range,"
-    extreme = values.low if below else values.high
-    return f"{side} {amount(extreme * values.unit, scale)}, the reference's {name},"
+        return f"{side} {far}, far {side} the reference's range,"
+    if with_farther:
+        return f"{side} {extreme}, the reference's {name},"
+    low, high = (far, extreme) if below else (extreme, far)
+    return f"from {low} to {high}, {side} the reference's range,"
 
 
 def _moved(was: float, now: float) -> str:
