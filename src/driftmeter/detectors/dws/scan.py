@@ -42,7 +42,6 @@ from driftmeter.detectors.run import Pace, Run, elapsed_since
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.pane import Slice
-from driftmeter.profile import bin_names
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import hour_at, zone_named
@@ -82,12 +81,9 @@ class DWS:
         self._by_hour, self._mean_by_hour = hourly.any(axis=1), hourly[:, 0]
         self._cause_names = (*NAMES, "bins", *self.bins.rare_names)
         self._cause_is_category = (*[False] * CAUSE_RARE, *self.bins.rare_named)
-        outside = [
-            name in bin_names.OUT_OF_RANGE and not named
-            for name, named in zip(self.bins.rare_names, self.bins.rare_named, strict=True)
-        ]
-        # the last one stands for no cause yet, -1
-        self._cause_is_told: Mask = np.array([*[True] * CAUSE_RARE, *outside, *[True] * len(self.bins.owner), False])
+        # the last one stands for no cause yet, -1; the share of a rare bin alone says what changed
+        told = [*[True] * CAUSE_RARE, *[False] * len(self.bins.rare), *[True] * len(self.bins.owner), False]
+        self._cause_is_told: Mask = np.array(told)
 
     # --- the state
 
