@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import narwhals as nw
@@ -14,6 +13,8 @@ from driftmeter.backtest.inject import Fault, apply_faults, unknown_column
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows, numbers_of
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS
+from driftmeter.counts.unseen_cells import UnseenCells
 from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
@@ -22,10 +23,12 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR, common_step
-from driftmeter.types import Milliseconds
+from driftmeter.types import Codes, Milliseconds
 
 BLOCK = 50_000
 """Rows that are typed at once, so that a history of any length needs little additional memory."""
+_COUNTS = 1 << 21
+"""Counts of panes that are held at once, 16 MB."""
 MOST_PANES = 200_000
 """`auto` takes longer panes where there would be more panes than this: each one costs a step of the detector."""
 _MOST_NAMED = 10
@@ -154,22 +157,38 @@ class History:
         """Yield the panes that hold rows, in order, counted as a metric server counts them."""
         reader, binner = Reader(self.profile), Binner(self.profile)
         self.unreadable.values, self.unreadable.first = 0, []
-        open_start, open_summary = -1, Summary.zero(self.profile.bins)
+        waiting: Slice | None = None
         for begin in range(0, len(self), BLOCK):
             rows = self._read(reader, begin, min(begin + BLOCK, len(self)))
             starts = self.times[begin + rows.index] // self.pane * self.pane
-            edges = [0, *(np.flatnonzero(np.diff(starts)) + 1).tolist(), len(rows)]
-            for first, last in pairwise(edges):
-                if first == last:
-                    continue
-                start = int(starts[first])
-                if start != open_start and open_summary.rows:
-                    yield Slice(open_start, self.pane, open_summary)
-                    open_summary = Summary.zero(self.profile.bins)
-                open_start = start
-                open_summary += binner.observe(rows.between(first, last))
-        if open_summary.rows:
-            yield Slice(open_start, self.pane, open_summary)
+            for pane in self._counted(binner.places(rows), starts, rows.unseen):
+                if waiting is not None and waiting.start == pane.start:  # its rows are in two blocks
+                    pane = replace(pane, summary=waiting.summary + pane.summary)
+                elif waiting is not None:
+                    yield waiting
+                waiting = pane
+        if waiting is not None:
+            yield waiting
+
+    def _counted(self, places: Codes, starts: Times, unseen: UnseenCells | None) -> Iterator[Slice]:
+        """Yield the panes of some rows, given by the bins of their values (rows, features) and their panes' starts.
+
+        `unseen` are the cells of these rows with categories that the reference did not hold.
+        """
+        bins = self.profile.bins
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(starts)) + 1, [len(starts)]])
+        at_once = max(1, _COUNTS // bins)
+        for first in range(0, len(edges) - 1, at_once):
+            part = edges[first : first + at_once + 1]
+            sizes = np.diff(part)
+            offsets = np.repeat(np.arange(len(sizes)) * bins, sizes)
+            flat = (places[part[0] : part[-1]] + offsets[:, np.newaxis]).ravel()
+            counts = np.bincount(flat, minlength=len(sizes) * bins).reshape(len(sizes), bins)
+            for edge, size, of_pane in zip(part[:-1].tolist(), sizes.tolist(), counts, strict=True):
+                if size:
+                    cells = None if unseen is None else unseen.between(edge, edge + size)
+                    texts = NO_TEXTS if cells is None else cells.sample()
+                    yield Slice(int(starts[edge]), self.pane, Summary(size, of_pane, texts))
 
     def _read(self, reader: Reader, begin: int, end: int) -> Rows:
         names = [name for name in reader.names if name not in self.faulty]

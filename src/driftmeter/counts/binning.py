@@ -116,6 +116,21 @@ class Binner:
             counts += np.bincount((rows.codes + self._categorical_offsets).ravel("K"), minlength=self.profile.bins)
         return Summary(len(rows), counts, NO_TEXTS if rows.unseen is None else rows.unseen.sample())
 
+    def places(self, rows: Rows) -> Codes:
+        """Return the bin of each row in each feature, among the bins of all features: (rows, features)."""
+        numeric = [feature.kind == "numeric" for feature in self.profile.features]
+        places = np.empty((len(rows), len(numeric)), dtype=np.intp)
+        places[:, np.logical_not(numeric)] = rows.codes + self._categorical_offsets
+        of_numbers = np.empty((len(rows), len(self._grids)), dtype=np.intp)
+        for start in range(0, len(rows) if self._grids else 0, BLOCK):
+            block = rows.numbers[start : start + BLOCK]
+            bins = self._sweep(block)
+            row, column, target = self._odd(block)
+            bins[row, column] = target
+            of_numbers[start : start + BLOCK] = bins
+        places[:, numeric] = of_numbers
+        return places
+
     def _count_numbers(self, block: Floats, counts: Counts) -> None:
         if not self._offsets.size:
             return
@@ -123,13 +138,17 @@ class Binner:
         if surely_finite(block):
             return
         # the sweep counts NaN and -inf in the first bin and +inf in the last: move them
-        row, column = np.divmod(np.flatnonzero(~np.isfinite(block)), block.shape[1])
-        odd = block[row, column]
-        source = np.where(odd == np.inf, self._last[column], self._offsets[column])
-        nan = np.where(is_unreadable(odd), self._unreadable[column], self._missing[column])
-        target = np.where(np.isnan(odd), nan, self._not_finite[column])
+        row, column, target = self._odd(block)
+        source = np.where(block[row, column] == np.inf, self._last[column], self._offsets[column])
         counts -= np.bincount(source, minlength=counts.size)
         counts += np.bincount(target, minlength=counts.size)
+
+    def _odd(self, block: Floats) -> tuple[Codes, Codes, Codes]:
+        """Return row, column and bin of each value that is not finite."""
+        row, column = np.divmod(np.flatnonzero(~np.isfinite(block)), block.shape[1])
+        odd = block[row, column]
+        nan = np.where(is_unreadable(odd), self._unreadable[column], self._missing[column])
+        return row, column, np.where(np.isnan(odd), nan, self._not_finite[column])
 
     def _sweep(self, block: Floats) -> Codes:
         """Return the bin of each value, shape of `block`, in a buffer of this thread; NaN is in the first bin."""
