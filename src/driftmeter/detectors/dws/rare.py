@@ -12,7 +12,9 @@ takes any real size:
                                          of rates, missing or unseen rows and the like, ε/10 at most
     evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
 
-1−p gives the binomial the variance of the hypergeometric. Three bins come in clusters instead of rows:
+1−p gives the binomial the variance of the hypergeometric, for a p up to a half: a bin with more than half of the rows
+is tested by the rows outside of it, of which there are more where it has fewer. Three bins come in clusters instead of
+rows:
 - below and above the reference's range: one record-breaking day is one event. With s the mean rows of such a day in
   the reference, at least the design effect of the bin and of the feature's scores: x = X/s, r' = r_s/s, q = n/(n+m),
   where r_s is the reference's rows of its own record days.
@@ -40,6 +42,7 @@ _EXACT_BELOW = 100
 screen."""
 _FEWER_FROM = 30
 """Fewer rows than expected are tested only where the reference has more rows than this in the bin."""
+_COMMON_SHARE = 0.5
 _LARGEST_SHARE = 0.95
 """1 − p is taken as at least 0.05: for a share near 1 the tail would shrink to nothing."""
 
@@ -61,6 +64,7 @@ class RareBins:
         """δ."""
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""
+        self._common: Mask = self._share > _COMMON_SHARE
         self._sizes = ShareSizes(bins)
 
     def judge(self, sample: Sample) -> Finding:
@@ -104,10 +108,14 @@ class RareBins:
         more = (moved > 0) & (notable | (few & (seen > 0)))
         fewer = (moved < 0) & notable & bins.two_sided & (bins.rare_reference > _FEWER_FROM)
         log_p = np.full(len(owner), np.log10(0.5))
-        if more.any():
-            log_p[more] = self._log10_more(sample, seen, effect, more)
-        if fewer.any():
-            log_p[fewer] = self._log10_fewer(rows, seen, effect, fewer)
+        of_more, of_fewer = more & ~self._common, fewer & ~self._common
+        if of_more.any():
+            log_p[of_more] = self._log10_more(sample, seen, effect, of_more)
+        if of_fewer.any():
+            log_p[of_fewer] = self._log10_fewer(rows, seen, effect, of_fewer)
+        for chosen, more_outside in ((more & self._common, False), (fewer & self._common, True)):
+            if chosen.any():
+                log_p[chosen] = self._log10_outside(rows, seen, effect, chosen, more=more_outside)
         return seen, log_p
 
     def _size(self, sample: Sample, seen: Floats, alarming: Mask) -> Size:
@@ -137,6 +145,21 @@ class RareBins:
         expected = expected * (reference_rows / bins.rows[bins.rare_owner[chosen]])
         expected = np.maximum(expected - self._tolerance[chosen] * reference_rows, 1e-9)
         return log10_at_most(seen[chosen] / effect[chosen] / self._rest[chosen], expected, q)
+
+    def _log10_outside(self, rows: int, seen: Floats, effect: Floats, chosen: Mask, *, more: bool) -> Floats:
+        """Return log10 of the chance of as many rows outside of the chosen bins, or `more`; of as few without it.
+
+        Each of these bins has more than half of the rows, so that the rows outside are the rarer ones.
+        """
+        bins, reference_rows = self._bins, self._variance.rare_rows[chosen]
+        effect, share, total = effect[chosen], self._share[chosen], bins.rows[bins.rare_owner[chosen]]
+        q = (rows / effect) / (rows / effect + reference_rows)
+        outside = (rows - seen[chosen]) / effect / share
+        expected = (total - bins.rare_reference[chosen]) / share * (reference_rows / total)
+        tolerated = self._tolerance[chosen] * reference_rows
+        if more:
+            return log10_at_least(outside, expected + tolerated, q)
+        return log10_at_most(outside, np.maximum(expected - tolerated, 1e-9), q)
 
     def _log10_more(self, sample: Sample, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
         """Return log10 of the chance of as many rows as seen, or more, in the chosen rare bins."""

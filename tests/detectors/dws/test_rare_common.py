@@ -1,0 +1,41 @@
+"""The rare-bin test of categories that most rows have: the rows outside of one are the rare ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import hypergeom
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Sample
+from driftmeter.detectors.dws.rare import BUDGET_SHARE, RareBins
+from driftmeter.detectors.variance import Variance
+from tests.detectors.samples import categories
+
+ALPHA = 1e-6
+
+
+def log10_chance(reference: tuple[int, int], window: tuple[int, int]) -> float:
+    """Return log10 of the chance that the test gives to a window of two categories, by its strongest bin."""
+    feature = categories(reference)
+    bins = CompiledBins([feature])
+    variance = Variance(bins, None)
+    counts = np.zeros(feature.size)
+    counts[: len(window)] = window
+    sample = Sample(counts, sum(window), np.zeros(0, np.int64), variance.at(1), ALPHA)
+    finding = RareBins(bins, variance, np.zeros(1)).judge(sample)
+    assert finding.cause[0] >= CAUSE_RARE
+    return float(np.log10(BUDGET_SHARE * ALPHA / bins.rare_tests[0]) - finding.evidence[0])
+
+
+@pytest.mark.parametrize("window", [(0, 1), (0, 2), (0, 3), (3, 3), (60, 20), (3, 17)])
+def test_a_window_of_any_size_has_about_the_hypergeometric_chance(window: tuple[int, int]) -> None:
+    common, other = 9_500, 500
+    n, m = sum(window), common + other
+    exact = np.log10(hypergeom.sf(window[1] - 1, n + m, window[1] + other, n))
+    assert log10_chance((common, other), window) == pytest.approx(exact, rel=0.2)
+
+
+def test_a_category_that_swallows_the_others_is_as_sure_as_the_others_are_gone() -> None:
+    exact = np.log10(hypergeom.cdf(0, 10_100, 3_000, 100))
+    assert log10_chance((7_000, 3_000), (100, 0)) == pytest.approx(exact, rel=0.25)
