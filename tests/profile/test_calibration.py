@@ -18,10 +18,11 @@ def calibration() -> Calibration:
     chance = np.random.default_rng(1)
     shapes = {
         "scores": (2, 3, 4), "tails": (2, 3, 4), "rare": (2, 5), "groups": (2, 9), "cores": (2, 3),
-        "stuck": (2, 3, 4), "clusters": (5, 2),
+        "stuck": (2, 3, 4), "clusters": (5, 2), "scores_by_rows": (3, 3, 4), "rare_by_rows": (3, 5),
+        "groups_by_rows": (3, 9), "cores_by_rows": (3, 3), "bursts": (5,),
     }  # fmt: skip
-    arrays = {name: chance.exponential(size=shape) for name, shape in shapes.items()}
-    return Calibration((HOUR, 2 * HOUR), (480, 240), 1234.5, 1.25, **arrays)
+    arrays: dict[str, Any] = {name: chance.exponential(size=shape) for name, shape in shapes.items()}
+    return Calibration((HOUR, 2 * HOUR), (480, 240), 1234.5, 1.25, **arrays, sizes=(4, 8, 16))
 
 
 def altered(calibration: Calibration, **changes: object) -> JSON:
@@ -65,6 +66,9 @@ def array_of(calibration: Calibration, name: str, **changes: object) -> JSON:
         {"lengths": [HOUR]},
         {"lengths": [HOUR, "2"]},
         {"lengths": None},
+        {"sizes": [8, 4, 16]},
+        {"sizes": [4, 8]},
+        {"sizes": None},
         {"windows": [480]},
         {"windows": [480, -1]},
         {"rows": "many"},

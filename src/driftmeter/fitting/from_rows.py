@@ -11,6 +11,7 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Rows
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.detectors.run import Pace
+from driftmeter.fitting.by_rows import RowScale, stretches
 from driftmeter.fitting.clusters import clusters_of_categories, clusters_of_numbers, days_of
 from driftmeter.fitting.cut import cut, most_panes
 from driftmeter.fitting.variation import calibrate
@@ -39,8 +40,18 @@ def calibrated(
     panes, starts = _panes(profile, rows, order, ordered, pane)
     clusters = _clusters(profile, rows.take(order), order, columns, days_of(ordered))
     zone = None if profile.zone is None else zone_named(profile.zone)
-    hours = np.array([hour_at(start, zone) for start in starts], dtype=np.int64)
-    return calibrate(profile.features, panes, clusters, hours if by_hour else None)
+    hours = np.array([hour_at(start, zone) for start in starts], dtype=np.int64) if by_hour else None
+    binner = Binner(profile)
+
+    def add_rows(scale: RowScale) -> None:
+        for part, least in stretches(len(order)):
+            hour_of = None
+            if hours is not None:
+                pane_of = np.searchsorted(starts, ordered[part], side="right") - 1
+                hour_of = hours[np.maximum(pane_of, 0)].astype(np.intp)
+            scale.add_rows(binner.places(rows.take(order[part])), least, hour_of)
+
+    return calibrate(profile.features, panes, clusters, hours, add_rows)
 
 
 def _panes(

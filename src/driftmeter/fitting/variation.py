@@ -10,7 +10,7 @@ is what the windows vary by beyond what n independent rows do; see detectors/var
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -21,6 +21,7 @@ from scipy.special import chdtri
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.pooling import MOST_GROUPS
 from driftmeter.detectors.run import Pace
+from driftmeter.fitting.by_rows import RowScale
 from driftmeter.fitting.cut import most_panes
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
@@ -43,12 +44,14 @@ def calibrate(
     panes: Sequence[tuple[Counts, Pace]],
     clusters: Mapping[tuple[int, str], tuple[float, float]],
     hour_of: npt.NDArray[np.int64] | None = None,
+    add_rows: Callable[[RowScale], None] | None = None,
 ) -> Calibration | None:
     """Make a calibration from consecutive panes; None where there are fewer than 12.
 
     Each of `panes` is counts (bins,) and its pace. `clusters` maps (index of the feature, name of the rare bin) to the
     reference's rows and the mean size of the clusters they came in. With `hour_of` (panes,), the hour of the day in
     which each pane began, each hour is compared with itself: the variances are those around the hours' means.
+    `add_rows` adds the rows behind the panes to a scale of rows; without it, that has whole panes only.
 
     An excess kurtosis is kept where it is more than chance explains; over fewer than 100 windows it is at least half of
     that of the next shorter windows.
@@ -63,6 +66,11 @@ def calibrate(
     if hour_of is not None:
         by_hour[np.arange(len(panes)), hour_of] = counts[:, : bins.starts[1]].sum(axis=1)
     hours = hourly_means(bins, counts, by_hour)
+    by_rows = RowScale(bins, hours)
+    if add_rows is not None:
+        add_rows(by_rows)
+    else:
+        by_rows.add_blocks(counts.astype(np.float64))
     while len(counts) > most_panes(counts.shape[1]):
         counts, lengths, by_hour = _paired(counts), _paired(lengths), _paired(by_hour)
     levels: list[_Level] = []
@@ -89,6 +97,7 @@ def calibrate(
         name: np.stack([getattr(level, name) for level in levels])
         for name in ("scores", "tails", "rare", "groups", "cores", "stuck")
     }
+    numbers_of_rows, of_rows = by_rows.calibrated()
     return Calibration(
         tuple(level.length for level in levels),
         tuple(level.windows for level in levels),
@@ -97,6 +106,8 @@ def calibrate(
         **arrays,
         clusters=sizes,
         hours=hours,
+        sizes=numbers_of_rows,
+        **of_rows,
     ).rounded()
 
 

@@ -20,10 +20,17 @@ ARRAYS = {
     "cores": "mean additive variance of the ordinary bins, (levels, features)",
     "stuck": "the most frequent bin, in log-odds: mean, deviation, kurtosis, largest, (levels, features, 4)",
     "clusters": "reference rows and mean cluster size of each rare bin; 0 where not known, (rare bins, 2)",
+    "scores_by_rows": "additive variance of each score by rows, (sizes, features, scores)",
+    "rare_by_rows": "additive variance of each rare bin by rows, (sizes, rare bins)",
+    "groups_by_rows": "additive variance of each pooled group by rows, (sizes, groups)",
+    "cores_by_rows": "mean additive variance of the ordinary bins by rows, (sizes, features)",
+    "bursts": "most rows in a rare bin, or outside of a common one, that came together, (rare bins,), or none: (0,)",
     "hours": "mean of each score in each hour of the day, (24, features, scores), or none: (0, …)",
 }
 """The arrays of a calibration; detectors/bins.py says which bins are rare and how groups are pooled."""
-_POSITIVE = ("scores", "tails", "rare", "groups", "cores", "clusters")
+BY_ROWS = ("scores_by_rows", "rare_by_rows", "groups_by_rows", "cores_by_rows")
+_POSITIVE = ("scores", "tails", "rare", "groups", "cores", "clusters", *BY_ROWS, "bursts")
+_OF_NO_LEVEL = ("clusters", "hours", "bursts")
 _MOST_BYTES = 50_000_000
 
 
@@ -35,6 +42,9 @@ class Calibration:
     where a stretch without rows counts as a day at most; `windows` is how many windows of that length the reference
     has. `rows` is the mean number of rows in the windows of the last level. `usual` is the time that panes stood for,
     divided by the time of those panes that held rows. ARRAYS describes the arrays.
+
+    `sizes`, ascending, are numbers of consecutive rows: rows may come in groups that resemble each other, however long
+    they take. They may be none, `()`.
     """
 
     lengths: tuple[Milliseconds, ...]
@@ -49,6 +59,12 @@ class Calibration:
     stuck: Floats
     clusters: Floats
     hours: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    sizes: tuple[int, ...] = ()
+    scores_by_rows: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    rare_by_rows: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    groups_by_rows: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    cores_by_rows: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    bursts: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def covered(self) -> Milliseconds:
@@ -62,15 +78,18 @@ class Calibration:
             "windows": list(self.windows),
             "rows": self.rows,
             "usual": self.usual,
+            "sizes": list(self.sizes),
             "arrays": {name: _pack(getattr(self, name)) for name in ARRAYS},
         }
 
     @classmethod
     def from_json(cls, data: JSON) -> Calibration:
         """Read what `to_json` wrote; raises ValueError, TypeError or KeyError on anything else."""
-        lengths = tuple(map(integer_of, data["lengths"]))
-        if not lengths or lengths[0] < 1 or list(lengths) != sorted(set(lengths)):
+        lengths, sizes = tuple(map(integer_of, data["lengths"])), tuple(map(integer_of, data["sizes"]))
+        if not lengths or not _ascending(lengths):
             raise ValueError(f"expected ascending lengths of windows above 0, got {lengths[:5]}")
+        if not _ascending(sizes):
+            raise ValueError(f"expected ascending numbers of rows above 0, got {sizes[:5]}")
         if len(data["windows"]) != len(lengths):
             raise ValueError(f"expected numbers of windows for {len(lengths)} lengths, got {len(data['windows'])}")
         rows = float(data["rows"])
@@ -81,11 +100,12 @@ class Calibration:
             raise ValueError(f"expected a usual ratio of at least 1, got {data['usual']}")
         arrays = {name: _unpack(data["arrays"][name]) for name in ARRAYS}
         for name, array in arrays.items():
-            if name not in ("clusters", "hours") and len(array) != len(lengths):
-                raise ValueError(f"calibration {name}: expected {len(lengths)} levels, got {len(array)}")
+            levels = len(sizes) if name in BY_ROWS else len(lengths)
+            if name not in _OF_NO_LEVEL and len(array) != levels:
+                raise ValueError(f"calibration {name}: expected {levels} levels, got {len(array)}")
             if name in _POSITIVE and (array < 0).any():
                 raise ValueError(f"calibration {name}: expected numbers of at least 0, got {array.min()}")
-        return cls(lengths, tuple(map(integer_of, data["windows"])), rows, usual, **arrays)
+        return cls(lengths, tuple(map(integer_of, data["windows"])), rows, usual, sizes=sizes, **arrays)
 
     def rounded(self) -> Calibration:
         """Return the calibration as it will be read back, with three digits of each number."""
@@ -96,6 +116,10 @@ class Calibration:
         return isinstance(other, Calibration) and self.to_json() == other.to_json()
 
     __hash__ = None  # type: ignore[assignment]  # it holds arrays
+
+
+def _ascending(numbers: tuple[int, ...]) -> bool:
+    return all(number > 0 for number in numbers) and list(numbers) == sorted(set(numbers))
 
 
 def _pack(array: Floats) -> JSON:

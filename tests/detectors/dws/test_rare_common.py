@@ -22,7 +22,7 @@ def log10_chance(reference: tuple[int, int], window: tuple[int, int]) -> float:
     variance = Variance(bins, None)
     counts = np.zeros(feature.size)
     counts[: len(window)] = window
-    sample = Sample(counts, sum(window), np.zeros(0, np.int64), variance.at(1), ALPHA)
+    sample = Sample(counts, sum(window), np.zeros(0, np.int64), variance.at(1, sum(window)), ALPHA)
     finding = RareBins(bins, variance, np.zeros(1)).judge(sample)
     assert finding.cause[0] >= CAUSE_RARE
     return float(np.log10(BUDGET_SHARE * ALPHA / bins.rare_tests[0]) - finding.evidence[0])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
 from driftmeter.drift.categories import order_of
 from driftmeter.panes.pane import Slice
-from driftmeter.profile.calibration import ARRAYS, Calibration
+from driftmeter.profile.calibration import ARRAYS, BY_ROWS, Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
@@ -226,10 +227,12 @@ def calibration_of(
     shapes = {
         "scores": (features, 4), "tails": (features, 4), "rare": (rare,), "groups": (groups,), "cores": (features,),
     }  # fmt: skip
-    arrays = {name: np.full((2, *shape), tau if name != "tails" else 0.0) for name, shape in shapes.items()}
+    arrays: dict[str, Any] = {
+        name: np.full((2, *shape), tau if name != "tails" else 0.0) for name, shape in shapes.items()
+    }
     arrays["stuck"] = np.tile(np.array(stuck, dtype=float), (2, features, 1))
     arrays["clusters"] = np.zeros((rare, 2))
-    assert set(arrays) == set(ARRAYS) - {"hours"}
+    assert set(arrays) == set(ARRAYS) - {"hours", "bursts", *BY_ROWS}
     return Calibration((HOUR, DAY), (480, 20), 24_000.0, 1.0, **arrays)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from driftmeter.detectors import DWS
 from driftmeter.detectors.protocol import strongest
-from driftmeter.profile.calibration import ARRAYS, Calibration
+from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
@@ -33,11 +33,19 @@ def dependent(feature: Feature, usual: float, deviation: float, largest: float) 
     bins = DWS(profile, ModelSettings()).bins
     shapes = {"scores": (1, 4), "tails": (1, 4), "rare": (len(bins.rare),), "groups": (len(bins.group_owner),)}
     arrays = {name: np.full((2, *shape), 0.5 if name != "tails" else 0.0) for name, shape in shapes.items()}
-    arrays["cores"] = np.full((2, 1), 0.5)
-    arrays["stuck"] = np.tile([odds(usual), deviation, 0.0, odds(largest)], (2, 1, 1))
-    arrays["clusters"] = np.zeros((len(bins.rare), 2))
-    assert set(arrays) == set(ARRAYS) - {"hours"}
-    calibration = Calibration((HOUR, DAY), (480, 20), 24_000.0, 1.0, **arrays)
+    calibration = Calibration(
+        (HOUR, DAY),
+        (480, 20),
+        24_000.0,
+        1.0,
+        scores=arrays["scores"],
+        tails=arrays["tails"],
+        rare=arrays["rare"],
+        groups=arrays["groups"],
+        cores=np.full((2, 1), 0.02),
+        stuck=np.tile([odds(usual), deviation, 0.0, odds(largest)], (2, 1, 1)),
+        clusters=np.zeros((len(bins.rare), 2)),
+    )
     return replace(profile, independent=False, calibration=calibration)
 
 

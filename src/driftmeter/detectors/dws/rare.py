@@ -13,8 +13,9 @@ takes any real size:
     evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
 
 1−p gives the binomial the variance of the hypergeometric, for a p up to a half: a bin with more than half of the rows
-is tested by the rows outside of it, of which there are more where it has fewer. Three bins come in clusters instead of
-rows:
+is tested by the rows outside of it, of which there are more where it has fewer. For `more`, X is taken less
+(b − v) (1 − 1/v), down to v at the least, where b is the most rows of the reference that came together in the bin: the
+largest group is to count as one. Three bins come in clusters instead of rows:
 - below and above the reference's range: one record-breaking day is one event. With s the mean rows of such a day in
   the reference, at least the design effect of the bin and of the feature's scores: x = X/s, r' = r_s/s, q = n/(n+m),
   where r_s is the reference's rows of its own record days.
@@ -33,7 +34,7 @@ from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import tolerated
 from driftmeter.detectors.size import ShareSizes, Size
-from driftmeter.detectors.variance import Variance
+from driftmeter.detectors.variance import Variance, too_few_groups
 from driftmeter.types import Codes, Floats
 
 BUDGET_SHARE = 0.25
@@ -107,6 +108,8 @@ class RareBins:
         notable = np.abs(moved) - self._tolerance > NOTABLE * deviation
         more = (moved > 0) & (notable | (few & (seen > 0)))
         fewer = (moved < 0) & notable & bins.two_sided & (bins.rare_reference > _FEWER_FROM)
+        enough = ~too_few_groups(rows, sample.excess.rare)
+        more, fewer = more & enough, fewer & enough
         log_p = np.full(len(owner), np.log10(0.5))
         of_more, of_fewer = more & ~self._common, fewer & ~self._common
         if of_more.any():
@@ -154,12 +157,19 @@ class RareBins:
         bins, reference_rows = self._bins, self._variance.rare_rows[chosen]
         effect, share, total = effect[chosen], self._share[chosen], bins.rows[bins.rare_owner[chosen]]
         q = (rows / effect) / (rows / effect + reference_rows)
-        outside = (rows - seen[chosen]) / effect / share
+        outside = rows - seen[chosen]
+        outside = (outside - (self._burst(effect, outside, chosen) if more else 0.0)) / effect / share
         expected = (total - bins.rare_reference[chosen]) / share * (reference_rows / total)
         tolerated = self._tolerance[chosen] * reference_rows
         if more:
             return log10_at_least(outside, expected + tolerated, q)
         return log10_at_most(outside, np.maximum(expected - tolerated, 1e-9), q)
+
+    def _burst(self, effect: Floats, seen: Floats, chosen: Mask | slice = slice(None)) -> Floats:
+        """Return by how many rows the largest group is larger than the mean one: it counts as one group, too."""
+        larger = np.maximum(self._variance.bursts[chosen] - effect, 0) * (1 - 1 / effect)
+        least: Floats = np.maximum(seen - effect, 0)
+        return np.minimum(larger, least)
 
     def _log10_more(self, sample: Sample, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
         """Return log10 of the chance of as many rows as seen, or more, in the chosen rare bins."""
@@ -178,6 +188,7 @@ class RareBins:
         q = np.where(clustered, rows / (rows + total), q)
         # the tolerance is a share of what the reference is worth, which is its clusters at most
         worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows)
+        seen = seen - np.where(clustered, 0.0, self._burst(effect, seen))
         return log10_at_least((seen / shrink)[chosen], (expected + self._tolerance * worth)[chosen], q[chosen])
 
 

@@ -176,7 +176,7 @@ class DWS:
                 counts=window.counts.astype(np.float64),
                 rows=window.rows,
                 hours=window.hours,
-                excess=self.variance.at(length),
+                excess=self.variance.at(length, window.rows),
                 alpha=float(10 ** log10_alpha[level]),
             )
             alarming = WindowFindings(len(self.bins.features), window, end)
@@ -194,7 +194,7 @@ class DWS:
             counts=window.counts.astype(np.float64),
             rows=window.rows,
             hours=window.hours,
-            excess=self.variance.at(length),
+            excess=self.variance.at(length, window.rows),
             alpha=alpha,
         )
         strongest = WindowFindings(len(self.bins.features), window, end)

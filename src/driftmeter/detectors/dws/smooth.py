@@ -27,7 +27,7 @@ from driftmeter.detectors.dws.chance import CERTAIN, LEAST_LOG10, NOTABLE, log10
 from driftmeter.detectors.dws.finding import Finding, Sample
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.size import size_of_shifts
-from driftmeter.detectors.variance import Excess, Variance
+from driftmeter.detectors.variance import Excess, Variance, too_few_groups
 from driftmeter.types import Floats
 
 BUDGET_SHARE = 0.5
@@ -68,6 +68,7 @@ class SmoothScores:
         deviation = np.sqrt(1 / rows + 1 / self._variance.score_rows)
         alpha = BUDGET_SHARE * sample.alpha / self._tests
         log_p = self._log10_chances(shift, rows, deviation, sample.excess)
+        log_p[too_few_groups(sample.rows, sample.excess.scores)] = 0.0
         evidence = np.where(bins.scored, np.log10(alpha)[:, None] - np.maximum(log_p, LEAST_LOG10), -np.inf)
         strongest = evidence.argmax(axis=1)
         features = np.arange(len(strongest))

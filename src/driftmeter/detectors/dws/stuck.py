@@ -18,9 +18,10 @@ this test or by Pearson's statistic, so both have the same part of the budget. W
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import betaincc
 
 from driftmeter.detectors.bins import CompiledBins
-from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_student
+from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_of, log10_student
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
 from driftmeter.detectors.dws.pooled import BUDGET_SHARE
 from driftmeter.detectors.protocol import Mask
@@ -49,12 +50,22 @@ class StuckValue:
             return None
         modal = self._bins.modal(sample.counts, sample.rows)
         log_p, surpassed = stuck_chances(modal - self._tolerance * np.sqrt(modal * (1 - modal)), sample.excess.stuck)
+        log_p = np.maximum(log_p, self._log10_chances(sample))
         evidence = np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10)
         evidence = np.where(chosen & surpassed & (modal > STUCK_SHARE), evidence, -np.inf)
         largest = 1 / (1 + np.exp(-sample.excess.stuck[:, 3]))
         size = size_of_stuck(modal, largest, sample.excess.stuck[:, 1])
         cause = CAUSE_RARE + len(self._bins.rare) + self._bins.modal_bins(sample.counts)
         return Finding(evidence, cause, modal, largest, size)
+
+    def _log10_chances(self, sample: Sample) -> Floats:
+        """Return log10 of the chance that so few groups of rows as the window has are so much alike, (features,)."""
+        bins = self._bins
+        inner = np.where(bins.inner, sample.counts, 0)
+        heaviest = bins.modal_bins(sample.counts)
+        groups = 1 / (1 / sample.rows + sample.excess.cores)
+        others = groups * (1 - inner[heaviest] / sample.rows)
+        return log10_of(betaincc(others + 1, np.maximum(groups - others, 1e-9), 1 - bins.share[heaviest]))
 
 
 def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:

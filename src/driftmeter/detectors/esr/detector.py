@@ -95,7 +95,7 @@ class ESR:
         # the features that alarmed begin anew only now: until now their causes could be asked for
         state = self._begun_anew(state, state.evidence >= 0)
         active, whole = state.active + length, state.elapsed + elapsed
-        excess = self.variance.at(Pace(active, whole).length_of(length, elapsed, self.variance.usual))
+        excess = self.variance.at(Pace(active, whole).length_of(length, elapsed, self.variance.usual), run.rows)
         stake = np.log(elapsed)
         smooth = np.logaddexp(stake, state.smooth) + self.smooth.growth(run.counts, run.rows, excess)
         rare = np.logaddexp(stake, state.rare) + self.rare.growth(run.counts, run.rows, excess)
@@ -145,7 +145,7 @@ class ESR:
         bins = self.bins
         rows = np.maximum(state.rows, 1)[:, None]
         age = np.maximum(state.last - state.begun, 1)
-        excess = self.variance.at(int(np.median(age)))
+        excess = self.variance.at(int(np.median(age)), max(int(np.median(state.rows)), 1))
         noise = 1 / rows + excess.scores + 1 / self.variance.score_rows
         log_budget = np.log(len(bins.features) * self.settings.budget / np.maximum(age, 1))
         bound = self.tolerance + self.smooth.quantile / np.sqrt(self.variance.score_rows.mean(axis=1))
@@ -226,7 +226,7 @@ class ESR:
     def _size(self, state: EsrState, feature: int, smooth: bool, rare: Codes) -> tuple[float, float, float]:
         """Return effect, effect_low and excess_low of what moved: scores if bets on them won, rare bins, groups."""
         bins, rows = self.bins, int(state.climb_rows[feature])
-        excess = self.variance.at(max(int(state.last - state.climb_begun[feature]), 1))
+        excess = self.variance.at(max(int(state.last - state.climb_begun[feature]), 1), rows)
         won = np.zeros(len(bins.rare), dtype=bool)
         won[rare] = True
         worth = rows / (1 + rows * excess.rare)
