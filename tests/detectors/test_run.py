@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -19,14 +17,14 @@ def slice_of(start: int, rows: int, length: int = 10_000) -> Slice:
 
 
 def test_a_run_is_complete_with_enough_rows_or_enough_time() -> None:
-    short = Run.of(slice_of(0, 60))
+    short = Run.of(slice_of(0, 60), None)
     assert not short.complete(100, HOUR)
     assert (short + slice_of(10_000, 40)).complete(100, HOUR)
     assert (short + slice_of(HOUR - 10_000, 1)).complete(100, HOUR)
 
 
 def test_a_long_gap_counts_as_an_hour_at_most() -> None:
-    run = Run.of(slice_of(0, 1)) + slice_of(9 * HOUR, 1)
+    run = Run.of(slice_of(0, 1), None) + slice_of(9 * HOUR, 1)
     assert (run.end - run.start, run.length) == (9 * HOUR + 10_000, 10_000 + LONGEST_GAP)
 
 
@@ -44,14 +42,23 @@ def test_a_reference_is_cut_as_live_slices_are() -> None:
     live = list(runs([slice_of(int(s), int(n)) for s, n in zip(starts, rows, strict=True)], 100, HOUR))
     reference = list(cut(times, 100, HOUR))
     assert np.diff([0, *(end for end, _ in reference)]).tolist() == [run.rows for run in live]
-    ends = [live[0].start, *(run.end for run in live)]
-    assert [pace.elapsed for _, pace in reference] == [elapsed_since(*pair) for pair in pairwise(ends)]
+    assert [pace.elapsed for _, pace in reference] == [run.elapsed for run in live]
+    assert sum(run.elapsed for run in live) == live[-1].end - live[0].start
     assert [pace.held for _, pace in reference] == [min(run.length, HOUR) for run in live]
 
 
 def test_what_a_run_stands_for_reaches_back_to_the_one_before_by_a_day_at_most() -> None:
     assert elapsed_since(0, 10_000) == 10_000
     assert elapsed_since(0, 65 * HOUR) == DAY
+
+
+@pytest.mark.parametrize("rows_of_a_day", [1, 2, 3])
+def test_rows_at_odd_times_of_each_day_stand_for_all_days(rows_of_a_day: int) -> None:
+    chance = np.random.default_rng(1)
+    days = np.repeat(np.arange(819), rows_of_a_day)
+    times = np.sort(START + days * DAY + chance.integers(1, HOUR, len(days)))
+    covered = sum(pace.elapsed for _, pace in cut(times))
+    assert covered == pytest.approx(818 * DAY, rel=0.01)
 
 
 @pytest.mark.parametrize("batches", [[0, 0, 0], [0, 3 * HOUR, -2 * HOUR]])

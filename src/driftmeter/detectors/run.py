@@ -4,7 +4,7 @@ slices      ▁▁ ▁▁ ▁▁    ▁▁ ▁▁          ▁▁ ▁▁
 rows        40 60 30     0 70          20 90
 runs        [───] [──────────]         [───]      complete at 100 rows, or after an hour
 length      20 s  gap 1h at most       20 s       of a run: time that held rows, short gaps included
-elapsed     ────► ────────────►  ────────────►    of a run: event time since the one before, a day at most
+elapsed     ────► ────────────►  ────────────►    of a run: event time since the one before, of a gap a day at most
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ LENGTH: Milliseconds = HOUR
 LONGEST_GAP: Milliseconds = HOUR
 """A longer stretch without rows adds no more than this to a run's length: its rows would be unknown."""
 MOST_ELAPSED: Milliseconds = DAY
-"""The most event time that counts from one run to the next. A daily batch stands for its day, and office hours also
+"""The most event time that counts from one slice to the next. A daily batch stands for its day, and office hours also
 stand for the night after them, but an outage of weeks must not raise the chance of an alarm."""
 
 
 def elapsed_since(last: Milliseconds, end: Milliseconds) -> Milliseconds:
-    """Return the event time, in ms, that a run stands for: it ends at `end`, the run before it ended at `last`.
+    """Return the event time, in ms, that a slice stands for: it ends at `end`, the slice before it ended at `last`.
 
     >>> elapsed_since(0, 3 * HOUR) // HOUR, elapsed_since(0, 21 * DAY) // HOUR
     (3, 24)
@@ -76,18 +76,22 @@ class Run:
     """Consecutive slices added up, from `start` to `end`: `counts` (bins,) of `rows` rows.
 
     `length` is the time in ms that counts as holding rows: `end - start`, with each gap shortened to an hour at most.
+    `elapsed` is the event time that the run stands for, from the end of the run before it: each slice stands for a day
+    at most.
     """
 
     start: Milliseconds
     end: Milliseconds
     length: Milliseconds
+    elapsed: Milliseconds
     rows: int
     counts: Counts
 
     @classmethod
-    def of(cls, slice_: Slice) -> Run:
-        """Begin with one slice."""
-        return cls(slice_.start, slice_.end, slice_.length, slice_.summary.rows, slice_.summary.counts)
+    def of(cls, slice_: Slice, last: Milliseconds | None) -> Run:
+        """Begin with one slice; the run before it ended at `last`, None if it is the first."""
+        elapsed = elapsed_since(slice_.start if last is None else last, slice_.end)
+        return cls(slice_.start, slice_.end, slice_.length, elapsed, slice_.summary.rows, slice_.summary.counts)
 
     def __add__(self, slice_: Slice) -> Run:
         """Go on with the next slice."""
@@ -95,6 +99,7 @@ class Run:
             self.start,
             slice_.end,
             length_after_gap(self.length, slice_.end - self.end),
+            self.elapsed + elapsed_since(self.end, slice_.end),
             self.rows + slice_.summary.rows,
             self.counts + slice_.summary.counts,
         )
@@ -107,10 +112,12 @@ class Run:
 def runs(slices: Iterable[Slice], rows: int, length: Milliseconds) -> Iterator[Run]:
     """Yield the complete runs of ascending slices; an unfinished one at the end is left out."""
     run: Run | None = None
+    last: Milliseconds | None = None
     for slice_ in slices:
         if not slice_.summary.rows:
             continue
-        run = Run.of(slice_) if run is None else run + slice_
+        run = Run.of(slice_, last) if run is None else run + slice_
         if run.complete(rows, length):
             yield run
+            last = run.end
             run = None

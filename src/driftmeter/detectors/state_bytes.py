@@ -45,7 +45,7 @@ def unpack(magic: bytes, data: bytes, read: Callable[[JSON, Iterator[bytes]], T]
 
 def run_head(run: Run | None) -> list[int] | None:
     """Return what the head of a state says of the run that is not yet a pane, None if there is none."""
-    return None if run is None else [run.start, run.end, run.length, run.rows]
+    return None if run is None else [run.start, run.end, run.length, run.elapsed, run.rows]
 
 
 def run_parts(run: Run | None) -> list[bytes]:
@@ -57,8 +57,8 @@ def read_run(head: list[int] | None, parts: Iterator[bytes], bins: int) -> Run |
     """Read what `run_head` and `run_parts` wrote; `parts` begin with the run's, if it has one."""
     if head is None:
         return None
-    start, end, length, rows = head
-    return Run(start, end, length, rows, decode_counts(next(parts), bins))
+    start, end, length, elapsed, rows = head
+    return Run(start, end, length, elapsed, rows, decode_counts(next(parts), bins))
 
 
 def _parts(data: bytes, start: int, sizes: Sequence[int]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.detectors.run import LENGTH, ROWS, Pace, elapsed_since, length_after_gap
+from driftmeter.detectors.run import LENGTH, MOST_ELAPSED, ROWS, Pace, length_after_gap
 from driftmeter.timestamps import HOUR, common_step
 from driftmeter.types import Milliseconds
 
@@ -31,16 +31,18 @@ def cut(times: npt.NDArray[np.int64], rows: int = ROWS, length: Milliseconds = L
     slice_length = resolution(times)
     starts, first = np.unique(times // slice_length * slice_length, return_index=True)
     ends = np.append(first[1:], len(times))
-    pane_start, slice_end, last_end, held, done = -1, -1, -1, 0, 0
+    pane_start, slice_end, held, elapsed, done = -1, int(starts[0]) if len(starts) else 0, 0, 0, 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        passed = start + slice_length - slice_end
         if pane_start < 0:
-            pane_start, held = start, slice_length
+            pane_start, held, elapsed = start, slice_length, 0
         else:
-            held = length_after_gap(held, start + slice_length - slice_end)
+            held = length_after_gap(held, passed)
+        elapsed += min(passed, MOST_ELAPSED)
         slice_end = start + slice_length
         if end - done >= rows or slice_end - pane_start >= length:
-            yield end, Pace(min(held, length), elapsed_since(pane_start if last_end < 0 else last_end, slice_end))
-            pane_start, last_end, done = -1, slice_end, end
+            yield end, Pace(min(held, length), elapsed)
+            pane_start, done = -1, end
 
 
 def resolution(times: npt.NDArray[np.int64]) -> Milliseconds:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.run import Pace, elapsed_since, runs
+from driftmeter.detectors.run import Pace, runs
 from driftmeter.errors import InputError
 from driftmeter.fitting.notes import notes_of
 from driftmeter.fitting.variation import CONFIDENCE, LEAST_WINDOWS, calibrate
@@ -22,7 +22,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
-from driftmeter.types import Counts, Milliseconds
+from driftmeter.types import Counts
 
 LEAST_ROWS = 1000
 
@@ -82,11 +82,9 @@ def calibration_of(features: Sequence[Feature], slices: Sequence[Slice], setting
     longest = max((slice_.length for slice_ in slices), default=0)
     even = merge(slices, longest) if longest else []
     panes: _Panes = []
-    last: Milliseconds | None = None
     for run in runs(even, settings.pane_rows, settings.pane_length):
         held = min(run.length, settings.pane_length)
-        panes.append((run.counts, Pace(held, elapsed_since(run.start if last is None else last, run.end))))
-        last = run.end
+        panes.append((run.counts, Pace(held, run.elapsed)))
     if len(panes) < LEAST_WINDOWS:
         return None
     edges = np.cumsum([feature.size for feature in features])[:-1]

@@ -38,7 +38,7 @@ from driftmeter.detectors.dws.smooth import SmoothScores
 from driftmeter.detectors.dws.stuck import STUCK_LENGTH, StuckValue
 from driftmeter.detectors.dws.windows import Block, DwsState, Findings, ToldWindow
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
-from driftmeter.detectors.run import Pace, Run, elapsed_since
+from driftmeter.detectors.run import Pace, Run
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.pane import Slice
@@ -106,12 +106,11 @@ class DWS:
         """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
-        run = Run.of(pane) if state.run is None else state.run + pane
+        run = Run.of(pane, state.last if state.panes else None) if state.run is None else state.run + pane
         if not run.complete(self.settings.pane_rows, self.settings.pane_length):
             return replace(state, run=run), None
         length = min(run.length, self.settings.pane_length)
-        elapsed = elapsed_since(state.last, run.end) if state.panes else length
-        return self._take(state, Block(run.counts, run.rows, run.start, length, elapsed, self._hours(run)), run.end)
+        return self._take(state, Block(run.counts, run.rows, run.start, length, run.elapsed, self._hours(run)), run.end)
 
     def _take(self, state: DwsState, pane: Block, end: Milliseconds) -> tuple[DwsState, Evidence]:
         """Judge every window that ends with this pane, and carry it into the blocks."""

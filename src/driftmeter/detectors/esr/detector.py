@@ -28,7 +28,7 @@ from driftmeter.detectors.esr import state as state_file
 from driftmeter.detectors.esr.bets import RareBets, SmoothBets
 from driftmeter.detectors.esr.state import EsrState
 from driftmeter.detectors.protocol import Cause, Evidence, Mask
-from driftmeter.detectors.run import Pace, Run, elapsed_since
+from driftmeter.detectors.run import Pace, Run
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.size import ShareSizes, size_of_shifts
 from driftmeter.detectors.variance import Variance
@@ -82,7 +82,7 @@ class ESR:
         """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
-        run = Run.of(pane) if state.run is None else state.run + pane
+        run = Run.of(pane, state.last if state.panes else None) if state.run is None else state.run + pane
         if not run.complete(self.settings.pane_rows, self.settings.pane_length):
             return replace(state, run=run), None
         after = self._bet_on(state, run)
@@ -91,7 +91,7 @@ class ESR:
     def _bet_on(self, state: EsrState, run: Run) -> EsrState:
         """Let the bets win or lose on one complete run."""
         length = min(run.length, self.settings.pane_length)
-        elapsed = elapsed_since(state.last, run.end) if state.panes else length
+        elapsed = run.elapsed
         # the features that alarmed begin anew only now: until now their causes could be asked for
         state = self._begun_anew(state, state.evidence >= 0)
         active, whole = state.active + length, state.elapsed + elapsed
@@ -104,7 +104,7 @@ class ESR:
         threshold = self._log_threshold
         hit = alarming(capital, threshold)
         evidence = (capital - threshold + np.log(max(int(hit.sum()), 1))) / np.log(10)
-        begun = np.where(state.rows == 0, run.end - length, state.begun)
+        begun = np.where(state.rows == 0, run.start, state.begun)
         until = np.where(hit, run.end + np.minimum(run.end - begun, DAY), state.until)
         climbing = self._climbing(state, run.end, (float(stake) - threshold) / 2)
         after = EsrState(
@@ -124,7 +124,7 @@ class ESR:
             until=until,
             climb_counts=np.where(climbing[self.bins.owner], state.climb_counts, 0) + run.counts,
             climb_rows=np.where(climbing, state.climb_rows, 0) + run.rows,
-            climb_begun=np.where(climbing, state.climb_begun, run.end - length),
+            climb_begun=np.where(climbing, state.climb_begun, run.start),
             causes={index: cause for index, cause in state.causes.items() if climbing[index] or until[index] > run.end},
         )
         alarms = {index: self._cause(after, index) for index in np.flatnonzero(hit).tolist()}
