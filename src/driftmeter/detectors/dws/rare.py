@@ -42,7 +42,8 @@ _EXACT_BELOW = 100
 """With fewer reference rows in a bin, its tail is computed whenever a row is seen there, without a normal law as a
 screen."""
 _FEWER_FROM = 30
-"""Fewer rows than expected are tested only where the reference has more rows than this in the bin."""
+"""Fewer rows than expected are tested only where the reference has more rows than this in the bin, and outside of one
+that most rows are in: the bins of so few rows outside are tested themselves."""
 _COMMON_SHARE = 0.5
 _LARGEST_SHARE = 0.95
 """1 − p is taken as at least 0.05: for a share near 1 the tail would shrink to nothing."""
@@ -116,7 +117,8 @@ class RareBins:
             log_p[of_more] = self._log10_more(sample, seen, effect, of_more)
         if of_fewer.any():
             log_p[of_fewer] = self._log10_fewer(rows, seen, effect, of_fewer)
-        for chosen, more_outside in ((more & self._common, False), (fewer & self._common, True)):
+        outside = bins.rows[owner] - bins.rare_reference > _FEWER_FROM
+        for chosen, more_outside in ((more & self._common, False), (fewer & self._common & outside, True)):
             if chosen.any():
                 log_p[chosen] = self._log10_outside(rows, seen, effect, chosen, more=more_outside)
         return seen, log_p
