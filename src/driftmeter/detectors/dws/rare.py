@@ -31,6 +31,7 @@ from scipy.special import betainc, betaincc
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
+from driftmeter.detectors.dws.pooled import MOST_DESIGN_EFFECT
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import tolerated
 from driftmeter.detectors.size import ShareSizes, Size
@@ -83,11 +84,14 @@ class RareBins:
     def judge_rates(self, sample: Sample, columns: Codes, log10_weight: Floats) -> Finding:
         """Test some of the rare bins alone, by ascending features; `log10_weight` is log10 of each one's part of alpha.
 
-        Both have one shape; each feature has one of these bins at least.
+        Both have one shape; each feature has one of these bins at least. Bins whose rows come together are left out: a
+        variance says too little of how long an outage may last.
         """
         seen, log_p = self.log10_chances(sample)
         owner = self._bins.rare_owner[columns]
         evidence = np.log10(sample.alpha) + log10_weight - np.maximum(log_p[columns], LEAST_LOG10)
+        independent = 1 + sample.rows * sample.excess.rare[columns] < MOST_DESIGN_EFFECT
+        evidence = np.where(independent, evidence, -np.inf)
         strongest = columns[_first_largest(evidence, owner)]
         largest = np.maximum.reduceat(evidence, np.flatnonzero(np.diff(owner, prepend=-1)))
         alarming = np.zeros(len(seen), dtype=bool)

@@ -19,6 +19,9 @@ the other levels, mostly see the same rows: with the divisor 2, streams whose sh
 alarm 0.2 to 1.1 times as often as the sum of all α allows (simulated: shares of .2, 1.5 and 13 %, 24 and 200 panes a
 day). The parts of all rates of a feature add up to as much as its tests z, r and x have.
 
+Only rates whose rows come nearly independently, v < 1.5 in a window (see pooled.py), are judged so: the outages of a
+sensor last for longer than their variance says, and are left to the windows of the scan.
+
 Nearly always nothing is near an alarm, so a bound is tried first: a Poisson count X with the mean λ has the tail
 P(≥ X) ≤ exp(−KL), KL = X ln(X/λ) − X + λ, and no correction makes a tail smaller.
 Source: Siegmund, Sequential Analysis (1985), ch. 4: repeated significance tests, for C.

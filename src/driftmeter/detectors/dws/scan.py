@@ -73,7 +73,7 @@ class DWS:
         """The largest shift that is no drift, in standard deviations: squared orthonormal shifts add up to the PSI."""
         self._smooth = SmoothScores(self.bins, self.variance, self.tolerance)
         self._rare = RareBins(self.bins, self.variance, self.tolerance)
-        self._rates = Rates(self.bins, self.tolerance)
+        self.rates = Rates(self.bins, self.tolerance)
         self._pooled = PooledBins(self.bins, self.variance, self.tolerance)
         self._stuck = StuckValue(self.bins, self.tolerance)
         self._zone = None if profile.zone is None else zone_named(profile.zone)
@@ -162,13 +162,13 @@ class DWS:
         pace: Pace,
     ) -> None:
         """Judge the rates in every window that ends now and begins with a block; alarms are written in place."""
-        suffixes = self._rates.suffixes(blocks, panes)
+        suffixes = self.rates.suffixes(blocks, panes)
         if not suffixes.blocks:
             return
         strides = np.array([block.elapsed for block in suffixes.blocks], dtype=np.float64)
         allowed = HEADROOM * self.settings.budget * len(self.bins.features)
         log10_alpha = log10_alphas(strides, len(blocks), allowed)
-        for level in self._rates.near(suffixes, log10_alpha).tolist():
+        for level in self.rates.near(suffixes, log10_alpha).tolist():
             window = suffixes.window(level)
             length = pace.length_of(window.length, window.elapsed, self.variance.usual)
             sample = Sample(
@@ -179,7 +179,7 @@ class DWS:
                 alpha=float(10 ** log10_alpha[level]),
             )
             alarming = WindowFindings(len(self.bins.features), window, end)
-            alarming.offer(self._rare.judge_rates(sample, self._rates.columns, self._rates.log10_weight))
+            alarming.offer(self._rare.judge_rates(sample, self.rates.columns, self.rates.log10_weight))
             begun = panes - 2**level - panes % 2**level >= since
             alarms = (alarming.evidence >= 0) & begun
             # what alarms already has a cause that says as much or more
