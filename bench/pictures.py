@@ -29,8 +29,10 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
+from driftmeter.verdict.expectation import Expectation
 from driftmeter.verdict.judge import Step
 from driftmeter.verdict.judge_state import JudgeState
+from driftmeter.verdict.members import History
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
 from real import KS_ROWS, Event, Year, follow, ks_p_value, year
 
@@ -167,9 +169,11 @@ class EvidenceRecorder:
         self._window = Window(0, 0, 0, Summary.zero(watched.profile.bins))
         self._scores = self._judge.scorer.scores(self._window.summary.counts)
 
-    def step(self, state: JudgeState, pane: Slice) -> tuple[JudgeState, Step]:
+    def step(
+        self, state: JudgeState, pane: Slice, expectations: Sequence[Expectation], history: History
+    ) -> tuple[JudgeState, Step]:
         """Take a pane."""
-        after, step = self._judge.step(state, pane)
+        after, step = self._judge.step(state, pane, expectations, history)
         verdict = self._judge.verdict(after, self._window, self._scores)
         strongest = max(
             (feature.evidence for feature in verdict.features if feature.evidence is not None), default=np.nan
