@@ -33,6 +33,7 @@ from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.detectors.run import LONGEST_GAP
+from driftmeter.panes.kept import KeptSlices
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
@@ -40,6 +41,7 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Floats, Milliseconds
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.members import LOOK_BACK
 from flights import (
     FAULTS,
     FEATURES,
@@ -86,7 +88,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Event:
-    """An alarm of the judge, or the opening or closing of an incident, at the end of a pane."""
+    """An alarm of the judge, or the opening (reopening too) or closing of an incident, at the end of a pane."""
 
     what: Literal["alarm", "opened", "closed"]
     pane: int
@@ -115,14 +117,15 @@ def follow(
 
     `keep` are the panes before which the state is kept. It ends early if `done` is true for a new event.
     """
-    history = History([])
+    history, kept = History([]), KeptSlices(LOOK_BACK)
     for number, pane in panes:
         if number in keep:
             history.states[number] = state
-        state, step = judge.step(state, pane)
+        kept.add(pane)
+        state, step = judge.step(state, pane, (), kept.since)
         events = [
             *(Event("alarm", number, pane.end, (a.feature,), a.incident, a.role == "derived") for a in step.alarms),
-            *(Event("opened", number, pane.end, tuple(opened.members), opened.id) for opened in step.opened),
+            *(Event("opened", number, pane.end, tuple(o.members), o.id) for o in (*step.opened, *step.reopened)),
             *(Event("closed", number, pane.end, tuple(closed.members), closed.id) for closed in step.closed),
         ]
         history.events.extend(events)

@@ -22,7 +22,7 @@ def test_a_backtest_says_what_the_live_system_says() -> None:
     profile, times = streams.profile(), streams.times(ROWS)
     day = (times - streams.START) // DAY
     frame = streams.frame(ROWS, seed=2).with_columns(
-        temp=pl.col("temp") + np.where((day == 2) | (day == 6), 15.0, 0.0),
+        temp=pl.col("temp") + np.select([day == 2, day == 6], [15.0, -15.0], 0.0),
         city=pl.when(pl.Series(day == 6)).then(pl.lit("Ulm")).otherwise(pl.col("city")),
     )
     store = SQLiteStore(None, clock=SetClock(parse_time("2025-01-01")))

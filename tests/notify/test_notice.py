@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from driftmeter.notify import Notice, notices
+from driftmeter.notify import Notice, notices, reminder
 from driftmeter.types import JSON
 
 SINCE = "2023-11-14T22:13:20.500Z"
@@ -34,6 +34,9 @@ def only(*features: JSON, url: str | None = None, model: str = "flights") -> Not
 
 
 END = "2023-11-14T22:30:00.000Z"
+AGAIN, LATER = "2023-11-15T22:30:00.000Z", "2023-11-18T22:30:00.000Z"
+REOPENED = {**incident(14), "reopened": AGAIN}
+CHANGED = incident(14, feature("temp", changed_again=AGAIN))
 OPEN, OTHER, CLOSED = incident(14), incident(16), incident(14, closed=END)
 
 
@@ -50,6 +53,11 @@ OPEN, OTHER, CLOSED = incident(14), incident(16), incident(14, closed=END)
         ([], [OTHER, OPEN], ["14:opened", "16:opened"]),
         ([OPEN], [incident(40), CLOSED], ["14:closed", "40:opened"]),
         ([OPEN], [], []),
+        ([CLOSED], [REOPENED], [f"14:reopened:{AGAIN}"]),
+        ([REOPENED], [REOPENED], []),
+        ([CLOSED], [{**REOPENED, "state": "closed", "closed": LATER}], [f"14:reopened:{AGAIN}", f"14:closed:{AGAIN}"]),
+        ([OPEN], [CHANGED], [f"14:changed:{AGAIN}"]),
+        ([CHANGED], [CHANGED], []),
     ],
 )
 def test_incidents_that_opened_or_closed_between_two_lists_are_noticed_in_the_order_of_time(
@@ -185,3 +193,24 @@ def test_a_notice_of_a_takeover_does_not_say_that_the_drift_is_over() -> None:
         "\n"
         "Whether the model drifts by the new one, the report says: http://drift.example.com/v1/models/flights/report"
     )
+
+
+def test_a_change_that_returns_or_changes_again_is_told_as_that() -> None:
+    (again,) = notices("flights", [CLOSED], [REOPENED])
+    assert (again.title, again.kind) == ("driftmeter: flights drifts again: temp", "warning")
+    assert "as it did in an incident that had closed" in again.body
+    (changed,) = notices("flights", [OPEN], [CHANGED])
+    assert changed.title == "driftmeter: flights still drifts, and has changed again: temp"
+    assert "drifts otherwise than when the incident opened" in changed.body
+
+
+def test_a_reminder_is_one_of_all_that_is_open_and_says_how_that_ends() -> None:
+    over = feature("visib", over=END)
+    notice = reminder("flights", [incident(16, feature("wind"), over), OPEN, CLOSED], LATER)
+    assert notice is not None
+    assert (notice.key, notice.kind) == ("reminder:2023-11-18", "info")
+    assert notice.title == "driftmeter: flights still drifts: temp and wind"
+    assert "(as of 2023-11-18 22:30:00 UTC)" in notice.body
+    assert "driftmeter expect flights" in notice.body
+    assert "--from-live" in notice.body
+    assert reminder("flights", [CLOSED], LATER) is None

@@ -55,6 +55,7 @@ def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, 
         "last_drift": None,
         "incident": None,
         "incidents_open": 0,
+        "incident_oldest": None,
         "features": features,
         **changes,
     }
@@ -89,6 +90,7 @@ def golden_views() -> list[ModelView]:
         last_drift="2023-11-14T22:13:20.000Z",
         incident={"id": "1"},
         incidents_open=2,
+        incident_oldest="2023-11-12T22:13:20.000Z",
         coverage=0.75,
         silent=2,
     )

@@ -11,12 +11,14 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.counts.summary import Summary
 from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.panes.kept import KeptSlices
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.verdict.expectation import Expectation
 from driftmeter.verdict.judge import Judge, Step
 from driftmeter.verdict.judge_state import JudgeState
+from driftmeter.verdict.members import LOOK_BACK
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 START = 1_700_006_400_000  # midnight
@@ -57,10 +59,12 @@ def slices(
 def follow(
     judge: Judge, given: Sequence[Slice], state: JudgeState | None = None, expected: Sequence[Expectation] = ()
 ) -> tuple[JudgeState, list[Step]]:
+    """Judge slices one after the other; the history is that of the slices given here."""
     state = state or judge.start()
-    steps = []
+    steps, kept = [], KeptSlices(LOOK_BACK)
     for slice_ in given:
-        state, step = judge.step(state, slice_, expected)
+        kept.add(slice_)
+        state, step = judge.step(state, slice_, expected, kept.since)
         steps.append(step)
     return state, steps
 

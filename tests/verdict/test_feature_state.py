@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from driftmeter.detectors import Cause, Evidence
-from driftmeter.timestamps import DAY, HOUR
-from driftmeter.verdict.feature_state import decide, evidence_now, mask_of, severity_of
-from driftmeter.verdict.incidents import Incident, Member
+from driftmeter.detectors import Cause
+from driftmeter.timestamps import HOUR
+from driftmeter.verdict.feature_state import decide, lasting, mask_of, severity_of
+from driftmeter.verdict.incidents import Member
+from driftmeter.verdict.recovery import LastingChange
 
 INF = float("inf")
 FEATURES = ["fare", "tip"]
@@ -21,28 +21,37 @@ def cause(what: str, *, category: bool = False) -> Cause:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "smallest_visible", "latched", "state"),
+    ("evidence", "smallest_visible", "state"),
     [
-        (0.0, 0.1, False, "drifting"),
-        (0.0, INF, True, "drifting"),
-        (-0.001, 0.1, True, "pending"),
-        (-1.0, 0.1, False, "pending"),
-        (-1.001, 0.1, False, "ok"),
-        (-0.5, 1.001, True, "insufficient"),
-        (-0.5, 1.0, False, "pending"),
-        (-INF, INF, False, "insufficient"),
-        (-INF, 0.1, True, "ok"),
+        (0.0, 0.1, "drifting"),
+        (0.0, INF, "drifting"),
+        (-0.001, 0.1, "pending"),
+        (-1.0, 0.1, "pending"),
+        (-1.001, 0.1, "ok"),
+        (-0.5, 1.001, "insufficient"),
+        (-0.5, 1.0, "pending"),
+        (-INF, INF, "insufficient"),
     ],
 )
 def test_the_state_follows_evidence_and_what_could_have_been_seen(
-    evidence: float, smallest_visible: float, latched: bool, state: str
+    evidence: float, smallest_visible: float, state: str
 ) -> None:
-    assert decide(evidence, smallest_visible, significant=False, latched=latched, cause=cause("mean"))[0] == state
+    assert decide(evidence, smallest_visible, significant=False, cause=cause("mean"))[0] == state
 
 
-def test_a_feature_that_an_open_incident_holds_says_so_and_one_inside_the_tolerance_too() -> None:
-    assert "incident stays open" in decide(-9.0, 0.1, significant=True, latched=True, cause=None)[1]
-    assert "less than the tolerance" in decide(-9.0, 0.1, significant=True, latched=False, cause=None)[1]
+def test_a_move_inside_the_tolerance_is_said() -> None:
+    assert "less than the tolerance" in decide(-9.0, 0.1, significant=True, cause=None)[1]
+
+
+def test_a_feature_in_an_open_incident_drifts_until_its_change_is_over() -> None:
+    change = LastingChange("missing", False, (10, 90), (0, 0), 0)
+    member = Member("feature", 0, 0, 0, HOUR, 2, HOUR, 3.0, "major", "It was missing.", 0.3, change)
+    assert lasting(member, None) == ("drifting", "It was missing.")
+    assert "missing values rose" in lasting(member, cause("missing"))[1].lower()
+    returning = replace(member, change=replace(change, returning=True))
+    decided, why = lasting(returning, None)
+    assert decided == "drifting"
+    assert why == "It was missing. The latest rows begin to look like the reference again."
 
 
 def test_what_drifts_is_graded_by_the_bounds_of_the_window_that_its_cause_is_of() -> None:
@@ -53,25 +62,3 @@ def test_what_drifts_is_graded_by_the_bounds_of_the_window_that_its_cause_is_of(
 
 def test_a_mask_marks_the_features_that_are_named() -> None:
     assert mask_of({"tip", "gone"}, FEATURES).tolist() == [False, True]
-
-
-def test_during_an_incident_windows_that_are_much_longer_than_its_own_do_not_count() -> None:
-    levels = 6
-    strengths = np.full((levels, 2), -5.0)
-    strengths[5] = 3.0  # the longest window of both features still holds the fault
-    evidence = Evidence(
-        0,
-        HOUR,
-        strengths,
-        np.ones(levels, bool),
-        np.full(levels, HOUR),
-        np.zeros(2, bool),
-        np.ones(2),
-        HOUR,
-    )
-    member = Member("feature", 0, HOUR, 2, HOUR, HOUR, 3.0, "major", "It drifts.")
-    incident = Incident(HOUR, {"fare": member})
-    assert evidence_now(evidence, [], FEATURES).tolist() == [3.0, 3.0]
-    assert evidence_now(evidence, [incident], FEATURES).tolist() == [-5.0, 3.0]
-    one_level_more = Incident(HOUR, {"fare": Member("feature", 0, HOUR, 3, DAY, HOUR, 3.0, "major", "It drifts.")})
-    assert evidence_now(evidence, [one_level_more], FEATURES).tolist() == [3.0, 3.0]

@@ -8,12 +8,23 @@ import numpy as np
 import polars as pl
 import pytest
 
+from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.verdict.expectation import Expectation
 from driftmeter.verdict.judge import Judge
-from tests.verdict.streams import PANE, START, feature_of, follow, orders, slices, state_of, verdict_of
+from tests.verdict.streams import (
+    PANE,
+    START,
+    feature_of,
+    follow,
+    orders,
+    slices,
+    state_of,
+    summary_of,
+    verdict_of,
+)
 
 
 def test_nothing_alarms_where_nothing_changes(profile: Profile) -> None:
@@ -114,10 +125,9 @@ def test_what_is_less_bad_than_what_pages_is_shown_and_pages_once_it_is_bad_enou
 def test_an_incident_goes_on_while_its_feature_is_less_bad_than_what_pages(profile: Profile) -> None:
     judge = Judge(profile, ModelSettings(page_from="major"))
     state, _ = follow(judge, slices(profile, 3, shift=1.5))
-    opened = state.incidents[0]
     state, steps = follow(judge, slices(profile, 60, first=40, shift=0.3), state)
     assert not any(step.opened or step.alarms for step in steps)
-    assert state.incidents[0].members["amount"].flagged > opened.members["amount"].flagged
+    assert [incident.closed for incident in state.incidents] == [None]
 
 
 def test_a_gross_change_is_told_by_short_windows_not_by_long_ones_that_hold_much_from_before(profile: Profile) -> None:
@@ -196,7 +206,7 @@ def test_what_nearly_alarms_is_pending_and_does_not_page(profile: Profile) -> No
     assert set(seen) == {("ok", False), ("pending", False), ("drifting", True)}
 
 
-def test_an_incident_closes_a_day_after_its_last_flag_and_its_windows_begin_anew(profile: Profile) -> None:
+def test_an_incident_closes_a_day_after_a_repair_and_its_windows_begin_anew(profile: Profile) -> None:
     judge = Judge(profile)
     given = [*slices(profile, 3, shift=2.0, length=HOUR), *slices(profile, 40, first=3, length=HOUR)]
     state, steps = follow(judge, given)
@@ -216,3 +226,90 @@ def test_time_without_rows_is_no_sign_that_a_fault_is_over(profile: Profile) -> 
     state, steps = follow(judge, [*before, *after])
     assert [len(step.opened) for step in steps] == [1, 0, 0, 0, 0, 0]
     assert len(state.open_incidents) == 1
+
+
+def test_a_lasting_change_is_one_incident_although_its_evidence_comes_and_goes(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [
+        *slices(profile, 20, rows=100, length=HOUR),
+        *slices(profile, 300, first=20, rows=100, length=HOUR, shift=0.22),
+        *slices(profile, 100, first=320, rows=100, length=HOUR),
+    ]
+    state, steps = follow(judge, given[:320])
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert len(alarms) == 1
+    assert abs(alarms[0].since - given[20].start) <= 6 * HOUR
+    verdict = verdict_of(judge, state, given[319])
+    amount = feature_of(verdict, "amount")
+    assert (amount.state, amount.since) == ("drifting", alarms[0].since)
+    assert verdict.incidents[0].since == alarms[0].since
+    state, steps = follow(judge, given[320:], state)
+    (closed,) = (incident for step in steps for incident in step.closed)
+    assert DAY <= (closed.closed or 0) - given[320].start <= 2.5 * DAY
+    assert state_of(verdict_of(judge, state, given[-1]))[0] == "ok"
+
+
+def test_while_the_rows_look_like_the_reference_again_the_feature_drifts_and_that_is_said(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [*slices(profile, 3, shift=2.0, length=HOUR), *slices(profile, 12, first=3, length=HOUR)]
+    state, _ = follow(judge, given)
+    decided, why = state_of(verdict_of(judge, state, given[-1]))
+    assert decided == "drifting"
+    assert why.endswith("The latest rows begin to look like the reference again.")
+
+
+def test_a_fault_that_returns_reopens_its_incident_and_another_one_opens_one(profile: Profile) -> None:
+    judge = Judge(profile)
+    calm = {"length": HOUR, "rows": 200}
+    given = [
+        *slices(profile, 4, shift=1.0, **calm),
+        *slices(profile, 60, first=4, **calm),
+        *slices(profile, 4, first=64, shift=1.0, **calm),
+        *slices(profile, 60, first=68, **calm),
+        *slices(profile, 4, first=128, shift=-1.0, **calm),
+    ]
+    state, steps = follow(judge, given)
+    assert [len(step.opened) for step in steps if step.opened] == [1, 1]
+    (reopened,) = (incident for step in steps for incident in step.reopened)
+    assert reopened.id == state.incidents[0].id
+    assert (reopened.reopened or 0) > given[64].start
+    assert reopened.members["amount"].since == given[64].start
+    assert len(state.open_incidents) == 1
+
+
+def test_a_third_state_is_told_within_the_incident_and_does_not_page(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [
+        *slices(profile, 10, rows=200, length=HOUR, shift=1.5),
+        *slices(profile, 60, first=10, rows=200, length=HOUR, shift=-0.4),
+    ]
+    state, steps = follow(judge, given)
+    assert sum(len(step.opened) + len(step.reopened) + len(step.closed) for step in steps) == 1
+    assert [step.changed_again for step in steps if step.changed_again] == [("amount",)]
+    (incident,) = state.open_incidents
+    assert incident.members["amount"].changed_again is not None
+
+
+def test_features_that_went_at_the_same_moment_are_one_incident_however_late_they_are_found(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = []
+    for place in range(140):
+        frame = orders(150, 2_000 + place, shift=1.0 * (place >= 40))
+        frame = frame.with_columns(weight=frame["weight"] + 0.25 * (place >= 40))
+        given.append(Slice(START + place * HOUR, HOUR, summary_of(profile, frame)))
+    _, steps = follow(judge, given)
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert [alarm.feature for alarm in alarms] == ["amount", "weight"]
+    assert len({alarm.incident for alarm in alarms}) == 1
+    assert alarms[1].at - alarms[0].at >= 3 * HOUR
+    assert all(abs(alarm.since - given[40].start) <= 2 * HOUR for alarm in alarms)
+
+
+def test_to_expect_a_drift_that_lasts_closes_its_incident(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = slices(profile, 12, shift=1.0)
+    state, steps = follow(judge, given[:6])
+    assert sum(len(step.opened) for step in steps) == 1
+    state, steps = follow(judge, given[6:], state, [Expectation("amount", given[6].start, START + DAY)])
+    assert [len(step.closed) for step in steps] == [1, 0, 0, 0, 0, 0]
+    assert state.open_incidents == ()

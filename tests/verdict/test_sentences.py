@@ -102,7 +102,6 @@ def test_what_has_moved_within_tolerance_says_both() -> None:
         sentences.pending(None),
         sentences.within_tolerance(None),
         sentences.NOTHING_WRONG,
-        sentences.QUIET_AGAIN,
         sentences.insufficient(None),
         sentences.insufficient(1.2345),
         sentences.too_few_days(691_200_000),

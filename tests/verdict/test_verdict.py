@@ -12,6 +12,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.windows import Window
 from driftmeter.types import Role
 from driftmeter.verdict.incidents import Flag, turn
+from driftmeter.verdict.onset import Onset
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict, worst
 from tests.verdict.samples import END, LOUD, QUIET, judged, states, window_of
@@ -66,6 +67,7 @@ def test_the_verdict_uses_the_public_words() -> None:
         "last_drift": "2023-11-14T22:13:20.000Z",
         "incident": None,
         "incidents_open": 0,
+        "incident_oldest": None,
     }
     assert features[0] == {
         "feature": "x",
@@ -87,11 +89,15 @@ def test_the_verdict_uses_the_public_words() -> None:
 
 
 def test_of_the_open_incidents_the_newest_is_shown_and_all_are_counted() -> None:
-    flags = [Flag(name, "feature", END, 0, 1, 1.0, "major", "It drifts.") for name in "xy"]
+    onsets = (Onset(at, at, at, np.ones(2, np.int64)) for at in (END, END + 90_000_000))
+    flags = [
+        Flag(name, "feature", onset, 0, 1, 1.0, "major", "It drifts.", "mean")
+        for name, onset in zip("xy", onsets, strict=True)
+    ]
     one = turn((), flags[:1], END).incidents
-    both = turn(one, flags[1:], END + 90_000_000, END).incidents
+    both = turn(one, flags[1:], END + 90_000_000).incidents
     content = Verdict("m", "0", window_of(), (), None, both).to_json()
-    assert content["incidents_open"] == 2
+    assert (content["incidents_open"], content["incident_oldest"]) == (2, "2023-11-14T22:13:20.000Z")
     assert [member["feature"] for member in content["incident"]["features"]] == ["y"]
 
 

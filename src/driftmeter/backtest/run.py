@@ -9,6 +9,7 @@ from typing import Any, Literal
 from driftmeter.backtest.history import History, PaneChoice
 from driftmeter.backtest.inject import Fault
 from driftmeter.data.time_columns import Times
+from driftmeter.panes.kept import KeptSlices
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
@@ -17,6 +18,7 @@ from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.judge import Judge
 from driftmeter.verdict.judge_state import JudgeState
+from driftmeter.verdict.members import LOOK_BACK
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import round10
 
@@ -27,7 +29,7 @@ MONTH: Milliseconds = 30 * DAY
 class Event:
     """A feature that alarmed, or whose incident closed, at the end of a pane.
 
-    `since` is when the drift began; `pages` marks an alarm that opened an incident and would have paged
+    `since` is when the drift began; `pages` marks an alarm that opened or reopened an incident and would have paged
     somebody. `effect`, `evidence`, `severity` and `why` are of the window that alarmed, None where an incident closed.
     `incident` is None where an alarm is below the severity from which on the model pages.
     """
@@ -97,7 +99,7 @@ class FaultDetection:
 class Course:
     """One judge's pass over a history: its state, and the events up to now.
 
-    `pages` are the times at which incidents opened.
+    `pages` are the times at which incidents opened, or were reopened.
     """
 
     profile: Profile
@@ -111,6 +113,7 @@ class Course:
         """Start the judge."""
         self.judge = Judge(self.profile, self.settings)
         self.state = self.judge.start()
+        self._kept = KeptSlices(LOOK_BACK)
 
     @property
     def silent(self) -> str | None:
@@ -124,9 +127,10 @@ class Course:
 
     def take(self, pane: Slice) -> list[Event]:
         """Judge one pane; return the events that it brought."""
-        self.state, step = self.judge.step(self.state, pane)
-        unpaged = {incident.id for incident in step.opened}
-        self.pages += [incident.opened for incident in step.opened]
+        self._kept.add(pane)
+        self.state, step = self.judge.step(self.state, pane, (), self._kept.since)
+        unpaged = {incident.id for incident in (*step.opened, *step.reopened)}
+        self.pages += [pane.end] * len(unpaged)
         events = []
         for alarm in step.alarms:
             events.append(

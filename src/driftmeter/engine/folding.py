@@ -17,6 +17,7 @@ from driftmeter.timestamps import DAY, iso
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.judge import Judge, Step
 from driftmeter.verdict.judge_state import JudgeState, live_calibration_in
+from driftmeter.verdict.members import History
 
 _CHUNK = 100
 """Slices that are read and folded at a time. A small number wastes little if another server is first."""
@@ -71,7 +72,7 @@ class Folding:
                 continue
             if judge.needs_live_calibration and slice_.end // DAY > progress.folded // DAY > 0:
                 judge, state = self._recalibrated(compiled, judge, state, progress.folded)
-            state, step = judge.step(state, slice_, expectations)
+            state, step = judge.step(state, slice_, expectations, self._history(compiled, slice_.end))
             verdict = judge.verdict(state, self._window(compiled, slice_.end))
             after = Progress(slice_.end, judge.dumps(state))
             if not self._store.fold(model, digest, progress.folded, Fold(after, verdict.dumps(), slice_.end)):
@@ -109,18 +110,28 @@ class Folding:
         recalibrated = Judge(profile, settings, live_calibration)
         return recalibrated, recalibrated.loads(judge.dumps(state))
 
+    def _history(self, compiled: Compiled, end: Milliseconds) -> History:
+        """Return what reads the slices that end by `end` and start at some time or later."""
+        model, digest = compiled.profile.model, compiled.profile.digest
+        return lambda since: self._store.recent(model, digest, end, WindowSetting(end - since, 0))
+
     def _window(self, compiled: Compiled, end: Milliseconds) -> Window:
         profile, setting = compiled.profile, compiled.settings.window
         return setting.select(self._store.recent(profile.model, profile.digest, end, setting), profile.bins)
 
 
 def _log_incidents(model: str, step: Step) -> None:
-    """Log which incidents opened and closed, and what drifts without one: it is less bad than what pages."""
+    """Log which incidents opened, changed and closed, and what drifts without one: it is less bad than what pages."""
     for alarm in step.alarms:
         if alarm.incident is None:
             _log.info("model %s: %s drifts, %s, and does not page: %s", model, alarm.feature, alarm.severity, alarm.why)
     for incident in step.opened:
         names = ", ".join(incident.members)
         _log.warning("model %s: incident %s opened at %s: %s", model, incident.id, iso(incident.opened), names)
+    for incident in step.reopened:
+        names = ", ".join(incident.lasting)
+        _log.warning("model %s: incident %s reopened at %s: %s", model, incident.id, iso(incident.reopened or 0), names)
+    if step.changed_again:
+        _log.warning("model %s: changed again within an open incident: %s", model, ", ".join(step.changed_again))
     for incident in step.closed:
         _log.info("model %s: incident %s closed at %s", model, incident.id, iso(incident.closed or 0))

@@ -4,7 +4,7 @@ The extra `notify` installs apprise, which is imported when the first URL is rea
 """
 
 from driftmeter.notify.destination import Destination, destinations
-from driftmeter.notify.notice import Drifting, Notice, notices
+from driftmeter.notify.notice import Drifting, Notice, notices, reminder
 from driftmeter.notify.notifier import Notifier, Outcome
 
-__all__ = ["Destination", "Drifting", "Notice", "Notifier", "Outcome", "destinations", "notices"]
+__all__ = ["Destination", "Drifting", "Notice", "Notifier", "Outcome", "destinations", "notices", "reminder"]

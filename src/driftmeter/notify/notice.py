@@ -11,8 +11,23 @@ from urllib.parse import quote
 from driftmeter.types import JSON
 from driftmeter.verdict.severity import rank, worst_severity
 
-Event = Literal["opened", "worse", "closed"]
+Event = Literal["opened", "worse", "closed", "reopened", "changed", "reminder"]
 
+_VERBS: dict[Event, str] = {
+    "opened": "drifts",
+    "worse": "now drifts by much more",
+    "closed": "no longer drifts",
+    "reopened": "drifts again",
+    "changed": "still drifts, and has changed again",
+    "reminder": "still drifts",
+}
+_FIRST: dict[Event, tuple[str, str]] = {
+    "opened": ("{} no longer looks like its reference data.", "sure of it at"),
+    "worse": ("{} no longer looks like its reference data.", "much worse at"),
+    "reopened": ("{} looks again as it did in an incident that had closed.", "sure of it at"),
+    "changed": ("{} drifts otherwise than when the incident opened, and not like its reference data.", "sure of it at"),
+    "reminder": ("{} still does not look like its reference data.", "as of"),
+}
 _MOST_LISTED = 10
 _LONGEST_WHY, _LONGEST_NAME = 300, 80
 
@@ -50,9 +65,13 @@ class Drifting:
 
 @dataclass(frozen=True)
 class Notice:
-    """An incident that opened, became major, or closed; times in ISO 8601, features worst first, `url` of the server.
+    """What became of an incident; times in ISO 8601, features worst first, `url` of the metric server.
+
+    It opened, became major, closed, was reopened since a change returned, or changed again while it was open. A
+    reminder is of all that are open: `incident` is the oldest of them, `features` are those of all.
 
     An `overtaken` incident closed because another profile took over: its features may still drift by that profile.
+    `reopened` is when the incident last was.
     """
 
     model: str
@@ -63,6 +82,7 @@ class Notice:
     features: tuple[Drifting, ...]
     url: str | None = None
     overtaken: bool = False
+    reopened: str | None = None
 
     @classmethod
     def of(
@@ -70,18 +90,25 @@ class Notice:
     ) -> Notice:
         """Make the notice of an incident as JSON."""
         features = tuple(sorted(map(Drifting.of, incident["features"]), key=lambda drifting: drifting.order))
-        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken)
+        reopened = incident.get("reopened")
+        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken, reopened)
 
     @property
     def key(self) -> str:
         """A name that is unique within the model, and the same on every replica."""
-        return f"{self.incident}:{self.event}"
+        if self.event == "reminder":
+            return f"reminder:{self.at[:10]}"
+        # an incident that was reopened closes again
+        when = self.at if self.event in ("reopened", "changed") else self.reopened
+        return f"{self.incident}:{self.event}" + (f":{when}" if when else "")
 
     @property
     def kind(self) -> str:
         """The severity in apprise's words."""
         if self.event == "closed":
             return "info" if self.overtaken else "success"
+        if self.event == "reminder":
+            return "info"
         return "failure" if any(feature.severity == "major" for feature in self.features) else "warning"
 
     @property
@@ -91,7 +118,7 @@ class Notice:
         if len(names) > 3:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        verb = {"opened": "drifts", "worse": "now drifts by much more", "closed": "no longer drifts"}[self.event]
+        verb = _VERBS[self.event]
         if self.overtaken:
             verb = "goes by another profile, which closes an incident"
         return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {verb}" + (f": {listed}" if listed else "")
@@ -103,12 +130,12 @@ class Notice:
 
     def _opened(self) -> list[str]:
         worst = worst_severity(feature.severity for feature in self.features)
-        known = "sure of it" if self.event == "opened" else "much worse"
         hidden = len(self.features) - _MOST_LISTED
+        first, known = _FIRST[self.event]
         return [
-            f"What model {self.model} is asked to predict on no longer looks like its reference data.",
+            first.format(f"What model {self.model} is asked to predict on"),
             "",
-            f"Since: {_when(self.since)} ({known} at {_when(self.at)})",
+            f"Since: {_when(self.since)} ({known} {_when(self.at)})",
             f"How bad: {worst}",
             f"Features: {len(self.features)}, worst first",
             *(feature.line for feature in self.features[:_MOST_LISTED]),
@@ -136,6 +163,12 @@ class Notice:
             return [f"Whether the model drifts by the new one, the report says: {report}"]
         if self.event == "closed":
             return [f"Nothing is left to do. The report: {report}"]
+        if self.event == "reminder":
+            return [
+                f"It ends when the data is as before; to end it now, mark the drift as expected (driftmeter expect "
+                f"{shlex.quote(self.model)}), or make recent traffic the reference (driftmeter profile --from-live).",
+                f"The report: {report}",
+            ]
         return [
             f"What to do: see in the report what changed, {report}",
             "and look for what was deployed, or what delivers these features, shortly before it began.",
@@ -146,21 +179,42 @@ class Notice:
 def notices(
     model: str, before: Iterable[JSON], after: Iterable[JSON], url: str | None = None, now: str | None = None
 ) -> list[Notice]:
-    """Return a notice for each incident that changed between two lists of incidents as JSON, oldest first.
+    """Return a notice of all that became of incidents between two lists of them as JSON, oldest first.
 
-    It opened, closed, or is major at the time `now` and was not before.
+    `worse` is told of an incident that is major at the time `now` and was not before.
     """
     earlier = {incident["id"]: incident for incident in before}
     changes = []
     for incident in after:
-        known = earlier.get(incident["id"])
-        if known is None:
+        former = earlier.get(incident["id"])
+        returned = former is not None and incident.get("reopened") != former.get("reopened")
+        changed = _changed_again(incident)
+        if former is None:
             changes.append(Notice.of(model, incident, "opened", incident["opened"], url))
-        elif now and incident["state"] == "open" and _worst(known) != "major" == _worst(incident):
+        elif returned:
+            changes.append(Notice.of(model, incident, "reopened", incident["reopened"], url))
+        elif changed is not None and changed != _changed_again(former):
+            changes.append(Notice.of(model, incident, "changed", changed, url))
+        elif now and incident["state"] == "open" and _worst(former) != "major" == _worst(incident):
             changes.append(Notice.of(model, incident, "worse", now, url))
-        if incident["state"] == "closed" and (known is None or known["state"] != "closed"):
+        if incident["state"] == "closed" and (former is None or returned or former["state"] != "closed"):
             changes.append(Notice.of(model, incident, "closed", incident["closed"], url))
     return sorted(changes, key=lambda notice: notice.at)
+
+
+def reminder(model: str, incidents: Iterable[JSON], at: str, url: str | None = None) -> Notice | None:
+    """Return one notice of all incidents as JSON that are open `at` a time, None if none is."""
+    still_open = sorted((one for one in incidents if one["state"] == "open"), key=lambda one: str(one["since"]))
+    if not still_open:
+        return None
+    lasting = [feature for one in still_open for feature in one["features"] if feature.get("over") is None]
+    return Notice.of(model, {**still_open[0], "features": lasting}, "reminder", at, url)
+
+
+def _changed_again(incident: JSON) -> str | None:
+    """Return when a feature of an incident last became another change, None if none ever did."""
+    times = (feature.get("changed_again") for feature in incident["features"])
+    return max((time for time in times if time is not None), default=None)
 
 
 def _one_line(text: str, longest: int) -> str:

@@ -40,6 +40,27 @@ def merge(slices: Iterable[Slice], length: Milliseconds) -> list[Slice]:
     merged: list[Slice] = []
     for start, group in groupby(ordered, key=lambda piece: piece.start // length * length):
         parts = list(group)
+        if len(parts) == 1 and parts[0].start == start and parts[0].length >= length:
+            merged.append(parts[0])
+            continue
         reach = max(length, *(part.end - start for part in parts))
         merged.append(Slice(start, reach, Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)))
     return merged
+
+
+def merged_as_of(slices: Iterable[Slice], end: Milliseconds) -> list[Slice]:
+    """Return slices as a store holds them once the fold has come to `end`, ascending: those that are due are merged.
+
+    So what is computed of kept slices does not depend on how far a store had merged them when they were read.
+
+    >>> slices = [Slice(start, 10_000, Summary.zero(1)) for start in range(0, 2 * HOUR, 10_000)]
+    >>> [len(merged_as_of(slices, end)) for end in (HOUR, 2 * HOUR)]
+    [720, 372]
+    """
+    kept = list(slices)
+    for age, length in LADDER:
+        until = (end - age) // length * length
+        kept = merge((slice_ for slice_ in kept if slice_.end <= until), length) + [
+            slice_ for slice_ in kept if slice_.end > until
+        ]
+    return kept

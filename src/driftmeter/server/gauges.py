@@ -48,6 +48,11 @@ def _of_verdict(key: str) -> Callable[[ModelView], float | None]:
     return lambda view: view.verdict[key]
 
 
+def _open_for(view: ModelView) -> float:
+    oldest, end = _seconds(view.verdict.get("incident_oldest")), _seconds(view.verdict["window"]["end"])
+    return 0.0 if oldest is None or end is None else max(0.0, end - oldest)
+
+
 GAUGES = (
     Gauge(
         "feature_statistic",
@@ -131,6 +136,13 @@ GAUGES = (
         MODEL,
         lambda view: int(view.verdict["incident"] is not None),
         meaning="1 while an incident is open: page on this",
+    ),
+    Gauge(
+        "incident_open_seconds",
+        "Event time for which the oldest open incident has been open.",
+        MODEL,
+        _open_for,
+        meaning="event time for which the oldest open incident has been open; 0 where none is",
     ),
     Gauge(
         "window_rows", "Rows in the judging window.", MODEL, _of_verdict("rows"), meaning="rows in the judging window"

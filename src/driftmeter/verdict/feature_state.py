@@ -6,13 +6,12 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from driftmeter.detectors import Cause, Evidence
+from driftmeter.detectors import Cause
 from driftmeter.detectors.protocol import Mask
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
-from driftmeter.types import Floats
 from driftmeter.verdict import sentences
-from driftmeter.verdict.incidents import LEVELS_ABOVE, Incident
+from driftmeter.verdict.incidents import Member
 from driftmeter.verdict.readiness import LARGEST_BLIND
 from driftmeter.verdict.severity import Severity, grade
 from driftmeter.verdict.verdict import State
@@ -36,7 +35,6 @@ def decide(
     smallest_visible: float,
     *,
     significant: bool,
-    latched: bool,
     cause: Cause | None,
     feature: Feature | None = None,
 ) -> tuple[State, str]:
@@ -44,12 +42,12 @@ def decide(
 
     `evidence` is log10 of how far past the alarm threshold the feature is, -inf where nothing was judged.
     `smallest_visible` is the smallest shift, in standard deviations, that could have been seen, +inf where none could.
-    `significant` says that the feature shifted by more than chance, `latched` that an open incident holds it. `cause`
-    is what the evidence rests on; the sentence speaks in the unit of `feature`.
+    `significant` says that the feature shifted by more than chance, `cause` is what the evidence rests on; the sentence
+    speaks in the unit of `feature`.
 
-    >>> decide(0.1, 0.2, significant=False, latched=False, cause=None)
+    >>> decide(0.1, 0.2, significant=False, cause=None)
     ('drifting', 'It drifts.')
-    >>> decide(-9.0, 0.2, significant=False, latched=False, cause=None)
+    >>> decide(-9.0, 0.2, significant=False, cause=None)
     ('ok', 'Nothing beyond chance and tolerance.')
     """
     if evidence >= 0:
@@ -58,23 +56,16 @@ def decide(
         return "insufficient", sentences.insufficient(None if np.isinf(smallest_visible) else smallest_visible)
     if evidence >= NEARLY:
         return "pending", sentences.pending(cause, feature)
-    if latched:
-        return "ok", sentences.QUIET_AGAIN
     return "ok", sentences.within_tolerance(cause, feature) if significant else sentences.NOTHING_WRONG
 
 
-def evidence_now(evidence: Evidence, open_incidents: Sequence[Incident], features: Sequence[str]) -> Floats:
-    """Return each feature's evidence, shape (features,).
+def lasting(member: Member, cause: Cause | None, feature: Feature | None = None) -> tuple[State, str]:
+    """Return the state and the sentence of a feature whose change is not over, whatever its evidence is now.
 
-    For a feature in an open incident only windows that may keep the incident open count: longer windows hold the fault
-    long after it is over.
+    `cause` is what the evidence rests on where that alarms, else None.
     """
-    strongest = evidence.strongest
-    for incident in open_incidents:
-        for index in np.flatnonzero(mask_of(incident.members, features)).tolist():
-            levels = incident.members[features[index]].level + LEVELS_ABOVE + 1
-            strongest[index] = evidence.evidence[:levels, index].max(initial=-np.inf)
-    return strongest
+    why = member.why if cause is None else sentences.drifting(cause, feature)
+    return "drifting", sentences.returning(why) if member.change.returning else why
 
 
 def severity_of(cause: Cause | None) -> Severity:

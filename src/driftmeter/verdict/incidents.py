@@ -2,36 +2,37 @@
 
 The life of an incident:
 
-    x is flagged           y is flagged, at most a day      no flag of x or y for a day, or for
-    for the first time     after the last feature joined    the feature's opening window if longer
-         │                      │                                │
-         ▼                      ▼                                ▼
-    opens with x ────────▶ y joins ────────▶ open ──────────▶ closed
-    one page               no page           any flag of      the detector begins anew
-                                             x or y keeps     on x and y
-                                             it open
+    x is flagged           y is flagged, and began         x and y are over           x is flagged again within four
+    for the first time     when x did                      (recovery.py)              weeks, and looks as it did then
+         │                      │                                │                         │
+         ▼                      ▼                                ▼                         ▼
+    opens with x ────────▶ y joins ────────▶ open ──────────▶ closed ───────────────▶ reopened
+    one page               no page           reminded of     the detector begins       told as that
+                                             daily           anew on x and y
 
-Quiet is measured by the clock of flags, which hardly advances while there are no rows; all else by event time.
-A feature flagged more than a day after the last one joined opens another incident, unless it is derived: a derived
-feature explains, and joins any open incident. Flags count only from windows up to LEVELS_ABOVE levels above the
-opening one.
+A feature joins the newest open incident in which a feature has begun when it did: the ranges of their onsets touch,
+within a pane's length. A derived feature explains, and also joins one in which a feature joined at most a day ago. All
+others that are flagged first at one pane open one incident together. A feature that is over while others of its
+incident are not may come back to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import JSON, Milliseconds, Role
+from driftmeter.verdict.onset import Onset
+from driftmeter.verdict.recovery import LastingChange
 from driftmeter.verdict.severity import Severity, worst_severity
 
-TOGETHER: Milliseconds = DAY
-"""A feature flagged within this of the last that joined goes into the same incident: mostly they have one cause."""
-QUIET: Milliseconds = DAY
-"""An incident closes after this long without a flag, or after a feature's opening window where that was longer."""
+EXPLAINS: Milliseconds = DAY
+"""A derived feature that is flagged within this of the last that joined explains it, whenever it began."""
+MEMORY: Milliseconds = 28 * DAY
+"""For so long after it closed an incident is reopened by a change that looks as it did."""
 LEVELS_ABOVE = 2
-"""Windows more than this many levels above the opening one do not count: they hold a fault long after it is over."""
+"""What windows say counts up to this many levels above the one that alarmed: longer ones hold much that is older."""
 _MOST_KEPT = 200
 
 
@@ -39,18 +40,22 @@ _MOST_KEPT = 200
 class Flag:
     """A feature that alarms at one pane.
 
-    `since` is when its drift began, `level` and `window` the detector's window that alarms, as a level and as a length;
-    `evidence` is log10 of how far past the alarm threshold it is. `severity`, `why` and `effect` are of one window.
+    `onset` is when its drift began, None where nothing new is known of that: it is in an open incident. `level` and
+    `window` are the detector's window that alarms, as a level and as a length; `evidence` is log10 of how far past the
+    alarm threshold it is. `what` and `category` name what alarms, as in `Cause`. `severity`, `why` and `effect` are of
+    one window.
     """
 
     feature: str
     role: Role
-    since: Milliseconds
+    onset: Onset | None
     level: int
     window: Milliseconds
     evidence: float
     severity: Severity
     why: str
+    what: str
+    category: bool = False
     effect: float = 0.0
 
 
@@ -58,37 +63,53 @@ class Flag:
 class Member:
     """A feature's part in an incident.
 
-    `since`, `level` and `window` are those of the flag with which it `joined`; `evidence`, `severity`, `effect` and
-    `why` are those of its strongest flag, the latest one of equals. `flagged` is when its latest flag was, by the clock
-    of flags.
+    Its drift began at `since`, not before `earliest` and not after `latest`. `level` and `window` are those of the flag
+    with which it `joined`; `evidence`, `severity`, `why` and `effect` are those of its strongest flag, the latest of
+    equals. `change` is what must be over. `over` is when it was, None while it is not; `changed_again` is when it last
+    became another change, None if never.
     """
 
     role: Role
     since: Milliseconds
+    earliest: Milliseconds
+    latest: Milliseconds
     joined: Milliseconds
     level: int
     window: Milliseconds
-    flagged: Milliseconds
     evidence: float
     severity: Severity
     why: str
-    effect: float = 0.0
+    effect: float
+    change: LastingChange
+    over: Milliseconds | None = None
+    changed_again: Milliseconds | None = None
 
     @classmethod
     def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
-        """Return the part of a feature that joins with a flag: at `now`, which is `clock` by the clock of flags."""
+        """Return the part of a feature that joins with a flag: at `now`, which is `clock` by the clock of incidents."""
+        if flag.onset is None:
+            raise ValueError(f"expected the onset of {flag.feature!r}, got none")
         return cls(
             role=flag.role,
-            since=flag.since,
+            since=flag.onset.since,
+            earliest=flag.onset.earliest,
+            latest=flag.onset.latest,
             joined=now,
             level=flag.level,
             window=flag.window,
-            flagged=clock,
             evidence=flag.evidence,
             severity=flag.severity,
             why=flag.why,
             effect=flag.effect,
+            change=LastingChange.of(flag.what, flag.category, flag.onset.rows, clock),
         )
+
+    def flagged(self, flag: Flag) -> Member:
+        """Return the member after a further flag."""
+        # evidence has a greatest value: a fault that holds it may still get worse
+        if flag.evidence < self.evidence or flag.level > self.level + LEVELS_ABOVE:
+            return self
+        return replace(self, evidence=flag.evidence, severity=flag.severity, why=flag.why, effect=flag.effect)
 
     def to_json(self, name: str) -> JSON:
         """Return plain JSON: times in ISO 8601."""
@@ -96,7 +117,10 @@ class Member:
             "feature": name,
             "role": self.role,
             "since": iso(self.since),
+            "since_range": [iso(self.earliest), iso(self.latest)],
             "joined": iso(self.joined),
+            "over": None if self.over is None else iso(self.over),
+            "changed_again": None if self.changed_again is None else iso(self.changed_again),
             "window_seconds": self.window / 1000,
             "evidence": round(self.evidence, 2),
             "severity": self.severity,
@@ -104,17 +128,31 @@ class Member:
             "why": self.why,
         }
 
+    def dump(self) -> list[object]:
+        """Return the values of the fields as plain JSON."""
+        return [
+            list(vars(value).values()) if isinstance(value, LastingChange) else value for value in vars(self).values()
+        ]
+
+    @classmethod
+    def load(cls, data: Sequence[object]) -> Member:
+        """Read what `dump` wrote."""
+        *before, change, over, changed_again = data
+        return cls(*before, LastingChange.load(change), over, changed_again)  # type: ignore[arg-type, call-arg]  # as written
+
 
 @dataclass(frozen=True)
 class Incident:
-    """Features that drift together: opens with the first one that is flagged, closes when all have been quiet.
+    """Features that drift together: opens with the first one that is flagged, closes when all are over.
 
-    `opened` and `closed` are event times; `closed` is None while it is open. There is at least one member.
+    `opened`, `closed` and `reopened` are event times; `closed` is None while it is open, `reopened`, the last time, if
+    it never was. There is at least one member.
     """
 
     opened: Milliseconds
     members: Mapping[str, Member] = field(default_factory=dict)
     closed: Milliseconds | None = None
+    reopened: Milliseconds | None = None
 
     @property
     def id(self) -> str:
@@ -132,9 +170,9 @@ class Incident:
         return worst_severity(member.severity for member in self.members.values())
 
     @property
-    def quiet_from(self) -> Milliseconds:
-        """When it closes, by the clock of flags, if no further flag comes."""
-        return max(member.flagged + max(QUIET, member.window) for member in self.members.values())
+    def lasting(self) -> dict[str, Member]:
+        """The members that are not over."""
+        return {name: member for name, member in self.members.items() if member.over is None}
 
     def to_json(self) -> JSON:
         """Return plain JSON: times in ISO 8601, features by when they joined, derived ones after the others."""
@@ -146,59 +184,72 @@ class Incident:
             "since": iso(self.since),
             "closed": None if self.closed is None else iso(self.closed),
             "severity": self.severity,
+            "reopened": None if self.reopened is None else iso(self.reopened),
             "features": [member.to_json(name) for name, member in ordered],
         }
 
     def dump(self) -> list[object]:
         """Return what `load` reads: plain JSON, short."""
-        members = {name: list(vars(member).values()) for name, member in sorted(self.members.items())}
-        return [self.opened, members, self.closed]
+        members = {name: member.dump() for name, member in sorted(self.members.items())}
+        return [self.opened, members, self.closed, self.reopened]
 
     @classmethod
     def load(cls, data: Sequence[object]) -> Incident:
         """Read what `dump` wrote."""
-        opened, members, closed = data
-        return cls(opened, {name: Member(*values) for name, values in members.items()}, closed)  # type: ignore[arg-type, attr-defined]  # as written
+        opened, members, closed, reopened = data
+        read = {name: Member.load(values) for name, values in members.items()}  # type: ignore[attr-defined]  # as written
+        return cls(opened, read, closed, reopened)  # type: ignore[arg-type]  # as written
 
 
 @dataclass(frozen=True)
 class Turn:
     """What one pane did to the incidents.
 
-    `incidents` are all after the pane, oldest first; `opened` and `closed` are those that it opened and closed;
-    `joined` are the flags of features that were in no open incident before.
+    `incidents` are all after the pane, oldest first; `opened`, `closed` and `reopened` are those that it opened, closed
+    and reopened; `joined` are the flags of features that did not drift in an open incident before.
     """
 
     incidents: tuple[Incident, ...]
     opened: tuple[Incident, ...] = ()
     joined: tuple[Flag, ...] = ()
     closed: tuple[Incident, ...] = ()
+    reopened: tuple[Incident, ...] = ()
 
 
 def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
-    """Return a feature's part in an open incident; None if it is in no open incident."""
+    """Return a feature's part in an open incident; None if it drifts in no open incident."""
     for incident in incidents:
-        if incident.closed is None and feature in incident.members:
+        if incident.closed is None and feature in incident.lasting:
             return incident.members[feature]
     return None
 
 
 def turn(
-    incidents: Sequence[Incident], flags: Sequence[Flag], now: Milliseconds, clock: Milliseconds | None = None
+    incidents: Sequence[Incident],
+    flags: Sequence[Flag],
+    now: Milliseconds,
+    clock: Milliseconds | None = None,
+    *,
+    near: Milliseconds = 0,
+    returns: Callable[[Flag, Member], bool] = lambda flag, member: False,
 ) -> Turn:
-    """Open, extend and close incidents at a pane that ends `now`, which is `clock` by the clock of flags.
+    """Open, extend, reopen and close incidents at a pane that ends `now`, which is `clock` by the clock of incidents.
 
-    A feature that is flagged joins the newest open incident in which the last feature joined at most a day ago; a
-    derived one joins any that is open. All features that can join none open one incident together. Without a `clock`
-    the clock of flags is event time.
+    `near` is by how much the ranges of onsets may miss each other in one incident. `returns` says whether a flag looks
+    like a change that was over. Without a `clock` it is event time.
     """
     clock = now if clock is None else clock
-    members = {name for incident in incidents if incident.closed is None for name in incident.members}
-    after = [_extended(incident, flags, clock) for incident in incidents]
-    joined = tuple(flag for flag in flags if flag.feature not in members)
+    after = [_extended(incident, flags) for incident in incidents]
+    joined = tuple(flag for flag in flags if member_of(incidents, flag.feature) is None)
     unplaced: list[Flag] = []
+    reopened: list[int] = []
     for flag in joined:
-        index = _incident_to_join(after, flag, now)
+        index = _incident_to_join(after, flag, now, near)
+        if index is None:
+            index = _incident_to_reopen(after, flag, now, returns)
+            if index is not None:
+                after[index] = replace(after[index], closed=None, reopened=now)
+                reopened.append(index)
         if index is None:
             unplaced.append(flag)
         else:
@@ -207,42 +258,72 @@ def turn(
     if unplaced:
         opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in unplaced}),)
         after += opened
-    over = [index for index, incident in enumerate(after) if incident.closed is None and clock >= incident.quiet_from]
+    over = [index for index, incident in enumerate(after) if incident.closed is None and not incident.lasting]
     for index in over:
         after[index] = replace(after[index], closed=now)
-    return Turn(_bounded(after), opened, joined, tuple(after[index] for index in over))
+    after = [_without_rows(incident) if _forgotten(incident, now) else incident for incident in after]
+    return Turn(
+        _bounded(after),
+        opened,
+        joined,
+        tuple(after[index] for index in over),
+        tuple(after[index] for index in reopened),
+    )
 
 
-def _extended(incident: Incident, flags: Sequence[Flag], clock: Milliseconds) -> Incident:
+def _extended(incident: Incident, flags: Sequence[Flag]) -> Incident:
     """Return an open incident with its members brought up to date by the flags; a closed one stays as it is."""
     if incident.closed is not None:
         return incident
-    members = dict(incident.members)
-    for flag in flags:
-        member = members.get(flag.feature)
-        if member is not None and flag.level <= member.level + LEVELS_ABOVE:
-            # evidence has a greatest value: a fault that holds it may still get worse
-            stronger = flag.evidence >= member.evidence
-            members[flag.feature] = replace(
-                member,
-                flagged=clock,
-                evidence=max(member.evidence, flag.evidence),
-                severity=flag.severity if stronger else member.severity,
-                why=flag.why if stronger else member.why,
-                effect=flag.effect if stronger else member.effect,
-            )
-    return replace(incident, members=members)
+    lasting = incident.lasting
+    renewed = {flag.feature: lasting[flag.feature].flagged(flag) for flag in flags if flag.feature in lasting}
+    return replace(incident, members={**incident.members, **renewed}) if renewed else incident
 
 
-def _incident_to_join(incidents: Sequence[Incident], flag: Flag, now: Milliseconds) -> int | None:
+def _incident_to_join(incidents: Sequence[Incident], flag: Flag, now: Milliseconds, near: Milliseconds) -> int | None:
     """Return the index of the newest open incident that a flag may join; None if it can join none."""
     for index in range(len(incidents) - 1, -1, -1):
         incident = incidents[index]
         if incident.closed is not None:
             continue
-        last_joined = max(member.joined for member in incident.members.values())
-        if now - last_joined <= TOGETHER or flag.role == "derived":
+        if flag.feature in incident.members or (flag.role == "derived" and now - _last_joined(incident) <= EXPLAINS):
             return index
+        if any(_touch(flag.onset, member, near) for member in incident.members.values()):
+            return index
+    return None
+
+
+def _last_joined(incident: Incident) -> Milliseconds:
+    return max(member.joined for member in incident.members.values())
+
+
+def _forgotten(incident: Incident, now: Milliseconds) -> bool:
+    return incident.closed is not None and now - incident.closed > MEMORY
+
+
+def _without_rows(incident: Incident) -> Incident:
+    """Return an incident without the rows by which a returning change would be known."""
+    if not any(member.change.changed for member in incident.members.values()):
+        return incident
+    members = {
+        name: replace(member, change=replace(member.change, changed=(), back=()))
+        for name, member in incident.members.items()
+    }
+    return replace(incident, members=members)
+
+
+def _touch(onset: Onset | None, member: Member, near: Milliseconds) -> bool:
+    return onset is not None and onset.earliest <= member.latest + near and member.earliest <= onset.latest + near
+
+
+def _incident_to_reopen(
+    incidents: Sequence[Incident], flag: Flag, now: Milliseconds, returns: Callable[[Flag, Member], bool]
+) -> int | None:
+    """Return the index of the newest closed incident of which a flag is the change that returns; None if of none."""
+    for index in range(len(incidents) - 1, -1, -1):
+        incident = incidents[index]
+        if incident.closed is not None and now - incident.closed <= MEMORY and flag.feature in incident.members:
+            return index if returns(flag, incident.members[flag.feature]) else None
     return None
 
 

@@ -22,10 +22,11 @@ from driftmeter.timestamps import DAY
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, expected_drift
-from driftmeter.verdict.feature_state import calibrating, decide, evidence_now, mask_of, severity_of
+from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
 from driftmeter.verdict.findings import finding
 from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Turn, member_of, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
+from driftmeter.verdict.members import History, Members, Past
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.scorer import scorer_of
 from driftmeter.verdict.severity import Severity, rank
@@ -56,14 +57,17 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Step:
-    """What one slice brought: alarms, the incidents that they opened, and the incidents that closed.
+    """What one slice brought: alarms, and the incidents that opened, closed, and were reopened.
 
-    `read` says whether the slice completed a pane of the detector; a pane of the detector may be several slices.
+    `changed_again` names the features of open incidents that became another change. `read` says whether the slice
+    completed a pane of the detector; a pane of the detector may be several slices.
     """
 
     alarms: tuple[Alarm, ...] = ()
     opened: tuple[Incident, ...] = ()
     closed: tuple[Incident, ...] = ()
+    reopened: tuple[Incident, ...] = ()
+    changed_again: tuple[str, ...] = ()
     read: bool = False
 
 
@@ -91,6 +95,7 @@ class Judge:
             calibrated = replace(profile, calibration=live_calibration)
             self.detector = DETECTORS[self.settings.guarantee](calibrated, self.settings)
         self._names = [feature.name for feature in profile.features]
+        self._members = Members(profile, self.settings)
         self._silenced = {name for name, feature in self.settings.features.items() if not feature.pages}
 
     def start(self) -> JudgeState:
@@ -100,15 +105,21 @@ class Judge:
     # --- one slice
 
     def step(
-        self, state: JudgeState, slice_: Slice, expectations: Sequence[Expectation] = ()
+        self,
+        state: JudgeState,
+        slice_: Slice,
+        expectations: Sequence[Expectation] = (),
+        history: History | None = None,
     ) -> tuple[JudgeState, Step]:
         """Take the next closed slice; slices come in ascending order. `expectations` are those of now.
 
-        When an expectation ends, the detector begins anew on its features: their windows hold the expected drift. The
-        detector also begins anew on the features of an incident that closes.
+        `history` is asked for the slices before this one when a feature alarms: they say when its drift began. When an
+        expectation ends, or a change is over, the detector begins anew on its features: their windows hold the drift.
         """
         if self.detector is None:
             return state, Step()
+        if state.open_incidents:
+            state = replace(state, incidents=self._members.with_rows(state.incidents, slice_))
         expected = expected_drift(state.expected, expectations, self._names, slice_.start, slice_.end)
         ready = self._restarted(state.detector, expected.over)
         taken, evidence = self.detector.update(ready, slice_)
@@ -116,13 +127,27 @@ class Judge:
             return replace(state, detector=taken, expected=expected.ends), Step()
         judged = self._restarted(taken, expected.mixed(evidence.start))
         still_expected = expected.after_pane(evidence.start)
-        flags = self._flags(judged, evidence, state, still_expected)
         clock = _clock_after(state, evidence)
-        paging = self._paging(flags, state)
-        turned = turn(state.incidents, paging, evidence.end, clock)
+        incidents = state.incidents
+        if state.open_incidents:
+            incidents = self._members.after_pane(incidents, evidence, clock, still_expected)
+        over = {
+            name for incident in incidents for name, member in incident.members.items() if member.over == evidence.end
+        }
+        quiet = {*self._silenced, *still_expected, *over}
+        flags = self._flags(judged, evidence, replace(state, incidents=incidents), quiet, slice_, Past(slice_, history))
+        paging = [flag for flag in flags if self._pages(flag, incidents)]
+        turned = turn(
+            incidents,
+            paging,
+            evidence.end,
+            clock,
+            near=max(evidence.pace, slice_.length),
+            returns=self._members.returns,
+        )
         flagged = self._flagged(evidence, state.flagged, turned.incidents)
         after = JudgeState(
-            detector=self._restarted(judged, {name for incident in turned.closed for name in incident.members}),
+            detector=self._restarted(judged, over),
             flagged=flagged,
             last_drift=evidence.end if self._counts_as_drift(flagged) else state.last_drift,
             incidents=turned.incidents,
@@ -130,17 +155,24 @@ class Judge:
             clock=clock,
             expected=still_expected,
         )
-        unpaged = [flag for flag in flags if flag not in paging and flag.feature not in state.flagged]
-        return after, Step(_alarms(turned, unpaged, evidence.end), turned.opened, turned.closed, read=True)
+        step = Step(
+            alarms=_alarms(turned, [flag for flag in flags if flag not in paging], evidence.end),
+            opened=turned.opened,
+            closed=turned.closed,
+            reopened=turned.reopened,
+            changed_again=tuple(
+                name
+                for incident in after.open_incidents
+                for name, member in incident.members.items()
+                if member.changed_again == evidence.end
+            ),
+            read=True,
+        )
+        return after, step
 
-    def _paging(self, flags: Sequence[Flag], state: JudgeState) -> list[Flag]:
-        """Return the flags that may open, join or extend an incident: of the severity to page from, or of a member."""
-        least = rank(self.settings.page_from)
-        return [
-            flag
-            for flag in flags
-            if rank(flag.severity) >= least or member_of(state.incidents, flag.feature) is not None
-        ]
+    def _pages(self, flag: Flag, incidents: Sequence[Incident]) -> bool:
+        """Say whether a flag may open, join or extend an incident: by its severity, or as of a member."""
+        return rank(flag.severity) >= rank(self.settings.page_from) or member_of(incidents, flag.feature) is not None
 
     def _restarted(self, detector: Any, names: Collection[str]) -> Any:
         """Return a detector's state that has forgotten what the windows of some features hold."""
@@ -153,12 +185,14 @@ class Judge:
         detector: Any,
         evidence: Evidence,
         state: JudgeState,
-        expected: Mapping[str, Milliseconds],
+        quiet: Collection[str],
+        slice_: Slice,
+        past: Past,
     ) -> list[Flag]:
-        """Return the features that alarm at this pane and may page, each at its shortest window that alarms.
+        """Return the features that alarm at this pane and are not `quiet`, each at its shortest window that alarms.
 
         What they say is of windows not much longer than that, or than the one that opened the feature's incident: the
-        longer ones may hold much that is older.
+        longer ones may hold much that is older. A feature that drifts, but not badly enough to page, is left out.
         """
         if not self.calibrated:
             return []
@@ -166,25 +200,35 @@ class Judge:
         flags = []
         for index in np.flatnonzero((alarms >= 0).any(axis=0)).tolist():
             feature = self.profile.features[index]
-            if feature.name in self._silenced or feature.name in expected:
+            if feature.name in quiet:
                 continue
             level = int(np.flatnonzero(alarms[:, index] >= 0)[0])
             member = member_of(state.incidents, feature.name)
             levels = max(level, -1 if member is None else member.level) + LEVELS_ABOVE + 1
             cause, strength = self._cause(detector, index, levels), float(alarms[:levels, index].max())
+            if cause is None:
+                continue
+            severity, onset = severity_of(cause), None
+            if member is None:
+                if rank(severity) < rank(self.settings.page_from) and feature.name in state.flagged:
+                    continue
+                floor = _last_over(state.incidents, feature.name)
+                onset = self._members.onset(feature.name, cause, slice_, past, floor)
             # a weaker flag leaves its incident's sentence as it is, and a sentence is work
             told = member.why if member is not None and strength < member.evidence else None
             flags.append(
                 Flag(
                     feature=feature.name,
                     role=feature.role,
-                    since=state.flagged.get(feature.name, evidence.start),
+                    onset=onset,
                     level=level,
                     window=int(evidence.lengths[level]),
                     evidence=strength,
-                    severity=severity_of(cause),
+                    severity=severity,
                     why=sentences.drifting(cause, feature) if told is None else told,
-                    effect=0.0 if cause is None else cause.effect,
+                    what=cause.what,
+                    category=cause.category,
+                    effect=cause.effect,
                 )
             )
         return flags
@@ -198,11 +242,21 @@ class Judge:
     def _flagged(
         self, evidence: Evidence, before: Mapping[str, Milliseconds], incidents: Sequence[Incident]
     ) -> dict[str, Milliseconds]:
-        """Return the features that drift after a pane, and since when each does."""
-        still_open = [incident for incident in incidents if incident.closed is None]
-        strengths = evidence_now(evidence, still_open, self._names)
-        drifting = [self._names[index] for index in np.flatnonzero(strengths >= 0)]
-        return {name: before.get(name, evidence.start) for name in drifting}
+        """Return the features that drift after a pane, and since when each does: those of open incidents by onset."""
+        drifting = {
+            self._names[index]: before.get(self._names[index], evidence.start)
+            for index in np.flatnonzero(evidence.strongest >= 0)
+        }
+        for incident in incidents:
+            for name, member in incident.members.items() if incident.closed is None else ():
+                if member.over is None:
+                    drifting[name] = member.since
+                elif member.over == evidence.end:
+                    drifting.pop(name, None)
+            if incident.closed == evidence.end:
+                for name in incident.members:
+                    drifting.pop(name, None)
+        return drifting
 
     def _counts_as_drift(self, flagged: Mapping[str, Milliseconds]) -> bool:
         """Say whether the model drifts: derived features explain, and do not count."""
@@ -217,9 +271,7 @@ class Judge:
         if scores is None:
             scores = self.scorer.scores(window.summary.counts)
         evidence = None if self.detector is None else self.detector.standing(state.detector)
-        strengths = np.full(len(self._names), -np.inf)
-        if evidence is not None:
-            strengths = evidence_now(evidence, state.open_incidents, self._names)
+        strengths = np.full(len(self._names), -np.inf) if evidence is None else evidence.strongest
         features = tuple(
             self._feature(state, evidence, float(strengths[index]), index, feature, score)
             for index, (feature, score) in enumerate(zip(self.profile.features, scores, strict=True))
@@ -247,33 +299,40 @@ class Judge:
             )
         smallest_visible = np.inf if evidence is None else float(evidence.smallest_visible[index])
         cause: Cause | None = None
+        member = member_of(state.incidents, feature.name)
         if self.calibrated:
-            member = member_of(state.incidents, feature.name)
             levels = None if member is None else member.level + LEVELS_ABOVE + 1
             cause = None if evidence is None else self._cause(state.detector, index, levels)
+            if evidence is not None and member is not None:
+                strength = float(evidence.evidence[:levels, index].max(initial=-np.inf))
             decided, why = decide(
                 strength,
                 smallest_visible,
                 significant=evidence is not None and bool(evidence.significant[index]),
-                latched=member is not None,
                 cause=cause,
                 feature=feature,
             )
+            if member is not None:
+                decided, why = lasting(member, cause if strength >= 0 else None, feature)
         else:
             decided, why = calibrating(self.profile.calibration)
         drifts = decided == "drifting"
+        severity: Severity = severity_of(cause) if drifts else "none"
+        effect = cause.effect if drifts and cause is not None else None
+        if member is not None and strength < 0:  # nothing alarms now, yet its change is not over
+            severity, effect = member.severity, member.effect
         return FeatureVerdict(
             feature=feature.name,
             role=feature.role,
             state=decided,
-            severity=severity_of(cause) if drifts else "none",
+            severity=severity,
             since=state.flagged.get(feature.name) if drifts else None,
             scores=scores,
             why=why,
             evidence=None if np.isneginf(strength) else strength,
             smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
-            alarming_effect=cause.effect if drifts and cause is not None else None,
+            alarming_effect=effect,
         )
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:
@@ -310,6 +369,12 @@ def _clock_after(state: JudgeState, evidence: Evidence) -> Milliseconds:
     return state.clock + min(evidence.end - state.last, max(LONGEST_GAP, evidence.pace))
 
 
+def _last_over(incidents: Sequence[Incident], feature: str) -> Milliseconds:
+    """Return when a feature's last change was over, 0 if none ever was."""
+    members = (incident.members.get(feature) for incident in incidents)
+    return max((member.over or 0 for member in members if member is not None), default=0)
+
+
 def _alarms(turned: Turn, unpaged: Sequence[Flag], now: Milliseconds) -> tuple[Alarm, ...]:
     """Return an alarm for each feature that joined an incident at a pane that ends `now`, and for each unpaged flag."""
 
@@ -318,7 +383,7 @@ def _alarms(turned: Turn, unpaged: Sequence[Flag], now: Milliseconds) -> tuple[A
             feature=flag.feature,
             role=flag.role,
             at=now,
-            since=flag.since,
+            since=now if flag.onset is None else flag.onset.since,
             evidence=flag.evidence,
             severity=flag.severity,
             effect=flag.effect,

@@ -41,12 +41,16 @@ def too_few_days(covered: Milliseconds) -> str:
 # --- why a feature is in its state
 
 NOTHING_WRONG = "Nothing beyond chance and tolerance."
-QUIET_AGAIN = "Quiet again; its incident stays open until it has been so for a day."
 
 
 def drifting(cause: Cause | None, feature: Feature | None = None) -> str:
     """Say why a feature drifts."""
     return "It drifts." if cause is None else _sentence(finding(cause, feature))
+
+
+def returning(why: str) -> str:
+    """Add to why a feature drifts that its rows begin to look like the reference again."""
+    return f"{why} The latest rows begin to look like the reference again."
 
 
 def pending(cause: Cause | None, feature: Feature | None = None) -> str:

@@ -12,7 +12,7 @@ from driftmeter.server.watch.announcer import Announcer, announcing
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.view import ModelView
 from driftmeter.store.records import Fold, ModelRecord, Progress
-from driftmeter.timestamps import HOUR, MINUTE, iso
+from driftmeter.timestamps import DAY, HOUR, MINUTE, iso
 from driftmeter.types import JSON, Milliseconds
 from tests.notify.receiver import Webhook, serving
 from tests.server.harness import NOW, Client
@@ -97,6 +97,34 @@ def test_what_catching_up_after_the_start_finds_open_is_offered_however_long_ago
     past.announcer.remember()
     past.fold(9 * HOUR, incident(2 * HOUR), incident(1 * HOUR, 1 * HOUR + MINUTE))
     assert past.look() == [f"{2 * HOUR}:opened"]  # and of the other, that came and went in between, nothing
+
+
+def test_an_incident_that_was_reopened_is_offered_once_also_by_a_server_that_starts_soon_after(past: Past) -> None:
+    again = {**incident(0), "reopened": iso(NOW + 9 * HOUR)}
+    past.fold(9 * HOUR, again)
+    past.announcer.remember()
+    key = f"0:reopened:{iso(NOW + 9 * HOUR)}"
+    assert past.look() == [key]
+    past.fold(9 * HOUR + MINUTE, again)
+    assert past.look() == []
+
+
+def test_what_has_been_open_for_a_day_is_reminded_of_once_a_day(past: Past) -> None:
+    past.announcer.remember()
+    past.fold(0, incident(0), incident(1))
+    assert past.look() == ["0:opened", "1:opened"]
+    past.fold(DAY - 1, incident(0), incident(1))
+    assert past.look() == []
+    offered = []
+    for hour in range(24, 24 * 4):
+        past.fold(hour * HOUR, incident(0), incident(1))
+        offered += past.look()
+    assert len(offered) == 4  # from NOW on, which is in the evening, these are four days
+    assert all(key.startswith("reminder:") for key in offered)
+    past.fold(5 * DAY, incident(0, 5 * DAY), incident(1, 5 * DAY))
+    assert past.look() == ["0:closed", "1:closed"]
+    past.fold(6 * DAY, incident(0, 5 * DAY), incident(1, 5 * DAY))
+    assert past.look() == []
 
 
 def test_a_profile_that_came_after_the_start_has_no_past(past: Past) -> None:

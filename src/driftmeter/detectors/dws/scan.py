@@ -168,6 +168,8 @@ class DWS:
         strides = np.array([block.elapsed for block in suffixes.blocks], dtype=np.float64)
         allowed = HEADROOM * self.settings.budget * len(self.bins.features)
         log10_alpha = log10_alphas(strides, len(blocks), allowed)
+        # what alarms at this pane already has a cause that says as much or more
+        told = (fresh & (findings.evidence >= 0)).any(axis=0)
         for level in self.rates.near(suffixes, log10_alpha).tolist():
             window = suffixes.window(level)
             length = pace.length_of(window.length, window.elapsed, self.variance.usual)
@@ -182,8 +184,7 @@ class DWS:
             alarming.offer(self._rare.judge_rates(sample, self.rates.columns, self.rates.log10_weight))
             begun = panes - 2**level - panes % 2**level >= since
             alarms = (alarming.evidence >= 0) & begun
-            # what alarms already has a cause that says as much or more
-            alarming.write(findings, level, alarms & (findings.evidence[level] < 0), bounds=False)
+            alarming.write(findings, level, alarms & ~told, bounds=False)
             fresh[level] |= alarms
 
     def _judged(self, window: Block, end: Milliseconds, pace: Pace, alpha: float) -> WindowFindings:

@@ -35,12 +35,15 @@ class RateResult(Struct):
 
 
 class IncidentMember(Struct):
-    """A feature's part in an incident, as when it joined."""
+    """A feature's part in an incident."""
 
     feature: str
     role: Role
     since: Timestamp
+    since_range: Annotated[list[Timestamp], Meta(description="Between these two times it began to drift.")]
     joined: Timestamp
+    over: Annotated[Timestamp | None, Meta(description="When its rows were known to look like the reference again.")]
+    changed_again: Annotated[Timestamp | None, Meta(description="When it last became another change.")]
     window_seconds: float
     evidence: float
     severity: Severity
@@ -56,6 +59,7 @@ class IncidentSummary(Struct):
     opened: Timestamp
     since: Annotated[Timestamp, Meta(description="When the first of its features began to drift.")]
     closed: Timestamp | None
+    reopened: Annotated[Timestamp | None, Meta(description="When a change last returned after it had closed.")]
     severity: Annotated[Severity, Meta(description="The worst of its features.")]
     features: list[IncidentMember]
 
@@ -101,6 +105,7 @@ class VerdictAnswer(Struct):
     last_drift: Timestamp | None
     incident: Annotated[IncidentSummary | None, Meta(description="The newest open one.")]
     incidents_open: int
+    incident_oldest: Annotated[Timestamp | None, Meta(description="When the oldest open one opened.")]
     features: list[FeatureState]
 
 

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import UnknownModelError
-from driftmeter.notify import Notice, Notifier, Outcome, notices
+from driftmeter.notify import Notice, Notifier, Outcome, notices, reminder
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.view import ModelView
-from driftmeter.timestamps import HOUR, iso, parse_time
+from driftmeter.timestamps import DAY, HOUR, iso, parse_time
 from driftmeter.types import JSON, Milliseconds
 
 _RECENT: Milliseconds = HOUR
@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 class Announcer:
     """Offers a notice of each incident that opens, becomes major or closes after the start, or opened or closed in the
     last hour before it.
+
+    An incident that was reopened, or in which a feature changed again, is told likewise. While incidents are open for a
+    day or longer, one reminder of all of them is offered on each day of event time.
 
     The hour is of event time: a restart makes up for what was missed, and repeats nothing that is older. The notifier
     claims each notice, so that one of all servers sends it. When another profile takes over, the incidents that are
@@ -37,6 +40,7 @@ class Announcer:
         self._url = url
         self._seen: dict[tuple[str, str], list[JSON]] = {}
         self._active: dict[str, tuple[str, frozenset[str]]] = {}
+        self._reminded: dict[str, str] = {}
         self._remembers = False
         self._failing: set[str] = set()
         self._run: asyncio.Task[None] | None = None
@@ -73,8 +77,19 @@ class Announcer:
         ]
         for notice in [*overtaken, *notices(view.model, before, worth_telling, self._url, end)]:
             self._offer(notice)
+        if end is not None:
+            self._remind(view.model, after, end)
         self._seen[key] = after
         self._active[view.model] = view.digest, _open(after)
+
+    def _remind(self, model: str, incidents: Sequence[JSON], end: str) -> None:
+        """Offer the reminder of a day, once, if there is something to be reminded of."""
+        day_before = iso(max(0, parse_time(end) - DAY))
+        old = [incident for incident in incidents if (incident.get("reopened") or incident["opened"]) <= day_before]
+        notice = reminder(model, old, end, self._url)
+        if notice is not None and self._reminded.get(model) != notice.key:
+            self._reminded[model] = notice.key
+            self._offer(notice)
 
     def _overtaken(self, view: ModelView, still_open: frozenset[str]) -> list[Notice]:
         """Return notices that close the incidents of the profile that was active before the view's.
@@ -168,13 +183,17 @@ async def announcing(
 def _before_last_hour(incidents: Iterable[JSON], now: Milliseconds) -> list[JSON]:
     """Return incidents as they were an hour before `now`."""
     since = iso(max(0, now - _RECENT))
-    return [
-        incident
-        if incident["closed"] is None or incident["closed"] < since
-        else {**incident, "state": "open", "closed": None}
-        for incident in incidents
-        if incident["opened"] < since
-    ]
+    before = []
+    for incident in incidents:
+        if incident["opened"] >= since:
+            continue
+        if (incident.get("reopened") or "") >= since:
+            before.append({**incident, "state": "closed", "closed": since, "reopened": None})
+        elif incident["closed"] is None or incident["closed"] < since:
+            before.append(incident)
+        else:
+            before.append({**incident, "state": "open", "closed": None})
+    return before
 
 
 def _open(incidents: Iterable[JSON]) -> frozenset[str]:

@@ -1,0 +1,64 @@
+"""The slices that a store would have kept of a stream, for judges that run without a store."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from operator import attrgetter
+
+from driftmeter.counts.summary import Summary
+from driftmeter.panes.codec import decode_counts, encode_counts
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import LADDER, merge
+from driftmeter.types import Milliseconds
+
+
+class KeptSlices:
+    """The closed slices of a stream, merged as they age by the same ladder as in a store; for one thread.
+
+    >>> kept = KeptSlices(reach=7_200_000)
+    >>> for start in range(0, 7_200_000, 10_000):
+    ...     kept.add(Slice(start, 10_000, Summary.zero(1)))
+    >>> [slice_.length for slice_ in kept.since(0)[:2]], len(kept.since(7_190_000))
+    ([300000, 300000], 1)
+    """
+
+    def __init__(self, reach: Milliseconds) -> None:
+        """Keep the slices of the last `reach` ms."""
+        self._reach = reach
+        self._tiers: tuple[list[Slice], ...] = tuple([] for _ in LADDER)
+        # nearly all slices are merged ones that are hardly ever asked for: as bytes they take a tenth of the memory
+        self._oldest: list[tuple[Milliseconds, Milliseconds, int, int, bytes]] = []
+        self._end: Milliseconds = 0
+
+    def add(self, slice_: Slice) -> None:
+        """Take the next slice; slices come in ascending order."""
+        for tier, (age, length) in enumerate(LADDER):
+            if (slice_.end - age) // length == (self._end - age) // length:
+                continue
+            until = (slice_.end - age) // length * length
+            recent = self._tiers[tier]
+            old = bisect_right(recent, until, key=attrgetter("end"))
+            merged = merge(recent[:old], length)
+            del recent[:old]
+            if tier + 1 < len(LADDER):
+                self._tiers[tier + 1].extend(merged)
+                continue
+            self._oldest.extend(map(_packed, merged))
+            while self._oldest and self._oldest[0][0] + self._oldest[0][1] <= slice_.end - self._reach:
+                del self._oldest[0]
+        self._tiers[0].append(slice_)
+        self._end = slice_.end
+
+    def since(self, start: Milliseconds) -> list[Slice]:
+        """Return the slices that start at `start` or later, ascending."""
+        old = [_unpacked(*packed) for packed in self._oldest if packed[0] >= start]
+        return old + [slice_ for tier in reversed(self._tiers) for slice_ in tier if slice_.start >= start]
+
+
+def _packed(slice_: Slice) -> tuple[Milliseconds, Milliseconds, int, int, bytes]:
+    summary = slice_.summary
+    return slice_.start, slice_.length, summary.rows, len(summary.counts), encode_counts(summary.counts)
+
+
+def _unpacked(start: Milliseconds, length: Milliseconds, rows: int, bins: int, counts: bytes) -> Slice:
+    return Slice(start, length, Summary(rows, decode_counts(counts, bins)))

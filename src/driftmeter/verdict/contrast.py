@@ -1,0 +1,176 @@
+"""Two sides of one feature, the reference's and the change's: whose rows do these counts look like?
+
+A change is measured by what alarmed, as the finding names it:
+
+    a rare bin, or a category    two groups: its rows, and all others
+    mean, spread, skew, tails    each bin by itself, by its score
+    a stuck value                each bin by itself; the score is 1 for the fullest bin of the changed rows, else 0
+    bins                         the pooled groups (pooling.py), and each kind of special bin by itself
+
+    ℓ of a row of group g  =  log(q_g / p_g), q = p + part (q̂ − p)    p, q̂: shares, half a row added to each group
+                           =  λ a_g − ½ λ², λ = part · ā              a: score, standardised under p; ā: its mean over
+                                                                      the changed rows
+
+for a `part` of the change that the changed rows show. The second is the log likelihood ratio of a normal mean: of a
+score the average over many rows is judged, and that is nearly normal where single rows are not.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.pooling import MOST_GROUPS, pooled, reference_of
+from driftmeter.detectors.scores import NAMES, rank_scores
+from driftmeter.detectors.variance import Variance
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.profile import Profile
+from driftmeter.types import Codes, Counts, Floats, Milliseconds
+
+_HALF = 0.5
+
+
+class Contrast:
+    """The groups of one feature in which its change is measured. Arrays have shape (groups,)."""
+
+    def __init__(self, feature: Feature, what: str, *, category: bool) -> None:
+        """Group the bins of a feature for a change that shows as `what`, as in `Cause`; `category` as there."""
+        alone = None if not category and what in (*NAMES, "bins", "stuck") else _bins_named(feature, what, category)
+        self._group: Codes = np.arange(feature.size)
+        if alone is not None or what == "bins":
+            self._group = _in_groups(feature) if alone is None else alone
+        self.groups = int(self._group.max()) + 1
+        counted = np.bincount(self._group, _expected(feature), self.groups)
+        self.share: Floats = (counted + _HALF) / (counted.sum() + _HALF * self.groups)
+        """p."""
+        self._stuck = alone is None and what == "stuck"
+        self._score: Floats | None = None
+        if alone is None and what in NAMES:
+            self._score = self._standardised(rank_scores(feature)[NAMES.index(what)])
+
+    def _standardised(self, score: Floats) -> Floats:
+        centred = score - float(self.share @ score)
+        standardised: Floats = centred / max(float(np.sqrt(self.share @ np.square(centred))), 1e-9)
+        return standardised
+
+    def count(self, counts: Counts) -> Counts:
+        """Return the rows in each group, of counts (bins,) of the feature."""
+        return np.bincount(self._group, counts, self.groups).astype(np.int64)
+
+    def evidence(self, changed: Counts, part: float = 1.0) -> Floats:
+        """Return ℓ, what a row of each group says for a `part` of the change that the rows `changed` show."""
+        score = self._score
+        if self._stuck:
+            score = self._standardised(np.arange(self.groups) == int(changed.argmax()))
+        if score is None:
+            share = (changed + _HALF) / (changed.sum() + _HALF * self.groups)
+            mixture: Floats = np.log1p(part * (share / self.share - 1))
+            return mixture
+        slope = part * float(score @ changed) / max(int(changed.sum()), 1)
+        return slope * score - slope**2 / 2
+
+    def leaning(self, evidence: Floats, rows: Counts) -> float:
+        """Return how far `rows` lean to the side of the change, in standard deviations of one row's evidence."""
+        mean = float(self.share @ evidence)
+        deviation = float(np.sqrt(self.share @ np.square(evidence - mean)))
+        return (float(rows @ evidence) / max(int(rows.sum()), 1) - mean) / max(deviation, 1e-12)
+
+
+class Contrasts:
+    """The contrasts of a profile's features, and what rows are worth in them. Compiled where they are needed first."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Take a profile."""
+        self._profile = profile
+        self._index = {feature.name: index for index, feature in enumerate(profile.features)}
+        self._parts = [part for _, part in profile.slices()]
+        self._variance: Variance | None = None
+        self._bins: CompiledBins | None = None
+        self.of = lru_cache(maxsize=256)(self._of)
+        self._rare = lru_cache(maxsize=256)(self._find_rare)
+
+    def _of(self, feature: str, what: str, category: bool) -> Contrast:
+        return Contrast(self._profile.features[self._index[feature]], what, category=category)
+
+    def _find_rare(self, index: int, what: str, category: bool) -> Codes:
+        """Return the rare bins of a feature that have a name, as indices of all rare bins."""
+        bins = self._compiled()[0]
+        places = np.flatnonzero(bins.rare_owner == index)
+        named = [(bins.rare_names[place], bins.rare_named[place]) == (what, category) for place in places.tolist()]
+        chosen: Codes = places[np.array(named, dtype=bool)]
+        return chosen
+
+    def _compiled(self) -> tuple[CompiledBins, Variance]:
+        if self._bins is None or self._variance is None:
+            self._bins = CompiledBins(self._profile.features)
+            self._variance = Variance(self._bins, self._profile.calibration)
+        return self._bins, self._variance
+
+    def part(self, feature: str) -> slice:
+        """Return where a feature's bins are among those of all features."""
+        return self._parts[self._index[feature]]
+
+    def worth(self, feature: str, what: str, category: bool, rows: float, length: Milliseconds) -> float:
+        """Return how many independent rows `rows` of `length` ms of event time are worth: 1/(1/n + τ²).
+
+        τ² is that of what alarmed; of the shape, or of a stuck value, it is the mean of the pooled groups.
+        Beyond the longest calibrated length, stretches of that length count as independent of each other.
+        """
+        bins, variance = self._compiled()
+        index = self._index[feature]
+        calibration = self._profile.calibration
+        longest = length if calibration is None else calibration.lengths[-1]
+        excess = variance.at(max(int(min(length, longest)), 1), max(round(rows), 1))
+        rare = self._rare(index, what, category)
+        if what in NAMES and not category:
+            extra = float(excess.scores[index, NAMES.index(what)])
+        elif len(rare):
+            extra = float(excess.rare[rare].max())
+        else:
+            extra = float(excess.groups[bins.group_owner == index].mean())
+        return 1 / (1 / max(rows, 1) + extra * min(1.0, longest / max(length, 1)))
+
+    def reference_rows(self, feature: str) -> int:
+        """Return the reference's rows of a feature."""
+        return int(self._profile.features[self._index[feature]].reference.sum())
+
+
+def _bins_named(feature: Feature, what: str, category: bool) -> Codes:
+    """Return 1 for the bins that a cause names, 0 for all others, shape (bins,)."""
+    grid, alone = feature.grid, np.zeros(feature.size, dtype=np.intp)
+    if isinstance(grid, CategoryGrid) and category:
+        alone[grid.categories.index(what)] = 1
+    elif isinstance(grid, CategoryGrid) and what == bin_names.UNSEEN:
+        alone[grid.unseen] = 1
+    else:
+        alone[len(grid.labels) - 1 - grid.labels[::-1].index(what)] = 1
+    return alone
+
+
+def _in_groups(feature: Feature) -> Codes:
+    """Return the group of each bin, (bins,): the ordinary ones pooled, at most 16; special bins each by itself."""
+    grid = feature.grid
+    groups = pooled(feature)
+    if int(groups.max()) >= MOST_GROUPS:
+        groups = groups % MOST_GROUPS
+    number = int(groups.max()) + 1
+    if isinstance(grid, CategoryGrid):
+        groups[grid.unseen] = number
+        number += 1
+    for bin_ in grid.special.values():
+        groups[bin_] = number
+        number += 1
+    return np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.intp)
+
+
+def _expected(feature: Feature) -> Floats:
+    """Return the rows that the reference lets one expect in each bin, (bins,), of unseen values by Good–Turing."""
+    reference = reference_of(feature)
+    grid = feature.grid
+    if isinstance(grid, CategoryGrid) and grid.rest_hashes is not None:
+        reference[grid.unseen.start] = grid.once
+    return reference

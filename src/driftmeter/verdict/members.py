@@ -1,0 +1,151 @@
+"""The features of open incidents, from slice to slice: their rows are counted until their change is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
+from math import sqrt
+
+import numpy as np
+
+from driftmeter.detectors import Cause, Evidence
+from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import merged_as_of
+from driftmeter.profile.profile import Profile
+from driftmeter.settings.model import ModelSettings
+from driftmeter.timestamps import DAY, HOUR
+from driftmeter.types import Milliseconds
+from driftmeter.verdict.contrast import Contrasts
+from driftmeter.verdict.incidents import Flag, Incident, Member
+from driftmeter.verdict.onset import Onset, onset_of
+from driftmeter.verdict.recovery import PART, Worth, after_pane, threshold
+
+History = Callable[[Milliseconds], Sequence[Slice]]
+"""Returns the closed slices that are kept from a time on, ascending; the newest one is the slice that is judged."""
+LOOK_BACK: Milliseconds = 60 * DAY
+"""No history from before this is asked for."""
+_WINDOWS_BACK = 4
+"""An onset is looked for in so many lengths of the window that alarms, and a day."""
+
+
+class Past:
+    """The slices up to the one that is judged, as a store holds them at its end; read where a feature alarms."""
+
+    def __init__(self, newest: Slice, history: History | None) -> None:
+        """Take the slice that is judged; without a `history` it is all that is known."""
+        self._newest = newest
+        self._history = history
+        self._from: Milliseconds | None = None
+        self._slices: list[Slice] = []
+
+    def since(self, start: Milliseconds) -> list[Slice]:
+        """Return the slices with rows that start at `start`, a full hour, or later, and at least the newest."""
+        if self._from is None or start < self._from:
+            kept = [] if self._history is None else merged_as_of(self._history(start), self._newest.end)
+            self._from, self._slices = start, [piece for piece in kept if piece.summary.rows]
+            if not self._slices or self._slices[-1].end != self._newest.end:
+                self._slices.append(self._newest)
+        return [piece for piece in self._slices if piece.start >= start] or self._slices[-1:]
+
+
+class Members:
+    """What the judge asks of the features of incidents. Compiled for a profile and its settings; keeps no state."""
+
+    def __init__(self, profile: Profile, settings: ModelSettings) -> None:
+        """Compile nothing yet: most of the time no incident is open."""
+        self._settings = settings
+        self._names = [feature.name for feature in profile.features]
+        self._contrasts = Contrasts(profile)
+
+    def with_rows(self, incidents: Sequence[Incident], slice_: Slice) -> tuple[Incident, ...]:
+        """Return the incidents with the rows of a slice counted for each member that is not over."""
+        if not slice_.summary.rows:
+            return tuple(incidents)
+        return tuple(
+            incident
+            if incident.closed is not None
+            else replace(
+                incident,
+                members={name: self._counted(name, member, slice_) for name, member in incident.members.items()},
+            )
+            for incident in incidents
+        )
+
+    def _counted(self, name: str, member: Member, slice_: Slice) -> Member:
+        if member.over is not None:
+            return member
+        contrast = self._contrasts.of(name, member.change.what, member.change.category)
+        rows = contrast.count(slice_.summary.counts[self._contrasts.part(name)])
+        return replace(member, change=member.change.with_rows(rows))
+
+    def after_pane(
+        self, incidents: Sequence[Incident], evidence: Evidence, clock: Milliseconds, expected: Collection[str]
+    ) -> tuple[Incident, ...]:
+        """Return the incidents after a complete pane: members may be over now, or another change.
+
+        The change of a feature whose drift is `expected` is over: nobody needs to be told of it.
+        """
+        least = threshold(evidence.pace)
+        after = []
+        for incident in incidents:
+            if incident.closed is None:
+                members = {
+                    name: replace(member, over=evidence.end)
+                    if member.over is None and name in expected
+                    else self._judged(name, member, evidence, clock, least)
+                    for name, member in incident.members.items()
+                }
+                incident = replace(incident, members=members)
+            after.append(incident)
+        return tuple(after)
+
+    def _judged(self, name: str, member: Member, evidence: Evidence, clock: Milliseconds, least: float) -> Member:
+        if member.over is not None:
+            return member
+        index = self._names.index(name)
+
+        def alarming(passed: Milliseconds) -> bool:
+            within = evidence.fresh[:, index] & (evidence.lengths <= passed)
+            return bool((evidence.evidence[within, index] >= 0).any())
+
+        change, outcome = after_pane(
+            member.change,
+            self._contrasts.of(name, member.change.what, member.change.category),
+            clock,
+            worth=self._worth(name, member.change.what, category=member.change.category),
+            least=least,
+            tolerance=sqrt(self._settings.tolerance_of(name)),
+            reference_rows=self._contrasts.reference_rows(name),
+            alarming=alarming,
+        )
+        return replace(
+            member,
+            change=change,
+            over=evidence.end if outcome == "over" else None,
+            changed_again=evidence.end if outcome == "another" else member.changed_again,
+        )
+
+    def _worth(self, name: str, what: str, *, category: bool) -> Worth:
+        return partial(self._contrasts.worth, name, what, category)
+
+    def onset(self, name: str, cause: Cause, slice_: Slice, past: Past, floor: Milliseconds = 0) -> Onset:
+        """Return when the drift began that a detector found with `slice_`; not before `floor`."""
+        found = slice_.end - cause.window
+        since = max(found - (_WINDOWS_BACK - 1) * cause.window - DAY, slice_.end - LOOK_BACK, floor)
+        since = since // HOUR * HOUR
+        contrast = self._contrasts.of(name, cause.what, cause.category)
+        worth = self._worth(name, cause.what, category=cause.category)
+        return onset_of(contrast, past.since(since), self._contrasts.part(name), found, worth)
+
+    def returns(self, flag: Flag, member: Member) -> bool:
+        """Say whether the rows since a flag's onset look like a member's change that was over, not like the reference.
+
+        Both changes must be of the same finding: otherwise their rows are counted in other groups.
+        """
+        change = member.change
+        if flag.onset is None or (flag.what, flag.category) != (change.what, change.category):
+            return False
+        contrast = self._contrasts.of(flag.feature, change.what, change.category)
+        evidence = contrast.evidence(np.array(change.changed, dtype=np.int64), PART)
+        return float(flag.onset.rows @ evidence) > 0
