@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,7 +139,10 @@ def profile() -> Profile:
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    return make_rows(1, ROWS, shift=0.3)
+    shifted = make_rows(1, ROWS, shift=0.3)
+    for row in range(0, ROWS, 20):  # more new cities than a sample holds
+        shifted[row]["city"] = f"Neu {row // 20 % 12}"
+    return shifted
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +169,9 @@ def expected(tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: lis
     verdict = tier.settle()
     document = json.loads(verdict)
     assert document["rows"] == ROWS
-    assert [feature["feature"] for feature in document["features"] if feature["drifting"]] == ["ratio"]
+    drifting = {feature["feature"]: feature["why"] for feature in document["features"] if feature["drifting"]}
+    assert [*drifting] == ["ratio", "city"]
+    assert re.search(r"rose from 0 % to 5.0 % of the rows \('Neu \d+' 0.4 %, 'Neu", drifting["city"])
     return verdict
 
 

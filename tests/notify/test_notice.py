@@ -214,3 +214,8 @@ def test_a_reminder_is_one_of_all_that_is_open_and_says_how_that_ends() -> None:
     assert "driftmeter expect flights" in notice.body
     assert "--from-live" in notice.body
     assert reminder("flights", [CLOSED], LATER) is None
+
+
+def test_live_data_in_a_sentence_calls_nobody() -> None:
+    body = only(feature("temp", why="Never seen before ('<!channel> @all <https://a.b|x>').")).body
+    assert "('‹!channel› ＠all ‹https://a.b|x›')" in body

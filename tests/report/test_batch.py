@@ -331,3 +331,19 @@ def test_of_many_categories_those_that_changed_most_are_drawn_and_the_rest_is_su
 )
 def test_shares_are_written_in_per_cent(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_the_report_names_new_categories_and_is_safe_whatever_they_hold(shop: Profile, same: pl.DataFrame) -> None:
+    odd = "<script>\x1b[31m" + "x" * 200
+    new = [odd if row % 10 == 0 else city for row, city in enumerate(same["ville"])]
+    report = compare(shop, same.with_columns(ville=pl.Series(new)))
+    (ville,) = [feature for feature in report.verdict.features if feature.feature == "ville"]
+    assert "rose from 0 % to 10.0 % of the rows ('<script>\\x1b[31mxxx" in ville.why
+    assert "x" * 60 not in ville.why
+    page = report.to_html()
+    assert "<script>\\x1b" not in page
+    assert "&lt;script&gt;\\x1b" in page
+    without = compare(shop, same.with_columns(ville=pl.Series(new)), settings=ModelSettings(unseen_texts=False))
+    (ville,) = [feature for feature in without.verdict.features if feature.feature == "ville"]
+    assert "rose from 0 % to 10.0 % of the rows, over" in ville.why
+    assert "&lt;script" not in without.to_html()

@@ -39,3 +39,11 @@ def test_of_many_new_categories_the_first_are_counted(monkeypatch: pytest.Monkey
     profile = Profile.fit(pl.DataFrame({"city": CITIES}), model="m")
     now = pl.DataFrame({"city": [*CITIES[:700], *(f"new {number}" for number in range(300))]})
     assert "('new 0' 0.1 %, 'new 1' 0.1 %, 'new 2' 0.1 % and 2 more)" in why(profile, now, "city")
+
+
+def test_columns_of_mostly_new_values_are_left_out_as_in_live_traffic() -> None:
+    names = [f"id {number}" for number in range(500)] * 2 + [f"once {number}" for number in range(400)]
+    profile = Profile.fit(pl.DataFrame({"name": names}), model="m", kinds={"name": "categorical"})
+    now = pl.DataFrame({"name": ["private"] * 600 + names[:600]})
+    assert "never seen before rose" in why(profile, now, "name")
+    assert "private" not in why(profile, now, "name")

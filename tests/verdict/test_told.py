@@ -177,6 +177,7 @@ def test_an_alarm_tells_what_the_raw_rows_say(name: str) -> None:
     check(told, FAULTS[name], reference, now[-told.rows :])
     assert told.rows % ROWS == 0
     assert told.span == f"{told.rows // ROWS * PANE // 1000} s"
+    assert (told.names is not None) == (told.what == "categories never seen before")
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -107,6 +107,10 @@ class UnseenTexts:
         texts = self.counts.get(feature, {})
         return tuple(sorted(texts, key=lambda text: (-texts[text], text)))
 
+    def is_complete(self, feature: str) -> bool:
+        """Say whether a feature surely had no other texts than those that are kept."""
+        return len(self.counts.get(feature, {})) < MOST_OF_FEATURE and sum(map(len, self.counts.values())) < MOST_TEXTS
+
     def rows(self, feature: str) -> int:
         """Return how many rows have the texts of a feature."""
         return sum(self.counts.get(feature, {}).values())

@@ -30,6 +30,7 @@ _FIRST: dict[Event, tuple[str, str]] = {
 }
 _MOST_LISTED = 10
 _LONGEST_WHY, _LONGEST_NAME = 300, 80
+_HARMLESS = str.maketrans("<>@", "\u2039\u203a\uff20")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Drifting:
     @classmethod
     def of(cls, feature: JSON) -> Drifting:
         """Read an incident's feature as JSON; every key but `feature` may be missing."""
-        name, why = _one_line(feature["feature"], _LONGEST_NAME), _one_line(feature.get("why") or "", _LONGEST_WHY)
+        name = _one_line(feature["feature"], _LONGEST_NAME)
+        # it may quote live data: in a chat `<!channel>` and `@all` would call people
+        why = _one_line(feature.get("why") or "", _LONGEST_WHY).translate(_HARMLESS)
         role, severity = feature.get("role") or "feature", feature.get("severity") or "slight"
         return cls(name, role, severity, feature.get("since") or "", feature.get("evidence"), why)
 

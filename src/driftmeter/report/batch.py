@@ -118,8 +118,8 @@ def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | Non
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
 
     Text in a numeric feature's column is read cell by cell; text that holds no number counts as unreadable.
-    `settings` matter for tolerances, `tests`, `false_discovery_rate` and `min_rows` only, as there is one window.
-    Raises InputError if the frame has no rows or none of the profile's columns, TypeError if it is not a frame.
+    Of `settings` tolerances, `tests`, `false_discovery_rate`, `min_rows` and `unseen_texts` matter, as there is one
+    window. Raises InputError if the frame has no rows or none of the profile's columns, TypeError if it is not a frame.
 
     >>> import polars
     >>> reference = polars.DataFrame({"age": [float(age) for age in range(20, 70)] * 20})
@@ -139,11 +139,13 @@ def compare_batches(
     `names` are all of its columns, of which the parts may lack those that the profile does not know. The report is the
     same however the frame is cut.
     """
-    reader, binner = Reader(profile), Binner(profile)
+    settings = settings or ModelSettings()
+    reader, binner = Reader(profile, unseen_texts=False), Binner(profile)
     absent = tuple(name for name in reader.names if name not in names)
     if len(absent) == len(reader.names):
         raise InputError("data", f"columns of the profile ({_listed(reader.names)})", _listed(names) or "no columns")
-    summary, unreadable, new = Summary.zero(profile.bins), UnreadableValues(), NewCategories(reader)
+    summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
+    new = NewCategories(reader.categorical if settings.unseen_texts else ())  # of all rows, where samples have some
     size = max(_LEAST_BLOCK, min(_BLOCK, _CELLS // len(reader.names)))
     for block in blocks_of(map(as_frame, frames), size):
         columns = columns_of(block, reader.names)
@@ -154,7 +156,7 @@ def compare_batches(
     if not summary.rows:
         raise InputError("data", "rows", "none")
     ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
-    return Report(profile, _verdict(profile, summary, settings or ModelSettings(), new), unreadable, absent, ignored)
+    return Report(profile, _verdict(profile, summary, settings, new), unreadable, absent, ignored)
 
 
 def _verdict(profile: Profile, summary: Summary, settings: ModelSettings, new: NewCategories) -> Verdict:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from driftmeter.counts.rows import Reader, Rows
+from driftmeter.counts.rows import Rows
+from driftmeter.counts.unseen import is_sampled
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.values import texts_of
 
 MOST_COUNTED = 10_000
@@ -19,12 +21,15 @@ MOST_COUNTED = 10_000
 class NewCategories:
     """Counts the rows of each new category, feature by feature and block by block."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Begin without any rows; `reader` reads the blocks."""
+    def __init__(self, features: Sequence[Feature]) -> None:
+        """Begin without any rows; `features` are the categorical ones, in the order of the codes of rows.
+
+        As in live traffic, columns of mostly new values are left out.
+        """
         self._features = [
             (place, feature.name, feature.column, feature.grid)
-            for place, feature in enumerate(reader.categorical)
-            if isinstance(feature.grid, CategoryGrid) and feature.grid.rest_hashes is not None and not feature.part
+            for place, feature in enumerate(features)
+            if isinstance(feature.grid, CategoryGrid) and is_sampled(feature)
         ]
         self._counted: dict[str, Counter[str]] = {}
 

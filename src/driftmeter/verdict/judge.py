@@ -28,6 +28,7 @@ from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Turn, mem
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
 from driftmeter.verdict.members import History, Members, Past
 from driftmeter.verdict.readiness import covers_days
+from driftmeter.verdict.recent_texts import RecentTexts
 from driftmeter.verdict.scorer import scorer_of
 from driftmeter.verdict.severity import Severity, rank
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict, round10
@@ -120,6 +121,8 @@ class Judge:
             return state, Step()
         if state.open_incidents:
             state = replace(state, incidents=self._members.with_rows(state.incidents, slice_))
+        texts = state.texts.after(slice_) if self.settings.unseen_texts else RecentTexts()
+        state = replace(state, texts=texts)
         expected = expected_drift(state.expected, expectations, self._names, slice_.start, slice_.end)
         ready = self._restarted(state.detector, expected.over)
         taken, evidence = self.detector.update(ready, slice_)
@@ -154,6 +157,7 @@ class Judge:
             last=evidence.end,
             clock=clock,
             expected=still_expected,
+            texts=texts,
         )
         step = Step(
             alarms=_alarms(turned, [flag for flag in flags if flag not in paging], evidence.end),
@@ -205,7 +209,7 @@ class Judge:
             level = int(np.flatnonzero(alarms[:, index] >= 0)[0])
             member = member_of(state.incidents, feature.name)
             levels = max(level, -1 if member is None else member.level) + LEVELS_ABOVE + 1
-            cause, strength = self._cause(detector, index, levels), float(alarms[:levels, index].max())
+            cause, strength = self._cause(detector, index, state.texts, levels), float(alarms[:levels, index].max())
             if cause is None:
                 continue
             severity, onset = severity_of(cause), None
@@ -233,11 +237,16 @@ class Judge:
             )
         return flags
 
-    def _cause(self, detector: Any, index: int, levels: int | None = None) -> Cause | None:
+    def _cause(self, detector: Any, index: int, texts: RecentTexts, levels: int | None = None) -> Cause | None:
         """Return the cause of a feature's strongest evidence in the windows of the first `levels` levels, or of all."""
         if self.detector is None:
             return None
-        return strongest(self.detector.causes(detector, index)[:levels])
+        cause = strongest(self.detector.causes(detector, index)[:levels])
+        return None if cause is None else self._named(cause, index, texts)
+
+    def _named(self, cause: Cause, index: int, texts: RecentTexts) -> Cause:
+        """Return a cause with the names of the unseen categories that it is about, if the model wants any."""
+        return texts.named(cause, self.profile.features[index]) if self.settings.unseen_texts else cause
 
     def _flagged(
         self, evidence: Evidence, before: Mapping[str, Milliseconds], incidents: Sequence[Incident]
@@ -302,7 +311,7 @@ class Judge:
         member = member_of(state.incidents, feature.name)
         if self.calibrated:
             levels = None if member is None else member.level + LEVELS_ABOVE + 1
-            cause = None if evidence is None else self._cause(state.detector, index, levels)
+            cause = None if evidence is None else self._cause(state.detector, index, state.texts, levels)
             if evidence is not None and member is not None:
                 strength = float(evidence.evidence[:levels, index].max(initial=-np.inf))
             decided, why = decide(
@@ -346,7 +355,7 @@ class Judge:
                 "rows": cause.rows,
                 "evidence": round(evidence, 3),
                 "effect": round10(cause.effect) if evidence >= 0 else None,
-                "found": finding(cause, self.profile.features[index]),
+                "found": finding(self._named(cause, index, state.texts), self.profile.features[index]),
             }
             for evidence, cause in self.detector.causes(state.detector, index)
         ]

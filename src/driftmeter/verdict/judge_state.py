@@ -16,6 +16,7 @@ from driftmeter.errors import StoreError
 from driftmeter.profile.calibration import Calibration
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.incidents import Incident
+from driftmeter.verdict.recent_texts import RecentTexts
 
 _HEAD = struct.Struct("<I")
 
@@ -28,7 +29,8 @@ class JudgeState:
     since when it does. `last_drift` is the end of the last pane at which a feature or prediction drifted. `incidents`
     are all that are kept, oldest first. `last` is the end of the last pane. `clock` is event time in which a gap counts
     as half a day at most, or as a usual pane if that is longer: a fault is not over because no rows come. `expected`
-    maps each feature with an expected drift to the end of that expectation.
+    maps each feature with an expected drift to the end of that expectation. `texts` are the unseen texts that came
+    last.
     """
 
     detector: Any = None
@@ -38,6 +40,7 @@ class JudgeState:
     last: Milliseconds = 0
     clock: Milliseconds = 0
     expected: Mapping[str, Milliseconds] = field(default_factory=dict)
+    texts: RecentTexts = field(default_factory=RecentTexts)
 
     @property
     def open_incidents(self) -> tuple[Incident, ...]:
@@ -60,6 +63,7 @@ def dump_state(state: JudgeState, detector: Detector[Any] | None, live_calibrati
         "last": state.last,
         "clock": state.clock,
         "expected": dict(sorted(state.expected.items())),
+        "texts": state.texts.dump(),
     }
     text = json.dumps(head, separators=(",", ":")).encode()
     body = b"" if detector is None else detector.dumps(state.detector)
@@ -88,6 +92,7 @@ def load_state(data: bytes, detector: Detector[Any] | None) -> JudgeState:
             last=head["last"],
             clock=head["clock"],
             expected=head["expected"],
+            texts=RecentTexts.load(head.get("texts", ())),
         )
     except (struct.error, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"the judge's state cannot be read: {error}") from error
