@@ -73,7 +73,7 @@ class UnseenFinder:
     def __init__(self, features: Sequence[Feature]) -> None:
         """Look into those of `features` whose texts are kept."""
         self._features = tuple(features)
-        self._first = np.zeros(len(features), np.intp)
+        self._first = np.full(len(features), np.iinfo(np.intp).max)
         self._bins = np.zeros(len(features), np.uintp)
         for position, feature in enumerate(features):
             if is_sampled(feature):
@@ -89,11 +89,16 @@ class UnseenFinder:
         """
         if self._idle:
             return None
+        # columns that reach as far; above the unseen there are only missing and unreadable
+        high = np.flatnonzero(codes.max(axis=0, initial=0) >= self._first)
+        if not high.size:
+            return None
         # below the first unseen bin the difference wraps to a large number: one comparison is enough
-        unseen: npt.NDArray[np.bool_] = (codes - self._first).view(np.uintp) < self._bins
-        if not unseen.any():
+        unseen: npt.NDArray[np.bool_] = (codes[:, high] - self._first[high]).view(np.uintp) < self._bins[high]
+        if not np.count_nonzero(unseen):
             return None
         rows, positions = np.nonzero(unseen)
+        positions = high[positions]
         known: dict[object, int] = {}
         distinct: list[tuple[str, str]] = []
         texts = np.empty(len(rows), np.intp)
