@@ -95,6 +95,14 @@ def test_a_pane_carries_unseen_texts_and_without_any_has_the_bytes_of_one_that_k
     assert decode_pane(forged(HEADER)).summary.unseen == NO_TEXTS
 
 
+def test_a_pane_with_unseen_texts_is_written_as_the_golden_one_and_read_back() -> None:
+    unseen = UnseenTexts.of({"city": {"Rom": 2, "Ely\x1b": 1}, "größe": {"XXL": 9}})
+    pane = replace(PANE, summary=Summary(40, COUNTS, unseen))
+    golden = (GOLDEN / "pane_with_texts.bin").read_bytes()
+    assert parts(encode_pane(pane)) == parts(golden)
+    assert decode_pane(golden).summary.unseen.counts == {"city": {"Ely\ufffd": 1, "Rom": 2}, "größe": {"XXL": 9}}
+
+
 @pytest.mark.parametrize("unseen", [[], None, "x", {"city": 1}, {"city": {"x": -1}}, {"city": {"x": "1"}}])
 def test_a_pane_with_malformed_unseen_texts_is_refused(unseen: object) -> None:
     with pytest.raises(CodecError):
