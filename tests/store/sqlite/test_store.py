@@ -262,8 +262,12 @@ def test_a_file_that_is_no_database_is_refused_by_name(path: Path) -> None:
 def test_a_damaged_file_is_a_store_error(path: Path) -> None:
     with closing(SQLiteStore(path)) as store:
         store.register("m", "d", os.urandom(100_000), TIMING)
+    with closing(sqlite3.connect(path)) as file:
+        pages = [page for (page,) in file.execute("SELECT rootpage FROM sqlite_master WHERE rootpage > 0")]
+        (size,) = file.execute("PRAGMA page_size").fetchone()
     data = bytearray(path.read_bytes())
-    data[8192:] = b"\xff" * (len(data) - 8192)
+    for page in pages:
+        data[(page - 1) * size : page * size] = b"\xff" * size
     path.write_bytes(data)
     with closing(SQLiteStore(path)) as store:
         for call in (store.models, lambda: store.profile("m", "d"), lambda: store.commit([pane(1)])):
