@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,6 +109,50 @@ def goes_on_from_its_bytes_as_if_it_had_never_stopped(make: Make) -> None:
         assert detector.dumps(fold(detector, loaded, slices[cut:])) == detector.dumps(whole)
 
     check()
+
+
+def takes_panes_worked_out_ahead_as_one_after_another(make: Make) -> None:
+    """In any split, with restarts between the panes, and with drift of any size: the same bytes and evidence."""
+    detector = make(mixed(), SETTINGS)
+    restarted = st.sets(st.integers(0, 39), max_size=4)
+
+    @settings(max_examples=40)
+    @given(STREAMS, st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), restarted)
+    def check(stream: list[tuple[int, int]], odd: set[int], cuts: set[int], restarts: set[int]) -> None:
+        slices = [reversed_bins(slice_) if place in odd else slice_ for place, slice_ in enumerate(slices_of(stream))]
+        some = np.arange(len(mixed().features)) % 2 == 0
+        one, said = detector.start(), []
+        for place, slice_ in enumerate(slices):
+            one, evidence = detector.update(one, slice_)
+            if evidence is not None:
+                said.append(vars_of(evidence))
+                one = detector.restart(one, some) if place in restarts else one
+        many, ahead_said = detector.start(), []
+        edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(slices)), len(slices)]
+        for first, last in pairwise(edges):
+            ahead = detector.look_ahead(many, slices[first:last])
+            for place, pane_ahead in ahead.panes:
+                many, evidence = detector.take(many, pane_ahead)
+                ahead_said.append(vars_of(evidence))
+                many = detector.restart(many, some) if first + place in restarts else many
+            many = detector.leave(many, ahead)
+        assert detector.dumps(many) == detector.dumps(one)
+        assert ahead_said == said
+
+    check()
+
+
+def reversed_bins(slice_: Slice) -> Slice:
+    """Return a slice with the counts of each feature in reverse order: drift of every kind."""
+    counts = slice_.summary.counts.copy()
+    for _, part in mixed().slices():
+        counts[part] = counts[part][::-1]
+    return replace(slice_, summary=Summary(slice_.summary.rows, counts))
+
+
+def vars_of(evidence: Evidence) -> dict[str, object]:
+    """Return evidence as plain values, arrays as bytes."""
+    return {name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in vars(evidence).items()}
 
 
 def leaves_the_old_state_as_it_was(make: Make) -> None:
@@ -359,6 +405,7 @@ def does_not_alarm_where_nothing_changes(make: Make) -> None:
 CHECKS = (
     gives_the_same_bytes_for_the_same_panes,
     goes_on_from_its_bytes_as_if_it_had_never_stopped,
+    takes_panes_worked_out_ahead_as_one_after_another,
     leaves_the_old_state_as_it_was,
     waits_until_a_run_holds_enough_rows_or_lasted_long_enough,
     is_untouched_by_empty_panes_between_runs,

@@ -133,6 +133,8 @@ class CompiledBins:
         starts = np.concatenate([[0], np.cumsum(numbers)]).astype(np.intp)
         self.group: Codes = np.concatenate([codes + start for codes, start in zip(groups, starts[:-1], strict=True)])
         """The group of each bin, (bins,)."""
+        self._by_group: Codes = np.argsort(self.group, kind="stable").astype(np.intp)
+        self._first_of_group: Codes = np.flatnonzero(np.diff(self.group[self._by_group], prepend=-1)).astype(np.intp)
         self.group_owner: Codes = np.repeat(np.arange(len(numbers)), numbers)
         """The feature of each group, (groups,)."""
         self._silent: Codes = np.array(
@@ -144,6 +146,8 @@ class CompiledBins:
             dtype=np.intp,
         )
         """The bins of missing residuals, (derived features,): they are drift of other features, not of these."""
+        self.group_starts: Codes = starts[:-1]
+        """Where each feature's groups begin, (features,)."""
         self.group_share: Floats = self._shares_of_groups(starts)
         self.group_reference: Floats = self.group_share * self.rows[self.group_owner]
         """Rows that the reference lets one expect in each group, (groups,)."""
@@ -163,10 +167,10 @@ class CompiledBins:
         shares: Floats = np.divide(rows, total, out=np.zeros(len(rows)), where=total > 0)
         return shares
 
-    # --- the statistics of a window
+    # --- the statistics of windows; sums go along the last axis alone, so that no window changes the bits of another
 
     def rare_counts(self, counts: Counts | Floats) -> Floats:
-        """Return the rows in each rare bin, shape (rare,) or (…, rare).
+        """Return the rows in each rare bin, shape (…, rare), of counts (…, bins).
 
         Rows of an unseen category are added to the rest bin of the same hash: only together do they have an
         expectation. The bin `unseen` holds all rows of unseen categories, once more.
@@ -176,46 +180,50 @@ class CompiledBins:
             all_unseen = merged[..., unseen].sum(axis=-1)
             merged[..., rest.start : rest.start + unseen.stop - unseen.start] += merged[..., unseen]
             merged[..., unseen.start] = all_unseen
-        return merged[..., self.rare]
+        return np.take(merged, self.rare, axis=-1)
 
     def rates_in(self, counts: Counts) -> Counts:
-        """Return the rows in each rate's bins, shape (rates,); those of `unseen` are in several bins."""
-        rows: Counts = np.add.reduceat(counts[self._rate_bins], self._rate_starts)
+        """Return the rows in each rate's bins, shape (…, rates), of counts (…, bins); `unseen` has several bins."""
+        rows: Counts = np.add.reduceat(np.take(counts, self._rate_bins, axis=-1), self._rate_starts, axis=-1)
         return rows
 
     def padded(self, counts: Floats) -> Floats:
-        """Return the counts by feature, filled up with zeros to one width, shape (features, width)."""
+        """Return the counts (bins,) by feature, filled up with zeros to one width, shape (features, width)."""
         padded: Floats = np.zeros(self.padded_share.shape)
         padded[self.owner, np.arange(len(counts)) - self.starts[self.owner]] = counts
         return padded
 
-    def means(self, counts: Counts | Floats, rows: float) -> Floats:
-        """Return the mean of each score over `rows` rows, shape (features, scores)."""
-        means: Floats = np.add.reduceat(self.scores * counts, self.starts[:-1], axis=1).T / rows
+    def means(self, counts: Counts | Floats, rows: float | Floats) -> Floats:
+        """Return the mean of each score, shape (…, features, scores), of counts (…, bins) of `rows` rows (…)."""
+        sums = [np.add.reduceat(counts * score, self.starts[:-1], axis=-1) for score in self.scores]
+        means: Floats = np.stack(sums, axis=-1) / np.asarray(rows)[..., np.newaxis, np.newaxis]
         return means
 
     def grouped(self, counts: Counts | Floats) -> Floats:
-        """Return the rows in each pooled group, shape (groups,); missing residuals are spread as the reference is."""
-        groups = np.bincount(self.group, counts, len(self.group_owner)).astype(np.float64)
+        """Return the rows in each pooled group, shape (…, groups), of counts (…, bins).
+
+        Missing residuals are spread as the reference is.
+        """
+        of_bins = np.take(counts, self._by_group, axis=-1).astype(np.float64)
+        groups: Floats = np.add.reduceat(of_bins, self._first_of_group, axis=-1)
         if len(self._silent):
-            missing = counts[self._silent].astype(np.float64)
-            np.subtract.at(groups, self.group[self._silent], missing)
-            of_feature = np.zeros(len(self.features))
-            of_feature[self.owner[self._silent]] = missing
-            groups += self.group_share * of_feature[self.group_owner]
+            missing = np.take(counts, self._silent, axis=-1).astype(np.float64)
+            groups[..., self.group[self._silent]] -= missing  # one bin of a feature
+            of_feature = np.zeros((*groups.shape[:-1], len(self.features)))
+            of_feature[..., self.owner[self._silent]] = missing
+            groups += self.group_share * np.take(of_feature, self.group_owner, axis=-1)
         return groups
 
-    def modal(self, counts: Counts | Floats, rows: float) -> Floats:
-        """Return the share of all `rows` rows that each feature's most frequent inner bin has, shape (features,)."""
+    def modal(self, counts: Counts | Floats, rows: float | Floats) -> Floats:
+        """Return the share of all `rows` rows (…) that each feature's most frequent inner bin has, (…, features)."""
         inner = np.where(self.inner, counts, 0)
-        modal: Floats = np.maximum.reduceat(inner, self.starts[:-1]) / rows
+        most = np.maximum.reduceat(inner, self.starts[:-1], axis=-1)
+        modal: Floats = most / np.asarray(rows)[..., np.newaxis]
         return modal
 
     def modal_bins(self, counts: Counts | Floats) -> Codes:
-        """Return each feature's most frequent inner bin, the first of equals, as an index of all bins, (features,)."""
-        inner = np.where(self.inner, np.asarray(counts, dtype=np.float64), -1.0)
-        bins: Codes = self.starts[:-1] + self.padded(inner + 1).argmax(axis=1)
-        return bins
+        """Return each feature's most frequent inner bin, the first of equals, as indices of all bins, (…, features)."""
+        return first_largest(np.where(self.inner, counts, -1), self.owner, self.starts[:-1])
 
     def label_of(self, bin_: int) -> tuple[str, bool]:
         """Return the label of one of all bins, and whether the reference held a single value there."""
@@ -224,6 +232,20 @@ class CompiledBins:
         if isinstance(grid, NumericGrid):
             return grid.labels[local], grid.atoms[local - grid.core.start] is not None
         return grid.labels[local], local < len(grid.categories)
+
+
+def first_largest(numbers: Floats | Counts, owner: Codes, starts: Codes) -> Codes:
+    """Return the place of the first of the largest numbers (…, n) of each owner, (…, owners).
+
+    `owner` (n,) ascends from 0 on, each owner's numbers begin at its place in `starts`.
+
+    >>> first_largest(np.array([1.0, 7.0, 7.0, 3.0]), np.array([0, 0, 0, 1]), np.array([0, 3])).tolist()
+    [1, 3]
+    """
+    largest = np.take(np.maximum.reduceat(numbers, starts, axis=-1), owner, axis=-1)
+    places = np.where(numbers == largest, np.arange(len(owner)), len(owner))
+    firsts: Codes = np.minimum.reduceat(places, starts, axis=-1)
+    return firsts
 
 
 def _clustering(feature: Feature) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from driftmeter.detectors.run import Run
 from driftmeter.panes.pane import Slice
 from driftmeter.types import Counts, Floats, Milliseconds
 
@@ -17,6 +18,8 @@ Mask = npt.NDArray[np.bool_]
 
 S = TypeVar("S")
 """A detector's state."""
+P = TypeVar("P")
+"""A pane of a detector, worked out ahead."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,17 @@ def strongest(causes: Sequence[tuple[float, Cause]]) -> Cause | None:
     return max(causes, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
+@dataclass(frozen=True, eq=False)
+class Ahead(Generic[P]):
+    """Panes of a detector worked out ahead, each with the index of the slice that completes it; and the unfinished run.
+
+    What the panes hold does not depend on what a judge decides meanwhile: a restart changes no count.
+    """
+
+    panes: Sequence[tuple[int, P]]
+    run: Run | None
+
+
 class Detector(Protocol[S]):
     """A sequential detector, compiled for one profile and its settings.
 
@@ -116,6 +130,18 @@ class Detector(Protocol[S]):
 
     def update(self, state: S, pane: Slice) -> tuple[S, Evidence | None]:
         """Take one frozen pane; there is evidence once enough of them make a pane of the detector."""
+        ...
+
+    def look_ahead(self, state: S, slices: Sequence[Slice]) -> Ahead[Any]:
+        """Work out the panes that the next slices complete, without their effect on the state."""
+        ...
+
+    def take(self, state: S, pane: Any) -> tuple[S, Evidence]:
+        """Take the next pane of those that were worked out ahead: only `restart` may have changed the state since."""
+        ...
+
+    def leave(self, state: S, ahead: Ahead[Any]) -> S:
+        """Return the state after all slices of `ahead`, given that after its last pane."""
         ...
 
     def standing(self, state: S) -> Evidence | None:

@@ -9,7 +9,7 @@ elapsed     ────► ────────────►  ───�
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from driftmeter.panes.pane import Slice
@@ -121,3 +121,22 @@ def runs(slices: Iterable[Slice], rows: int, length: Milliseconds) -> Iterator[R
             yield run
             last = run.end
             run = None
+
+
+def complete_runs(
+    run: Run | None, last: Milliseconds | None, slices: Sequence[Slice], rows: int, length: Milliseconds
+) -> tuple[list[tuple[int, Run]], Run | None]:
+    """Go on with an unfinished run, if any: return each run that slices complete, and what is unfinished then.
+
+    A run comes with the index of the slice that completes it; `last` is where the run before ended, None before the
+    first. Slices without rows count within a run only.
+    """
+    done: list[tuple[int, Run]] = []
+    for index, slice_ in enumerate(slices):
+        if run is None and not slice_.summary.rows:
+            continue
+        run = Run.of(slice_, last) if run is None else run + slice_
+        if run.complete(rows, length):
+            done.append((index, run))
+            last, run = run.end, None
+    return done, run

@@ -18,7 +18,7 @@ VANISHED = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Size:
-    """The size of a drift, one number for each feature, shape (features,).
+    """The size of a drift, one number for each feature, shape (…, features).
 
     `effect` estimates it as a population stability index without what chance adds. `effect_low` is a lower bound, wrong
     with a chance of about 2.5 %. `excess_low` is one of the share of all rows that are new in bins where the reference
@@ -30,12 +30,12 @@ class Size:
     excess_low: Floats
 
     @classmethod
-    def none(cls, features: int) -> Size:
+    def none(cls, shape: tuple[int, ...]) -> Size:
         """Return the size of no drift."""
-        return cls(np.zeros(features), np.zeros(features), np.zeros(features))
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     def where(self, chosen: Mask) -> Size:
-        """Return the sizes of the chosen features (features,); those of the others are 0."""
+        """Return the sizes of the chosen features (…, features); those of the others are 0."""
         return Size(*(np.where(chosen, array, 0.0) for array in (self.effect, self.effect_low, self.excess_low)))
 
     def __or__(self, other: Size) -> Size:
@@ -48,7 +48,7 @@ class Size:
 
 
 def size_of_shifts(shift: Floats, deviation: Floats, scored: Mask) -> Size:
-    """Return the size of shifts of orthonormal scores with these standard deviations; all (features, scores).
+    """Return the size of shifts of orthonormal scores with these standard deviations; all (…, features, scores).
 
     Squares of such shifts add up to Pearson's χ² over the reference, which grows much faster than the index: of a
     normal law that moves by δ it is exp(δ²) − 1 where the index is δ². So the size is ln(1 + Σ).
@@ -59,8 +59,8 @@ def size_of_shifts(shift: Floats, deviation: Floats, scored: Mask) -> Size:
     """
     surely = np.where(scored, np.maximum(np.abs(shift) - 2 * deviation, 0), 0.0)
     mostly = np.where(scored, np.maximum(np.square(shift) - np.square(deviation), 0), 0.0)
-    low: Floats = np.log1p(np.add.reduce(np.square(surely), axis=1))
-    return Size(np.log1p(np.add.reduce(mostly, axis=1)), low, np.zeros(len(low)))
+    low: Floats = np.log1p(np.add.reduce(np.square(surely), axis=-1))
+    return Size(np.log1p(np.add.reduce(mostly, axis=-1)), low, np.zeros(low.shape))
 
 
 class ShareSizes:
@@ -84,33 +84,35 @@ class ShareSizes:
         self._adds_up: Mask = ~(unseen & ~named)
 
     def of(self, chosen: Mask, share: Floats, rows: Floats, reference_rows: Floats) -> Size:
-        """Return the size of what moved in the `chosen` bins, whose `share` of a window these are.
+        """Return the size of what moved in the `chosen` bins (…, rare), whose `share` of a window these are.
 
-        `rows` is what the window's rows are worth in each bin, `reference_rows` what the reference's are.
+        `rows` is what the window's rows are worth in each bin, `reference_rows` what the reference's are; these arrays
+        broadcast with `chosen`.
         """
-        bins = self._bins
-        features = len(bins.features)
+        shape = *chosen.shape[:-1], len(self._bins.features)
         if not chosen.any():
-            return Size.none(features)
-        owner, before = bins.rare_owner[chosen], self._share[chosen]
-        now, worth, worth_before = share[chosen], np.maximum(rows[chosen], 1e-9), reference_rows[chosen]
-        moved = surely_moved(now, worth, before, np.maximum(worth_before, 1e-9))
-        few = 0.5 / self._rows[chosen]
+            return Size.none(shape)
+        places = np.nonzero(chosen)
+        bin_ = places[-1]
+        owner: Codes = np.ravel_multi_index((*places[:-1], self._bins.rare_owner[bin_]), shape)
+        before, now = self._share[bin_], share[chosen]
+        worth = np.maximum(np.broadcast_to(rows, chosen.shape)[chosen], 1e-9)
+        worth_before = np.maximum(np.broadcast_to(reference_rows, chosen.shape)[chosen], 1e-9)
+        moved = surely_moved(now, worth, before, worth_before)
+        few = 0.5 / self._rows[bin_]
         q = np.clip(before, few, 1 - few)
-        effect = self._index(owner, np.clip(now, few, 1 - few), q, self._adds_up[chosen])
-        low = self._index(owner, np.clip(before + moved, few, 1 - few), q, self._adds_up[chosen])
-        grown = np.where(self._special[chosen], np.maximum(moved, 0.0), 0.0)
-        gone = np.where(~self._special[chosen] & (now <= VANISHED * before), np.maximum(-moved, 0.0), 0.0)
-        return Size(
-            np.maximum(effect, low),
-            low,
-            np.maximum(np.bincount(owner, grown, features), np.bincount(owner, gone, features)),
-        )
+        adds_up, special, cells = self._adds_up[bin_], self._special[bin_], int(np.prod(shape))
+        effect = _index(owner, np.clip(now, few, 1 - few), q, adds_up, cells)
+        low = _index(owner, np.clip(before + moved, few, 1 - few), q, adds_up, cells)
+        grown = np.where(special, np.maximum(moved, 0.0), 0.0)
+        gone = np.where(~special & (now <= VANISHED * before), np.maximum(-moved, 0.0), 0.0)
+        excess_low = np.maximum(np.bincount(owner, grown, cells), np.bincount(owner, gone, cells))
+        return Size(np.maximum(effect, low).reshape(shape), low.reshape(shape), excess_low.reshape(shape))
 
-    def _index(self, owner: Codes, p: Floats, q: Floats, adds_up: Mask) -> Floats:
-        """Return the index of each feature, (features,), from the shares of some of its bins."""
-        features = len(self._bins.features)
-        largest: Floats = np.zeros(features)
-        np.maximum.at(largest, owner, divergence(p, q))
-        together = np.bincount(owner, np.where(adds_up, (p - q) * np.log(p / q), 0.0), features)
-        return np.maximum(largest, together)
+
+def _index(owner: Codes, p: Floats, q: Floats, adds_up: Mask, owners: int) -> Floats:
+    """Return the index of each feature of each window, (owners,), from the shares of some of its bins."""
+    largest: Floats = np.zeros(owners)
+    np.maximum.at(largest, owner, divergence(p, q))
+    together = np.bincount(owner, np.where(adds_up, (p - q) * np.log(p / q), 0.0), owners)
+    return np.maximum(largest, together)

@@ -14,8 +14,8 @@ bin, varies from one window to the next beyond what independent rows explain:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, log
 
 import numpy as np
@@ -24,7 +24,7 @@ from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.scores import NAMES
 from driftmeter.profile.calibration import BY_ROWS, Calibration
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.types import Codes, Floats, Milliseconds
 
 LEAST_GROUPS = 4.0
 """A window of rows that depend on each other never alarms if they are worth fewer independent ones: too few to know how
@@ -39,6 +39,7 @@ _FEW = 20
 class Excess:
     """Additive variances τ² at one length of window, and what else the reference says of such windows.
 
+    Of several windows each array has a leading axis more.
     `scores` and `tails` (features, scores): τ² and the excess kurtosis of window means.
     `rare` (rare,), `groups` (groups,), `cores` (features,): τ² of rare bins, of groups, and of ordinary bins.
     `stuck` (features, 4): mean, deviation, excess kurtosis and largest of the modal share's log-odds.
@@ -75,8 +76,7 @@ class Variance:
             self.hours = calibration.hours
         self._few: Mask = bins.reference[bins.rare] < _FEW
         self._alike = self._alike_neighbours()
-        self._by_length = lru_cache(maxsize=64)(self._read)
-        self._by_rows = lru_cache(maxsize=64)(self._read_rows)
+        self._of_lengths, self._of_sizes = self._side_by_side()
         self._set_reference()
 
     def _set_reference(self) -> None:
@@ -110,37 +110,82 @@ class Variance:
         By rows: the design effect n τ² is interpolated in the logarithm of n. Above the most rows it stays: groups that
         need more rows to show are the length's business. Below the least rows it stays too, but is at most n − 1.
         """
-        by_length = self._by_length(length)
-        if self._calibration is None or not self._calibration.sizes:
-            return by_length
-        scores, rare, groups, cores = self._by_rows(rows)
-        return self._excess(
-            [
-                np.maximum(by_length.scores, scores),
-                np.maximum(by_length.rare, rare),
-                np.maximum(by_length.groups, groups),
-                np.maximum(by_length.cores, cores),
-            ],
-            by_length.tails,
-            by_length.stuck,
+        each = self.at_each([length], [rows])
+        return Excess(**{name: getattr(each, name)[0] for name in Excess.__annotations__})
+
+    def at_each(self, lengths: Sequence[Milliseconds], rows: Sequence[int]) -> Excess:
+        """Return the variances of several windows, as `at`: arrays with a leading axis of windows."""
+        bins, calibration = self._bins, self._calibration
+        windows, features = len(lengths), len(bins.features)
+        per_score = windows, features, len(NAMES)
+        if calibration is None:
+            none = np.zeros(per_score)
+            groups, cores = np.zeros((windows, len(bins.group_owner))), np.zeros((windows, features))
+            return Excess(none, none, np.zeros((windows, len(bins.rare))), groups, cores, np.zeros((*per_score[:2], 4)))
+        variances, nearest = self._by_length(lengths)
+        if calibration.sizes:
+            variances = np.maximum(variances, self._by_rows(rows))
+        scores, rare, groups, cores = np.split(variances, self._edges, axis=1)
+        of_feature = np.take(cores, bins.rare_owner, axis=1)
+        return Excess(
+            scores.reshape(per_score),
+            np.take(calibration.tails, nearest, axis=0),
+            np.where(self._few, np.maximum(rare, of_feature), rare),
+            groups,
+            cores,
+            np.take(calibration.stuck, nearest, axis=0),
         )
 
-    def _read_rows(self, rows: int) -> list[Floats]:
-        """Return the additive variances by rows: of scores, rare bins, groups, and ordinary bins."""
+    def _side_by_side(self) -> tuple[Floats, Floats]:
+        """Return the variances of scores, rare bins, groups and ordinary bins in one row, (lengths, …), (sizes, …)."""
+        bins, calibration = self._bins, self._calibration
+        numbers = len(bins.features) * len(NAMES), len(bins.rare), len(bins.group_owner)
+        self._edges: list[int] = np.cumsum(numbers).tolist()
+        if calibration is None:
+            return np.zeros((0, 0)), np.zeros((0, 0))
+        by_length = [calibration.scores, calibration.rare, calibration.groups, calibration.cores]
+        by_rows = [getattr(calibration, name) for name in BY_ROWS] if calibration.sizes else []
+        return _in_rows(by_length), _in_rows(by_rows)
+
+    def _by_length(self, lengths: Sequence[Milliseconds]) -> tuple[Floats, Codes]:
+        """Return the variances by length, (windows, …), and which calibrated length is the nearest, (windows,)."""
+        calibration = self._calibration
+        assert calibration is not None
+        known, last = calibration.lengths, len(calibration.lengths) - 1
+        different, place = _different(lengths)
+        read = []
+        for length in different:
+            level = bisect_left(known, length)
+            if 0 < level <= last:
+                part = log(length / known[level - 1]) / log(known[level] / known[level - 1])
+                read.append((level - 1, level, part, 1.0))
+            else:
+                read.append((min(level, last), min(level, last), 0.0, 1.0 if level else known[0] / max(length, 1)))
+        low, high, parts, times = _columns(read)
+        between = (1 - parts) * self._of_lengths[low] + parts * self._of_lengths[high]
+        grown = np.minimum(between * times, np.maximum(between, 1.0))
+        return np.take(grown, place, axis=0), np.where(parts[:, 0] > 0.5, high, low)[place]
+
+    def _by_rows(self, rows: Sequence[int]) -> Floats:
+        """Return the variances by rows, (windows, …)."""
         calibration = self._calibration
         assert calibration is not None
         sizes = calibration.sizes
-        above = min(bisect_left(sizes, rows), len(sizes) - 1)
-        below = max(above - 1, 0) if sizes[above] > rows else above
-        part = 0.0 if above == below else log(rows / sizes[below]) / log(sizes[above] / sizes[below])
+        different, place = _different(rows)
         read = []
-        for name in BY_ROWS:
-            array: Floats = getattr(calibration, name)
-            grown = (1 - part) * sizes[below] * array[below] + part * sizes[above] * array[above]
-            read.append(np.minimum(grown, rows - 1) / rows)
-        alike = np.minimum(self._alike, rows - 1) / rows
-        read[1] = np.where(self._few, np.maximum(read[1], alike[self._bins.rare_owner]), read[1])
-        return read
+        for window in different:
+            above = min(bisect_left(sizes, window), len(sizes) - 1)
+            below = max(above - 1, 0) if sizes[above] > window else above
+            part = 0.0 if above == below else log(window / sizes[below]) / log(sizes[above] / sizes[below])
+            read.append((below, above, part, float(window)))
+        low, high, parts, number = _columns(read)
+        size = np.array(sizes, dtype=np.float64)[:, np.newaxis]
+        grown = (1 - parts) * size[low] * self._of_sizes[low] + parts * size[high] * self._of_sizes[high]
+        variances = np.minimum(grown, number - 1) / number
+        alike = np.take(np.minimum(self._alike, number - 1) / number, self._bins.rare_owner, axis=1)
+        rare = variances[:, self._edges[0] : self._edges[1]]
+        np.copyto(rare, np.maximum(rare, alike), where=self._few)
+        return np.take(variances, place, axis=0)
 
     def _alike_neighbours(self) -> Floats:
         """Return by how many rows a group of neighbours is more than one row, by the values of a feature, (features,).
@@ -159,38 +204,30 @@ class Variance:
         alike: Floats = np.maximum(of_groups, calibration.scores_by_rows[level].max(axis=1))
         return alike * calibration.sizes[level]
 
-    def _read(self, length: Milliseconds) -> Excess:
-        bins, calibration = self._bins, self._calibration
-        features = len(bins.features)
-        if calibration is None:
-            none = np.zeros((features, len(NAMES)))
-            stuck = np.zeros((features, 4))
-            return Excess(
-                none, none, np.zeros(len(bins.rare)), np.zeros(len(bins.group_owner)), np.zeros(features), stuck
-            )
-        variances = (calibration.scores, calibration.rare, calibration.groups, calibration.cores)
-        lengths, tails, stuck = calibration.lengths, calibration.tails, calibration.stuck
-        level = bisect_left(lengths, length)
-        if level == 0:
-            times = lengths[0] / max(length, 1)
-            grown = [np.minimum(array[0] * times, np.maximum(array[0], 1.0)) for array in variances]
-            return self._excess(grown, tails[0], stuck[0])
-        if level == len(lengths):
-            return self._excess([array[-1] for array in variances], tails[-1], stuck[-1])
-        low, high = lengths[level - 1], lengths[level]
-        part = log(length / low) / log(high / low)
-        between = [(1 - part) * array[level - 1] + part * array[level] for array in variances]
-        nearest = level if part > 0.5 else level - 1
-        return self._excess(between, tails[nearest], stuck[nearest])
 
-    def _excess(self, variances: list[Floats], tails: Floats, stuck: Floats) -> Excess:
-        scores, rare, groups, cores = variances
-        rare = np.where(self._few, np.maximum(rare, cores[self._bins.rare_owner]), rare)
-        return Excess(scores, tails, rare, groups, cores, stuck)
+def _in_rows(arrays: Sequence[Floats]) -> Floats:
+    """Put arrays of one first axis side by side, (first axis, …)."""
+    if not arrays:
+        return np.zeros((0, 0))
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
-def too_few_groups(rows: int, excess: Floats) -> Mask:
-    """Say where rows with an additive variance τ² are worth too few independent rows to alarm: shape of `excess`.
+def _different(values: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the different ones of some values, and the place of each value among them."""
+    places: dict[int, int] = {}
+    place = [places.setdefault(value, len(places)) for value in values]
+    return list(places), place
+
+
+def _columns(read: Sequence[tuple[int, int, float, float]]) -> tuple[Codes, Codes, Floats, Floats]:
+    """Return two columns of indices, (rows,), and two of numbers, (rows, 1)."""
+    low, high, part, number = zip(*read, strict=True)
+    columns = np.array([part, number])[:, :, np.newaxis]
+    return np.array(low, dtype=np.intp), np.array(high, dtype=np.intp), columns[0], columns[1]
+
+
+def too_few_groups(rows: float | Floats, excess: Floats) -> Mask:
+    """Say where rows with an additive variance τ² are worth too few independent rows to alarm; arrays broadcast.
 
     >>> too_few_groups(8, np.array([0.0, 0.1, 0.5])).tolist()  # worth 8, 4.4 and 1.6
     [False, False, True]

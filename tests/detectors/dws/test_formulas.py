@@ -10,7 +10,7 @@ from driftmeter.detectors.dws.chance import log10_of, log10_student
 from driftmeter.detectors.dws.pooled import pearson_terms
 from driftmeter.detectors.dws.rare import log10_at_least, log10_at_most
 from driftmeter.detectors.dws.smooth import effective_rows
-from driftmeter.detectors.dws.stuck import stuck_chances
+from driftmeter.detectors.dws.stuck import stuck_chances, surpasses
 
 
 @pytest.mark.parametrize(("n", "m", "reference"), [(100, 10_000, 10), (1_000, 50_000, 40), (5_000, 20_000, 3)])
@@ -67,8 +67,6 @@ def test_a_modal_share_must_surpass_the_largest_window_of_the_reference_by_a_dev
     odds = np.log(shares / (1 - shares))
     row = np.array([[odds.mean(), odds.std(ddof=1), kurtosis(odds), odds.max()]])
     largest = shares.max()
-    log_p, surpassed = stuck_chances(np.array([largest]), row)
-    assert not surpassed[0]
-    beyond, surpassed_beyond = stuck_chances(np.array([0.95]), row)
-    assert surpassed_beyond[0]
-    assert beyond[0] < log_p[0]
+    assert surpasses(np.array([largest, 0.95]), row).tolist() == [False, True]
+    log_p, beyond = stuck_chances(np.array([largest, 0.95]), row)
+    assert beyond < log_p

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import hypergeom
 
 from driftmeter.detectors.bins import CompiledBins
-from driftmeter.detectors.dws.finding import CAUSE_RARE, Sample
+from driftmeter.detectors.dws.finding import CAUSE_RARE, WindowSamples
 from driftmeter.detectors.dws.rare import BUDGET_SHARE, RareBins
 from driftmeter.detectors.variance import Variance
 from tests.detectors.samples import categories
@@ -20,12 +20,13 @@ def log10_chance(reference: tuple[int, int], window: tuple[int, int]) -> float:
     feature = categories(reference)
     bins = CompiledBins([feature])
     variance = Variance(bins, None)
-    counts = np.zeros(feature.size)
-    counts[: len(window)] = window
-    sample = Sample(counts, sum(window), np.zeros(0, np.int64), variance.at(1, sum(window)), ALPHA)
-    finding = RareBins(bins, variance, np.zeros(1)).judge(sample)
-    assert finding.cause[0] >= CAUSE_RARE
-    return float(np.log10(BUDGET_SHARE * ALPHA / bins.rare_tests[0]) - finding.evidence[0])
+    counts = np.zeros((1, feature.size))
+    counts[0, : len(window)] = window
+    rows, alpha = np.array([[float(sum(window))]]), np.array([[ALPHA]])
+    samples = WindowSamples(counts, rows, np.zeros((1, 0), np.int64), variance.at_each([1], [sum(window)]), alpha)
+    finding = RareBins(bins, variance, np.zeros(1)).judge(samples)
+    assert finding.cause[0, 0] >= CAUSE_RARE
+    return float(np.log10(BUDGET_SHARE * ALPHA / bins.rare_tests[0]) - finding.evidence[0, 0])
 
 
 @pytest.mark.parametrize("window", [(0, 1), (0, 2), (0, 3), (3, 3), (60, 20), (3, 17)])

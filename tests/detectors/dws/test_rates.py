@@ -32,20 +32,28 @@ def test_every_window_ends_now_and_begins_with_the_latest_block_of_its_level() -
     def block(first: int, last: int) -> Block:
         return Block(panes[first:last].sum(axis=0), last - first, first, 1, 1, np.zeros(0, dtype=np.int64))
 
-    for number in range(1, 14):
-        latest: list[Block | None] = [None]
-        for level in range(4):
-            end = number // 2**level * 2**level
-            latest.append(block(end - 2**level, end) if end else None)
-        suffixes = rates.suffixes(latest, number)
-        for level in range(len(suffixes.blocks)):
+    def latest(number: int) -> list[Block | None]:
+        ends = [number // 2**level * 2**level for level in range(4)]
+        return [None, *(block(end - 2**level, end) if end else None for level, end in enumerate(ends))]
+
+    suffixes = rates.suffixes([(latest(number), number) for number in range(1, 14)])
+    for place in range(13):
+        number, windows = place + 1, suffixes.windows(place)
+        for level, window in enumerate(windows):
             first = number - number % 2**level - 2**level
-            window = suffixes.window(level)
             assert window.counts.tolist() == panes[first:number].sum(axis=0).tolist()
-            assert suffixes.rows[level] == window.rows == number - first
+            assert suffixes.rows[place, level] == window.rows == number - first
             assert window.start == first
             of_rates = CompiledBins(mixed.features).rare_counts(window.counts)[rates.columns]
-            assert suffixes.seen[level].tolist() == of_rates.tolist()
+            assert suffixes.seen[place, level].tolist() == of_rates.tolist()
+        assert not suffixes.seen[place, len(windows) :].any()
+
+
+def test_panes_without_any_block_have_no_windows_to_look_back_on() -> None:
+    mixed = mixed_profile()
+    rates = Rates(CompiledBins(mixed.features), np.full(len(mixed.features), 0.1))
+    suffixes = rates.suffixes([([None], 1), ([None], 2)])
+    assert not rates.near(suffixes, log10_alphas(suffixes.strides, np.array([1, 1]), DAY)).any()
 
 
 def test_all_rates_of_a_feature_together_have_the_budget_of_one() -> None:
@@ -53,8 +61,8 @@ def test_all_rates_of_a_feature_together_have_the_budget_of_one() -> None:
     rates = Rates(CompiledBins(mixed.features), np.full(len(mixed.features), 0.1))
     parts = np.bincount(rates.owner, 10**rates.log10_weight)
     assert parts == pytest.approx(np.ones(len(mixed.features)))
-    hours = (HOUR * 2 ** np.arange(10)).astype(np.float64)
-    spent = 10 ** log10_alphas(hours, 10, 60 * DAY) / hours * np.minimum(2.0 ** np.arange(10), 2)
+    hours = (HOUR * 2 ** np.arange(10))[np.newaxis]
+    spent = 10 ** log10_alphas(hours, np.array([10]), 60 * DAY) / hours * np.minimum(2.0 ** np.arange(10), 2)
     assert spent.sum() == pytest.approx(1 / (60 * DAY))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of one window take and give: a sample in, the strongest finding of each feature out."""
+"""What the tests of windows take and give: samples in, the strongest finding of each feature out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from driftmeter.detectors.dws.windows import Block, Findings
+from driftmeter.detectors.dws.windows import Findings
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.size import Size
 from driftmeter.detectors.variance import Excess
-from driftmeter.types import Codes, Counts, Floats, Milliseconds
+from driftmeter.types import Codes, Counts, Floats
 
 CAUSE_BINS = len(NAMES)
 """The causes by number: the scores first, as in `NAMES`, then the pooled bins, each rare bin, and a value that is stuck
@@ -21,24 +21,25 @@ CAUSE_RARE = CAUSE_BINS + 1
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """One window, as its tests see it.
+class WindowSamples:
+    """Windows, as their tests see them: each array has a leading axis of windows.
 
-    `counts` (bins,) of `rows` rows over all features, `hours` (24,) the rows by hour of the day or (0,), `excess` the
-    additive variances at the window's length, `alpha` the chance of a false alarm that all tests of one feature in
-    this window share.
+    `counts` (windows, bins) of `rows` (windows, 1) rows over all features, `hours` (windows, 24) the rows by hour of
+    the day or (windows, 0), `excess` the additive variances at each window's length and rows, `alpha` (windows, 1) the
+    chance of a false alarm that all tests of one feature in a window share. The tests give a window the same bits
+    whichever windows it is judged with.
     """
 
     counts: Floats
-    rows: int
+    rows: Floats
     hours: Counts
     excess: Excess
-    alpha: float
+    alpha: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """The strongest evidence that one test has of drift in each feature; arrays of shape (features,).
+    """The strongest evidence that one test has of drift in each feature; arrays of shape (windows, features).
 
     `evidence` is log10 of the test's share of alpha over the chance found: an alarm from 0 on, -inf where the test does
     not apply. `cause` is a number as above; `value` and `reference` are as in `protocol.Cause`. `size` is that of all
@@ -53,18 +54,18 @@ class Finding:
 
 
 class WindowFindings:
-    """The strongest finding of each feature over all tests of one window."""
+    """The strongest finding of each feature over all tests of several windows; arrays of shape (windows, features)."""
 
-    def __init__(self, features: int, window: Block, end: Milliseconds) -> None:
-        """Begin with no finding, in a window that ends at `end`."""
-        self._rows, self._length, self._span = window.rows, window.elapsed, end - window.start
-        self.evidence: Floats = np.full(features, -np.inf)
-        self.cause: npt.NDArray[np.int64] = np.full(features, -1, np.int64)
-        self.value: Floats = np.zeros(features)
-        self.reference: Floats = np.zeros(features)
-        self.size = Size.none(features)
-        self.smallest_visible: Floats = np.full(features, np.inf)
-        self.significant: Floats = np.zeros(features)
+    def __init__(self, windows: int, features: int) -> None:
+        """Begin with no finding."""
+        shape = windows, features
+        self.evidence: Floats = np.full(shape, -np.inf)
+        self.cause: npt.NDArray[np.int64] = np.full(shape, -1, np.int64)
+        self.value: Floats = np.zeros(shape)
+        self.reference: Floats = np.zeros(shape)
+        self.size = Size.none(shape)
+        self.smallest_visible: Floats = np.full(shape, np.inf)
+        self.significant: Floats = np.zeros(shape)
 
     def offer(self, finding: Finding, *, keep_alarms: bool = False) -> None:
         """Take a finding where its evidence is the stronger; ties go to the earlier one.
@@ -79,14 +80,25 @@ class WindowFindings:
         self.cause = np.where(named, finding.cause, self.cause)
         self.value = np.where(named, finding.value, self.value)
         self.reference = np.where(named, finding.reference, self.reference)
-        self.size |= finding.size.where(finding.evidence >= 0)
+        alarms = finding.evidence >= 0
+        if alarms.any():
+            self.size |= finding.size.where(alarms)
 
-    def write(self, findings: Findings, level: int, chosen: Mask, *, bounds: bool = True) -> None:
-        """Write the chosen features' findings into one level of `findings`, in place; without `bounds`, those stay."""
-        names = ["evidence", "cause", "value", "reference"]
-        for name in [*names, "smallest_visible", "significant"] if bounds else names:
-            getattr(findings, name)[level, chosen] = getattr(self, name)[chosen]
-        for name in ("effect", "effect_low", "excess_low"):
-            getattr(findings, name)[level, chosen] = getattr(self.size, name)[chosen]
-        findings.rows[level, chosen], findings.lengths[level, chosen] = self._rows, self._length
-        findings.spans[level, chosen] = self._span
+    def write(self, index: int, findings: Findings, level: int, chosen: Mask, *, bounds: bool = True) -> None:
+        """Write the chosen features' findings in the window at `index` into a level of `findings`, in place.
+
+        Without `bounds`, those stay.
+        """
+        whole = bool(chosen.all())
+        written = [(name, getattr(self, name)) for name in (_JUDGED if bounds else _JUDGED[:_BOUNDS])]
+        for name, array in [*written, *vars(self.size).items()]:
+            row, found = getattr(findings, name)[level], array[index]
+            if whole:  # nearly always, and ten times faster
+                row[:] = found
+            else:
+                row[chosen] = found[chosen]
+
+
+_JUDGED = ("evidence", "cause", "value", "reference", "smallest_visible", "significant")
+_BOUNDS = 4
+"""Where the names of bounds begin there."""

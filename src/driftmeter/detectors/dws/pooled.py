@@ -29,7 +29,7 @@ from scipy.special import chdtri, chndtrinc, log_ndtr, ndtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
-from driftmeter.detectors.dws.finding import CAUSE_BINS, Finding, Sample
+from driftmeter.detectors.dws.finding import CAUSE_BINS, Finding, WindowSamples
 from driftmeter.detectors.noncentral import noncentral_tail
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.saddlepoint import LOG10E
@@ -49,7 +49,7 @@ _EXACT_TO = 1e6
 
 @dataclass(frozen=True, eq=False)
 class PooledFinding:
-    """A finding, None where no feature could be tested; and arrays of shape (features,).
+    """A finding, None where no feature could be tested; and arrays of shape (windows, features).
 
     `dependent` are the features whose design effect is too large for this test. `smallest_visible` is the smallest
     shift that would alarm in a feature without scores, ε + z √noise, in standard deviations; infinite for all others.
@@ -78,70 +78,84 @@ class PooledBins:
         self._scored = bins.scored.any(axis=1)
 
     def _averaged(self, of_groups: Floats) -> Floats:
-        """Average over each feature's groups, weighted by u_g: (groups,) -> (features,)."""
-        owner, features = self._bins.group_owner, len(self._bins.features)
-        return np.bincount(owner, self._weight * of_groups, features).astype(np.float64)
+        """Average over each feature's groups, weighted by u_g: (…, groups) -> (…, features)."""
+        averaged: Floats = np.add.reduceat(self._weight * of_groups, self._bins.group_starts, axis=-1)
+        return averaged
 
-    def judge(self, sample: Sample) -> PooledFinding:
+    def _of_groups(self, of_features: Floats) -> Floats:
+        """Give each group what its feature has: (…, features) -> (…, groups)."""
+        of_groups: Floats = np.take(of_features, self._bins.group_owner, axis=-1)
+        return of_groups
+
+    def judge(self, samples: WindowSamples) -> PooledFinding:
         """Test the groups of every feature; -inf is the evidence of features that cannot be tested."""
-        rows = sample.rows
-        effect, noise, dependent = self._noise(rows, sample.excess)
-        critical = -float(ndtri(BUDGET_SHARE * sample.alpha))
+        rows = samples.rows
+        effect, noise, dependent = self._noise(rows, samples.excess)
+        critical = -ndtri(BUDGET_SHARE * samples.alpha)
         smallest_visible = np.where(~self._scored, self._tolerance + critical * np.sqrt(noise), np.inf)
         chosen = self._testable(rows, dependent)
-        finding = self._finding(sample, effect, noise, chosen) if chosen.any() else None
+        finding = self._finding(samples, effect, noise, chosen) if chosen.any() else None
         return PooledFinding(finding, dependent, smallest_visible)
 
-    def size(self, counts: Floats, rows: int, excess: Excess) -> Size:
-        """Return what the groups show of the size of a drift, whether or not they would alarm; 0 where not testable."""
+    def size(self, counts: Floats, rows: float | Floats, excess: Excess) -> Size:
+        """Return what the groups show of the size of a drift, whether or not they would alarm; 0 where not testable.
+
+        `counts` (…, bins) are of `rows` rows, (…, 1) or one number.
+        """
         effect, noise, dependent = self._noise(rows, excess)
         chosen = self._testable(rows, dependent)
         return self._size(counts, rows, *self._statistic(counts, rows, excess, effect, noise), chosen)
 
-    def _noise(self, rows: int, excess: Excess) -> tuple[Floats, Floats, Mask]:
-        """Return the design effects v, the noise, and which features are too dependent, all (features,)."""
+    def _noise(self, rows: float | Floats, excess: Excess) -> tuple[Floats, Floats, Mask]:
+        """Return the design effects v, the noise, and which features are too dependent, all (…, features)."""
         effect = 1 + rows * self._averaged(excess.groups)
         return effect, effect / rows + 1 / self._reference_rows, effect >= MOST_DESIGN_EFFECT
 
-    def _testable(self, rows: int, dependent: Mask) -> Mask:
+    def _testable(self, rows: float | Floats, dependent: Mask) -> Mask:
         return (self._bins.degrees >= LEAST_DEGREES) & ~dependent & (rows >= self._bins.pooled_rows)
 
     def _statistic(
-        self, counts: Floats, rows: int, excess: Excess, effect: Floats, noise: Floats
+        self, counts: Floats, rows: float | Floats, excess: Excess, effect: Floats, noise: Floats
     ) -> tuple[Floats, Floats, Floats]:
-        """Return T, its degrees of freedom, and the variance that one unit of T is worth, all (features,)."""
-        bins, owner = self._bins, self._bins.group_owner
-        terms = pearson_terms(bins.grouped(counts), bins.group_reference, rows, bins.rows[owner])
-        pearson: Floats = np.bincount(owner, terms, len(bins.features)).astype(np.float64)
-        unequal = self._averaged(np.square((1 + rows * excess.groups) / effect[owner] - 1))
+        """Return T, its degrees of freedom, and the variance that one unit of T is worth, all (…, features)."""
+        bins = self._bins
+        terms = pearson_terms(bins.grouped(counts), bins.group_reference, rows, self._of_groups(bins.rows))
+        pearson: Floats = np.add.reduceat(terms, bins.group_starts, axis=-1)
+        unequal = self._averaged(np.square((1 + rows * excess.groups) / self._of_groups(effect) - 1))
         variance = noise * (1 + unequal)
         return pearson * (1 / rows + 1 / bins.rows) / variance, np.maximum(bins.degrees, 1) / (1 + unequal), variance
 
     def _size(
-        self, counts: Floats, rows: int, statistic: Floats, freedom: Floats, variance: Floats, chosen: Mask
+        self,
+        counts: Floats,
+        rows: float | Floats,
+        statistic: Floats,
+        freedom: Floats,
+        variance: Floats,
+        chosen: Mask,
     ) -> Size:
         """Return the size of what T shows; as an index, Pearson's statistic exaggerates large moves."""
         if not chosen.any():
-            return Size.none(len(chosen))
-        bins, owner = self._bins, self._bins.group_owner
+            return Size.none(chosen.shape)
+        bins, total = self._bins, self._of_groups(self._bins.rows)
         window, reference = bins.grouped(counts), bins.group_reference
-        moved = window / rows - reference / bins.rows[owner]
-        ratio = np.log((window + 0.5) / rows) - np.log((reference + 0.5) / bins.rows[owner])
-        index = np.bincount(owner, moved * ratio, len(bins.features))
+        moved = window / rows - reference / total
+        ratio = np.log((window + 0.5) / rows) - np.log((reference + 0.5) / total)
+        index = np.add.reduceat(moved * ratio, bins.group_starts, axis=-1)
         unit = variance * np.maximum(index, 0) / np.maximum(statistic * variance, 1e-12)
         return size_of_index(statistic, freedom, unit, chosen)
 
-    def _finding(self, sample: Sample, effect: Floats, noise: Floats, chosen: Mask) -> Finding:
-        statistic, freedom, variance = self._statistic(sample.counts, sample.rows, sample.excess, effect, noise)
+    def _finding(self, samples: WindowSamples, effect: Floats, noise: Floats, chosen: Mask) -> Finding:
+        statistic, freedom, variance = self._statistic(samples.counts, samples.rows, samples.excess, effect, noise)
         log_p = _log10_chances(statistic, freedom, self._tolerance**2 / variance, chosen)
-        evidence = np.where(chosen, np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10), -np.inf)
-        cause = np.full(len(evidence), CAUSE_BINS)
-        size = self._size(sample.counts, sample.rows, statistic, freedom, variance, evidence >= 0)
-        return Finding(evidence, cause, statistic / freedom, np.ones(len(evidence)), size)
+        evidence = np.where(chosen, np.log10(BUDGET_SHARE * samples.alpha) - np.maximum(log_p, LEAST_LOG10), -np.inf)
+        cause = np.full(evidence.shape, CAUSE_BINS)
+        size = self._size(samples.counts, samples.rows, statistic, freedom, variance, evidence >= 0)
+        return Finding(evidence, cause, statistic / freedom, np.ones(evidence.shape), size)
 
 
 def size_of_index(statistic: Floats, freedom: Floats, unit: Floats, chosen: Mask) -> Size:
-    """Return the size of what Pearson's statistic shows, for the chosen features; all arrays (features,).
+    """Return the size of what Pearson's statistic shows, for the chosen features; all arrays of one shape.
 
     `unit` is the index that one unit of the statistic is worth; without drift the statistic is `freedom` on average.
 
@@ -151,22 +165,21 @@ def size_of_index(statistic: Floats, freedom: Floats, unit: Floats, chosen: Mask
 
     Source: the confidence limit of a non-centrality parameter, Venables (1975).
     """
-    effect, low = np.zeros(len(statistic)), np.zeros(len(statistic))
-    effect[chosen] = np.maximum(statistic[chosen] - freedom[chosen], 0.0) * unit[chosen]
-    moved = chosen & (statistic > chdtri(freedom, 1 - _SURE))
-    if moved.any():
-        t = statistic[moved]
-        # far out the square root of T is normal, of variance 1, where the exact inverse is slow and gives up
-        noncentral = np.where(
-            t < _EXACT_TO,
-            chndtrinc(np.minimum(t, _EXACT_TO), freedom[moved], _SURE),
-            np.square(np.sqrt(t) - SURELY) - freedom[moved],
-        )
-        low[moved] = np.minimum(noncentral * unit[moved], effect[moved])
-    return Size(effect, low, np.zeros(len(statistic)))
+    effect, low = np.zeros(statistic.shape), np.zeros(statistic.shape)
+    t, degrees = statistic[chosen], freedom[chosen]
+    effect[chosen] = np.maximum(t - degrees, 0.0) * unit[chosen]
+    # far out the square root of T is normal, of variance 1, where the exact inverse is slow and gives up
+    noncentral = np.where(
+        t < _EXACT_TO,
+        chndtrinc(np.minimum(t, _EXACT_TO), degrees, _SURE),
+        np.square(np.sqrt(t) - SURELY) - degrees,
+    )
+    surely = np.minimum(noncentral * unit[chosen], effect[chosen])
+    low[chosen] = np.where(t > chdtri(degrees, 1 - _SURE), surely, 0.0)
+    return Size(effect, low, np.zeros(statistic.shape))
 
 
-def pearson_terms(window: Floats, reference: Floats, n: float, m: Floats) -> Floats:
+def pearson_terms(window: Floats, reference: Floats, n: float | Floats, m: Floats) -> Floats:
     """Return what each group adds to Pearson's two-sample statistic, both samples' terms in one; 0 for an empty group.
 
     `n` is the rows of the window, `m` (groups,) those of the reference of each group's feature.

@@ -28,9 +28,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betainc, betaincc
 
-from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.bins import CompiledBins, first_largest
 from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
-from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, WindowSamples
 from driftmeter.detectors.dws.pooled import MOST_DESIGN_EFFECT
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import tolerated
@@ -70,139 +70,160 @@ class RareBins:
         self._common: Mask = self._share > _COMMON_SHARE
         self._sizes = ShareSizes(bins)
 
-    def judge(self, sample: Sample) -> Finding:
+    def judge(self, samples: WindowSamples) -> Finding:
         """Test every rare bin, two-sided ones in both directions."""
-        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
-        seen, log_p = self.log10_chances(sample)
-        log_alpha = np.log10(BUDGET_SHARE * sample.alpha / bins.rare_tests)[owner]
+        bins, owner = self._bins, self._bins.rare_owner
+        seen, log_p = self.log10_chances(samples)
+        log_alpha = np.take(np.log10(BUDGET_SHARE * samples.alpha / bins.rare_tests), owner, axis=-1)
         evidence = log_alpha - np.maximum(log_p, LEAST_LOG10)
-        largest = np.maximum.reduceat(evidence, bins.rare_starts)
-        strongest = _first_largest(evidence, owner)
-        size = self._size(sample, seen, evidence >= 0)
-        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / rows, self._share[strongest], size)
+        strongest = first_largest(evidence, owner, bins.rare_starts)
+        return Finding(
+            np.take_along_axis(evidence, strongest, axis=-1),
+            strongest + CAUSE_RARE,
+            np.take_along_axis(seen, strongest, axis=-1) / samples.rows,
+            self._share[strongest],
+            self._size(samples, seen, evidence >= 0),
+        )
 
-    def judge_rates(self, sample: Sample, columns: Codes, log10_weight: Floats) -> Finding:
+    def judge_rates(self, samples: WindowSamples, columns: Codes, log10_weight: Floats) -> Finding:
         """Test some of the rare bins alone, by ascending features; `log10_weight` is log10 of each one's part of alpha.
 
         Both have one shape; each feature has one of these bins at least. Bins whose rows come together are left out: a
         variance says too little of how long an outage may last.
         """
-        seen, log_p = self.log10_chances(sample)
-        owner = self._bins.rare_owner[columns]
-        evidence = np.log10(sample.alpha) + log10_weight - np.maximum(log_p[columns], LEAST_LOG10)
-        independent = 1 + sample.rows * sample.excess.rare[columns] < MOST_DESIGN_EFFECT
+        seen, log_p = self.log10_chances(samples)
+        owner, rows = self._bins.rare_owner[columns], samples.rows
+        log_p = np.take(log_p, columns, axis=-1)
+        evidence = np.log10(samples.alpha) + log10_weight - np.maximum(log_p, LEAST_LOG10)
+        independent = 1 + rows * np.take(samples.excess.rare, columns, axis=-1) < MOST_DESIGN_EFFECT
         evidence = np.where(independent, evidence, -np.inf)
-        strongest = columns[_first_largest(evidence, owner)]
-        largest = np.maximum.reduceat(evidence, np.flatnonzero(np.diff(owner, prepend=-1)))
-        alarming = np.zeros(len(seen), dtype=bool)
-        alarming[columns] = evidence >= 0
-        size = self._size(sample, seen, alarming)
-        return Finding(largest, strongest + CAUSE_RARE, seen[strongest] / sample.rows, self._share[strongest], size)
+        first = first_largest(evidence, owner, np.flatnonzero(np.diff(owner, prepend=-1)))
+        alarming = np.zeros(seen.shape, dtype=bool)
+        alarming[:, columns] = evidence >= 0
+        strongest = columns[first]
+        return Finding(
+            np.take_along_axis(evidence, first, axis=-1),
+            strongest + CAUSE_RARE,
+            np.take_along_axis(seen, strongest, axis=-1) / rows,
+            self._share[strongest],
+            self._size(samples, seen, alarming),
+        )
 
-    def log10_chances(self, sample: Sample) -> tuple[Floats, Floats]:
+    def log10_chances(self, samples: WindowSamples) -> tuple[Floats, Floats]:
         """Return the rows seen in every rare bin, and log10 P of so many; where nothing notable happened P is a half.
 
-        Both have shape (rare,).
+        Both have shape (windows, rare).
         """
-        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
-        seen = bins.rare_counts(sample.counts)
-        effect = 1 + rows * sample.excess.rare
+        bins, owner, rows = self._bins, self._bins.rare_owner, samples.rows
+        seen = bins.rare_counts(samples.counts)
+        effect = 1 + rows * samples.excess.rare
         moved = seen / rows - self._share
         deviation = np.sqrt(self._row_variance * (effect / rows + 1 / self._variance.rare_rows))
         few = bins.rare_reference < _EXACT_BELOW
         notable = np.abs(moved) - self._tolerance > NOTABLE * deviation
         more = (moved > 0) & (notable | (few & (seen > 0)))
         fewer = (moved < 0) & notable & bins.two_sided & (bins.rare_reference > _FEWER_FROM)
-        enough = ~too_few_groups(rows, sample.excess.rare)
+        enough = ~too_few_groups(rows, samples.excess.rare)
         more, fewer = more & enough, fewer & enough
-        log_p = np.full(len(owner), np.log10(0.5))
-        of_more, of_fewer = more & ~self._common, fewer & ~self._common
-        if of_more.any():
-            log_p[of_more] = self._log10_more(sample, seen, effect, of_more)
-        if of_fewer.any():
-            log_p[of_fewer] = self._log10_fewer(rows, seen, effect, of_fewer)
+        log_p = np.full(seen.shape, np.log10(0.5))
         outside = bins.rows[owner] - bins.rare_reference > _FEWER_FROM
-        for chosen, more_outside in ((more & self._common, False), (fewer & self._common & outside, True)):
+        for chosen, chances in (
+            (more & ~self._common, self._log10_more),
+            (fewer & ~self._common, self._log10_fewer),
+            (more & self._common, self._log10_few_outside),
+            (fewer & self._common & outside, self._log10_many_outside),
+        ):
             if chosen.any():
-                log_p[chosen] = self._log10_outside(rows, seen, effect, chosen, more=more_outside)
+                window, bin_ = np.nonzero(chosen)
+                log_p[window, bin_] = chances(samples, window, bin_, seen[window, bin_], effect[window, bin_])
         return seen, log_p
 
-    def _size(self, sample: Sample, seen: Floats, alarming: Mask) -> Size:
+    def _size(self, samples: WindowSamples, seen: Floats, alarming: Mask) -> Size:
         """Return the size of what moved in the alarming bins, by what the rows of both samples are worth there."""
         if not alarming.any():
-            return Size.none(len(self._bins.features))
-        total, effect = self._bins.rows[self._bins.rare_owner], 1 + sample.rows * sample.excess.rare
-        clustered, cluster = self._clusters(sample, effect)
-        spread = 1 + self._bins.rare_clustering * sample.rows / (sample.rows + total)
-        worth = sample.rows / np.where(clustered, cluster, effect * spread)
+            return Size.none((len(seen), len(self._bins.features)))
+        total, rows = self._bins.rows[self._bins.rare_owner], samples.rows
+        effect = 1 + rows * samples.excess.rare
+        of_scores = np.take(samples.excess.scores.max(axis=-1), self._bins.rare_owner, axis=-1)
+        size = self._variance.clusters[:, 1]
+        clustered, cluster = size > 0, _cluster(size, rows, effect, of_scores)
+        spread = 1 + self._bins.rare_clustering * rows / (rows + total)
+        worth = rows / np.where(clustered, cluster, effect * spread)
         worth_before = self._variance.rare_rows
         worth_before = np.where(clustered, np.minimum(worth_before, total / cluster), worth_before)
-        return self._sizes.of(alarming, seen / sample.rows, worth, worth_before)
+        return self._sizes.of(alarming, seen / rows, worth, worth_before)
 
-    def _clusters(self, sample: Sample, effect: Floats) -> tuple[Mask, Floats]:
-        """Return which bins' rows come in clusters, and the rows of a cluster, both (rare,)."""
-        size = self._variance.clusters[:, 1]
-        of_scores = 1 + sample.rows * sample.excess.scores.max(axis=1)[self._bins.rare_owner]
-        return size > 0, np.maximum(size, np.maximum(effect, of_scores))
+    # --- the chances of some cases: of the rare bin `bin_` in the window `window`, all arrays (cases,)
 
-    def _log10_fewer(self, rows: int, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
-        """Return log10 of the chance of as few rows as seen, or fewer, in the chosen rare bins."""
-        bins = self._bins
-        reference_rows = self._variance.rare_rows[chosen]
-        q = (rows / effect[chosen]) / (rows / effect[chosen] + reference_rows)
-        expected = bins.rare_reference[chosen] / self._rest[chosen]
-        expected = expected * (reference_rows / bins.rows[bins.rare_owner[chosen]])
-        expected = np.maximum(expected - self._tolerance[chosen] * reference_rows, 1e-9)
-        return log10_at_most(seen[chosen] / effect[chosen] / self._rest[chosen], expected, q)
-
-    def _log10_outside(self, rows: int, seen: Floats, effect: Floats, chosen: Mask, *, more: bool) -> Floats:
-        """Return log10 of the chance of as many rows outside of the chosen bins, or `more`; of as few without it.
-
-        Each of these bins has more than half of the rows, so that the rows outside are the rarer ones.
-        """
-        bins, reference_rows = self._bins, self._variance.rare_rows[chosen]
-        effect, share, total = effect[chosen], self._share[chosen], bins.rows[bins.rare_owner[chosen]]
+    def _log10_fewer(self, samples: WindowSamples, window: Codes, bin_: Codes, seen: Floats, effect: Floats) -> Floats:
+        """Return log10 of the chance of as few rows as seen, or fewer."""
+        bins, rows = self._bins, samples.rows[window, 0]
+        reference_rows, rest = self._variance.rare_rows[bin_], self._rest[bin_]
         q = (rows / effect) / (rows / effect + reference_rows)
-        outside = rows - seen[chosen]
-        outside = (outside - (self._burst(effect, outside, chosen) if more else 0.0)) / effect / share
-        expected = (total - bins.rare_reference[chosen]) / share * (reference_rows / total)
-        tolerated = self._tolerance[chosen] * reference_rows
-        if more:
-            return log10_at_least(outside, expected + tolerated, q)
-        return log10_at_most(outside, np.maximum(expected - tolerated, 1e-9), q)
+        expected = bins.rare_reference[bin_] / rest
+        expected = expected * (reference_rows / bins.rows[bins.rare_owner[bin_]])
+        expected = np.maximum(expected - self._tolerance[bin_] * reference_rows, 1e-9)
+        return log10_at_most(seen / effect / rest, expected, q)
 
-    def _burst(self, effect: Floats, seen: Floats, chosen: Mask | slice = slice(None)) -> Floats:
+    def _log10_few_outside(
+        self, samples: WindowSamples, window: Codes, bin_: Codes, seen: Floats, effect: Floats
+    ) -> Floats:
+        """Return log10 of the chance of as few rows outside of the bin, or fewer: it has more than half of the rows."""
+        outside = samples.rows[window, 0] - seen
+        q, expected, tolerated = self._outside(samples, window, bin_, effect)
+        return log10_at_most(outside / effect / self._share[bin_], np.maximum(expected - tolerated, 1e-9), q)
+
+    def _log10_many_outside(
+        self, samples: WindowSamples, window: Codes, bin_: Codes, seen: Floats, effect: Floats
+    ) -> Floats:
+        """Return log10 of the chance of as many rows outside of the bin, or more: those are the rarer ones."""
+        outside = samples.rows[window, 0] - seen
+        q, expected, tolerated = self._outside(samples, window, bin_, effect)
+        outside = outside - self._burst(effect, outside, bin_)
+        return log10_at_least(outside / effect / self._share[bin_], expected + tolerated, q)
+
+    def _outside(
+        self, samples: WindowSamples, window: Codes, bin_: Codes, effect: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return q, and the expected and the tolerated rows of the reference, for the rows outside of the bins."""
+        bins, rows, reference_rows = self._bins, samples.rows[window, 0], self._variance.rare_rows[bin_]
+        total = bins.rows[bins.rare_owner[bin_]]
+        q = (rows / effect) / (rows / effect + reference_rows)
+        expected = (total - bins.rare_reference[bin_]) / self._share[bin_] * (reference_rows / total)
+        return q, expected, self._tolerance[bin_] * reference_rows
+
+    def _burst(self, effect: Floats, seen: Floats, bin_: Codes) -> Floats:
         """Return by how many rows the largest group is larger than the mean one: it counts as one group, too."""
-        larger = np.maximum(self._variance.bursts[chosen] - effect, 0) * (1 - 1 / effect)
+        larger = np.maximum(self._variance.bursts[bin_] - effect, 0) * (1 - 1 / effect)
         least: Floats = np.maximum(seen - effect, 0)
         return np.minimum(larger, least)
 
-    def _log10_more(self, sample: Sample, seen: Floats, effect: Floats, chosen: Mask) -> Floats:
-        """Return log10 of the chance of as many rows as seen, or more, in the chosen rare bins."""
-        bins, owner, rows = self._bins, self._bins.rare_owner, sample.rows
-        reference_rows = self._variance.rare_rows
-        total = bins.rows[owner]
+    def _log10_more(self, samples: WindowSamples, window: Codes, bin_: Codes, seen: Floats, effect: Floats) -> Floats:
+        """Return log10 of the chance of as many rows as seen, or more."""
+        bins, variance = self._bins, self._variance
+        owner, rows, rest = bins.rare_owner[bin_], samples.rows[window, 0], self._rest[bin_]
+        reference_rows, total = variance.rare_rows[bin_], bins.rows[owner]
         q = (rows / effect) / (rows / effect + reference_rows)
-        shrink, expected = effect * self._rest, bins.rare_reference / self._rest * (reference_rows / total)
-        spread = 1 + bins.rare_clustering * rows / (rows + total)
+        shrink, expected = effect * rest, bins.rare_reference[bin_] / rest * (reference_rows / total)
+        spread = 1 + bins.rare_clustering[bin_] * rows / (rows + total)
         shrink, expected = shrink * spread, expected / spread
-        clustered_rows = self._variance.clusters[:, 0]
+        clustered_rows, size = variance.clusters[bin_].T
+        clustered = size > 0
         # one record-breaking day is one event, however many rows it has
-        clustered, cluster = self._clusters(sample, effect)
+        cluster = _cluster(size, rows, effect, samples.excess.scores.max(axis=-1)[window, owner])
         shrink = np.where(clustered, cluster, shrink)
         expected = np.where(clustered, clustered_rows / np.maximum(cluster, 1), expected)
         q = np.where(clustered, rows / (rows + total), q)
         # the tolerance is a share of what the reference is worth, which is its clusters at most
         worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows)
-        seen = seen - np.where(clustered, 0.0, self._burst(effect, seen))
-        return log10_at_least((seen / shrink)[chosen], (expected + self._tolerance * worth)[chosen], q[chosen])
+        seen = seen - np.where(clustered, 0.0, self._burst(effect, seen, bin_))
+        return log10_at_least(seen / shrink, expected + self._tolerance[bin_] * worth, q)
 
 
-def _first_largest(evidence: Floats, owner: Codes) -> Codes:
-    """Return the index of the first of the largest numbers of each owner; owners ascend, and each one has a number."""
-    order = np.lexsort((-evidence, owner))  # stable
-    firsts: Codes = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
-    return firsts
+def _cluster(size: Floats, rows: Floats, effect: Floats, of_scores: Floats) -> Floats:
+    """Return the rows of a cluster: `size` in the reference, at least the design effects of the bin and the scores."""
+    cluster: Floats = np.maximum(size, np.maximum(effect, 1 + rows * of_scores))
+    return cluster
 
 
 def log10_at_least(seen: Floats, reference: Floats, share: Floats) -> Floats:

@@ -55,23 +55,27 @@ _WEIGHTS = {
 
 @dataclass(frozen=True, eq=False)
 class Suffixes:
-    """The windows that end now, one a level from 0 on, each longer than the one before.
+    """The windows that end with some panes, one a level from 0 on, each longer than the one before.
 
-    `blocks` are the parts that each adds to those before it; a level with `added` False lends its block to no later
-    one. `seen` (levels, rates) are the rows in the bins of the rates, `rows` (levels,) those of the windows.
+    `blocks` are the parts that each adds to those before it, by pane; a level with `added` (panes, levels) False lends
+    its block to no later one. `seen` (panes, levels, rates) are the rows in the bins of the rates, `rows` (panes,
+    levels) those of the windows, `strides` (panes, levels) the time of the last block in each, in ms; at levels that a
+    pane does not have yet the first two are 0.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[tuple[Block, ...], ...]
     added: Mask
-    rows: Floats
-    seen: Floats
+    rows: Counts
+    seen: Counts
+    strides: Counts
 
-    def window(self, level: int) -> Block:
-        """Return the window of a level."""
-        window = self.blocks[level]
-        for block, added in zip(self.blocks[:level][::-1], self.added[:level][::-1], strict=True):
-            window = window + block if added else window
-        return window
+    def windows(self, pane: int) -> list[Block]:
+        """Return the windows of a pane, one a level."""
+        windows, rest = [], None
+        for block, added in zip(self.blocks[pane], self.added[pane].tolist(), strict=False):
+            windows.append(block if rest is None else block + rest)
+            rest = windows[-1] if added else rest
+        return windows
 
 
 class Rates:
@@ -90,53 +94,84 @@ class Rates:
         whole = np.bincount(self.owner, weight, len(bins.features))
         self.log10_weight: Floats = np.log10(weight / whole[self.owner])
 
-    def suffixes(self, blocks: Sequence[Block | None], panes: int) -> Suffixes:
-        """Return the windows that end with the last of `panes` panes; for `blocks` see `DwsState`."""
-        whole = []
-        for block in blocks[1:]:
-            if block is None:
-                break
-            whole.append(block)
-        added = np.array([bool(panes >> level & 1) for level in range(len(whole))], dtype=bool)
-        own_seen = np.array([self._seen(block.counts) for block in whole], dtype=np.float64)
-        own_rows = np.array([block.rows for block in whole], dtype=np.float64)
-        return Suffixes(tuple(whole), added, _up_to(own_rows, added), _up_to(own_seen, added))
+    def suffixes(self, panes: Sequence[tuple[Sequence[Block | None], int]]) -> Suffixes:
+        """Return the windows that end with some panes: of each the blocks after it, see `DwsState`, and its number."""
+        blocks = [_whole(of) for of, _ in panes]
+        numbers = np.array([number for _, number in panes])
+        added = (numbers[:, np.newaxis] >> np.arange(max(map(len, blocks), default=0)) & 1).astype(bool)
+        # a block stays while many panes come: its rows are counted once
+        places: dict[int, int] = {}
+        different = {places.setdefault(id(block), len(places)): block for whole in blocks for block in whole}
+        place = np.full(added.shape, len(different))
+        for row, whole in zip(place, blocks, strict=True):
+            row[: len(whole)] = [places[id(block)] for block in whole]
+        seen = np.zeros((len(different) + 1, len(self.columns)), dtype=np.int64)
+        if different:
+            seen[:-1] = self._bins.rates_in(np.stack([block.counts for block in different.values()]))
+        sizes = [(block.rows, block.elapsed) for block in different.values()]
+        rows, strides = np.array([*sizes, (0, 0)]).T
+        there = place < len(different)
+        return Suffixes(
+            blocks=tuple(blocks),
+            added=added,
+            rows=_up_to(rows[place], added, there),
+            seen=_up_to(np.take(seen, place, axis=0), added, there),
+            strides=strides[place],
+        )
 
-    def near(self, suffixes: Suffixes, log10_alpha: Floats) -> Codes:
-        """Return the levels at which some rate may alarm; `log10_alpha` (levels,) is α of a level before `weight`."""
-        active = np.flatnonzero(suffixes.seen[-1])
-        if not len(active):
-            return active
-        seen, expected = suffixes.seen[:, active], suffixes.rows[:, None] * self._most[active]
-        bound = xlogy(seen, seen / np.maximum(expected, 1e-9)) - seen + expected
+    def near(self, suffixes: Suffixes, log10_alpha: Floats) -> Mask:
+        """Say where some rate may alarm, (panes, levels); `log10_alpha`, so too, is α of a window before `weight`."""
+        near = np.zeros(suffixes.rows.shape, dtype=bool)
+        active = np.flatnonzero(suffixes.seen.any(axis=(0, 1)))
+        seen = np.take(suffixes.seen, active, axis=-1)
+        expected = suffixes.rows[:, :, np.newaxis] * self._most[active]
+        pane, level, rate = np.nonzero(seen > expected)
+        x, mean = seen[pane, level, rate], expected[pane, level, rate]
+        bound = xlogy(x, x / np.maximum(mean, 1e-9)) - x + mean
         # exact tails are below the bound by a factor of about √(2πX)
-        bound += 0.5 * np.log(8 * np.maximum(seen, 1.0)) + 1
-        limit = -(log10_alpha[:, None] + self.log10_weight[active]) * log(10)
-        return np.flatnonzero(((seen > expected) & (bound > limit)).any(axis=1))
+        bound += 0.5 * np.log(8.0 * np.maximum(x, 1)) + 1
+        limit = -(log10_alpha[pane, level] + self.log10_weight[active[rate]]) * log(10)
+        may = bound > limit
+        near[pane[may], level[may]] = True
+        return near
 
-    def _seen(self, counts: Counts) -> Counts:
-        return self._bins.rates_in(counts)
+
+def _whole(blocks: Sequence[Block | None]) -> tuple[Block, ...]:
+    """Return the blocks up to the first level that has none yet, without those of no window."""
+    whole: list[Block] = []
+    for block in blocks[1:]:
+        if block is None:
+            break
+        whole.append(block)
+    return tuple(whole)
 
 
-def _up_to(own: Floats, added: Mask) -> Floats:
-    """Return each level's own number plus those of the shorter levels that are added, along the first axis."""
-    kept = own * added.reshape(-1, *[1] * (own.ndim - 1))
-    total: Floats = own + np.cumsum(kept, axis=0) - kept
+def _up_to(own: Counts, added: Mask, there: Mask) -> Counts:
+    """Return each level's own number plus those of the shorter levels that are added, along the second axis.
+
+    It is 0 at levels that are not `there`.
+    """
+    further = np.ones(own.ndim - 2, dtype=np.int64)
+    kept = own * added.reshape(*added.shape, *further)
+    total: Counts = (own + np.cumsum(kept, axis=1) - kept) * there.reshape(*there.shape, *further)
     return total
 
 
-def log10_alphas(strides: Floats, levels: int, allowed: float) -> Floats:
-    """Return log10 α_j of the windows of each level, (levels,), before a rate's weight.
+def log10_alphas(strides: Floats | Counts, levels: Codes, allowed: float) -> Floats:
+    """Return log10 α_j of the windows of each level, (panes, windows), before a rate's weight.
 
-    `strides` (windows,) is the time of 2^j panes, in ms, `allowed` 2 · budget · features, in ms, `levels` is L.
+    `strides` (panes, windows) is the time of 2^j panes, in ms, `levels` (panes,) is L, `allowed` 2 · budget · features,
+    in ms; a level without a stride has no chance.
 
     Eight levels of hours, 30 days for each of 30 features:
 
     >>> hours = 3_600_000 * 2.0 ** np.arange(4)
-    >>> log10_alphas(hours, 8, 2 * 30 * 30 * 24 * 3_600_000).round(1).tolist()
-    [-5.1, -5.4, -5.2, -5.1]
+    >>> log10_alphas(hours[np.newaxis], np.array([8]), 2 * 30 * 30 * 24 * 3_600_000).round(1).tolist()
+    [[-5.1, -5.4, -5.2, -5.1]]
     """
-    numbers = np.arange(len(strides))
-    share = 1 / ((numbers + 1) * np.sum(1 / (np.arange(max(levels, 1)) + 1)))
-    log10_alpha: Floats = np.log10(np.minimum(share * strides / allowed, 0.5) / np.minimum(2.0**numbers, LOOKS))
+    numbers = np.arange(strides.shape[1])
+    harmonic = np.cumsum(1 / np.arange(1, max(int(levels.max(initial=0)), 1) + 1))[np.maximum(levels, 1) - 1]
+    share = 1 / ((numbers + 1) * harmonic[:, np.newaxis])
+    chance = np.minimum(share * strides / allowed, 0.5) / np.minimum(2.0**numbers, LOOKS)
+    log10_alpha: Floats = np.log10(np.maximum(chance, 1e-300))
     return log10_alpha

@@ -21,24 +21,25 @@ which z, r and x share ½ : ¼ : ¼, so that at most one false alarm is expected
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import log2
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws import windows
-from driftmeter.detectors.dws.finding import CAUSE_RARE, Sample, WindowFindings
+from driftmeter.detectors.dws.ahead import AheadPane, AheadWindow
+from driftmeter.detectors.dws.finding import CAUSE_RARE, WindowFindings, WindowSamples
 from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.dws.rare import RareBins
 from driftmeter.detectors.dws.rates import Rates, log10_alphas
 from driftmeter.detectors.dws.smooth import SmoothScores
 from driftmeter.detectors.dws.stuck import STUCK_LENGTH, StuckValue
 from driftmeter.detectors.dws.windows import Block, DwsState, Findings, ToldWindow
-from driftmeter.detectors.protocol import Cause, Evidence, Mask
-from driftmeter.detectors.run import Pace, Run
+from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask
+from driftmeter.detectors.run import Pace, Run, complete_runs
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Variance
 from driftmeter.panes.pane import Slice
@@ -52,6 +53,8 @@ HEADROOM = 2.0
 MOST_LEVELS = 26
 TOLD_FROM = -1.0
 """From this evidence on a window's counts are kept for the sentence that tells what was found in it."""
+_CELLS = 1 << 16
+"""Counts of windows that are tested at once: the scratch arrays of more do not fit the cache."""
 
 
 class DWS:
@@ -106,21 +109,69 @@ class DWS:
         """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
-        run = Run.of(pane, state.last if state.panes else None) if state.run is None else state.run + pane
-        if not run.complete(self.settings.pane_rows, self.settings.pane_length):
-            return replace(state, run=run), None
-        length = min(run.length, self.settings.pane_length)
-        return self._take(state, Block(run.counts, run.rows, run.start, length, run.elapsed, self._hours(run)), run.end)
+        ahead = self.look_ahead(state, [pane])
+        return self.take(state, ahead.panes[0][1]) if ahead.panes else (self.leave(state, ahead), None)
 
-    def _take(self, state: DwsState, pane: Block, end: Milliseconds) -> tuple[DwsState, Evidence]:
-        """Judge every window that ends with this pane, and carry it into the blocks."""
-        panes, held, elapsed = state.panes + 1, state.held + pane.length, state.elapsed + pane.elapsed
-        levels = self._levels(elapsed / panes)
+    def look_ahead(self, state: DwsState, slices: Sequence[Slice]) -> Ahead[AheadPane]:
+        """Build and test the windows of all panes that the next slices complete, many at once."""
+        last = state.last if state.panes else None
+        complete, run = complete_runs(state.run, last, slices, self.settings.pane_rows, self.settings.pane_length)
+        panes, pace, blocks = state.panes, Pace(state.held, state.elapsed), state.blocks
+        ahead: list[tuple[int, AheadPane]] = []
+        for index, done in complete:
+            length = min(done.length, self.settings.pane_length)
+            panes, pace = panes + 1, Pace(pace.held + length, pace.elapsed + done.elapsed)
+            pane = Block(done.counts, done.rows, done.start, length, done.elapsed, self._hours(done))
+            blocks, ending = self._carry(blocks, pane, panes, done.end, self._levels(pace.elapsed / panes))
+            ahead.append((index, AheadPane(done.start, done.end, panes, pace, blocks, ending)))
+        most = max(1, _CELLS // self.profile.bins)
+        for part in _parts_of([len(pane.windows) for _, pane in ahead], most):
+            some = [pane for _, pane in ahead[part]]
+            self._judge([(pane.pace, window) for pane in some for window in pane.windows])
+            self._look_back(some)
+        return Ahead(ahead, run)
+
+    def take(self, state: DwsState, pane: AheadPane) -> tuple[DwsState, Evidence]:
+        """Take the next pane that was looked at ahead; since then nothing but `restart` may have changed the state."""
+        levels = len(pane.blocks)
         findings = state.findings.resized(levels)
-        blocks = [*state.blocks[:levels], *[None] * (levels - len(state.blocks))]
         told = [*state.told[:levels], *[None] * (levels - len(state.told))]
         fresh = np.zeros(findings.evidence.shape, dtype=bool)
-        pace, half = Pace(held, elapsed), pane
+        for window in pane.windows:
+            chosen = window.before >= state.since
+            window.write(findings, chosen)
+            told[window.level] = window.told(chosen, self.bins.owner)
+            fresh[window.level] = True
+        # what alarms at this pane already has a cause that says as much or more
+        alarming = (fresh & (findings.evidence >= 0)).any(axis=0)
+        for look in pane.looks:
+            alarms = look.alarms() & (look.before >= state.since)
+            look.write(findings, alarms & ~alarming, bounds=False)
+            fresh[look.level] |= alarms
+        after = DwsState(
+            panes=pane.panes,
+            held=pane.pace.held,
+            elapsed=pane.pace.elapsed,
+            last=pane.end,
+            run=None,
+            blocks=pane.blocks,
+            since=state.since,
+            findings=findings,
+            told=tuple(told),
+        )
+        return after, self._evidence(after, fresh, pane.start)
+
+    def leave(self, state: DwsState, ahead: Ahead[AheadPane]) -> DwsState:
+        """Return the state after all slices of `ahead`, given that after its last pane."""
+        return replace(state, run=ahead.run)
+
+    def _carry(
+        self, before: tuple[Block | None, ...], pane: Block, panes: int, end: Milliseconds, levels: int
+    ) -> tuple[tuple[Block | None, ...], tuple[AheadWindow, ...]]:
+        """Carry a pane into the blocks; return these, and every window that ends with the pane."""
+        blocks = [*before[:levels], *[None] * (levels - len(before))]
+        budget = levels * HEADROOM * self.settings.budget * len(self.bins.features)
+        ending, half = [], pane
         for level in range(levels):
             window, stride = half, half.elapsed
             if level:
@@ -128,96 +179,76 @@ class DWS:
                 if earlier_half is None:
                     break
                 window = earlier_half + half
-            alpha = min(1.0, stride / (levels * HEADROOM * self.settings.budget * len(self.bins.features)))
-            judged = self._judged(window, end, pace, alpha)
-            chosen = panes - 2**level >= state.since
-            judged.write(findings, level, chosen)
-            told[level] = self._told(window, judged, chosen)
-            fresh[level] = True
+            ending.append(AheadWindow(level, panes - 2**level, window, min(1.0, stride / budget), end))
             if panes % 2**level:
                 break
             half = window
-        self._look_back(findings, fresh, blocks, panes, state.since, end, pace)
-        after = DwsState(
-            panes=panes,
-            held=held,
-            elapsed=elapsed,
-            last=end,
-            run=None,
-            blocks=tuple(blocks),
-            since=state.since,
-            findings=findings,
-            told=tuple(told),
-        )
-        return after, self._evidence(after, fresh, pane.start)
+        return tuple(blocks), tuple(ending)
 
-    def _look_back(
-        self,
-        findings: Findings,
-        fresh: Mask,
-        blocks: list[Block | None],
-        panes: int,
-        since: npt.NDArray[np.int64],
-        end: Milliseconds,
-        pace: Pace,
-    ) -> None:
-        """Judge the rates in every window that ends now and begins with a block; alarms are written in place."""
-        suffixes = self.rates.suffixes(blocks, panes)
-        if not suffixes.blocks:
-            return
-        strides = np.array([block.elapsed for block in suffixes.blocks], dtype=np.float64)
-        allowed = HEADROOM * self.settings.budget * len(self.bins.features)
-        log10_alpha = log10_alphas(strides, len(blocks), allowed)
-        # what alarms at this pane already has a cause that says as much or more
-        told = (fresh & (findings.evidence >= 0)).any(axis=0)
-        for level in self.rates.near(suffixes, log10_alpha).tolist():
-            window = suffixes.window(level)
-            length = pace.length_of(window.length, window.elapsed, self.variance.usual)
-            sample = Sample(
-                counts=window.counts.astype(np.float64),
-                rows=window.rows,
-                hours=window.hours,
-                excess=self.variance.at(length, window.rows),
-                alpha=float(10 ** log10_alpha[level]),
-            )
-            alarming = WindowFindings(len(self.bins.features), window, end)
-            alarming.offer(self._rare.judge_rates(sample, self.rates.columns, self.rates.log10_weight))
-            begun = panes - 2**level - panes % 2**level >= since
-            alarms = (alarming.evidence >= 0) & begun
-            alarming.write(findings, level, alarms & ~told, bounds=False)
-            fresh[level] |= alarms
-
-    def _judged(self, window: Block, end: Milliseconds, pace: Pace, alpha: float) -> WindowFindings:
-        """Test every feature in one window that ends at `end`, each at the chance `alpha` of a false alarm."""
-        length = pace.length_of(window.length, window.elapsed, self.variance.usual)
-        sample = Sample(
-            counts=window.counts.astype(np.float64),
-            rows=window.rows,
-            hours=window.hours,
-            excess=self.variance.at(length, window.rows),
-            alpha=alpha,
-        )
-        strongest = WindowFindings(len(self.bins.features), window, end)
-        smooth = self._smooth.judge(sample)
+    def _judge(self, judged: Sequence[tuple[Pace, AheadWindow]]) -> None:
+        """Test every feature in some windows, each at its chance of a false alarm."""
+        samples, lengths = self._samples(judged)
+        strongest = WindowFindings(len(judged), len(self.bins.features))
+        smooth = self._smooth.judge(samples)
         strongest.offer(smooth.finding)
         strongest.significant = smooth.significant
-        strongest.offer(self._rare.judge(sample))
-        pooled = self._pooled.judge(sample)
+        strongest.offer(self._rare.judge(samples))
+        pooled = self._pooled.judge(samples)
         strongest.smallest_visible = np.minimum(smooth.smallest_visible, pooled.smallest_visible)
         if pooled.finding is not None:
             strongest.offer(pooled.finding, keep_alarms=True)
-        if length >= STUCK_LENGTH:
-            stuck = self._stuck.judge(sample, pooled.dependent)
-            if stuck is not None:
-                strongest.offer(stuck)
-        return strongest
+        long_enough = np.array(lengths)[:, np.newaxis] >= STUCK_LENGTH
+        stuck = self._stuck.judge(samples, pooled.dependent & long_enough)
+        if stuck is not None:
+            strongest.offer(stuck)
+        self._found(judged, strongest)
 
-    def _told(self, window: Block, judged: WindowFindings, chosen: Mask) -> ToldWindow | None:
-        """Return a window with the counts of the `chosen` features of which a sentence may tell what changed."""
-        told = chosen & self._cause_is_told[judged.cause] & ((judged.evidence >= TOLD_FROM) | (judged.significant > 0))
+    def _look_back(self, panes: Sequence[AheadPane]) -> None:
+        """Judge the rates in every window that ends with a pane and begins with a block; keep those that alarm."""
+        suffixes = self.rates.suffixes([(pane.blocks, pane.panes) for pane in panes])
+        allowed = HEADROOM * self.settings.budget * len(self.bins.features)
+        log10_alpha = log10_alphas(suffixes.strides, np.array([len(pane.blocks) for pane in panes]), allowed)
+        near = self.rates.near(suffixes, log10_alpha)
+        looks = []
+        for place in np.flatnonzero(near.any(axis=1)).tolist():
+            pane, ending = panes[place], suffixes.windows(place)
+            for level in np.flatnonzero(near[place]).tolist():
+                before = pane.panes - 2**level - pane.panes % 2**level
+                alpha = float(10 ** log10_alpha[place, level])
+                looks.append((pane, AheadWindow(level, before, ending[level], alpha, pane.end)))
+        for part in _parts_of([1] * len(looks), max(1, _CELLS // self.profile.bins)):
+            judged = [(pane.pace, window) for pane, window in looks[part]]
+            samples, _ = self._samples(judged)
+            alarming = WindowFindings(len(judged), len(self.bins.features))
+            alarming.offer(self._rare.judge_rates(samples, self.rates.columns, self.rates.log10_weight))
+            self._found(judged, alarming)
+        for pane, window in looks:
+            if window.loudest >= 0:
+                pane.looks.append(window)
+
+    def _samples(self, judged: Sequence[tuple[Pace, AheadWindow]]) -> tuple[WindowSamples, list[Milliseconds]]:
+        """Return some windows as their tests see them, and the length that each counts for."""
+        blocks, usual = [window.block for _, window in judged], self.variance.usual
+        lengths = [pace.length_of(window.block.length, window.block.elapsed, usual) for pace, window in judged]
+        samples = WindowSamples(
+            counts=np.stack([block.counts for block in blocks]).astype(np.float64),
+            rows=np.array([[float(block.rows)] for block in blocks]),
+            hours=np.stack([block.hours for block in blocks]),
+            excess=self.variance.at_each(lengths, [block.rows for block in blocks]),
+            alpha=np.array([[window.alpha] for _, window in judged]),
+        )
+        return samples, lengths
+
+    def _found(self, judged: Sequence[tuple[Pace, AheadWindow]], found: WindowFindings) -> None:
+        """Hand each window what was found in it, and of what a sentence may tell what changed."""
+        cause = found.cause
+        tellable = self._cause_is_told[cause] & ((found.evidence >= TOLD_FROM) | (found.significant > 0))
         # a mean that hours explain nearly alone is not compared by the hour, and then nor can a spread be told
-        told &= ~(self._by_hour & (judged.cause < len(NAMES)) & (judged.cause >= 0) & ~self._mean_by_hour)
-        return ToldWindow(np.where(told[self.bins.owner], window.counts, 0), window.hours) if told.any() else None
+        tellable &= ~(self._by_hour & (cause < len(NAMES)) & (cause >= 0) & ~self._mean_by_hour)
+        loudest = found.evidence.max(axis=1).tolist()
+        for index, (_, window) in enumerate(judged):
+            window.found, window.index, window.loudest = found, index, loudest[index]
+            window.tellable = tellable[index]
 
     def _hours(self, run: Run) -> Counts:
         hours = np.zeros(len(self.variance.hours), dtype=np.int64)
@@ -316,3 +347,15 @@ class DWS:
     def loads(self, data: bytes) -> DwsState:
         """Read what `dumps` wrote; raises StoreError on anything else."""
         return windows.load(data, self.profile.bins, len(self.profile.features))
+
+
+def _parts_of(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Yield consecutive parts of some things, each part of at most `most` in sum, or of one thing."""
+    first = total = 0
+    for index, size in enumerate(sizes):
+        if total + size > most and index > first:
+            yield slice(first, index)
+            first, total = index, 0
+        total += size
+    if first < len(sizes):
+        yield slice(first, len(sizes))

@@ -24,7 +24,7 @@ from scipy.special import log_ndtr, ndtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import CERTAIN, LEAST_LOG10, NOTABLE, log10_student
-from driftmeter.detectors.dws.finding import Finding, Sample
+from driftmeter.detectors.dws.finding import Finding, WindowSamples
 from driftmeter.detectors.saddlepoint import LOG10E, log10_tail
 from driftmeter.detectors.size import size_of_shifts
 from driftmeter.detectors.variance import Excess, Variance, too_few_groups
@@ -35,7 +35,7 @@ BUDGET_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SmoothFinding:
-    """A finding, and what else the scores say; arrays of shape (features,).
+    """A finding, and what else the scores say; arrays of shape (windows, features).
 
     The effect is ln(1 + Σ_k max(0, s_k² − sd_k²)), its lower bound ln(1 + Σ_k max(0, |s_k| − 2 sd_k)²): see size.py.
     `smallest_visible` is the smallest shift that would alarm, ε + z sd, in standard deviations;
@@ -59,44 +59,53 @@ class SmoothScores:
         self._tests: Floats = np.maximum(2.0 * bins.scored.sum(axis=1), 1.0)
         """2K of each feature, at least 1."""
 
-    def judge(self, sample: Sample) -> SmoothFinding:
+    def judge(self, samples: WindowSamples) -> SmoothFinding:
         """Test every score of every feature; a feature without scores has no evidence."""
-        bins = self._bins
-        expected = np.tensordot(sample.hours / sample.rows, self._variance.hours, axes=1)
-        shift = bins.means(sample.counts, sample.rows) - expected
-        rows = effective_rows(sample.rows, sample.excess.scores)
+        bins, excess = self._bins, samples.excess
+        shift = bins.means(samples.counts, samples.rows[:, 0]) - self._expected(samples)
+        window_rows = samples.rows[:, :, np.newaxis]
+        rows = effective_rows(window_rows, excess.scores)
         deviation = np.sqrt(1 / rows + 1 / self._variance.score_rows)
-        alpha = BUDGET_SHARE * sample.alpha / self._tests
-        log_p = self._log10_chances(shift, rows, deviation, sample.excess)
-        log_p[too_few_groups(sample.rows, sample.excess.scores)] = 0.0
-        evidence = np.where(bins.scored, np.log10(alpha)[:, None] - np.maximum(log_p, LEAST_LOG10), -np.inf)
-        strongest = evidence.argmax(axis=1)
-        features = np.arange(len(strongest))
+        alpha = BUDGET_SHARE * samples.alpha / self._tests
+        log_p = self._log10_chances(shift, rows, deviation, excess)
+        log_p[too_few_groups(window_rows, excess.scores)] = 0.0
+        evidence = np.where(bins.scored, np.log10(alpha)[:, :, None] - np.maximum(log_p, LEAST_LOG10), -np.inf)
+        strongest = evidence.argmax(axis=-1)
+        chosen = strongest[:, :, np.newaxis]
         finding = Finding(
-            evidence[features, strongest],
+            np.take_along_axis(evidence, chosen, axis=-1)[:, :, 0],
             strongest,
-            shift[features, strongest],
-            np.zeros(len(strongest)),
+            np.take_along_axis(shift, chosen, axis=-1)[:, :, 0],
+            np.zeros(strongest.shape),
             size_of_shifts(shift, deviation, bins.scored),
         )
         return self._with_bounds(finding, np.abs(shift), deviation, -ndtri(alpha))
 
+    def _expected(self, samples: WindowSamples) -> Floats:
+        """Return the mean of each score that the hours of the windows let one expect, (windows, features, scores)."""
+        share = samples.hours / samples.rows
+        expected = np.zeros((len(share), *self._variance.hours.shape[1:]))
+        for hour, means in enumerate(self._variance.hours):  # not a matrix product: its bits depend on its shape
+            expected += share[:, hour, np.newaxis, np.newaxis] * means
+        return expected
+
     def _log10_chances(self, shift: Floats, rows: Floats, deviation: Floats, excess: Excess) -> Floats:
-        """Return log10 P_k, shape (features, scores); 0 where a shift is below one standard deviation."""
+        """Return log10 P_k, shape (windows, features, scores); 0 where a shift is below one standard deviation."""
         bins = self._bins
         size = np.abs(shift)
         beyond = np.where(bins.scored, (size - self._tolerance[:, None]) / deviation, -np.inf)
         log_p = np.zeros(beyond.shape)
         likely = beyond > 1
         log_p[likely] = log_ndtr(-beyond[likely]) * LOG10E
-        feature, score = np.nonzero((beyond > NOTABLE) & (beyond < CERTAIN))
-        if len(feature):
-            log_p[feature, score] = log10_tail(
+        cases = np.nonzero((beyond > NOTABLE) & (beyond < CERTAIN))
+        if len(cases[0]):
+            _, feature, score = cases
+            log_p[cases] = log10_tail(
                 bins.padded_share[feature],
-                np.sign(shift[feature, score])[:, None] * bins.padded_scores[feature, score],
-                rows[feature, score],
+                np.sign(shift[cases])[:, None] * bins.padded_scores[feature, score],
+                rows[cases],
                 self._variance.score_rows[feature, score],
-                size[feature, score] - self._tolerance[feature],
+                size[cases] - self._tolerance[feature],
             )
         heavy = likely & (excess.tails > 0)
         if heavy.any():
@@ -105,16 +114,16 @@ class SmoothScores:
         return log_p
 
     def _with_bounds(self, finding: Finding, size: Floats, deviation: Floats, critical: Floats) -> SmoothFinding:
-        """Add the bounds; `critical` (features,) is the upper normal quantile at ½ α / 2K."""
+        """Add the bounds; `critical` (windows, features) is the upper normal quantile at ½ α / 2K."""
         scored = self._bins.scored
-        least = np.where(scored, deviation, np.inf).min(axis=1)
+        least = np.where(scored, deviation, np.inf).min(axis=-1)
         smallest_visible = np.where(scored.any(axis=1), self._tolerance + critical * least, np.inf)
-        moved = np.logical_or.reduce((size > critical[:, None] * deviation) & scored, axis=1)
+        moved = np.logical_or.reduce((size > critical[:, :, None] * deviation) & scored, axis=-1)
         return SmoothFinding(finding, smallest_visible, moved.astype(np.float64))
 
 
-def effective_rows(rows: int, excess: Floats) -> Floats:
-    """Return how many independent rows `rows` dependent ones are worth: 1/(1/n + τ²), shape of `excess`.
+def effective_rows(rows: float | Floats, excess: Floats) -> Floats:
+    """Return how many independent rows `rows` dependent ones are worth: 1/(1/n + τ²), arrays broadcast.
 
     >>> effective_rows(1_000, np.array([0.0, 0.01])).round(1).tolist()
     [1000.0, 90.9]

@@ -22,12 +22,12 @@ from scipy.special import betaincc
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.dws.chance import LEAST_LOG10, log10_of, log10_student
-from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, Sample
+from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, WindowSamples
 from driftmeter.detectors.dws.pooled import BUDGET_SHARE
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.size import Size
 from driftmeter.timestamps import HOUR
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.types import Codes, Floats, Milliseconds
 
 STUCK_LENGTH: Milliseconds = 20 * HOUR
 """About a day of traffic: in shorter windows values may well stand still, as the weather does."""
@@ -43,33 +43,40 @@ class StuckValue:
         self._bins = bins
         self._tolerance = tolerance
 
-    def judge(self, sample: Sample, dependent: Mask) -> Finding | None:
-        """Test the `dependent` features (features,) with a reference that shows how windows vary; None without any."""
-        chosen = dependent & (sample.excess.stuck[:, 1] > 0)
+    def judge(self, samples: WindowSamples, dependent: Mask) -> Finding | None:
+        """Test the `dependent` features (windows, features) with a reference that shows how windows vary, if any."""
+        excess = samples.excess
+        chosen = dependent & (excess.stuck[..., 1] > 0)
         if not chosen.any():
             return None
-        modal = self._bins.modal(sample.counts, sample.rows)
-        log_p, surpassed = stuck_chances(modal - self._tolerance * np.sqrt(modal * (1 - modal)), sample.excess.stuck)
-        log_p = np.maximum(log_p, self._log10_chances(sample))
-        evidence = np.log10(BUDGET_SHARE * sample.alpha) - np.maximum(log_p, LEAST_LOG10)
-        evidence = np.where(chosen & surpassed & (modal > STUCK_SHARE), evidence, -np.inf)
-        largest = 1 / (1 + np.exp(-sample.excess.stuck[:, 3]))
-        size = size_of_stuck(modal, largest, sample.excess.stuck[:, 1])
-        cause = CAUSE_RARE + len(self._bins.rare) + self._bins.modal_bins(sample.counts)
-        return Finding(evidence, cause, modal, largest, size)
+        modal = self._bins.modal(samples.counts, samples.rows[:, 0])
+        beyond = modal - self._tolerance * np.sqrt(modal * (1 - modal))
+        chosen &= (modal > STUCK_SHARE) & surpasses(beyond, excess.stuck)
+        evidence = np.full(modal.shape, -np.inf)
+        cause = np.full(modal.shape, CAUSE_RARE + len(self._bins.rare))
+        largest = 1 / (1 + np.exp(-excess.stuck[..., 3]))
+        if not chosen.any():
+            return Finding(evidence, cause, modal, largest, Size.none(modal.shape))
+        heaviest = self._bins.modal_bins(samples.counts)
+        log_p = np.maximum(
+            stuck_chances(beyond[chosen], excess.stuck[chosen]), self._log10_chances(samples, heaviest, chosen)
+        )
+        alpha = np.broadcast_to(samples.alpha, chosen.shape)[chosen]
+        evidence[chosen] = np.log10(BUDGET_SHARE * alpha) - np.maximum(log_p, LEAST_LOG10)
+        return Finding(evidence, cause + heaviest, modal, largest, size_of_stuck(modal, largest, excess.stuck[..., 1]))
 
-    def _log10_chances(self, sample: Sample) -> Floats:
-        """Return log10 of the chance that so few groups of rows as the window has are so much alike, (features,)."""
-        bins = self._bins
-        inner = np.where(bins.inner, sample.counts, 0)
-        heaviest = bins.modal_bins(sample.counts)
-        groups = 1 / (1 / sample.rows + sample.excess.cores)
-        others = groups * (1 - inner[heaviest] / sample.rows)
-        return log10_of(betaincc(others + 1, np.maximum(groups - others, 1e-9), 1 - bins.share[heaviest]))
+    def _log10_chances(self, samples: WindowSamples, heaviest: Codes, chosen: Mask) -> Floats:
+        """Return log10 of the chance that so few groups of rows as a window has are so much alike, (chosen,)."""
+        window, _ = np.nonzero(chosen)
+        rows, bin_ = samples.rows[window, 0], heaviest[chosen]
+        inner = np.where(self._bins.inner[bin_], samples.counts[window, bin_], 0)
+        groups = 1 / (1 / rows + samples.excess.cores[chosen])
+        others = groups * (1 - inner / rows)
+        return log10_of(betaincc(others + 1, np.maximum(groups - others, 1e-9), 1 - self._bins.share[bin_]))
 
 
 def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:
-    """Return the size of a modal share beyond the `largest` of the reference; all arrays (features,).
+    """Return the size of a modal share beyond the `largest` of the reference; all arrays of one shape.
 
     `deviation` is that of the reference's log-odds. A share of 95 % against one of 20 % at most:
 
@@ -81,26 +88,38 @@ def size_of_stuck(modal: Floats, largest: Floats, deviation: Floats) -> Size:
     surely = np.maximum(odds - 2 * deviation, least)
     low: Floats = (1 / (1 + np.exp(-surely)) - largest) * (surely - least)
     effect = (modal - largest) * np.maximum(odds - least, 0.0)
-    return Size(np.maximum(effect, low), np.maximum(low, 0.0), np.zeros(len(modal)))
+    return Size(np.maximum(effect, low), np.maximum(low, 0.0), np.zeros(modal.shape))
 
 
-def stuck_chances(modal: Floats, reference: Floats) -> tuple[Floats, Mask]:
-    """Return log10 P of each modal share, and whether it surpasses all windows of the reference by a deviation.
+def surpasses(modal: Floats, reference: Floats) -> Mask:
+    """Say which modal shares surpass all windows of the reference by a deviation; see `stuck_chances`.
 
-    `modal` (features,) are shares of rows, `reference` (features, 4) the mean, deviation, excess kurtosis and largest
-    of the log-odds of such shares.
+    >>> surpasses(np.array([0.95, 0.22]), np.array([[-2.2, 0.4, 0.0, -1.4]])).tolist()
+    [True, False]
+    """
+    beyond = (_log_odds(modal) - np.maximum(reference[..., 0], reference[..., 3])) / _deviation(reference)
+    surpassing: Mask = beyond > 1
+    return surpassing
+
+
+def stuck_chances(modal: Floats, reference: Floats) -> Floats:
+    """Return log10 P of each modal share.
+
+    `modal` (…) are shares of rows, `reference` (…, 4) the mean, deviation, excess kurtosis and largest of the log-odds
+    of such shares.
 
     The most frequent bin has 95 % of a day's rows, where it had 10 % on most days of the reference and 20 % at most:
 
-    >>> log_p, surpassed = stuck_chances(np.array([0.95]), np.array([[-2.2, 0.4, 0.0, -1.4]]))
-    >>> log_p.round(1).tolist(), surpassed.tolist()
-    ([-19.3], [True])
+    >>> stuck_chances(np.array([0.95]), np.array([[-2.2, 0.4, 0.0, -1.4]])).round(1).tolist()
+    [-19.3]
     """
-    mean, deviation, kurtosis, largest = reference.T
-    odds = _log_odds(modal)
-    beyond = (odds - np.maximum(mean, largest)) / np.maximum(deviation, 1e-9)
-    freedom = 4 + 6 / np.maximum(kurtosis, _LEAST_KURTOSIS)
-    return log10_student((odds - mean) / np.maximum(deviation, 1e-9), freedom), beyond > 1
+    freedom = 4 + 6 / np.maximum(reference[..., 2], _LEAST_KURTOSIS)
+    return log10_student((_log_odds(modal) - reference[..., 0]) / _deviation(reference), freedom)
+
+
+def _deviation(reference: Floats) -> Floats:
+    deviation: Floats = np.maximum(reference[..., 1], 1e-9)
+    return deviation
 
 
 def _log_odds(share: Floats) -> Floats:

@@ -109,6 +109,8 @@ class Findings:
 
     def resized(self, levels: int) -> Findings:
         """Return a writable copy with `levels` levels; longer ones are cut off, missing ones start empty."""
+        if levels == len(self.evidence):
+            return Findings(**{name: getattr(self, name).copy() for name in Findings.__annotations__})
         missing = Findings.nothing(max(0, levels - len(self.evidence)), self.evidence.shape[1])
         return self._combined(missing, lambda array, blank: np.concatenate([array[:levels], blank]))
 

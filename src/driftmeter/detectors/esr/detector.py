@@ -18,6 +18,7 @@ Source: Shin, Ramdas & Rinaldo, E-detectors (2024), §3; Wang & Ramdas, e-BH (20
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,8 +28,8 @@ from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.esr import state as state_file
 from driftmeter.detectors.esr.bets import RareBets, SmoothBets
 from driftmeter.detectors.esr.state import EsrState
-from driftmeter.detectors.protocol import Cause, Evidence, Mask
-from driftmeter.detectors.run import Pace, Run
+from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask
+from driftmeter.detectors.run import Pace, Run, complete_runs
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.size import ShareSizes, size_of_shifts
 from driftmeter.detectors.variance import Variance
@@ -82,11 +83,22 @@ class ESR:
         """Take one frozen pane; there is evidence once the run holds enough rows, or has lasted long enough."""
         if state.run is None and pane.summary.rows == 0:
             return state, None
-        run = Run.of(pane, state.last if state.panes else None) if state.run is None else state.run + pane
-        if not run.complete(self.settings.pane_rows, self.settings.pane_length):
-            return replace(state, run=run), None
-        after = self._bet_on(state, run)
-        return after, self._evidence(after, run.start, fresh=True)
+        ahead = self.look_ahead(state, [pane])
+        return self.take(state, ahead.panes[0][1]) if ahead.panes else (self.leave(state, ahead), None)
+
+    def look_ahead(self, state: EsrState, slices: Sequence[Slice]) -> Ahead[Run]:
+        """Return the runs that the next slices complete."""
+        last = state.last if state.panes else None
+        return Ahead(*complete_runs(state.run, last, slices, self.settings.pane_rows, self.settings.pane_length))
+
+    def take(self, state: EsrState, pane: Run) -> tuple[EsrState, Evidence]:
+        """Let the bets win or lose on the next run."""
+        after = self._bet_on(state, pane)
+        return after, self._evidence(after, pane.start, fresh=True)
+
+    def leave(self, state: EsrState, ahead: Ahead[Run]) -> EsrState:
+        """Return the state after all slices of `ahead`, given that after its last run."""
+        return replace(state, run=ahead.run)
 
     def _bet_on(self, state: EsrState, run: Run) -> EsrState:
         """Let the bets win or lose on one complete run."""
