@@ -126,7 +126,8 @@ class RareBins:
         enough = ~too_few_groups(rows, samples.excess.rare)
         more, fewer = more & enough, fewer & enough
         log_p = np.full(seen.shape, np.log10(0.5))
-        outside = bins.rows[owner] - bins.rare_reference > _FEWER_FROM
+        # values that come back into the range of a number have no bin of their own here
+        outside = (bins.rows[owner] - bins.rare_reference > _FEWER_FROM) | ~np.array(bins.rare_named, dtype=bool)
         for chosen, chances in (
             (more & ~self._common, self._log10_more),
             (fewer & ~self._common, self._log10_fewer),
