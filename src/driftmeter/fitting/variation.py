@@ -20,10 +20,12 @@ from scipy.special import chdtri
 
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.pooling import MOST_GROUPS
+from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.run import Pace
 from driftmeter.fitting.by_rows import RowScale
 from driftmeter.fitting.cut import most_panes
 from driftmeter.profile.calibration import Calibration
+from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Counts, Floats, Milliseconds
 
@@ -37,6 +39,8 @@ LEAST_HOURLY = 100
 MOST_EXPLAINED = 0.5
 """A score of which the hour explains a larger share is compared with the whole reference."""
 _FEW_WINDOWS = 100
+_FEW_ROWS = 50
+"""With fewer reference rows a bin of rare categories has the variance that all such bins have together."""
 
 
 def calibrate(
@@ -179,6 +183,8 @@ def _level(
         tails[index] = _kurtosis(means)
         share = np.clip(bins.share[part], 0.5 / bins.rows[index], 1 - 0.5 / bins.rows[index])
         excess[part] = np.maximum(0, factor * shares.var(axis=0, ddof=1) / (share * (1 - share)) - sampling)
+        few = _few_by_hash(bins.features[index], bins.reference[part])
+        excess[part][few] = pooled_excess(shares, share, np.where(few, 1 - share, 0.0), sampling)
         cores[index] = pooled_excess(shares, share, np.where(bins.core[part], 1 - share, 0.0), sampling)
         first = int(bins.group[part].min())
         pool = np.eye(int(bins.group[part].max()) - first + 1)[bins.group[part] - first]
@@ -206,6 +212,14 @@ def _level(
         cores,
         stuck,
     )
+
+
+def _few_by_hash(feature: Feature, expected: Floats) -> Mask:
+    """Return the bins of rare categories with few rows, (bins,): too few to know each one's variance, and alike."""
+    few = np.zeros(feature.size, dtype=bool)
+    if isinstance(feature.grid, CategoryGrid):
+        few[feature.grid.rest] = expected[feature.grid.rest] < _FEW_ROWS
+    return few
 
 
 def pooled_excess(shares: Floats, expected: Floats, weight: Floats, sampling: float) -> float:
