@@ -39,6 +39,9 @@ LEAST_HOURLY = 100
 MOST_EXPLAINED = 0.5
 """A score of which the hour explains a larger share is compared with the whole reference."""
 _FEW_WINDOWS = 100
+_DEPENDENT = 0.5
+"""n τ² from which on rows depend on each other: then few windows show how far extreme ones go, and their kurtosis is
+taken a standard deviation higher."""
 _FEW_ROWS = 50
 """With fewer reference rows a bin of rare categories has the variance that all such bins have together."""
 
@@ -57,7 +60,7 @@ def calibrate(
     which each pane began, each hour is compared with itself: the variances are those around the hours' means.
     `add_rows` adds the rows behind the panes to a scale of rows; without it, that has whole panes only.
 
-    An excess kurtosis is kept where it is more than chance explains; over fewer than 100 windows it is at least half of
+    An excess kurtosis is kept where it is more than chance explains, and where rows depend on each other; over fewer than 100 windows it is at least half of
     that of the next shorter windows.
     """
     bins = CompiledBins(features)
@@ -198,7 +201,9 @@ def _level(
                 0, factor * pooled.var(axis=0, ddof=1) / (share * (1 - share)) - sampling
             )
         stuck[index] = _modal(shares[:, bins.inner[part]])
-    tails = np.where((bins.scored) & (tails > 2 * np.sqrt(24 / number)), tails, 0.0)
+    noise = np.sqrt(24 / number)
+    dependent = scores * float(rows.mean()) >= _DEPENDENT
+    tails = np.where(dependent, np.maximum(tails, 0.0) + noise, np.where(tails > 2 * noise, tails, 0.0)) * bins.scored
     if before is not None and number < _FEW_WINDOWS:
         tails = np.maximum(tails, 0.5 * before)
     return _Level(
