@@ -30,9 +30,9 @@ from driftmeter.panes.windows import Window
 from driftmeter.timestamps import DAY
 from driftmeter.types import Floats
 from driftmeter.verdict.expectation import Expectation
-from driftmeter.verdict.judge import Step
 from driftmeter.verdict.judge_state import JudgeState
 from driftmeter.verdict.members import History
+from driftmeter.verdict.step import Step
 from flights import FAULTS, NUMERIC, REAL_INCIDENTS, START, TIME, halves, side_by_side, with_fault
 from real import KS_ROWS, Event, Year, follow, ks_p_value, year
 

@@ -78,7 +78,7 @@ def backtest(profile: Profile, draw: Draw, days: range, doubled: int | None = No
     times, frame = traffic(draw, days, seed=2, doubled=doubled)
     course = Course(profile, ModelSettings())
     for pane in History.of(profile, frame, times).slices():
-        course.take(pane)
+        course.take([pane])
     return course
 
 
@@ -153,7 +153,7 @@ def test_an_incident_of_batches_is_over_a_day_after_the_last_bad_one() -> None:
     frame = frame.with_columns(income=pl.when(pl.Series(bad)).then(9_000.0).otherwise("income"))
     course = Course(profile, ModelSettings())
     for pane in History.of(profile, frame, times).slices():
-        course.take(pane)
+        course.take([pane])
     assert [event.event for event in course.events] == ["alarm", "closed"]
     # windows of up to four batches hold the fault a little longer
     assert START + 83 * DAY < course.events[1].at <= START + 90 * DAY
@@ -164,7 +164,7 @@ def test_a_window_of_batches_is_told_as_long_as_it_was() -> None:
     profile = profile_of(weekly, 104 * WEEK)
     course = Course(profile, ModelSettings())
     for pane in list(History.of(profile, frame, times).slices())[:8]:
-        course.take(pane)
+        course.take([pane])
     findings = course.judge.findings(course.state, "income")
     assert [finding["rows"] for finding in findings] == [50, 100, 200, 400]
     assert [finding["window_seconds"] for finding in findings] == [3600 + 7 * 86_400 * weeks for weeks in (0, 1, 3, 7)]
@@ -182,7 +182,7 @@ def test_it_can_be_said_after_how_many_rows_they_are_judged(draw: Draw, days: in
     course, rows = Course(profile, ModelSettings()), 0
     times, frame = traffic(draw, range(days, days + 4 * WEEK), seed=2)
     for pane in History.of(profile, frame, times).slices():
-        course.take(pane)
+        course.take([pane])
         rows += pane.summary.rows
         window = Window(pane.start, pane.end, 1, pane.summary)
         if course.judge.verdict(course.state, window).features[0].state == "ok":

@@ -31,7 +31,7 @@ def course(profile: Profile, *faults: str, pane: PaneChoice = 30 * 60_000) -> tu
     )
     made = Course(profile, ModelSettings())
     for pane_slice in history.slices():
-        made.take(pane_slice)
+        made.take([pane_slice])
     return made, history
 
 
@@ -120,7 +120,7 @@ def test_folding_is_the_same_in_however_many_courses(profile: Profile, faulty: t
     panes: list[Slice] = list(history.slices())
     for pane in panes:
         for other in courses:
-            other.take(pane)
+            other.take([pane])
     assert courses[0].events == courses[1].events == faulty[0].events
 
 

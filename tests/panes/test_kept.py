@@ -30,6 +30,10 @@ def test_they_are_those_that_all_slices_merge_to_at_the_end(steps: list[int]) ->
         kept.add(given_[-1])
     end = given_[-1].end
     assert as_numbers(kept.since(0)) == as_numbers(merged_as_of(given_, end))
+    many = KeptSlices(60 * DAY)
+    for first in range(0, len(given_), 7):
+        many.extend(given_[first : first + 7])
+    assert as_numbers(many.since(0)) == as_numbers(kept.since(0))
     # what a store has merged less far comes to the same
     for seen in range(0, len(given_), 5):
         before = merged_as_of(given_[: seen + 1], given_[seen].end) + given_[seen + 1 :]

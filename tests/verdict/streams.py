@@ -16,9 +16,10 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
 from driftmeter.verdict.expectation import Expectation
-from driftmeter.verdict.judge import Judge, Step
+from driftmeter.verdict.judge import Judge
 from driftmeter.verdict.judge_state import JudgeState
 from driftmeter.verdict.members import LOOK_BACK
+from driftmeter.verdict.step import Step
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 START = 1_700_006_400_000  # midnight

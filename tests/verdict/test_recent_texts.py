@@ -36,20 +36,20 @@ def names(recent: RecentTexts, what: str = "unseen", value: float = 0.5) -> tupl
 
 
 def test_the_texts_of_the_last_two_hours_with_any_are_told_with_their_shares_of_the_rows() -> None:
-    recent = RecentTexts().after(slice_with(0, {}))
+    recent = RecentTexts().after([slice_with(0, {})])
     assert names(recent) == ()
-    recent = recent.after(slice_with(1000, {"old": 30}))
-    recent = recent.after(slice_with(HOUR, {"a": 5, "b": 6}))
+    recent = recent.after([slice_with(1000, {"old": 30})])
+    recent = recent.after([slice_with(HOUR, {"a": 5, "b": 6})])
     assert names(recent) == (("old", 0.15), ("b", 0.03), ("a", 0.025))
-    recent = recent.after(slice_with(2 * HOUR - 1000, {}, rows=200))
+    recent = recent.after([slice_with(2 * HOUR - 1000, {}, rows=200)])
     assert names(recent) == (("old", 0.075), ("b", 0.015), ("a", 0.0125))
-    recent = recent.after(slice_with(50 * HOUR, {"c": 1}))
+    recent = recent.after([slice_with(50 * HOUR, {"c": 1})])
     assert names(recent) == (("b", 0.015), ("a", 0.0125), ("c", 0.0025))
-    assert recent.after(slice_with(99 * HOUR, {})) == recent
+    assert recent.after([slice_with(99 * HOUR, {})]) == recent
 
 
 def test_names_have_no_more_rows_together_than_their_cause() -> None:
-    recent = RecentTexts().after(slice_with(0, {"a": 30, "b": 10}))
+    recent = RecentTexts().after([slice_with(0, {"a": 30, "b": 10})])
     assert names(recent, value=0.5) == (("a", 0.3), ("b", 0.1))
     scaled = dict(names(recent, value=0.2))
     assert scaled == pytest.approx({"a": 0.15, "b": 0.05})
@@ -57,14 +57,14 @@ def test_names_have_no_more_rows_together_than_their_cause() -> None:
 
 def test_of_a_sample_that_may_lack_some_no_number_of_further_ones_is_told() -> None:
     texts = {f"t{number}": number for number in range(1, MOST_OF_FEATURE)}
-    assert len(names(RecentTexts().after(slice_with(0, texts)))) == MOST_OF_FEATURE - 1
-    recent = RecentTexts().after(slice_with(0, {**texts, "one more": 9}))
+    assert len(names(RecentTexts().after([slice_with(0, texts)]))) == MOST_OF_FEATURE - 1
+    recent = RecentTexts().after([slice_with(0, {**texts, "one more": 9})])
     assert [name for name, _ in names(recent)] == ["one more", "t7", "t6"]
 
 
 @pytest.mark.parametrize("what", ["missing", "mean", "bins", "stuck", "below"])
 def test_only_causes_of_unseen_categories_have_names(what: str) -> None:
-    recent = RecentTexts().after(slice_with(0, {"a": 5}))
+    recent = RecentTexts().after([slice_with(0, {"a": 5})])
     assert names(recent, what) == ()
     assert names(recent) == (("a", 0.05),)
     a_category = cause("unseen", category=True)
@@ -74,7 +74,7 @@ def test_only_causes_of_unseen_categories_have_names(what: str) -> None:
 def test_of_a_group_that_shares_a_bin_only_its_own_texts_are_told() -> None:
     grid = MANY.features[0].grid
     assert isinstance(grid, CategoryGrid)
-    recent = RecentTexts().after(slice_with(0, {"a": 5, "b": 5}))
+    recent = RecentTexts().after([slice_with(0, {"a": 5, "b": 5})])
     place = grid.labels[grid.bin_of("b")].removeprefix("unseen ")
     assert place.endswith(" of 1024")
     assert names(recent, f"other {place}") == (("b", 0.05),)
@@ -82,7 +82,7 @@ def test_of_a_group_that_shares_a_bin_only_its_own_texts_are_told() -> None:
 
 
 def test_texts_outlive_a_restart() -> None:
-    recent = RecentTexts().after(slice_with(0, {"a": 5})).after(slice_with(HOUR, {"b": 5, "c\ufffd": 1}))
+    recent = RecentTexts().after([slice_with(0, {"a": 5}), slice_with(HOUR, {"b": 5, "c\ufffd": 1})])
     assert RecentTexts.load(recent.dump()) == recent
     assert RecentTexts.load(RecentTexts().dump()) == RecentTexts()
     broken: Any

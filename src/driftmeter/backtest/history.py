@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Literal
 
 import narwhals as nw
@@ -27,8 +28,8 @@ from driftmeter.types import Codes, Milliseconds
 
 BLOCK = 50_000
 """Rows that are typed at once, so that a history of any length needs little additional memory."""
-_COUNTS = 1 << 21
-"""Counts of panes that are held at once, 16 MB."""
+_COUNTS = 1 << 18
+"""Counts of panes that are held at once, 2 MB."""
 MOST_PANES = 200_000
 """`auto` takes longer panes where there would be more panes than this: each one costs a step of the detector."""
 _MOST_NAMED = 10
@@ -169,6 +170,13 @@ class History:
                 waiting = pane
         if waiting is not None:
             yield waiting
+
+    def batches(self) -> Iterator[list[Slice]]:
+        """Yield the panes that hold rows, in order, many at a time."""
+        panes = self.slices()
+        at_once = max(1, _COUNTS // self.profile.bins)
+        while batch := list(islice(panes, at_once)):
+            yield batch
 
     def _counted(self, places: Codes, starts: Times, unseen: UnseenCells | None) -> Iterator[Slice]:
         """Yield the panes of some rows, given by the bins of their values (rows, features) and their panes' starts.

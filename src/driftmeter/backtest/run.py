@@ -13,13 +13,14 @@ from driftmeter.panes.kept import KeptSlices
 from driftmeter.panes.pane import Slice
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
-from driftmeter.timestamps import DAY, iso
+from driftmeter.timestamps import DAY, HOUR, iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict import sentences
 from driftmeter.verdict.judge import Judge
 from driftmeter.verdict.judge_state import JudgeState
 from driftmeter.verdict.members import LOOK_BACK
 from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.step import Step
 from driftmeter.verdict.verdict import round10
 
 MONTH: Milliseconds = 30 * DAY
@@ -113,7 +114,8 @@ class Course:
         """Start the judge."""
         self.judge = Judge(self.profile, self.settings)
         self.state = self.judge.start()
-        self._kept = KeptSlices(LOOK_BACK)
+        # an hour more: slices of an hour are dropped with their end, and asked for from a full hour on
+        self._kept = KeptSlices(LOOK_BACK + HOUR)
 
     @property
     def silent(self) -> str | None:
@@ -125,10 +127,18 @@ class Course:
             return sentences.too_few_days(calibration.covered)
         return sentences.NO_ORDER_OF_TIME if self.profile.time is None else sentences.REFERENCE_TOO_SHORT
 
-    def take(self, pane: Slice) -> list[Event]:
-        """Judge one pane; return the events that it brought."""
-        self._kept.add(pane)
-        self.state, step = self.judge.step(self.state, pane, (), self._kept.since)
+    def take(self, panes: Sequence[Slice]) -> list[Event]:
+        """Judge the next panes; return the events that they brought. Many at once are judged faster."""
+        events: list[Event] = []
+        for index, state, step in self.judge.steps(self.state, panes, self._kept.since):
+            self.state = state
+            if step.alarms or step.closed:
+                events += self._events(step, panes[index])
+        self._kept.extend(panes)
+        self.events += events
+        return events
+
+    def _events(self, step: Step, pane: Slice) -> list[Event]:
         unpaged = {incident.id for incident in (*step.opened, *step.reopened)}
         self.pages += [pane.end] * len(unpaged)
         events = []
@@ -156,7 +166,6 @@ class Course:
                 Event("closed", name, member.role, at, member.since, incident=incident.id)
                 for name, member in sorted(incident.members.items())
             ]
-        self.events += events
         return events
 
     @property
@@ -205,5 +214,5 @@ def backtest(
     """
     history = History.of(profile, frame, times, pane=pane, faults=faults, seed=seed)
     course = Course(profile, settings or ModelSettings())
-    for pane_slice in history.slices():
-        yield from course.take(pane_slice)
+    for panes in history.batches():
+        yield from course.take(panes)

@@ -188,7 +188,7 @@ def _notes(profile: Profile, trace: Trace) -> Iterator[str]:
 
 
 def _run(history: History, courses: Sequence[Course]) -> Iterator[Event]:
-    """Count each pane once and judge it in all courses; yield their events. Draws a progress bar on a terminal."""
+    """Count each pane once, and judge it in all courses; yield their events. Draws a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -206,9 +206,9 @@ def _run(history: History, courses: Sequence[Course]) -> Iterator[Event]:
     task = bar.add_task("", total=len(history), alarms=0)
     alarms = 0
     with nullcontext() if bar.disable else bar:  # rich before 14.3 writes a line for a bar that it never drew
-        for pane in history.slices():
+        for panes in history.batches():
             for course in courses:
-                events = course.take(pane)
+                events = course.take(panes)
                 alarms += sum(event.event == "alarm" for event in events)
                 yield from events
-            bar.update(task, advance=pane.summary.rows, alarms=alarms)
+            bar.update(task, advance=sum(pane.summary.rows for pane in panes), alarms=alarms)

@@ -15,9 +15,10 @@ from driftmeter.store import Store
 from driftmeter.store.records import Fold, Progress
 from driftmeter.timestamps import DAY, iso
 from driftmeter.types import Milliseconds
-from driftmeter.verdict.judge import Judge, Step
+from driftmeter.verdict.judge import Judge
 from driftmeter.verdict.judge_state import JudgeState, live_calibration_in
 from driftmeter.verdict.members import History
+from driftmeter.verdict.step import Step
 
 _CHUNK = 100
 """Slices that are read and folded at a time. A small number wastes little if another server is first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
 
 from driftmeter.counts.summary import Summary
@@ -32,10 +33,18 @@ class KeptSlices:
 
     def add(self, slice_: Slice) -> None:
         """Take the next slice; slices come in ascending order."""
+        self.extend([slice_])
+
+    def extend(self, slices: Sequence[Slice]) -> None:
+        """Take the next slices, in ascending order."""
+        if not slices:
+            return
+        self._tiers[0].extend(slices)
+        end = slices[-1].end
         for tier, (age, length) in enumerate(LADDER):
-            if (slice_.end - age) // length == (self._end - age) // length:
+            if (end - age) // length == (self._end - age) // length:
                 continue
-            until = (slice_.end - age) // length * length
+            until = (end - age) // length * length
             recent = self._tiers[tier]
             old = bisect_right(recent, until, key=attrgetter("end"))
             merged = merge(recent[:old], length)
@@ -44,10 +53,9 @@ class KeptSlices:
                 self._tiers[tier + 1].extend(merged)
                 continue
             self._oldest.extend(map(_packed, merged))
-            while self._oldest and self._oldest[0][0] + self._oldest[0][1] <= slice_.end - self._reach:
+            while self._oldest and self._oldest[0][0] + self._oldest[0][1] <= end - self._reach:
                 del self._oldest[0]
-        self._tiers[0].append(slice_)
-        self._end = slice_.end
+        self._end = end
 
     def since(self, start: Milliseconds) -> list[Slice]:
         """Return the slices that start at `start` or later, ascending."""

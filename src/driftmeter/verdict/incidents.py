@@ -224,6 +224,12 @@ def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
     return None
 
 
+def last_over(incidents: Sequence[Incident], feature: str) -> Milliseconds:
+    """Return when a feature's last change was over, 0 if none ever was."""
+    members = (incident.members.get(feature) for incident in incidents)
+    return max((member.over or 0 for member in members if member is not None), default=0)
+
+
 def turn(
     incidents: Sequence[Incident],
     flags: Sequence[Flag],
@@ -261,14 +267,18 @@ def turn(
     over = [index for index, incident in enumerate(after) if incident.closed is None and not incident.lasting]
     for index in over:
         after[index] = replace(after[index], closed=now)
-    after = [_without_rows(incident) if _forgotten(incident, now) else incident for incident in after]
     return Turn(
-        _bounded(after),
+        _bounded(remembered(after, now)),
         opened,
         joined,
         tuple(after[index] for index in over),
         tuple(after[index] for index in reopened),
     )
+
+
+def remembered(incidents: Sequence[Incident], now: Milliseconds) -> tuple[Incident, ...]:
+    """Return the incidents as they are kept at `now`: the longest closed without the rows of their changes."""
+    return tuple(_without_rows(incident) if _forgotten(incident, now) else incident for incident in incidents)
 
 
 def _extended(incident: Incident, flags: Sequence[Flag]) -> Incident:

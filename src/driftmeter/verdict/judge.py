@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,58 +18,20 @@ from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
-from driftmeter.timestamps import DAY
-from driftmeter.types import JSON, Milliseconds, Role
+from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict import sentences
-from driftmeter.verdict.expectation import Expectation, expected_drift
+from driftmeter.verdict.expectation import Expectation, ExpectedDrift, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
 from driftmeter.verdict.findings import finding
-from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, Turn, member_of, turn
+from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
-from driftmeter.verdict.members import History, Members, Past
+from driftmeter.verdict.members import History, Members, Past, further
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.recent_texts import RecentTexts
 from driftmeter.verdict.scorer import scorer_of
 from driftmeter.verdict.severity import Severity, rank
+from driftmeter.verdict.step import Step
 from driftmeter.verdict.verdict import FeatureVerdict, Verdict, round10
-
-LONGEST_GAP: Milliseconds = DAY // 2
-"""A longer gap between panes counts as this much on the clock of incidents, unless panes are usually farther apart."""
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A feature that was not flagged before, as it joins or opens an incident.
-
-    `effect` and `severity` are of the window that alarms. `incident` is None where the severity is below the one from
-    which on the model pages: the feature drifts, and is in no incident.
-    """
-
-    feature: str
-    role: Role
-    at: Milliseconds
-    since: Milliseconds
-    evidence: float
-    severity: Severity
-    effect: float
-    why: str
-    incident: str | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one slice brought: alarms, and the incidents that opened, closed, and were reopened.
-
-    `changed_again` names the features of open incidents that became another change. `read` says whether the slice
-    completed a pane of the detector; a pane of the detector may be several slices.
-    """
-
-    alarms: tuple[Alarm, ...] = ()
-    opened: tuple[Incident, ...] = ()
-    closed: tuple[Incident, ...] = ()
-    reopened: tuple[Incident, ...] = ()
-    changed_again: tuple[str, ...] = ()
-    read: bool = False
 
 
 class Judge:
@@ -119,18 +81,64 @@ class Judge:
         """
         if self.detector is None:
             return state, Step()
-        if state.open_incidents:
-            state = replace(state, incidents=self._members.with_rows(state.incidents, slice_))
-        texts = state.texts.after(slice_) if self.settings.unseen_texts else RecentTexts()
-        state = replace(state, texts=texts)
+        state = self._with_rows(state, [slice_])
         expected = expected_drift(state.expected, expectations, self._names, slice_.start, slice_.end)
         ready = self._restarted(state.detector, expected.over)
         taken, evidence = self.detector.update(ready, slice_)
         if evidence is None:
             return replace(state, detector=taken, expected=expected.ends), Step()
+        return self._after(state, taken, evidence, expected, slice_, Past(slice_, history))
+
+    def steps(
+        self, state: JudgeState, slices: Sequence[Slice], history: History | None = None
+    ) -> Iterator[tuple[int, JudgeState, Step]]:
+        """Take the next closed slices, none of them expected to drift; the states and steps are those of `step`.
+
+        `history` is asked for the slices before these. Yields the index of each slice that completes a pane of the
+        detector, with the state after it and what it brought; and at last the number of slices, with the state after
+        all. The detector works out the panes at once, which is several times faster.
+        """
+        if self.detector is None:
+            yield len(slices), state, Step()
+            return
+        if state.expected:
+            raise ValueError(f"expected no expectations, got some of {', '.join(state.expected)}")
+        ahead, taken_slices = self.detector.look_ahead(state.detector, slices), 0
+        for index, pane in ahead.panes:
+            slice_ = slices[index]
+            state = self._with_rows(state, slices[taken_slices : index + 1])
+            taken_slices = index + 1
+            taken, evidence = self.detector.take(state.detector, pane)
+            past = Past(slice_, further(history, slices[:taken_slices]))
+            state, step = self._after(state, taken, evidence, ExpectedDrift({}, {}), slice_, past)
+            yield index, state, step
+        state = self._with_rows(state, slices[taken_slices:])
+        yield len(slices), replace(state, detector=self.detector.leave(state.detector, ahead)), Step()
+
+    def _with_rows(self, state: JudgeState, slices: Sequence[Slice]) -> JudgeState:
+        """Return a state with what it keeps of the rows of slices, whether or not they complete a pane."""
+        incidents = state.incidents
+        if state.open_incidents:
+            for slice_ in slices:
+                incidents = self._members.with_rows(incidents, slice_)
+        texts = state.texts.after(slices) if self.settings.unseen_texts else RecentTexts()
+        return replace(state, incidents=incidents, texts=texts)
+
+    def _after(
+        self,
+        state: JudgeState,
+        taken: Any,
+        evidence: Evidence,
+        expected: ExpectedDrift,
+        slice_: Slice,
+        past: Past,
+    ) -> tuple[JudgeState, Step]:
+        """Judge a pane of the detector that a slice completes, given the detector's state and evidence after it."""
         judged = self._restarted(taken, expected.mixed(evidence.start))
         still_expected = expected.after_pane(evidence.start)
-        clock = _clock_after(state, evidence)
+        if not (state.flagged or state.open_incidents or (evidence.evidence >= 0).any()):
+            return self._quiet(state, judged, evidence, still_expected), Step(read=True)
+        clock = state.clock_after(evidence.end, evidence.pace)
         incidents = state.incidents
         if state.open_incidents:
             incidents = self._members.after_pane(incidents, evidence, clock, still_expected)
@@ -138,7 +146,7 @@ class Judge:
             name for incident in incidents for name, member in incident.members.items() if member.over == evidence.end
         }
         quiet = {*self._silenced, *still_expected, *over}
-        flags = self._flags(judged, evidence, replace(state, incidents=incidents), quiet, slice_, Past(slice_, history))
+        flags = self._flags(judged, evidence, replace(state, incidents=incidents), quiet, slice_, past)
         paging = [flag for flag in flags if self._pages(flag, incidents)]
         turned = turn(
             incidents,
@@ -157,22 +165,22 @@ class Judge:
             last=evidence.end,
             clock=clock,
             expected=still_expected,
-            texts=texts,
+            texts=state.texts,
         )
-        step = Step(
-            alarms=_alarms(turned, [flag for flag in flags if flag not in paging], evidence.end),
-            opened=turned.opened,
-            closed=turned.closed,
-            reopened=turned.reopened,
-            changed_again=tuple(
-                name
-                for incident in after.open_incidents
-                for name, member in incident.members.items()
-                if member.changed_again == evidence.end
-            ),
-            read=True,
+        return after, Step.of(turned, [flag for flag in flags if flag not in paging], evidence.end)
+
+    def _quiet(
+        self, state: JudgeState, judged: Any, evidence: Evidence, expected: dict[str, Milliseconds]
+    ) -> JudgeState:
+        """Return the state after a pane where nothing drifts, did, or alarms: what `_after` comes to, only sooner."""
+        return replace(
+            state,
+            detector=judged,
+            incidents=remembered(state.incidents, evidence.end),
+            last=evidence.end,
+            clock=state.clock_after(evidence.end, evidence.pace),
+            expected=expected,
         )
-        return after, step
 
     def _pages(self, flag: Flag, incidents: Sequence[Incident]) -> bool:
         """Say whether a flag may open, join or extend an incident: by its severity, or as of a member."""
@@ -216,7 +224,7 @@ class Judge:
             if member is None:
                 if rank(severity) < rank(self.settings.page_from) and feature.name in state.flagged:
                     continue
-                floor = _last_over(state.incidents, feature.name)
+                floor = last_over(state.incidents, feature.name)
                 onset = self._members.onset(feature.name, cause, slice_, past, floor)
             # a weaker flag leaves its incident's sentence as it is, and a sentence is work
             told = member.why if member is not None and strength < member.evidence else None
@@ -369,39 +377,3 @@ class Judge:
     def loads(self, data: bytes) -> JudgeState:
         """Read what `dumps` wrote; of the state of another detector the incidents are kept. Raises StoreError."""
         return load_state(data, self.detector)
-
-
-def _clock_after(state: JudgeState, evidence: Evidence) -> Milliseconds:
-    """Return the clock of incidents after a pane: a gap advances it by half a day at most, or by a usual pane."""
-    if not state.last:
-        return state.clock
-    return state.clock + min(evidence.end - state.last, max(LONGEST_GAP, evidence.pace))
-
-
-def _last_over(incidents: Sequence[Incident], feature: str) -> Milliseconds:
-    """Return when a feature's last change was over, 0 if none ever was."""
-    members = (incident.members.get(feature) for incident in incidents)
-    return max((member.over or 0 for member in members if member is not None), default=0)
-
-
-def _alarms(turned: Turn, unpaged: Sequence[Flag], now: Milliseconds) -> tuple[Alarm, ...]:
-    """Return an alarm for each feature that joined an incident at a pane that ends `now`, and for each unpaged flag."""
-
-    def alarm(flag: Flag, incident: str | None) -> Alarm:
-        return Alarm(
-            feature=flag.feature,
-            role=flag.role,
-            at=now,
-            since=now if flag.onset is None else flag.onset.since,
-            evidence=flag.evidence,
-            severity=flag.severity,
-            effect=flag.effect,
-            why=flag.why,
-            incident=incident,
-        )
-
-    joined = tuple(
-        alarm(flag, next(one.id for one in reversed(turned.incidents) if flag.feature in one.members))
-        for flag in turned.joined
-    )
-    return (*joined, *(alarm(flag, None) for flag in unpaged))

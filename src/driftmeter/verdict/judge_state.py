@@ -14,11 +14,16 @@ from typing import Any
 from driftmeter.detectors import Detector
 from driftmeter.errors import StoreError
 from driftmeter.profile.calibration import Calibration
+from driftmeter.timestamps import DAY
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.incidents import Incident
 from driftmeter.verdict.recent_texts import RecentTexts
 
 _HEAD = struct.Struct("<I")
+
+
+LONGEST_GAP: Milliseconds = DAY // 2
+"""A longer gap between panes counts as this much on the clock of incidents, unless panes are usually farther apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,12 @@ class JudgeState:
     def open_incidents(self) -> tuple[Incident, ...]:
         """The incidents that are open, oldest first."""
         return tuple(incident for incident in self.incidents if incident.closed is None)
+
+    def clock_after(self, end: Milliseconds, pace: Milliseconds) -> Milliseconds:
+        """Return the clock of incidents after a pane that ends at `end`; `pace` is the time of a usual pane, in ms."""
+        if not self.last:
+            return self.clock
+        return self.clock + min(end - self.last, max(LONGEST_GAP, pace))
 
 
 def dump_state(state: JudgeState, detector: Detector[Any] | None, live_calibration: Calibration | None) -> bytes:

@@ -29,6 +29,13 @@ _WINDOWS_BACK = 4
 """An onset is looked for in so many lengths of the window that alarms, and a day."""
 
 
+def further(history: History | None, slices: Sequence[Slice]) -> History | None:
+    """Return a history that goes on with further slices; None without one."""
+    if history is None:
+        return None
+    return lambda start: [*history(start), *(slice_ for slice_ in slices if slice_.start >= start)]
+
+
 class Past:
     """The slices up to the one that is judged, as a store holds them at its end; read where a feature alarms."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,8 +35,15 @@ class RecentTexts:
 
     hours: tuple[TextsOfHour, ...] = ()
 
-    def after(self, slice_: Slice) -> RecentTexts:
-        """Return the texts after the next closed slice; slices ascend."""
+    def after(self, slices: Sequence[Slice]) -> RecentTexts:
+        """Return the texts after the next closed slices; slices ascend."""
+        texts = self
+        for slice_ in slices:
+            if texts.hours or slice_.summary.unseen:
+                texts = texts._after(slice_)
+        return texts
+
+    def _after(self, slice_: Slice) -> RecentTexts:
         hour, summary = (slice_.end - 1) // HOUR, slice_.summary
         now = next((one for one in self.hours[:1] if one.hour == hour), None)
         if now is not None:
