@@ -50,7 +50,10 @@ def test_any_split_gives_the_same_steps_and_bytes(
                 steps[first + index] = step
         kept.extend(given[first:last])
     assert judge.dumps(many) == judge.dumps(state)
-    assert [steps.get(index, Step()) for index in range(len(given))] == one_by_one
+    quiet = Step(), Step(read=True)
+    assert all(one_by_one[index] in quiet for index in set(range(len(given))) - steps.keys())
+    assert [one_by_one[index] for index in steps] == [*steps.values()]
+    assert guarantee == "strict" or len(steps) < len(given) * 2 / 3
 
 
 def test_expectations_need_one_slice_after_another(profile: Profile, given: list[Slice]) -> None:

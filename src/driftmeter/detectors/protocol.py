@@ -111,6 +111,14 @@ class Ahead(Generic[P]):
     run: Run | None
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A pane that was taken without its evidence: its `end`, and the `pace` that its evidence would have."""
+
+    end: Milliseconds
+    pace: Milliseconds
+
+
 class Detector(Protocol[S]):
     """A sequential detector, compiled for one profile and its settings.
 
@@ -138,6 +146,13 @@ class Detector(Protocol[S]):
 
     def take(self, state: S, pane: Any) -> tuple[S, Evidence]:
         """Take the next pane of those that were worked out ahead: only `restart` may have changed the state since."""
+        ...
+
+    def pass_quiet(self, state: S, panes: Sequence[Any]) -> tuple[S, Sequence[Passed]]:
+        """Take as many of the next panes as surely have no evidence of 0 or more in any window, all at once.
+
+        No evidence of `state` may be 0 or more. Returns the state after these panes, and each of them.
+        """
         ...
 
     def leave(self, state: S, ahead: Ahead[Any]) -> S:

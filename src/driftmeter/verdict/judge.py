@@ -10,7 +10,7 @@ import numpy as np
 
 from driftmeter.counts.summary import Summary
 from driftmeter.detectors import DETECTORS, Cause, Detector, Evidence
-from driftmeter.detectors.protocol import strongest
+from driftmeter.detectors.protocol import Passed, strongest
 from driftmeter.drift import FeatureScores
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window
@@ -24,7 +24,7 @@ from driftmeter.verdict.expectation import Expectation, ExpectedDrift, expected_
 from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
 from driftmeter.verdict.findings import finding
 from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, last_over, member_of, remembered, turn
-from driftmeter.verdict.judge_state import JudgeState, dump_state, load_state
+from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
 from driftmeter.verdict.members import History, Members, Past, further
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.recent_texts import RecentTexts
@@ -95,24 +95,31 @@ class Judge:
         """Take the next closed slices, none of them expected to drift; the states and steps are those of `step`.
 
         `history` is asked for the slices before these. Yields the index of each slice that completes a pane of the
-        detector, with the state after it and what it brought; and at last the number of slices, with the state after
-        all. The detector works out the panes at once, which is several times faster.
+        detector, with the state after it and what it brought, and leaves out panes where nothing drifts, did, or
+        alarms; at last the number of slices, with the state after all. The detector works out the panes at once, which
+        is several times faster.
         """
         if self.detector is None:
             yield len(slices), state, Step()
             return
         if state.expected:
             raise ValueError(f"expected no expectations, got some of {', '.join(state.expected)}")
-        ahead, taken_slices = self.detector.look_ahead(state.detector, slices), 0
-        for index, pane in ahead.panes:
-            slice_ = slices[index]
-            state = self._with_rows(state, slices[taken_slices : index + 1])
-            taken_slices = index + 1
-            taken, evidence = self.detector.take(state.detector, pane)
-            past = Past(slice_, further(history, slices[:taken_slices]))
-            state, step = self._after(state, taken, evidence, ExpectedDrift({}, {}), slice_, past)
+        ahead = self.detector.look_ahead(state.detector, slices)
+        panes, place, kept = [pane for _, pane in ahead.panes], 0, 0
+        while place < len(panes):
+            if not (state.flagged or state.open_incidents):
+                detector, passed = self.detector.pass_quiet(state.detector, panes[place:])
+                state, place = self._quiet(state, detector, passed, state.expected), place + len(passed)
+                if place == len(panes):
+                    break
+            index = ahead.panes[place][0]
+            state, kept = self._with_rows(state, slices[kept : index + 1]), index + 1
+            taken, evidence = self.detector.take(state.detector, panes[place])
+            past = Past(slices[index], further(history, slices[:kept]))
+            state, step = self._after(state, taken, evidence, ExpectedDrift({}, {}), slices[index], past)
             yield index, state, step
-        state = self._with_rows(state, slices[taken_slices:])
+            place += 1
+        state = self._with_rows(state, slices[kept:])
         yield len(slices), replace(state, detector=self.detector.leave(state.detector, ahead)), Step()
 
     def _with_rows(self, state: JudgeState, slices: Sequence[Slice]) -> JudgeState:
@@ -137,8 +144,9 @@ class Judge:
         judged = self._restarted(taken, expected.mixed(evidence.start))
         still_expected = expected.after_pane(evidence.start)
         if not (state.flagged or state.open_incidents or (evidence.evidence >= 0).any()):
-            return self._quiet(state, judged, evidence, still_expected), Step(read=True)
-        clock = state.clock_after(evidence.end, evidence.pace)
+            passed = [Passed(evidence.end, evidence.pace)]
+            return self._quiet(state, judged, passed, still_expected), Step(read=True)
+        clock = clock_after(state.clock, state.last, evidence.end, evidence.pace)
         incidents = state.incidents
         if state.open_incidents:
             incidents = self._members.after_pane(incidents, evidence, clock, still_expected)
@@ -170,17 +178,14 @@ class Judge:
         return after, Step.of(turned, [flag for flag in flags if flag not in paging], evidence.end)
 
     def _quiet(
-        self, state: JudgeState, judged: Any, evidence: Evidence, expected: dict[str, Milliseconds]
+        self, state: JudgeState, detector: Any, passed: Sequence[Passed], expected: Mapping[str, Milliseconds]
     ) -> JudgeState:
-        """Return the state after a pane where nothing drifts, did, or alarms: what `_after` comes to, only sooner."""
-        return replace(
-            state,
-            detector=judged,
-            incidents=remembered(state.incidents, evidence.end),
-            last=evidence.end,
-            clock=state.clock_after(evidence.end, evidence.pace),
-            expected=expected,
-        )
+        """Return the state after panes where nothing drifts, did, or alarms: what `_after` comes to, only sooner."""
+        last, clock = state.last, state.clock
+        for pane in passed:
+            last, clock = pane.end, clock_after(clock, last, pane.end, pane.pace)
+        incidents = remembered(state.incidents, last)
+        return replace(state, detector=detector, incidents=incidents, last=last, clock=clock, expected=expected)
 
     def _pages(self, flag: Flag, incidents: Sequence[Incident]) -> bool:
         """Say whether a flag may open, join or extend an incident: by its severity, or as of a member."""

@@ -52,11 +52,16 @@ class JudgeState:
         """The incidents that are open, oldest first."""
         return tuple(incident for incident in self.incidents if incident.closed is None)
 
-    def clock_after(self, end: Milliseconds, pace: Milliseconds) -> Milliseconds:
-        """Return the clock of incidents after a pane that ends at `end`; `pace` is the time of a usual pane, in ms."""
-        if not self.last:
-            return self.clock
-        return self.clock + min(end - self.last, max(LONGEST_GAP, pace))
+
+def clock_after(clock: Milliseconds, last: Milliseconds, end: Milliseconds, pace: Milliseconds) -> Milliseconds:
+    """Return the clock of incidents after a pane that ends at `end`; the one before ended at `last`, 0 if none did.
+
+    `pace` is the event time of a usual pane, in ms.
+
+    >>> clock_after(0, last=DAY, end=9 * DAY, pace=1) == LONGEST_GAP
+    True
+    """
+    return clock + min(end - last, max(LONGEST_GAP, pace)) if last else clock
 
 
 def dump_state(state: JudgeState, detector: Detector[Any] | None, live_calibration: Calibration | None) -> bytes:

@@ -73,3 +73,8 @@ class AheadPane:
     blocks: tuple[Block | None, ...]
     windows: tuple[AheadWindow, ...]
     looks: list[AheadWindow] = field(default_factory=list)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no window that ends with the pane alarms in any feature."""
+        return not self.looks and all(window.loudest < 0 for window in self.windows)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby, takewhile
 from math import log2
 from typing import Any
 
@@ -38,7 +39,7 @@ from driftmeter.detectors.dws.rates import Rates, log10_alphas
 from driftmeter.detectors.dws.smooth import SmoothScores
 from driftmeter.detectors.dws.stuck import STUCK_LENGTH, StuckValue
 from driftmeter.detectors.dws.windows import Block, DwsState, Findings, ToldWindow
-from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask
+from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask, Passed
 from driftmeter.detectors.run import Pace, Run, complete_runs
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.variance import Variance
@@ -133,21 +134,37 @@ class DWS:
 
     def take(self, state: DwsState, pane: AheadPane) -> tuple[DwsState, Evidence]:
         """Take the next pane that was looked at ahead; since then nothing but `restart` may have changed the state."""
-        levels = len(pane.blocks)
-        findings = state.findings.resized(levels)
-        told = [*state.told[:levels], *[None] * (levels - len(state.told))]
+        after, findings = self._after(state, [pane])
         fresh = np.zeros(findings.evidence.shape, dtype=bool)
-        for window in pane.windows:
-            chosen = window.before >= state.since
-            window.write(findings, chosen)
-            told[window.level] = window.told(chosen, self.bins.owner)
-            fresh[window.level] = True
+        fresh[[window.level for window in pane.windows]] = True
         # what alarms at this pane already has a cause that says as much or more
         alarming = (fresh & (findings.evidence >= 0)).any(axis=0)
         for look in pane.looks:
             alarms = look.alarms() & (look.before >= state.since)
             look.write(findings, alarms & ~alarming, bounds=False)
             fresh[look.level] |= alarms
+        return after, self._evidence(after, fresh, pane.start)
+
+    def pass_quiet(self, state: DwsState, panes: Sequence[AheadPane]) -> tuple[DwsState, Sequence[Passed]]:
+        """Take as many of the next panes as surely have no evidence of 0 or more in any window, all at once."""
+        quiet = list(takewhile(lambda pane: pane.quiet, panes))
+        for _, alike in groupby(quiet, lambda pane: len(pane.blocks)):
+            state, _ = self._after(state, list(alike))
+        return state, [Passed(pane.end, pane.pace.elapsed // pane.panes) for pane in quiet]
+
+    def _after(self, state: DwsState, panes: Sequence[AheadPane]) -> tuple[DwsState, Findings]:
+        """Return the state after consecutive panes with one number of levels, and its findings, which are writable.
+
+        The last window of each level stays.
+        """
+        pane = panes[-1]
+        levels = len(pane.blocks)
+        findings = state.findings.resized(levels)
+        told = [*state.told[:levels], *[None] * (levels - len(state.told))]
+        for window in {window.level: window for of in panes for window in of.windows}.values():
+            chosen = window.before >= state.since
+            window.write(findings, chosen)
+            told[window.level] = window.told(chosen, self.bins.owner)
         after = DwsState(
             panes=pane.panes,
             held=pane.pace.held,
@@ -159,7 +176,7 @@ class DWS:
             findings=findings,
             told=tuple(told),
         )
-        return after, self._evidence(after, fresh, pane.start)
+        return after, findings
 
     def leave(self, state: DwsState, ahead: Ahead[AheadPane]) -> DwsState:
         """Return the state after all slices of `ahead`, given that after its last pane."""

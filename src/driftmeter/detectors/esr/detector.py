@@ -28,7 +28,7 @@ from driftmeter.detectors.dws.pooled import PooledBins
 from driftmeter.detectors.esr import state as state_file
 from driftmeter.detectors.esr.bets import RareBets, SmoothBets
 from driftmeter.detectors.esr.state import EsrState
-from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask
+from driftmeter.detectors.protocol import Ahead, Cause, Evidence, Mask, Passed
 from driftmeter.detectors.run import Pace, Run, complete_runs
 from driftmeter.detectors.scores import NAMES
 from driftmeter.detectors.size import ShareSizes, size_of_shifts
@@ -95,6 +95,10 @@ class ESR:
         """Let the bets win or lose on the next run."""
         after = self._bet_on(state, pane)
         return after, self._evidence(after, pane.start, fresh=True)
+
+    def pass_quiet(self, state: EsrState, panes: Sequence[Run]) -> tuple[EsrState, Sequence[Passed]]:
+        """Take no pane: each one's evidence depends on all before."""
+        return state, ()
 
     def leave(self, state: EsrState, ahead: Ahead[Run]) -> EsrState:
         """Return the state after all slices of `ahead`, given that after its last run."""
