@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftmeter.counts.summary import Summary
-from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, elapsed_since, runs
+from driftmeter.detectors.run import LONGEST_GAP, Pace, Run, complete_runs, elapsed_since, runs
 from driftmeter.fitting.cut import cut
 from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
@@ -32,6 +32,33 @@ def test_runs_leave_out_empty_slices_and_an_unfinished_end() -> None:
     given = [slice_of(0, 60), slice_of(10_000, 0), slice_of(20_000, 60), slice_of(30_000, 10)]
     (run,) = runs(given, 100, HOUR)
     assert (run.rows, run.end) == (120, 30_000)
+
+
+@pytest.mark.parametrize("cut_at", [0, 1, 5, 37, 60])
+def test_runs_of_many_slices_are_added_up_as_one_slice_after_another(cut_at: int) -> None:
+    chance = np.random.default_rng(2)
+    starts = np.cumsum(chance.choice([10_000, 20_000, HOUR, 30 * HOUR], 60)).tolist()
+    given = [slice_of(start, int(rows)) for start, rows in zip(starts, chance.choice([0, 1, 40, 120], 60), strict=True)]
+    one_by_one: list[Run] = []
+    run: Run | None = None
+    for slice_ in given:
+        if run is None and not slice_.summary.rows:
+            continue
+        run = Run.of(slice_, one_by_one[-1].end if one_by_one else None) if run is None else run + slice_
+        if run.complete(100, HOUR):
+            one_by_one.append(run)
+            run = None
+    first, unfinished = complete_runs(None, None, given[:cut_at], 100, HOUR)
+    second, rest = complete_runs(unfinished, first[-1][1].end if first else None, given[cut_at:], 100, HOUR)
+    done = [run for _, run in (*first, *second)]
+    assert [plain(run) for run in done] == [plain(run) for run in one_by_one]
+    assert (rest is None) == (run is None)
+    assert rest is None or run is None or plain(rest) == plain(run)
+    assert [given[index].end for index, _ in first] == [run.end for _, run in first]
+
+
+def plain(run: Run) -> dict[str, object]:
+    return {**vars(run), "counts": run.counts.tolist()}
 
 
 def test_a_reference_is_cut_as_live_slices_are() -> None:

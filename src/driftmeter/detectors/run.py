@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Counts, Milliseconds
@@ -132,11 +134,30 @@ def complete_runs(
     first. Slices without rows count within a run only.
     """
     done: list[tuple[int, Run]] = []
+    parts: list[Counts] = []  # added up once a run is complete: cheaper than run by run
+    start = end = held = elapsed = total = 0
+    if run is not None:
+        start, end, held, elapsed, total, parts = run.start, run.end, run.length, run.elapsed, run.rows, [run.counts]
     for index, slice_ in enumerate(slices):
-        if run is None and not slice_.summary.rows:
+        summary, slice_end = slice_.summary, slice_.end
+        if parts:
+            held, total = length_after_gap(held, slice_end - end), total + summary.rows
+            elapsed += elapsed_since(end, slice_end)
+        elif summary.rows:
+            start, held, total = slice_.start, slice_.length, summary.rows
+            elapsed = elapsed_since(start if last is None else last, slice_end)
+        else:
             continue
-        run = Run.of(slice_, last) if run is None else run + slice_
-        if run.complete(rows, length):
-            done.append((index, run))
-            last, run = run.end, None
-    return done, run
+        end = slice_end
+        parts.append(summary.counts)
+        if total >= rows or end - start >= length:
+            done.append((index, Run(start, end, held, elapsed, total, _sum(parts))))
+            last, parts = end, []
+    return done, Run(start, end, held, elapsed, total, _sum(parts)) if parts else None
+
+
+def _sum(parts: Sequence[Counts]) -> Counts:
+    if len(parts) == 1:
+        return parts[0]
+    counts: Counts = np.add.reduce(parts)
+    return counts
