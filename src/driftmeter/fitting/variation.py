@@ -60,8 +60,8 @@ def calibrate(
     which each pane began, each hour is compared with itself: the variances are those around the hours' means.
     `add_rows` adds the rows behind the panes to a scale of rows; without it, that has whole panes only.
 
-    An excess kurtosis is kept where it is more than chance explains, and where rows depend on each other; over fewer than 100 windows it is at least half of
-    that of the next shorter windows.
+    An excess kurtosis is kept where it is more than chance explains, and where rows depend on each other; over fewer
+    than 100 windows it is at least half of that of the next shorter windows.
     """
     bins = CompiledBins(features)
     counts = np.stack([pane for pane, _ in panes]) if panes else np.zeros((0, bins.starts[-1]), np.int64)
