@@ -28,8 +28,8 @@ from driftmeter.types import Codes, Milliseconds
 
 BLOCK = 50_000
 """Rows that are typed at once, so that a history of any length needs little additional memory."""
-_COUNTS = 1 << 18
-"""Counts of panes that are held at once, 2 MB."""
+_COUNTS = 1 << 20
+"""Counts of panes that are held at once, 8 MB."""
 MOST_PANES = 200_000
 """`auto` takes longer panes where there would be more panes than this: each one costs a step of the detector."""
 _MOST_NAMED = 10

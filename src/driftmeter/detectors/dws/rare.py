@@ -29,7 +29,7 @@ import numpy as np
 from scipy.special import betainc, betaincc
 
 from driftmeter.detectors.bins import CompiledBins, first_largest
-from driftmeter.detectors.dws.chance import LEAST_LOG10, NOTABLE, log10_of
+from driftmeter.detectors.dws.chance import NOTABLE, log10_of
 from driftmeter.detectors.dws.finding import CAUSE_RARE, Finding, WindowSamples
 from driftmeter.detectors.dws.pooled import MOST_DESIGN_EFFECT
 from driftmeter.detectors.protocol import Mask
@@ -68,6 +68,11 @@ class RareBins:
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""
         self._common: Mask = self._share > _COMMON_SHARE
+        self._few: Mask = bins.rare_reference < _EXACT_BELOW
+        # values that come back into the range of a number have no bin of their own here
+        outside = (bins.rows[owner] - bins.rare_reference > _FEWER_FROM) | ~np.array(bins.rare_named, dtype=bool)
+        self._may_fall: Mask = bins.two_sided & (bins.rare_reference > _FEWER_FROM) & (~self._common | outside)
+        """Where fewer rows than expected are tested."""
         self._sizes = ShareSizes(bins)
 
     def judge(self, samples: WindowSamples) -> Finding:
@@ -75,7 +80,7 @@ class RareBins:
         bins, owner = self._bins, self._bins.rare_owner
         seen, log_p = self.log10_chances(samples)
         log_alpha = np.take(np.log10(BUDGET_SHARE * samples.alpha / bins.rare_tests), owner, axis=-1)
-        evidence = log_alpha - np.maximum(log_p, LEAST_LOG10)
+        evidence = log_alpha - log_p
         strongest = first_largest(evidence, owner, bins.rare_starts)
         return Finding(
             np.take_along_axis(evidence, strongest, axis=-1),
@@ -94,7 +99,7 @@ class RareBins:
         seen, log_p = self.log10_chances(samples)
         owner, rows = self._bins.rare_owner[columns], samples.rows
         log_p = np.take(log_p, columns, axis=-1)
-        evidence = np.log10(samples.alpha) + log10_weight - np.maximum(log_p, LEAST_LOG10)
+        evidence = np.log10(samples.alpha) + log10_weight - log_p
         independent = 1 + rows * np.take(samples.excess.rare, columns, axis=-1) < MOST_DESIGN_EFFECT
         evidence = np.where(independent, evidence, -np.inf)
         first = first_largest(evidence, owner, np.flatnonzero(np.diff(owner, prepend=-1)))
@@ -114,29 +119,26 @@ class RareBins:
 
         Both have shape (windows, rare).
         """
-        bins, owner, rows = self._bins, self._bins.rare_owner, samples.rows
-        seen = bins.rare_counts(samples.counts)
-        effect = 1 + rows * samples.excess.rare
+        rows, excess = samples.rows, samples.excess.rare
+        seen = self._bins.rare_counts(samples.counts)
         moved = seen / rows - self._share
-        deviation = np.sqrt(self._row_variance * (effect / rows + 1 / self._variance.rare_rows))
-        few = bins.rare_reference < _EXACT_BELOW
+        deviation = np.sqrt(self._row_variance * (1 / rows + excess + 1 / self._variance.rare_rows))
         notable = np.abs(moved) - self._tolerance > NOTABLE * deviation
-        more = (moved > 0) & (notable | (few & (seen > 0)))
-        fewer = (moved < 0) & notable & bins.two_sided & (bins.rare_reference > _FEWER_FROM)
-        enough = ~too_few_groups(rows, samples.excess.rare)
-        more, fewer = more & enough, fewer & enough
+        window, bin_ = np.nonzero(np.where(moved > 0, notable | self._few, notable & self._may_fall))
+        enough = ~too_few_groups(rows[window, 0], excess[window, bin_])
+        window, bin_ = window[enough], bin_[enough]
+        more, common = moved[window, bin_] > 0, self._common[bin_]
         log_p = np.full(seen.shape, np.log10(0.5))
-        # values that come back into the range of a number have no bin of their own here
-        outside = (bins.rows[owner] - bins.rare_reference > _FEWER_FROM) | ~np.array(bins.rare_named, dtype=bool)
         for chosen, chances in (
-            (more & ~self._common, self._log10_more),
-            (fewer & ~self._common, self._log10_fewer),
-            (more & self._common, self._log10_few_outside),
-            (fewer & self._common & outside, self._log10_many_outside),
+            (more & ~common, self._log10_more),
+            (~more & ~common, self._log10_fewer),
+            (more & common, self._log10_few_outside),
+            (~more & common, self._log10_many_outside),
         ):
             if chosen.any():
-                window, bin_ = np.nonzero(chosen)
-                log_p[window, bin_] = chances(samples, window, bin_, seen[window, bin_], effect[window, bin_])
+                cases = window[chosen], bin_[chosen]
+                effect = 1 + rows[cases[0], 0] * excess[cases]
+                log_p[cases] = chances(samples, *cases, seen[cases], effect)
         return seen, log_p
 
     def _size(self, samples: WindowSamples, seen: Floats, alarming: Mask) -> Size:

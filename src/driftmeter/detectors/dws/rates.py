@@ -58,14 +58,15 @@ class Suffixes:
     """The windows that end with some panes, one a level from 0 on, each longer than the one before.
 
     `blocks` are the parts that each adds to those before it, by pane; a level with `added` (panes, levels) False lends
-    its block to no later one. `seen` (panes, levels, rates) are the rows in the bins of the rates, `rows` (panes,
-    levels) those of the windows, `strides` (panes, levels) the time of the last block in each, in ms; at levels that a
-    pane does not have yet the first two are 0.
+    its block to no later one. `seen` (panes, levels, `rates`) are the rows in the bins of the rates of which any block
+    has rows, `rows` (panes, levels) all those of the windows, `strides` (panes, levels) the time of the last block in
+    each, in ms; at levels that a pane does not have yet the first two are 0.
     """
 
     blocks: tuple[tuple[Block, ...], ...]
     added: Mask
     rows: Counts
+    rates: Codes
     seen: Counts
     strides: Counts
 
@@ -110,27 +111,27 @@ class Rates:
             seen[:-1] = self._bins.rates_in(np.stack([block.counts for block in different.values()]))
         sizes = [(block.rows, block.elapsed) for block in different.values()]
         rows, strides = np.array([*sizes, (0, 0)]).T
+        rates = np.flatnonzero(seen.any(axis=0))
         there = place < len(different)
         return Suffixes(
             blocks=tuple(blocks),
             added=added,
             rows=_up_to(rows[place], added, there),
-            seen=_up_to(np.take(seen, place, axis=0), added, there),
+            rates=rates,
+            seen=_up_to(seen[:, rates][place], added, there),
             strides=strides[place],
         )
 
     def near(self, suffixes: Suffixes, log10_alpha: Floats) -> Mask:
         """Say where some rate may alarm, (panes, levels); `log10_alpha`, so too, is α of a window before `weight`."""
         near = np.zeros(suffixes.rows.shape, dtype=bool)
-        active = np.flatnonzero(suffixes.seen.any(axis=(0, 1)))
-        seen = np.take(suffixes.seen, active, axis=-1)
-        expected = suffixes.rows[:, :, np.newaxis] * self._most[active]
+        seen, expected = suffixes.seen, suffixes.rows[:, :, np.newaxis] * self._most[suffixes.rates]
         pane, level, rate = np.nonzero(seen > expected)
         x, mean = seen[pane, level, rate], expected[pane, level, rate]
         bound = xlogy(x, x / np.maximum(mean, 1e-9)) - x + mean
         # exact tails are below the bound by a factor of about √(2πX)
         bound += 0.5 * np.log(8.0 * np.maximum(x, 1)) + 1
-        limit = -(log10_alpha[pane, level] + self.log10_weight[active[rate]]) * log(10)
+        limit = -(log10_alpha[pane, level] + self.log10_weight[suffixes.rates[rate]]) * log(10)
         may = bound > limit
         near[pane[may], level[may]] = True
         return near

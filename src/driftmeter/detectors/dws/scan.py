@@ -54,7 +54,7 @@ HEADROOM = 2.0
 MOST_LEVELS = 26
 TOLD_FROM = -1.0
 """From this evidence on a window's counts are kept for the sentence that tells what was found in it."""
-_CELLS = 1 << 16
+_CELLS = 1 << 17
 """Counts of windows that are tested at once: the scratch arrays of more do not fit the cache."""
 
 
