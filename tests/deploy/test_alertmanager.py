@@ -56,7 +56,8 @@ def test_amtool_takes_it_with_pagerduty_and_slack(config: str, tmp_path: Path, r
 
 
 def test_incidents_page_failures_of_parts_are_notices_and_single_features_are_sent_to_nobody(run: Run) -> None:
-    assert route(run, "alertname=DriftModelDrifting", "severity=critical", "model=flights") == "page"
+    assert route(run, "alertname=DriftModelDrifting", "severity=critical", "model=flights") == "page,notice"
+    assert route(run, "alertname=DriftStoreAway", "severity=critical") == "page"
     assert route(run, "alertname=DriftCoverageLow", "severity=warning", "model=flights") == "notice"
     assert route(run, "alertname=DriftFeatureDrifting", "severity=info", "model=flights") == "nobody"
 

@@ -43,7 +43,7 @@ def test_every_alert_says_how_bad_it_is_what_it_is_and_where_to_look(alerts: lis
 
 def test_of_drift_only_an_incident_pages(alerts: list[dict[str, Any]]) -> None:
     pages = {alert["alert"]: alert["expr"] for alert in alerts if alert["labels"]["severity"] == "critical"}
-    assert pages.pop("DriftModelDrifting") == "model:driftmeter_incident_open:max > 0"
+    assert pages.pop("DriftModelDrifting") == "model_incident:driftmeter_incident:max > 0"
     # the others are for when drift would go unseen
     assert set(pages) == {"DriftVerdictStale", "DriftMetricServersAllDown", "DriftStoreAway"}
     assert not any("drifting" in expr or "evidence" in expr for expr in pages.values())

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.profile.profile import Profile
 from driftmeter.server.exposition import FAMILIES, PREFIX, Exposition, escape
-from driftmeter.server.gauges import FEATURE, GAUGES, MODEL, TEST, Gauge
+from driftmeter.server.gauges import FEATURE, GAUGES, INCIDENT, MODEL, TEST, Gauge
 from driftmeter.server.watch.view import ModelView
 from driftmeter.settings.model import ModelSettings
 from driftmeter.verdict.judge import Judge
@@ -55,6 +55,7 @@ def view_of(model: str, features: list[dict[str, Any]], refreshed: float = 0.0, 
         "last_drift": None,
         "incident": None,
         "incidents_open": 0,
+        "incident_ids": [],
         "incident_oldest": None,
         "features": features,
         **changes,
@@ -90,6 +91,7 @@ def golden_views() -> list[ModelView]:
         last_drift="2023-11-14T22:13:20.000Z",
         incident={"id": "1"},
         incidents_open=2,
+        incident_ids=["1", "2"],
         incident_oldest="2023-11-12T22:13:20.000Z",
         coverage=0.75,
         silent=2,
@@ -173,5 +175,5 @@ def test_a_new_verdict_of_the_same_profile_is_rendered_anew() -> None:
 
 
 def test_each_gauge_names_labels_whose_values_are_known() -> None:
-    assert {gauge.labels for gauge in GAUGES} == {MODEL, FEATURE, TEST}
+    assert {gauge.labels for gauge in GAUGES} == {MODEL, FEATURE, INCIDENT, TEST}
     assert len(FAMILIES) == len(GAUGES)

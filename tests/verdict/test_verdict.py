@@ -67,6 +67,7 @@ def test_the_verdict_uses_the_public_words() -> None:
         "last_drift": "2023-11-14T22:13:20.000Z",
         "incident": None,
         "incidents_open": 0,
+        "incident_ids": [],
         "incident_oldest": None,
     }
     assert features[0] == {

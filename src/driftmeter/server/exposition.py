@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftmeter.server.gauges import FEATURE, GAUGES, MODEL, TEST, Gauge
+from driftmeter.server.gauges import FEATURE, GAUGES, INCIDENT, MODEL, TEST, Gauge
 from driftmeter.server.watch.view import ModelView
 from driftmeter.types import JSON
 
@@ -16,8 +16,8 @@ PREFIX = "driftmeter_"
 FAMILIES: dict[str, Gauge] = {gauge.name: gauge for gauge in GAUGES}
 """The gauges by their names without the prefix."""
 
-_OF_MODEL, _OF_FEATURE, _OF_TEST = (
-    [gauge for gauge in GAUGES if gauge.labels == labels] for labels in (MODEL, FEATURE, TEST)
+_OF_MODEL, _OF_FEATURE, _OF_INCIDENT, _OF_TEST = (
+    [gauge for gauge in GAUGES if gauge.labels == labels] for labels in (MODEL, FEATURE, INCIDENT, TEST)
 )
 
 Lines = dict[str, list[str]]
@@ -88,7 +88,10 @@ class Exposition:
             if verdict is not view.verdict:
                 of_features = _feature_lines(labels, view.verdict["features"])
             kept[view.model] = (view.verdict, of_features)
-            for family, more_lines in (*of_features.items(), *_lines(_OF_MODEL, [labels.starts], [view]).items()):
+            incidents = view.verdict["incident_ids"]
+            starts = [_starts(_OF_INCIDENT, f'{labels.labels},incident="{escape(name)}"') for name in incidents]
+            of_incidents, of_model = _lines(_OF_INCIDENT, starts, incidents), _lines(_OF_MODEL, [labels.starts], [view])
+            for family, more_lines in (*of_features.items(), *of_incidents.items(), *of_model.items()):
                 lines[family].extend(more_lines)
         self._lines = kept
         parts: list[str] = []
