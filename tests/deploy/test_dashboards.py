@@ -64,7 +64,7 @@ def test_replicas_are_joined_by_max_p_values_by_min_and_processes_by_sum(
     exprs += [query.expr for query in grafana_queries.queries("flights", "temp") if query.panel[0] != "$"]
     for expr in exprs:
         for name in metrics(expr):
-            if name in VERDICT:
+            if name in VERDICT or name in PAGED_BY:
                 join = "min" if name == "driftmeter_feature_p_value" else "max"
                 pattern = rf"{join} by \([\w, ]+\) \({name}\b"
             else:

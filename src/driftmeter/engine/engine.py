@@ -47,7 +47,7 @@ class Engine:
     >>> from driftmeter.store.records import AddRows
 
     >>> engine = Engine(open_store("memory://"))
-    >>> reference = pl.DataFrame({"age": range(20, 70)})
+    >>> reference = pl.DataFrame({"age": [*range(20, 70)] * 2})
     >>> record = engine.register(Profile.fit(reference, model="credit", independent=True))
     >>> compiled = engine.compiled("credit")
     >>> rows, rejected, ignored = compiled.reader.read_columns({"age": np.full(500, 80)})

@@ -30,8 +30,8 @@ TEST = ("model", "feature", "test")
 class Gauge:
     """A gauge: its name without the prefix, its help, its labels, and the function that reads its value.
 
-    What the function takes follows from the labels: see MODEL, FEATURE, INCIDENT, TEST; the keys of a verdict and of its
-    features are those of `to_json` in driftmeter.verdict.verdict. A value of None has no line.
+    What the function takes follows from the labels: see MODEL, FEATURE, INCIDENT, TEST; the keys of a verdict and of
+    its features are those of `to_json` in driftmeter.verdict.verdict. A value of None has no line.
     """
 
     name: str
