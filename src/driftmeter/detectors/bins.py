@@ -50,6 +50,10 @@ class CompiledBins:
         """The score of each bin, (scores, bins)."""
         self.scored: Mask = np.stack([self.scores[:, part].any(axis=1) for part in self._parts()])
         """Whether a feature has a score, (features, scores)."""
+        self._with_scores: Codes = np.flatnonzero(self.scored.any(axis=1))
+        of_scores = np.isin(self.owner, self._with_scores)
+        self._scored_bins: Codes = np.flatnonzero(of_scores)
+        self._first_scored: Codes = np.flatnonzero(np.diff(self.owner[of_scores], prepend=-1))
         self._find_core()
         self._pad()
         self._find_rare()
@@ -195,8 +199,12 @@ class CompiledBins:
 
     def means(self, counts: Counts | Floats, rows: float | Floats) -> Floats:
         """Return the mean of each score, shape (…, features, scores), of counts (…, bins) of `rows` rows (…)."""
-        sums = [np.add.reduceat(counts * score, self.starts[:-1], axis=-1) for score in self.scores]
-        means: Floats = np.stack(sums, axis=-1) / np.asarray(rows)[..., np.newaxis, np.newaxis]
+        means: Floats = np.zeros((*counts.shape[:-1], *self.scored.shape))
+        if len(self._with_scores):
+            of_scores = np.take(counts, self._scored_bins, axis=-1)
+            for place, score in enumerate(self.scores[:, self._scored_bins]):
+                sums = np.add.reduceat(of_scores * score, self._first_scored, axis=-1)
+                means[..., self._with_scores, place] = sums / np.asarray(rows)[..., np.newaxis]
         return means
 
     def grouped(self, counts: Counts | Floats) -> Floats:

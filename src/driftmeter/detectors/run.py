@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from driftmeter.panes.pane import Slice
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Counts, Milliseconds
@@ -159,5 +157,7 @@ def complete_runs(
 def _sum(parts: Sequence[Counts]) -> Counts:
     if len(parts) == 1:
         return parts[0]
-    counts: Counts = np.add.reduce(parts)
+    counts: Counts = parts[0] + parts[1]
+    for part in parts[2:]:
+        counts += part
     return counts

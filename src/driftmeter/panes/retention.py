@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
+from operator import attrgetter
 
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Slice
@@ -36,7 +37,9 @@ def merges_due(start: Milliseconds, end: Milliseconds) -> tuple[tuple[Millisecon
 
 def merge(slices: Iterable[Slice], length: Milliseconds) -> list[Slice]:
     """Merge slices into longer ones that start at multiples of `length`; slices of that length or more stay."""
-    ordered = sorted(slices, key=lambda piece: (piece.start, piece.length))
+    ordered = sorted(slices, key=attrgetter("start", "length"))
+    if all(piece.length >= length and not piece.start % length for piece in ordered) and _are_apart(ordered):
+        return ordered
     merged: list[Slice] = []
     for start, group in groupby(ordered, key=lambda piece: piece.start // length * length):
         parts = list(group)
@@ -46,6 +49,10 @@ def merge(slices: Iterable[Slice], length: Milliseconds) -> list[Slice]:
         reach = max(length, *(part.end - start for part in parts))
         merged.append(Slice(start, reach, Summary.sum((part.summary for part in parts), parts[0].summary.counts.size)))
     return merged
+
+
+def _are_apart(ascending: Sequence[Slice]) -> bool:
+    return all(one.start < other.start for one, other in pairwise(ascending))
 
 
 def merged_as_of(slices: Iterable[Slice], end: Milliseconds) -> list[Slice]:

@@ -247,8 +247,11 @@ class DWS:
         """Return some windows as their tests see them, and the length that each counts for."""
         blocks, usual = [window.block for _, window in judged], self.variance.usual
         lengths = [pace.length_of(window.block.length, window.block.elapsed, usual) for pace, window in judged]
+        counts = np.empty((len(blocks), self.profile.bins))
+        for row, block in zip(counts, blocks, strict=True):
+            row[:] = block.counts
         samples = WindowSamples(
-            counts=np.stack([block.counts for block in blocks]).astype(np.float64),
+            counts=counts,
             rows=np.array([[float(block.rows)] for block in blocks]),
             hours=np.stack([block.hours for block in blocks]),
             excess=self.variance.at_each(lengths, [block.rows for block in blocks]),
