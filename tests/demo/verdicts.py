@@ -37,7 +37,7 @@ def verdict(*features: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "last_drift": None,
         "incident": {"since": "2026-05-04T10:00:20.000Z", "features": members} if drifted else None,
         "incidents_open": int(bool(drifted)),
-        "incident_ids": [],
+        "incident_ids": ["1777888820000"] if drifted else [],
         "incident_oldest": None,
         "features": list(features),
         **changes,

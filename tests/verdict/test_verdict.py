@@ -99,6 +99,7 @@ def test_of_the_open_incidents_the_newest_is_shown_and_all_are_counted() -> None
     both = turn(one, flags[1:], END + 90_000_000).incidents
     content = Verdict("m", "0", window_of(), (), None, both).to_json()
     assert (content["incidents_open"], content["incident_oldest"]) == (2, "2023-11-14T22:13:20.000Z")
+    assert content["incident_ids"] == [str(END), str(END + 90_000_000)]
     assert [member["feature"] for member in content["incident"]["features"]] == ["y"]
 
 

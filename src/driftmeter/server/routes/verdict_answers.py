@@ -105,7 +105,7 @@ class VerdictAnswer(Struct):
     last_drift: Timestamp | None
     incident: Annotated[IncidentSummary | None, Meta(description="The newest open one.")]
     incidents_open: int
-    incident_ids: Annotated[list[str], Meta(description="All open ones, the oldest first.")]
+    incident_ids: Annotated[list[str], Meta(description="Ids of the open ones, oldest first.")]
     incident_oldest: Annotated[Timestamp | None, Meta(description="When the oldest open one opened.")]
     features: list[FeatureState]
 
