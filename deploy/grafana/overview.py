@@ -105,6 +105,16 @@ def overview() -> dashboard.Dashboard:
                 height=12,
             )
         )
+        .with_panel(
+            states(
+                "Open incidents",
+                f"max by (model, incident) (driftmeter_incident{MODELS})",
+                about="A band for each incident, by its id, while it is open. Each is a page of its own.",
+                legend="{{model}} {{incident}}",
+                mapped={"1": ("open", RED)},
+                height=6,
+            )
+        )
         .with_row(dashboard.Row("History"))
         .with_panel(
             trend(

@@ -174,6 +174,18 @@ def test_a_new_verdict_of_the_same_profile_is_rendered_anew() -> None:
     assert 'driftmeter_feature_effect{model="m",feature="x"} 0.5' in after
 
 
+def test_each_open_incident_has_a_line_until_it_is_closed() -> None:
+    def lines(*ids: str) -> list[str]:
+        text = exposition.render([view_of("m", [feature("x")], incident_ids=list(ids))], 0.0)
+        return re.findall(r"^driftmeter_incident\{.*$", text, re.MULTILINE)
+
+    exposition = Exposition()
+    assert lines() == []
+    assert lines("17") == ['driftmeter_incident{model="m",incident="17"} 1']
+    assert lines("17", "18") == [*lines("17"), 'driftmeter_incident{model="m",incident="18"} 1']
+    assert lines("18") == ['driftmeter_incident{model="m",incident="18"} 1']
+
+
 def test_each_gauge_names_labels_whose_values_are_known() -> None:
-    assert {gauge.labels for gauge in GAUGES} == {MODEL, FEATURE, INCIDENT, TEST}
+    assert {gauge.labels for gauge in GAUGES} == {MODEL, INCIDENT, FEATURE, TEST}
     assert len(FAMILIES) == len(GAUGES)

@@ -16,8 +16,8 @@ PREFIX = "driftmeter_"
 FAMILIES: dict[str, Gauge] = {gauge.name: gauge for gauge in GAUGES}
 """The gauges by their names without the prefix."""
 
-_OF_MODEL, _OF_FEATURE, _OF_INCIDENT, _OF_TEST = (
-    [gauge for gauge in GAUGES if gauge.labels == labels] for labels in (MODEL, FEATURE, INCIDENT, TEST)
+_OF_MODEL, _OF_INCIDENT, _OF_FEATURE, _OF_TEST = (
+    [gauge for gauge in GAUGES if gauge.labels == labels] for labels in (MODEL, INCIDENT, FEATURE, TEST)
 )
 
 Lines = dict[str, list[str]]
@@ -84,14 +84,14 @@ class Exposition:
         kept = {}
         for view in current:
             labels = self._labels.setdefault((view.model, view.digest), _ModelLabels.of(view.model))
-            verdict, of_features = self._lines.get(view.model, (None, {}))
+            verdict, of_verdict = self._lines.get(view.model, (None, {}))
             if verdict is not view.verdict:
-                of_features = _feature_lines(labels, view.verdict["features"])
-            kept[view.model] = (view.verdict, of_features)
-            incidents = view.verdict["incident_ids"]
-            starts = [_starts(_OF_INCIDENT, f'{labels.labels},incident="{escape(name)}"') for name in incidents]
-            of_incidents, of_model = _lines(_OF_INCIDENT, starts, incidents), _lines(_OF_MODEL, [labels.starts], [view])
-            for family, more_lines in (*of_features.items(), *of_incidents.items(), *of_model.items()):
+                of_verdict = {
+                    **_feature_lines(labels, view.verdict["features"]),
+                    **_incident_lines(labels, view.verdict.get("incident_ids", ())),
+                }
+            kept[view.model] = (view.verdict, of_verdict)
+            for family, more_lines in (*of_verdict.items(), *_lines(_OF_MODEL, [labels.starts], [view]).items()):
                 lines[family].extend(more_lines)
         self._lines = kept
         parts: list[str] = []
@@ -114,6 +114,11 @@ def _feature_lines(labels: _ModelLabels, features: Sequence[JSON]) -> Lines:
         **_lines(_OF_FEATURE, [prepared.starts for prepared in of_features], features),
         **_lines(_OF_TEST, test_starts, scores),
     }
+
+
+def _incident_lines(labels: _ModelLabels, ids: Sequence[str]) -> Lines:
+    starts = [_starts(_OF_INCIDENT, f'{labels.labels},incident="{escape(one)}"') for one in ids]
+    return _lines(_OF_INCIDENT, starts, ids)
 
 
 def _lines(gauges: Iterable[Gauge], starts: Sequence[Starts], sources: Sequence[Any]) -> Lines:

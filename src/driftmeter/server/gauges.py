@@ -18,10 +18,10 @@ from driftmeter.verdict.severity import rank
 
 MODEL = ("model",)
 """Labels of gauges whose value is read from a ModelView."""
-FEATURE = ("model", "feature")
-"""Labels of gauges whose value is read from a feature of a verdict, as JSON."""
 INCIDENT = ("model", "incident")
 """Labels of gauges whose value is read from the id of an open incident."""
+FEATURE = ("model", "feature")
+"""Labels of gauges whose value is read from a feature of a verdict, as JSON."""
 TEST = ("model", "feature", "test")
 """Labels of gauges whose value is read from the score of a drift test of a feature, as JSON."""
 
@@ -30,7 +30,7 @@ TEST = ("model", "feature", "test")
 class Gauge:
     """A gauge: its name without the prefix, its help, its labels, and the function that reads its value.
 
-    What the function takes follows from the labels: see MODEL, FEATURE, INCIDENT, TEST; the keys of a verdict and of
+    What the function takes follows from the labels: see MODEL, INCIDENT, FEATURE, TEST; the keys of a verdict and of
     its features are those of `to_json` in driftmeter.verdict.verdict. A value of None has no line.
     """
 
@@ -137,14 +137,17 @@ GAUGES = (
         "1 while an incident is open.",
         MODEL,
         lambda view: int(view.verdict["incident"] is not None),
-        meaning="1 while an incident is open",
+        meaning="1 while an incident is open, however many are",
     ),
     Gauge(
         "incident",
-        "1 for each open incident.",
+        "1 for each open incident, by its id.",
         INCIDENT,
-        lambda incident: 1,
-        meaning="1 for each open incident, by its id: page on this, so that a second one pages beside one that lasts",
+        lambda _: 1,
+        meaning=(
+            "1 for each open incident, by its id: page on this; absent once it is closed, back under the same id when "
+            "it is reopened"
+        ),
     ),
     Gauge(
         "incident_open_seconds",

@@ -88,6 +88,8 @@ def test_the_metrics_say_what_the_verdict_says(client: Client, clock: SetClock) 
     verdict = client.get("/v1/models/shop/verdict").json()
     assert client.metric("driftmeter_window_rows") == {'{model="shop"}': verdict["rows"]}
     assert client.metric("driftmeter_incident_open") == {'{model="shop"}': 1}
+    (incident,) = verdict["incident_ids"]
+    assert client.metric("driftmeter_incident") == {f'{{model="shop",incident="{incident}"}}': 1}
     drifting = client.metric("driftmeter_feature_drifting")
     effects = client.metric("driftmeter_feature_effect")
     for feature in verdict["features"]:
