@@ -47,8 +47,6 @@ RARE = {
 }
 
 KNOWN = {*VERDICT, *METRIC_SERVER, *MODEL_SERVER}
-PAGED_BY = {"driftmeter_incident"}
-"""Metrics that only rules need; without an incident they have no series."""
 LABELS = {
     "model": "flights",
     "feature": "temp",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, PAGED_BY, RARE, VERDICT
+from tests.deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, RARE, VERDICT
 from tests.deploy.programs import Run
 
 METRIC = re.compile(r"\b(?:driftmeter|model_server)_\w+\b")
@@ -43,9 +43,7 @@ def test_rules_and_dashboards_use_only_metrics_that_are_exposed(root: Path, graf
     groups = yaml.safe_load((root / "deploy/prometheus/rules.yml").read_text())["groups"]
     rules = [rule["expr"] for group in groups for rule in group["rules"]]
     panels = [query.expr for query in grafana_queries.queries("flights", "temp")]
-    assert set().union(*map(metrics, rules)) <= KNOWN | PAGED_BY, (
-        "a metric of a rule stands in tests/deploy/contract.py"
-    )
+    assert set().union(*map(metrics, rules)) <= KNOWN, "a metric of a rule stands in tests/deploy/contract.py"
     assert set().union(*map(metrics, panels)) == KNOWN, "metrics of panels are those of tests/deploy/contract.py"
 
 
@@ -64,7 +62,7 @@ def test_replicas_are_joined_by_max_p_values_by_min_and_processes_by_sum(
     exprs += [query.expr for query in grafana_queries.queries("flights", "temp") if query.panel[0] != "$"]
     for expr in exprs:
         for name in metrics(expr):
-            if name in VERDICT or name in PAGED_BY:
+            if name in VERDICT:
                 join = "min" if name == "driftmeter_feature_p_value" else "max"
                 pattern = rf"{join} by \([\w, ]+\) \({name}\b"
             else:

@@ -133,6 +133,7 @@ def test_the_incident_alone_reaches_the_webhook_through_alertmanager(drifted: Sy
     (alert, *_) = eventually(lambda: drifted.webhook.alerts("DriftModelDrifting"), "the page", seconds=60.0)
     assert alert["labels"]["model"] == "flights"
     assert alert["labels"]["severity"] == "critical"
+    assert alert["labels"]["incident"] in drifted.verdict()["incident_ids"]
     assert "/v1/models/flights/incidents" in alert["annotations"]["description"]
     single = 'ALERTS{alertname="DriftFeatureDrifting", alertstate="firing"}'
     eventually(lambda: len(drifted.query(single)) >= len(traffic.INJECTED), "an alert for each feature in Prometheus")
