@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from driftmeter.cli.app import app
-from driftmeter.cli.explain import _advice
+from driftmeter.cli.explain import _advice, _open_incident, _sentences
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.drift.registry import DRIFT_TESTS
 from driftmeter.engine.engine import Engine
@@ -22,6 +22,7 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.records import AddRows
+from driftmeter.types import JSON
 from tests.support.metric_server import metric_server
 
 START = 1_700_000_000_000
@@ -64,6 +65,8 @@ def test_it_says_why_a_feature_drifts_and_what_can_be_done(served: tuple[Engine,
     assert "amount of shop: drifting, severity major, since 2023-11-14 22:13:20" in result.stdout
     assert "on average (0.99 standard deviations)" in result.stdout
     assert f"Incident {incident['id']} is open" in result.stdout
+    earliest, latest = (time[:19].replace("T", " ") for time in incident["features"][0]["since_range"])
+    assert f"The change began between {earliest} and {latest}." in result.stdout
     assert f"driftmeter acknowledge shop {incident['id']}" in result.stdout
     assert "what moved most" in result.stdout
 
@@ -124,6 +127,30 @@ def test_what_makes_no_sense_is_refused(
     result = run(served[1], "profile", *arguments, "-o", str(tmp_path / "p.json"))
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
     assert not (tmp_path / "p.json").exists()
+
+
+def incident_of(id_: str, over: str | None, **changes: str) -> JSON:
+    part = {"feature": "x", "since_range": ["2026-01-01T00:00:00.000Z"] * 2, "over": over, "changed_again": None}
+    incident = {"id": id_, "state": "open", "opened": "2026-01-01T00:05:00.000Z", "reopened": None}
+    return {**incident, "acknowledged": None, "features": [{**part, **changes}]}
+
+
+def test_of_its_incident_it_says_what_became_of_the_feature() -> None:
+    incident = incident_of("17", "2026-01-03T00:00:00.000Z", changed_again="2026-01-02T00:00:00.000Z")
+    feature = {"feature": "x", "smallest_shift": None, "expected_until": None}
+    assert list(_sentences(feature, {**incident, "reopened": "2026-01-01T12:00:00.000Z"})) == [
+        "Incident 17 is open since 2026-01-01 00:05:00, reopened at 2026-01-01 12:00:00; nobody has acknowledged it.",
+        "The change began at 2026-01-01 00:00:00.",
+        "It became another change at 2026-01-02 00:00:00.",
+        "It is over since 2026-01-03 00:00:00; the incident is open because of other features.",
+    ]
+
+
+def test_of_two_open_incidents_the_one_counts_in_which_the_feature_is_not_over() -> None:
+    over, lasting = incident_of("18", "2026-01-03T00:00:00.000Z"), incident_of("17", None)
+    assert _open_incident("x", [over, lasting]) == lasting
+    assert _open_incident("x", [{**lasting, "state": "closed"}, over]) == over
+    assert _open_incident("y", [over, lasting]) is None
 
 
 def test_what_can_be_done_is_written_as_a_shell_takes_it() -> None:

@@ -22,10 +22,23 @@ OPEN: JSON = {
     "opened": iso(1_700_000_012_000),
     "since": iso(1_700_000_000_000),
     "closed": None,
+    "reopened": None,
     "severity": "minor",
-    "features": [{"feature": name, "since": iso(1_700_000_000_000)} for name in NAMES],
+    "features": [
+        {"feature": name, "since": iso(1_700_000_000_000), "over": None, "changed_again": None} for name in NAMES
+    ],
 }
 CLOSED: JSON = {**OPEN, "id": "1600000000000", "state": "closed", "closed": iso(1_600_000_000_000), "features": []}
+AMOUNT, CITY, CODE = OPEN["features"][:3]
+BACK: JSON = {
+    **OPEN,
+    "reopened": iso(1_700_090_000_000),
+    "features": [
+        AMOUNT,
+        {**CITY, "over": iso(1_700_095_000_000)},
+        {**CODE, "changed_again": iso(1_700_096_000_000)},
+    ],
+}
 
 
 class Drifted(Engine):
@@ -34,7 +47,7 @@ class Drifted(Engine):
     def incidents(self, model: str, digest: str | None = None) -> list[JSON]:
         self.record(model)
         seen = self.store.acknowledged(model)
-        incidents = [OPEN, CLOSED] if model == "shop" else []
+        incidents = {"shop": [OPEN, CLOSED], "again": [BACK, CLOSED]}.get(model, [])
         return [
             {**incident, "acknowledged": {"at": iso(seen[id_][0]), "note": seen[id_][1]} if id_ in seen else None}
             for incident in incidents
@@ -83,6 +96,18 @@ def test_incidents_are_listed_the_newest_first(url: str, engine: Engine) -> None
         "model": "shop",
         "incidents": engine.incidents("shop"),
     }
+
+
+def test_of_an_incident_it_is_said_when_it_was_reopened_and_what_of_it_is_over_or_changed_again(
+    url: str, engine: Engine, profile: Profile
+) -> None:
+    engine.register(Profile("again", profile.rows, profile.features, profile.left_out, profile.independent))
+    head, first, *rest = run("incidents", "again", "--url", url).stdout.splitlines()
+    assert "reopened" in head
+    assert "2023-11-15 23:13:20" in first
+    assert "amount, city (over), code" in first
+    assert rest[0].strip() == "(changed again)"
+    assert "reopened" not in run("incidents", "shop", "--url", url).stdout
 
 
 def test_a_model_without_incidents_says_so(url: str, engine: Engine, profile: Profile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import click
@@ -50,11 +51,18 @@ def _check_name(feature: str, names: list[str]) -> None:
 
 
 def _open_incident(feature: str, incidents: Iterable[JSON]) -> JSON | None:
-    """Return the open incident that a feature is part of."""
-    for incident in incidents:
-        if incident["state"] == "open" and feature in [member["feature"] for member in incident["features"]]:
-            return incident
-    return None
+    """Return the open incident that a feature is part of: the one in which it is not over, or else the first."""
+    of_feature = [
+        (part["over"] is not None, incident)
+        for incident in incidents
+        if incident["state"] == "open" and (part := _part(feature, incident)) is not None
+    ]
+    return min(of_feature, key=itemgetter(0), default=(False, None))[1]
+
+
+def _part(feature: str, incident: JSON) -> JSON | None:
+    """Return a feature's part in an incident."""
+    return next((member for member in incident["features"] if member["feature"] == feature), None)
 
 
 def _show(model: str, feature: JSON, incident: JSON | None) -> None:
@@ -97,9 +105,24 @@ def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
         by = "nobody has acknowledged it"
         if acknowledged is not None:
             by = f"acknowledged at {time_text(acknowledged['at'])}"
-        yield f"Incident {incident['id']} is open since {time_text(incident['opened'])}; {by}."
+        again = "" if incident["reopened"] is None else f", reopened at {time_text(incident['reopened'])}"
+        yield f"Incident {incident['id']} is open since {time_text(incident['opened'])}{again}; {by}."
+        yield from _told_of_part(_part(feature["feature"], incident))
     if feature["expected_until"] is not None:
         yield f"Drift is expected until {time_text(feature['expected_until'])}: it does not page."
+
+
+def _told_of_part(part: JSON | None) -> Iterator[str]:
+    """Yield what an incident says of one of its features: when its change began, was another one, and was over."""
+    if part is None:
+        return
+    earliest, latest = map(time_text, part["since_range"])
+    began = f"at {earliest}" if earliest == latest else f"between {earliest} and {latest}"
+    yield f"The change began {began}."
+    if part["changed_again"] is not None:
+        yield f"It became another change at {time_text(part['changed_again'])}."
+    if part["over"] is not None:
+        yield f"It is over since {time_text(part['over'])}; the incident is open because of other features."
 
 
 def _findings(feature: JSON) -> Table | None:

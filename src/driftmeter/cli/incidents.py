@@ -16,7 +16,8 @@ _COLOURS = {"open": "bold red", "closed": "green"}
 @url_option
 @json_option
 def incidents(model: str, url: str, as_json: bool) -> None:
-    """List the incidents of MODEL on a metric server, newest first. Times are UTC.
+    """List the incidents of MODEL on a metric server, newest first: which features they have, which of them are over,
+    which changed again, and when an incident was last reopened. Times are UTC.
 
     \b
     driftmeter incidents credit --url http://localhost:8001
@@ -65,25 +66,27 @@ def note_text(note: str) -> str:
 
 
 def _show(incidents: list[JSON]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from driftmeter.cli.console import console
-    from driftmeter.report.texts import printable
+    from driftmeter.report.texts import members_text, printable
 
-    table = Table("incident", "state", "severity", "since", "closed", "features", "acknowledged", box=None,
-                  header_style="bold", pad_edge=False)  # fmt: skip
+    # few have one
+    reopened = any(incident["reopened"] is not None for incident in incidents)
+    short = ("incident", "state", "severity", "since", *(["reopened"] if reopened else []), "closed")
+    table = Table(*(Column(name, no_wrap=True) for name in short), "features", "acknowledged",
+                  box=None, header_style="bold", pad_edge=False)  # fmt: skip
     for incident in incidents:
-        names = [feature["feature"] for feature in incident["features"]]
-        rest = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
         acknowledged = incident["acknowledged"]
         table.add_row(
             Text(printable(incident["id"])),
             Text(incident["state"], _COLOURS.get(incident["state"], "")),
             incident["severity"],
             time_text(incident["since"]),
+            *([time_text(incident["reopened"])] if reopened else []),
             time_text(incident["closed"]),
-            Text(printable(", ".join(names[:_MOST_FEATURES])) + rest),
+            Text(printable(members_text(incident, _MOST_FEATURES))),
             Text("" if acknowledged is None else f"{time_text(acknowledged['at'])}{note_text(acknowledged['note'])}"),
         )
     console().print(table)

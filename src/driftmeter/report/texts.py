@@ -41,6 +41,26 @@ def p_text(p_value: float | None) -> str:
     return "< 1e-300" if p_value < 1e-300 else f"{p_value:.2g}"
 
 
+def members_text(incident: Mapping[str, Any], most: int) -> str:
+    """Write the names of an incident's features, the first `most`: which of them are over, or changed again.
+
+    All features of a closed incident are over, which is not said again.
+
+    >>> income = {"feature": "income", "over": None, "changed_again": "2026-11-23T06:00:00.000Z"}
+    >>> city = {"feature": "city", "over": "2026-11-23T06:00:00.000Z", "changed_again": None}
+    >>> members_text({"state": "open", "features": [income, city, city]}, 2)
+    'income (changed again), city (over) and 1 more'
+    """
+    features = incident["features"]
+    names = []
+    for feature in features[:most]:
+        notes = ["over"] if feature["over"] is not None and incident["state"] == "open" else []
+        notes += ["changed again"] if feature["changed_again"] is not None else []
+        names.append(feature["feature"] + (f" ({', '.join(notes)})" if notes else ""))
+    rest = f" and {len(features) - most} more" if len(features) > most else ""
+    return ", ".join(names) + rest
+
+
 def rate_text(feature: Mapping[str, Any], name: str, *, changed: bool = False) -> str:
     """Write a rate of a feature's verdict as `reference → window`.
 
