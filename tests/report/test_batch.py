@@ -289,6 +289,22 @@ def test_a_live_verdict_renders_with_its_times_and_its_evidence(shop: Profile, t
     assert "calibrating" in text
 
 
+def test_the_page_lists_the_open_incidents(shop: Profile, taller: pl.DataFrame) -> None:
+    report = compare(shop, taller)
+    time = "2024-05-01T00:04:00.000Z"
+    members = [
+        {"feature": "größe", "over": None, "changed_again": None},
+        {"feature": "<b>", "over": time, "changed_again": None},
+    ]
+    incident = {"id": "17", "state": "open", "severity": "major", "since": time, "opened": time, "reopened": None}
+    incidents = [{**incident, "features": members}, {**incident, "id": "16", "reopened": time, "features": members[:1]}]
+    verdict = report.verdict.to_json()
+    text = "".join(parse(render_html(shop, verdict, {}, incidents=incidents)).itertext())
+    assert f"17major{time}{time}größe, <b> (over)" in text
+    assert f"16major{time}{time}{time}größe" in text
+    assert "Open incidents" not in report.to_html()
+
+
 def test_an_empty_window_has_a_page_too(shop: Profile, taller: pl.DataFrame) -> None:
     report = compare(shop, taller)
     zero = {name: [0] * len(counts) for name, counts in report.counts().items()}

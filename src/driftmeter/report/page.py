@@ -13,7 +13,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.report.chart import chart
 from driftmeter.report.legend import legend
 from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
-from driftmeter.report.texts import effect_text, p_text, printable, rate_text
+from driftmeter.report.texts import effect_text, members_text, p_text, printable, rate_text
 from driftmeter.types import JSON
 from driftmeter.verdict.severity import MAJOR, MINOR, rank, worst_severity
 from driftmeter.version import __version__
@@ -35,12 +35,13 @@ def render_html(
     counts: Mapping[str, Sequence[int]],
     *,
     notes: Iterable[str] = (),
+    incidents: Iterable[JSON] = (),
 ) -> str:
     """Return the page of a verdict, given as its public JSON, on a batch or a live window.
 
     `counts` maps a feature's name to its counts over the bins of its grid, reference and window alike; a
-    feature without counts has no chart. `notes` are sentences shown above the table. The result is also
-    well-formed XML.
+    feature without counts has no chart. `notes` are sentences shown above the table, `incidents` the open
+    ones, also as their public JSON. The result is also well-formed XML.
     """
     features = in_order(verdict["features"])
     profiled = {feature.name: feature for feature in profile.features}
@@ -57,6 +58,7 @@ def render_html(
             profile=profile,
             verdict=verdict,
             notes=list(notes),
+            incidents=list(incidents),
             drifting=drifting,
             worst=worst_severity(feature["severity"] for feature in features if feature["drifting"])
             if drifting
@@ -119,6 +121,7 @@ def _templates() -> Environment:
     environment.filters.update(
         changed_rates=_changed_rates,
         effect_text=effect_text,
+        members_text=members_text,
         p_text=p_text,
         rate_text=rate_text,
         thousands="{:,}".format,

@@ -151,6 +151,14 @@ def test_the_report_is_a_page(client: Client, engine: Engine) -> None:
     answer = client.get("/v1/models/shop/report")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
+    assert "Open incidents" not in answer.text
+
+
+def test_the_report_lists_the_open_incidents(client: Client, clock: SetClock) -> None:
+    drift(client, clock)
+    (incident,) = client.get("/v1/models/shop/verdict").json()["incident_ids"]
+    page = client.get("/v1/models/shop/report").text
+    assert f"<td>{incident}</td>" in page.partition("Open incidents")[2]
 
 
 def test_json_answers_are_json(client: Client) -> None:

@@ -80,4 +80,5 @@ def get_report(request: Request) -> Response:
     query = read_query(request.query_params, ProfileQuery)
     reference = engine.compiled(model, query.profile).profile
     verdict = msgspec.json.decode(engine.verdict(model, reference.digest))
-    return HTMLResponse(render_html(reference, verdict, engine.counts(model, reference.digest)))
+    incidents = [one for one in engine.incidents(model, reference.digest) if one["state"] == "open"]
+    return HTMLResponse(render_html(reference, verdict, engine.counts(model, reference.digest), incidents=incidents))
