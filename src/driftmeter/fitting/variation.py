@@ -39,9 +39,9 @@ LEAST_HOURLY = 100
 MOST_EXPLAINED = 0.5
 """A score of which the hour explains a larger share is compared with the whole reference."""
 _FEW_WINDOWS = 100
-_DEPENDENT = 0.5
-"""n τ² from which on rows depend on each other: then few windows show how far extreme ones go, and their kurtosis is
-taken a standard deviation higher."""
+_DEPENDENT = 10.0
+"""n τ² from which on rows depend on what comes before, as weather does, more than small groups of rows could make them:
+then few windows show how far extreme ones go, and their kurtosis is taken a standard deviation higher."""
 _FEW_ROWS = 50
 """With fewer reference rows a bin of rare categories has the variance that all such bins have together."""
 
