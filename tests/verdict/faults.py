@@ -203,7 +203,7 @@ FAULTS = {
         "Categories never seen before rose from 0 % to 5.0 %"
     ),
     "unseen categories": Fault(
-        categories(**CITIES), categories(**CITIES, Rom=0.2, Wien=0.1, Graz=0.05, Linz=0.02, Bern=0.02),
+        categories(**CITIES), categories(**CITIES, Rom=0.2, Wien=0.1, Graz=0.05, Bern=0.02, Basel=0.02),
         "Categories never seen before rose from 0 %",
     ),
     "another spelling": Fault(

@@ -107,11 +107,11 @@ def test_an_alarm_of_new_categories_names_them(profile: Profile) -> None:
     given = spiced(profile, 8)
     state, steps = follow(judge, given)
     (alarm,) = [alarm for step in steps for alarm in step.alarms]
-    told = "ategories never seen before rose from 0 % to 6.0 % of the rows ('zz' 4.0 %, 'EV' 2.0 %), over "
-    assert told in alarm.why
+    told = "categories never seen before rose from 0 % to 6.0 % of the rows ('zz' 4.0 %, 'ev' 2.0 %), over "
+    assert told in alarm.why.lower()
     verdict = verdict_of(judge, state, given[-1])
-    assert told in feature_of(verdict, "city").why
-    assert told in judge.findings(state, "city")[0]["found"]
+    assert told in feature_of(verdict, "city").why.lower()
+    assert told in judge.findings(state, "city")[0]["found"].lower()
     assert "zz" not in feature_of(verdict, "amount").why
     assert judge.dumps(judge.loads(judge.dumps(state))) == judge.dumps(state)
 

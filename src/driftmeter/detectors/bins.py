@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftmeter.detectors.pooling import MOST_GROUPS, pooled, reference_of
+from driftmeter.detectors.pooling import LEAST_HASHED, pooled, reference_of
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import rare_bins_of, tests_of_rare
 from driftmeter.detectors.scores import NAMES, rank_scores
@@ -19,6 +19,8 @@ from driftmeter.types import Codes, Counts, Floats
 
 LEAST_POOLED_ROWS = 200
 ROWS_PER_HASHED_GROUP = 10
+LEAST_IN_GROUP = 5
+"""Rows that a window must be expected to have in each group by hash (Cochran 1954)."""
 
 
 class CompiledBins:
@@ -156,9 +158,10 @@ class CompiledBins:
         self.group_reference: Floats = self.group_share * self.rows[self.group_owner]
         """Rows that the reference lets one expect in each group, (groups,)."""
         of_feature = np.array(numbers)
-        self.pooled_rows: Floats = np.where(
-            of_feature > MOST_GROUPS, ROWS_PER_HASHED_GROUP * of_feature, LEAST_POOLED_ROWS
-        )
+        smallest = np.minimum.reduceat(self.group_share, np.cumsum(of_feature) - of_feature)
+        by_hash = [isinstance(f.grid, CategoryGrid) and f.grid.hashed >= LEAST_HASHED for f in self.features]
+        enough = np.maximum(ROWS_PER_HASHED_GROUP * of_feature, LEAST_IN_GROUP / np.maximum(smallest, 1e-9))
+        self.pooled_rows: Floats = np.where(by_hash, np.maximum(enough, LEAST_POOLED_ROWS), LEAST_POOLED_ROWS)
         """Rows that a window must hold for Pearson's statistic over a feature's groups, (features,)."""
         self.degrees: Floats = of_feature.astype(np.float64) - 1
         """Degrees of freedom of that statistic, (features,)."""
