@@ -42,7 +42,14 @@ class Story:
         self.now = START
         self.incidents: tuple[Incident, ...] = ()
 
-    def after(self, passed: int, *flags: Flag, over: Collection[str] = (), returns: bool = False) -> Turn:
+    def after(
+        self,
+        passed: int,
+        *flags: Flag,
+        over: Collection[str] = (),
+        columns: Collection[str] = (),
+        returns: bool = False,
+    ) -> Turn:
         """Let time pass, let some features be over, then turn a pane with these flags."""
         self.now += passed
         before = [
@@ -57,7 +64,7 @@ class Story:
             else incident
             for incident in self.incidents
         ]
-        done = turn(before, flags, self.now, returns=lambda flag, member: returns)
+        done = turn(before, flags, self.now, columns=columns, returns=lambda flag, member: returns)
         self.incidents = done.incidents
         return done
 
@@ -135,6 +142,29 @@ def test_a_derived_feature_explains_what_joined_within_a_day_and_opens_an_incide
     assert story.open == [{"x", "x residual"}]
     assert story.after(DAY + 1, flag("y residual", role="derived", since=START + 2 * DAY)).opened
     assert Story().after(0, flag("x residual", role="derived")).opened
+
+
+def test_a_residual_explains_for_a_week_what_drifts_in_one_of_the_columns_of_residuals(story: Story) -> None:
+    story.after(0, flag("x"))
+    residual = flag("y residual", role="derived", since=START + 7 * DAY)
+    done = story.after(7 * DAY, residual, columns=["x", "y"])
+    assert (done.opened, names(done.joined)) == ((), ["y residual"])
+    for passed, columns, over in ((7 * DAY, ["y"], ""), (7 * DAY + 1, ["x", "y"], ""), (7 * DAY, ["x", "y"], "x")):
+        story = Story()
+        # z keeps the incident open
+        story.after(0, flag("x"), flag("z"))
+        assert story.after(passed, residual, columns=columns, over=[over]).opened, (passed, columns, over)
+
+
+def test_only_derived_features_are_explained_once_all_others_are_over(story: Story) -> None:
+    story.after(0, flag("x"), flag("y"), flag("x residual", role="derived"))
+    for over, explained in (([], False), (["x"], False), (["y"], True)):
+        story.after(HOUR, over=over)
+        (incident,) = story.incidents
+        assert [incident.explained(name) for name in ("x", "y", "x residual")] == [False, False, explained]
+    story = Story()
+    story.after(0, flag("x residual", role="derived"))
+    assert not story.incidents[0].explained("x residual")
 
 
 def test_an_incident_stays_open_until_all_its_features_are_over(story: Story) -> None:

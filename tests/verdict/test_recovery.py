@@ -35,6 +35,7 @@ def go_on(
     worth: float = 1.0,
     least: float = threshold(HOUR),
     alarms: bool = False,
+    explained: bool = False,
 ) -> tuple[LastingChange, list[Outcome]]:
     """Give hourly panes with so many missing rows each; stop when the change is over."""
     outcomes: list[Outcome] = []
@@ -49,6 +50,7 @@ def go_on(
             tolerance=0.1,
             reference_rows=10_000,
             alarming=lambda passed: alarms,
+            explained=explained,
         )
         outcomes.append(outcome)
         if outcome != "lasting":
@@ -108,6 +110,15 @@ def test_rows_that_still_lean_to_the_changes_side_are_not_over(missing: Contrast
     assert set(outcomes) == {"lasting"}
     _, outcomes = go_on(missing, found(500), [0] * 200)
     assert outcomes[-1] == "over"
+
+
+def test_what_only_explained_a_change_is_over_after_a_day_without_alarms(missing: Contrast) -> None:
+    # 0.5 % missing for three days, at a thousandth of the rows' worth: no evidence that they are all over
+    assert set(go_on(missing, found(5), [0] * 72, worth=0.001)[1]) == {"lasting"}
+    _, outcomes = go_on(missing, found(5), [0] * 72, worth=0.001, explained=True)
+    assert outcomes == ["lasting"] * (SHORTEST // HOUR - 1) + ["over"]
+    assert set(go_on(missing, found(5), [0] * 72, worth=0.001, explained=True, alarms=True)[1]) == {"lasting"}
+    assert set(go_on(missing, found(5), [5] * 72, worth=0.001, explained=True)[1]) == {"lasting"}
 
 
 def test_no_rows_are_no_evidence(missing: Contrast) -> None:

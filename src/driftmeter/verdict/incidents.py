@@ -11,14 +11,15 @@ The life of an incident:
                                              daily           anew on x and y
 
 A feature joins the newest open incident in which a feature has begun when it did: the ranges of their onsets touch,
-within a pane's length. A derived feature explains, and also joins one in which a feature joined at most a day ago. All
-others that are flagged first at one pane open one incident together. A feature that is over while others of its
-incident are not may come back to it.
+within a pane's length. A derived feature explains, and also joins one in which a feature joined at most a day ago, or
+one of the columns that residuals are of at most a week ago: where one of them is wrong, the others' residuals are, more
+or less. It is over soon after the features that it explains. All others that are flagged first at one pane open one
+incident together. A feature that is over while others of its incident are not may come back to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from driftmeter.timestamps import DAY, iso
@@ -29,6 +30,8 @@ from driftmeter.verdict.severity import Severity, worst_severity
 
 EXPLAINS: Milliseconds = DAY
 """A derived feature that is flagged within this of the last that joined explains it, whenever it began."""
+EXPLAINS_COLUMN: Milliseconds = 7 * DAY
+"""The same, of a lasting feature that is one of the columns of which residuals are."""
 MEMORY: Milliseconds = 28 * DAY
 """For so long after it closed an incident is reopened by a change that looks as it did."""
 LEVELS_ABOVE = 2
@@ -174,6 +177,15 @@ class Incident:
         """The members that are not over."""
         return {name: member for name, member in self.members.items() if member.over is None}
 
+    def explained(self, feature: str) -> bool:
+        """Say whether a feature is a derived one that explained others, and these are over."""
+        others = [member for member in self.members.values() if member.role != "derived"]
+        return (
+            bool(others)
+            and self.members[feature].role == "derived"
+            and all(member.over is not None for member in others)
+        )
+
     def to_json(self) -> JSON:
         """Return plain JSON: times in ISO 8601, features by when they joined, derived ones after the others."""
         ordered = sorted(self.members.items(), key=lambda item: (item[1].joined, item[1].role == "derived", item[0]))
@@ -237,12 +249,14 @@ def turn(
     clock: Milliseconds | None = None,
     *,
     near: Milliseconds = 0,
+    columns: Collection[str] = (),
     returns: Callable[[Flag, Member], bool] = lambda flag, member: False,
 ) -> Turn:
     """Open, extend, reopen and close incidents at a pane that ends `now`, which is `clock` by the clock of incidents.
 
-    `near` is by how much the ranges of onsets may miss each other in one incident. `returns` says whether a flag looks
-    like a change that was over. Without a `clock` it is event time.
+    `near` is by how much the ranges of onsets may miss each other in one incident. `columns` are the features of whose
+    columns residuals are. `returns` says whether a flag looks like a change that was over. Without a `clock` it is
+    event time.
     """
     clock = now if clock is None else clock
     after = [_extended(incident, flags) for incident in incidents]
@@ -250,7 +264,7 @@ def turn(
     unplaced: list[Flag] = []
     reopened: list[int] = []
     for flag in joined:
-        index = _incident_to_join(after, flag, now, near)
+        index = _incident_to_join(after, flag, now, near, columns)
         if index is None:
             index = _incident_to_reopen(after, flag, now, returns)
             if index is not None:
@@ -290,21 +304,26 @@ def _extended(incident: Incident, flags: Sequence[Flag]) -> Incident:
     return replace(incident, members={**incident.members, **renewed}) if renewed else incident
 
 
-def _incident_to_join(incidents: Sequence[Incident], flag: Flag, now: Milliseconds, near: Milliseconds) -> int | None:
+def _incident_to_join(
+    incidents: Sequence[Incident], flag: Flag, now: Milliseconds, near: Milliseconds, columns: Collection[str]
+) -> int | None:
     """Return the index of the newest open incident that a flag may join; None if it can join none."""
     for index in range(len(incidents) - 1, -1, -1):
         incident = incidents[index]
         if incident.closed is not None:
             continue
-        if flag.feature in incident.members or (flag.role == "derived" and now - _last_joined(incident) <= EXPLAINS):
+        if flag.feature in incident.members or (flag.role == "derived" and _explains(incident, now, columns)):
             return index
         if any(_touch(flag.onset, member, near) for member in incident.members.values()):
             return index
     return None
 
 
-def _last_joined(incident: Incident) -> Milliseconds:
-    return max(member.joined for member in incident.members.values())
+def _explains(incident: Incident, now: Milliseconds, columns: Collection[str]) -> bool:
+    """Say whether a derived feature that is flagged now explains an open incident."""
+    last = max(member.joined for member in incident.members.values())
+    column = max((member.joined for name, member in incident.lasting.items() if name in columns), default=None)
+    return now - last <= EXPLAINS or (column is not None and now - column <= EXPLAINS_COLUMN)
 
 
 def _forgotten(incident: Incident, now: Milliseconds) -> bool:

@@ -162,6 +162,7 @@ class Judge:
             evidence.end,
             clock,
             near=max(evidence.pace, slice_.length),
+            columns=() if self.profile.residuals is None else self.profile.residuals.columns,
             returns=self._members.returns,
         )
         flagged = self._flagged(evidence, state.flagged, turned.incidents)

@@ -93,21 +93,20 @@ class Members:
 
         The change of a feature whose drift is `expected` is over: nobody needs to be told of it.
         """
-        least = threshold(evidence.pace)
         after = []
         for incident in incidents:
             if incident.closed is None:
                 members = {
                     name: replace(member, over=evidence.end)
                     if member.over is None and name in expected
-                    else self._judged(name, member, evidence, clock, least)
+                    else self._judged(name, member, evidence, clock, explained=incident.explained(name))
                     for name, member in incident.members.items()
                 }
                 incident = replace(incident, members=members)
             after.append(incident)
         return tuple(after)
 
-    def _judged(self, name: str, member: Member, evidence: Evidence, clock: Milliseconds, least: float) -> Member:
+    def _judged(self, name: str, member: Member, evidence: Evidence, clock: Milliseconds, *, explained: bool) -> Member:
         if member.over is not None:
             return member
         index = self._names.index(name)
@@ -121,10 +120,11 @@ class Members:
             self._contrasts.of(name, member.change.what, member.change.category),
             clock,
             worth=self._worth(name, member.change.what, category=member.change.category),
-            least=least,
+            least=threshold(evidence.pace),
             tolerance=sqrt(self._settings.tolerance_of(name)),
             reference_rows=self._contrasts.reference_rows(name),
             alarming=alarming,
+            explained=explained,
         )
         return replace(
             member,

@@ -97,11 +97,13 @@ def after_pane(
     tolerance: float,
     reference_rows: int,
     alarming: Callable[[Milliseconds], bool],
+    explained: bool = False,
 ) -> tuple[LastingChange, Outcome]:
     """Return a change after a complete pane, and what has become of it.
 
     `least` is h, `tolerance` ε in standard deviations. `alarming` says whether the detector alarms in a window that
-    ends now and is no longer than some time.
+    ends now and is no longer than some time. What the change came from is over if it is `explained`: an excursion
+    without alarms is then enough.
     """
     back, changed = np.array(change.back, dtype=np.int64), np.array(change.changed, dtype=np.int64)
     evidence = contrast.evidence(changed, PART)
@@ -115,7 +117,7 @@ def after_pane(
     independent = worth(rows, passed)
     sure = raw * independent / rows
     change = replace(change, returning=sure >= _HINT)
-    if sure < least:
+    if sure < least and not (explained and not alarming(passed)):
         return change, "lasting"
     if alarming(passed):
         return LastingChange.of(change.what, change.category, back, clock), "another"
