@@ -144,12 +144,12 @@ def test_a_derived_feature_explains_what_joined_within_a_day_and_opens_an_incide
     assert Story().after(0, flag("x residual", role="derived")).opened
 
 
-def test_a_residual_explains_for_a_week_what_drifts_in_one_of_the_columns_of_residuals(story: Story) -> None:
+def test_a_residual_explains_for_four_weeks_what_drifts_in_one_of_the_columns_of_residuals(story: Story) -> None:
     story.after(0, flag("x"))
-    residual = flag("y residual", role="derived", since=START + 7 * DAY)
-    done = story.after(7 * DAY, residual, columns=["x", "y"])
+    residual = flag("y residual", role="derived", since=START + 28 * DAY)
+    done = story.after(28 * DAY, residual, columns=["x", "y"])
     assert (done.opened, names(done.joined)) == ((), ["y residual"])
-    for passed, columns, over in ((7 * DAY, ["y"], ""), (7 * DAY + 1, ["x", "y"], ""), (7 * DAY, ["x", "y"], "x")):
+    for passed, columns, over in ((28 * DAY, ["y"], ""), (28 * DAY + 1, ["x", "y"], ""), (28 * DAY, ["x", "y"], "x")):
         story = Story()
         # z keeps the incident open
         story.after(0, flag("x"), flag("z"))

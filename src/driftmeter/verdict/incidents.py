@@ -12,9 +12,9 @@ The life of an incident:
 
 A feature joins the newest open incident in which a feature has begun when it did: the ranges of their onsets touch,
 within a pane's length. A derived feature explains, and also joins one in which a feature joined at most a day ago, or
-one of the columns that residuals are of at most a week ago: where one of them is wrong, the others' residuals are, more
-or less. It is over soon after the features that it explains. All others that are flagged first at one pane open one
-incident together. A feature that is over while others of its incident are not may come back to it.
+one of the columns that residuals are of at most four weeks ago: where one of them is wrong, the others' residuals are,
+more or less. It is over soon after the features that it explains. All others that are flagged first at one pane open
+one incident together. A feature that is over while others of its incident are not may come back to it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from driftmeter.verdict.severity import Severity, worst_severity
 
 EXPLAINS: Milliseconds = DAY
 """A derived feature that is flagged within this of the last that joined explains it, whenever it began."""
-EXPLAINS_COLUMN: Milliseconds = 7 * DAY
+EXPLAINS_COLUMN: Milliseconds = 28 * DAY
 """The same, of a lasting feature that is one of the columns of which residuals are."""
 MEMORY: Milliseconds = 28 * DAY
 """For so long after it closed an incident is reopened by a change that looks as it did."""
