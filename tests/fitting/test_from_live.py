@@ -252,6 +252,22 @@ def test_a_batch_a_day_calibrates_by_days(uncalibrated: Profile) -> None:
     assert (calibration.lengths[0], calibration.windows[0], calibration.covered) == (DAY, 30, 30 * DAY)
 
 
+def of_rows(profile: Profile, rows: int) -> Summary:
+    """Return the counts of rows that all have the commonest value of each feature."""
+    counts = np.zeros(profile.bins, dtype=np.int64)
+    for feature, part in profile.slices():
+        counts[part.start + int(feature.reference.argmax())] = rows
+    return Summary(rows, counts)
+
+
+def test_a_burst_of_rows_in_the_last_pane_is_calibrated_too(uncalibrated: Profile) -> None:
+    slices = [Slice(START // HOUR * HOUR + hour * HOUR, HOUR, of_rows(uncalibrated, 2)) for hour in range(48)]
+    slices.append(Slice(START // HOUR * HOUR + 48 * HOUR, HOUR, of_rows(uncalibrated, 3_000)))
+    calibration = calibration_of(uncalibrated.features, slices, ModelSettings())
+    assert calibration is not None
+    assert calibration.sizes == (63,)  # 49 blocks of 3,096 rows; their 24 pairs have 4 each
+
+
 def test_a_profile_made_of_one_that_was_made_so_expects_what_came_last(uncalibrated: Profile) -> None:
     feature, grid = city_of(uncalibrated)
     parts = [feature.reference.copy() for feature in uncalibrated.features]

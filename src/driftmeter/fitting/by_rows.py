@@ -152,9 +152,10 @@ class RowScale:
         """Return the sizes of blocks, ascending, and the arrays of `Calibration` by rows."""
         sizes: dict[int, int] = {}
         for level, totals in enumerate(self._levels[0]):
-            if totals.blocks >= LEAST_BLOCKS:
-                # two sizes may meet where blocks have hardly a row: the smaller blocks are the more
-                sizes.setdefault(max(1, round(totals.size)), level)
+            # pairs may be no larger than their halves: where blocks have hardly a row, and where the last one, which
+            # no pair has room for, had most of the rows
+            if totals.blocks >= LEAST_BLOCKS and (size := max(1, round(totals.size))) > max(sizes, default=0):
+                sizes[size] = level
         arrays = {
             "scores_by_rows": np.zeros((len(sizes), len(self._parts), len(self._bins.scores))),
             "rare_by_rows": np.zeros((len(sizes), len(self._bins.rare))),
