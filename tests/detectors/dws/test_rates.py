@@ -7,6 +7,8 @@ import pytest
 
 from driftmeter.detectors import DWS
 from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.finding import WindowSamples
+from driftmeter.detectors.dws.rare import RareBins
 from driftmeter.detectors.dws.rates import Rates, log10_alphas
 from driftmeter.detectors.dws.windows import Block
 from driftmeter.detectors.protocol import strongest
@@ -89,6 +91,32 @@ def test_missing_rows_are_found_about_as_soon_as_by_the_exact_sequential_test(
             break
     assert np.median(found) <= at_most
     assert all(present(strongest(detector.causes(state, index))).what == "missing" for index in range(30))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.01, 0.3, 0.45, 0.6, 0.8, 0.95])
+def test_no_rate_that_alarms_is_passed_over_by_the_bound(missing: float) -> None:
+    detector = DWS(numbers_profile(1, seed=56, missing=missing), ModelSettings())
+    bins, rows, feature = detector.bins, 400, detector.profile.features[0]
+    counts = np.zeros((rows + 1, detector.profile.bins), dtype=np.int64)
+    counts[:, int(feature.reference[feature.grid.present].argmax())] = np.arange(rows, -1, -1)
+    counts[:, feature.grid.special["missing"]] = np.arange(rows + 1)
+    blocks = [Block(some, rows, 0, HOUR, HOUR, np.zeros(0, dtype=np.int64)) for some in counts]
+    suffixes = detector.rates.suffixes([((None, block), 1) for block in blocks])
+    log10_alpha = log10_alphas(suffixes.strides, np.full(rows + 1, 8), 60 * DAY)
+    samples = WindowSamples(
+        counts.astype(np.float64),
+        np.full((rows + 1, 1), float(rows)),
+        np.zeros((rows + 1, 0), dtype=np.int64),
+        detector.variance.at_each([HOUR] * (rows + 1), [rows] * (rows + 1)),
+        10**log10_alpha,
+    )
+    rare = RareBins(bins, detector.variance, detector.tolerance)
+    finding = rare.judge_rates(samples, detector.rates.columns, detector.rates.log10_weight)
+    alarms = finding.evidence[:, 0] >= 0
+    assert 0 < alarms.sum() < rows
+    near = detector.rates.near(suffixes, log10_alpha)[:, 0]
+    assert near[alarms].all()
+    assert near.sum() < alarms.sum() + rows / 10
 
 
 def test_a_share_within_the_tolerance_is_never_an_alarm(profile: Profile) -> None:

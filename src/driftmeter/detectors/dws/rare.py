@@ -45,7 +45,8 @@ screen."""
 _FEWER_FROM = 30
 """Fewer rows than expected are tested only where the reference has more rows than this in the bin, and outside of one
 that most rows are in: the bins of so few rows outside are tested themselves."""
-_COMMON_SHARE = 0.5
+COMMON_SHARE = 0.5
+"""A bin with a larger share is tested by the rows outside of it."""
 _LARGEST_SHARE = 0.95
 """1 − p is taken as at least 0.05: for a share near 1 the tail would shrink to nothing."""
 
@@ -67,7 +68,7 @@ class RareBins:
         """δ."""
         self._rest: Floats = 1 - np.minimum(self._share, _LARGEST_SHARE)
         """1−p."""
-        self._common: Mask = self._share > _COMMON_SHARE
+        self._common: Mask = self._share > COMMON_SHARE
         self._few: Mask = bins.rare_reference < _EXACT_BELOW
         # values that come back into the range of a number have no bin of their own here
         outside = (bins.rows[owner] - bins.rare_reference > _FEWER_FROM) | ~np.array(bins.rare_named, dtype=bool)

@@ -22,8 +22,10 @@ day). The parts of all rates of a feature add up to as much as its tests z, r an
 Only rates whose rows come nearly independently, v < 1.5 in a window (see pooled.py), are judged so: the outages of a
 sensor last for longer than their variance says, and are left to the windows of the scan.
 
-Nearly always nothing is near an alarm, so a bound is tried first: a Poisson count X with the mean λ has the tail
-P(≥ X) ≤ exp(−KL), KL = X ln(X/λ) − X + λ, and no correction makes a tail smaller.
+Nearly always nothing is near an alarm, so a bound is tried first: a Poisson count X with the mean λ has the tails
+P(≥ X) ≤ exp(−KL) above λ and P(≤ X) ≤ exp(−KL) below it, KL = X ln(X/λ) − X + λ. X and λ are those of rare.py, of the
+rows in the bin, or outside of it where it has most rows, over the share of the others; no further correction makes a
+tail smaller.
 Source: Siegmund, Sequential Analysis (1985), ch. 4: repeated significance tests, for C.
 """
 
@@ -37,6 +39,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from driftmeter.detectors.bins import CompiledBins
+from driftmeter.detectors.dws.rare import COMMON_SHARE
 from driftmeter.detectors.dws.windows import Block
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import tolerated
@@ -89,8 +92,15 @@ class Rates:
         self.owner: Codes = bins.rare_owner[self.columns]
         self._bins = bins
         share = bins.rare_reference[self.columns] / bins.rows[self.owner]
-        self._most: Floats = share + tolerated(share, tolerance[self.owner], np.ones(len(share), dtype=bool))
+        within = tolerated(share, tolerance[self.owner], np.ones(len(share), dtype=bool))
+        self._most: Floats = share + within
         """p + δ: the largest share that is no drift."""
+        self._common: Mask = share > COMMON_SHARE
+        self._others: Floats = np.where(self._common, share, 1 - share)
+        """The share of the rows that are not counted: X is the counted rows over this."""
+        of_counted = (1 - self._others) / self._others
+        self._mean: Floats = np.maximum(np.where(self._common, of_counted - within, of_counted + within), 1e-9)
+        """λ of one row."""
         weight = np.array([_WEIGHTS.get(bins.rare_names[column], 1.0) for column in self.columns.tolist()])
         whole = np.bincount(self.owner, weight, len(bins.features))
         self.log10_weight: Floats = np.log10(weight / whole[self.owner])
@@ -126,12 +136,15 @@ class Rates:
         """Say where some rate may alarm, (panes, levels); `log10_alpha`, so too, is α of a window before `weight`."""
         near = np.zeros(suffixes.rows.shape, dtype=bool)
         seen, expected = suffixes.seen, suffixes.rows[:, :, np.newaxis] * self._most[suffixes.rates]
-        pane, level, rate = np.nonzero(seen > expected)
-        x, mean = seen[pane, level, rate], expected[pane, level, rate]
-        bound = xlogy(x, x / np.maximum(mean, 1e-9)) - x + mean
+        pane, level, place = np.nonzero(seen > expected)
+        rate, rows = suffixes.rates[place], suffixes.rows[pane, level]
+        inside = seen[pane, level, place]
+        x = np.where(self._common[rate], rows - inside, inside) / self._others[rate]
+        mean = rows * self._mean[rate]
+        bound = xlogy(x, x / mean) - x + mean
         # exact tails are below the bound by a factor of about √(2πX)
         bound += 0.5 * np.log(8.0 * np.maximum(x, 1)) + 1
-        limit = -(log10_alpha[pane, level] + self.log10_weight[suffixes.rates[rate]]) * log(10)
+        limit = -(log10_alpha[pane, level] + self.log10_weight[rate]) * log(10)
         may = bound > limit
         near[pane[may], level[may]] = True
         return near
