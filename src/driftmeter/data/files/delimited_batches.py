@@ -101,8 +101,8 @@ class DelimitedBatches:
         """Return the first of Arrow's types that all cells of a column have, from the guessed one on."""
         import pyarrow as pa
 
-        numbers_and_truths = [pa.null(), pa.int64(), pa.bool_()]
-        kinds = [*numbers_and_truths, pa.date32(), pa.time32("s"), pa.timestamp("s"), pa.timestamp("ns"), pa.float64()]
+        moments = [pa.timestamp(unit, zone) for zone in (None, "UTC") for unit in ("s", "ns")]
+        kinds = [pa.null(), pa.int64(), pa.bool_(), pa.date32(), pa.time32("s"), *moments, pa.float64()]
         guess = self._types[name]
         for kind in kinds[kinds.index(guess) if guess in kinds else 0 :]:
             try:
