@@ -54,6 +54,19 @@ def test_the_report_is_that_of_the_frame(
     assert parts.notes == whole.notes
 
 
+def test_what_cannot_be_read_is_told_in_the_order_of_the_columns_wherever_it_comes_first(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = pa.table({"x": ["1"] * 90 + ["a"] * 10, "city": ["Ulm"] * 100, "text": ["b"] * 100})
+    whole = compare(profile, late).to_json()["unreadable"]
+    monkeypatch.setattr(batch_report, "_BLOCK", 10)
+    monkeypatch.setattr(batch_report, "_LEAST_BLOCK", 10)
+    parts = compare(profile, late).to_json()["unreadable"]
+    assert json.dumps(parts) == json.dumps(whole)
+    assert list(parts["columns"]) == ["x", "text"]
+    assert [value["row"] for value in parts["first"]] == [90, 91, 92, 0, 1, 2]
+
+
 def test_columns_that_nobody_monitors_need_not_be_in_the_parts(profile: Profile, table: pa.Table) -> None:
     report = compare_batches(profile, [*table.column_names, "note"], cut(table, [9]))
     assert report.ignored == ("note",)

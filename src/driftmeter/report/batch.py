@@ -155,6 +155,7 @@ def compare_batches(
         summary += binner.observe(rows)
     if not summary.rows:
         raise InputError("data", "rows", "none")
+    unreadable = _in_order(unreadable, reader.names)
     ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
     return Report(profile, _verdict(profile, summary, settings, new), unreadable, absent, ignored)
 
@@ -176,6 +177,12 @@ def _added(
         if sum(earlier.field == value.field for earlier in first) < MOST_NAMED:
             first.append(replace(value, row=value.row + start))
     return UnreadableValues(total, tuple(first))
+
+
+def _in_order(unreadable: UnreadableValues, names: Sequence[str]) -> UnreadableValues:
+    """Return it column by column, as in `names`, whichever block had the first value of each."""
+    columns = {name: unreadable.columns[name] for name in names if name in unreadable.columns}
+    return UnreadableValues(columns, tuple(sorted(unreadable.first, key=lambda value: names.index(value.field))))
 
 
 def _listed(names: Sequence[Any]) -> str:
