@@ -167,6 +167,10 @@ def pages(profile: Profile, frame: pl.DataFrame) -> int:
     return opened
 
 
+def test_by_hour_rows_that_fill_no_pane_are_not_calibrated() -> None:
+    assert calibration_of(traffic(np.zeros(ROWS), 1)[1:2], by_hour=True) is None
+
+
 def test_by_hour_the_clocks_of_the_zone_say_the_hour_in_summer_too() -> None:
     winter, summer = local_shop(range(2), 11), local_shop(range(4, 6), 12)
     profiles = {

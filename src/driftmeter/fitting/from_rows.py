@@ -14,7 +14,7 @@ from driftmeter.detectors.run import Pace
 from driftmeter.fitting.by_rows import RowScale, stretches
 from driftmeter.fitting.clusters import clusters_of_categories, clusters_of_numbers, days_of
 from driftmeter.fitting.cut import cut, most_panes
-from driftmeter.fitting.variation import calibrate
+from driftmeter.fitting.variation import LEAST_WINDOWS, calibrate
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import hour_at, zone_named
@@ -38,6 +38,8 @@ def calibrated(
     order = np.argsort(times, kind="stable")[np.count_nonzero(times < 0) :]
     ordered = times[order]
     panes, starts = _panes(profile, rows, order, ordered, pane)
+    if len(panes) < LEAST_WINDOWS:
+        return None
     clusters = _clusters(profile, rows.take(order), order, columns, days_of(ordered))
     zone = None if profile.zone is None else zone_named(profile.zone)
     hours = np.array([hour_at(start, zone) for start in starts], dtype=np.int64) if by_hour else None
