@@ -76,7 +76,9 @@ def test_other_profiles_and_files_are_refused_and_shown_ones_cannot_be_changed(m
     for arguments, message in (
         (("--show", file), "expected a profile"),
         (("--show", made, "--bins", "3"), "--bins is for DATA, not for --show"),
-        ((file, "--show", made), "is for DATA, not for --show"),
+        (("--show", made, "--since", "1h"), "--since is not for --show"),
+        ((file, "--show", made), "--show is instead of DATA; leave DATA out"),
+        ((file, "--from-live", "m", "--since", "1h"), "--from-live is instead of DATA; leave DATA out"),
         ((file, "--model", "m", "--json"), "--json is for --show"),
     ):
         result = run(*arguments)

@@ -243,7 +243,7 @@ def test_the_prediction_has_a_role_of_its_own(small: pl.DataFrame) -> None:
 def test_only_the_asked_columns_and_the_prediction_are_monitored(small: pl.DataFrame) -> None:
     profile = fit(small, only=["a"], prediction="b")
     assert names(profile) == ["a", "b"]
-    assert profile.left_out == {"c": "not one of the only ones", "when": "not one of the only ones"}
+    assert profile.left_out == {"c": "not named by --only", "when": "not named by --only"}
 
 
 def test_an_included_column_is_monitored_beside_all_others(small: pl.DataFrame) -> None:

@@ -10,6 +10,7 @@ from driftmeter.cli.params import encoding_option, say, time_format_option, unre
 from driftmeter.cli.remote import ask, url_option
 
 KINDS = ("categorical", "numeric", "boolean", "hour", "weekday")
+_OF_LIVE = ("from_live", "since", "until", "apply", "url")
 _KIND_HELP = {
     "categorical": "Treat COLUMN as categories.",
     "numeric": "Treat COLUMN as numbers.",
@@ -97,7 +98,7 @@ def profile(
     if as_json:
         raise click.UsageError("--json is for --show.", ctx)
     if from_live is not None:
-        _refuse_others(ctx, "--from-live", {"output", "from_live", "since", "until", "apply", "url"})
+        _refuse_others(ctx, "--from-live", {"output", *_OF_LIVE})
         _from_live(from_live, since, until, url, output, apply=apply)
         return
     if data is None or model is None:
@@ -163,11 +164,14 @@ profile.params += [
 
 
 def _refuse_others(ctx: click.Context, flag: str, allowed: Collection[str]) -> None:
-    """Refuse options that are for DATA: a profile that is shown has been made, and the next one keeps the grid."""
+    """Refuse what is not `allowed`: a profile that is shown has been made, and the next one keeps the grid."""
     for param in ctx.command.params:
         name = param.name or ""
         if name not in allowed and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{param.opts[0]} is for DATA, not for {flag}.", ctx)
+            if isinstance(param, click.Argument):
+                raise click.UsageError(f"{flag} is instead of DATA; leave DATA out.", ctx)
+            what = "is not" if name in _OF_LIVE else "is for DATA, not"
+            raise click.UsageError(f"{param.opts[0]} {what} for {flag}.", ctx)
 
 
 def _show(file: str, *, as_json: bool) -> None:

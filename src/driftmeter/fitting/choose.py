@@ -38,7 +38,7 @@ def choose(
         left_out.setdefault(name, "excluded")
     asked.update(only or ())
     if only is not None:
-        left_out |= {name: "not one of the only ones" for name in columns if name not in asked and name not in left_out}
+        left_out |= {name: "not named by --only" for name in columns if name not in asked and name not in left_out}
     for name in columns:
         if name not in asked and (why := no_feature(name)):
             left_out.setdefault(name, why)
