@@ -111,6 +111,19 @@ def test_up_to_a_hundredth_is_told_and_more_is_an_error_unless_allowed() -> None
 
 
 @pytest.mark.parametrize(
+    ("values", "given", "expected"),
+    [
+        (["13/01/2024", "02/01/2024"], "%m/%d/%Y", "; these look like dates: --time-format '%d/%m/%Y'"),
+        (["13/01/2024", "01/01/1900"], "%d/%m/%Y", "by the format '%d/%m/%Y'"),
+        (["13/01/2024", "02/01/2024"], None, "; these look like dates: --time-format '%d/%m/%Y'"),
+    ],
+)
+def test_dates_in_another_form_than_the_given_one_are_told(values: list[str], given: str | None, expected: str) -> None:
+    _, bad = read_times(nw.from_native(pl.Series(values), series_only=True), "at", None, given)
+    assert bad[0].expected.endswith(expected)
+
+
+@pytest.mark.parametrize(
     ("values", "got"),
     [
         ([None, dt.datetime(2024, 6, 1, 12)], "nothing"),

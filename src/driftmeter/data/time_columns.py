@@ -47,18 +47,12 @@ def read_times(
     clocks = dt.UTC if zone is None else zone_named(zone)
     if time_format is not None and not isinstance(column.dtype, nw.Datetime | nw.Date):
         expected = f"a time of 1971 to 2100 by the format {time_format!r}"
-        return _cells(column.to_list(), name, clocks, reader_of(time_format), expected)
+        return _proposing(_cells(column.to_list(), name, clocks, reader_of(time_format), expected), column, time_format)
     if column.dtype.is_numeric():
         return _seconds(column, name)
     if isinstance(column.dtype, nw.Datetime | nw.Date):
         return _moments(column, name, clocks)
-    cells = column.to_list()
-    times, bad = _cells(cells, name, clocks, moment_of, _EXPECTED)
-    texts = dict.fromkeys(str(cells[value.row]) for value in bad if isinstance(cells[value.row], str))
-    if len(bad) > MOST_UNREADABLE * len(cells) and (formats := formats_of(texts)):
-        hint = f"{_EXPECTED}; these look like dates: {option_of(formats)}"
-        bad = [replace(value, expected=hint) for value in bad]
-    return times, bad
+    return _proposing(_cells(column.to_list(), name, clocks, moment_of, _EXPECTED), column, None)
 
 
 def note_on_unreadable(unreadable: Sequence[Rejected], rows: int, *, allow: bool) -> str | None:
@@ -141,6 +135,22 @@ def _cells(
         else:
             bad.append(_no_time(row, name, cell, expected))
     return times, bad
+
+
+def _proposing(
+    read: tuple[Times, list[Rejected]], column: nw.Series[Any], time_format: str | None
+) -> tuple[Times, list[Rejected]]:
+    """Say with unreadable times, if they are many, by which other format than `time_format` they could be read."""
+    times, bad = read
+    if len(bad) <= MOST_UNREADABLE * len(times):
+        return read
+    cells = column.to_list()
+    texts = dict.fromkeys(cells[value.row] for value in bad if isinstance(cells[value.row], str))
+    formats = formats_of(texts)
+    if not formats or time_format in formats:  # then the times are beyond what counts as one
+        return read
+    hint = f"; these look like dates: {option_of(formats)}"
+    return times, [replace(cell, expected=f"{cell.expected}{hint}") for cell in bad]
 
 
 def _no_time(row: int, name: str, cell: object, expected: str = _EXPECTED) -> Rejected:
