@@ -16,7 +16,8 @@ A window that comes every `stride` ms has the chance of a false alarm
 
     α = stride / (levels · 2 · budget · features)
 
-which z, r and x share ½ : ¼ : ¼, so that at most one false alarm is expected per budget. See docs/detection.md.
+which z, r and x share ½ : ¼ : ¼. Rates are judged at every pane besides (rates.py), with as much again, so that at most
+one false alarm is expected per budget. See docs/detection.md.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ from driftmeter.timestamps import hour_at, zone_named
 from driftmeter.types import Counts, Floats, Milliseconds
 
 HEADROOM = 2.0
-"""The scan runs at twice the budget, so that the measured rate of false alarms is clearly within it."""
+"""The windows of the scan have half of the chance of a false alarm that the budget allows, the rates at every pane the
+other half (rates.py)."""
 MOST_LEVELS = 26
 TOLD_FROM = -1.0
 """From this evidence on a window's counts are kept for the sentence that tells what was found in it."""

@@ -6,13 +6,15 @@ deviation, the excess kurtosis and the largest of ln(M/(1−M)) over the referen
     δ = ε √(M (1−M))                      the tolerance, as a share of the rows; ε in standard deviations
     o = ln((M−δ) / (1−(M−δ)))
     P = P(t_ν √((ν−2)/ν) > (o − μ) / σ),  ν = 4 + 6/g₂,  g₂ at least 0.1
+    P := max(P, P(B ≥ g M)),  B binomial of g = 1/(1/n + τ²) and p: so many of so few groups of rows may be alike
     evidence = log10(¼ α) − log10 P       where M > ½ and o > max(μ, L) + σ, else none
     effect   = (M − M_L) (o − L)          as of two bins; its lower bound has o − 2σ for o. M_L is the share of L
 
 So, beyond the tolerance, the share must exceed that of every reference window by one standard deviation of those
-windows. Where the bin holds a single value of the reference, or is a category, the cause names that value. Where it is
-a range, all that is known is that the values are in the range, and the cause names that. A feature is tested either by
-this test or by Pearson's statistic, so both have the same part of the budget. Windows of 20 hours or more are tested.
+windows. p is the bin's share in the reference, τ² that of the ordinary bins. Where the bin holds a single value of the
+reference, or is a category, the cause names that value. Where it is a range, all that is known is that the values are
+in the range, and the cause names that. A feature is tested either by this test or by Pearson's statistic, so both have
+the same part of the budget. Windows of 20 hours or more are tested.
 """
 
 from __future__ import annotations
