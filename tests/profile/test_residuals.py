@@ -262,6 +262,20 @@ def test_columns_that_determine_each_other_are_regressed_all_the_same() -> None:
     assert np.abs(rest).max() < 0.2
 
 
+def test_coefficients_of_products_far_from_their_mean_must_leave_sums_exact() -> None:
+    largest = int(FACTOR_CLIP**2) * STEPS
+    product: Product = (0, 1, -largest)
+
+    def with_coefficient(coefficient: int) -> Residuals:
+        return Residuals(("a", "b"), (0.0, 0.0), (1.0, 1.0), (product,), ("a",), ((UNIT, 0, coefficient),))
+
+    exact = 2**53 // (2 * largest) - UNIT - 1
+    (residual,) = Regressor(with_coefficient(exact)).residuals_of(np.array([[3.0, 3.0]]))[0].tolist()
+    assert Fraction(residual) == Fraction(3 * STEPS * UNIT + 2 * largest * exact, STEPS * UNIT)
+    with pytest.raises(ValueError, match="sums are exact"):
+        with_coefficient(exact + 2)
+
+
 def test_the_most_columns_with_the_largest_coefficients_stay_exact() -> None:
     numbers = np.tile(NUMBERS[:, :1], MOST_REGRESSED) + RNG.normal(0, 0.01, (2_000, MOST_REGRESSED))
     regression = fitted(tuple(map(str, range(MOST_REGRESSED))), numbers)  # else it would refuse itself

@@ -50,8 +50,9 @@ LEAST_WEIGHT = UNIT // 64
 """With a smaller coefficient, a column moves a residual by less than a tenth of a standard deviation, however far it is
 out."""
 _LIMIT = CLIP * STEPS
-_LARGEST = FACTOR_CLIP**2 * STEPS
-"""The largest value of any term, in steps."""
+_LARGEST_PRODUCT = int(FACTOR_CLIP**2) * STEPS
+_LARGEST = 2 * _LARGEST_PRODUCT
+"""The largest value of any term, in steps: of a product less its mean."""
 _EXACT = 2**53
 _BLOCK = 1024
 """Rows at once: the scratch arrays of more rows do not fit the cache."""
@@ -88,13 +89,13 @@ class Residuals:
             raise ValueError(f"expected finite means and positive sds, got {self.means} and {self.sds}")
         if not self.targets or len(set(self.targets)) < len(self.targets) or not set(self.targets) <= {*self.columns}:
             raise ValueError(f"expected targets among the columns, got {self.targets}")
-        if any(not (0 <= a <= b < width and abs(mean) <= _LARGEST) for a, b, mean in self.products):
+        if any(not (0 <= a <= b < width and abs(mean) <= _LARGEST_PRODUCT) for a, b, mean in self.products):
             raise ValueError(f"expected products of two of {width} columns, got {self.products[:5]}…")
         terms = width + len(self.products)
         if len(self.coefficients) != len(self.targets) or any(len(row) != terms for row in self.coefficients):
             raise ValueError(f"expected {len(self.targets)} times {terms} coefficients")
         for target, row in zip(self.targets, self.coefficients, strict=True):
-            if row[self.columns.index(target)] != UNIT or sum(map(abs, row)) * int(_LARGEST) >= _EXACT:
+            if row[self.columns.index(target)] != UNIT or sum(map(abs, row)) * _LARGEST >= _EXACT:
                 raise ValueError(f"target {target!r}: expected coefficients whose sums are exact, got {row[:5]}…")
 
     def to_json(self) -> JSON:
