@@ -40,8 +40,9 @@ def judged_after(profile: Profile, settings: ModelSettings | None = None) -> tup
     settings = settings or ModelSettings()
     detector: Detector[Any] = DETECTORS[settings.guarantee](profile, settings)
     length = calibration.lengths[0]
+    # rounded like the counts: no bin may hold more rows than there are
     counts = np.concatenate([feature.reference for feature in profile.features]) / calibration.windows[0]
-    pane = Summary(max(1, profile.rows // calibration.windows[0]), np.rint(counts).astype(np.int64))
+    pane = Summary(max(1, round(profile.rows / calibration.windows[0])), np.rint(counts).astype(np.int64))
     state, after, blind = detector.start(), 0, len(profile.features)
     for number in range(MOST_REHEARSED):
         state, evidence = detector.update(state, Slice(number * length, length, pane))
