@@ -135,3 +135,8 @@ def test_without_a_calibration_it_says_how_to_make_one() -> None:
 )
 def test_a_length_of_time_is_written_in_the_unit_that_suits_it(length: int, text: str) -> None:
     assert span(length) == text
+
+
+def test_names_of_categories_are_cut_in_sentences_however_long_they_are() -> None:
+    text = sentences.drifting(cause("x" * 100_000, category=True))
+    assert text == f"Category '{'x' * 39}…' rose from 0 % to 50.0 % of the rows, {OVER}."

@@ -136,7 +136,7 @@ def _rows_of(cause: Cause, feature: Feature | None) -> str:
     if cause.category:
         if feature is not None and (feature.kind == "boolean" or feature.part is not None):
             return f"{feature.part or 'value'} {cause.what}"
-        return f"category {cause.what!r}"
+        return f"category {_short(cause.what)!r}"
     if cause.what in bin_names.OUT_OF_RANGE:
         return f"values {_beyond(cause.what, feature, cause.counts is not None and bool(cause.counts.any()))}"
     if cause.what.startswith(f"{bin_names.OTHER} "):
