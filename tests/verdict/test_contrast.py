@@ -11,6 +11,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Counts
 from driftmeter.verdict.contrast import Contrast, Contrasts
+from tests.verdict.samples import profile_of
 from tests.verdict.streams import orders, summary_of
 
 
@@ -96,3 +97,10 @@ def test_rows_that_are_independent_are_worth_themselves(profile: Profile) -> Non
     assert contrasts.worth("amount", "mean", False, 500, HOUR) == pytest.approx(500)
     assert contrasts.worth("city", "a", True, 500, DAY) == pytest.approx(500)
     assert contrasts.reference_rows("amount") == 10_000
+
+
+def test_contrasts_are_compiled_once_even_where_all_features_of_a_large_profile_drift() -> None:
+    names = [f"f{number}" for number in range(400)]
+    contrasts = Contrasts(profile_of(*names))
+    first = [contrasts.of(name, "missing", False) for name in names]
+    assert all(contrasts.of(name, "missing", False) is known for name, known in zip(names, first, strict=True))

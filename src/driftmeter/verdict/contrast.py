@@ -90,8 +90,10 @@ class Contrasts:
         self._parts = [part for _, part in profile.slices()]
         self._variance: Variance | None = None
         self._bins: CompiledBins | None = None
-        self.of = lru_cache(maxsize=256)(self._of)
-        self._rare = lru_cache(maxsize=256)(self._find_rare)
+        # all features may drift at once, and each may go on to be another change
+        most = 2 * len(profile.features) + 256
+        self.of = lru_cache(maxsize=most)(self._of)
+        self._rare = lru_cache(maxsize=most)(self._find_rare)
 
     def _of(self, feature: str, what: str, category: bool) -> Contrast:
         return Contrast(self._profile.features[self._index[feature]], what, category=category)
