@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from driftmeter.drift.vanished import LEAST_EXPECTED, Vanished
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.profile import Profile
+from driftmeter.report import compare
 from tests.drift.samples import hashed, noise, p_values, pair_of
 
 
@@ -50,3 +53,23 @@ def test_more_categories_than_chance_lets_vanish_are_told_by_their_bins_of_600()
     assert isinstance(feature.grid, CategoryGrid)
     assert not feature.grid.categories
     assert feature.grid.hashed == 1024
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_categories_that_came_once_do_not_vanish_from_a_window_of_the_same_law(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+
+    def drawn(rows: int) -> pl.DataFrame:
+        return pl.DataFrame({"word": [f"w{number}" for number in chance.zipf(1.15, rows) % 1_000_000]})
+
+    profile = Profile.fit(drawn(60_000), model="texts", independent=True)
+    (scores,) = (feature.scores for feature in compare(profile, drawn(15_000)).verdict.features)
+    assert scores.vanished < 0.01
+    assert scores.p_value > 0.001
+
+
+def test_a_column_whose_categories_all_came_once_is_compared_without_its_rest() -> None:
+    words = pl.DataFrame({"word": [f"w{number}" for number in range(600)]})
+    profile = Profile.fit(words, model="texts", independent=True, include=["word"])
+    (scores,) = (feature.scores for feature in compare(profile, words).verdict.features)
+    assert scores.vanished == 0

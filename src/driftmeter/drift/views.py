@@ -22,6 +22,8 @@ from driftmeter.types import Codes, Counts, Floats
 
 OUTSIDE = (*bin_names.OUT_OF_RANGE, bin_names.NOT_FINITE)
 """Bins that count as out of range: an infinite number is beyond any range."""
+_MOST_ONCE = 0.05
+"""Where categories that the reference held once have a larger share of its rows, absence of the rest says nothing."""
 
 
 class ViewTable:
@@ -30,7 +32,7 @@ class ViewTable:
     def __init__(self, view: View, features: Sequence[Feature], starts: Sequence[int], bins: int) -> None:
         """Compile the table; `starts` says where each feature's bins are in a vector of `bins` counts."""
         slots_by_feature = [slots_of(view, feature) for feature in features]
-        width = max(int(slots.max()) for slots in slots_by_feature) + 1
+        width = max(1, *(int(slots.max()) + 1 for slots in slots_by_feature))
         self._shape = (len(features), width)
         self._spare = len(features) * width
         self._slots: Codes = np.full(bins, self._spare, dtype=np.intp)
@@ -62,7 +64,8 @@ def slots_of(view: View, feature: Feature) -> Codes:
 
     - `present`: the bins of values; rare categories by their hash, in at most 16 slots, unseen ones with the rest of
       their hash: only together do they have one expectation.
-    - `hashed`: the same with a slot for each hashed bin; `known`: the same without the unseen.
+    - `hashed`: the same with a slot for each hashed bin; `known`: the same without the unseen, and without the rest
+      where many of its categories were in the reference once: few of these come again.
     - `groups`: every row, in groups of about equal shares; missing, unreadable, not finite and unseen rows are a group
       each, but missing residuals are left out. `hashed_64`, `hashed_256`, `hashed_1024`: every row, in 64, 256 or 1,024
       groups by hash.
@@ -77,6 +80,8 @@ def slots_of(view: View, feature: Feature) -> Codes:
         present = _present(feature, MOST_GROUPS if view == "present" else MOST_HASHED)
         if view == "known" and isinstance(grid, CategoryGrid):
             present[grid.unseen] = -1
+            if grid.once > _MOST_ONCE * int(feature.reference[grid.present].sum()):
+                present[grid.rest] = -1
         return present
     if view == "groups":
         return _groups(feature)
