@@ -6,8 +6,8 @@ takes any real size:
 
     v     = 1 + n τ²                     the design effect: rows that are worth one independent row
     q     = (n/v) / (n/v + m_eff)
-    more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = r m_eff / (m (1−p)) + δ m_eff
-    fewer:  P = 1 − I_q(x + 1, r')       r' = r m_eff / (m (1−p)) − δ m_eff; for the bins that are `two_sided`
+    more:   P = I_q(x, r' + 1)           x = X / (v (1−p)),  r' = (r/m + δ) m_eff / (1−p)
+    fewer:  P = 1 − I_q(x + 1, r')       r' = (r/m − δ) m_eff / (1−p); for the bins that are `two_sided`
     δ     = max(min(ε √(p (1−p)), 0.4 p), 0.002) the tolerance, as a share of the rows; 0 where the tolerance is 0;
                                          of rates, missing or unseen rows and the like, ε/10 at most
     evidence = log10(¼ α / tests) − log10 P     and how large it is: size.py
@@ -19,7 +19,7 @@ largest group is to count as one. Three bins come in clusters instead of rows:
 - below and above the reference's range: one record-breaking day is one event. With s the mean rows of such a day in
   the reference, at least the design effect of the bin and of the feature's scores: x = X/s, r' = r_s/s, q = n/(n+m),
   where r_s is the reference's rows of its own record days.
-- unseen: rows of one new category come together, so that x and r' are divided by 1 + clustering · n/(n+m).
+- unseen: rows of one new category come together, so that x and r' are divided by 1 + clustering · n/(n+m), too.
 Source: DLMF 8.17.5; Good (1953) for what is expected unseen.
 """
 
@@ -164,9 +164,8 @@ class RareBins:
         bins, rows = self._bins, samples.rows[window, 0]
         reference_rows, rest = self._variance.rare_rows[bin_], self._rest[bin_]
         q = (rows / effect) / (rows / effect + reference_rows)
-        expected = bins.rare_reference[bin_] / rest
-        expected = expected * (reference_rows / bins.rows[bins.rare_owner[bin_]])
-        expected = np.maximum(expected - self._tolerance[bin_] * reference_rows, 1e-9)
+        share = bins.rare_reference[bin_] / bins.rows[bins.rare_owner[bin_]]
+        expected = np.maximum((share - self._tolerance[bin_]) * reference_rows / rest, 1e-9)
         return log10_at_most(seen / effect / rest, expected, q)
 
     def _log10_few_outside(
@@ -194,7 +193,7 @@ class RareBins:
         total = bins.rows[bins.rare_owner[bin_]]
         q = (rows / effect) / (rows / effect + reference_rows)
         expected = (total - bins.rare_reference[bin_]) / self._share[bin_] * (reference_rows / total)
-        return q, expected, self._tolerance[bin_] * reference_rows
+        return q, expected, self._tolerance[bin_] * reference_rows / self._share[bin_]
 
     def _burst(self, effect: Floats, seen: Floats, bin_: Codes) -> Floats:
         """Return by how many rows the largest group is larger than the mean one: it counts as one group, too."""
@@ -219,7 +218,7 @@ class RareBins:
         expected = np.where(clustered, clustered_rows / np.maximum(cluster, 1), expected)
         q = np.where(clustered, rows / (rows + total), q)
         # the tolerance is a share of what the reference is worth, which is its clusters at most
-        worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows)
+        worth = np.where(clustered, np.minimum(reference_rows, total / cluster), reference_rows / rest / spread)
         seen = seen - np.where(clustered, 0.0, self._burst(effect, seen, bin_))
         return log10_at_least(seen / shrink, expected + self._tolerance[bin_] * worth, q)
 
