@@ -290,6 +290,25 @@ def test_a_third_state_is_told_within_the_incident_and_does_not_page(profile: Pr
     assert incident.members["amount"].changed_again is not None
 
 
+def test_a_third_state_of_another_kind_is_what_must_be_over_from_then_on(profile: Profile) -> None:
+    judge = Judge(profile)
+    given = [
+        *slices(profile, 30, rows=200, length=HOUR),
+        *slices(profile, 50, first=30, rows=200, length=HOUR, shift=1.0),
+        *slices(profile, 50, first=80, rows=200, length=HOUR, lost=0.1),
+        *slices(profile, 60, first=130, rows=200, length=HOUR),
+    ]
+    state, steps = follow(judge, given[:130])
+    (incident,) = state.open_incidents
+    member = incident.members["amount"]
+    assert [step.changed_again for step in steps if step.changed_again] == [("amount",)]
+    assert (member.change.what, member.since) == ("missing", given[30].start)
+    assert member.why.startswith("Missing values rose from 0 %")
+    state, after = follow(judge, given[130:], state)
+    assert [one.id for step in after for one in step.closed] == [incident.id]
+    assert sum(len(step.opened) for step in (*steps, *after)) == 1
+
+
 def test_features_that_went_at_the_same_moment_are_one_incident_however_late_they_are_found(profile: Profile) -> None:
     judge = Judge(profile)
     given = []

@@ -43,7 +43,8 @@ _MOST_KEPT = 200
 class Flag:
     """A feature that alarms at one pane.
 
-    `onset` is when its drift began, None where nothing new is known of that: it is in an open incident. `level` and
+    `onset` is when its drift began, or the other change that it became in an open incident, in which it is None
+    otherwise: nothing new is known of that. `level` and
     `window` are the detector's window that alarms, as a level and as a length; `evidence` is log10 of how far past the
     alarm threshold it is. `what` and `category` name what alarms, as in `Cause`. `severity`, `why` and `effect` are of
     one window.
@@ -67,9 +68,9 @@ class Member:
     """A feature's part in an incident.
 
     Its drift began at `since`, not before `earliest` and not after `latest`. `level` and `window` are those of the flag
-    with which it `joined`; `evidence`, `severity`, `why` and `effect` are those of its strongest flag, the latest of
-    equals. `change` is what must be over. `over` is when it was, None while it is not; `changed_again` is when it last
-    became another change, None if never.
+    with which it `joined`, or last became another change; `evidence`, `severity`, `why` and `effect` are those of its
+    strongest flag from then on, the latest of equals. `change` is what must be over. `over` is when it was, None while
+    it is not; `changed_again` is when it last became another change, None if never.
     """
 
     role: Role
@@ -108,7 +109,18 @@ class Member:
         )
 
     def flagged(self, flag: Flag) -> Member:
-        """Return the member after a further flag."""
+        """Return the member after a further flag; one with an onset says what must be over now, instead of before."""
+        if flag.onset is not None:
+            return replace(
+                self,
+                level=flag.level,
+                window=flag.window,
+                evidence=flag.evidence,
+                severity=flag.severity,
+                why=flag.why,
+                effect=flag.effect,
+                change=LastingChange.of(flag.what, flag.category, flag.onset.rows, self.change.since),
+            )
         # evidence has a greatest value: a fault that holds it may still get worse
         if flag.evidence < self.evidence or flag.level > self.level + LEVELS_ABOVE:
             return self

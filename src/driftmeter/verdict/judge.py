@@ -25,7 +25,7 @@ from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_
 from driftmeter.verdict.findings import finding
 from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
-from driftmeter.verdict.members import History, Members, Past, further
+from driftmeter.verdict.members import History, Members, Past, changed_again, further
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.recent_texts import RecentTexts
 from driftmeter.verdict.scorer import scorer_of
@@ -154,7 +154,8 @@ class Judge:
             name for incident in incidents for name, member in incident.members.items() if member.over == evidence.end
         }
         quiet = {*self._silenced, *still_expected, *over}
-        flags = self._flags(judged, evidence, replace(state, incidents=incidents), quiet, slice_, past)
+        again = changed_again(state.incidents, incidents, clock)
+        flags = self._flags(judged, evidence, replace(state, incidents=incidents), quiet, again, slice_, past)
         paging = [flag for flag in flags if self._pages(flag, incidents)]
         turned = turn(
             incidents,
@@ -204,13 +205,15 @@ class Judge:
         evidence: Evidence,
         state: JudgeState,
         quiet: Collection[str],
+        again: Mapping[str, Milliseconds],
         slice_: Slice,
         past: Past,
     ) -> list[Flag]:
         """Return the features that alarm at this pane and are not `quiet`, each at its shortest window that alarms.
 
         What they say is of windows not much longer than that, or than the one that opened the feature's incident: the
-        longer ones may hold much that is older. A feature that drifts, but not badly enough to page, is left out.
+        longer ones may hold much that is older. Those of a feature that changed `again` began since the rows ceased to
+        look like the change before. A feature that drifts, but not badly enough to page, is left out.
         """
         if not self.calibrated:
             return []
@@ -223,6 +226,9 @@ class Judge:
             level = int(np.flatnonzero(alarms[:, index] >= 0)[0])
             member = member_of(state.incidents, feature.name)
             levels = max(level, -1 if member is None else member.level) + LEVELS_ABOVE + 1
+            passed = again.get(feature.name)
+            if passed is not None:
+                levels = int(np.flatnonzero((alarms[:, index] >= 0) & (evidence.lengths <= passed))[-1]) + 1
             cause, strength = self._cause(detector, index, state.texts, levels), float(alarms[:levels, index].max())
             if cause is None:
                 continue
@@ -232,8 +238,10 @@ class Judge:
                     continue
                 floor = last_over(state.incidents, feature.name)
                 onset = self._members.onset(feature.name, cause, slice_, past, floor)
+            elif passed is not None:
+                onset = self._members.onset(feature.name, cause, slice_, past, slice_.end - passed)
             # a weaker flag leaves its incident's sentence as it is, and a sentence is work
-            told = member.why if member is not None and strength < member.evidence else None
+            told = member.why if member is not None and onset is None and strength < member.evidence else None
             flags.append(
                 Flag(
                     feature=feature.name,

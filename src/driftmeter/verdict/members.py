@@ -36,6 +36,19 @@ def further(history: History | None, slices: Sequence[Slice]) -> History | None:
     return lambda start: [*history(start), *(slice_ for slice_ in slices if slice_.start >= start)]
 
 
+def changed_again(
+    before: Sequence[Incident], after: Sequence[Incident], clock: Milliseconds
+) -> dict[str, Milliseconds]:
+    """Return the features that became another change in a pane, and for how long their rows had not looked like the
+    one before; `clock` is that of incidents after the pane."""
+    return {
+        name: clock - member.change.since
+        for incident, later in zip(before, after, strict=True)
+        for name, member in incident.lasting.items()
+        if later.members[name].changed_again != member.changed_again
+    }
+
+
 class Past:
     """The slices up to the one that is judged, as a store holds them at its end; read where a feature alarms."""
 
