@@ -23,16 +23,18 @@ from tests.verdict.streams import PANE, START, feature_of, follow, orders, slice
 MANY = Profile.fit(pl.DataFrame({"c": [f"c{row % 600}" for row in range(30_000)] + ["own"] * 900}), model="m")
 
 
-def cause(what: str, *, category: bool = False, value: float = 0.5) -> Cause:
-    return Cause(what, category, value, 0.0, HOUR, 100)
+def cause(what: str, *, category: bool = False, value: float = 0.5, window: int = HOUR) -> Cause:
+    return Cause(what, category, value, 0.0, window, 100)
 
 
 def slice_with(at: int, texts: dict[str, int], rows: int = 100) -> Slice:
     return Slice(at, 1000, Summary(rows, np.zeros(0, np.int64), UnseenTexts.of({"c": texts} if texts else {})))
 
 
-def names(recent: RecentTexts, what: str = "unseen", value: float = 0.5) -> tuple[tuple[str, float], ...]:
-    return recent.named(cause(what, value=value), MANY.features[0]).names
+def names(
+    recent: RecentTexts, what: str = "unseen", value: float = 0.5, window: int = HOUR
+) -> tuple[tuple[str, float], ...]:
+    return recent.named(cause(what, value=value, window=window), MANY.features[0]).names
 
 
 def test_the_texts_of_the_last_two_hours_with_any_are_told_with_their_shares_of_the_rows() -> None:
@@ -44,8 +46,14 @@ def test_the_texts_of_the_last_two_hours_with_any_are_told_with_their_shares_of_
     recent = recent.after([slice_with(2 * HOUR - 1000, {}, rows=200)])
     assert names(recent) == (("old", 0.075), ("b", 0.015), ("a", 0.0125))
     recent = recent.after([slice_with(50 * HOUR, {"c": 1})])
-    assert names(recent) == (("b", 0.015), ("a", 0.0125), ("c", 0.0025))
+    assert names(recent, window=49 * HOUR) == (("b", 0.015), ("a", 0.0125), ("c", 0.0025))
     assert recent.after([slice_with(99 * HOUR, {})]) == recent
+
+
+def test_texts_from_before_the_window_that_alarms_are_not_told() -> None:
+    recent = RecentTexts().after([slice_with(0, {"old": 50}), slice_with(50 * HOUR, {"new": 5})])
+    assert names(recent, window=2 * HOUR) == (("new", 0.05),)
+    assert names(recent, window=50 * HOUR) == (("old", 0.25), ("new", 0.025))
 
 
 def test_names_have_no_more_rows_together_than_their_cause() -> None:

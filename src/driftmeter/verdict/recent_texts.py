@@ -56,15 +56,18 @@ class RecentTexts:
     def named(self, cause: Cause, feature: Feature) -> Cause:
         """Return the cause with the names of unseen categories, the commonest first, if it is about such.
 
-        Their shares are of the rows of these hours, which are not those of the cause's window: where they add up to
-        more than the cause's share, they are scaled down to it. If the sample may lack some, only the first are named.
+        The earlier hour is left out where it is further back than the cause's window is long. The shares are of the
+        rows of these hours, which are not those of the window: where they add up to more than the cause's share, they
+        are scaled down to it. If the sample may lack some, only the first are named.
         """
         if not self.hours or not _is_of_unseen(cause, feature):
             return cause
-        sample = UnseenTexts.sum(one.texts for one in self.hours)
+        earliest = self.hours[0].hour - max(1, -(-cause.window // HOUR))
+        hours = [one for one in self.hours if one.hour >= earliest]
+        sample = UnseenTexts.sum(one.texts for one in hours)
         texts = sample.counts.get(feature.name, {})
         chosen = [text for text in sample.commonest(feature.name) if _is_in(cause, feature, text)]
-        rows = max(sum(one.rows for one in self.hours), 1)
+        rows = max(sum(one.rows for one in hours), 1)
         together = sum(texts[text] for text in chosen) / rows
         scale = min(1.0, cause.value / together) if together else 1.0
         told = chosen if sample.is_complete(feature.name) else chosen[:_MOST_NAMED]
