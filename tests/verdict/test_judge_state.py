@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import replace
 
 import pytest
@@ -51,6 +53,21 @@ def test_bytes_that_are_no_state_are_refused(profile: Profile) -> None:
         judge.loads(b"\x05\0\0\0{}")
     assert judge.dumps(judge.loads(b"")) == judge.dumps(judge.start())
     assert incidents_in(b"") == ()
+
+
+def test_the_state_of_another_version_has_no_incidents_to_show_and_is_refused(profile: Profile) -> None:
+    judge = Judge(profile)
+    data = judge.dumps(follow(judge, slices(profile, 5, shift=1.0))[0])
+    assert incidents_in(data)
+    (length,) = struct.unpack_from("<I", data)
+    head = json.loads(data[4 : 4 + length])
+    before = {**head, "incidents": [incident[:3] for incident in head["incidents"]]}
+    del before["version"]
+    text = json.dumps(before).encode()
+    older = struct.pack("<I", len(text)) + text + data[4 + length :]
+    assert incidents_in(older) == ()
+    with pytest.raises(StoreError, match="expected version 2, got 1"):
+        judge.loads(older)
 
 
 def test_a_state_by_live_traffic_says_which_calibration_it_was_made_with(profile: Profile) -> None:

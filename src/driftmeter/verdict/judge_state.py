@@ -20,7 +20,8 @@ from driftmeter.verdict.incidents import Incident
 from driftmeter.verdict.recent_texts import RecentTexts
 
 _HEAD = struct.Struct("<I")
-
+_VERSION = 2
+"""Of what the head holds; heads of version 1 do not say it."""
 
 LONGEST_GAP: Milliseconds = DAY // 2
 """A longer gap between panes counts as this much on the clock of incidents, unless panes are usually farther apart."""
@@ -71,6 +72,7 @@ def dump_state(state: JudgeState, detector: Detector[Any] | None, live_calibrati
     was learnt from live traffic.
     """
     head = {
+        "version": _VERSION,
         "detector": None if detector is None else detector.name,
         "flagged": dict(sorted(state.flagged.items())),
         "last_drift": state.last_drift,
@@ -96,6 +98,8 @@ def load_state(data: bytes, detector: Detector[Any] | None) -> JudgeState:
         return JudgeState(None if detector is None else detector.start())
     try:
         head, body = _split(data)
+        if _version(head) != _VERSION:
+            raise ValueError(f"expected version {_VERSION}, got {_version(head)}")
         detector_state = None
         if detector is not None:
             same = head["detector"] == detector.name
@@ -121,8 +125,17 @@ def live_calibration_in(data: bytes) -> Calibration | None:
 
 
 def incidents_in(data: bytes) -> tuple[Incident, ...]:
-    """Return the incidents of a state, oldest first; no bytes have none."""
-    return tuple(map(Incident.load, _split(data)[0]["incidents"])) if data else ()
+    """Return the incidents of a state, oldest first; no bytes have none.
+
+    Nor has a state that another version wrote: its profile is of that version too, and by the next one everything is
+    judged anew.
+    """
+    head = _split(data)[0] if data else {}
+    return tuple(map(Incident.load, head["incidents"])) if _version(head) == _VERSION else ()
+
+
+def _version(head: Mapping[str, Any]) -> int:
+    return int(head.get("version", 1))
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
