@@ -101,6 +101,9 @@ def test_of_the_open_incidents_the_newest_is_shown_and_all_are_counted() -> None
     assert (content["incidents_open"], content["incident_oldest"]) == (2, "2023-11-14T22:13:20.000Z")
     assert content["incident_ids"] == [str(END), str(END + 90_000_000)]
     assert [member["feature"] for member in content["incident"]["features"]] == ["y"]
+    again = (replace(both[0], reopened=END + 180_000_000), both[1])
+    content = Verdict("m", "0", window_of(), (), None, again).to_json()
+    assert content["incident_oldest"] == "2023-11-15T23:13:20.000Z"
 
 
 def test_a_window_without_slices_has_no_times() -> None:

@@ -175,6 +175,11 @@ class Incident:
         return str(self.opened)
 
     @property
+    def open_since(self) -> Milliseconds:
+        """When it opened, or last was reopened."""
+        return self.opened if self.reopened is None else self.reopened
+
+    @property
     def since(self) -> Milliseconds:
         """When the drift of the first of its features began."""
         return min(member.since for member in self.members.values())

@@ -116,7 +116,7 @@ class Verdict:
             "incident": self.incidents[-1].to_json() if self.incidents else None,
             "incidents_open": len(self.incidents),
             "incident_ids": [incident.id for incident in self.incidents],
-            "incident_oldest": iso(min(one.opened for one in self.incidents)) if self.incidents else None,
+            "incident_oldest": iso(min(one.open_since for one in self.incidents)) if self.incidents else None,
             "features": [feature.to_json() for feature in self.features],
         }
 

@@ -106,7 +106,7 @@ class VerdictAnswer(Struct):
     incident: Annotated[IncidentSummary | None, Meta(description="The newest open one.")]
     incidents_open: int
     incident_ids: Annotated[list[str], Meta(description="Ids of the open ones, oldest first.")]
-    incident_oldest: Annotated[Timestamp | None, Meta(description="When the oldest open one opened.")]
+    incident_oldest: Annotated[Timestamp | None, Meta(description="Since when the one that has been open longest is.")]
     features: list[FeatureState]
 
 
