@@ -198,6 +198,22 @@ def test_a_change_that_returns_reopens_its_incident_and_another_one_opens_one(st
     assert story.after(MEMORY + 1, flag("x", since=story.now), returns=True).opened
 
 
+@pytest.mark.parametrize("order", ["xz", "zx"])
+def test_what_began_with_a_change_that_returns_is_in_its_incident_in_whatever_order(story: Story, order: str) -> None:
+    story.after(0, flag("x"))
+    story.after(DAY, over=["x"])
+    returned = story.after(5 * DAY, *(flag(name, since=START + 6 * DAY) for name in order), returns=True)
+    assert (len(returned.reopened), returned.opened, story.open) == (1, (), [{"x", "z"}])
+
+
+def test_a_derived_feature_opens_an_incident_with_the_feature_beside_what_returns(story: Story) -> None:
+    story.after(0, flag("x"))
+    story.after(DAY, over=["x"])
+    others = [flag("y", since=START + 6 * DAY), flag("y given the rest", role="derived", since=START + 6 * DAY)]
+    story.after(5 * DAY, *others, flag("x", since=START + 2 * DAY), returns=True)
+    assert story.open == [{"x"}, {"y", "y given the rest"}]
+
+
 def test_a_member_keeps_its_strongest_evidence_and_the_sentence_that_goes_with_it(story: Story) -> None:
     story.after(0, flag("x", evidence=1.0))
     story.after(HOUR, flag("x", evidence=3.0, new=False))

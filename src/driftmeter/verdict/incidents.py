@@ -291,9 +291,17 @@ def turn(
             unplaced.append(flag)
         else:
             after[index] = _with_member(after[index], flag, now, clock)
+    unjoined: list[Flag] = []
+    for flag in unplaced:  # one may have begun with a change that found its incident after it
+        alone = flag.role != "derived" or not unjoined
+        index = _incident_to_join(after, flag, now, near, columns) if alone else None
+        if index is None:
+            unjoined.append(flag)
+        else:
+            after[index] = _with_member(after[index], flag, now, clock)
     opened: tuple[Incident, ...] = ()
-    if unplaced:
-        opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in unplaced}),)
+    if unjoined:
+        opened = (Incident(now, {flag.feature: Member.of(flag, now, clock) for flag in unjoined}),)
         after += opened
     over = [index for index, incident in enumerate(after) if incident.closed is None and not incident.lasting]
     for index in over:
