@@ -155,6 +155,16 @@ def test_a_feature_that_does_not_page_is_judged_and_shown(profile: Profile) -> N
     assert state_of(verdict_of(judge, state, given[-1]))[0] == "drifting"
 
 
+def test_a_feature_that_pages_no_more_leaves_its_incident(profile: Profile) -> None:
+    given = slices(profile, 8, shift=1.0)
+    state, _ = follow(Judge(profile), given[:5])
+    assert len(state.open_incidents) == 1
+    silenced = Judge(profile, ModelSettings(features={"amount": FeatureSettings(pages=False)}))
+    state, after = follow(silenced, given[5:], state)
+    assert [len(step.closed) for step in after] == [1, 0, 0]
+    assert state_of(verdict_of(silenced, state, given[-1]))[0] == "drifting"
+
+
 @pytest.mark.parametrize("feature", ["amount", None])
 def test_what_is_expected_neither_pages_nor_is_held_against_what_comes_after(
     profile: Profile, feature: str | None

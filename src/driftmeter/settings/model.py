@@ -39,7 +39,7 @@ class FeatureSettings:
     )
     pages: bool = field(
         default=True,
-        metadata=setting(YesNo(), "`false`: the feature is judged and shown, and neither opens nor joins an incident"),
+        metadata=setting(YesNo(), "`false`: the feature is judged and shown, and is in no incident"),
     )
 
     def __post_init__(self) -> None:

@@ -149,7 +149,7 @@ class Judge:
         clock = clock_after(state.clock, state.last, evidence.end, evidence.pace)
         incidents = state.incidents
         if state.open_incidents:
-            incidents = self._members.after_pane(incidents, evidence, clock, still_expected)
+            incidents = self._members.after_pane(incidents, evidence, clock, {*self._silenced, *still_expected})
         over = {
             name for incident in incidents for name, member in incident.members.items() if member.over == evidence.end
         }

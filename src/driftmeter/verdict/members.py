@@ -100,18 +100,18 @@ class Members:
         return replace(member, change=member.change.with_rows(rows))
 
     def after_pane(
-        self, incidents: Sequence[Incident], evidence: Evidence, clock: Milliseconds, expected: Collection[str]
+        self, incidents: Sequence[Incident], evidence: Evidence, clock: Milliseconds, quiet: Collection[str]
     ) -> tuple[Incident, ...]:
         """Return the incidents after a complete pane: members may be over now, or another change.
 
-        The change of a feature whose drift is `expected` is over: nobody needs to be told of it.
+        The change of a `quiet` feature, whose drift is expected or which does not page, is over: nobody needs to know.
         """
         after = []
         for incident in incidents:
             if incident.closed is None:
                 members = {
                     name: replace(member, over=evidence.end)
-                    if member.over is None and name in expected
+                    if member.over is None and name in quiet
                     else self._judged(name, member, evidence, clock, explained=incident.explained(name))
                     for name, member in incident.members.items()
                 }
