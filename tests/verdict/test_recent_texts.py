@@ -12,6 +12,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import MOST_OF_FEATURE, UnseenTexts
 from driftmeter.detectors import Cause
 from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import RETENTION
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
@@ -54,6 +55,14 @@ def test_texts_from_before_the_window_that_alarms_are_not_told() -> None:
     recent = RecentTexts().after([slice_with(0, {"old": 50}), slice_with(50 * HOUR, {"new": 5})])
     assert names(recent, window=2 * HOUR) == (("new", 0.05),)
     assert names(recent, window=50 * HOUR) == (("old", 0.25), ("new", 0.025))
+
+
+def test_texts_are_dropped_when_their_slices_are() -> None:
+    recent = RecentTexts().after([slice_with(0, {"old": 1}), slice_with(RETENTION - HOUR, {"new": 1})])
+    assert len(recent.hours) == 2
+    after = recent.after([slice_with(RETENTION + HOUR, {})])
+    assert [one.texts.counts for one in after.hours] == [{"c": {"new": 1}}]
+    assert after.after([slice_with(3 * RETENTION, {})]) == RecentTexts()
 
 
 def test_names_have_no_more_rows_together_than_their_cause() -> None:

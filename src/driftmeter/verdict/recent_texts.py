@@ -9,6 +9,7 @@ from typing import Any
 from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.detectors import Cause
 from driftmeter.panes.pane import Slice
+from driftmeter.panes.retention import RETENTION
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid, hash64
 from driftmeter.profile.feature import Feature
@@ -30,7 +31,7 @@ class TextsOfHour:
 class RecentTexts:
     """The unseen texts of the last two hours of event time in which any came, the newest first.
 
-    Two, so that there are some to name soon after a full hour.
+    Two, so that there are some to name soon after a full hour. They are dropped when the slices that held them are.
     """
 
     hours: tuple[TextsOfHour, ...] = ()
@@ -40,8 +41,14 @@ class RecentTexts:
         texts = self
         for slice_ in slices:
             if texts.hours or slice_.summary.unseen:
-                texts = texts._after(slice_)
+                texts = texts._without_old(slice_)._after(slice_)
         return texts
+
+    def _without_old(self, slice_: Slice) -> RecentTexts:
+        oldest = (slice_.end - RETENTION) // HOUR
+        if all(one.hour >= oldest for one in self.hours):
+            return self
+        return RecentTexts(tuple(one for one in self.hours if one.hour >= oldest))
 
     def _after(self, slice_: Slice) -> RecentTexts:
         hour, summary = (slice_.end - 1) // HOUR, slice_.summary
