@@ -259,7 +259,7 @@ def duration_text(length: Milliseconds) -> str:
 
 
 def length_text(length: Milliseconds, units: Sequence[tuple[Milliseconds, Milliseconds, str]] = READABLE) -> str:
-    """Write a length to three digits, for reading, in seconds below all `units`.
+    """Write a length to three digits, or in whole units, for reading, in seconds below all `units`.
 
     `units` are, from the longest on, (least length that takes the unit, length of the unit, name).
 
@@ -270,5 +270,6 @@ def length_text(length: Milliseconds, units: Sequence[tuple[Milliseconds, Millis
     """
     for least, size, name in units:
         if length >= least:
-            return f"{length / size:.3g} {name}"
+            number = length / size
+            return f"{number:,.0f} {name}" if number >= 100 else f"{number:.3g} {name}"
     return f"{length / 1000:.3g} s"
