@@ -62,6 +62,15 @@ def test_a_rare_category_that_is_absent_by_chance_is_not_gone() -> None:
     assert (cause.what, cause.gone) == ("unseen", ())
 
 
+def test_what_is_told_of_new_categories_begins_at_what_the_reference_lets_one_expect() -> None:
+    grid = CategoryGrid(("Ulm",), (1, 2, 3, 4), once=200, hashed=1)
+    text = Feature("x", "categorical", "feature", grid, (400, 600, 0, 0, 0), "x")
+    cause = cause_of(text, [40, 10, 50, 0, 0])
+    assert finding(cause, text).startswith("categories never seen before rose from 20.0 % to 50.0 % of the rows")
+    usual = cause_of(text, [55, 25, 20, 0, 0])
+    assert (usual.what, usual.reference) == ("Ulm", 0.4)
+
+
 def test_categories_without_a_bin_that_vanished_count_by_their_share() -> None:
     cause = cause_of(CITIES, [110, 60, 30, 10, 0, 0, 0, 0], vanished=0.2)
     assert (cause.what, cause.reference, cause.value, cause.names) == ("vanished", 0.2, 0.0, ())

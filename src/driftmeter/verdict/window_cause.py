@@ -1,8 +1,8 @@
 """What changed most in one window that is judged by itself: the cause that a detector would name, from counts alone.
 
 Of each kind of rows, with the share p of the reference and w of the window, (w − p)² / p̄ is what it adds to the effect,
-p̄ = (w + p)/2. The largest is told. The values of a number are one candidate: their sum over sixteen groups, of the
-values in range alone, less what chance adds.
+p̄ = (w + p)/2; of new and rare categories p is what the reference lets one expect. The largest is told. The values of a
+number are one candidate: their sum over sixteen groups, of the values in range alone, less what chance adds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from driftmeter.detectors.protocol import Cause
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.expected import expected_counts
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.types import Counts, Floats
@@ -112,8 +113,9 @@ def _special(feature: Feature, was: Floats, now: Floats) -> Iterator[_Candidate]
         if after > before or name == bin_names.MISSING:
             yield adds(before, after), name, False, after, before
     if isinstance(feature.grid, CategoryGrid):
+        expected = expected_counts(feature) / feature.reference.sum()
         for name, part in ((bin_names.UNSEEN, feature.grid.unseen), (bin_names.OTHER, feature.grid.rest)):
-            before, after = float(was[part].sum()), float(now[part].sum())
+            before, after = float(expected[part].sum()), float(now[part].sum())
             if after > before:
                 yield adds(before, after), name, False, after, before
 
