@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,14 @@ def test_of_numbers_values_are_told_unless_more_rows_lack_one() -> None:
     lost[feature.grid.special["missing"]] = 1_000
     assert cause_of(feature, lost.tolist()).what == "missing"
     assert cause_of_window(feature, np.zeros(feature.size, np.int64)) is None
+
+
+def test_of_a_residual_missing_rows_are_never_told() -> None:
+    residual = replace(numbers(), role="derived")
+    lost = residual.reference.copy()
+    lost[2:10] //= 4
+    lost[residual.grid.special["missing"]] = 90_000
+    assert finding(cause_of(residual, lost.tolist()), residual).startswith("rose from 2,000 to 2,600 on average")
 
 
 def test_a_test_of_values_that_missing_rows_moved_is_told_by_these() -> None:

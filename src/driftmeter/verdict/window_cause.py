@@ -82,7 +82,7 @@ def missing_instead(feature: Feature, counts: Counts) -> Cause | None:
     known, rows = max(int(feature.reference.sum()), 1), max(int(counts.sum()), 1)
     bin_ = feature.grid.special[bin_names.MISSING]
     before, after = float(feature.reference[bin_]) / known, float(counts[bin_]) / rows
-    if not isinstance(feature.grid, NumericGrid) or not before + after:
+    if not isinstance(feature.grid, NumericGrid) or feature.role == "derived" or not before + after:
         return None
     effect = sum(found[0] for found in _of_numbers(feature, feature.reference / known, counts / rows, (known, rows)))
     if effect >= _FEW_CHANGED * adds(before, after) or effect >= _LEAST_EFFECT:
@@ -110,6 +110,8 @@ def _special(feature: Feature, was: Floats, now: Floats) -> Iterator[_Candidate]
         before, after = float(was[bin_]), float(now[bin_])
         if name in _NEAR and after < float(now[bins[_NEAR[name]]]):
             continue  # most of what is out of range is far out
+        if name == bin_names.MISSING and feature.role == "derived":
+            continue  # a residual is missing where another column is out of range, which tells of it itself
         if after > before or name == bin_names.MISSING:
             yield adds(before, after), name, False, after, before
     if isinstance(feature.grid, CategoryGrid):
