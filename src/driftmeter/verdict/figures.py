@@ -41,10 +41,12 @@ def percents(was: float, now: float) -> tuple[str, str]:
 def amount(value: float, scale: float = 0.0) -> str:
     """Write a value to a hundredth of `scale` or finer, by which it is to be told from others; 0 takes six digits.
 
+    A whole number has no decimals: it is exact, such as a year or a zip code.
+
     >>> amount(55.234, 23.3), amount(0.0312, 0.51), amount(1_234_567.8, 23.0), amount(1_234_567.8, 23_000.0)
     ('55', '0.03', '1,234,568', '1,235,000')
-    >>> amount(3.21e-9, 1e-9), amount(98.125), amount(-0.001, 5.0)
-    ('3.2e-09', '98.125', '0.0')
+    >>> amount(3.21e-9, 1e-9), amount(98.125), amount(-0.001, 5.0), amount(1993.0, 5.0)
+    ('3.2e-09', '98.125', '0.0', '1,993')
     """
     if scale <= 0 or not math.isfinite(scale):
         return f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.0f}" if abs(value) < _FIXED[1] else f"{value:.6g}"
@@ -52,14 +54,14 @@ def amount(value: float, scale: float = 0.0) -> str:
     size = max(abs(value), scale)
     if not _FIXED[0] <= size < _FIXED[1]:
         return f"{value:.{max(math.floor(math.log10(size)) + places, 0)}e}"
-    return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
+    return f"{round(value, places) + 0.0:,.{0 if value.is_integer() else max(places, 0)}f}"
 
 
 def amounts(was: float, now: float, *, finer: float = 1.0) -> tuple[str, str]:
     """Write two amounts so that they differ visibly: to a tenth of their difference or finer.
 
     >>> amounts(55.234, 31.9), amounts(0.541, 0.034), amounts(-2.0, 7.0), amounts(1e9, 1e9 + 0.5)
-    (('55', '32'), ('0.54', '0.03'), ('-2.0', '7.0'), ('1,000,000,000.00', '1,000,000,000.50'))
+    (('55', '32'), ('0.54', '0.03'), ('-2', '7'), ('1,000,000,000', '1,000,000,000.50'))
     """
     scale = abs(now / finer - was / finer)
     return amount(was, scale), amount(now, scale)
