@@ -182,7 +182,7 @@ FAULTS = {
         "The width of the middle half of the values fell from 1.6"
     ),
     "a sentinel": Fault(normal(), some(0.03, -999.0, normal()), "Values below -"),
-    "millions": Fault(normal(), some(0.2, 5e6, normal()), "Values above 1"),
+    "millions": Fault(normal(), some(0.2, 5e6, normal()), "Values from 1"),
     "missing": Fault(some(0.1, None, normal()), some(0.22, None, normal()),
         "Missing values rose from 10.0 % to 22.0 %"),
     "hardly missing": Fault(normal(), some(0.03, None, normal()), "Missing values rose from 0 % to 3.0 %"),

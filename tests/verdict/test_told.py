@@ -97,7 +97,9 @@ def share_of(what: str, values: pl.Series, reference: pl.Series) -> float:
     near = re.fullmatch(rf"values from ({_NUMBER}) to ({_NUMBER}), (?:above|below) the reference's range,", what)
     if near:
         return float(((array > number(near[1])) & (array < number(near[2]))).mean())
-    beyond = re.fullmatch(rf"values (above|below) ({_NUMBER}), (?:far (?:above|below) )?the reference's \w+,", what)
+    if far := re.fullmatch(rf"values from ({_NUMBER}) on, far above the reference's range,", what):
+        return float((array >= number(far[1])).mean())
+    beyond = re.fullmatch(rf"values (above|below) ({_NUMBER}), (?:far below )?the reference's \w+,", what)
     assert beyond is not None, what
     limit = number(beyond[2])
     return float(((array > limit) if beyond[1] == "above" else (array < limit)).mean())

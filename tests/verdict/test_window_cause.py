@@ -3,12 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from driftmeter.detectors.protocol import Cause
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
+from driftmeter.profile.profile import Profile
 from driftmeter.types import Kind
 from driftmeter.verdict.findings import finding
 from driftmeter.verdict.window_cause import cause_of_window, missing_instead
@@ -92,6 +94,15 @@ def test_of_numbers_values_are_told_unless_more_rows_lack_one() -> None:
     lost[feature.grid.special["missing"]] = 1_000
     assert cause_of(feature, lost.tolist()).what == "missing"
     assert cause_of_window(feature, np.zeros(feature.size, np.int64)) is None
+
+
+def test_the_first_value_that_is_far_above_the_range_is_told_as_one_of_those_above() -> None:
+    years = np.repeat([1997.0, 1998.0, 1999.0, 2000.0], 1_000)
+    year = Profile.fit(pl.DataFrame({"x": years}), model="m").features[0]
+    assert isinstance(year.grid, NumericGrid)
+    counts = np.bincount(year.grid.edges.searchsorted([2001.0] * 60 + [2000.0] * 40, side="right"), minlength=year.size)
+    told = "values from 2,001 on, far above the reference's range, rose from 0 % to 60.0 % of the rows"
+    assert finding(cause_of(year, counts.tolist()), year).startswith(told)
 
 
 def test_of_a_residual_missing_rows_are_never_told() -> None:

@@ -162,8 +162,8 @@ def _beyond(what: str, feature: Feature | None, with_farther: bool) -> str:
     scale = values.high * values.unit / 10 - values.low * values.unit / 10
     far = amount((cuts[0] if below else cuts[-1]) * values.unit, scale)
     extreme = amount((values.low if below else values.high) * values.unit, scale)
-    if what in (bin_names.FAR_BELOW, bin_names.FAR_ABOVE):
-        return f"{side} {far}, far {side} the reference's range,"
+    if what in (bin_names.FAR_BELOW, bin_names.FAR_ABOVE):  # a bin holds its lower cut, not its upper one
+        return f"{f'below {far}' if below else f'from {far} on'}, far {side} the reference's range,"
     if with_farther:
         return f"{side} {extreme}, the reference's {name},"
     low, high = (far, extreme) if below else (extreme, far)
