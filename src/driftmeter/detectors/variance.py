@@ -23,6 +23,7 @@ import numpy as np
 from driftmeter.detectors.bins import CompiledBins
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.scores import NAMES
+from driftmeter.profile import bin_names
 from driftmeter.profile.calibration import BY_ROWS, Calibration
 from driftmeter.types import Codes, Floats, Milliseconds
 
@@ -33,6 +34,8 @@ _NEIGHBOURS = 16
 """Rows that are worth looking at for small groups that resemble each other."""
 _FEW = 20
 """A rare bin with fewer reference rows has no variance of its own: too few rows to learn it from."""
+_FAULTS = (bin_names.MISSING, bin_names.UNREADABLE, bin_names.NOT_FINITE)
+"""Rows of faults do not come and go with the values: a reference that hardly has any does not let one expect them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,10 @@ class Variance:
         if calibration is not None and len(calibration.hours):
             self.hours = calibration.hours
         self._few: Mask = bins.reference[bins.rare] < _FEW
+        named = zip(bins.rare_names, bins.rare_named, strict=True)
+        faults = np.array([name in _FAULTS and not category for name, category in named], dtype=bool)
+        self._as_values: Mask = self._few & ~faults
+        """The rare bins that vary with time as the ordinary ones do, for want of rows to learn from."""
         self._alike = self._alike_neighbours()
         self._of_lengths, self._of_sizes = self._side_by_side()
         self._set_reference()
@@ -97,7 +104,7 @@ class Variance:
         self.group_rows = 1 / ((1 + last.groups * window) / rows[bins.group_owner])
         by_bin = 1 / ((1 + last.rare * window) / rows[bins.rare_owner])
         ordinary = (1 / ((1 + last.cores * window) / rows))[bins.rare_owner]
-        self.rare_rows = np.where(bins.reference[bins.rare] >= _FEW, by_bin, ordinary)
+        self.rare_rows = np.where(self._as_values, ordinary, by_bin)
 
     def at(self, length: Milliseconds, rows: int) -> Excess:
         """Return the variances of windows of that length, in ms of event time, that hold so many rows.
@@ -130,7 +137,7 @@ class Variance:
         return Excess(
             scores.reshape(per_score),
             np.take(calibration.tails, nearest, axis=0),
-            np.where(self._few, np.maximum(rare, of_feature), rare),
+            np.where(self._as_values, np.maximum(rare, of_feature), rare),
             groups,
             cores,
             np.take(calibration.stuck, nearest, axis=0),
