@@ -90,3 +90,16 @@ def test_the_value_that_is_stuck_is_named(kind: str) -> None:
     for cause in causes:
         assert (cause.bin, cause.single, cause.value, round(cause.reference, 3)) == (name, True, 1.0, 0.4)
         assert finding(cause).startswith(f"the value {name} rose to 100.0 % of the rows, over ")
+
+
+@pytest.mark.parametrize(("rows", "alarms"), [(1, False), (5, True)])
+def test_a_handful_of_rows_in_weeks_is_not_stuck(rows: int, alarms: bool) -> None:
+    counts = np.zeros(FEW_VALUES.size, dtype=int)
+    counts[FEW_VALUES.core] = 40_000, 40_000, 3_000, 17_000
+    feature = Feature("dose", "numeric", "feature", FEW_VALUES, tuple(counts.tolist()), "dose")
+    detector = DWS(dependent(feature, 0.5, 0.2, 0.6), ModelSettings(reach=28 * DAY))
+    held = np.zeros((9, feature.size), dtype=np.int64)
+    held[:, FEW_VALUES.core.start + 2] = rows
+    state, _ = run(detector, held, rows=rows, length=DAY)
+    found = [cause for evidence, cause in detector.causes(state, 0) if cause.what == "stuck" and evidence >= 0]
+    assert bool(found) == alarms

@@ -14,7 +14,7 @@ So, beyond the tolerance, the share must exceed that of every reference window b
 windows. p is the bin's share in the reference, τ² that of the ordinary bins. Where the bin holds a single value of the
 reference, or is a category, the cause names that value. Where it is a range, all that is known is that the values are
 in the range, and the cause names that. A feature is tested either by this test or by Pearson's statistic, so both have
-the same part of the budget. Windows of 20 hours or more are tested.
+the same part of the budget. Windows of 20 hours or more are tested, with 10 rows or more.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from driftmeter.types import Codes, Floats, Milliseconds
 STUCK_LENGTH: Milliseconds = 20 * HOUR
 """About a day of traffic: in shorter windows values may well stand still, as the weather does."""
 STUCK_SHARE = 0.5
+_LEAST_ROWS = 10
+"""Fewer rows, of traffic with a row every few days, are too few to say that a value stands still."""
 _LEAST_KURTOSIS = 0.1
 
 
@@ -48,7 +50,7 @@ class StuckValue:
     def judge(self, samples: WindowSamples, dependent: Mask) -> Finding | None:
         """Test the `dependent` features (windows, features) with a reference that shows how windows vary, if any."""
         excess = samples.excess
-        chosen = dependent & (excess.stuck[..., 1] > 0)
+        chosen = dependent & (excess.stuck[..., 1] > 0) & (samples.rows >= _LEAST_ROWS)
         if not chosen.any():
             return None
         modal = self._bins.modal(samples.counts, samples.rows[:, 0])
