@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ MANY = Profile.fit(pl.DataFrame({"c": [f"c{row % 600}" for row in range(30_000)]
 
 
 def cause(what: str, *, category: bool = False, value: float = 0.5, window: int = HOUR) -> Cause:
-    return Cause(what, category, value, 0.0, window, 100)
+    return Cause(what, category, value, 0.0, window, 1_000)
 
 
 def slice_with(at: int, texts: dict[str, int], rows: int = 100) -> Slice:
@@ -70,6 +71,12 @@ def test_names_have_no_more_rows_together_than_their_cause() -> None:
     assert names(recent, value=0.5) == (("a", 0.3), ("b", 0.1))
     scaled = dict(names(recent, value=0.2))
     assert scaled == pytest.approx({"a": 0.15, "b": 0.05})
+
+
+def test_shares_of_less_than_a_row_of_the_window_are_not_told() -> None:
+    recent = RecentTexts().after([slice_with(0, {"a": 10, "b": 9})])
+    few = replace(cause("unseen"), rows=10)
+    assert recent.named(few, MANY.features[0]).names == (("a", 0.1), ("b", 0.0))
 
 
 def test_of_a_sample_that_may_lack_some_no_number_of_further_ones_is_told() -> None:

@@ -38,7 +38,8 @@ class Cause:
     window in ms, 0 where its rows have no times, `rows` the number of its rows. `counts` are the feature's in that
     window, from which a sentence says how its values changed; None, or all 0, where they are not kept. `usual` are the
     shares of the bins that the window was compared with, where these are not the reference's but those of the same
-    hours of the day. `names` are the categories behind the cause, with their shares of the rows, the largest first;
+    hours of the day. `names` are the categories behind the cause, the largest first, with their shares of the rows
+    or 0 where these are not known;
     `gone` are those that vanished as others came. `effect`, `effect_low` and `excess_low` are the size of all that
     alarms in that window, as in size.py; 0 where nothing does.
     """

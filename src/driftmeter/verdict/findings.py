@@ -176,12 +176,12 @@ def _moved(was: float, now: float) -> str:
 
 
 def _names(names: Sequence[tuple[str, float]]) -> str:
-    """List some categories with their shares; of many the first few, and how many more there are.
+    """List some categories with their shares if known; of many the first few, and how many more there are.
 
-    >>> _names([("Ulm", 0.031), ("Jena", 0.01)]), _names([(name, 0.01) for name in "abcde"])
-    ("'Ulm' 3.1 %, 'Jena' 1.0 %", "'a' 1.0 %, 'b' 1.0 %, 'c' 1.0 % and 2 more")
+    >>> _names([("Ulm", 0.031), ("Jena", 0.0)]), _names([(name, 0.01) for name in "abcde"])
+    ("'Ulm' 3.1 %, 'Jena'", "'a' 1.0 %, 'b' 1.0 %, 'c' 1.0 % and 2 more")
     """
-    told = ", ".join(f"{_short(name)!r} {percent(share)}" for name, share in names[:_MOST_NAMED])
+    told = ", ".join(f"{_short(name)!r}{f' {percent(share)}' if share else ''}" for name, share in names[:_MOST_NAMED])
     return f"{told} and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else told
 
 

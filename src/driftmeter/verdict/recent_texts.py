@@ -65,7 +65,8 @@ class RecentTexts:
 
         The earlier hour is left out where it is further back than the cause's window is long. The shares are of the
         rows of these hours, which are not those of the window: where they add up to more than the cause's share, they
-        are scaled down to it. If the sample may lack some, only the first are named.
+        are scaled down to it; one of less than a row of the window is 0, for not known. If the sample may lack some,
+        only the first are named.
         """
         if not self.hours or not _is_of_unseen(cause, feature):
             return cause
@@ -78,7 +79,9 @@ class RecentTexts:
         together = sum(texts[text] for text in chosen) / rows
         scale = min(1.0, cause.value / together) if together else 1.0
         told = chosen if sample.is_complete(feature.name) else chosen[:_MOST_NAMED]
-        return replace(cause, names=tuple((text, scale * texts[text] / rows) for text in told))
+        shares = {text: scale * texts[text] / rows for text in told}
+        names = tuple((text, share if share * cause.rows >= 1 else 0.0) for text, share in shares.items())
+        return replace(cause, names=names)
 
     def dump(self) -> list[list[Any]]:
         """Return what `load` reads: plain JSON, empty without texts."""
