@@ -156,6 +156,17 @@ def test_a_residual_explains_for_four_weeks_what_drifts_in_one_of_the_columns_of
         assert story.after(passed, residual, columns=columns, over=[over]).opened, (passed, columns, over)
 
 
+def test_residuals_alone_explain_a_further_one_for_four_weeks(story: Story) -> None:
+    story.after(0, flag("x residual", role="derived"))
+    residual = flag("y residual", role="derived", since=START + 28 * DAY)
+    done = story.after(28 * DAY, residual, columns=["x", "y"])
+    assert (done.opened, names(done.joined)) == ((), ["y residual"])
+    for passed, beside in ((28 * DAY + 1, []), (28 * DAY, [flag("z")])):
+        story = Story()
+        story.after(0, flag("x residual", role="derived"), *beside)
+        assert story.after(passed, residual, columns=["x", "y"]).opened, (passed, beside)
+
+
 def test_only_derived_features_are_explained_once_all_others_are_over(story: Story) -> None:
     story.after(0, flag("x"), flag("y"), flag("x residual", role="derived"))
     for over, explained in (([], False), (["x"], False), (["y"], True)):

@@ -31,7 +31,7 @@ from driftmeter.verdict.severity import Severity, worst_severity
 EXPLAINS: Milliseconds = DAY
 """A derived feature that is flagged within this of the last that joined explains it, whenever it began."""
 EXPLAINS_COLUMN: Milliseconds = 28 * DAY
-"""The same, of a lasting feature that is one of the columns of which residuals are."""
+"""The same, of a lasting feature that is one of the columns of which residuals are, or of a residual with no other."""
 MEMORY: Milliseconds = 28 * DAY
 """For so long after it closed an incident is reopened by a change that looks as it did."""
 LEVELS_ABOVE = 2
@@ -347,7 +347,8 @@ def _incident_to_join(
 def _explains(incident: Incident, now: Milliseconds, columns: Collection[str]) -> bool:
     """Say whether a derived feature that is flagged now explains an open incident."""
     last = max(member.joined for member in incident.members.values())
-    column = max((member.joined for name, member in incident.lasting.items() if name in columns), default=None)
+    alone = all(member.role == "derived" for member in incident.members.values())
+    column = max((m.joined for name, m in incident.lasting.items() if alone or name in columns), default=None)
     return now - last <= EXPLAINS or (column is not None and now - column <= EXPLAINS_COLUMN)
 
 
