@@ -124,3 +124,7 @@ def test_a_test_of_values_that_missing_rows_moved_is_told_by_these() -> None:
     moved[2:10] //= 4
     assert missing_instead(feature, moved) is None
     assert missing_instead(feature, feature.reference) is None
+    beyond = np.zeros_like(feature.reference)
+    beyond[feature.grid.special["far above"]] = 3_000
+    beyond[feature.grid.special["missing"]] = 2_000
+    assert missing_instead(feature, beyond) is None

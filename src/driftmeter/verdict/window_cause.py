@@ -84,7 +84,9 @@ def missing_instead(feature: Feature, counts: Counts) -> Cause | None:
     before, after = float(feature.reference[bin_]) / known, float(counts[bin_]) / rows
     if not isinstance(feature.grid, NumericGrid) or feature.role == "derived" or not before + after:
         return None
-    effect = sum(found[0] for found in _of_numbers(feature, feature.reference / known, counts / rows, (known, rows)))
+    was, now = feature.reference / known, counts / rows
+    beyond = (found for found in _special(feature, was, now) if found[1] != bin_names.MISSING)
+    effect = sum(found[0] for found in (*beyond, *_of_numbers(feature, was, now, (known, rows))))
     if effect >= _FEW_CHANGED * adds(before, after) or effect >= _LEAST_EFFECT:
         return None
     return Cause(bin_names.MISSING, False, after, before, 0, rows)
