@@ -76,10 +76,19 @@ def test_for_a_score_half_a_change_lies_half_way_between_the_means(profile: Prof
     sides = contrast(profile, "amount", "mean")
     changed = sides.count(counts_of(profile, "amount", shift=0.5))
     evidence = sides.evidence(changed, 0.5)
-    # of a shift by a quarter of a standard deviation, half of what was seen: −½ δ² under the reference, +½ δ² there
-    assert sides.share @ evidence == pytest.approx(-(0.25**2) / 2, rel=0.2)
+    # all scores moved with the shift, by exp(δ²) − 1 in the sum of their squares: a quarter of that for half of it
+    assert sides.share @ evidence == pytest.approx(-np.expm1(0.5**2) / 8, rel=0.15)
     quarter = sides.count(counts_of(profile, "amount", shift=0.25, rows=20_000))
     assert quarter @ evidence / 20_000 == pytest.approx(0.25**2 / 2, rel=0.3)
+
+
+def test_more_than_half_of_a_shift_looks_changed_whichever_score_alarmed(profile: Profile) -> None:
+    for what in ("mean", "spread", "skew", "tails"):
+        sides = contrast(profile, "amount", what)
+        evidence = sides.evidence(sides.count(counts_of(profile, "amount", shift=2.0)), 0.5)
+        # the tails alone move by 1.3 with such a shift, and by no more than 0.3 with this one
+        assert sides.count(counts_of(profile, "amount", shift=1.2)) @ evidence > 0, what
+        assert sides.count(counts_of(profile, "amount")) @ evidence < 0, what
 
 
 def test_unseen_categories_are_one_group_with_what_the_reference_lets_one_expect_of_them() -> None:

@@ -3,16 +3,17 @@
 A change is measured by what alarmed, as the finding names it:
 
     a rare bin, or a category    two groups: its rows, and all others
-    mean, spread, skew, tails    each bin by itself, by its score
+    mean, spread, skew, tails    each bin by itself, by its four scores: that one, and those that surely moved as well
     a stuck value                each bin by itself; the score is 1 for the fullest bin of the changed rows, else 0
     bins                         the pooled groups (pooling.py), and each kind of special bin by itself
 
     ℓ of a row of group g  =  log(q_g / p_g), q = p + part (q̂ − p)    p, q̂: shares, half a row added to each group
-                           =  λ a_g − ½ λ², λ = part · ā              a: score, standardised under p; ā: its mean over
-                                                                      the changed rows
+                           =  Σ λ a_g − ½ Σ λ², λ = part · ā          a: scores, standardised under p; ā: their means
+                                                                      over the changed rows
 
-for a `part` of the change that the changed rows show. The second is the log likelihood ratio of a normal mean: of a
-score the average over many rows is judged, and that is nearly normal where single rows are not.
+for a `part` of the change that the changed rows show. The second is the log likelihood ratio of a normal mean: of
+scores the average over many rows is judged, and that is nearly normal where single rows are not. A shift moves all four
+scores, and not in step: rows that moved by half as much may have the reference's tails.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from driftmeter.profile.profile import Profile
 from driftmeter.types import Codes, Counts, Floats, Milliseconds
 
 _HALF = 0.5
+_SURELY = 3.0
+"""Standard deviations by which a score besides the one that alarmed has surely moved as well."""
 
 
 class Contrast:
@@ -48,9 +51,10 @@ class Contrast:
         self.share: Floats = (counted + _HALF) / (counted.sum() + _HALF * self.groups)
         """p."""
         self._stuck = alone is None and what == "stuck"
-        self._score: Floats | None = None
+        self._scores: Floats | None = None
         if alone is None and what in NAMES:
-            self._score = self._standardised(rank_scores(feature)[NAMES.index(what)])
+            self._named = NAMES.index(what)
+            self._scores = np.array([self._standardised(score) for score in rank_scores(feature)])
 
     def _standardised(self, score: Floats) -> Floats:
         centred = score - float(self.share @ score)
@@ -63,15 +67,20 @@ class Contrast:
 
     def evidence(self, changed: Counts, part: float = 1.0) -> Floats:
         """Return ℓ, what a row of each group says for a `part` of the change that the rows `changed` show."""
-        score = self._score
+        scores = self._scores
         if self._stuck:
-            score = self._standardised(np.arange(self.groups) == int(changed.argmax()))
-        if score is None:
+            scores = self._standardised(np.arange(self.groups) == int(changed.argmax()))[np.newaxis]
+        if scores is None:
             share = (changed + _HALF) / (changed.sum() + _HALF * self.groups)
             mixture: Floats = np.log1p(part * (share / self.share - 1))
             return mixture
-        slope = part * float(score @ changed) / max(int(changed.sum()), 1)
-        return slope * score - slope**2 / 2
+        rows = max(int(changed.sum()), 1)
+        means = scores @ changed / rows
+        moved = np.abs(means) >= _SURELY / np.sqrt(rows)
+        moved[0 if self._stuck else self._named] = True
+        slopes = part * np.where(moved, means, 0.0)
+        tilt: Floats = slopes @ scores - float(slopes @ slopes) / 2
+        return tilt
 
     def leaning(self, evidence: Floats, rows: Counts) -> float:
         """Return how far `rows` lean to the side of the change, in standard deviations of one row's evidence."""
