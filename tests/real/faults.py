@@ -98,7 +98,7 @@ FAULTS: Mapping[str, Fault] = {
     "flights: longer in the air": Fault("flights", "air_time", moved(60), 160, 15),
     "flights: distance in km": Fault("flights", "distance", moved(0, 1.609), 60),
     "flights: distance missing": Fault("flights", "distance", missing(0.1), 60),
-    "flights: one carrier grows": Fault("flights", "carrier", called("WN", 0.2), 200),
+    "flights: one carrier grows": Fault("flights", "carrier", called("WN", 0.2), 300),
     "flights: a new carrier": Fault("flights", "carrier", called("ZZ", 0.1), 60, 9),
     "flights: distance stuck": Fault("flights", "distance", stuck, 60),
     "weather: temperature in Celsius": Fault("weather", "temp", moved(-32 / 1.8, 1 / 1.8), 50),
