@@ -79,6 +79,33 @@ class RowTimes:
             steps = np.diff((np.bincount(block, values) / np.maximum(rows, 1))[rows > 0])
         return bool(len(steps)) and max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.9
 
+    def lasting(self, codes: Codes) -> tuple[Floats, Floats] | None:
+        """Return how many rows each value has, and how long they keep coming: 1 on average if they come by chance.
+
+        `codes` (rows,) are the numbers of the values, −1 where there is none. How long a value's rows keep coming is
+        their mean distance from its first one, in rows of other times between; NaN where a value has one row. None
+        where one time has a twentieth of the rows or more, since rows of one time have no order.
+
+        >>> order = RowTimes(np.arange(200))
+        >>> rows, lasting = order.lasting(np.repeat(np.arange(100), 2))
+        >>> rows[:2], lasting[:2].round(3)
+        (array([2., 2.]), array([0.015, 0.015]))
+        >>> order.lasting(np.tile(np.arange(100), 2))[1][:2].round(3)
+        array([1.493, 1.493])
+        """
+        present = (codes >= 0) & self._known
+        values = np.unique(codes[present], return_inverse=True)[1].reshape(-1)
+        at_once = np.bincount(self._codes[present])
+        if at_once.max(initial=0) * FEWEST_TIMES >= len(values):
+            return None
+        place = (np.cumsum(at_once) - at_once)[self._codes[present]].astype(np.float64)
+        rows = np.bincount(values).astype(np.float64)
+        first = np.full(len(rows), np.inf)
+        np.minimum.at(first, values, place)
+        kept = np.bincount(values, place) - rows * first
+        by_chance = (len(values) + 1) * rows * (rows - 1) / (2 * (rows + 1))
+        return rows, np.divide(kept, by_chance, out=np.full(len(rows), np.nan), where=rows > 1)
+
     def near(self, moments: Floats) -> float:
         """Return the share of `moments` (rows,), in ms, within a year of the time of their row."""
         rows = np.isfinite(moments) & self._known

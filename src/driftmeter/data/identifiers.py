@@ -1,6 +1,7 @@
 """Identifiers: columns that name a row rather than describe it. They are left out: drift would mean nothing.
 
-That all values differ is not enough, since all amounts may differ. The order of the rows never decides.
+That all values differ is not enough, since all amounts may differ. The order of the rows in a file never decides, but
+their order in time does: the values of an identifier do not return.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import re
 
 import numpy as np
 
+from driftmeter.data.clocks import RowTimes
 from driftmeter.data.columns import EXACT, Column, Dictionary
 from driftmeter.profile.values import plain
-from driftmeter.types import Floats
+from driftmeter.types import Codes, Floats
 
 LARGE = "looks like an identifier: nearly every row has another integer beyond 2**53"
 NAMED = "looks like an identifier: it is called so, and nearly every row has another integer"
 NUMBERED = "looks like row numbers: nearly every row has another one out of evenly stepped integers"
 OF_CATEGORIES = "looks like an identifier: hardly a value comes twice"
+PASSING = "looks like an identifier: its values do not return"
 DISTINCT_SHARE = 0.95
 """A larger share of a column's values must differ for it to be an identifier."""
 FEWEST_NUMBERS = 20
@@ -27,6 +30,16 @@ FILLED = 0.4
 """The share of the integers of a range that must be there for it to be no coincidence that hardly one comes twice.
 
 Of n integers drawn from 2.5 n, about n/5 would come twice.
+"""
+FEWEST_PASSING = 100
+"""With so many values of several rows each, it is no coincidence that none returns."""
+MOST_ROWS_EACH = 30
+"""With this many rows a value or more on average, values have bins of their own, as versions and campaigns do."""
+RETURNING = 0.02
+"""Values whose rows keep coming for more than this share of how long they would by chance do return.
+
+It leaves room for the rows of neighbouring orders or sessions to mix. Of public tables, the categories with the least
+had 0.15, and the users of a film site, who rate all their films in one evening, 0.07.
 """
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _IDS = frozenset(["id", "ids", "uuid", "guid", "pk", "key", "idx", "rowid", "rownum", "rownumber", "no", "nr"])
@@ -100,3 +113,41 @@ def identifier_of_numbers(name: str, numbers: Floats, *, whole: bool) -> str | N
         if len(distinct) >= FILLED * (span / step + 1):
             return NUMBERED
     return NAMED if distinct[0] >= 0 and is_called_identifier(name) else None
+
+
+def are_passing_values(codes: Codes, order: RowTimes | None) -> bool:
+    """Say whether the rows of a value come together and none returns later, as of orders, sessions and trips.
+
+    `codes` (rows,) are the numbers of the values, −1 where there is none; `order` is that of the rows in time. The
+    mean of `RowTimes.lasting` over the rows decides, without the most frequent value: it may stand for none.
+
+    >>> order = RowTimes(np.arange(1_000))
+    >>> are_passing_values(np.repeat(np.arange(500), 2), order), are_passing_values(np.arange(1_000) % 500, order)
+    (True, False)
+    """
+    if order is None or np.max(codes, initial=-1) < FEWEST_PASSING:
+        return False
+    lasting = order.lasting(codes)
+    if lasting is None:
+        return False
+    rows, shares = (np.delete(part, np.argmax(lasting[0])) for part in lasting)
+    several = rows > 1
+    if np.count_nonzero(several) < FEWEST_PASSING or rows.mean() >= MOST_ROWS_EACH:
+        return False
+    return float(np.average(shares[several], weights=rows[several])) <= RETURNING
+
+
+def passing_numbers(name: str, numbers: Floats, order: RowTimes | None) -> str | None:
+    """Return why numbers (rows,), NaN where there is none, are an identifier by their order in time, or None.
+
+    Only whole numbers that are called so may be one: the amount of an order does not return either.
+    """
+    if order is None or not is_called_identifier(name):
+        return None
+    present = np.isfinite(numbers)
+    distinct, inverse = np.unique(numbers[present], return_inverse=True)
+    if len(distinct) == 0 or distinct[0] < 0 or not (distinct == np.floor(distinct)).all():
+        return None
+    codes = np.full(len(numbers), -1, dtype=np.intp)
+    codes[present] = inverse.reshape(-1)
+    return PASSING if are_passing_values(codes, order) else None

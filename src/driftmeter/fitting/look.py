@@ -56,7 +56,7 @@ class Onlooker:
             return Look(label, running=True)
         if kind == "boolean":
             return Look(notes=notes)
-        look = self._numbers(name, source) if kind == "numeric" else _texts(name, source)
+        look = self._numbers(name, source) if kind == "numeric" else self._texts(name, source)
         return look._replace(notes=(*look.notes, *notes))
 
     def _label(self, name: str, source: Source) -> tuple[str | None, tuple[str, ...]]:
@@ -84,10 +84,31 @@ class Onlooker:
             or _dates(name, numbers)
             or identifiers.identifier_of_numbers(name, numbers, whole=whole)
             or (identifiers.LARGE if identifiers.are_large_identifiers(source.column) else None)
+            or identifiers.passing_numbers(name, numbers, self._order)
         )
         notes = (placeholders_note(source.column), missing_code_note(numbers), _moments_note(numbers))
         running = why_not is not None or abs(agreement) >= MONOTONE
         return Look(why_not, running, tuple(note for note in notes if note is not None))
+
+    def _texts(self, name: str, source: Source) -> Look:
+        """Look at categories."""
+        column = source.column
+        if not isinstance(column, Dictionary):
+            return Look()
+        texts = [value for value in column.values if isinstance(value, str)]
+        if texts and len(texts) == len(column.values):
+            formats = formats_of(texts)
+            if len(texts) >= _FEWEST_DATES and formats and formats != ("%Y",):
+                return Look(_dates_as("text", name, formats))
+            if len(texts) >= _FEWEST_DATES and are_iso(texts):
+                return Look(_dates_as("text", name, ()))
+            numbers = written_numbers(texts)
+            if numbers is not None:
+                every = identifiers.are_identifying_categories(column)
+                return Look(numbers) if every else Look(notes=(numbers,))
+        if identifiers.are_identifying_categories(column):
+            return Look(identifiers.OF_CATEGORIES)
+        return Look(identifiers.PASSING if identifiers.are_passing_values(column.indices, self._order) else None)
 
 
 def codes_of(source: Source, most: int) -> tuple[Codes, int]:
@@ -109,25 +130,6 @@ def codes_of(source: Source, most: int) -> tuple[Codes, int]:
     codes = np.full(len(column), -1, dtype=np.intp)
     codes[present] = inverse.reshape(-1)
     return codes, len(distinct)
-
-
-def _texts(name: str, source: Source) -> Look:
-    """Look at categories."""
-    column = source.column
-    if not isinstance(column, Dictionary):
-        return Look()
-    texts = [value for value in column.values if isinstance(value, str)]
-    if texts and len(texts) == len(column.values):
-        formats = formats_of(texts)
-        if len(texts) >= _FEWEST_DATES and formats and formats != ("%Y",):
-            return Look(_dates_as("text", name, formats))
-        if len(texts) >= _FEWEST_DATES and are_iso(texts):
-            return Look(_dates_as("text", name, ()))
-        numbers = written_numbers(texts)
-        if numbers is not None:
-            every = identifiers.are_identifying_categories(column)
-            return Look(numbers) if every else Look(notes=(numbers,))
-    return Look(identifiers.OF_CATEGORIES if identifiers.are_identifying_categories(column) else None)
 
 
 def _dates(name: str, numbers: Floats) -> str | None:
