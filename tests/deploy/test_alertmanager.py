@@ -62,6 +62,19 @@ def test_incidents_page_failures_of_parts_are_notices_and_single_features_are_se
     assert route(run, "alertname=DriftFeatureDrifting", "severity=info", "model=flights") == "nobody"
 
 
+def test_pages_are_grouped_by_labels_that_they_have(config: str, root: Path) -> None:
+    groups = yaml.safe_load((root / "deploy/prometheus/rules.yml").read_text())["groups"]
+    critical = {
+        rule["alert"]: set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["description"]))
+        for group in groups
+        for rule in group["rules"]
+        if rule.get("labels") == {"severity": "critical"}
+    }
+    of_incidents = critical.pop("DriftModelDrifting")
+    pages = [route for route in yaml.safe_load(config)["route"]["routes"] if route["receiver"] == "page"]
+    assert [set(route["group_by"]) for route in pages] == [of_incidents, set().union(*critical.values())]
+
+
 def test_nobody_is_sent_nothing(config: str) -> None:
     (nobody,) = (receiver for receiver in yaml.safe_load(config)["receivers"] if receiver["name"] == "nobody")
     assert nobody == {"name": "nobody"}
