@@ -9,7 +9,7 @@ import pytest
 from driftmeter.detectors import Cause
 from driftmeter.timestamps import HOUR
 from driftmeter.verdict.feature_state import decide, lasting, mask_of, severity_of
-from driftmeter.verdict.incidents import Member
+from driftmeter.verdict.member import Member
 from driftmeter.verdict.recovery import LastingChange
 
 INF = float("inf")

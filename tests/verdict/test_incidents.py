@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from driftmeter.timestamps import DAY, HOUR, iso
 from driftmeter.types import Role
-from driftmeter.verdict.incidents import MEMORY, Flag, Incident, Turn, member_of, turn
+from driftmeter.verdict.incidents import MEMORY, Incident, Turn, member_of, turn
+from driftmeter.verdict.member import Flag
 from driftmeter.verdict.onset import Onset
 
 START = 1_700_000_000_000

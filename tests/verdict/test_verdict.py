@@ -11,7 +11,8 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.windows import Window
 from driftmeter.types import Role
-from driftmeter.verdict.incidents import Flag, turn
+from driftmeter.verdict.incidents import turn
+from driftmeter.verdict.member import Flag
 from driftmeter.verdict.onset import Onset
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict, worst

@@ -11,7 +11,7 @@ from driftmeter.detectors.protocol import Mask
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.verdict import sentences
-from driftmeter.verdict.incidents import Member
+from driftmeter.verdict.member import Member
 from driftmeter.verdict.readiness import LARGEST_BLIND
 from driftmeter.verdict.severity import Severity, grade
 from driftmeter.verdict.verdict import State

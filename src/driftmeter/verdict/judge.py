@@ -23,8 +23,9 @@ from driftmeter.verdict import sentences
 from driftmeter.verdict.expectation import Expectation, ExpectedDrift, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
 from driftmeter.verdict.findings import finding
-from driftmeter.verdict.incidents import LEVELS_ABOVE, Flag, Incident, last_over, member_of, remembered, turn
+from driftmeter.verdict.incidents import Incident, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
+from driftmeter.verdict.member import LEVELS_ABOVE, Flag
 from driftmeter.verdict.members import History, Members, Past, changed_again, further
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.recent_texts import RecentTexts

@@ -17,7 +17,8 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.contrast import Contrasts
-from driftmeter.verdict.incidents import Flag, Incident, Member
+from driftmeter.verdict.incidents import Incident
+from driftmeter.verdict.member import Flag, Member
 from driftmeter.verdict.onset import Onset, onset_of
 from driftmeter.verdict.recovery import PART, Worth, after_pane, threshold
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftmeter.types import Milliseconds, Role
-from driftmeter.verdict.incidents import Flag, Incident, Turn
+from driftmeter.verdict.incidents import Incident, Turn
+from driftmeter.verdict.member import Flag
 from driftmeter.verdict.severity import Severity
 
 
