@@ -131,6 +131,7 @@ def test_what_makes_no_sense_is_refused(
 
 def incident_of(id_: str, over: str | None, **changes: str) -> JSON:
     part = {"feature": "x", "since_range": ["2026-01-01T00:00:00.000Z"] * 2, "over": over, "changed_again": None}
+    part["ended"] = None if over is None else "returned"
     incident = {"id": id_, "state": "open", "opened": "2026-01-01T00:05:00.000Z", "reopened": None}
     return {**incident, "acknowledged": None, "features": [{**part, **changes}]}
 
@@ -143,6 +144,16 @@ def test_of_its_incident_it_says_what_became_of_the_feature() -> None:
         "The change began at 2026-01-01 00:00:00.",
         "It became another change at 2026-01-02 00:00:00.",
         "It is over since 2026-01-03 00:00:00; the incident is open because of other features.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "why"), [("expected", "its drift was expected"), ("silenced", "it does not page by the settings")]
+)
+def test_of_a_feature_that_left_its_incident_it_does_not_say_that_its_change_is_over(ended: str, why: str) -> None:
+    feature = {"feature": "x", "smallest_shift": None, "expected_until": None}
+    assert list(_sentences(feature, incident_of("17", "2026-01-03T00:00:00.000Z", ended=ended)))[2:] == [
+        f"It left the incident at 2026-01-03 00:00:00, since {why}; the incident is open because of other features.",
     ]
 
 

@@ -25,7 +25,8 @@ OPEN: JSON = {
     "reopened": None,
     "severity": "minor",
     "features": [
-        {"feature": name, "since": iso(1_700_000_000_000), "over": None, "changed_again": None} for name in NAMES
+        {"feature": name, "since": iso(1_700_000_000_000), "over": None, "ended": None, "changed_again": None}
+        for name in NAMES
     ],
 }
 CLOSED: JSON = {**OPEN, "id": "1600000000000", "state": "closed", "closed": iso(1_600_000_000_000), "features": []}
@@ -35,7 +36,7 @@ BACK: JSON = {
     "reopened": iso(1_700_090_000_000),
     "features": [
         AMOUNT,
-        {**CITY, "over": iso(1_700_095_000_000)},
+        {**CITY, "over": iso(1_700_095_000_000), "ended": "returned"},
         {**CODE, "changed_again": iso(1_700_096_000_000)},
     ],
 }

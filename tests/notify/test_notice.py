@@ -168,6 +168,42 @@ def test_a_notice_of_the_end_says_that_nothing_is_left_to_do() -> None:
     )
 
 
+def closed(*features: JSON) -> Notice:
+    """The notice of the end of an incident of some features."""
+    (notice,) = notices("flights", [OPEN], [incident(14, *features, closed=END)], "http://drift.example.com")
+    return notice
+
+
+def test_a_notice_of_an_incident_that_was_ended_does_not_say_that_the_drift_is_over() -> None:
+    notice = closed(
+        feature("temp", severity="major", ended="expected"),
+        feature("wind", ended="silenced"),
+        feature("visib", ended="returned"),
+    )
+    assert (notice.key, notice.kind) == ("14:closed", "info")
+    assert notice.title == "driftmeter: flights may still drift, an incident is closed: temp and wind"
+    assert notice.body == (
+        "An incident of model flights is closed, but its drift is not known to be over and may go on.\n"
+        "\n"
+        "Since: 2023-11-14 22:13:20 UTC\n"
+        "Closed at: 2023-11-14 22:30:00 UTC\n"
+        "Drift was expected: temp\n"
+        "Does not page by the settings: wind\n"
+        "Looks like its reference data again: visib\n"
+        "\n"
+        "What still drifts when it is no longer expected pages again.\n"
+        "The report: http://drift.example.com/v1/models/flights/report"
+    )
+
+
+def test_what_is_silenced_alone_is_not_said_to_page_again() -> None:
+    notice = closed(feature("wind", ended="silenced"))
+    assert notice.title == "driftmeter: flights may still drift, an incident is closed: wind"
+    assert "pages again" not in notice.body
+    assert "expected" not in notice.body
+    assert "Looks like" not in notice.body
+
+
 @pytest.mark.parametrize(
     ("severities", "kind"), [(["minor", "none"], "warning"), (["minor", "major"], "failure"), ([], "warning")]
 )

@@ -293,8 +293,8 @@ def test_the_page_lists_the_open_incidents(shop: Profile, taller: pl.DataFrame) 
     report = compare(shop, taller)
     time = "2024-05-01T00:04:00.000Z"
     members = [
-        {"feature": "größe", "over": None, "changed_again": None},
-        {"feature": "<b>", "over": time, "changed_again": None},
+        {"feature": "größe", "over": None, "ended": None, "changed_again": None},
+        {"feature": "<b>", "over": time, "ended": "returned", "changed_again": None},
     ]
     incident = {"id": "17", "state": "open", "severity": "major", "since": time, "opened": time, "reopened": None}
     incidents = [{**incident, "features": members}, {**incident, "id": "16", "reopened": time, "features": members[:1]}]

@@ -57,7 +57,9 @@ class Story:
             replace(
                 incident,
                 members={
-                    name: replace(member, over=self.now) if name in over and member.over is None else member
+                    name: replace(member, over=self.now, ended="returned")
+                    if name in over and member.over is None
+                    else member
                     for name, member in incident.members.items()
                 },
             )
@@ -277,6 +279,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "since_range": ["2023-11-14T20:13:20.000Z", "2023-11-14T22:13:20.000Z"],
         "joined": "2023-11-14T22:13:20.000Z",
         "over": None,
+        "ended": None,
         "changed_again": None,
         "window_seconds": 21_600.0,
         "evidence": 1.23,
@@ -287,6 +290,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
     story.after(DAY, over=["x", "y", "b residual"])
     content = story.incidents[0].to_json()
     assert (content["state"], content["closed"]) == ("closed", "2023-11-15T23:13:20.000Z")
+    assert [member["ended"] for member in content["features"]] == ["returned"] * 3
 
 
 flags = st.builds(

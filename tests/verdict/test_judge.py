@@ -162,6 +162,7 @@ def test_a_feature_that_pages_no_more_leaves_its_incident(profile: Profile) -> N
     silenced = Judge(profile, ModelSettings(features={"amount": FeatureSettings(pages=False)}))
     state, after = follow(silenced, given[5:], state)
     assert [len(step.closed) for step in after] == [1, 0, 0]
+    assert state.incidents[0].members["amount"].ended == "silenced"
     assert state_of(verdict_of(silenced, state, given[-1]))[0] == "drifting"
 
 
@@ -222,6 +223,7 @@ def test_an_incident_closes_a_day_after_a_repair_and_its_windows_begin_anew(prof
     state, steps = follow(judge, given)
     (closed,) = (incident for step in steps for incident in step.closed)
     assert closed.closed is not None
+    assert closed.members["amount"].ended == "returned"
     assert DAY <= closed.closed - given[2].end <= 2 * DAY
     assert state.open_incidents == ()
     reading = judge.detector.standing(state.detector) if judge.detector else None
@@ -342,3 +344,5 @@ def test_to_expect_a_drift_that_lasts_closes_its_incident(profile: Profile) -> N
     state, steps = follow(judge, given[6:], state, [Expectation("amount", given[6].start, START + DAY)])
     assert [len(step.closed) for step in steps] == [1, 0, 0, 0, 0, 0]
     assert state.open_incidents == ()
+    assert state.incidents[0].members["amount"].ended == "expected"
+    assert judge.loads(judge.dumps(state)).incidents == state.incidents

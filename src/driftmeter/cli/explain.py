@@ -16,6 +16,7 @@ from driftmeter.types import JSON
 if TYPE_CHECKING:
     from rich.table import Table
 
+_LEFT = {"expected": "its drift was expected", "silenced": "it does not page by the settings"}
 _MOST_BINS = 6
 _BAR = 20
 """Characters of the longest bar."""
@@ -122,7 +123,10 @@ def _told_of_part(part: JSON | None) -> Iterator[str]:
     if part["changed_again"] is not None:
         yield f"It became another change at {time_text(part['changed_again'])}."
     if part["over"] is not None:
-        yield f"It is over since {time_text(part['over'])}; the incident is open because of other features."
+        over = time_text(part["over"])
+        why = _LEFT.get(part["ended"])
+        left = f"It is over since {over}" if why is None else f"It left the incident at {over}, since {why}"
+        yield f"{left}; the incident is open because of other features."
 
 
 def _findings(feature: JSON) -> Table | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
@@ -28,6 +28,11 @@ _FIRST: dict[Event, tuple[str, str]] = {
     "changed": ("{} drifts otherwise than when the incident opened, and not like its reference data.", "sure of it at"),
     "reminder": ("{} still does not look like its reference data.", "as of"),
 }
+_ENDED = {
+    "expected": "Drift was expected",
+    "silenced": "Does not page by the settings",
+    "returned": "Looks like its reference data again",
+}
 _MOST_LISTED = 10
 _LONGEST_WHY, _LONGEST_NAME = 300, 80
 _HARMLESS = str.maketrans("<>@", "\u2039\u203a\uff20")
@@ -35,7 +40,7 @@ _HARMLESS = str.maketrans("<>@", "\u2039\u203a\uff20")
 
 @dataclass(frozen=True)
 class Drifting:
-    """A feature of an incident; `why` is a sentence, or empty."""
+    """A feature of an incident; `why` is a sentence, or empty; `ended` is why it is over, as in `Member`."""
 
     name: str
     role: str
@@ -43,6 +48,7 @@ class Drifting:
     since: str
     evidence: float | None
     why: str
+    ended: str | None = None
 
     @classmethod
     def of(cls, feature: JSON) -> Drifting:
@@ -51,7 +57,13 @@ class Drifting:
         # it may quote live data: in a chat `<!channel>` and `@all` would call people
         why = _one_line(feature.get("why") or "", _LONGEST_WHY).translate(_HARMLESS)
         role, severity = feature.get("role") or "feature", feature.get("severity") or "slight"
-        return cls(name, role, severity, feature.get("since") or "", feature.get("evidence"), why)
+        since, ended = feature.get("since") or "", feature.get("ended")
+        return cls(name, role, severity, since, feature.get("evidence"), why, ended)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Say whether it left its incident although its drift may go on."""
+        return self.ended in ("expected", "silenced")
 
     @property
     def order(self) -> tuple[bool, int, float, str, str]:
@@ -109,7 +121,7 @@ class Notice:
     def kind(self) -> str:
         """The severity in apprise's words."""
         if self.event == "closed":
-            return "info" if self.overtaken else "success"
+            return "info" if self.overtaken or self._may_go_on else "success"
         if self.event == "reminder":
             return "info"
         return "failure" if any(feature.severity == "major" for feature in self.features) else "warning"
@@ -117,19 +129,27 @@ class Notice:
     @property
     def title(self) -> str:
         """One line that names the model and the features."""
-        names = [feature.name for feature in self.features]
+        names = [feature.name for feature in self._may_go_on or self.features]
         if len(names) > 3:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         verb = _VERBS[self.event]
         if self.overtaken:
             verb = "goes by another profile, which closes an incident"
+        elif self._may_go_on:
+            verb = "may still drift, an incident is closed"
         return f"driftmeter: {_one_line(self.model, _LONGEST_NAME)} {verb}" + (f": {listed}" if listed else "")
 
     @property
     def body(self) -> str:
         """What happened, since when, how bad it is, why, and what to do: for a reader who has just been woken."""
         return "\n".join([*(self._closed() if self.event == "closed" else self._opened()), "", *self._next_steps()])
+
+    @property
+    def _may_go_on(self) -> list[Drifting]:
+        """The features whose drift may go on although their incident is closed by this profile."""
+        closes = self.event == "closed" and not self.overtaken
+        return [feature for feature in self.features if feature.may_go_on] if closes else []
 
     def _opened(self) -> list[str]:
         worst = worst_severity(feature.severity for feature in self.features)
@@ -146,24 +166,33 @@ class Notice:
         ]
 
     def _closed(self) -> list[str]:
-        names = [feature.name for feature in self.features]
-        rest = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-        why = f"What model {self.model} is asked to predict on looks like its reference data again."
+        why, at = f"What model {self.model} is asked to predict on looks like its reference data again.", "Over"
         if self.overtaken:
-            why = f"Another profile took over from the one by which model {self.model} drifted."
-        return [
-            why,
-            "",
-            f"Since: {_when(self.since)}",
-            f"{'Closed' if self.overtaken else 'Over'} at: {_when(self.at)}",
-            f"Features: {', '.join(names[:_MOST_LISTED])}{rest}",
-        ]
+            why, at = f"Another profile took over from the one by which model {self.model} drifted.", "Closed"
+        elif self._may_go_on:
+            why = f"An incident of model {self.model} is closed, but its drift is not known to be over and may go on."
+            at = "Closed"
+        return [why, "", f"Since: {_when(self.since)}", f"{at} at: {_when(self.at)}", *self._ended()]
+
+    def _ended(self) -> list[str]:
+        """List the features of a closed incident; where the drift of some may go on, by why they are over."""
+        if not self._may_go_on:
+            return [_listed("Features", self.features)]
+        of_reason = {
+            text: [feature for feature in self.features if (feature.ended or "returned") == ended]
+            for ended, text in _ENDED.items()
+        }
+        return [_listed(text, features) for text, features in of_reason.items() if features]
 
     def _next_steps(self) -> list[str]:
         path = f"/v1/models/{quote(self.model, safe='')}/report"
         report = f"{self.url.rstrip('/')}{path}" if self.url else f"{path} on the metric server"
         if self.overtaken:
             return [f"Whether the model drifts by the new one, the report says: {report}"]
+        if self._may_go_on:
+            expected = any(feature.ended == "expected" for feature in self.features)
+            again = ["What still drifts when it is no longer expected pages again."] if expected else []
+            return [*again, f"The report: {report}"]
         if self.event == "closed":
             return [f"Nothing is left to do. The report: {report}"]
         if self.event == "reminder":
@@ -218,6 +247,12 @@ def _changed_again(incident: JSON) -> str | None:
     """Return when a feature of an incident last became another change, None if none ever did."""
     times = (feature.get("changed_again") for feature in incident["features"])
     return max((time for time in times if time is not None), default=None)
+
+
+def _listed(what: str, features: Sequence[Drifting]) -> str:
+    """Write the names of features in one line, the first ones of many."""
+    rest = f" and {len(features) - _MOST_LISTED} more" if len(features) > _MOST_LISTED else ""
+    return f"{what}: {', '.join(feature.name for feature in features[:_MOST_LISTED])}{rest}"
 
 
 def _one_line(text: str, longest: int) -> str:

@@ -11,6 +11,8 @@ from driftmeter.verdict.figures import percents
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 """Control characters (Unicode's category Cc), and two code points that XML forbids."""
 
+_ENDED = {"returned": "over", "expected": "drift expected", "silenced": "does not page"}
+
 
 def printable(text: object) -> str:
     """Replace what neither a page nor a terminal should be sent: control characters, halves of surrogate pairs.
@@ -42,19 +44,24 @@ def p_text(p_value: float | None) -> str:
 
 
 def members_text(incident: Mapping[str, Any], most: int) -> str:
-    """Write the names of an incident's features, the first `most`: which of them are over, or changed again.
+    """Write the names of an incident's features, the first `most`: which of them are over and why, or changed again.
 
-    All features of a closed incident are over, which is not said again.
+    All features of a closed incident are over, which is not said again; that the drift of one may go on is.
 
-    >>> income = {"feature": "income", "over": None, "changed_again": "2026-11-23T06:00:00.000Z"}
-    >>> city = {"feature": "city", "over": "2026-11-23T06:00:00.000Z", "changed_again": None}
+    >>> income = {"feature": "income", "ended": None, "changed_again": "2026-11-23T06:00:00.000Z"}
+    >>> city = {"feature": "city", "ended": "returned", "changed_again": None}
     >>> members_text({"state": "open", "features": [income, city, city]}, 2)
     'income (changed again), city (over) and 1 more'
+    >>> members_text({"state": "closed", "features": [city, {**city, "feature": "age", "ended": "expected"}]}, 2)
+    'city, age (drift expected)'
     """
     features = incident["features"]
     names = []
     for feature in features[:most]:
-        notes = ["over"] if feature["over"] is not None and incident["state"] == "open" else []
+        returned = feature["ended"] == "returned"
+        notes = (
+            [_ENDED[feature["ended"]]] if feature["ended"] and not (returned and incident["state"] == "closed") else []
+        )
         notes += ["changed again"] if feature["changed_again"] is not None else []
         names.append(feature["feature"] + (f" ({', '.join(notes)})" if notes else ""))
     rest = f" and {len(features) - most} more" if len(features) > most else ""

@@ -25,7 +25,7 @@ from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_
 from driftmeter.verdict.findings import finding
 from driftmeter.verdict.incidents import Incident, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
-from driftmeter.verdict.member import LEVELS_ABOVE, Flag
+from driftmeter.verdict.member import LEVELS_ABOVE, Ended, Flag
 from driftmeter.verdict.members import History, Members, Past, changed_again, further
 from driftmeter.verdict.readiness import covers_days
 from driftmeter.verdict.recent_texts import RecentTexts
@@ -60,7 +60,9 @@ class Judge:
             self.detector = DETECTORS[self.settings.guarantee](calibrated, self.settings)
         self._names = [feature.name for feature in profile.features]
         self._members = Members(profile, self.settings)
-        self._silenced = {name for name, feature in self.settings.features.items() if not feature.pages}
+        self._silenced: dict[str, Ended] = {
+            name: "silenced" for name, feature in self.settings.features.items() if not feature.pages
+        }
 
     def start(self) -> JudgeState:
         """Return the state before the first slice."""
@@ -150,7 +152,8 @@ class Judge:
         clock = clock_after(state.clock, state.last, evidence.end, evidence.pace)
         incidents = state.incidents
         if state.open_incidents:
-            incidents = self._members.after_pane(incidents, evidence, clock, {*self._silenced, *still_expected})
+            unpaged: dict[str, Ended] = {**dict.fromkeys(still_expected, "expected"), **self._silenced}
+            incidents = self._members.after_pane(incidents, evidence, clock, unpaged)
         over = {
             name for incident in incidents for name, member in incident.members.items() if member.over == evidence.end
         }

@@ -1,9 +1,10 @@
-"""A feature's part in an incident, from the flag with which it joins to when it is over."""
+"""A feature's part in an incident, from the flag with which it joins to when it is over, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
@@ -11,6 +12,9 @@ from driftmeter.verdict.onset import Onset
 from driftmeter.verdict.recovery import LastingChange
 from driftmeter.verdict.severity import Severity
 
+Ended = Literal["returned", "expected", "silenced"]
+"""Why a feature is over: its rows look like the reference again; its drift was expected, or does not page by the
+settings, and may go on."""
 LEVELS_ABOVE = 2
 """What windows say counts up to this many levels above the one that alarmed: longer ones hold much that is older."""
 
@@ -45,8 +49,8 @@ class Member:
 
     Its drift began at `since`, not before `earliest` and not after `latest`. `level` and `window` are those of the flag
     with which it `joined`, or last became another change; `evidence`, `severity`, `why` and `effect` are those of its
-    strongest flag from then on, the latest of equals. `change` is what must be over. `over` is when it was, None while
-    it is not; `changed_again` is when it last became another change, None if never.
+    strongest flag from then on, the latest of equals. `change` is what must be over. `over` is when it was, and `ended`
+    why, None while it is not; `changed_again` is when it last became another change, None if never.
     """
 
     role: Role
@@ -62,6 +66,7 @@ class Member:
     effect: float
     change: LastingChange
     over: Milliseconds | None = None
+    ended: Ended | None = None
     changed_again: Milliseconds | None = None
 
     @classmethod
@@ -111,6 +116,7 @@ class Member:
             "since_range": [iso(self.earliest), iso(self.latest)],
             "joined": iso(self.joined),
             "over": None if self.over is None else iso(self.over),
+            "ended": self.ended,
             "changed_again": None if self.changed_again is None else iso(self.changed_again),
             "window_seconds": self.window / 1000,
             "evidence": round(self.evidence, 2),
@@ -128,5 +134,5 @@ class Member:
     @classmethod
     def load(cls, data: Sequence[object]) -> Member:
         """Read what `dump` wrote."""
-        *before, change, over, changed_again = data
-        return cls(*before, LastingChange.load(change), over, changed_again)  # type: ignore[arg-type, call-arg]  # as written
+        *before, change, over, ended, changed_again = data
+        return cls(*before, LastingChange.load(change), over, ended, changed_again)  # type: ignore[arg-type, call-arg]  # as written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import sqrt
@@ -18,7 +18,7 @@ from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.contrast import Contrasts
 from driftmeter.verdict.incidents import Incident
-from driftmeter.verdict.member import Flag, Member
+from driftmeter.verdict.member import Ended, Flag, Member
 from driftmeter.verdict.onset import Onset, onset_of
 from driftmeter.verdict.recovery import PART, Worth, after_pane, threshold
 
@@ -101,17 +101,17 @@ class Members:
         return replace(member, change=member.change.with_rows(rows))
 
     def after_pane(
-        self, incidents: Sequence[Incident], evidence: Evidence, clock: Milliseconds, quiet: Collection[str]
+        self, incidents: Sequence[Incident], evidence: Evidence, clock: Milliseconds, quiet: Mapping[str, Ended]
     ) -> tuple[Incident, ...]:
         """Return the incidents after a complete pane: members may be over now, or another change.
 
-        The change of a `quiet` feature, whose drift is expected or which does not page, is over: nobody needs to know.
+        The part of a `quiet` feature is over for the reason that it maps to: nobody needs to know of its drift.
         """
         after = []
         for incident in incidents:
             if incident.closed is None:
                 members = {
-                    name: replace(member, over=evidence.end)
+                    name: replace(member, over=evidence.end, ended=quiet[name])
                     if member.over is None and name in quiet
                     else self._judged(name, member, evidence, clock, explained=incident.explained(name))
                     for name, member in incident.members.items()
@@ -144,6 +144,7 @@ class Members:
             member,
             change=change,
             over=evidence.end if outcome == "over" else None,
+            ended="returned" if outcome == "over" else None,
             changed_again=evidence.end if outcome == "another" else member.changed_again,
         )
 

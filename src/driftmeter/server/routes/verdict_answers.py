@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from driftmeter.server.routes.times import Timestamp
 from driftmeter.types import Kind, Role
+from driftmeter.verdict.member import Ended
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import State
 
@@ -42,7 +43,14 @@ class IncidentMember(Struct):
     since: Timestamp
     since_range: Annotated[list[Timestamp], Meta(description="Between these two times it began to drift.")]
     joined: Timestamp
-    over: Annotated[Timestamp | None, Meta(description="When its rows were known to look like the reference again.")]
+    over: Annotated[Timestamp | None, Meta(description="When it left the incident; `ended` says why.")]
+    ended: Annotated[
+        Ended | None,
+        Meta(
+            description="returned: its rows look like the reference again. expected, silenced: its drift was expected, "
+            "or does not page by the settings, and may go on. null: it is not over."
+        ),
+    ]
     changed_again: Annotated[Timestamp | None, Meta(description="When it last became another change.")]
     window_seconds: float
     evidence: float
