@@ -50,6 +50,9 @@ class Contrast:
         counted = np.bincount(self._group, _expected(feature), self.groups)
         self.share: Floats = (counted + _HALF) / (counted.sum() + _HALF * self.groups)
         """p."""
+        self._pooled: Codes | None = None
+        if alone is None:
+            self._pooled = np.arange(self.groups) if what == "bins" else _in_groups(feature)
         self._stuck = alone is None and what == "stuck"
         self._scores: Floats | None = None
         if alone is None and what in NAMES:
@@ -87,6 +90,23 @@ class Contrast:
         mean = float(self.share @ evidence)
         deviation = float(np.sqrt(self.share @ np.square(evidence - mean)))
         return (float(rows @ evidence) / max(int(rows.sum()), 1) - mean) / max(deviation, 1e-12)
+
+    def near(self, changed: Counts, rows: Counts, worth: float) -> bool:
+        """Say whether `rows`, `worth` so many independent ones, are much nearer to changed rows than to the reference.
+
+        They are if of the squared Hellinger distance, over the pooled groups and without what chance adds, less than a
+        half is left. Two groups alone cannot say so: as many rows may be missing for another reason.
+        """
+        if self._pooled is None:
+            return False
+        of_rows, of_changed, of_reference = (
+            np.sqrt(np.bincount(self._pooled, given) / max(given.sum(), 1)) for given in (rows, changed, self.share)
+        )
+        occupied = int(((of_rows > 0) | (of_changed > 0)).sum())
+        one = (occupied - 1) / 4 / max(worth, 1.0)  # a root of a share of n rows has a variance of 1 / (4 n)
+        both = one * (1 + int(rows.sum()) / max(int(changed.sum()), 1))
+        left = float(np.square(of_rows - of_changed).sum()) - both
+        return left < (float(np.square(of_rows - of_reference).sum()) - one) / 2
 
 
 class Contrasts:

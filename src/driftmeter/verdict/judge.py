@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ class Judge:
             clock,
             near=max(evidence.pace, slice_.length),
             columns=() if self.profile.residuals is None else self.profile.residuals.columns,
-            returns=self._members.returns,
+            returns=partial(self._members.returns, past=past),
         )
         flagged = self._flagged(evidence, state.flagged, turned.incidents)
         after = JudgeState(

@@ -160,14 +160,22 @@ class Members:
         worth = self._worth(name, cause.what, category=cause.category)
         return onset_of(contrast, past.since(since), self._contrasts.part(name), found, worth)
 
-    def returns(self, flag: Flag, member: Member) -> bool:
+    def returns(self, flag: Flag, member: Member, past: Past) -> bool:
         """Say whether the rows since a flag's onset look like a member's change that was over, not like the reference.
 
-        Both changes must be of the same finding: otherwise their rows are counted in other groups.
+        A small change is found by its mean at one time and by its shape at another: their rows are counted anew in the
+        groups of the member's change, and must be near to its rows, since another finding may well be another fault.
         """
         change = member.change
-        if flag.onset is None or (flag.what, flag.category) != (change.what, change.category):
+        if flag.onset is None:
             return False
         contrast = self._contrasts.of(flag.feature, change.what, change.category)
-        evidence = contrast.evidence(np.array(change.changed, dtype=np.int64), PART)
-        return float(flag.onset.rows @ evidence) > 0
+        changed = np.array(change.changed, dtype=np.int64)
+        evidence = contrast.evidence(changed, PART)
+        if (flag.what, flag.category) == (change.what, change.category):
+            return float(flag.onset.rows @ evidence) > 0
+        part, slices = self._contrasts.part(flag.feature), past.since(flag.onset.since)
+        rows = contrast.count(np.sum([piece.summary.counts[part] for piece in slices], axis=0))
+        worth = self._worth(flag.feature, change.what, category=change.category)
+        independent = worth(float(rows.sum()), slices[-1].end - slices[0].start)
+        return float(rows @ evidence) > 0 and contrast.near(changed, rows, independent)
