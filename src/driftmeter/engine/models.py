@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
 from driftmeter.engine.cache import AgingCache, ProfileCache
 from driftmeter.engine.compiled import Compiled
-from driftmeter.errors import UnknownModelError
+from driftmeter.errors import ProfileFormatError, UnknownModelError
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
@@ -125,9 +126,20 @@ class Models:
         settings = self.settings_in(record)
         compiled = self._compiled.get(model, digest)
         if compiled is None or compiled.timing != record.timing or compiled.settings != settings:
-            compiled = Compiled(Profile.loads(self._store.profile(model, digest)), record.timing, settings)
+            compiled = Compiled(self._profile(model, digest), record.timing, settings)
             self._compiled.put(model, digest, compiled)
         return compiled
+
+    def _profile(self, model: str, digest: str) -> Profile:
+        """Return a profile of the store; raises ProfileFormatError, with what to do, on one of another version."""
+        body = self._store.profile(model, digest)
+        try:
+            return Profile.loads(body)
+        except ProfileFormatError as error:
+            raise ProfileFormatError(
+                f"profile {digest} in the store: {error}; then start the server with `--profile FILE`, or PUT it to "
+                f"/v1/models/{quote(model, safe='')}/profile"
+            ) from error
 
     # --- settings
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import polars as pl
@@ -8,9 +9,11 @@ import pytest
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
 from driftmeter.panes.coverage import SourceRecord, Sources
+from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.server.watch.evaluator import Evaluator
+from driftmeter.store import open_store
 from driftmeter.store.records import ModelRecord
 from tests.support.clocks import SetStopwatch
 
@@ -89,6 +92,23 @@ def test_a_store_that_is_away_is_survived_and_logged_once_a_minute(
     assert not before.current(stopwatch.now)
     evaluator.round()
     assert evaluator.views["shop"].current(stopwatch.now)
+
+
+def test_of_a_profile_of_another_version_in_the_store_the_log_says_what_to_do(
+    profile: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store("memory://")
+    body = json.dumps({**json.loads(profile.dumps()), "version": 2}).encode()
+    store.register("shop", "0ld", body, Timing())
+    with caplog.at_level(logging.WARNING):
+        Evaluator(Engine(store)).round()
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert "cannot be evaluated: ProfileFormatError: profile 0ld in the store: expected a profile of version" in line
+    assert line.endswith(
+        "make it anew with `driftmeter profile`; then start the server with `--profile FILE`, "
+        "or PUT it to /v1/models/shop/profile"
+    )
+    store.close()
 
 
 def test_a_model_that_cannot_be_evaluated_is_counted_and_stops_neither_the_others_nor_the_server(
