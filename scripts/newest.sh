@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the unit tests with coverage on the newest Python of this machine. It leaves out the tests of whole systems
-# (tests/e2e) and of the services around Python (tests/deploy), which `make test` runs.
+# (tests/e2e), of the services around Python (tests/deploy) and on real data (tests/real), which `make test` runs.
 set -eu
 
 uv=${UV:-uv}
@@ -21,4 +21,4 @@ else
     VIRTUAL_ENV=$env "$uv" pip sync --quiet --require-hashes requirements.lock
     VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
 fi
-exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --cov --cov-report=term
+exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real --cov --cov-report=term
