@@ -68,9 +68,9 @@ class App(click.Group):
 
 def _usage(error: click.ClickException) -> _UsageError:
     """Return click's message as one line, with the help to look at."""
-    text = " ".join(error.format_message().split()).removesuffix(".") + "."
+    text = " ".join(error.format_message().split()).removesuffix(".")
     ctx = getattr(error, "ctx", None)
-    return _UsageError(text.removesuffix(".") if ctx is None else f"{text} See {ctx.command_path} --help.")
+    return _UsageError(text if ctx is None else f"{text}. See {ctx.command_path} --help.")
 
 
 def _missing_extra(error: ModuleNotFoundError, command: str | None) -> Exception:

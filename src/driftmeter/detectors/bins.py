@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftmeter.detectors.pooling import LEAST_HASHED, pooled, reference_of
+from driftmeter.detectors.pooling import pooled, pools_by_hash, reference_of
 from driftmeter.detectors.protocol import Mask
 from driftmeter.detectors.rare_bins import rare_bins_of, tests_of_rare
 from driftmeter.detectors.scores import NAMES, rank_scores
@@ -159,7 +159,7 @@ class CompiledBins:
         """Rows that the reference lets one expect in each group, (groups,)."""
         of_feature = np.array(numbers)
         smallest = np.minimum.reduceat(self.group_share, np.cumsum(of_feature) - of_feature)
-        by_hash = [isinstance(f.grid, CategoryGrid) and f.grid.hashed >= LEAST_HASHED for f in self.features]
+        by_hash = [pools_by_hash(feature) for feature in self.features]
         enough = np.maximum(ROWS_PER_HASHED_GROUP * of_feature, LEAST_IN_GROUP / np.maximum(smallest, 1e-9))
         self.pooled_rows: Floats = np.where(by_hash, np.maximum(enough, LEAST_POOLED_ROWS), LEAST_POOLED_ROWS)
         """Rows that a window must hold for Pearson's statistic over a feature's groups, (features,)."""

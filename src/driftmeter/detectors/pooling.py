@@ -31,6 +31,11 @@ def reference_of(feature: Feature) -> Floats:
     return expected_by_hash(feature).astype(np.float64)
 
 
+def pools_by_hash(feature: Feature) -> bool:
+    """Say whether the bins of a feature are pooled by the hash of their categories: whether it has many."""
+    return isinstance(feature.grid, CategoryGrid) and feature.grid.hashed >= LEAST_HASHED
+
+
 def pooled(feature: Feature) -> Codes:
     """Return the group of each bin, shape (bins,): neighbours together, each group of a sixteenth of the rows or more.
 
@@ -46,7 +51,7 @@ def pooled(feature: Feature) -> Codes:
     """
     reference = reference_of(feature)
     grid = feature.grid
-    if isinstance(grid, CategoryGrid) and grid.hashed >= LEAST_HASHED:
+    if isinstance(grid, CategoryGrid) and pools_by_hash(feature):
         by_hash = hashed_groups(feature, min(MOST_HASHED_GROUPS, grid.hashed))
         return _filled(np.unique(np.maximum(by_hash, 0), return_inverse=True)[1].reshape(-1), reference)
     order = list(range(feature.size))[grid.core] if isinstance(grid, NumericGrid) else order_of(feature).tolist()

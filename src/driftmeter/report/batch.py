@@ -181,8 +181,9 @@ def _added(
 
 def _in_order(unreadable: UnreadableValues, names: Sequence[str]) -> UnreadableValues:
     """Return it column by column, as in `names`, whichever block had the first value of each."""
+    place = {name: number for number, name in enumerate(names)}
     columns = {name: unreadable.columns[name] for name in names if name in unreadable.columns}
-    return UnreadableValues(columns, tuple(sorted(unreadable.first, key=lambda value: names.index(value.field))))
+    return UnreadableValues(columns, tuple(sorted(unreadable.first, key=lambda value: place[value.field])))
 
 
 def _listed(names: Sequence[Any]) -> str:

@@ -24,10 +24,9 @@ class Flag:
     """A feature that alarms at one pane.
 
     `onset` is when its drift began, or the other change that it became in an open incident, in which it is None
-    otherwise: nothing new is known of that. `level` and
-    `window` are the detector's window that alarms, as a level and as a length; `evidence` is log10 of how far past the
-    alarm threshold it is. `what` and `category` name what alarms, as in `Cause`. `severity`, `why` and `effect` are of
-    one window.
+    otherwise: nothing new is known of that. `level` and `window` are the detector's window that alarms, as a level and
+    as a length; `evidence` is log10 of how far past the alarm threshold it is. `what` and `category` name what alarms,
+    as in `Cause`. `severity`, `why` and `effect` are of one window.
     """
 
     feature: str
@@ -91,21 +90,14 @@ class Member:
 
     def flagged(self, flag: Flag) -> Member:
         """Return the member after a further flag; one with an onset says what must be over now, instead of before."""
+        member = self
         if flag.onset is not None:
-            return replace(
-                self,
-                level=flag.level,
-                window=flag.window,
-                evidence=flag.evidence,
-                severity=flag.severity,
-                why=flag.why,
-                effect=flag.effect,
-                change=LastingChange.of(flag.what, flag.category, flag.onset.rows, self.change.since),
-            )
+            change = LastingChange.of(flag.what, flag.category, flag.onset.rows, self.change.since)
+            member = replace(self, level=flag.level, window=flag.window, change=change)
         # evidence has a greatest value: a fault that holds it may still get worse
-        if flag.evidence < self.evidence or flag.level > self.level + LEVELS_ABOVE:
+        elif flag.evidence < self.evidence or flag.level > self.level + LEVELS_ABOVE:
             return self
-        return replace(self, evidence=flag.evidence, severity=flag.severity, why=flag.why, effect=flag.effect)
+        return replace(member, evidence=flag.evidence, severity=flag.severity, why=flag.why, effect=flag.effect)
 
     def to_json(self, name: str) -> JSON:
         """Return plain JSON: times in ISO 8601."""

@@ -46,8 +46,6 @@ class RecentTexts:
 
     def _without_old(self, slice_: Slice) -> RecentTexts:
         oldest = (slice_.end - RETENTION) // HOUR
-        if all(one.hour >= oldest for one in self.hours):
-            return self
         return RecentTexts(tuple(one for one in self.hours if one.hour >= oldest))
 
     def _after(self, slice_: Slice) -> RecentTexts:

@@ -117,9 +117,9 @@ def after_pane(
     independent = worth(rows, passed)
     sure = raw * independent / rows
     change = replace(change, returning=sure >= _HINT)
-    if sure < least and not (explained and not alarming(passed)):
+    if sure < least and (not explained or alarming(passed)):
         return change, "lasting"
-    if alarming(passed):
+    if sure >= least and alarming(passed):
         return LastingChange.of(change.what, change.category, back, clock), "another"
     noise = sqrt(1 / independent + 1 / max(reference_rows, 1))
     if passed < SHORTEST or contrast.leaning(evidence, back) - tolerance > LEANING * noise:

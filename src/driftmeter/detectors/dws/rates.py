@@ -98,9 +98,8 @@ class Rates:
         self._common: Mask = share > COMMON_SHARE
         self._others: Floats = np.where(self._common, share, 1 - share)
         """The share of the rows that are not counted: X is the counted rows over this."""
-        of_counted = (1 - self._others) / self._others
-        tolerated_ = within / self._others
-        self._mean: Floats = np.maximum(np.where(self._common, of_counted - tolerated_, of_counted + tolerated_), 1e-9)
+        counted = 1 - self._others + np.where(self._common, -within, within)
+        self._mean: Floats = np.maximum(counted / self._others, 1e-9)
         """λ of one row."""
         weight = np.array([_WEIGHTS.get(bins.rare_names[column], 1.0) for column in self.columns.tolist()])
         whole = np.bincount(self.owner, weight, len(bins.features))
