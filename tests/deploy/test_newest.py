@@ -11,7 +11,7 @@ import pytest
 from tests.support.scripts import ROOT
 
 FINAL = 'echo "{minor} $0"'
-TESTS = "-m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --cov --cov-report=term\n"
+TESTS = "-m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real --cov --cov-report=term\n"
 SHIM = "echo 'pyenv: command not found' >&2; exit 127"
 
 
