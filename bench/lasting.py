@@ -179,7 +179,7 @@ def follow(name: str, streams: int, batch: int) -> list[Outcome]:
                 member = members[alarm.feature]
                 outcome.onset = (member.since - START) / HOUR - change
                 low, high = ((member.earliest - START) / HOUR, (member.latest - START) / HOUR)
-                outcome.covers = low <= change <= high
+                outcome.covers = bool(low <= change <= high)
         for name in before - members.keys():
             place = index[name]
             outcome, repair = outcomes[place], given.repairs[place]
