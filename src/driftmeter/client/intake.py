@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,10 +30,6 @@ from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing
 from driftmeter.types import Milliseconds
 
-COMPILING = threading.Lock()
-"""Held while a thread other than the first makes profiles and their tables. A fork must wait for it: until
-Python 3.12 `cached_property` has a lock that would stay locked in the child."""
-
 NAMELESS = "values whose names are only numbers"
 """Describes the values of an array that became a row of a frame."""
 _NO_RECORD: Any = ()
@@ -49,7 +44,7 @@ class Intake:
         self._reader, self._binner = Reader(profile), Binner(profile)
         names = self._reader.names
         self._pick = itemgetter(*names) if len(names) > 1 else None
-        # profiles and grids cache these on first use, which has to be here: see `COMPILING`
+        # profiles and grids cache these on first use, which has to be here: see `NO_FORK`
         self.digest = profile.digest
         for feature in profile.features:
             if isinstance(feature.grid, CategoryGrid):

@@ -10,7 +10,7 @@ import time
 import weakref
 from typing import Protocol
 
-from driftmeter.client.intake import COMPILING
+from driftmeter.client.no_fork import NO_FORK
 
 EXIT_TIMEOUT = 2.0
 """Seconds that an exiting interpreter waits for the last panes of all its monitors."""
@@ -60,12 +60,12 @@ def close_with_child() -> None:
 def _hook_in() -> None:
     """Register for forks and the interpreter's end, once."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=COMPILING.acquire, after_in_parent=COMPILING.release, after_in_child=_after_fork)
+        os.register_at_fork(before=NO_FORK.acquire, after_in_parent=NO_FORK.release, after_in_child=_after_fork)
     atexit.register(_close_all)
 
 
 def _after_fork() -> None:
-    COMPILING.release()
+    NO_FORK.release()
     for monitor in list(_open):
         monitor._begin_anew()
 

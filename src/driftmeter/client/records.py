@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
+from driftmeter.client.no_fork import NO_FORK
 from driftmeter.data.rejected import describe
 
 RECORD = "values by column: a dict, a row or frame of one row, a named tuple or dataclass"
@@ -16,6 +16,8 @@ RECORDS = "rows: a frame, or an iterable of such as observe takes"
 _AT_ONCE = 1_000
 """Rows of a frame that become dicts at once: the frame may be far larger than the buffer."""
 _NESTED = 4
+_read_before: set[type] = set()
+"""Kinds of frames of which one was read: no further one imports anything."""
 
 
 class NoRecordError(TypeError):
@@ -162,6 +164,20 @@ def _frame(data: Any) -> _Frame | None:
         import pyarrow as pa
 
         data = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+    if kind in _read_before:
+        return _of_narwhals(data)
+    with NO_FORK:
+        frame = _of_narwhals(data)
+        if frame is not None:
+            frame.take(0, 1)
+            _read_before.add(kind)
+    return frame
+
+
+def _of_narwhals(data: Any) -> _Frame | None:
+    """Wrap a frame; the first one loads narwhals, which the rows of most model servers never need."""
+    import narwhals as nw
+
     frame = nw.from_native(data, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         return None

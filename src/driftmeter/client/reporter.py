@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from driftmeter.client.faults import Faults
-from driftmeter.client.intake import COMPILING, Intake
+from driftmeter.client.intake import Intake
+from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.pipeline import Pipeline
 from driftmeter.client.session import Session
 from driftmeter.client.transport import JSON_TYPE, PANE_TYPE, Answer, AwayError, Transport, model_path
@@ -155,7 +156,7 @@ class Reporter:
         digest = self._session.learn(answer)
         if self._session.lacks(digest):
             try:
-                with COMPILING:
+                with NO_FORK:
                     intake = Intake(Profile.loads(answer.body))
             except ProfileFormatError as error:
                 raise AwayError(f"the metric server's profile can't be read: {error}") from error

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from driftmeter.client.intake import COMPILING, Intake
+from driftmeter.client.intake import Intake
+from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.servertime import ServerTime
 from driftmeter.client.transport import Answer, AwayError
 from driftmeter.errors import InputError
@@ -98,7 +99,7 @@ class Session:
     def compile_given(self) -> None:
         """Compile the tables of the given profile, once; do nothing if there is none."""
         if self.intake is None and self.given:
-            with COMPILING:
+            with NO_FORK:
                 self.intake = Intake(self.given)
 
     def learn(self, answer: Answer, content: JSON | None = None) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import http.client
 import json
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
 
-import urllib3
-
+from driftmeter.client.no_fork import NO_FORK
 from driftmeter.errors import InputError
 from driftmeter.types import JSON
 from driftmeter.version import __version__
+
+if TYPE_CHECKING:
+    from driftmeter.client.connection import Connection
 
 PANE_TYPE = "application/vnd.driftmeter.pane"
 JSON_TYPE = "application/json"
@@ -106,7 +106,7 @@ class Transport(Protocol):
 
 
 class Http:
-    """Transport by urllib3: one connection that is kept alive, no redirects, no retries.
+    """Transport by urllib3: one connection that is kept alive, no redirects, no retries. The first request loads it.
 
     It ignores proxies from the environment: those of a sidecar or a cluster are for requests to the outside, and the
     tier is inside.
@@ -129,11 +129,8 @@ class Http:
             raise InputError("url", "http://host[:port][/path] or https://…", repr(url))
         self._base = url.rstrip("/")
         self._headers = {"user-agent": f"driftmeter/{__version__}", **(headers or {})}
-        # the first look-up of a host name imports this: with a fork at that moment, in a thread, the import lock would
-        # stay locked in the child for ever
-        codecs.lookup("idna")
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
         self._clock, self._connect_timeout = clock, connect_timeout
+        self._connection: Connection | None = None
 
     def __call__(
         self,
@@ -151,41 +148,34 @@ class Http:
         headers = {**self._headers, "accept": JSON_TYPE, **(more_headers or {})}
         if body is not None:
             headers["content-type"] = content_type
-        limits = urllib3.Timeout(connect=min(self._connect_timeout, timeout), read=timeout)
+        connection = self._connection or self._connect()
         sent = self._clock()
         try:
-            response = self._pool.request(
-                method, self._base + path, body=body, headers=headers, timeout=limits, retries=False, redirect=False
+            status, answered, content = connection.request(
+                method,
+                self._base + path,
+                body,
+                headers,
+                connect_timeout=min(self._connect_timeout, timeout),
+                timeout=timeout,
             )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnreachableError(self._base, _in_plain_words(error)) from error
-        received = self._clock()
-        lowered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, lowered, response.data, sent, received)
+        except ConnectionError as error:
+            raise UnreachableError(self._base, str(error)) from error
+        return Answer(status, answered, content, sent, self._clock())
 
     def close(self) -> None:
         """Close the connection."""
-        self._pool.clear()
+        if self._connection is not None:
+            self._connection.close()
 
+    def _connect(self) -> Connection:
+        """Load all that a request needs. A monitor's background thread does so, not the thread of a prediction."""
+        with NO_FORK:
+            from driftmeter.client.connection import Connection
 
-def _in_plain_words(error: BaseException) -> str:
-    """Return why a request got no answer; urllib3's own messages name its connection objects."""
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "unknown host"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return f"no secure connection: {cause.verify_message if hasattr(cause, 'verify_message') else cause.reason}"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-        if isinstance(cause, http.client.RemoteDisconnected):
-            return "connection closed without an answer"
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return "no connection in time"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
-    return f"{type(error).__name__}: {error}"
+            codecs.lookup("idna")  # the first look-up of a host name would import it
+            self._connection = Connection()
+        return self._connection
 
 
 def model_path(model: str, *rest: str) -> str:

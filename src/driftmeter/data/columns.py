@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
-from narwhals.exceptions import DuplicateError
 
 from driftmeter.data import arrow_columns
 from driftmeter.errors import InputError
@@ -18,6 +16,7 @@ from driftmeter.profile.names import texts_of
 from driftmeter.types import Codes
 
 if TYPE_CHECKING:
+    import narwhals as nw
     import pyarrow as pa
 
 EXACT = 2**53
@@ -71,6 +70,10 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
     Arrow's columns become plain types, column names that are whole numbers become text. Raises InputError where two
     columns have the same name or a name is neither text nor a whole number, TypeError where `frame` is no frame.
     """
+    # only here and in `column_of`: a model server, whose rows are dicts, shall not load it
+    import narwhals as nw
+    from narwhals.exceptions import DuplicateError
+
     try:
         wrapped = nw.from_native(frame)
         data = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
@@ -92,6 +95,8 @@ def as_frame(frame: Any) -> nw.DataFrame[Any]:
 
 def column_of(series: nw.Series[Any]) -> Column:
     """Return a series as an array where it holds numbers, as a list where it holds times, else as a dictionary."""
+    import narwhals as nw
+
     if series.implementation.is_pyarrow() and (column := _column_of_arrow(series.to_native())) is not None:
         return column
     dtype = series.dtype
