@@ -4,12 +4,15 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import MOST_REPORTED, Reader
@@ -168,3 +171,32 @@ def test_what_is_kept_of_shapes_is_bounded(numbers: Reader) -> None:
     ]
     assert [numbers.read_records([record])[2] for record in strange] == [1_000, 1, 1]
     assert list(numbers._shapes) == [("x", "y")]
+
+
+MESSY = [1.5, 7, None, math.nan, True, "2.5", "many", Decimal("1.5"), 10**400, [1], np.float32(0.3), "Ulm", "nowhere"]
+
+
+@given(st.lists(st.lists(st.sampled_from(MESSY), min_size=4, max_size=4), min_size=1, max_size=5), st.booleans())
+def test_dicts_with_all_columns_are_read_as_records_are(rows: list[list[Any]], further: bool) -> None:
+    reader = _messy_reader()
+    records = [dict(zip("bacd" + "e" * further, [*row, 1], strict=False)) for row in rows]
+    found = reader.read_complete(records)
+    assert found is not None
+    expected, rejected, _ = reader.read_records(records)
+    assert found[0].numbers.view(np.uint64).tolist() == expected.numbers.view(np.uint64).tolist()
+    assert (found[0].codes.tolist(), found[0].index.tolist()) == (expected.codes.tolist(), expected.index.tolist())
+    samples = [None if read.unseen is None else read.unseen.sample() for read in (found[0], expected)]
+    assert samples[0] == samples[1]
+    assert found[1] == rejected
+
+
+def test_dicts_of_which_one_lacks_a_column_are_not_read_as_complete() -> None:
+    assert _messy_reader().read_complete([dict.fromkeys("abcd", 1), dict.fromkeys("abc", 1)]) is None
+
+
+@cache
+def _messy_reader() -> Reader:
+    rng = np.random.default_rng(0)
+    frame = {"a": rng.normal(size=500), "b": rng.normal(size=500), "c": rng.choice(["Ulm", "Bonn"], 500)}
+    frame["d"] = frame["a"] + frame["b"] / 9  # regressed: residuals are columns of `numbers` too
+    return Reader(Profile.fit(pl.DataFrame(frame), model="m"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.names import with_text_names
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_missing
-from driftmeter.types import Milliseconds
+from driftmeter.types import Floats, Milliseconds
 
 NAMELESS = "values whose names are only numbers"
 """Describes the values of an array that became a row of a frame."""
@@ -43,7 +42,6 @@ class Intake:
         self.profile = profile
         self._reader, self._binner = Reader(profile), Binner(profile)
         names = self._reader.names
-        self._pick = itemgetter(*names) if len(names) > 1 else None
         # profiles and grids cache these on first use, which has to be here: see `NO_FORK`
         self.digest = profile.digest
         for feature in profile.features:
@@ -80,14 +78,19 @@ class Intake:
 
         `offset` (ms) takes the local clock to the server's, whose time is `now`.
         """
+        if not len(batch.rows):
+            return
         times = np.floor(batch.times + offset * batch.stamped).astype(np.int64)
+        first, last = int(times.min()), int(times.max())
+        if 0 <= timing.pane_start(first) == timing.pane_start(last) and last <= now + MAX_AHEAD:
+            yield timing.pane_start(first), self._binner.observe(batch.rows)
+            return
         starts = times // timing.pane * timing.pane
         # no start is -1, so it can stand for the future
         starts[times > now + MAX_AHEAD] = -1
         for start in sorted(set(starts.tolist())):
             chosen = np.flatnonzero(starts == start)
-            rows = batch.rows if len(chosen) == len(starts) else batch.rows.take(chosen)
-            yield (None if start < 0 else start), self._binner.observe(rows)
+            yield (None if start < 0 else start), self._binner.observe(batch.rows.take(chosen))
 
     def _read_alone(self, row: Raw) -> TypedBatch:
         record, prediction, timestamp, clock = row
@@ -109,57 +112,52 @@ class Intake:
         return value
 
     def _read(self, raw: Sequence[Raw]) -> TypedBatch:
-        records, ignored_predictions = self._with_predictions(raw)
+        records, predictions, timestamps, clocks = zip(*raw, strict=True) if raw else [()] * 4
+        ignored_predictions = self._put_predictions(predictions, records)
         rows, rejected, ignored_values = self._typed(records)
-        times, stamped, unreadable_times = _read_times(raw)
+        times, stamped, unreadable_times = _read_times(timestamps, clocks)
         rejected += unreadable_times
+        if not rejected:
+            return TypedBatch(
+                rows, times, stamped, ignored_values=ignored_values, ignored_predictions=ignored_predictions
+            )
         timed = np.ones(len(raw), dtype=bool)
         timed[[one.row for one in unreadable_times]] = False
         times, stamped, timed = times[rows.index], stamped[rows.index], timed[rows.index]
         refused = {"": len(raw) - len(rows), TIMESTAMP: int((~timed).sum())}
         if refused[TIMESTAMP]:
             rows, times, stamped = rows.take(np.flatnonzero(timed)), times[timed], stamped[timed]
-        unreadable: dict[str, int] = {}
-        first: dict[str, Rejected] = {}
-        if rejected:
-            unreadable, first = self._reader.unreadable(rows), {one.field: one for one in reversed(rejected)}
-            for name in unreadable.keys() - first.keys():  # beyond the number of values that the reader describes
-                _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
-                first |= {one.field: one for one in described[:1]}
+        unreadable, first = self._reader.unreadable(rows), {one.field: one for one in reversed(rejected)}
+        for name in unreadable.keys() - first.keys():  # beyond the number of values that the reader describes
+            _, described, _ = self._reader.read_columns({name: [record.get(name) for record in records]})
+            first |= {one.field: one for one in described[:1]}
         invalid = len(raw) - len(rows)
         return TypedBatch(
             rows, times, stamped, invalid, ignored_values, ignored_predictions, unreadable, first, refused
         )
 
-    def _with_predictions(self, raw: Sequence[Raw]) -> tuple[list[dict[str, Any]], int]:
-        """Return the records, each with its prediction under its column, and how many predictions have no column."""
-        records, ignored = [], 0
-        for record, prediction, _, _ in raw:
-            if prediction is not None:
-                if self._prediction is None:
-                    ignored += 1
-                elif type(prediction) is float:
-                    record[self._prediction] = prediction
-                else:
-                    record[self._prediction] = prediction_value(prediction, self._prediction)
-            records.append(record)
-        return records, ignored
+    def _put_predictions(self, predictions: Sequence[object], records: Sequence[dict[str, Any]]) -> int:
+        """Put each prediction under its column of its record; return how many have no column."""
+        if _are_none(predictions):
+            return 0
+        if self._prediction is None:
+            return sum(prediction is not None for prediction in predictions)
+        for prediction, record in zip(predictions, records, strict=True):
+            if type(prediction) is float:
+                record[self._prediction] = prediction
+            elif prediction is not None:
+                record[self._prediction] = prediction_value(prediction, self._prediction)
+        return 0
 
-    def _typed(self, records: list[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
-        """Do as `Reader.read_records` does, faster: by whole columns, unless some row lacks one (bench/observe.py)."""
-        names = self._reader.names
-        if self._pick is not None and records:
-            try:
-                columns = zip(*map(self._pick, records), strict=True)
-            except KeyError:
-                pass
-            else:
-                self.columns.absent.clear()
-                rows, rejected, _ = self._reader.read_columns(dict(zip(names, map(list, columns), strict=True)))
-                ignored_values = sum(map(len, records)) - len(records) * len(names)
-                if ignored_values:
-                    self.columns.note_unknown(records)
-                return rows, rejected, ignored_values
+    def _typed(self, records: Sequence[dict[str, Any]]) -> tuple[Rows, list[Rejected], int]:
+        """Do as `Reader.read_records` does, faster unless some row lacks a column (bench/observe.py)."""
+        read = self._reader.read_complete(records) if records else None
+        if read is not None:
+            self.columns.absent.clear()
+            ignored_values = sum(map(len, records)) - len(records) * len(self._reader.names)
+            if ignored_values:
+                self.columns.note_unknown(records)
+            return *read, ignored_values
         named = [self._named(record) for record in records]
         self.columns.note_present(named)
         rows, rejected, ignored_values = self._reader.read_records(named)
@@ -190,12 +188,18 @@ class _FailingValue:
         return f"a {self._name} that fails"
 
 
-def _read_times(raw: Sequence[Raw]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], list[Rejected]]:
+def _are_none(values: Sequence[object]) -> bool:
+    return set(map(type, values)) <= {type(None)}
+
+
+def _read_times(
+    timestamps: Sequence[object], clocks: Sequence[float]
+) -> tuple[Floats, npt.NDArray[np.bool_], list[Rejected]]:
     """Return the rows' times in ms, which of them are the local clock's, and those that cannot be read."""
-    times = np.array([row[3] for row in raw], dtype=np.float64) * 1000
-    stamped = np.ones(len(raw), dtype=bool)
+    times = np.array(clocks, dtype=np.float64) * 1000
+    stamped = np.ones(len(times), dtype=bool)
     rejected: list[Rejected] = []
-    for position, (_, _, timestamp, _) in enumerate(raw):
+    for position, timestamp in enumerate(() if _are_none(timestamps) else timestamps):
         if is_missing(timestamp):
             continue
         time = read_event_time(timestamp)

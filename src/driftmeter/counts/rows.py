@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from driftmeter.counts.unseen_cells import UnseenCells, UnseenFinder
+from driftmeter.data.cells import picker, plain_numbers
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.data.rejected import Rejected, describe
 from driftmeter.data.time_formats import reader_of
@@ -35,8 +36,6 @@ _LONGEST_CACHED = 64
 _MOST_SHAPES = 64
 MOST_REPORTED = 1_000
 """Unreadable values of a batch that are described; all are counted."""
-_NUMBER_TYPES = frozenset([float, int, bool, type(None), np.bool_, *(np.dtype(code).type for code in "efdbhilqBHILQ")])
-"""Types that numpy itself converts to float64, None to NaN."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,8 @@ class Reader:
         self._written = moment_of if profile.time_format is None else reader_of(profile.time_format)
         self.names = tuple(dict.fromkeys(feature.column for feature in profile.features))
         self._columns = frozenset(self.names)
+        self._pick_numbers = picker([feature.column for feature in self.numeric])
+        self._pick_categories = picker([feature.column for feature in self.categorical])
         self._regressor, self._regressed = None, np.empty(0, np.intp)
         if profile.residuals is not None:
             index_of = {f.column: index for index, f in enumerate(self.numeric) if f.role == "feature"}
@@ -162,6 +163,27 @@ class Reader:
         columns: dict[str, Column] = {name: [record.get(name) for record in mappings] for name in self.names}
         return self._finish(columns, len(mappings), bad, sum(map(self._ignored, mappings)))
 
+    def read_complete(self, records: Sequence[dict[str, Any]]) -> tuple[Rows, list[Rejected]] | None:
+        """Read rows given as dicts with a value under every column, faster; None where one has none under some column.
+
+        Returns what `read_records` returns, but for the values under other columns, which are not looked at.
+        """
+        try:
+            cells, categories = self._pick_numbers(records), self._pick_categories(records)
+        except KeyError:
+            return None
+        width, columns = len(self.categorical), dict[str, Column]()
+        for position, feature in enumerate(self.categorical):
+            columns[feature.column] = categories[position::width]
+        numbers = plain_numbers(cells, max(1, len(self.numeric)))
+        if numbers is None:
+            width = len(self.numeric)
+            columns |= {feature.column: cells[position::width] for position, feature in enumerate(self.numeric)}
+        else:
+            numbers = numbers.reshape(len(records), len(self.numeric))
+        rows, rejected, _ = self._finish(columns, len(records), _Bad(), 0, numbers)
+        return rows, rejected
+
     def read_columns(self, columns: Mapping[str, Column]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as columns of equal length; returns what `read_records` returns.
 
@@ -191,12 +213,16 @@ class Reader:
         return ignored
 
     def _finish(
-        self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int
+        self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int, plain: Floats | None = None
     ) -> tuple[Rows, list[Rejected], int]:
+        """Type columns; `plain` (rows, numeric features but the derived) are numbers that have no column then."""
         numbers = np.empty((rows, self._numbers))
-        for position, feature in enumerate(self.numeric):
-            column = columns.get(feature.column)
-            numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
+        if plain is not None:
+            numbers[:, : len(self.numeric)] = plain
+        else:
+            for position, feature in enumerate(self.numeric):
+                column = columns.get(feature.column)
+                numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
         if self._regressor is not None:
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
         codes = np.empty((len(self.categorical), rows), dtype=np.intp).T  # column by column in memory
@@ -340,12 +366,9 @@ def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
         return numbers
     else:
         values = column
-    if set(map(type, values)) <= _NUMBER_TYPES:
-        try:
-            # numpy turns None into NaN, in C
-            return np.array(values, dtype=np.float64)
-        except OverflowError:
-            pass  # an integer too large for float64, which the loop below reports
+    plain = plain_numbers(values)
+    if plain is not None:
+        return plain
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
         if not _put(numbers, row, value):
