@@ -36,7 +36,7 @@ class _Scratch:
     """Buffers of one thread: allocating them for each block would cost more than the arithmetic."""
 
     floats: Floats
-    cuts: Floats
+    """First the values on the scale of segments, then the cuts."""
     segments: Codes
     bins: Codes
     above: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
@@ -44,9 +44,7 @@ class _Scratch:
     @classmethod
     def of(cls, columns: int) -> _Scratch:
         shape = (BLOCK, columns)
-        return cls(
-            np.empty(shape), np.empty(shape), np.empty(shape, np.intp), np.empty(shape, np.intp), np.empty(shape, bool)
-        )
+        return cls(np.empty(shape), np.empty(shape, np.intp), np.empty(shape, np.intp), np.empty(shape, bool))
 
 
 class Binner:
@@ -157,7 +155,7 @@ class Binner:
             scratch = self._local.scratch = _Scratch.of(len(self._grids))
         rows = len(block)
         floats, segments, bins = scratch.floats[:rows], scratch.segments[:rows], scratch.bins[:rows]
-        cuts, above = scratch.cuts[:rows], scratch.above[:rows]
+        above = scratch.above[:rows]
         with np.errstate(over="ignore", invalid="ignore"):
             np.multiply(block, self._scale, out=floats)
             np.add(floats, self._bias, out=floats)
@@ -167,8 +165,8 @@ class Binner:
         # all segments are within the table; "clip" avoids the check of numpy
         self._base.take(segments, out=bins, mode="clip")
         for _ in range(self._passes):
-            self._cuts.take(bins, out=cuts, mode="clip")
-            np.greater_equal(block, cuts, out=above)
+            self._cuts.take(bins, out=floats, mode="clip")
+            np.greater_equal(block, floats, out=above)
             np.add(bins, above, out=bins)
         if self._steep.size:
             # transposed, so that each column is read and written in one run
