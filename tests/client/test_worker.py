@@ -9,6 +9,7 @@ import pytest
 
 from driftmeter.client.backoff import MOST, MOST_ASKED
 from driftmeter.client.faults import EVERY
+from driftmeter.client.pipeline import CHUNK
 from driftmeter.client.worker import TICK
 from driftmeter.profile.profile import Profile
 from tests.client.rig import Rig
@@ -33,7 +34,20 @@ def close(rig: Rig, timeout: float) -> bool:
     return rig.worker.pipeline.settled
 
 
-def test_rows_are_typed_at_once_and_reported_once_an_interval(profile: Profile) -> None:
+def test_a_few_rows_wait_half_a_second_for_more_and_a_chunk_is_typed_at_once(profile: Profile) -> None:
+    rig = Rig(profile, interval=60.0)
+    assert rig.worker.turn()
+    rig.observe(CHUNK - 1)
+    rig.run(0.4)
+    assert len(rig.buffer) == CHUNK - 1
+    rig.run(0.1)
+    assert len(rig.buffer) == 0
+    rig.observe(CHUNK)
+    rig.run(0.1)
+    assert len(rig.buffer) == 0
+
+
+def test_rows_are_typed_soon_and_reported_once_an_interval(profile: Profile) -> None:
     rig = Rig(profile, interval=5.0)
     assert rig.worker.turn()
     rig.observe(3)
