@@ -55,11 +55,16 @@ def decode_counts(data: bytes, bins: int) -> Counts:
     if len(planes) != 8 * bins or not inflate.eof or inflate.unused_data:
         got = "truncated data" if len(planes) <= 8 * bins else "more than that"
         raise CodecError("counts", f"{bins} counts of 8 bytes", got)
-    raw = np.ascontiguousarray(np.frombuffer(planes, np.uint8).reshape(8, bins).T)
-    counts = raw.view("<u8").reshape(bins)
-    if bins and counts.max() > np.iinfo(np.int64).max:
+    if not bins:
+        return np.zeros(0, np.int64)
+    filled = -(-len(planes.rstrip(b"\0")) // bins)  # planes with anything but zeros: mostly one or two of the eight
+    rows = np.frombuffer(planes, np.uint8).reshape(8, bins)
+    if filled == 8 and rows[7].max() > 0x7F:
         raise CodecError("counts", "counts below 2**63", "a larger one")
-    return counts.astype(np.int64)
+    counts: Counts = rows[0].astype(np.int64)
+    for plane in range(1, filled):
+        counts |= rows[plane].astype(np.int64) << 8 * plane
+    return counts
 
 
 def encode_texts(texts: UnseenTexts) -> bytes:
@@ -106,8 +111,11 @@ def encode_pane(pane: Pane) -> bytes:
     return _HEAD.pack(MAGIC, VERSION, len(text), zlib.crc32(content)) + content
 
 
-def decode_pane(data: bytes) -> Pane:
-    """Read a pane; raises CodecError that names what is wrong with the bytes."""
+def decode_pane(data: bytes, header: JSON | None = None) -> Pane:
+    """Read a pane; raises CodecError that names what is wrong with the bytes.
+
+    `header` is what `header_of` returns, if the caller has decoded it.
+    """
     if len(data) < _HEAD.size or data[:3] != MAGIC:
         raise CodecError("pane", "a driftmeter pane", f"{len(data)} bytes starting {data[:8]!r}")
     _, version, length, checksum = _HEAD.unpack_from(data)
@@ -118,7 +126,7 @@ def decode_pane(data: bytes) -> Pane:
         raise CodecError("pane", f"content of the checksum {checksum}", f"{len(content)} bytes of another")
     text, body = content[:length], content[length:]
     try:
-        header = json.loads(text)
+        header = json.loads(text) if header is None else header
         watermark = header["watermark"]
         counts = decode_counts(body, _integer(header, "bins", MOST_BINS))
         unseen = UnseenTexts.from_json(header["unseen"]) if "unseen" in header else NO_TEXTS
