@@ -124,6 +124,7 @@ class ProcessMetrics:
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         self._of_model: list[Counter | Histogram] = []
+        self._durations: dict[tuple[str, str], Histogram] = {}
         for family in PROCESS_FAMILIES:
             name = f"driftmeter_{family.name}"
             made: Counter | Histogram
@@ -181,8 +182,13 @@ class ProcessMetrics:
 
     def observe(self, route: str, method: str, seconds: float) -> None:
         """Record how long a request took."""
-        method = method if method in _METHODS else "other"
-        self._histograms["request_duration_seconds"].labels(route, method).observe(seconds)
+        series = self._durations.get((route, method))
+        if series is None:
+            known = method if method in _METHODS else "other"
+            series = self._histograms["request_duration_seconds"].labels(route, known)
+            if known == method:
+                self._durations[route, method] = series
+        series.observe(seconds)
 
     def forget(self, model: str) -> None:
         """Drop the series of a model that was deleted."""
