@@ -45,14 +45,18 @@ class Transaction:
     def _check(self, model: str, digest: str) -> None:
         if (model, digest) in self._checked:
             return
-        times = self._db.execute("SELECT frozen, pane FROM models WHERE model = ?", (model,)).fetchone()
-        if times is None:
+        row = self._db.execute(
+            "SELECT frozen, pane, EXISTS (SELECT 1 FROM profiles WHERE model = ? AND digest = ?)"
+            " FROM models WHERE model = ?",
+            (model, digest, model),
+        ).fetchone()
+        if row is None:
             names = self._db.execute("SELECT model FROM models").fetchall()
             raise UnknownModelError(model, tuple(name for (name,) in names))
-        digests = self._db.execute("SELECT digest FROM profiles WHERE model = ? ORDER BY at", (model,)).fetchall()
-        if (digest,) not in digests:
+        self._frozen[model], self._lengths[model], is_known = row
+        if not is_known:
+            digests = self._db.execute("SELECT digest FROM profiles WHERE model = ? ORDER BY at", (model,)).fetchall()
             raise UnknownProfileError(model, digest, tuple(known for (known,) in digests))
-        self._frozen[model], self._lengths[model] = times
         self._checked.add((model, digest))
 
     def _put(self, model: str, pane: Pane) -> Receipt:
