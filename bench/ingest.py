@@ -3,9 +3,11 @@
 Batches of 1,000 rows of 30 float features are sent over loopback HTTP. Each case is a fresh server process that is
 pinned to one core; the client uses the others. A row counts when its answer says "accepted": with SQLite this is after
 fsync. The original design uses the same framework. It accepts one POST per row into a buffer. When the buffer holds
-1,000 rows, it runs `scipy.stats.ks_2samp` for each feature against the reference.
+1,000 rows, it runs `scipy.stats.ks_2samp` for each feature against the reference. With `--before`, the code of another
+checkout takes turns with this one, case by case; the last column is the median of the ratios of rows per second of the
+server's CPU.
 
-    python bench/ingest.py [--seconds 5] [--only memory]
+    python bench/ingest.py [--seconds 5] [--only memory] [--before FOLDER] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from starlette.routing import Route
 from servers import connect, cpu_seconds, free_port, memory_mb, reserve_server_core, wait_until_ready
 
 ROWS, FEATURES, REFERENCE_ROWS, WARM_UP = 1_000, 30, 10_000, 1.0
+HERE = Path(__file__).resolve().parents[1]
 NAMES = [f"feature_{number}" for number in range(FEATURES)]
 
 
@@ -197,13 +200,13 @@ def drive(case: Case, port: int, pid: int, seconds: float) -> tuple[float, float
     return rows / seconds, float(by_second.max()), rows / spent, float(np.median(latencies)) * 1e3
 
 
-def measure(case: Case, seconds: float, server_core: int) -> tuple[float, float, float, float, float]:
-    """Return the figures of `drive` for a fresh server, and the server's peak memory in MB."""
+def measure(case: Case, seconds: float, server_core: int, tree: Path) -> tuple[float, float, float, float, float]:
+    """Return the figures of `drive` for a fresh server of a checkout, and the server's peak memory in MB."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--serve", case.store, "--port", str(port), "--folder", folder]
         command += ["--core", str(server_core)]
-        server = subprocess.Popen(command)
+        server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tree / "src")})
         try:
             wait_until_ready(port, server)
             return *drive(case, port, server.pid, seconds), memory_mb(server.pid, "VmHWM")
@@ -216,6 +219,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--only", default="", help="only cases whose name contains this text")
+    parser.add_argument("--before", type=Path, help="the folder of another version's checkout")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -229,18 +234,25 @@ def main() -> None:
             serve_driftmeter(options.serve, options.port, options.folder)
         return
     core = reserve_server_core()
-    head = ("rows/s", "best second", "rows/CPU s", "target", "× original", "latency ms", "MB")
+    head = ("rows/s", "best second", "rows/CPU s", "target", "× original", "latency ms", "MB", "× before")
     print(f"{'':40}" + "".join(f" {name:>11}" for name in head))
     original = None
     for case in CASES:
-        if options.only not in case.name:
+        if options.only not in case.name and case.store != "original":
             continue
-        rate, best, per_cpu, latency, memory = measure(case, options.seconds, core)
-        original = rate if case.store == "original" else original
-        ratio = f"{rate / original:,.0f}" if original else ""
+        compared = options.before is not None and case.store != "original"
+        here, ratios = [], []
+        for _ in range(options.rounds):
+            here.append(measure(case, options.seconds, core, HERE))
+            if compared:
+                ratios.append(here[-1][2] / measure(case, options.seconds, core, options.before.resolve())[2])
+        rate, best, per_cpu, latency, memory = np.median(here, axis=0)
+        original = per_cpu if case.store == "original" else original
         target = f"{case.target:,}" if case.target else ""
+        before = f"{np.median(ratios):.2f}" if ratios else ""
+        ratio = f"{per_cpu / original:,.0f}"
         figures = (f"{rate:,.0f}", f"{best:,.0f}", f"{per_cpu:,.0f}", target, ratio, f"{latency:.1f}", f"{memory:.0f}")
-        print(f"{case.name:40}" + "".join(f" {figure:>11}" for figure in figures), flush=True)
+        print(f"{case.name:40}" + "".join(f" {figure:>11}" for figure in (*figures, before)), flush=True)
 
 
 if __name__ == "__main__":
