@@ -89,4 +89,4 @@ def test_other_names_are_read_without_a_dictionary_for_each_row(name: str) -> No
     for body in (msgspec.json.encode({"rows": [{name: 1.0}]}), json.dumps({"rows": [{name: 1.0}]}).encode()):
         alike = decode_alike(False, body, (name, "x"))
         assert alike is not None
-        assert alike.columns == [[1.0], [None]]
+        assert alike.columns == [(1.0,), (None,)]

@@ -159,6 +159,21 @@ def test_the_same_rows_by_each_door_give_the_same_summary(
     assert [(batch.sent, batch.ignored) for batch in batches] == [(len(records), 0)] * len(batches)
 
 
+numbers = st.one_of(st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False))
+
+
+@given(st.lists(numbers, max_size=6), st.lists(st.one_of(st.none(), numbers, st.text(max_size=2)), max_size=6))
+def test_numbers_are_to_the_bit_what_the_reader_makes_of_them(
+    reader: Reader, pure: list[float], mixed: list[object]
+) -> None:
+    for values in (pure, mixed):
+        expected = reader.read_columns({"amount": values})[0].numbers
+        for body in ({"columns": {"amount": values}}, {"rows": [{"amount": value} for value in values]}):
+            for media in ("json", "msgpack"):
+                rows = read(reader, body, media).rows
+                assert rows.numbers.tobytes() == expected.tobytes()
+
+
 def test_a_column_of_dates_says_when_rows_were_as_text_of_dates_does(reader: Reader) -> None:
     days = pa.array([dt.date(2023, 11, 13), None], pa.date32())
     arrow = read_arrow(reader, pa.table({"amount": [1.0, 2.0], "timestamp": days}))

@@ -16,7 +16,7 @@ _decoders: dict[tuple[bool, tuple[str, ...]], _Decoder | None] = {}
 class Alike:
     """A batch of rows as columns, in the order of the names asked for; an absent value is None."""
 
-    columns: list[list[Any]]
+    columns: list[tuple[Any, ...]]
     rows: int
     timestamp: Any
     watermark: Any
@@ -28,7 +28,7 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
     Returns None for any other body, valid or not, and if msgspec refuses a name.
 
     >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
-    [[1, None], [None, None]]
+    [(1, None), (None, None)]
     """
     if (msgpack, names) not in _decoders:
         # making a decoder takes longer than reading a batch without it: no decoder is ever replaced
@@ -43,7 +43,7 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return None
     rows = batch.rows
-    columns = list(map(list, zip(*map(msgspec.structs.astuple, rows), strict=True))) if rows else [[] for _ in names]
+    columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True)) if rows else [() for _ in names]
     return Alike(columns, len(rows), batch.timestamp, batch.watermark)
 
 
