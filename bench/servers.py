@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -59,3 +62,23 @@ def memory_mb(pid: int, kind: Literal["VmRSS", "VmHWM"]) -> float:
     """Return the memory of a process in MB: what it holds now (`VmRSS`), or its peak (`VmHWM`)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(kind)).split()[1]) / 1e3
+
+
+@contextmanager
+def metric_server(source: Path, core: int | None = None) -> Iterator[int]:
+    """Run `driftmeter serve` of a source folder, with a store in memory, on one core or on any; yield its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "driftmeter", "serve", "--port", str(port), "--store", "memory://"]
+    server = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(source)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+    )
+    try:
+        wait_until_ready(port, server)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
