@@ -23,7 +23,9 @@ FROM demo-packages AS locust-packages
 RUN uv pip install --verify-hashes --constraints requirements.lock locust
 
 FROM server-packages AS wheel
-COPY README.md LICENSE ./
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+COPY README.md LICENSE setup.py ./
 COPY src src
 RUN uv build --wheel --out-dir /wheel
 

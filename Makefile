@@ -15,7 +15,7 @@ help: ## show this help
 .PHONY: setup
 setup: .venv/.ready ## make the virtual environment from requirements.lock
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock pyproject.toml setup.py $(wildcard src/driftmeter/counts/c/*)
 	@echo 'setting up .venv (about 100 packages, once)' >&2
 	@command -v $(UV) >/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv
 	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
@@ -99,4 +99,4 @@ lock: ## update requirements.lock from pyproject.toml; UPGRADE=1 upgrades every 
 
 .PHONY: clean
 clean: ## remove everything that make has written
-	rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools build dist src/*.egg-info src/driftmeter/counts/_compiled*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftmeter.counts import compiled
+from driftmeter.counts.bad_cells import MOST_REPORTED
 from driftmeter.counts.binning import Binner
-from driftmeter.counts.rows import MOST_REPORTED, Reader
+from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import Dictionary
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
@@ -154,13 +156,33 @@ def test_what_frames_call_missing_is_missing(
 
 def test_what_is_kept_of_texts_is_bounded(cities: Reader) -> None:
     (cache,) = cities._cached.values()
-    bins(cities, [f"{number:02000}" for number in range(100)])
+    cities.read_columns({"c": [f"{number:02000}" for number in range(100)]})
     assert not cache
-    bins(cities, [f"c{number}" for number in range(25_000)])
+    cities.read_columns({"c": [f"c{number}" for number in range(25_000)]})
     assert 0 < len(cache) <= 10_000
     wide = Reader(Profile.fit(pl.DataFrame({f"c{number}": ["a"] for number in range(100)}), model="m"))
-    wide.read_records([{f"c{column}": f"v{row}" for column in range(100)} for row in range(1_500)])
-    assert sum(map(len, wide._cached.values())) <= 100_000
+    wide.read_columns({f"c{column}": [f"v{row}" for row in range(1_500)] for column in range(100)})
+    assert 0 < sum(map(len, wide._cached.values())) <= 100_000
+
+
+@pytest.mark.skipif(compiled.KIND == "plain", reason="it is the compiled counter that keeps them")
+def test_what_the_compiled_counter_keeps_of_texts_is_bounded() -> None:
+    known = ["a"] * 40 + ["b"] * 30 + ["1"]
+    (single, odd), (tables, many) = (
+        Reader(Profile.fit(pl.DataFrame(columns), model="m"), unseen_texts=False).compile()
+        for columns in ({"c": known}, {f"c{number}": known for number in range(100)})
+    )
+
+    def read(tables: Any, records: list[dict[str, Any]], width: int) -> None:
+        codes = np.empty((width, len(records)), np.intp).T
+        assert tables.read_rows(records, np.empty((len(records), 0)), codes) == ([], 0)
+
+    read(single, [{"c": f"{number:02000}"} for number in range(100)], 1)
+    assert odd.caches == (({}, {}, {}),)
+    read(single, [{"c": f"c{number}"} for number in range(25_000)], 1)
+    assert 0 < len(odd.caches[0][0]) <= 10_000
+    read(tables, [{f"c{column}": f"v{row}" for column in range(100)} for row in range(1_500)], 100)
+    assert 0 < sum(len(texts) for texts, _, _ in many.caches) <= 100_000
 
 
 def test_what_is_kept_of_shapes_is_bounded(numbers: Reader) -> None:
@@ -169,7 +191,8 @@ def test_what_is_kept_of_shapes_is_bounded(numbers: Reader) -> None:
         {"x": 1.0, "y" * 65: 0},
         {"x": 1.0, "y": 0},
     ]
-    assert [numbers.read_records([record])[2] for record in strange] == [1_000, 1, 1]
+    plainly = [numbers.read_records((record,)) for record in strange]  # a tuple is not for the compiled counter
+    assert [ignored for _, _, ignored in plainly] == [1_000, 1, 1]
     assert list(numbers._shapes) == [("x", "y")]
 
 

@@ -11,8 +11,9 @@ import narwhals as nw
 import numpy as np
 
 from driftmeter.backtest.inject import Fault, apply_faults, unknown_column
+from driftmeter.counts.bad_cells import numbers_of
 from driftmeter.counts.binning import Binner
-from driftmeter.counts.rows import Reader, Rows, numbers_of
+from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import NO_TEXTS
 from driftmeter.counts.unseen_cells import UnseenCells

@@ -7,15 +7,19 @@ whichever way it came.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftmeter.counts.bad_cells import BadCells, check_column, read_numbers, reject_category
+from driftmeter.counts.compiled import compile_tables
+from driftmeter.counts.odd_values import OddValues
+from driftmeter.counts.record_reader import RecordColumns, RecordReader
 from driftmeter.counts.unseen_cells import UnseenCells, UnseenFinder
 from driftmeter.data.cells import picker, plain_numbers
 from driftmeter.data.columns import Column, Dictionary
-from driftmeter.data.rejected import Rejected, describe
+from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_formats import reader_of
 from driftmeter.errors import InputError
 from driftmeter.profile import bin_names
@@ -25,17 +29,18 @@ from driftmeter.profile.names import with_text_names
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.residuals import Regressor
-from driftmeter.profile.values import UNREADABLE, is_unreadable, number_of, plain
+from driftmeter.profile.values import is_unreadable, plain
 from driftmeter.timestamps import moment_of, on_clock, zone_named
 from driftmeter.types import Codes, Floats
+
+if TYPE_CHECKING:
+    from driftmeter.counts._compiled import Tables
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
 _LONGEST_CACHED = 64
 """Longer texts are not cached, so that the memory that foreign data can take is bounded in bytes."""
 _MOST_SHAPES = 64
-MOST_REPORTED = 1_000
-"""Unreadable values of a batch that are described; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +89,6 @@ class Rows:
         return self.numbers.nbytes + self.codes.nbytes + self.index.nbytes + unseen
 
 
-@dataclass
-class _Bad:
-    """What could not be read in one batch: the positions of rows, and the first values."""
-
-    rows: set[int] = field(default_factory=set)
-    first: list[Rejected] = field(default_factory=list)
-
-    @property
-    def room(self) -> int:
-        return MOST_REPORTED - len(self.first)
-
-    def add(self, row: int, name: str, expected: str, value: object) -> None:
-        # the report on a batch of bad values must not become larger than the batch
-        if self.room:
-            self.first.append(Rejected(row, name, expected, describe(value)))
-
-
 class Reader:
     """Types rows by a profile. Its only state is a bounded cache of the bins of categories.
 
@@ -123,6 +111,8 @@ class Reader:
         self.numeric = [f for f in read if isinstance(f.grid, NumericGrid)]
         self._numbers = len(self.numeric) + derived
         self.categorical = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
+        self._keeps_texts = unseen_texts
+        self._record_reader: tuple[RecordReader | None] | None = None  # made when it is first asked for
         self._unseen = UnseenFinder(self.categorical if unseen_texts else ())
         for feature in self.categorical:
             if feature.zone is not None:
@@ -144,6 +134,29 @@ class Reader:
         self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.categorical}
         self._most_cached = min(_MOST_CACHED, _MOST_CACHED_IN_ALL // max(1, len(self.categorical)))
 
+    def compile(self) -> tuple[Tables | None, OddValues]:
+        """Return the tables by which the compiled counter reads rows as this reader does; None where there are none.
+
+        The other object reads the values that it leaves to Python. Both are new: they belong to one counter.
+        """
+        odd = OddValues(
+            self.numeric,
+            self.categorical,
+            self._look_up,
+            most_cached=self._most_cached,
+            unseen_texts=self._keeps_texts,
+        )
+        tables = compile_tables(
+            self.profile,
+            self.names,
+            caches=odd.caches,
+            read_number=odd.number,
+            read_category=odd.category,
+            regressor=self._regressor,
+            regressed=self._regressed,
+        )
+        return tables, odd
+
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:
         """Read rows given as mappings.
 
@@ -151,7 +164,10 @@ class Reader:
         profile does not have. A value that cannot be read counts as unreadable, and its row counts; a record that is no
         mapping does not.
         """
-        bad = _Bad()
+        typed = self._read_dicts(records) if type(records) is list else None
+        if typed is not None:
+            return typed
+        bad = BadCells()
         mappings: list[Mapping[str, Any]] = []
         for row, record in enumerate(records):
             if isinstance(record, Mapping):
@@ -162,6 +178,34 @@ class Reader:
                 mappings.append({})
         columns: dict[str, Column] = {name: [record.get(name) for record in mappings] for name in self.names}
         return self._finish(columns, len(mappings), bad, sum(map(self._ignored, mappings)))
+
+    def _read_dicts(self, records: list[Any]) -> tuple[Rows, list[Rejected], int] | None:
+        """Do as `read_records` does, by the compiled counter; None where there is none, or it cannot read some row."""
+        if self._record_reader is None:
+            tables, odd = self.compile()
+            size = {"numbers": self._numbers, "categories": len(self.categorical)}
+            self._record_reader = (None if tables is None else RecordReader(tables, odd, **size),)
+        (reader,) = self._record_reader
+        typed = None if reader is None else reader.read(records)
+        if reader is None or typed is None:
+            return None
+        numbers, codes, ignored = typed
+        columns, bad = RecordColumns(records), BadCells()
+        if reader.any_unreadable:
+            self._describe_unreadable(numbers, codes, columns, bad)
+        rows = Rows(numbers, codes, np.arange(len(records)), self._unseen.find(codes, columns))
+        return rows, bad.first, ignored
+
+    def _describe_unreadable(
+        self, numbers: Floats, codes: Codes, columns: Mapping[str, list[Any]], bad: BadCells
+    ) -> None:
+        for position, feature in enumerate(self.numeric):
+            for row in np.flatnonzero(is_unreadable(numbers[:, position]))[: bad.room].tolist():
+                bad.add(row, feature.column, "a number", columns[feature.column][row])
+        for position, feature in enumerate(self.categorical):
+            unreadable = codes[:, position] == feature.grid.special[bin_names.UNREADABLE]
+            for row in np.flatnonzero(unreadable)[: bad.room].tolist():
+                reject_category(feature, row, columns[feature.column][row], bad)
 
     def read_complete(self, records: Sequence[dict[str, Any]]) -> tuple[Rows, list[Rejected]] | None:
         """Read rows given as dicts with a value under every column, faster; None where one has none under some column.
@@ -181,7 +225,7 @@ class Reader:
             columns |= {feature.column: cells[position::width] for position, feature in enumerate(self.numeric)}
         else:
             numbers = numbers.reshape(len(records), len(self.numeric))
-        rows, rejected, _ = self._finish(columns, len(records), _Bad(), 0, numbers)
+        rows, rejected, _ = self._finish(columns, len(records), BadCells(), 0, numbers)
         return rows, rejected
 
     def read_columns(self, columns: Mapping[str, Column]) -> tuple[Rows, list[Rejected], int]:
@@ -190,14 +234,14 @@ class Reader:
         Raises InputError where the lengths differ or a value is no column.
         """
         for name, column in columns.items():
-            _check_column(name, column)
+            check_column(name, column)
         lengths = {name: len(column) for name, column in columns.items()}
         rows = next(iter(lengths.values()), 0)
         for name, length in lengths.items():
             if length != rows:
                 raise InputError(f"columns.{name}", f"{rows} values, as in the other columns", str(length))
         ignored = rows * sum(name not in self._columns for name in columns)
-        return self._finish(columns, rows, _Bad(), ignored)
+        return self._finish(columns, rows, BadCells(), ignored)
 
     def _ignored(self, record: Mapping[str, Any]) -> int:
         """Return the number of columns of a record that the profile does not have."""
@@ -213,7 +257,7 @@ class Reader:
         return ignored
 
     def _finish(
-        self, columns: Mapping[str, Column], rows: int, bad: _Bad, ignored: int, plain: Floats | None = None
+        self, columns: Mapping[str, Column], rows: int, bad: BadCells, ignored: int, plain: Floats | None = None
     ) -> tuple[Rows, list[Rejected], int]:
         """Type columns; `plain` (rows, numeric features but the derived) are numbers that have no column then."""
         numbers = np.empty((rows, self._numbers))
@@ -222,7 +266,7 @@ class Reader:
         else:
             for position, feature in enumerate(self.numeric):
                 column = columns.get(feature.column)
-                numbers[:, position] = np.nan if column is None else _numbers(feature.column, column, bad)
+                numbers[:, position] = np.nan if column is None else read_numbers(feature.column, column, bad)
         if self._regressor is not None:
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
         codes = np.empty((len(self.categorical), rows), dtype=np.intp).T  # column by column in memory
@@ -248,7 +292,7 @@ class Reader:
                     unreadable[feature.column] = max(count, unreadable.get(feature.column, 0))
         return unreadable
 
-    def _codes(self, feature: Feature, column: Column, bad: _Bad) -> Codes:
+    def _codes(self, feature: Feature, column: Column, bad: BadCells) -> Codes:
         """Return the bins, shape (rows,), of a categorical feature; `bad` gets the first unreadable values."""
         unreadable = feature.grid.special[bin_names.UNREADABLE]
         if isinstance(column, Dictionary):
@@ -259,7 +303,7 @@ class Reader:
                 raise InputError(f"columns.{feature.column}", "indices within the dictionary", str(error)) from error
             if unreadable in table:
                 for row in np.flatnonzero(codes == unreadable)[: bad.room]:
-                    _reject_category(feature, int(row), column.values[column.indices[row]], bad)
+                    reject_category(feature, int(row), column.values[column.indices[row]], bad)
             return codes
         if isinstance(column, np.ndarray):
             if column.dtype.kind == "M":
@@ -270,7 +314,7 @@ class Reader:
         values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column
         codes = np.fromiter((self._bin(feature, value) for value in values), dtype=np.intp, count=len(values))
         for row in np.flatnonzero(codes == unreadable)[: bad.room]:
-            _reject_category(feature, int(row), values[row], bad)
+            reject_category(feature, int(row), values[row], bad)
         return codes
 
     def _bins(self, feature: Feature, values: tuple[object, ...]) -> list[int]:
@@ -293,17 +337,21 @@ class Reader:
         except TypeError:  # not hashable: an array of one value, or no category
             cache, bin_ = {}, None
         if bin_ is None:
-            grid = feature.grid
-            assert isinstance(grid, CategoryGrid)
-            try:
-                bin_ = grid.bin_of(self._part(value, feature) if feature.part else value)
-            except (TypeError, ValueError, OverflowError, OSError):  # the last two for times beyond the calendar
-                bin_ = grid.special[bin_names.UNREADABLE]
+            bin_ = self._look_up(feature, value)
             if _is_short(value):
                 if len(cache) >= self._most_cached:
                     cache.clear()
                 cache[key] = bin_
         return bin_
+
+    def _look_up(self, feature: Feature, value: object) -> int:
+        """Return the bin of one value, not cached."""
+        grid = feature.grid
+        assert isinstance(grid, CategoryGrid)
+        try:
+            return grid.bin_of(self._part(value, feature) if feature.part else value)
+        except (TypeError, ValueError, OverflowError, OSError):  # the last two for times beyond the calendar
+            return grid.special[bin_names.UNREADABLE]
 
     def _part(self, value: object, feature: Feature) -> str | None:
         value = plain(value)
@@ -327,68 +375,3 @@ def _span(grid: NumericGrid | CategoryGrid) -> tuple[float, float]:
     """Return the least number of a reference, and the least beyond its largest, both with a margin for rounding."""
     assert isinstance(grid, NumericGrid)
     return grid.cuts[1], grid.cuts[-2]
-
-
-def _check_column(name: str, column: Column) -> None:
-    if isinstance(column, Dictionary):
-        return
-    if isinstance(column, np.ndarray):
-        if column.ndim != 1:
-            raise InputError(f"columns.{name}", "one value a row", f"an array of {column.ndim} dimensions")
-    elif isinstance(column, str | bytes | Mapping) or not isinstance(column, Sequence):
-        raise InputError(f"columns.{name}", "a list of values", describe(column))
-
-
-def numbers_of(name: str, column: Column) -> tuple[Floats, list[Rejected]]:
-    """Return a column as float64, shape (rows,), and its first unreadable values; see `Rows.numbers`."""
-    bad = _Bad()
-    return _numbers(name, column, bad), bad.first
-
-
-def _numbers(name: str, column: Column, bad: _Bad) -> Floats:
-    """Return a column as float64, shape (rows,); `bad` gets the first unreadable values."""
-    if isinstance(column, np.ndarray):
-        if column.dtype.kind in "fiub":
-            return column.astype(np.float64, copy=False)
-        values: list[Any] = column.tolist()
-    elif isinstance(column, Dictionary):
-        table = np.full(len(column.values) + 1, np.nan)
-        unreadable = np.zeros(len(table), dtype=bool)
-        for index, value in enumerate(column.values):
-            unreadable[index] = not _put(table, index, value)
-        try:
-            numbers: Floats = table[column.indices]
-        except IndexError as error:
-            raise InputError(f"columns.{name}", "indices within the dictionary", str(error)) from error
-        if unreadable.any():
-            for row in np.flatnonzero(unreadable[column.indices])[: bad.room].tolist():
-                bad.add(row, name, "a number", column.values[column.indices[row]])
-        return numbers
-    else:
-        values = column
-    plain = plain_numbers(values)
-    if plain is not None:
-        return plain
-    numbers = np.full(len(values), np.nan)
-    for row, value in enumerate(values):
-        if not _put(numbers, row, value):
-            bad.add(row, name, "a number", value)
-    return numbers
-
-
-def _put(numbers: Floats, index: int, value: object) -> bool:
-    """Write a value as a number; return False where it is neither a number nor missing."""
-    try:
-        numbers[index] = number_of(value)
-    except (TypeError, ValueError, OverflowError):
-        numbers[index] = UNREADABLE
-        return False
-    return True
-
-
-def _reject_category(feature: Feature, row: int, value: object, bad: _Bad) -> None:
-    expected = {
-        "boolean": "true or false",
-        "categorical": f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)",
-    }
-    bad.add(row, feature.column, expected[feature.kind], value)

@@ -11,7 +11,9 @@ import numpy as np
 
 from driftmeter.types import Floats
 
-_NUMBER_TYPES = frozenset([float, int, bool, type(None), np.bool_, *(np.dtype(code).type for code in "efdbhilqBHILQ")])
+NUMPY_NUMBERS = tuple(dict.fromkeys([np.float64, np.bool_, *(np.dtype(code).type for code in "efbhilqBHILQ")]))
+"""Types of numpy whose `float` is the number that `number_of` makes of them."""
+_NUMBER_TYPES = frozenset([float, int, bool, type(None), *NUMPY_NUMBERS])
 """Types of which numpy and struct make the float64 that `number_of` makes; numpy makes NaN of None."""
 
 

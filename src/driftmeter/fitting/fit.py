@@ -9,8 +9,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from driftmeter.counts.bad_cells import numbers_of
 from driftmeter.counts.binning import Binner
-from driftmeter.counts.rows import Reader, Rows, numbers_of
+from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.clocks import RowTimes
 from driftmeter.data.columns import Column, Source, as_frame
 from driftmeter.data.kinds import as_kind, kind_of

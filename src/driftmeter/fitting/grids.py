@@ -7,7 +7,7 @@ from typing import Any, cast
 import narwhals as nw
 import numpy as np
 
-from driftmeter.counts.rows import numbers_of
+from driftmeter.counts.bad_cells import numbers_of
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.profile.category_grid import MOST_KNOWN, CategoryGrid
 from driftmeter.profile.feature import Part

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftmeter.counts.rows import numbers_of
+from driftmeter.counts.bad_cells import numbers_of
 from driftmeter.data import identifiers
 from driftmeter.data.clocks import MONOTONE, RowTimes, clock, unit_of_moments
 from driftmeter.data.columns import Dictionary, Source

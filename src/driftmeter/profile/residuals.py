@@ -180,6 +180,31 @@ class Regressor:
         self._products = residuals.products
         self._targets = np.array([residuals.columns.index(name) for name in residuals.targets], dtype=np.intp)
 
+    @property
+    def terms(self) -> int:
+        """The number of terms of each regression."""
+        return len(self._weights)
+
+    def arrays(self) -> tuple[object, ...]:
+        """Return the arrays and constants as the compiled counter takes them, less which numbers the columns are."""
+        pairs = [pair[:2] for pair in self._products]
+        means = [float(mean) for _, _, mean in self._products]
+        return (
+            self._means,
+            self._scale,
+            self._low.copy(),
+            self._end.copy(),
+            self._targets.astype(np.int32),
+            np.array(means, dtype=np.float64),
+            np.array(pairs, dtype=np.int32).reshape(-1, 2),
+            self._weights,
+            self._leaning.astype(np.uint8),
+            _LIMIT,
+            FACTOR_CLIP * STEPS,
+            _LIMIT * UNIT,
+            float(STEPS * UNIT),
+        )
+
     def residuals_of(self, numbers: Floats) -> Floats:
         """Return the residuals in standard deviations, shape (rows, targets), of numbers, shape (rows, columns).
 

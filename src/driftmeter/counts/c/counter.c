@@ -1,0 +1,459 @@
+/* The counter: the counts of one source's rows by pane, from one `take` to the next.
+
+   Every call is atomic under the GIL from the moment when a row was read: the row is in all features' counts, or in none. */
+#include <math.h>
+#include <string.h>
+
+#include "tables.h"
+
+/* Rows of so many features are read on the stack. */
+enum { ON_STACK = 128 };
+
+/* What `observe` returns. */
+enum { NOT_COUNTED = 0, COUNTED = 1, COUNTED_AND_FULL = 2 };
+
+/* `start` is -1 for rows that are too far in the future, which have no counts. */
+typedef struct {
+    int64_t start, length, rows;
+    PyObject *counts; /* bytearray, or NULL */
+    PyObject *texts;  /* list of lists, see Row, or NULL */
+} Pane;
+
+typedef struct {
+    PyObject_HEAD
+    Tables *tables;
+    PyObject *clock;
+    double offset;
+    int64_t length, ahead;
+    int closed;
+    Pane *panes;
+    Py_ssize_t pane_count, room, most_panes, most_texts, text_count;
+    int64_t rows, ignored_values, ignored_predictions;
+    uint8_t *present;
+    PyObject *strangers; /* the names of the first row that had some of no column, until they are taken; or NULL */
+    int strangers_known;
+    Order order;
+    int32_t *positions, *of_numbers; /* of the columns in a row without names, by column and by number; or NULL */
+    Py_ssize_t given, nameless; /* values of such a row, and those under names that are no column */
+} Counter;
+
+static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
+{
+    static char *keys[] = {"tables", "clock", "ahead", "most_panes", "most_texts", "positions", "given", "ignored", NULL};
+    Counter *self = (Counter *)object;
+    PyObject *tables, *clock;
+    Py_buffer positions = {0};
+    long long ahead;
+    if (self->tables != NULL) {
+        PyErr_SetString(PyExc_TypeError, "a counter cannot be made anew");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOLnn|z*nn:Counter", keys, &tables, &clock, &ahead, &self->most_panes,
+                                     &self->most_texts, &positions, &self->given, &self->nameless))
+        return -1;
+    int failed = -1;
+    PyObject *type = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "tables_type");
+    int is_tables = type == NULL ? -1 : PyObject_IsInstance(tables, type);
+    Py_XDECREF(type);
+    if (is_tables < 1) {
+        if (is_tables == 0)
+            PyErr_SetString(PyExc_TypeError, "expected Tables");
+        goto end;
+    }
+    if (!reads_rows((Tables *)tables))
+        goto end;
+    Py_INCREF(tables), Py_INCREF(clock);
+    self->tables = (Tables *)tables, self->clock = clock, self->ahead = ahead;
+    Py_ssize_t columns = self->tables->columns;
+    if ((self->present = PyMem_Calloc((size_t)columns + 1, 1)) == NULL) {
+        PyErr_NoMemory();
+        goto end;
+    }
+    if (positions.buf != NULL) {
+        if (positions.len != columns * (Py_ssize_t)sizeof(int32_t)) {
+            PyErr_Format(PyExc_ValueError, "expected positions of %zd columns, got %zd bytes", columns, positions.len);
+            goto end;
+        }
+        if ((self->positions = PyMem_Malloc((size_t)positions.len + 1)) == NULL) {
+            PyErr_NoMemory();
+            goto end;
+        }
+        self->of_numbers = PyMem_Calloc((size_t)self->tables->read + 1, sizeof *self->of_numbers);
+        if (self->of_numbers == NULL) {
+            PyErr_NoMemory();
+            goto end;
+        }
+        memcpy(self->positions, positions.buf, (size_t)positions.len);
+        for (Py_ssize_t i = 0; i < columns; i++)
+            if (self->positions[i] < -1 || self->positions[i] >= self->given) {
+                PyErr_Format(PyExc_ValueError, "expected positions below %zd, got %d", self->given, (int)self->positions[i]);
+                goto end;
+            }
+        for (Py_ssize_t i = 0; i < self->tables->read; i++)
+            self->of_numbers[i] = self->positions[self->tables->number[i].column];
+    }
+    failed = 0;
+end:
+    if (positions.obj != NULL)
+        PyBuffer_Release(&positions);
+    return failed;
+}
+
+/* Return the pane of a time in whole milliseconds, made if need be; NULL, with an exception, if it can't be. */
+static Pane *pane_at(Counter *self, double time, double now)
+{
+    int64_t start = -1, whole = (int64_t)time;
+    if (time >= 0 && time <= now + (double)self->ahead)
+        start = whole - whole % self->length;
+    for (Py_ssize_t i = self->pane_count - 1; i >= 0; i--)
+        if (self->panes[i].start == start && self->panes[i].length == self->length)
+            return &self->panes[i];
+    if (self->pane_count == self->room) {
+        Py_ssize_t room = 2 * self->room + 4;
+        Pane *panes = PyMem_Realloc(self->panes, (size_t)room * sizeof *panes);
+        if (panes == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        self->panes = panes, self->room = room;
+    }
+    PyObject *counts = NULL;
+    if (start >= 0) {
+        Py_ssize_t bytes = self->tables->bins * (Py_ssize_t)sizeof(int64_t);
+        counts = PyByteArray_FromStringAndSize(NULL, bytes);
+        if (counts == NULL)
+            return NULL;
+        memset(PyByteArray_AsString(counts), 0, (size_t)bytes);
+    }
+    Pane *pane = &self->panes[self->pane_count++];
+    *pane = (Pane){start, self->length, 0, counts, NULL};
+    return pane;
+}
+
+/* Count a row that was read; returns what `observe` returns, or -1 with an exception. Nothing runs Python once the pane is
+   known: a new list may start a garbage collection, which may. */
+static int count(Counter *self, const Row *row, double time, double now, int ignored_prediction)
+{
+    PyObject *texts = NULL;
+    if (row->texts != NULL && (texts = PyList_New(0)) == NULL)
+        return -1;
+    Pane *pane = self->closed ? NULL : pane_at(self, time, now);
+    int failed = pane == NULL;
+    if (!failed && texts != NULL) {
+        if (pane->texts == NULL)
+            pane->texts = Py_NewRef(texts);
+        failed = PyList_Append(pane->texts, row->texts) < 0;
+        self->text_count += PyList_Size(row->texts);
+    }
+    Py_XDECREF(texts);
+    if (failed)
+        return PyErr_Occurred() ? -1 : NOT_COUNTED;
+    pane->rows++;
+    if (pane->counts != NULL)
+        count_row(self->tables, row, (int64_t *)PyByteArray_AsString(pane->counts));
+    self->rows++;
+    self->ignored_values += row->ignored;
+    self->ignored_predictions += ignored_prediction;
+    return self->pane_count > self->most_panes || self->text_count > self->most_texts ? COUNTED_AND_FULL : COUNTED;
+}
+
+/* Whether a prediction is a value as it is, and need not be unwrapped. */
+static int is_single(const Tables *tables, PyObject *prediction)
+{
+    return tables->prediction < 0 || prediction == Py_None || PyFloat_CheckExact(prediction) || PyLong_CheckExact(prediction) ||
+           PyUnicode_CheckExact(prediction) || PyBool_Check(prediction) ||
+           is_number_type(tables, prediction);
+}
+
+/* Read a row without names whose values are doubles in memory. */
+static Outcome read_array(Counter *self, const Source *source, Row *row)
+{
+    Py_buffer view;
+    Outcome outcome = ROW_ELSEWHERE;
+    if (PyObject_GetBuffer(source->features, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
+        return ROW_ELSEWHERE;
+    }
+    if (view.ndim == 1 && view.shape[0] == self->given && view.format != NULL && strcmp(view.format, "d") == 0)
+        outcome = read_doubles(self->tables, view.buf, view.strides[0], source, row);
+    PyBuffer_Release(&view);
+    return outcome;
+}
+
+/* Note which columns rows without names have. */
+static void note_present(Counter *self)
+{
+    for (Py_ssize_t i = 0; i < self->tables->columns; i++)
+        self->present[i] |= self->positions[i] >= 0;
+}
+
+static Outcome read_any(Counter *self, const Source *source, Row *row)
+{
+    PyObject *features = source->features;
+    row->ignored = 0;
+    if (PyDict_CheckExact(features)) {
+        Outcome outcome = read_dict(self->tables, source, &self->order, row, self->present);
+        if (outcome == ROW_READ && row->ignored && self->strangers == NULL && !self->strangers_known) {
+            if ((self->strangers = PyDict_Keys(features)) == NULL)
+                return ROW_FAILED;
+        }
+        return outcome;
+    }
+    if (self->positions == NULL)
+        return ROW_ELSEWHERE;
+    row->ignored = self->nameless;
+    note_present(self);
+    if (PyTuple_CheckExact(features) || PyList_CheckExact(features)) {
+        if (PySequence_Size(features) != self->given)
+            return ROW_ELSEWHERE;
+        return read_sequence(self->tables, source, row);
+    }
+    return PyUnicode_Check(features) || PyBytes_Check(features) ? ROW_ELSEWHERE : read_array(self, source, row);
+}
+
+static int now_of(const Counter *self, double *now)
+{
+    PyObject *moment = PyObject_CallNoArgs(self->clock);
+    if (moment == NULL)
+        return -1;
+    double seconds = PyFloat_AsDouble(moment);
+    Py_DECREF(moment);
+    if (seconds == -1.0 && PyErr_Occurred())
+        return -1;
+    *now = floor(seconds * 1000.0 + self->offset);
+    return 0;
+}
+
+/* Count one row, at `time` (ms) or, where that is NULL, now. A prediction that `is_value` is not looked into. */
+static PyObject *observe(Counter *self, PyObject *features, PyObject *prediction, int is_value, const double *time)
+{
+    const Tables *tables = self->tables;
+    double numbers[ON_STACK], now;
+    int32_t codes[ON_STACK];
+    Row row = {numbers, codes, NULL, 0};
+    int counted = NOT_COUNTED;
+    void *memory = NULL;
+    if (self->closed || self->length == 0 || (!is_value && !is_single(tables, prediction)))
+        return PyLong_FromLong(NOT_COUNTED);
+    if (tables->numbers > ON_STACK || tables->categories > ON_STACK) {
+        memory = PyMem_Malloc((size_t)tables->numbers * sizeof *numbers + (size_t)tables->categories * sizeof *codes);
+        if (memory == NULL)
+            return PyErr_NoMemory();
+        row.numbers = memory;
+        row.codes = (int32_t *)(row.numbers + tables->numbers);
+    }
+    Source source = {features, prediction, self->positions, self->of_numbers};
+    Outcome outcome = now_of(self, &now) < 0 ? ROW_FAILED : read_any(self, &source, &row);
+    if (outcome == ROW_READ)
+        counted = count(self, &row, time == NULL ? now : *time, now, prediction != Py_None && tables->prediction < 0);
+    else if (!may_be_left(outcome))
+        counted = -1;
+    Py_CLEAR(row.texts);
+    PyMem_Free(memory);
+    return counted < 0 ? NULL : PyLong_FromLong(counted);
+}
+
+static PyObject *counter_observe(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2 && count != 3) {
+        PyErr_Format(PyExc_TypeError, "observe: expected features and prediction, got %zd arguments", count);
+        return NULL;
+    }
+    return observe((Counter *)self, args[0], args[1], count == 3, NULL);
+}
+
+static PyObject *counter_observe_at(PyObject *self, PyObject *args)
+{
+    PyObject *features, *prediction;
+    double time;
+    if (!PyArg_ParseTuple(args, "OOd:observe_at", &features, &prediction, &time))
+        return NULL;
+    return observe((Counter *)self, features, prediction, 1, &time);
+}
+
+/* Count the rows of a matrix of doubles from `first` to before `end` now; returns what `observe` returns. */
+static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
+{
+    Counter *self = (Counter *)object;
+    const Tables *tables = self->tables;
+    PyObject *matrix, *predictions, *result = NULL;
+    Py_ssize_t first, end;
+    Py_buffer view;
+    double now;
+    if (!PyArg_ParseTuple(args, "OOnn:observe_matrix", &matrix, &predictions, &first, &end))
+        return NULL;
+    if (PyObject_GetBuffer(matrix, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0)
+        return NULL;
+    double *numbers = PyMem_Malloc((size_t)tables->numbers * sizeof *numbers + (size_t)tables->categories * 4 + 1);
+    Row row = {numbers, (int32_t *)(numbers + tables->numbers), NULL, self->nameless};
+    int counted = COUNTED, fits = self->positions != NULL && view.ndim == 2 && view.shape[1] == self->given &&
+                                  view.format != NULL && strcmp(view.format, "d") == 0 && first >= 0 &&
+                                  end <= view.shape[0] && (predictions == Py_None || PyList_CheckExact(predictions));
+    if (numbers == NULL)
+        PyErr_NoMemory();
+    else if (!fits)
+        PyErr_SetString(PyExc_ValueError, "expected a matrix of float64 with the named columns, and a list of predictions");
+    else if (now_of(self, &now) == 0) {
+        Py_ssize_t i = first;
+        note_present(self);
+        for (; i < end; i++) {
+            PyObject *prediction = predictions == Py_None ? Py_None : PyList_GetItem(predictions, i);
+            Source source = {NULL, prediction, self->positions, self->of_numbers};
+            Outcome outcome = ROW_FAILED;
+            if (prediction != NULL && is_single(tables, prediction))
+                outcome = read_doubles(tables, (const char *)view.buf + i * view.strides[0], view.strides[1], &source, &row);
+            else if (prediction != NULL)
+                break;
+            if (outcome != ROW_READ)
+                break;
+            counted = count(self, &row, now, now, prediction != Py_None && tables->prediction < 0);
+            Py_CLEAR(row.texts);
+            if (counted <= NOT_COUNTED)
+                break;
+            if (counted == COUNTED_AND_FULL) {
+                i++;
+                break;
+            }
+        }
+        if (!PyErr_Occurred())
+            result = PyLong_FromSsize_t(i - first);
+    }
+    Py_CLEAR(row.texts);
+    PyMem_Free(numbers);
+    PyBuffer_Release(&view);
+    return result;
+}
+
+/* Hand out what was counted since the last time, and begin anew; the counts belong to the caller. */
+static PyObject *counter_take(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    Counter *self = (Counter *)object;
+    /* all at once, before anything is allocated: a garbage collection may run code that counts */
+    Pane *taken = self->panes;
+    Py_ssize_t count = self->pane_count;
+    long long values = self->ignored_values, predictions = self->ignored_predictions;
+    PyObject *strangers = self->strangers;
+    self->strangers = NULL;
+    self->strangers_known |= strangers != NULL;
+    self->panes = NULL;
+    self->pane_count = self->room = self->text_count = 0;
+    self->rows = self->ignored_values = self->ignored_predictions = 0;
+    PyObject *panes = PyList_New(0), *result = NULL;
+    int failed = panes == NULL;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Pane *pane = &taken[i];
+        if (!failed) {
+            PyObject *one = Py_BuildValue("LLLOO", (long long)pane->start, (long long)pane->length, (long long)pane->rows,
+                                          pane->counts ? pane->counts : Py_None, pane->texts ? pane->texts : Py_None);
+            failed = one == NULL || PyList_Append(panes, one) < 0;
+            Py_XDECREF(one);
+        }
+        Py_XDECREF(pane->counts);
+        Py_XDECREF(pane->texts);
+    }
+    PyMem_Free(taken);
+    if (!failed)
+        result = Py_BuildValue("OLLy#O", panes, values, predictions, self->present, self->tables->columns,
+                               strangers == NULL ? Py_None : strangers);
+    Py_XDECREF(strangers);
+    Py_XDECREF(panes);
+    return result;
+}
+
+static PyObject *counter_close(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    ((Counter *)self)->closed = 1;
+    Py_RETURN_NONE;
+}
+
+/* Set by what to count from now on: the offset of the server's clock, and the length of panes. */
+static PyObject *counter_set_terms(PyObject *object, PyObject *args)
+{
+    Counter *self = (Counter *)object;
+    double offset;
+    long long length;
+    if (!PyArg_ParseTuple(args, "dL:set_terms", &offset, &length))
+        return NULL;
+    if (length <= 0 || !isfinite(offset)) {
+        PyErr_Format(PyExc_ValueError, "expected a length above 0 ms, got %lld", length);
+        return NULL;
+    }
+    self->offset = offset, self->length = length;
+    Py_RETURN_NONE;
+}
+
+static PyObject *counter_get_rows(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLongLong(((Counter *)self)->rows);
+}
+
+static int counter_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Counter *self = (Counter *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->tables);
+    Py_VISIT(self->clock);
+    return 0;
+}
+
+static int counter_clear(PyObject *object)
+{
+    Py_CLEAR(((Counter *)object)->clock);
+    return 0;
+}
+
+static void counter_dealloc(PyObject *object)
+{
+    Counter *self = (Counter *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    counter_clear(object);
+    Py_CLEAR(self->tables);
+    Py_CLEAR(self->strangers);
+    for (Py_ssize_t i = 0; i < self->pane_count; i++) {
+        Py_XDECREF(self->panes[i].counts);
+        Py_XDECREF(self->panes[i].texts);
+    }
+    forget_order(&self->order);
+    PyMem_Free(self->panes);
+    PyMem_Free(self->present);
+    PyMem_Free(self->positions);
+    PyMem_Free(self->of_numbers);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef counter_methods[] = {
+    {"observe", (PyCFunction)(void (*)(void))counter_observe, METH_FASTCALL,
+     "observe(features, prediction[, is_value]): count a row now; returns 0 where it was not counted, 2 where a take is due, "
+     "else 1. With a third argument the prediction is not looked into."},
+    {"observe_at", counter_observe_at, METH_VARARGS, "observe_at(features, prediction, time): the same at a time in ms."},
+    {"observe_matrix", counter_observe_matrix, METH_VARARGS,
+     "observe_matrix(matrix, predictions, first, end): count rows of a matrix now; returns how many were counted."},
+    {"take", counter_take, METH_NOARGS,
+     "take(): return (start, length, rows, counts, texts) of each pane, the numbers of ignored values and predictions, and "
+     "which columns any row has had, and the names of the first row that had others; begin anew."},
+    {"close", counter_close, METH_NOARGS, "close(): count nothing any more."},
+    {"set_terms", counter_set_terms, METH_VARARGS,
+     "set_terms(offset, length): ms from the clock to the server's time, and the length of panes in ms."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef counter_members[] = {
+    {"rows", counter_get_rows, NULL, "Rows since the last take.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot counter_slots[] = {
+    {Py_tp_doc, "Counter(tables, clock, ahead, most_panes, most_texts, ...): counts rows at the call."},
+    {Py_tp_init, counter_init},
+    {Py_tp_traverse, counter_traverse},
+    {Py_tp_clear, counter_clear},
+    {Py_tp_dealloc, counter_dealloc},
+    {Py_tp_methods, counter_methods},
+    {Py_tp_getset, counter_members},
+    {0, NULL},
+};
+
+PyType_Spec counter_spec = {
+    "driftmeter.counts._compiled.Counter", sizeof(Counter), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, counter_slots};

@@ -1,0 +1,95 @@
+"""Values that the compiled counter leaves to Python: texts of numbers, wrapped values, categories not seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from driftmeter.counts.compiled import Cache
+from driftmeter.counts.unseen import is_sampled, shown_text
+from driftmeter.data.rejected import Rejected, describe
+from driftmeter.profile import bin_names
+from driftmeter.profile.category_grid import CategoryGrid
+from driftmeter.profile.feature import Feature
+from driftmeter.profile.values import UNREADABLE, number_of, texts_of
+
+_LONGEST_CACHED = 64
+
+
+class OddValues:
+    """Reads single values of some features as `Reader` does, and keeps an example of those that cannot be read."""
+
+    def __init__(
+        self,
+        numeric: Sequence[Feature],
+        categorical: Sequence[Feature],
+        look_up: Callable[[Feature, object], int],
+        *,
+        most_cached: int,
+        unseen_texts: bool = True,
+    ) -> None:
+        """`look_up` finds the bin of a category; `most_cached` values of each feature are kept in its cache."""
+        self._numeric, self._categorical, self._look_up = tuple(numeric), tuple(categorical), look_up
+        self._most_cached = most_cached
+        self.caches: tuple[Cache, ...] = tuple(({}, {}, {}) for _ in categorical)
+        self._unseen = tuple(_sampled(feature) if unseen_texts else slice(0, 0) for feature in categorical)
+        self.examples: dict[str, Rejected] = {}
+        """The last unreadable value of each column."""
+
+    def number(self, index: int, value: object) -> float:
+        """Return a value of a numeric feature as a number, see `Rows.numbers`."""
+        try:
+            return number_of(value)
+        except Exception:  # of any kind: an object may fail even to say what it is
+            self._keep(self._numeric[index].column, "a number", value)
+            return UNREADABLE
+
+    def category(self, index: int, value: object) -> int | tuple[int, str]:
+        """Return the bin of a value of a categorical feature, and its text where it is unseen and texts are kept."""
+        feature, grid = self._categorical[index], self._categorical[index].grid
+        assert isinstance(grid, CategoryGrid)
+        try:
+            bin_ = self._look_up(feature, value)
+        except Exception:
+            bin_ = grid.special[bin_names.UNREADABLE]
+        if bin_ == grid.special[bin_names.UNREADABLE]:
+            self._keep(feature.column, expected_of(feature), value)
+        unseen = self._unseen[index]
+        if unseen.start <= bin_ < unseen.stop:
+            return bin_, shown_text(texts_of(value, grid.dtype)[0])
+        if feature.part is None:
+            self._cache(index, value, bin_)
+        return bin_
+
+    def _cache(self, index: int, value: object, bin_: int) -> None:
+        texts, integers, floats = self.caches[index]
+        cache: dict[object, int]
+        if type(value) is str and len(value) <= _LONGEST_CACHED:
+            cache = texts  # type: ignore[assignment]
+        elif type(value) is int and value.bit_length() <= 64:
+            cache = integers  # type: ignore[assignment]
+        elif type(value) is float:
+            cache = floats  # type: ignore[assignment]
+        else:
+            return
+        if len(cache) >= self._most_cached:
+            cache.clear()
+        cache[value] = bin_
+
+    def _keep(self, column: str, expected: str, value: object) -> None:
+        try:
+            got = describe(value)
+        except Exception:
+            got = f"a {type(value).__name__[:40]} that fails"
+        self.examples[column] = Rejected(0, column, expected, got)
+
+
+def _sampled(feature: Feature) -> slice:
+    """Return the bins of a feature whose texts are kept."""
+    return feature.grid.unseen if isinstance(feature.grid, CategoryGrid) and is_sampled(feature) else slice(0, 0)
+
+
+def expected_of(feature: Feature) -> str:
+    """Return what is expected as a value of a categorical feature, in words."""
+    if feature.kind == "boolean":
+        return "true or false"
+    return f"a date-time, for its {feature.part}" if feature.part else "a category (text or number)"
