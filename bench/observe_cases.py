@@ -129,9 +129,10 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
         monitor = Monitor(f"http://127.0.0.1:{port}", profile=profile, **options)
         call = monitor.observe_many if case.form == "matrix" else monitor.observe
         rows = bursts(case)
-        give(call, rows, WARM_UP)
-        if not monitor.flush(30):
-            raise RuntimeError(f"{name}: the rows were not sent within 30 s")
+        for warm_up in (PERIOD, WARM_UP):  # the first rows wait for the profile, in a buffer that soon is full
+            give(call, rows, warm_up)
+            if not monitor.flush(30):
+                raise RuntimeError(f"{name}: the rows were not sent within 30 s")
         before, all_begun, own_begun = monitor.stats(), time.process_time(), time.thread_time()
         caller = give(call, rows, seconds)
         flush_begun = time.thread_time()

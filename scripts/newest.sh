@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the unit tests with coverage on the newest Python of this machine. It leaves out the tests of whole systems
-# (tests/e2e), of the services around Python (tests/deploy) and on real data (tests/real), which `make test` runs.
+# (tests/e2e), of the services around Python (tests/deploy) and on real data (tests/real), which `make test` runs. The
+# plain counter counts here, the compiled one there.
 set -eu
 
 uv=${UV:-uv}
@@ -21,4 +22,4 @@ else
     VIRTUAL_ENV=$env "$uv" pip sync --quiet --require-hashes requirements.lock
     VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
 fi
-exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real --cov --cov-report=term
+DRIFTMETER_PURE=1 exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real --cov --cov-report=term

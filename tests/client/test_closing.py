@@ -59,7 +59,7 @@ def test_a_monitor_that_saw_nothing_starts_no_thread(tier: Tier, profile: Profil
     with Monitor(tier.url, profile=profile) as monitor:
         assert monitor.flush()
     assert tier.log == []
-    assert set(monitor.stats().values()) == {0}
+    assert {name for name, count in monitor.stats().items() if count} <= {"compiled_counter"}
 
 
 def test_what_is_not_acknowledged_at_the_end_is_dropped(tier: Tier, profile: Profile) -> None:

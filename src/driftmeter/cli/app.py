@@ -91,12 +91,27 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from driftmeter.counts.compiled import describe
+
+        click.echo(f"driftmeter {__version__} ({describe()})")
+        context.exit()
+
+
 @click.group(
     cls=App,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done (check: no drift; backtest: no alarm), 1 drift or alarm, 2 an error. See docs/cli.md.",
 )
-@click.version_option(__version__, message="driftmeter %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and which counter runs.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def app(debug: bool) -> None:
     """Real-time data drift monitoring for models in production.

@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
+from driftmeter.client.live import LiveCounter
+
 Raw = tuple[dict[str, object], object, object, float]
 """A row as it came: values, prediction, timestamp (None: use the clock), and the local clock in seconds."""
 
@@ -47,6 +49,8 @@ class Buffer:
         self.full, self.invalid, self.closed = AtomicCounter(), AtomicCounter(), AtomicCounter()
         self.last_invalid = ("", "")
         """What was expected in place of the last invalid row, and what came."""
+        self.live: LiveCounter | None = None
+        """Counts rows in the place of the buffer, once there is one."""
         self.remark = ""
         """What was wrong with the last call apart from its rows, until it is logged."""
 
@@ -58,6 +62,12 @@ class Buffer:
         """Count something that is no row."""
         self.last_invalid = expected, got
         self.invalid.add()
+
+    def close(self) -> None:
+        """Take no more rows, here or by the live counter."""
+        self.limit = -1
+        if self.live is not None:
+            self.live.close()
 
     def take(self, most: int) -> list[Raw]:
         """Remove and return the oldest rows, at most `most`."""

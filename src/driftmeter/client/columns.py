@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from driftmeter.client.live import Taken
+
 ENOUGH_ROWS = 100
 """Rows after which a column that none of them had is missed."""
 _MOST_NAMED = 5
@@ -33,6 +35,14 @@ class ColumnWatch:
         """Columns of the profile that no row has had so far."""
         self.unknown: tuple[str, ...] = ()
         """The first columns that came and that the profile does not have."""
+
+    def note_counted(self, taken: Taken) -> None:
+        """Take note of the columns of rows that were counted live."""
+        self.rows += taken.rows
+        self.ignored_predictions += taken.ignored_predictions
+        self.absent -= taken.present
+        if taken.ignored_values:
+            self.note_unknown([dict.fromkeys(taken.strangers)])
 
     def note_present(self, records: Iterable[Mapping[str, object]]) -> None:
         """Take the columns of some rows off those that are absent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from driftmeter.client.buffer import Raw
 from driftmeter.client.columns import ColumnWatch
 from driftmeter.client.event_time import TIMESTAMP, read_event_time
+from driftmeter.client.live import LiveCounter
 from driftmeter.client.records import RECORD, prediction_value
 from driftmeter.client.typed_batch import TypedBatch
 from driftmeter.counts.binning import Binner
@@ -91,6 +92,17 @@ class Intake:
         for start in sorted(set(starts.tolist())):
             chosen = np.flatnonzero(starts == start)
             yield (None if start < 0 else start), self._binner.observe(batch.rows.take(chosen))
+
+    def count_live(
+        self, clock: Callable[[], float], columns: Sequence[str] | None, most_bytes: int
+    ) -> LiveCounter | None:
+        """Return a counter of rows where they are observed, see LiveCounter; None where only this object counts."""
+        tables, odd = self._reader.compile()
+        if tables is None:
+            return None
+        return LiveCounter(
+            self._reader, tables, odd, clock, columns=columns, prediction=self._prediction, most_bytes=most_bytes
+        )
 
     def _read_alone(self, row: Raw) -> TypedBatch:
         record, prediction, timestamp, clock = row

@@ -1,4 +1,4 @@
-"""The Monitor: `observe` runs in the thread of the prediction, everything else in a background thread."""
+"""The Monitor: `observe` counts in the thread of the prediction, everything else is done by a background thread."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from driftmeter.client import processes
 from driftmeter.client.buffer import Buffer, Raw
+from driftmeter.client.event_time import read_event_time
+from driftmeter.client.live import COUNTED, COUNTED_AND_FULL, NOT_COUNTED
 from driftmeter.client.options import MonitorOptions
 from driftmeter.client.records import (
     RECORD,
     RECORDS,
     NoRecordError,
+    has_no_names,
+    is_matrix,
     items_per_row,
     iterate_records,
+    named_values,
     read_record,
     stable_prediction,
 )
 from driftmeter.client.transport import Http
 from driftmeter.client.worker import TICK, Worker
+from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 
+AT_ONCE = 1_000
+"""Rows of a matrix that are counted before other threads get their turn."""
 GRACE = 5 * TICK
 """Seconds that the thread may take to notice its deadline."""
 TOO_FEW = "no time: there are fewer than rows"
@@ -45,12 +55,16 @@ class Monitor:
     reports (at most 60: a source that is silent for longer counts as vanished), `timeout` that for an answer; `headers`
     go with every request.
 
+    `columns` names the values of rows that have no names: tuples, lists, arrays, and the rows of a matrix; for a model
+    of scikit-learn they are its `feature_names_in_`.
+
     Counts leave the process, no rows; but for a few texts of categories that the profile does not know, so that the
     tier can name them, if the model's settings ask for that. With `unseen_texts=False` none is ever sent.
 
-    Memory is bounded: at most `max_rows` rows wait to be counted; together with the panes that wait for the server they
-    take about `max_bytes` (for 30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half
-    without the server). Rows that do not fit are dropped, counted by reason, and reported with the next pane.
+    Memory is bounded: with the compiled counter it is that of the panes which the server has not acknowledged. Without
+    it, and before the profile is known, at most `max_rows` rows wait to be counted. All together take about `max_bytes`
+    (for 30 numeric features: 8,000 rows, or 600 panes, which is more than an hour and a half without the server). Rows
+    that do not fit are dropped, counted by reason, and reported with the next pane.
 
     A monitor that has reported once sends a heartbeat after 15 seconds without rows, and a goodbye when it closes: the
     tier takes a source that falls silent without a goodbye for dead.
@@ -76,6 +90,7 @@ class Monitor:
         max_bytes: int = 16_000_000,
         headers: Mapping[str, str] | None = None,
         unseen_texts: bool = True,
+        columns: Iterable[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; the background thread starts with the first row. `clock` is monotonic, in seconds."""
@@ -90,50 +105,50 @@ class Monitor:
             max_bytes=max_bytes,
             headers=headers,
             unseen_texts=unseen_texts,
+            columns=columns,
         )
+        self._columns = self._options.columns
         self.url, self.model = url, self._options.model
         self._clock = clock
         self._begin_anew()
         processes.register(self)
 
     def observe(self, features: Any, prediction: object = None, timestamp: object = None) -> None:
-        """Take one row; never wait and never raise.
+        """Count one row; never wait and never raise.
 
         `features` is a dict, or anything else that gives each value its column's name: any mapping, a row of pandas, a
         frame of one row (pandas, polars, pyarrow), a structured scalar of numpy, a named tuple, a dataclass, an object
-        of msgspec, attrs or pydantic. A list or an array has no names: it is dropped as invalid. A value that is not of
-        its feature's kind is counted as unreadable; the row's other values count as usual. See `unreadable`.
+        of msgspec, attrs or pydantic. A tuple, list or array has no names: its values are in the order of the monitor's
+        `columns`, without which it is dropped as invalid. A value that is not of its feature's kind is counted as
+        unreadable; the row's other values count as usual. See `unreadable`.
 
         `prediction` goes under the profile's prediction column. An array, list or frame of one, as models return it for
         one row, stands for its value. `timestamp` is the time of the row (seconds since the epoch, ISO 8601, or a
-        datetime), by default now by the server's clock. The row is copied, its values are not: a value that you replace
-        later counts as it was, a mutable value that you change later may count as it is then.
+        datetime), by default now by the server's clock.
+
+        Once profile and time of the server are known, the compiled counter counts the row before the call returns.
+        Before, and where there is none, the row is copied, but not its values: a mutable value that you change later
+        may count as it is then.
         """
         try:
-            if prediction is not None and type(prediction) is not float:
-                prediction = stable_prediction(prediction)
-            # callers may change their dict afterwards (many models encode in place), and the other thread must not
-            # iterate over a dict that changes
-            row = (
-                features.copy() if type(features) is dict else read_record(features),
-                prediction,
-                timestamp,
-                self._clock(),
-            )
-            if len(self._rows) >= self._buffer.limit and not self._admit(row):
-                return
-            self._rows.append(row)
+            live = self._buffer.live
+            counted = live.count(features, prediction) if timestamp is None and live is not None else NOT_COUNTED
+            if counted != COUNTED:
+                self._observe_slowly(features, prediction, timestamp, counted)
         except Exception as error:
             self._count_invalid(error, RECORD)
 
     def observe_many(self, records: Any, predictions: Any = None, timestamp: Any = None) -> None:
-        """Take many rows, with their predictions if there are any; never wait and never raise.
+        """Count many rows, with their predictions if there are any; never wait and never raise.
 
-        `records` is a frame (pandas, polars, pyarrow), a structured array, or an iterable of rows as `observe` takes
-        them. `predictions` holds one value for each row: a list, a series, a frame of one column, an array of shape
-        (rows,) or (rows, 1). `timestamp` is one time for all rows, or one for each row in the same forms.
+        `records` is a frame (pandas, polars, pyarrow), a structured array, an iterable of rows as `observe` takes them,
+        or a matrix of shape (rows, columns) in the order of the monitor's `columns`. `predictions` holds one value for
+        each row: a list, a series, a frame of one column, an array of shape (rows,) or (rows, 1). `timestamp` is one
+        time for all rows, or one for each row in the same forms.
         """
         try:
+            if self._columns and is_matrix(records):
+                records, predictions = self._observe_matrix(records, predictions, timestamp)
             rows, answers, times = iterate_records(records), items_per_row(predictions), items_per_row(timestamp)
             single = predictions is not None and answers is None
             if single:  # a single value is the prediction of a single row
@@ -179,7 +194,7 @@ class Monitor:
         `ignored_values` have columns that the profile does not have, `ignored_predictions` have no column at all.
         `unreadable_values` are not of their feature's kind: their rows count, see `unreadable`. `panes` are held now;
         `requests` were sent, and `failures` are reports that did not get through. All but `waiting` and `panes` only
-        grow.
+        grow. `compiled_counter` is 1 with the compiled counter, 0 with the plain one.
         """
         return self._worker.stats()
 
@@ -220,10 +235,62 @@ class Monitor:
         if self._worker.closing:
             return
         self._worker.close_by(self._clock() + timeout)
-        self._buffer.limit = -1
+        self._buffer.close()
         processes.unregister(self)
         if self._worker.alive or not self._worker.pipeline.settled:
             self._worker.report_now()
+
+    def _observe_slowly(self, features: Any, prediction: Any, timestamp: Any, counted: int) -> None:
+        """Finish what the live counter could not do alone: read the row, its time and its prediction, or keep it."""
+        live = self._buffer.live
+        if live is not None and counted == NOT_COUNTED:
+            if self._columns and has_no_names(features):
+                features = features.tolist() if isinstance(features, np.ndarray) else features
+            elif type(features) is not dict:
+                features = read_record(features)
+            time = None if timestamp is None else read_event_time(timestamp)
+            if not isinstance(time, InputError):
+                counted = live.count_value(features, live.single(prediction), time)
+        if counted == COUNTED_AND_FULL:
+            self._worker.pipeline.collect()
+        elif counted == NOT_COUNTED:
+            self._keep(features, prediction, timestamp)
+
+    def _observe_matrix(self, matrix: Any, predictions: Any, timestamp: Any) -> tuple[Any, Any]:
+        """Count the rows of a matrix of floats at once, as far as can be; return the rest with its predictions."""
+        live = self._buffer.live
+        answers = None if predictions is None else items_per_row(predictions)
+        one_by_one = predictions is not None and answers is None
+        fits = matrix.dtype.kind == "f" and matrix.shape[1] == len(self._columns or ())
+        if live is None or one_by_one or timestamp is not None or not fits:
+            return matrix, predictions
+        given = None if answers is None else [live.single(answer) for answer in answers]
+        if given is not None:
+            self._note_mismatch(len(matrix), given)
+            given += [None] * (len(matrix) - len(given))
+        numbers, done = matrix.astype(np.float64, copy=False), 0
+        while done < len(numbers):
+            end = min(done + AT_ONCE, len(numbers))
+            done += (counted := live.count_matrix(numbers, given, done, end))
+            if done < end:
+                self._worker.pipeline.collect()
+                if not counted:
+                    break
+        return matrix[done:], None if given is None else given[done:]
+
+    def _keep(self, features: Any, prediction: Any, timestamp: Any) -> None:
+        """Put a row into the buffer. Callers may change their dict afterwards, and many do: it is copied."""
+        if type(features) is dict:
+            record = features.copy()
+        elif self._columns and has_no_names(features):
+            record = named_values(features, self._columns)
+        else:
+            record = read_record(features)
+        if prediction is not None and type(prediction) is not float:
+            prediction = stable_prediction(prediction)
+        row = (record, prediction, timestamp, self._clock())
+        if len(self._rows) < self._buffer.limit or self._admit(row):
+            self._rows.append(row)
 
     def _count_invalid(self, error: Exception, expected: str) -> None:
         """Count something as an invalid row, and keep the reason."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError, ProfileError
 from driftmeter.profile.profile import Profile
 
@@ -32,6 +33,7 @@ class MonitorOptions:
     max_bytes: int
     headers: Mapping[str, str] | None
     unseen_texts: bool = True
+    columns: tuple[str, ...] | None = None
 
     @classmethod
     def read(
@@ -47,6 +49,7 @@ class MonitorOptions:
         max_bytes: int,
         headers: Mapping[str, str] | None,
         unseen_texts: bool = True,
+        columns: Iterable[str] | None = None,
     ) -> Self:
         """Load the profile if it is a path, and fill in model and source.
 
@@ -68,6 +71,7 @@ class MonitorOptions:
         if max_bytes < LEAST_BYTES:
             raise InputError("max_bytes", f"at least {LEAST_BYTES:,}", repr(max_bytes))
         return cls(
+            columns=None if columns is None else _names(columns),
             url=url,
             model=model,
             profile=profile,
@@ -79,6 +83,17 @@ class MonitorOptions:
             headers=headers,
             unseen_texts=unseen_texts,
         )
+
+
+def _names(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of columns as texts; raises InputError where they are one text, none, or not different."""
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise InputError("columns", "names of columns in the order of the values", describe(columns))
+    names = tuple(map(str, columns))
+    if not names or len(set(names)) < len(names):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        raise InputError("columns", "different names", "none" if twice is None else f"{twice[:40]!r} twice")
+    return names
 
 
 def url_safe(name: str) -> str:

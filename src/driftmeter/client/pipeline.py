@@ -1,11 +1,11 @@
-"""The pipeline: rows from the buffer are typed, then counted into the ledger as soon as the session allows."""
+"""The pipeline: what was counted, and rows from the buffer, go into the ledger as soon as the session allows."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from driftmeter.client.buffer import Buffer
@@ -13,12 +13,16 @@ from driftmeter.client.event_time import TIMESTAMP
 from driftmeter.client.faults import Faults
 from driftmeter.client.intake import Intake
 from driftmeter.client.ledger import Ledger
+from driftmeter.client.live import LiveCounter
+from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.session import CountingTerms, Session
 from driftmeter.client.typed_batch import TypedBatch
 from driftmeter.client.unreadable import UnreadableFields
+from driftmeter.counts.summary import Summary
 from driftmeter.data.rejected import Rejected
 from driftmeter.panes.pane import PaneKey
 from driftmeter.panes.watermark import MAX_AHEAD
+from driftmeter.types import Milliseconds
 
 CHUNK = 256
 """Rows per step: a millisecond of work, so that predictions seldom wait for the interpreter."""
@@ -29,8 +33,9 @@ PAUSE = 0.0005
 class Pipeline:
     """Rows that are in no pane yet, and the ledger of those that are. Every row ends up counted or dropped.
 
-    One thread drains the buffer; `stats`, `settled` and `unreadable` may be asked from any thread. A lock separates
-    the two; `observe` never takes it.
+    With the compiled counter rows are counted by a LiveCounter, in the call of `observe`, once it is known by what to
+    count. All others go through the buffer. One thread drains both; `collect`, `stats`, `settled` and `unreadable` may
+    be called from any thread. A lock separates them; `observe` takes it only where it has to collect.
     """
 
     def __init__(
@@ -42,8 +47,12 @@ class Pipeline:
         source: str,
         max_bytes: int,
         clock: Callable[[], float],
+        columns: Sequence[str] | None = None,
     ) -> None:
-        """Start without rows. Panes take at most three quarters of `max_bytes`."""
+        """Start without rows. Panes take at most three quarters of `max_bytes`.
+
+        `columns` names the values of rows without names.
+        """
         self.buffer, self.source = buffer, source
         self._session, self._faults, self._clock = session, faults, clock
         self._ledger = Ledger(source, max_bytes * 3 // 4)
@@ -53,6 +62,9 @@ class Pipeline:
         self._typed_rows = self._typed_bytes = 0
         self._ignored_values = self._ignored_predictions = self._unreadable_values = 0
         self._booked = {"buffer_full": 0, "invalid": 0}
+        self._columns = columns
+        self._live: LiveCounter | None = None
+        self._counted_by: Intake | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -67,6 +79,11 @@ class Pipeline:
         with self._lock:
             self._book_losses()
             return not self._waiting and not self._ledger.unsent() and self._ledger.reported
+
+    @property
+    def is_live(self) -> bool:
+        """Whether rows are counted in the calls of `observe`, and none wait in the buffer."""
+        return self._live is not None and not self.buffer.rows and not self._typed
 
     def stats(self, *, ended: bool) -> dict[str, int]:
         """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`.
@@ -111,14 +128,22 @@ class Pipeline:
                 time.sleep(PAUSE)
         with self._lock:
             self._count_typed()
+            self._book_live()
+            self._go_live()
             self._book_losses()
             self._fit_buffer()
         self._warn_of_input()
 
+    def collect(self) -> None:
+        """Book what was counted in the calls of `observe`."""
+        with self._lock:
+            self._book_live()
+
     def switch(self, intake: Intake) -> None:
-        """Count by another profile from now on; rows that were typed by the last one go into its panes."""
+        """Count by another profile from now on; rows that were read by the last one go into its panes."""
         with self._lock:
             self._count_typed()
+            self._stop_live()
             self._session.intake = intake
 
     def warn_of_unnamed_fields(self) -> None:
@@ -132,7 +157,7 @@ class Pipeline:
     @property
     def _waiting(self) -> int:
         """Rows that are in no pane yet."""
-        return len(self.buffer) + self._typed_rows
+        return len(self.buffer) + self._typed_rows + (self._live.rows if self._live else 0)
 
     def _full(self) -> bool:
         """Return whether typed rows that wait for the timing take all the room that they may."""
@@ -178,13 +203,66 @@ class Pipeline:
             self._ledger.drop("invalid", len(batch.rows))
             raise
         for start, summary in counted:
-            if start is None:
-                self._ledger.drop("future", summary.rows)
-                expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
-                self._unreadable.add(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
-            else:
-                unreadable = terms.intake.unreadable_in(summary) if batch.unreadable else None
-                self._ledger.add(PaneKey(start, terms.timing.pane, terms.intake.digest), summary, unreadable)
+            self._book_rows(start, terms.timing.pane, terms.intake, summary, has_unreadable=bool(batch.unreadable))
+
+    def _book_rows(
+        self,
+        start: Milliseconds | None,
+        length: Milliseconds,
+        intake: Intake,
+        summary: Summary,
+        *,
+        has_unreadable: bool,
+    ) -> dict[str, int]:
+        """Book the rows of one pane, or of the future; return how many values could not be read, by column."""
+        if start is None:
+            self._ledger.drop("future", summary.rows)
+            expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
+            self._unreadable.add(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
+            return {}
+        unreadable = intake.unreadable_in(summary) if has_unreadable else {}
+        self._ledger.add(PaneKey(start, length, intake.digest), summary, unreadable)
+        return unreadable
+
+    def _go_live(self) -> None:
+        """Have rows counted where they are observed, as soon as it is known by what."""
+        terms = self._session.terms(self._clock())
+        if terms is None or self.buffer.limit < 0:
+            return
+        if self._counted_by is not terms.intake:
+            self._counted_by = terms.intake
+            with NO_FORK:
+                self._live = terms.intake.count_live(self._clock, self._columns, self._max_bytes // 8)
+        if self._live is not None:
+            self._live.set_terms(terms.offset, terms.timing.pane)
+            self.buffer.live = self._live
+            if self.buffer.limit < 0:  # closed meanwhile
+                self._live.close()
+
+    def _stop_live(self) -> None:
+        """Count no more rows where they are observed, until it is known again by what."""
+        self.buffer.live = None
+        if self._live is not None:
+            self._live.close()
+            self._book_live()
+            self._live = None
+
+    def _book_live(self) -> None:
+        """Book what was counted in the calls of `observe`."""
+        if self._live is None or self._counted_by is None:
+            return
+        taken = self._live.take()
+        self._ignored_values += taken.ignored_values
+        self._ignored_predictions += taken.ignored_predictions
+        self._counted_by.columns.note_counted(taken)
+        for pane in taken.panes:
+            unreadable = self._book_rows(
+                pane.start, pane.length, self._counted_by, pane.summary, has_unreadable=bool(taken.unreadable)
+            )
+            for name, values in unreadable.items():
+                self._unreadable_values += values
+                if name in taken.unreadable:
+                    self._unreadable.add(taken.unreadable[name], values)
 
     def _book_losses(self) -> None:
         """Book the rows that `observe` had to drop since the last time."""

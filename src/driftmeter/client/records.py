@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,26 @@ def read_record(features: Any) -> dict[str, Any]:
     if record is None:
         raise NoRecordError(RECORD, _describe_nameless(features))
     return record
+
+
+def has_no_names(features: Any) -> bool:
+    """Say whether a row is only values: a tuple, a list or an array of one dimension, none of them with names."""
+    if isinstance(features, np.ndarray):
+        return features.ndim == 1 and features.dtype.names is None
+    return isinstance(features, list | tuple) and not hasattr(features, "_fields")
+
+
+def is_matrix(records: Any) -> bool:
+    """Say whether rows are an array of two dimensions, without names."""
+    return isinstance(records, np.ndarray) and records.ndim == 2 and records.dtype.names is None
+
+
+def named_values(features: Any, columns: Sequence[str]) -> dict[str, Any]:
+    """Give names to the values of a row that has none; raises NoRecordError where their numbers differ."""
+    if len(features) != len(columns):
+        raise NoRecordError(f"{len(columns):,} values, one for each of the columns", f"{len(features):,}")
+    values = features.tolist() if isinstance(features, np.ndarray) else features
+    return dict(zip(columns, values, strict=True))
 
 
 def iterate_records(records: Any) -> Iterator[Any]:

@@ -34,9 +34,12 @@ from driftmeter.client.pipeline import CHUNK, Pipeline
 from driftmeter.client.reporter import Reporter
 from driftmeter.client.session import Session
 from driftmeter.client.transport import AwayError, Transport
+from driftmeter.counts.compiled import KIND
 
 TICK = 0.1
-"""Seconds between two looks at the buffer."""
+"""Seconds between two looks at a buffer in use."""
+LONGEST_WAIT = 1.0
+"""Seconds between two turns where rows are counted live and the buffer was empty."""
 GATHER = 0.5
 """Seconds, at most, for which rows wait until there is a CHUNK of them: to begin costs as much CPU as 150 rows. With
 much more than a chunk, Python's collections of garbage would show in the slowest calls of `observe`."""
@@ -70,7 +73,13 @@ class Worker:
         self.faults = Faults(options.model, clock)
         self.session = Session(options.profile, unseen_texts=options.unseen_texts)
         self.pipeline = Pipeline(
-            buffer, self.session, self.faults, source=source, max_bytes=options.max_bytes, clock=clock
+            buffer,
+            self.session,
+            self.faults,
+            source=source,
+            max_bytes=options.max_bytes,
+            clock=clock,
+            columns=options.columns,
         )
         self.reporter = Reporter(
             self.pipeline,
@@ -102,7 +111,8 @@ class Worker:
     def stats(self) -> dict[str, int]:
         """Return counts since the start; see `Monitor.stats`."""
         counts = self.pipeline.stats(ended=self.ended)
-        return {**counts, "requests": self.reporter.requests, "failures": self.failures}
+        compiled = int(KIND == "compiled")
+        return {**counts, "requests": self.reporter.requests, "failures": self.failures, "compiled_counter": compiled}
 
     def start(self, *, wait: bool = False) -> None:
         """Start the thread unless it runs or another thread is just starting it; `wait` until that is done."""
@@ -195,10 +205,16 @@ class Worker:
     def _run(self) -> None:
         goes_on = True
         while goes_on:
-            self._wake.wait(TICK)
+            self._wake.wait(self._pause())
             self._wake.clear()
             goes_on = self.turn()
         self.finish()
+
+    def _pause(self) -> float:
+        """Return the seconds to wait until the next turn, unless something is asked for."""
+        if self.closing or not self.pipeline.is_live:
+            return TICK
+        return min(max(self._due - self._clock(), TICK), LONGEST_WAIT)
 
     def _rows_are_due(self) -> bool:
         """Say whether to type the rows that wait."""

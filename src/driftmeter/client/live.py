@@ -1,0 +1,152 @@
+"""Live counting: rows are counted in the call of `observe`, by the compiled counter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driftmeter.client.records import prediction_value, stable_prediction
+from driftmeter.counts.compiled import new_counter
+from driftmeter.counts.odd_values import OddValues
+from driftmeter.counts.rows import Reader
+from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
+from driftmeter.data.rejected import Rejected
+from driftmeter.panes.watermark import MAX_AHEAD
+from driftmeter.types import Floats, Milliseconds
+
+if TYPE_CHECKING:
+    from driftmeter.counts._compiled import Tables
+
+MOST_TEXTS = 4096
+"""Texts of unseen categories that wait to be sampled."""
+NOT_COUNTED, COUNTED, COUNTED_AND_FULL = 0, 1, 2
+"""What a count returns: no row was counted, one was, or one was and what was counted has to be taken now."""
+
+
+@dataclass(frozen=True)
+class LivePane:
+    """Rows that were counted for one pane; a `start` of None stands for the future, whose rows have no counts."""
+
+    start: Milliseconds | None
+    length: Milliseconds
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was counted since the last time."""
+
+    panes: Sequence[LivePane] = ()
+    rows: int = 0
+    ignored_values: int = 0
+    ignored_predictions: int = 0
+    present: frozenset[str] = frozenset()
+    """The columns that some row has had so far."""
+    strangers: Sequence[str] = ()
+    """The names of the first row that had some which are no column."""
+    unreadable: dict[str, Rejected] = field(default_factory=dict)
+    """An example for each column that has had values which could not be read, also before."""
+
+
+class LiveCounter:
+    """Counts rows by one profile, in any thread; one thread takes the counts.
+
+    Under the GIL a row is counted in one step, and so is a take; no lock is needed. Memory is that of the panes between
+    two takes, see `COUNTED_AND_FULL`.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        tables: Tables,
+        odd: OddValues,
+        clock: Callable[[], float],
+        *,
+        columns: Sequence[str] | None,
+        prediction: str | None,
+        most_bytes: int,
+    ) -> None:
+        """Start without terms: nothing is counted before `set_terms`. `tables` and `odd` are those of `reader`.
+
+        `clock` is monotonic, in seconds. `columns` names the values of rows without names, `prediction` is the column
+        of predictions. Panes of more than `most_bytes` bytes are to be taken at once.
+        """
+        self._odd, self._names, self._prediction = odd, reader.names, prediction
+        self._features = [feature.name for feature in reader.categorical]
+        self._nameless = [name for name in columns or () if name not in reader.names]
+        self._counter = new_counter(
+            tables,
+            clock,
+            names=reader.names,
+            columns=columns,
+            ahead=MAX_AHEAD,
+            most_panes=max(4, most_bytes // (8 * reader.profile.bins)),
+            most_texts=MOST_TEXTS,
+        )
+        self.count: Callable[[Any, Any], int] = self._counter.observe
+        """Count a row now, given as a dict, or as values in the order of `columns`, and its prediction. Returns
+        NOT_COUNTED where the prediction has to be unwrapped first."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait to be taken."""
+        return self._counter.rows
+
+    def set_terms(self, offset: float, pane: Milliseconds) -> None:
+        """Count from now on into panes of this length, by a clock that is `offset` ms ahead of the local one."""
+        self._counter.set_terms(offset, pane)
+
+    def count_value(self, features: Any, prediction: Any, time: float | None = None) -> int:
+        """Count a row with a prediction that was unwrapped, now or at a time in ms."""
+        if time is None:
+            return self._counter.observe(features, prediction, True)
+        return self._counter.observe_at(features, prediction, time)
+
+    def single(self, prediction: Any) -> Any:
+        """Return the value of a prediction that may be wrapped."""
+        if prediction is None or self._prediction is None:
+            return prediction
+        return prediction_value(stable_prediction(prediction), self._prediction)
+
+    def count_matrix(self, matrix: Floats, predictions: list[Any] | None, first: int, end: int) -> int:
+        """Count rows of a matrix now, from `first` to before `end`; return how many of them were counted."""
+        return self._counter.observe_matrix(matrix, predictions, first, end)
+
+    def close(self) -> None:
+        """Count nothing any more."""
+        self._counter.close()
+
+    def take(self) -> Taken:
+        """Return what was counted since the last time, and begin anew."""
+        if not self._counter.rows:
+            return Taken()
+        panes, values, predictions, present, strangers = self._counter.take()
+        return Taken(
+            [self._pane(*pane) for pane in panes],
+            sum(pane[2] for pane in panes),
+            values,
+            predictions,
+            frozenset(name for name, has in zip(self._names, present, strict=True) if has),
+            strangers or self._nameless,
+            self._odd.examples.copy(),
+        )
+
+    def _pane(
+        self, start: int, length: int, rows: int, counts: bytearray | None, texts: list[list[tuple[int, str]]] | None
+    ) -> LivePane:
+        if counts is None:
+            return LivePane(None, length, Summary(rows, np.zeros(0, np.int64)))
+        summary = Summary(rows, np.frombuffer(counts, np.int64), NO_TEXTS if texts is None else self._sample(texts))
+        return LivePane(start, length, summary)
+
+    def _sample(self, texts: list[list[tuple[int, str]]]) -> UnseenTexts:
+        counts: dict[str, Counter[str]] = {}
+        for row in texts:
+            for index, text in row:
+                counts.setdefault(self._features[index], Counter())[text] += 1
+        return UnseenTexts.of(counts)
