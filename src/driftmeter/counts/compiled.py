@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -42,12 +43,11 @@ def _load() -> tuple[ModuleType | None, str]:
     if np.dtype(np.intp).itemsize != 8:
         return None, "this Python has 32 bits"
     try:
-        from driftmeter.counts import _compiled
+        return import_module("driftmeter.counts._compiled"), ""
     except ModuleNotFoundError:
         return None, "it was installed without a compiler"
-    except ImportError as error:  # in a subinterpreter, or of another version
+    except ImportError as error:  # in a subinterpreter, or built for another machine
         return None, f"it cannot be loaded: {error}"
-    return _compiled, ""
 
 
 _module, REASON = _load()
