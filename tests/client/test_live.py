@@ -198,9 +198,10 @@ def test_what_fails_when_it_is_looked_at_costs_its_own_cell() -> None:
 
 def test_a_pane_is_that_of_the_clock_and_of_the_row_where_it_has_a_time() -> None:
     moments = [0.0]
-    live = Intake(profile_of(0)).count_live(lambda: moments[-1], None, 2_000_000)
+    live = Intake(profile_of(0)).count_live(lambda: moments[-1], ["a"], 2_000_000)
     assert live is not None
     assert live.count({}, None) == NOT_COUNTED  # no terms yet
+    assert live.count_matrix(np.zeros((1, 1)), None, 0, 1) == 0
     live.set_terms(NOW + 0.75, TIMING.pane)
     for moment in (0.0, 1.999, 1.9995, 2.0, 5.0):
         moments.append(moment)

@@ -44,7 +44,7 @@ static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
     PyObject *tables, *clock;
     Py_buffer positions = {0};
     long long ahead;
-    if (self->tables != NULL) {
+    if (self->present != NULL) {
         PyErr_SetString(PyExc_TypeError, "a counter cannot be made anew");
         return -1;
     }
@@ -62,9 +62,8 @@ static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
     }
     if (!reads_rows((Tables *)tables))
         goto end;
-    Py_INCREF(tables), Py_INCREF(clock);
-    self->tables = (Tables *)tables, self->clock = clock, self->ahead = ahead;
-    Py_ssize_t columns = self->tables->columns;
+    const Tables *of = (Tables *)tables;
+    Py_ssize_t columns = of->columns;
     if ((self->present = PyMem_Calloc((size_t)columns + 1, 1)) == NULL) {
         PyErr_NoMemory();
         goto end;
@@ -78,7 +77,7 @@ static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
             PyErr_NoMemory();
             goto end;
         }
-        self->of_numbers = PyMem_Calloc((size_t)self->tables->read + 1, sizeof *self->of_numbers);
+        self->of_numbers = PyMem_Calloc((size_t)of->read + 1, sizeof *self->of_numbers);
         if (self->of_numbers == NULL) {
             PyErr_NoMemory();
             goto end;
@@ -89,9 +88,11 @@ static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
                 PyErr_Format(PyExc_ValueError, "expected positions below %zd, got %d", self->given, (int)self->positions[i]);
                 goto end;
             }
-        for (Py_ssize_t i = 0; i < self->tables->read; i++)
-            self->of_numbers[i] = self->positions[self->tables->number[i].column];
+        for (Py_ssize_t i = 0; i < of->read; i++)
+            self->of_numbers[i] = self->positions[of->number[i].column];
     }
+    Py_INCREF(tables), Py_INCREF(clock);
+    self->tables = (Tables *)tables, self->clock = clock, self->ahead = ahead;
     failed = 0;
 end:
     if (positions.obj != NULL)
@@ -99,12 +100,18 @@ end:
     return failed;
 }
 
+/* Whether rows are counted: a counter that was not made, or failed to be, has no terms. */
+static int is_counting(const Counter *self)
+{
+    return !self->closed && self->length > 0;
+}
+
 /* Return the pane of a time in whole milliseconds, made if need be; NULL, with an exception, if it can't be. */
 static Pane *pane_at(Counter *self, double time, double now)
 {
-    int64_t start = -1, whole = (int64_t)time;
+    int64_t start = -1;
     if (time >= 0 && time <= now + (double)self->ahead)
-        start = whole - whole % self->length;
+        start = (int64_t)time - (int64_t)time % self->length;
     for (Py_ssize_t i = self->pane_count - 1; i >= 0; i--)
         if (self->panes[i].start == start && self->panes[i].length == self->length)
             return &self->panes[i];
@@ -137,7 +144,7 @@ static int count(Counter *self, const Row *row, double time, double now, int ign
     PyObject *texts = NULL;
     if (row->texts != NULL && (texts = PyList_New(0)) == NULL)
         return -1;
-    Pane *pane = self->closed ? NULL : pane_at(self, time, now);
+    Pane *pane = is_counting(self) ? pane_at(self, time, now) : NULL;
     int failed = pane == NULL;
     if (!failed && texts != NULL) {
         if (pane->texts == NULL)
@@ -233,7 +240,7 @@ static PyObject *observe(Counter *self, PyObject *features, PyObject *prediction
     Row row = {numbers, codes, NULL, 0};
     int counted = NOT_COUNTED;
     void *memory = NULL;
-    if (self->closed || self->length == 0 || (!is_value && !is_single(tables, prediction)))
+    if (!is_counting(self) || (!is_value && !is_single(tables, prediction)))
         return PyLong_FromLong(NOT_COUNTED);
     if (tables->numbers > ON_STACK || tables->categories > ON_STACK) {
         memory = PyMem_Malloc((size_t)tables->numbers * sizeof *numbers + (size_t)tables->categories * sizeof *codes);
@@ -282,6 +289,8 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
     double now;
     if (!PyArg_ParseTuple(args, "OOnn:observe_matrix", &matrix, &predictions, &first, &end))
         return NULL;
+    if (!is_counting(self))
+        return PyLong_FromLong(0);
     if (PyObject_GetBuffer(matrix, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0)
         return NULL;
     double *numbers = PyMem_Malloc((size_t)tables->numbers * sizeof *numbers + (size_t)tables->categories * 4 + 1);
@@ -324,10 +333,20 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
     return result;
 }
 
+/* Whether a counter was made in whole; else there is an exception. */
+static int is_made(const Counter *self)
+{
+    if (self->tables == NULL)
+        PyErr_SetString(PyExc_TypeError, "this counter was not made");
+    return self->tables != NULL;
+}
+
 /* Hand out what was counted since the last time, and begin anew; the counts belong to the caller. */
 static PyObject *counter_take(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     Counter *self = (Counter *)object;
+    if (!is_made(self))
+        return NULL;
     /* all at once, before anything is allocated: a garbage collection may run code that counts */
     Pane *taken = self->panes;
     Py_ssize_t count = self->pane_count;
@@ -372,7 +391,7 @@ static PyObject *counter_set_terms(PyObject *object, PyObject *args)
     Counter *self = (Counter *)object;
     double offset;
     long long length;
-    if (!PyArg_ParseTuple(args, "dL:set_terms", &offset, &length))
+    if (!PyArg_ParseTuple(args, "dL:set_terms", &offset, &length) || !is_made(self))
         return NULL;
     if (length <= 0 || !isfinite(offset)) {
         PyErr_Format(PyExc_ValueError, "expected a length above 0 ms, got %lld", length);
@@ -398,6 +417,7 @@ static int counter_traverse(PyObject *object, visitproc visit, void *arg)
 
 static int counter_clear(PyObject *object)
 {
+    ((Counter *)object)->closed = 1;
     Py_CLEAR(((Counter *)object)->clock);
     return 0;
 }
