@@ -185,6 +185,15 @@ def test_a_matrix_counts_as_its_rows(seed: int, rows: list[list[float]]) -> None
     assert total(by_array.take(), profile.bins) == expected == total(by_matrix.take(), profile.bins)
 
 
+def test_a_prediction_beside_the_row_is_a_value_of_its_column() -> None:
+    by_name, by_place, by_matrix = (live_of(Intake(profile_of(0)), ["a", "few"]) for _ in range(3))
+    by_name.count({"a": 1.0, "few": 2.0}, None)
+    by_name.count({"a": 1.0, "few": 2.0}, 0.5)  # the order of its names is known
+    by_place.count((1.0, 2.0), 0.5)
+    by_matrix.count_matrix(np.ones((1, 2)), [0.5], 0, 1)
+    assert {counter.take().present for counter in (by_name, by_place, by_matrix)} == {frozenset({"a", "few", "score"})}
+
+
 def test_what_fails_when_it_is_looked_at_costs_its_own_cell() -> None:
     profile = profile_of(0)
     for name, value in GARBAGE.items():

@@ -231,6 +231,15 @@ static int now_of(const Counter *self, double *now)
     return 0;
 }
 
+/* Count a row that was read; see `count`. */
+static int count_read(Counter *self, const Row *row, PyObject *prediction, double time, double now)
+{
+    Py_ssize_t column = self->tables->prediction;
+    if (prediction != Py_None && column >= 0)
+        self->present[column] = 1; /* beside the row: its names do not tell */
+    return count(self, row, time, now, prediction != Py_None && column < 0);
+}
+
 /* Count one row, at `time` (ms) or, where that is NULL, now. A prediction that `is_value` is not looked into. */
 static PyObject *observe(Counter *self, PyObject *features, PyObject *prediction, int is_value, const double *time)
 {
@@ -252,7 +261,7 @@ static PyObject *observe(Counter *self, PyObject *features, PyObject *prediction
     Source source = {features, prediction, self->positions, self->of_numbers};
     Outcome outcome = now_of(self, &now) < 0 ? ROW_FAILED : read_any(self, &source, &row);
     if (outcome == ROW_READ)
-        counted = count(self, &row, time == NULL ? now : *time, now, prediction != Py_None && tables->prediction < 0);
+        counted = count_read(self, &row, prediction, time == NULL ? now : *time, now);
     else if (!may_be_left(outcome))
         counted = -1;
     Py_CLEAR(row.texts);
@@ -315,7 +324,7 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
                 break;
             if (outcome != ROW_READ)
                 break;
-            counted = count(self, &row, now, now, prediction != Py_None && tables->prediction < 0);
+            counted = count_read(self, &row, prediction, now, now);
             Py_CLEAR(row.texts);
             if (counted <= NOT_COUNTED)
                 break;
