@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,23 @@ def test_values_without_names_are_in_the_order_of_the_columns(
     assert monitor.flush()
     expected = [*before, NUMBERS, {**NUMBERS, "score": 0.25}, NUMBERS]
     assert tier.summary(profile) == directly(profile, expected)
+
+
+def test_masked_values_are_missing(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor = started(monitor_of(profile, columns=list(NUMBERS)))
+    matrix = np.ma.array([[20.0, 41.5, 1.0]] * 2, mask=[[False, True, False]] * 2)
+    monitor.observe(matrix[0])
+    monitor.observe_many(matrix)
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [ROW, *[{**NUMBERS, "age": None}] * 3])
+
+
+def test_what_is_in_memory_like_an_array_is_no_row(profile: Profile, monitor_of: Make) -> None:
+    monitor = started(monitor_of(profile, columns=list(NUMBERS)))
+    for row in (array("d", [1, 2, 3]), np.zeros(3).data):
+        monitor.observe(row)
+    assert monitor.flush()
+    assert monitor.stats()["dropped_invalid"] == 2
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])

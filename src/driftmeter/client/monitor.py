@@ -261,7 +261,8 @@ class Monitor:
         live = self._buffer.live
         answers = None if predictions is None else items_per_row(predictions)
         one_by_one = predictions is not None and answers is None
-        fits = matrix.dtype.kind == "f" and matrix.shape[1] == len(self._columns or ())
+        # of a masked array, the memory is not what it means
+        fits = type(matrix) is np.ndarray and matrix.dtype.kind == "f" and matrix.shape[1] == len(self._columns or ())
         if live is None or one_by_one or timestamp is not None or not fits:
             return matrix, predictions
         given = None if answers is None else [live.single(answer) for answer in answers]

@@ -26,6 +26,7 @@ class Counter:
         self,
         tables: Tables,
         clock: Callable[[], float],
+        array_type: type,
         ahead: int,
         most_panes: int,
         most_texts: int,

@@ -148,5 +148,7 @@ def new_counter(
     place = {name: index for index, name in enumerate(given)}
     positions = None if columns is None else np.array([place.get(name, -1) for name in names], np.int32).tobytes()
     ignored = len(place.keys() - set(names))
-    counter: Counter = _module.Counter(tables, clock, ahead, most_panes, most_texts, positions, len(given), ignored)
+    counter: Counter = _module.Counter(
+        tables, clock, np.ndarray, ahead, most_panes, most_texts, positions, len(given), ignored
+    )
     return counter

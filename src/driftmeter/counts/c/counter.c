@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     Tables *tables;
-    PyObject *clock;
+    PyObject *clock, *array_type; /* the type of arrays whose memory is read: others may mean something else by it */
     double offset;
     int64_t length, ahead;
     int closed;
@@ -39,17 +39,17 @@ typedef struct {
 
 static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
-    static char *keys[] = {"tables", "clock", "ahead", "most_panes", "most_texts", "positions", "given", "ignored", NULL};
+    static char *keys[] = {"tables", "clock", "array_type", "ahead", "most_panes", "most_texts", "positions", "given", "ignored", NULL};
     Counter *self = (Counter *)object;
-    PyObject *tables, *clock;
+    PyObject *tables, *clock, *array_type;
     Py_buffer positions = {0};
     long long ahead;
     if (self->present != NULL) {
         PyErr_SetString(PyExc_TypeError, "a counter cannot be made anew");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOLnn|z*nn:Counter", keys, &tables, &clock, &ahead, &self->most_panes,
-                                     &self->most_texts, &positions, &self->given, &self->nameless))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOLnn|z*nn:Counter", keys, &tables, &clock, &array_type, &ahead,
+                                     &self->most_panes, &self->most_texts, &positions, &self->given, &self->nameless))
         return -1;
     int failed = -1;
     PyObject *type = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "tables_type");
@@ -91,8 +91,8 @@ static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
         for (Py_ssize_t i = 0; i < of->read; i++)
             self->of_numbers[i] = self->positions[of->number[i].column];
     }
-    Py_INCREF(tables), Py_INCREF(clock);
-    self->tables = (Tables *)tables, self->clock = clock, self->ahead = ahead;
+    Py_INCREF(tables), Py_INCREF(clock), Py_INCREF(array_type);
+    self->tables = (Tables *)tables, self->clock = clock, self->array_type = array_type, self->ahead = ahead;
     failed = 0;
 end:
     if (positions.obj != NULL)
@@ -215,7 +215,7 @@ static Outcome read_any(Counter *self, const Source *source, Row *row)
             return ROW_ELSEWHERE;
         return read_sequence(self->tables, source, row);
     }
-    return PyUnicode_Check(features) || PyBytes_Check(features) ? ROW_ELSEWHERE : read_array(self, source, row);
+    return (PyObject *)Py_TYPE(features) == self->array_type ? read_array(self, source, row) : ROW_ELSEWHERE;
 }
 
 static int now_of(const Counter *self, double *now)
@@ -421,6 +421,7 @@ static int counter_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->tables);
     Py_VISIT(self->clock);
+    Py_VISIT(self->array_type);
     return 0;
 }
 
@@ -438,6 +439,7 @@ static void counter_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     counter_clear(object);
     Py_CLEAR(self->tables);
+    Py_CLEAR(self->array_type);
     Py_CLEAR(self->strangers);
     for (Py_ssize_t i = 0; i < self->pane_count; i++) {
         Py_XDECREF(self->panes[i].counts);
@@ -474,7 +476,7 @@ static PyGetSetDef counter_members[] = {
 };
 
 static PyType_Slot counter_slots[] = {
-    {Py_tp_doc, "Counter(tables, clock, ahead, most_panes, most_texts, ...): counts rows at the call."},
+    {Py_tp_doc, "Counter(tables, clock, array_type, ahead, most_panes, most_texts, ...): counts rows at the call."},
     {Py_tp_init, counter_init},
     {Py_tp_traverse, counter_traverse},
     {Py_tp_clear, counter_clear},
