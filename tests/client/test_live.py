@@ -194,6 +194,14 @@ def test_a_prediction_beside_the_row_is_a_value_of_its_column() -> None:
     assert {counter.take().present for counter in (by_name, by_place, by_matrix)} == {frozenset({"a", "few", "score"})}
 
 
+def test_a_wrapped_prediction_that_is_missing_takes_the_place_of_that_in_the_row() -> None:
+    profile = profile_of(0)
+    live, plain = live_of(Intake(profile)), Intake(profile)
+    ((_, expected),) = plain.count(plain.read([({"score": 0.5}, [None], None, 0.0)]), TIMING, NOW, NOW)
+    live.count_value({"score": 0.5}, live.single([None]))
+    assert total(live.take(), profile.bins) == expected
+
+
 def test_what_fails_when_it_is_looked_at_costs_its_own_cell() -> None:
     profile = profile_of(0)
     for name, value in GARBAGE.items():

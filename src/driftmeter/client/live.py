@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -108,10 +109,11 @@ class LiveCounter:
         return self._counter.observe_at(features, prediction, time)
 
     def single(self, prediction: Any) -> Any:
-        """Return the value of a prediction that may be wrapped."""
+        """Return the value of a prediction that may be wrapped; NaN where a missing one was."""
         if prediction is None or self._prediction is None:
             return prediction
-        return prediction_value(stable_prediction(prediction), self._prediction)
+        value = prediction_value(stable_prediction(prediction), self._prediction)
+        return math.nan if value is None else value  # None would stand for no prediction
 
     def count_matrix(self, matrix: Floats, predictions: list[Any] | None, first: int, end: int) -> int:
         """Count rows of a matrix now, from `first` to before `end`; return how many of them were counted."""
