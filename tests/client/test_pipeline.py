@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,6 +77,23 @@ def test_too_many_panes_push_out_the_oldest(rig: Rig, profile: Profile) -> None:
     rig.exchange()
     assert rig.tier.summary(profile).rows + stats["dropped_panes_full"] == 1_001
     assert START - 2_000 in rig.tier.by_start(profile)
+
+
+def test_rows_are_collected_without_waiting_for_other_threads(rig: Rig) -> None:
+    rig.report()
+    rig.worker.pipeline.drain()
+    live = rig.buffer.live
+    if live is None:
+        pytest.skip("the plain counter collects nothing")
+    with rig.worker.pipeline.locked_ledger():
+        live.count(ROW, None)
+        waiting = threading.Thread(target=rig.worker.pipeline.collect, daemon=True)
+        waiting.start()
+        waiting.join(5.0)
+        assert not waiting.is_alive()
+        assert live.rows == 1
+    rig.worker.pipeline.collect()
+    assert live.rows == 0
 
 
 def test_a_batch_that_cannot_be_counted_is_booked_once(

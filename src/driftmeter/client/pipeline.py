@@ -35,7 +35,7 @@ class Pipeline:
 
     With the compiled counter rows are counted by a LiveCounter, in the call of `observe`, once it is known by what to
     count. All others go through the buffer. One thread drains both; `collect`, `stats`, `settled` and `unreadable` may
-    be called from any thread. A lock separates them; `observe` takes it only where it has to collect.
+    be called from any thread. A lock separates them; `observe` never waits for it.
     """
 
     def __init__(
@@ -135,9 +135,15 @@ class Pipeline:
         self._warn_of_input()
 
     def collect(self) -> None:
-        """Book what was counted in the calls of `observe`."""
-        with self._lock:
-            self._book_live()
+        """Book what was counted in the calls of `observe`, unless another thread, or this one further up, is at it.
+
+        It never waits: what is left is booked by one of the next calls, or by the background thread.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                self._book_live()
+            finally:
+                self._lock.release()
 
     def switch(self, intake: Intake) -> None:
         """Count by another profile from now on; rows that were read by the last one go into its panes."""
