@@ -10,7 +10,7 @@ import pytest
 from driftmeter.client.backoff import MOST, MOST_ASKED
 from driftmeter.client.faults import EVERY
 from driftmeter.client.pipeline import CHUNK
-from driftmeter.client.worker import TICK
+from driftmeter.client.worker import LONGEST_WAIT, TICK
 from driftmeter.profile.profile import Profile
 from tests.client.rig import Rig
 from tests.client.samples import ROW, directly
@@ -45,6 +45,19 @@ def test_a_few_rows_wait_half_a_second_for_more_and_a_chunk_is_typed_at_once(pro
     rig.observe(CHUNK)
     rig.run(0.1)
     assert len(rig.buffer) == 0
+
+
+def test_the_worker_looks_often_at_a_buffer_in_use_and_seldom_where_rows_are_counted_live(profile: Profile) -> None:
+    rig = Rig(profile, interval=60.0)
+    rig.run(0.5)
+    if not rig.worker.pipeline.is_live:
+        pytest.skip("the plain counter uses the buffer alone")
+    assert rig.worker._pause() == LONGEST_WAIT
+    rig.observe(CHUNK)
+    assert rig.worker.turn()
+    assert rig.worker._pause() == TICK  # more such rows may come
+    rig.run(0.6)
+    assert rig.worker._pause() == LONGEST_WAIT
 
 
 def test_rows_are_typed_soon_and_reported_once_an_interval(profile: Profile) -> None:

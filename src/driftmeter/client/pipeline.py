@@ -64,6 +64,7 @@ class Pipeline:
         self._booked = {"buffer_full": 0, "invalid": 0}
         self._columns = columns
         self._live: LiveCounter | None = None
+        self._buffered = False
         self._counted_by: Intake | None = None
         self._lock = threading.Lock()
 
@@ -82,8 +83,8 @@ class Pipeline:
 
     @property
     def is_live(self) -> bool:
-        """Whether rows are counted in the calls of `observe`, and none wait in the buffer."""
-        return self._live is not None and not self.buffer.rows and not self._typed
+        """Whether rows are counted in the calls of `observe`, and the buffer has had none since the last drain began."""
+        return self._live is not None and not self._buffered and not self.buffer.rows and not self._typed
 
     def stats(self, *, ended: bool) -> dict[str, int]:
         """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`.
@@ -120,6 +121,7 @@ class Pipeline:
         """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
         self._session.compile_given()
         intake, remaining = self._session.intake, len(self.buffer)
+        self._buffered = remaining > 0
         while intake and remaining > 0 and not self._full():
             with self._lock:
                 remaining -= self._type_chunk(intake)
