@@ -201,8 +201,11 @@ static Outcome read_any(Counter *self, const Source *source, Row *row)
     if (PyDict_CheckExact(features)) {
         Outcome outcome = read_dict(self->tables, source, &self->order, row, self->present);
         if (outcome == ROW_READ && row->ignored && self->strangers == NULL && !self->strangers_known) {
-            if ((self->strangers = PyDict_Keys(features)) == NULL)
+            PyObject *names = PyDict_Keys(features); /* a new list may start a garbage collection, see `count` */
+            if (names == NULL)
                 return ROW_FAILED;
+            Py_XDECREF(self->strangers);
+            self->strangers = names;
         }
         return outcome;
     }
@@ -316,16 +319,14 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
         note_present(self);
         for (; i < end; i++) {
             PyObject *prediction = predictions == Py_None ? Py_None : PyList_GetItem(predictions, i);
+            Py_XINCREF(prediction); /* code that reads a value may empty the list */
             Source source = {NULL, prediction, self->positions, self->of_numbers};
             Outcome outcome = ROW_FAILED;
             if (prediction != NULL && is_single(tables, prediction))
                 outcome = read_doubles(tables, (const char *)view.buf + i * view.strides[0], view.strides[1], &source, &row);
-            else if (prediction != NULL)
-                break;
-            if (outcome != ROW_READ)
-                break;
-            counted = count_read(self, &row, prediction, now, now);
+            counted = outcome == ROW_READ ? count_read(self, &row, prediction, now, now) : NOT_COUNTED;
             Py_CLEAR(row.texts);
+            Py_XDECREF(prediction);
             if (counted <= NOT_COUNTED)
                 break;
             if (counted == COUNTED_AND_FULL) {

@@ -219,22 +219,26 @@ enum { ROWS_TO_WAIT = 16 };
 enum { MOST_STRANGERS = 64, MOST_TEXT = 1 << 16 };
 
 /* Learn the order of a dict whose names are all texts; learn none where memory lacks or a name is of several features. */
-static void learn_order(const Tables *tables, PyObject *features, Order *order)
+static void learn_order(const Tables *tables, PyObject *features, Order *known)
 {
+    /* a name without UTF-8 raises an exception, on which a garbage collection may run code that reads rows: nobody else
+       sees the order before it is whole */
+    Order learning = {0}, *order = &learning;
     Py_ssize_t count = PyDict_Size(features), all = tables->numbers + tables->categories, position = 0;
     PyObject *name, *value;
-    forget_order(order);
-    order->wait = ROWS_TO_WAIT;
+    forget_order(known);
+    known->wait = ROWS_TO_WAIT;
     order->names = PyMem_Calloc((size_t)count + 1, sizeof *order->names);
     order->places = PyMem_Calloc((size_t)count + 1, sizeof *order->places);
     order->text = PyMem_Malloc(MOST_TEXT);
     order->ends = PyMem_Calloc((size_t)count + 1, sizeof *order->ends);
     order->absent = PyMem_Calloc((size_t)all + 1, sizeof *order->absent);
     uint8_t *found = PyMem_Calloc((size_t)all + 1, 1);
-    int learnt = count <= 2 * all + MOST_STRANGERS && order->names != NULL && order->text != NULL && order->ends != NULL && order->places != NULL && order->absent != NULL && found != NULL;
+    int learnt = count <= 2 * all + MOST_STRANGERS && order->names != NULL && order->text != NULL && order->ends != NULL &&
+                 order->places != NULL && order->absent != NULL && found != NULL;
     while (learnt && order->count < count && PyDict_Next(features, &position, &name, &value)) {
-        PyObject *known = PyDict_GetItemWithError(tables->places, name);
-        long place = known == NULL ? -1 : PyLong_AsLong(known);
+        PyObject *number = PyDict_GetItemWithError(tables->places, name);
+        long place = number == NULL ? -1 : PyLong_AsLong(number);
         learnt = place > -2;
         if (place >= 0)
             found[place] = 1;
@@ -255,9 +259,12 @@ static void learn_order(const Tables *tables, PyObject *features, Order *order)
             order->absent[order->absent_count++] = i;
     PyMem_Free(found);
     PyErr_Clear(); /* of half a surrogate pair, which has no UTF-8 */
-    if (!learnt)
+    if (learnt) {
+        forget_order(known);
+        *known = learning;
+    } else
         forget_order(order);
-    order->wait = ROWS_TO_WAIT;
+    known->wait = ROWS_TO_WAIT;
 }
 
 /* Write a plain value to its place and return 1; return 0 where Python has to read it. */
