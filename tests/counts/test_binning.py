@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from driftmeter.counts.binning import BLOCK, MOST_PASSES, Binner
 from driftmeter.counts.rows import Reader, Rows
+from driftmeter.profile.bin_names import MISSING
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
@@ -197,3 +198,10 @@ def test_threads_that_share_a_binner_do_not_share_its_scratch() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_profile_may_have_more_cuts_than_the_compiled_counter_takes() -> None:
+    grid = NumericGrid(tuple(map(float, range(70_000))), (None,) * 69_997)
+    profile = Profile("m", 1, (Feature("a", "numeric", "feature", grid, (0,) * grid.size, "a"),))
+    counts = Binner(profile).observe(rows_of(np.array([69_000.5, np.nan]))).counts
+    assert np.flatnonzero(counts).tolist() == [69_001, grid.special[MISSING]]
