@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 
 from driftmeter.client.buffer import Raw
 from driftmeter.client.intake import Intake
-from driftmeter.client.live import COUNTED, COUNTED_AND_FULL, NOT_COUNTED, LiveCounter, Taken
+from driftmeter.client.live import (
+    COUNTED,
+    COUNTED_AND_FULL,
+    MOST_PANES,
+    MOST_TEXTS,
+    NOT_COUNTED,
+    LiveCounter,
+    Taken,
+)
 from driftmeter.counts import compiled
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.timing import Timing
@@ -75,6 +83,7 @@ ODD: list[Any] = [
     *(None, True, False, 10**400, -0.0, 2**53 + 1, -(2**70), 7, 0, -1, 39, math.inf, -math.inf, math.nan),
     *(5e-324, 1.7e308, -1.7e308, np.float32(0.1), np.float64(0.25), np.float64("nan"), np.int64(3), np.bool_(True)),
     *("1.5", " 2 ", "nan", "N/A", "abc", "1_000", "", " ", "true", "new", "p9999", "é" * 70, b"Ulm", np.uint8(7)),
+    *(np.timedelta64(7, "ns"), np.timedelta64(7, "s"), np.datetime64("2024-05-01T07"), np.str_("Ulm"), np.longdouble(7)),
     *(Decimal("1.0"), [1.0], {}, np.array([2.0]), dt.datetime(2024, 5, 1, 7), "2024-05-01T03:00:00Z", 1_714_521_600),
 ]
 """Values that some sender might send, in any column."""
@@ -231,6 +240,17 @@ def test_a_pane_is_that_of_the_clock_and_of_the_row_where_it_has_a_time() -> Non
     assert live.take() == Taken()
 
 
+def test_categories_of_numpy_are_looked_up_once() -> None:
+    intake, looked_up = Intake(profile_of(0)), list[object]()
+    look_up = intake._reader._look_up
+    intake._reader._look_up = lambda feature, value: looked_up.append(value) or look_up(feature, value)  # type: ignore
+    live = live_of(intake)
+    looked_up.clear()  # those of True and False
+    for _ in range(5):
+        live.count({"store": np.int64(3), "city": np.str_("Ulm"), "rate": np.float64(0.25)}, None)
+    assert looked_up == ["Ulm", 3, 0.25]
+
+
 def test_after_the_end_no_row_is_counted() -> None:
     live = live_of(Intake(profile_of(0)))
     assert live.count({"a": 1.0}, None) == COUNTED
@@ -246,9 +266,12 @@ def test_too_many_panes_or_texts_are_to_be_taken_at_once() -> None:
     assert live is not None
     live.set_terms(NOW, TIMING.pane)
     assert [live.count_value({}, None, NOW - pane * 2_000) for pane in range(6)] == [COUNTED] * 5 + [COUNTED_AND_FULL]
+    large = live_of(Intake(profile_of(3)))  # of few bins
+    full = [large.count_value({}, None, NOW - pane * 2_000) for pane in range(MOST_PANES + 1)].index(COUNTED_AND_FULL)
+    assert full == MOST_PANES
     live.take()
-    results = [live.count({"city": f"new {number}"}, None) for number in range(4098)]
-    assert results == [COUNTED] * 4096 + [COUNTED_AND_FULL] * 2
+    results = [live.count({"city": f"new {number}"}, None) for number in range(MOST_TEXTS + 2)]
+    assert results == [COUNTED] * MOST_TEXTS + [COUNTED_AND_FULL] * 2
     assert total(live.take(), profile.bins).unseen.rows("city") > 0
 
 

@@ -23,8 +23,8 @@ from driftmeter.types import Floats, Milliseconds
 if TYPE_CHECKING:
     from driftmeter.counts._compiled import Tables
 
-MOST_TEXTS = 4096
-"""Texts of unseen categories that wait to be sampled."""
+MOST_PANES, MOST_TEXTS = 64, 256
+"""Panes, and texts of unseen categories, that wait to be taken: the row that makes a counter full takes all of them."""
 NOT_COUNTED, COUNTED, COUNTED_AND_FULL = 0, 1, 2
 """What a count returns: no row was counted, one was, or one was and what was counted has to be taken now."""
 
@@ -86,7 +86,7 @@ class LiveCounter:
             names=reader.names,
             columns=columns,
             ahead=MAX_AHEAD,
-            most_panes=max(4, most_bytes // (8 * reader.profile.bins)),
+            most_panes=min(MOST_PANES, max(4, most_bytes // (8 * reader.profile.bins))),
             most_texts=MOST_TEXTS,
         )
         self.count: Callable[[Any, Any], int] = self._counter.observe

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from driftmeter.counts.compiled import Cache
 from driftmeter.counts.unseen import is_sampled, shown_text
@@ -13,6 +16,8 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.values import UNREADABLE, number_of, texts_of
 
 _LONGEST_CACHED = 64
+_WRAPPED = (np.number, np.bool_, np.str_)
+"""Types of numpy whose `item` is the plain value; but for their subtype timedelta64, see `values.plain`."""
 
 
 class OddValues:
@@ -45,6 +50,12 @@ class OddValues:
 
     def category(self, index: int, value: object) -> int | tuple[int, str]:
         """Return the bin of a value of a categorical feature, and its text where it is unseen and texts are kept."""
+        if isinstance(value, _WRAPPED) and not isinstance(value, np.timedelta64):
+            value = value.item()
+            cache = self._cache_of(index, value)
+            known = None if cache is None else cache.get(value)
+            if known is not None:
+                return known
         feature, grid = self._categorical[index], self._categorical[index].grid
         assert isinstance(grid, CategoryGrid)
         try:
@@ -61,19 +72,21 @@ class OddValues:
         return bin_
 
     def _cache(self, index: int, value: object, bin_: int) -> None:
-        texts, integers, floats = self.caches[index]
-        cache: dict[object, int]
-        if type(value) is str and len(value) <= _LONGEST_CACHED:
-            cache = texts  # type: ignore[assignment]
-        elif type(value) is int and value.bit_length() <= 64:
-            cache = integers  # type: ignore[assignment]
-        elif type(value) is float:
-            cache = floats  # type: ignore[assignment]
-        else:
+        cache = self._cache_of(index, value)
+        if cache is None:
             return
         if len(cache) >= self._most_cached:
             cache.clear()
         cache[value] = bin_
+
+    def _cache_of(self, index: int, value: object) -> dict[Any, int] | None:
+        """Return the cache of values like this one; None where they are not cached."""
+        texts, integers, floats = self.caches[index]
+        if type(value) is str and len(value) <= _LONGEST_CACHED:
+            return texts
+        if type(value) is int and value.bit_length() <= 64:
+            return integers
+        return floats if type(value) is float and value == value else None
 
     def _keep(self, column: str, expected: str, value: object) -> None:
         try:
