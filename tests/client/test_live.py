@@ -83,7 +83,13 @@ ODD: list[Any] = [
     *(None, True, False, 10**400, -0.0, 2**53 + 1, -(2**70), 7, 0, -1, 39, math.inf, -math.inf, math.nan),
     *(5e-324, 1.7e308, -1.7e308, np.float32(0.1), np.float64(0.25), np.float64("nan"), np.int64(3), np.bool_(True)),
     *("1.5", " 2 ", "nan", "N/A", "abc", "1_000", "", " ", "true", "new", "p9999", "é" * 70, b"Ulm", np.uint8(7)),
-    *(np.timedelta64(7, "ns"), np.timedelta64(7, "s"), np.datetime64("2024-05-01T07"), np.str_("Ulm"), np.longdouble(7)),
+    *(
+        np.timedelta64(7, "ns"),
+        np.timedelta64(7, "s"),
+        np.datetime64("2024-05-01T07"),
+        np.str_("Ulm"),
+        np.longdouble(7),
+    ),
     *(Decimal("1.0"), [1.0], {}, np.array([2.0]), dt.datetime(2024, 5, 1, 7), "2024-05-01T03:00:00Z", 1_714_521_600),
 ]
 """Values that some sender might send, in any column."""

@@ -84,7 +84,9 @@ def compile_tables(
     """
     if _module is None or (regressor is not None and regressor.terms > _MOST_TERMS):
         return None
-    if any(isinstance(feature.grid, NumericGrid) and len(feature.grid.cuts) > _MOST_CUTS for feature in profile.features):
+    if any(
+        isinstance(feature.grid, NumericGrid) and len(feature.grid.cuts) > _MOST_CUTS for feature in profile.features
+    ):
         return None
     position = {name: index for index, name in enumerate(names)}
     seen: set[str] = set()
