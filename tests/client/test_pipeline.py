@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from driftmeter.client.buffer import Raw
 from driftmeter.client.intake import Intake
+from driftmeter.client.pipeline import CHUNK
 from driftmeter.client.transport import AwayError
+from driftmeter.client.typed_batch import TypedBatch
+from driftmeter.counts.compiled import KIND
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Milliseconds
 from tests.client.rig import START, Rig
-from tests.client.samples import ROW
+from tests.client.samples import ROW, make_profile
 from tests.client.tier import refuse_nothing, refuse_panes
 
 
@@ -77,6 +81,24 @@ def test_too_many_panes_push_out_the_oldest(rig: Rig, profile: Profile) -> None:
     rig.exchange()
     assert rig.tier.summary(profile).rows + stats["dropped_panes_full"] == 1_001
     assert START - 2_000 in rig.tier.by_start(profile)
+
+
+def test_rows_are_counted_live_before_the_buffer_is_empty(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    if KIND == "plain":
+        pytest.skip("the plain counter uses the buffer alone")
+    rig.exchange()
+    rig.worker.pipeline.switch(Intake(make_profile(1)))
+    assert rig.buffer.live is None
+    read, live = Intake.read, list[bool]()
+
+    def reading(intake: Intake, raw: Sequence[Raw]) -> TypedBatch:
+        live.append(rig.buffer.live is not None)
+        return read(intake, raw)
+
+    monkeypatch.setattr(Intake, "read", reading)
+    rig.observe(2 * CHUNK)
+    rig.worker.pipeline.drain()
+    assert live == [True, True]
 
 
 def test_rows_are_collected_without_waiting_for_other_threads(rig: Rig) -> None:

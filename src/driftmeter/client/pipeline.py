@@ -83,7 +83,7 @@ class Pipeline:
 
     @property
     def is_live(self) -> bool:
-        """Whether rows are counted in the calls of `observe`, and the buffer has had none since the last drain began."""
+        """Whether rows are counted in the calls of `observe`, and the last drain found none in the buffer."""
         return self._live is not None and not self._buffered and not self.buffer.rows and not self._typed
 
     def stats(self, *, ended: bool) -> dict[str, int]:
@@ -122,6 +122,8 @@ class Pipeline:
         self._session.compile_given()
         intake, remaining = self._session.intake, len(self.buffer)
         self._buffered = remaining > 0
+        with self._lock:
+            self._go_live()  # first: rows that come while the buffer is emptied shall find room
         while intake and remaining > 0 and not self._full():
             with self._lock:
                 remaining -= self._type_chunk(intake)
@@ -131,7 +133,6 @@ class Pipeline:
         with self._lock:
             self._count_typed()
             self._book_live()
-            self._go_live()
             self._book_losses()
             self._fit_buffer()
         self._warn_of_input()
