@@ -7,13 +7,14 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 SOURCES = Path("src/driftmeter/counts/c")
-GNU = ["-O3", "-ffp-contract=off"]  # a product and a sum that are rounded once would not be what numpy computes
+# a product and a sum that are rounded once would not be what numpy computes
+GNU = ["-O3", "-ffp-contract=off", "-Werror=implicit-function-declaration"]
 MICROSOFT = ["/O2", "/fp:precise"]
 
 counter = Extension(
     "driftmeter.counts._compiled",
     sources=sorted(map(str, SOURCES.glob("*.c"))),
-    depends=[str(SOURCES / "tables.h")],
+    depends=sorted(map(str, SOURCES.glob("*.h"))),
     extra_compile_args=MICROSOFT if sys.platform == "win32" else GNU,
     py_limited_api=True,
     optional=True,

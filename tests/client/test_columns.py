@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -91,6 +92,19 @@ def test_a_matrix_is_many_rows(tier: Tier, profile: Profile, monitor_of: Make, d
     assert tier.summary(profile) == directly(profile, expected)
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["before the profile is known", "after"])
+def test_a_matrix_of_longer_floats_counts_as_its_rows(
+    tier: Tier, profile: Profile, monitor_of: Make, known: bool
+) -> None:
+    monitor = monitor_of(profile, columns=list(NUMBERS))
+    if known:
+        started(monitor)
+    monitor.observe_many(np.zeros((4, 3), np.longdouble))
+    assert monitor.flush()
+    values = dict.fromkeys(NUMBERS, np.longdouble(0))
+    assert tier.summary(profile) == directly(profile, [*([ROW] if known else []), *[values] * 4])
+
+
 def test_another_number_of_values_is_no_row(profile: Profile, monitor_of: Make) -> None:
     monitor = started(monitor_of(profile, columns=list(NUMBERS)))
     monitor.observe((1.0, 2.0))
@@ -124,3 +138,8 @@ def test_the_environment_forces_the_plain_counter() -> None:
     assert output("1") == "plain 0 plain counter: DRIFTMETER_PURE is set"
     if compiled.KIND == "compiled":
         assert output("0") == "compiled 1 compiled counter"
+
+
+@pytest.mark.skipif(shutil.which("cc") is None or "DRIFTMETER_PURE" in os.environ, reason="nothing to build it with")
+def test_where_there_is_a_compiler_the_counter_is_built() -> None:
+    assert compiled.describe() == "compiled counter"

@@ -35,7 +35,18 @@ PLAIN = [
     ),
     *(np.float16("nan"), np.float32("nan"), np.float32("-inf"), np.float64(UNREADABLE)),
 ]
-OTHERS = ["1.5", b"2", Decimal(1), np.longdouble(1), np.array(1.0), np.ma.masked, np.timedelta64(1, "s"), [1.0], 10**400, 1j]
+OTHERS = [
+    "1.5",
+    b"2",
+    Decimal(1),
+    np.longdouble(1),
+    np.array(1.0),
+    np.ma.masked,
+    np.timedelta64(1, "s"),
+    [1.0],
+    10**400,
+    1j,
+]
 
 
 def bits(numbers: Any) -> list[int]:

@@ -18,7 +18,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
 from driftmeter.data.rejected import Rejected
 from driftmeter.panes.watermark import MAX_AHEAD
-from driftmeter.types import Floats, Milliseconds
+from driftmeter.types import Counts, Floats, Milliseconds
 
 if TYPE_CHECKING:
     from driftmeter.counts._compiled import Tables
@@ -35,7 +35,20 @@ class LivePane:
 
     start: Milliseconds | None
     length: Milliseconds
-    summary: Summary
+    rows: int
+    counts: Counts
+    texts: Sequence[Sequence[tuple[int, str]]] = ()
+    """For each row with unseen categories: index among `features`, and text."""
+    features: Sequence[str] = ()
+
+    @property
+    def summary(self) -> Summary:
+        """The rows, their counts, and a sample of the texts."""
+        counts: dict[str, Counter[str]] = {}
+        for row in self.texts:
+            for index, text in row:
+                counts.setdefault(self.features[index], Counter())[text] += 1
+        return Summary(self.rows, self.counts, UnseenTexts.of(counts) if counts else NO_TEXTS)
 
 
 @dataclass(frozen=True)
@@ -142,13 +155,5 @@ class LiveCounter:
         self, start: int, length: int, rows: int, counts: bytearray | None, texts: list[list[tuple[int, str]]] | None
     ) -> LivePane:
         if counts is None:
-            return LivePane(None, length, Summary(rows, np.zeros(0, np.int64)))
-        summary = Summary(rows, np.frombuffer(counts, np.int64), NO_TEXTS if texts is None else self._sample(texts))
-        return LivePane(start, length, summary)
-
-    def _sample(self, texts: list[list[tuple[int, str]]]) -> UnseenTexts:
-        counts: dict[str, Counter[str]] = {}
-        for row in texts:
-            for index, text in row:
-                counts.setdefault(self._features[index], Counter())[text] += 1
-        return UnseenTexts.of(counts)
+            return LivePane(None, length, rows, np.zeros(0, np.int64))
+        return LivePane(start, length, rows, np.frombuffer(counts, np.int64), texts or (), self._features)

@@ -21,6 +21,7 @@ from driftmeter.client.records import (
     RECORD,
     RECORDS,
     NoRecordError,
+    has_floats,
     has_no_names,
     is_matrix,
     items_per_row,
@@ -261,8 +262,7 @@ class Monitor:
         live = self._buffer.live
         answers = None if predictions is None else items_per_row(predictions)
         one_by_one = predictions is not None and answers is None
-        # of a masked array, the memory is not what it means
-        fits = type(matrix) is np.ndarray and matrix.dtype.kind == "f" and matrix.shape[1] == len(self._columns or ())
+        fits = has_floats(matrix) and matrix.shape[1] == len(self._columns or ())
         if live is None or one_by_one or timestamp is not None or not fits:
             return matrix, predictions
         given = None if answers is None else [live.single(answer) for answer in answers]

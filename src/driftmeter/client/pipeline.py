@@ -13,7 +13,7 @@ from driftmeter.client.event_time import TIMESTAMP
 from driftmeter.client.faults import Faults
 from driftmeter.client.intake import Intake
 from driftmeter.client.ledger import Ledger
-from driftmeter.client.live import LiveCounter
+from driftmeter.client.live import LiveCounter, LivePane
 from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.session import CountingTerms, Session
 from driftmeter.client.typed_batch import TypedBatch
@@ -64,6 +64,7 @@ class Pipeline:
         self._booked = {"buffer_full": 0, "invalid": 0}
         self._columns = columns
         self._live: LiveCounter | None = None
+        self._taken: deque[LivePane] = deque()  # empty, unless an interrupt came while they were booked
         self._buffered = False
         self._counted_by: Intake | None = None
         self._lock = threading.Lock()
@@ -166,7 +167,8 @@ class Pipeline:
     @property
     def _waiting(self) -> int:
         """Rows that are in no pane yet."""
-        return len(self.buffer) + self._typed_rows + (self._live.rows if self._live else 0)
+        live = (self._live.rows if self._live else 0) + sum(pane.rows for pane in self._taken)
+        return len(self.buffer) + self._typed_rows + live
 
     def _full(self) -> bool:
         """Return whether typed rows that wait for the timing take all the room that they may."""
@@ -261,17 +263,26 @@ class Pipeline:
         if self._live is None or self._counted_by is None:
             return
         taken = self._live.take()
+        self._taken.extend(taken.panes)
         self._ignored_values += taken.ignored_values
         self._ignored_predictions += taken.ignored_predictions
         self._counted_by.columns.note_counted(taken)
-        for pane in taken.panes:
-            unreadable = self._book_rows(
-                pane.start, pane.length, self._counted_by, pane.summary, has_unreadable=bool(taken.unreadable)
-            )
+        while self._taken:
+            unreadable = self._book_pane(self._counted_by, self._taken[0], has_unreadable=bool(taken.unreadable))
+            self._taken.popleft()
             for name, values in unreadable.items():
                 self._unreadable_values += values
                 if name in taken.unreadable:
                     self._unreadable.add(taken.unreadable[name], values)
+
+    def _book_pane(self, intake: Intake, pane: LivePane, *, has_unreadable: bool) -> dict[str, int]:
+        """Book the rows of one pane; what goes wrong with it must not stop those that follow."""
+        try:
+            return self._book_rows(pane.start, pane.length, intake, pane.summary, has_unreadable=has_unreadable)
+        except Exception:
+            self._ledger.drop("invalid", pane.rows)
+            self._faults.warn("bug", "rows that were counted cannot be booked", trace=True)
+            return {}
 
     def _book_losses(self) -> None:
         """Book the rows that `observe` had to drop since the last time."""

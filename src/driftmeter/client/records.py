@@ -71,6 +71,11 @@ def is_matrix(records: Any) -> bool:
     return isinstance(records, np.ndarray) and records.ndim == 2 and records.dtype.names is None
 
 
+def has_floats(array: np.ndarray[Any, Any]) -> bool:
+    """Say whether the items of an array mean the same as float64: masked arrays hide some, long floats lose digits."""
+    return type(array) is np.ndarray and array.dtype.kind == "f" and array.itemsize <= 8
+
+
 def named_values(features: Any, columns: Sequence[str]) -> dict[str, Any]:
     """Give names to the values of a row that has none; raises NoRecordError where their numbers differ."""
     if len(features) != len(columns):

@@ -127,10 +127,14 @@ _ODD_NUMBERS = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
 def _of_categories(
     feature: Feature, index: int, read: Callable[[int, object], int | tuple[int, str]] | None
 ) -> tuple[int, int, int, int]:
-    """Return the number of bins, and the bins of what is missing, of False and of True; -1 where they have a text."""
+    """Return the number of bins, and the bins of what is missing, of False and of True.
+
+    -1 stands for a truth that `read` has to see each time: it is unreadable, or its text is kept.
+    """
     assert isinstance(feature.grid, CategoryGrid)
+    unreadable = feature.grid.special[bin_names.UNREADABLE]
     truths = [-1 if read is None else read(index, truth) for truth in (False, True)]
-    false, true = (bin_ if isinstance(bin_, int) else -1 for bin_ in truths)
+    false, true = (bin_ if isinstance(bin_, int) and bin_ != unreadable else -1 for bin_ in truths)
     return feature.grid.size, feature.grid.special[bin_names.MISSING], false, true
 
 

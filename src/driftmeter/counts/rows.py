@@ -155,6 +155,7 @@ class Reader:
             regressor=self._regressor,
             regressed=self._regressed,
         )
+        odd.examples.clear()  # the tables ask where true and false are
         return tables, odd
 
     def read_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[Rows, list[Rejected], int]:

@@ -4,38 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "tables.h"
+#include "counter.h"
 
 /* Rows of so many features are read on the stack. */
 enum { ON_STACK = 128 };
-
-/* What `observe` returns. */
-enum { NOT_COUNTED = 0, COUNTED = 1, COUNTED_AND_FULL = 2 };
-
-/* `start` is -1 for rows that are too far in the future, which have no counts. */
-typedef struct {
-    int64_t start, length, rows;
-    PyObject *counts; /* bytearray, or NULL */
-    PyObject *texts;  /* list of lists, see Row, or NULL */
-} Pane;
-
-typedef struct {
-    PyObject_HEAD
-    Tables *tables;
-    PyObject *clock, *array_type; /* the type of arrays whose memory is read: others may mean something else by it */
-    double offset;
-    int64_t length, ahead;
-    int closed;
-    Pane *panes;
-    Py_ssize_t pane_count, room, most_panes, most_texts, text_count;
-    int64_t rows, ignored_values, ignored_predictions;
-    uint8_t *present;
-    PyObject *strangers; /* the names of the first row that had some of no column, until they are taken; or NULL */
-    int strangers_known;
-    Order order;
-    int32_t *positions, *of_numbers; /* of the columns in a row without names, by column and by number; or NULL */
-    Py_ssize_t given, nameless; /* values of such a row, and those under names that are no column */
-} Counter;
 
 static int counter_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
@@ -100,70 +72,6 @@ end:
     return failed;
 }
 
-/* Whether rows are counted: a counter that was not made, or failed to be, has no terms. */
-static int is_counting(const Counter *self)
-{
-    return !self->closed && self->length > 0;
-}
-
-/* Return the pane of a time in whole milliseconds, made if need be; NULL, with an exception, if it can't be. */
-static Pane *pane_at(Counter *self, double time, double now)
-{
-    int64_t start = -1;
-    if (time >= 0 && time <= now + (double)self->ahead)
-        start = (int64_t)time - (int64_t)time % self->length;
-    for (Py_ssize_t i = self->pane_count - 1; i >= 0; i--)
-        if (self->panes[i].start == start && self->panes[i].length == self->length)
-            return &self->panes[i];
-    if (self->pane_count == self->room) {
-        Py_ssize_t room = 2 * self->room + 4;
-        Pane *panes = PyMem_Realloc(self->panes, (size_t)room * sizeof *panes);
-        if (panes == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        self->panes = panes, self->room = room;
-    }
-    PyObject *counts = NULL;
-    if (start >= 0) {
-        Py_ssize_t bytes = self->tables->bins * (Py_ssize_t)sizeof(int64_t);
-        counts = PyByteArray_FromStringAndSize(NULL, bytes);
-        if (counts == NULL)
-            return NULL;
-        memset(PyByteArray_AsString(counts), 0, (size_t)bytes);
-    }
-    Pane *pane = &self->panes[self->pane_count++];
-    *pane = (Pane){start, self->length, 0, counts, NULL};
-    return pane;
-}
-
-/* Count a row that was read; returns what `observe` returns, or -1 with an exception. Nothing runs Python once the pane is
-   known: a new list may start a garbage collection, which may. */
-static int count(Counter *self, const Row *row, double time, double now, int ignored_prediction)
-{
-    PyObject *texts = NULL;
-    if (row->texts != NULL && (texts = PyList_New(0)) == NULL)
-        return -1;
-    Pane *pane = is_counting(self) ? pane_at(self, time, now) : NULL;
-    int failed = pane == NULL;
-    if (!failed && texts != NULL) {
-        if (pane->texts == NULL)
-            pane->texts = Py_NewRef(texts);
-        failed = PyList_Append(pane->texts, row->texts) < 0;
-        self->text_count += PyList_Size(row->texts);
-    }
-    Py_XDECREF(texts);
-    if (failed)
-        return PyErr_Occurred() ? -1 : NOT_COUNTED;
-    pane->rows++;
-    if (pane->counts != NULL)
-        count_row(self->tables, row, (int64_t *)PyByteArray_AsString(pane->counts));
-    self->rows++;
-    self->ignored_values += row->ignored;
-    self->ignored_predictions += ignored_prediction;
-    return self->pane_count > self->most_panes || self->text_count > self->most_texts ? COUNTED_AND_FULL : COUNTED;
-}
-
 /* Whether a prediction is a value as it is, and need not be unwrapped. */
 static int is_single(const Tables *tables, PyObject *prediction)
 {
@@ -201,7 +109,7 @@ static Outcome read_any(Counter *self, const Source *source, Row *row)
     if (PyDict_CheckExact(features)) {
         Outcome outcome = read_dict(self->tables, source, &self->order, row, self->present);
         if (outcome == ROW_READ && row->ignored && self->strangers == NULL && !self->strangers_known) {
-            PyObject *names = PyDict_Keys(features); /* a new list may start a garbage collection, see `count` */
+            PyObject *names = PyDict_Keys(features); /* a new list may start a garbage collection, see `count_in_pane` */
             if (names == NULL)
                 return ROW_FAILED;
             Py_XDECREF(self->strangers);
@@ -212,13 +120,14 @@ static Outcome read_any(Counter *self, const Source *source, Row *row)
     if (self->positions == NULL)
         return ROW_ELSEWHERE;
     row->ignored = self->nameless;
-    note_present(self);
-    if (PyTuple_CheckExact(features) || PyList_CheckExact(features)) {
-        if (PySequence_Size(features) != self->given)
-            return ROW_ELSEWHERE;
-        return read_sequence(self->tables, source, row);
-    }
-    return (PyObject *)Py_TYPE(features) == self->array_type ? read_array(self, source, row) : ROW_ELSEWHERE;
+    Outcome outcome = ROW_ELSEWHERE;
+    if ((PyTuple_CheckExact(features) || PyList_CheckExact(features)) && PySequence_Size(features) == self->given)
+        outcome = read_sequence(self->tables, source, row);
+    else if ((PyObject *)Py_TYPE(features) == self->array_type)
+        outcome = read_array(self, source, row);
+    if (outcome == ROW_READ)
+        note_present(self);
+    return outcome;
 }
 
 static int now_of(const Counter *self, double *now)
@@ -240,7 +149,7 @@ static int count_read(Counter *self, const Row *row, PyObject *prediction, doubl
     Py_ssize_t column = self->tables->prediction;
     if (prediction != Py_None && column >= 0)
         self->present[column] = 1; /* beside the row: its names do not tell */
-    return count(self, row, time, now, prediction != Py_None && column < 0);
+    return count_in_pane(self, row, time, now, prediction != Py_None && column < 0);
 }
 
 /* Count one row, at `time` (ms) or, where that is NULL, now. A prediction that `is_value` is not looked into. */
@@ -340,52 +249,6 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
     Py_CLEAR(row.texts);
     PyMem_Free(numbers);
     PyBuffer_Release(&view);
-    return result;
-}
-
-/* Whether a counter was made in whole; else there is an exception. */
-static int is_made(const Counter *self)
-{
-    if (self->tables == NULL)
-        PyErr_SetString(PyExc_TypeError, "this counter was not made");
-    return self->tables != NULL;
-}
-
-/* Hand out what was counted since the last time, and begin anew; the counts belong to the caller. */
-static PyObject *counter_take(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    Counter *self = (Counter *)object;
-    if (!is_made(self))
-        return NULL;
-    /* all at once, before anything is allocated: a garbage collection may run code that counts */
-    Pane *taken = self->panes;
-    Py_ssize_t count = self->pane_count;
-    long long values = self->ignored_values, predictions = self->ignored_predictions;
-    PyObject *strangers = self->strangers;
-    self->strangers = NULL;
-    self->strangers_known |= strangers != NULL;
-    self->panes = NULL;
-    self->pane_count = self->room = self->text_count = 0;
-    self->rows = self->ignored_values = self->ignored_predictions = 0;
-    PyObject *panes = PyList_New(0), *result = NULL;
-    int failed = panes == NULL;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Pane *pane = &taken[i];
-        if (!failed) {
-            PyObject *one = Py_BuildValue("LLLOO", (long long)pane->start, (long long)pane->length, (long long)pane->rows,
-                                          pane->counts ? pane->counts : Py_None, pane->texts ? pane->texts : Py_None);
-            failed = one == NULL || PyList_Append(panes, one) < 0;
-            Py_XDECREF(one);
-        }
-        Py_XDECREF(pane->counts);
-        Py_XDECREF(pane->texts);
-    }
-    PyMem_Free(taken);
-    if (!failed)
-        result = Py_BuildValue("OLLy#O", panes, values, predictions, self->present, self->tables->columns,
-                               strangers == NULL ? Py_None : strangers);
-    Py_XDECREF(strangers);
-    Py_XDECREF(panes);
     return result;
 }
 

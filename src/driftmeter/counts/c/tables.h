@@ -112,6 +112,10 @@ void count_numbers(const Tables *tables, const double *numbers, int64_t *counts)
 
 Outcome read_dict(const Tables *tables, const Source *source, Order *order, Row *row, uint8_t *present);
 void forget_order(Order *order);
+void learn_order(const Tables *tables, PyObject *features, Order *order);
+int read_in_order(const Tables *tables, const Source *source, const Order *order, Row *row);
+int plain_number(const Tables *tables, PyObject *value, double *number);
+int32_t known_code(const Category *category, PyObject *value);
 int is_number_type(const Tables *tables, PyObject *value);
 Outcome read_sequence(const Tables *tables, const Source *source, Row *row);
 Outcome read_doubles(const Tables *tables, const char *values, Py_ssize_t stride, const Source *source, Row *row);
