@@ -54,8 +54,7 @@ class Binner:
     def __init__(self, profile: Profile, *, compiled: bool = True) -> None:
         """Compile the tables: about a megabyte for 100 numeric features. Without `compiled` it is the plain counter."""
         self.profile = profile
-        names = list(dict.fromkeys(feature.column for feature in profile.features))
-        self._tables = compile_tables(profile, names) if compiled else None
+        self._tables = compile_tables(profile) if compiled else None
         placed = [(feature.grid, part.start) for feature, part in profile.slices()]
         numeric = [(grid, offset) for grid, offset in placed if isinstance(grid, NumericGrid)]
         categorical = [offset for grid, offset in placed if isinstance(grid, CategoryGrid)]

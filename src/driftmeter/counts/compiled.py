@@ -68,7 +68,6 @@ def describe() -> str:
 
 def compile_tables(
     profile: Profile,
-    names: Sequence[str],
     *,
     caches: Sequence[Cache] | None = None,
     read_number: Callable[[int, object], float] | None = None,
@@ -76,7 +75,7 @@ def compile_tables(
     regressor: Regressor | None = None,
     regressed: Codes | None = None,
 ) -> Tables | None:
-    """Compile a profile whose columns are `names`; None where only the plain counter can count by it.
+    """Compile a profile, with its columns in the order of its features; None where only the plain counter counts by it.
 
     `caches` are of the categorical features. `read_number` and `read_category` read values that are not plain, given
     with the index of the feature among those of its kind; with a text, the second has it kept. `regressed` are the
@@ -88,15 +87,13 @@ def compile_tables(
         isinstance(feature.grid, NumericGrid) and len(feature.grid.cuts) > _MOST_CUTS for feature in profile.features
     ):
         return None
-    position = {name: index for index, name in enumerate(names)}
-    seen: set[str] = set()
+    position: dict[str, int] = {}
     numbers: list[tuple[object, ...]] = []
     categories: list[tuple[object, ...]] = []
     prediction = -1
     for feature, part in profile.slices():
-        column = -1 if feature.role == "derived" else position[feature.column]
-        is_first = feature.column not in seen
-        seen.add(feature.column)
+        is_first = feature.column not in position
+        column = -1 if feature.role == "derived" else position.setdefault(feature.column, len(position))
         if feature.role == "prediction":
             prediction = column
         if isinstance(feature.grid, NumericGrid):
@@ -108,7 +105,7 @@ def compile_tables(
                 (column, is_first, part.start, *_of_categories(feature, len(categories), read_category), *cache)
             )
     tables: Tables = _module.Tables(
-        tuple(names),
+        tuple(position),
         prediction,
         profile.bins,
         tuple(numbers),

@@ -16,6 +16,7 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.values import UNREADABLE, number_of, texts_of
 
 _LONGEST_CACHED = 64
+"""Longer texts are not cached, so that the memory that foreign data can take is bounded in bytes."""
 _WRAPPED = (np.number, np.bool_, np.str_)
 """Types of numpy whose `item` is the plain value; but for their subtype timedelta64, see `values.plain`."""
 
@@ -82,11 +83,8 @@ class OddValues:
     def _cache_of(self, index: int, value: object) -> dict[Any, int] | None:
         """Return the cache of values like this one; None where they are not cached."""
         texts, integers, floats = self.caches[index]
-        if type(value) is str and len(value) <= _LONGEST_CACHED:
-            return texts
-        if type(value) is int and value.bit_length() <= 64:
-            return integers
-        return floats if type(value) is float and value == value else None
+        of_type: dict[type, dict[Any, int]] = {str: texts, int: integers, float: floats}
+        return of_type.get(type(value)) if is_short(value) and value == value else None
 
     def _keep(self, column: str, expected: str, value: object) -> None:
         try:
@@ -94,6 +92,15 @@ class OddValues:
         except Exception:
             got = f"a {type(value).__name__[:40]} that fails"
         self.examples[column] = Rejected(0, column, expected, got)
+
+
+def is_short(value: object) -> bool:
+    """Say whether a value is small enough to be cached."""
+    if type(value) is str:
+        return len(value) <= _LONGEST_CACHED
+    if type(value) is int:
+        return value.bit_length() <= 64
+    return isinstance(value, bool | float | np.number | np.bool_)
 
 
 def _sampled(feature: Feature) -> slice:

@@ -14,7 +14,7 @@ import numpy as np
 
 from driftmeter.counts.bad_cells import BadCells, check_column, read_numbers, reject_category
 from driftmeter.counts.compiled import compile_tables
-from driftmeter.counts.odd_values import OddValues
+from driftmeter.counts.odd_values import OddValues, is_short
 from driftmeter.counts.record_reader import RecordColumns, RecordReader
 from driftmeter.counts.unseen_cells import UnseenCells, UnseenFinder
 from driftmeter.data.cells import picker, plain_numbers
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _MOST_CACHED = 10_000
 _MOST_CACHED_IN_ALL = 100_000
-_LONGEST_CACHED = 64
-"""Longer texts are not cached, so that the memory that foreign data can take is bounded in bytes."""
 _MOST_SHAPES = 64
 
 
@@ -148,7 +146,6 @@ class Reader:
         )
         tables = compile_tables(
             self.profile,
-            self.names,
             caches=odd.caches,
             read_number=odd.number,
             read_category=odd.category,
@@ -251,7 +248,7 @@ class Reader:
         if ignored is None:
             unknown = [name for name in shape if name not in self._columns]
             ignored = len(unknown)
-            if len(shape) <= self._longest_shape and all(map(_is_short, unknown)):
+            if len(shape) <= self._longest_shape and all(map(is_short, unknown)):
                 if len(self._shapes) >= _MOST_SHAPES:
                     self._shapes.clear()
                 self._shapes[shape] = ignored
@@ -339,7 +336,7 @@ class Reader:
             cache, bin_ = {}, None
         if bin_ is None:
             bin_ = self._look_up(feature, value)
-            if _is_short(value):
+            if is_short(value):
                 if len(cache) >= self._most_cached:
                     cache.clear()
                 cache[key] = bin_
@@ -361,15 +358,6 @@ class Reader:
         moment = self._written(value) if feature.column == self.profile.time else moment_of(value)
         shown = on_clock(moment, None if feature.zone is None else zone_named(feature.zone))
         return str(shown.hour if feature.part == "hour" else shown.weekday())
-
-
-def _is_short(value: object) -> bool:
-    """Say whether a value is small enough to be cached."""
-    if type(value) is str:
-        return len(value) <= _LONGEST_CACHED
-    if type(value) is int:
-        return value.bit_length() <= 64
-    return isinstance(value, bool | float | np.number | np.bool_)
 
 
 def _span(grid: NumericGrid | CategoryGrid) -> tuple[float, float]:

@@ -111,11 +111,8 @@ def encode_pane(pane: Pane) -> bytes:
     return _HEAD.pack(MAGIC, VERSION, len(text), zlib.crc32(content)) + content
 
 
-def decode_pane(data: bytes, header: JSON | None = None) -> Pane:
-    """Read a pane; raises CodecError that names what is wrong with the bytes.
-
-    `header` is what `header_of` returns, if the caller has decoded it.
-    """
+def decode_pane(data: bytes) -> Pane:
+    """Read a pane; raises CodecError that names what is wrong with the bytes."""
     if len(data) < _HEAD.size or data[:3] != MAGIC:
         raise CodecError("pane", "a driftmeter pane", f"{len(data)} bytes starting {data[:8]!r}")
     _, version, length, checksum = _HEAD.unpack_from(data)
@@ -126,7 +123,7 @@ def decode_pane(data: bytes, header: JSON | None = None) -> Pane:
         raise CodecError("pane", f"content of the checksum {checksum}", f"{len(content)} bytes of another")
     text, body = content[:length], content[length:]
     try:
-        header = json.loads(text) if header is None else header
+        header = json.loads(text)
         watermark = header["watermark"]
         counts = decode_counts(body, _integer(header, "bins", MOST_BINS))
         unseen = UnseenTexts.from_json(header["unseen"]) if "unseen" in header else NO_TEXTS

@@ -25,20 +25,28 @@ static int open_counts(const Tables *self, PyObject *counts, Py_buffer *view)
     return -1;
 }
 
+/* Open the matrix and the counts that are the arguments of a call; returns the rows of the matrix, or -1. */
+static Py_ssize_t open_both(const Tables *self, PyObject *args, Py_ssize_t item, Py_ssize_t width, Py_buffer *view,
+                            Py_buffer *into)
+{
+    PyObject *array, *counts;
+    if (!PyArg_ParseTuple(args, "OO", &array, &counts))
+        return -1;
+    Py_ssize_t rows = open_matrix(array, view, 0, item, width);
+    if (rows >= 0 && open_counts(self, counts, into) < 0) {
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return rows;
+}
+
 PyObject *tables_count_numbers(PyObject *object, PyObject *args)
 {
     Tables *self = (Tables *)object;
-    PyObject *array, *counts;
     Py_buffer view, into;
-    if (!PyArg_ParseTuple(args, "OO:count_numbers", &array, &counts))
-        return NULL;
-    Py_ssize_t rows = open_matrix(array, &view, 0, sizeof(double), self->numbers);
+    Py_ssize_t rows = open_both(self, args, sizeof(double), self->numbers, &view, &into);
     if (rows < 0)
         return NULL;
-    if (open_counts(self, counts, &into) < 0) {
-        PyBuffer_Release(&view);
-        return NULL;
-    }
     if (self->numbers && view.strides[1] != sizeof(double))
         PyErr_SetString(PyExc_ValueError, "expected numbers row by row in memory");
     else {
@@ -55,17 +63,10 @@ PyObject *tables_count_numbers(PyObject *object, PyObject *args)
 PyObject *tables_count_codes(PyObject *object, PyObject *args)
 {
     Tables *self = (Tables *)object;
-    PyObject *array, *counts;
     Py_buffer view, into;
-    if (!PyArg_ParseTuple(args, "OO:count_codes", &array, &counts))
-        return NULL;
-    Py_ssize_t rows = open_matrix(array, &view, 0, sizeof(int64_t), self->categories);
+    Py_ssize_t rows = open_both(self, args, sizeof(int64_t), self->categories, &view, &into);
     if (rows < 0)
         return NULL;
-    if (open_counts(self, counts, &into) < 0) {
-        PyBuffer_Release(&view);
-        return NULL;
-    }
     int64_t wrong = 0;
     Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t i = 0; i < self->categories; i++) {

@@ -143,7 +143,7 @@ static int now_of(const Counter *self, double *now)
     return 0;
 }
 
-/* Count a row that was read; see `count`. */
+/* Count a row that was read; see `count_in_pane`. */
 static int count_read(Counter *self, const Row *row, PyObject *prediction, double time, double now)
 {
     Py_ssize_t column = self->tables->prediction;
@@ -199,7 +199,7 @@ static PyObject *counter_observe_at(PyObject *self, PyObject *args)
     return observe((Counter *)self, features, prediction, 1, &time);
 }
 
-/* Count the rows of a matrix of doubles from `first` to before `end` now; returns what `observe` returns. */
+/* Count the rows of a matrix of doubles from `first` to before `end` now; returns how many were counted. */
 static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
 {
     Counter *self = (Counter *)object;

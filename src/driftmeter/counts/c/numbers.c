@@ -1,6 +1,5 @@
 /* Numbers: residuals, segments and bins. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tables.h"
@@ -124,9 +123,14 @@ static void add_terms(const Regression *of, const double *terms, double *sums)
     }
 }
 
-/* Write the residuals of a row. The terms are integers in doubles: every sum is exact, in any order. */
-void derive(const Regression *of, double *numbers, double *residuals)
+/* Write the residuals of a row behind the numbers that were read, if there are any. The terms are integers in doubles: every
+   sum is exact, in any order. */
+void derive(const Tables *tables, double *numbers)
 {
+    const Regression *of = tables->regression;
+    if (of == NULL)
+        return;
+    double *residuals = numbers + tables->read;
     double terms[MOST_TERMS], sums[MOST_REGRESSED + GROUP];
     uint8_t missing[MOST_REGRESSED];
     int some_outside = 0;

@@ -3,36 +3,32 @@
    Reading may run Python code, which may do anything, also to the row: so a value is looked up when it is used, and
    nothing is counted before the whole row is read. */
 #include <math.h>
-#include <string.h>
 
 #include "tables.h"
 
 typedef PyObject *(*Getter)(const Tables *, const Source *, Py_ssize_t column); /* borrowed; NULL where missing */
 
-static int is_prediction(const Tables *tables, const Source *source, Py_ssize_t column)
-{
-    return column == tables->prediction && source->prediction != Py_None;
-}
-
 static PyObject *in_dict(const Tables *tables, const Source *source, Py_ssize_t column)
 {
-    if (is_prediction(tables, source, column))
-        return source->prediction;
     return PyDict_GetItemWithError(source->features, PyTuple_GetItem(tables->names, column));
 }
 
 static PyObject *in_tuple(const Tables *tables, const Source *source, Py_ssize_t column)
 {
-    if (is_prediction(tables, source, column))
-        return source->prediction;
     return source->positions[column] < 0 ? NULL : PyTuple_GetItem(source->features, source->positions[column]);
 }
 
 static PyObject *in_list(const Tables *tables, const Source *source, Py_ssize_t column)
 {
-    if (is_prediction(tables, source, column))
-        return source->prediction;
     return source->positions[column] < 0 ? NULL : PyList_GetItem(source->features, source->positions[column]);
+}
+
+/* The value of a column, borrowed: of the prediction, that which was given beside the row. */
+static PyObject *value_of(const Tables *tables, const Source *source, Getter get, Py_ssize_t column)
+{
+    if (column == tables->prediction && source->prediction != Py_None)
+        return source->prediction;
+    return get(tables, source, column);
 }
 
 int is_number_type(const Tables *tables, PyObject *value)
@@ -167,7 +163,7 @@ static Outcome read_row(const Tables *tables, const Source *source, Getter get, 
     *found = 0;
     for (Py_ssize_t i = 0; i < tables->read; i++) {
         const Number *number = &tables->number[i];
-        PyObject *value = get(tables, source, number->column);
+        PyObject *value = value_of(tables, source, get, number->column);
         if (value == NULL) {
             if (PyErr_Occurred())
                 return ROW_FAILED;
@@ -182,7 +178,7 @@ static Outcome read_row(const Tables *tables, const Source *source, Getter get, 
     }
     for (Py_ssize_t i = 0; i < tables->categories; i++) {
         const Category *category = &tables->category[i];
-        PyObject *value = get(tables, source, category->column);
+        PyObject *value = value_of(tables, source, get, category->column);
         if (value == NULL) {
             if (PyErr_Occurred())
                 return ROW_FAILED;
@@ -195,8 +191,7 @@ static Outcome read_row(const Tables *tables, const Source *source, Getter get, 
         if (read_category(tables, i, value, row) == ROW_FAILED)
             return ROW_FAILED;
     }
-    if (tables->regression != NULL)
-        derive(tables->regression, row->numbers, row->numbers + tables->read);
+    derive(tables, row->numbers);
     return ROW_READ;
 }
 
@@ -217,8 +212,7 @@ Outcome read_dict(const Tables *tables, const Source *source, Order *order, Row 
 {
     if (order->count > 0 && PyDict_Size(source->features) == order->count && read_in_order(tables, source, order, row)) {
         row->ignored = order->ignored;
-        if (tables->regression != NULL)
-            derive(tables->regression, row->numbers, row->numbers + tables->read);
+        derive(tables, row->numbers);
         return ROW_READ;
     }
     Py_ssize_t found, given = PyDict_Size(source->features);
@@ -268,8 +262,7 @@ Outcome read_doubles(const Tables *tables, const char *values, Py_ssize_t stride
     }
     if (read_prediction(tables, source, row) == ROW_FAILED)
         return ROW_FAILED;
-    if (tables->regression != NULL)
-        derive(tables->regression, row->numbers, row->numbers + tables->read);
+    derive(tables, row->numbers);
     return ROW_READ;
 }
 

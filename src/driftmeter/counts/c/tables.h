@@ -107,7 +107,7 @@ typedef struct {
 typedef enum { ROW_FAILED = -1, ROW_ELSEWHERE = 0, ROW_READ = 1 } Outcome;
 
 int compile_number(Tables *tables, Py_ssize_t index, const double *cuts);
-void derive(const Regression *regression, double *numbers, double *residuals);
+void derive(const Tables *tables, double *numbers);
 void count_numbers(const Tables *tables, const double *numbers, int64_t *counts);
 
 Outcome read_dict(const Tables *tables, const Source *source, Order *order, Row *row, uint8_t *present);
