@@ -155,14 +155,14 @@ def test_what_frames_call_missing_is_missing(
 
 
 def test_what_is_kept_of_texts_is_bounded(cities: Reader) -> None:
-    (cache,) = cities._cached.values()
+    ((cache, *_),) = cities._odd.caches
     cities.read_columns({"c": [f"{number:02000}" for number in range(100)]})
     assert not cache
     cities.read_columns({"c": [f"c{number}" for number in range(25_000)]})
     assert 0 < len(cache) <= 10_000
     wide = Reader(Profile.fit(pl.DataFrame({f"c{number}": ["a"] for number in range(100)}), model="m"))
     wide.read_columns({f"c{column}": [f"v{row}" for row in range(1_500)] for column in range(100)})
-    assert 0 < sum(map(len, wide._cached.values())) <= 100_000
+    assert 0 < sum(len(texts) for texts, *_ in wide._odd.caches) <= 100_000
 
 
 @pytest.mark.skipif(compiled.KIND == "plain", reason="it is the compiled counter that keeps them")

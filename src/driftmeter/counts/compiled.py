@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from driftmeter.counts.unseen import is_sampled
 from driftmeter.data.cells import NUMPY_NUMBERS
 from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
@@ -123,8 +124,9 @@ _ODD_NUMBERS = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
 
 def _of_categories(
     feature: Feature, index: int, read: Callable[[int, object], int | tuple[int, str]] | None
-) -> tuple[int, int, int, int]:
-    """Return the number of bins, and the bins of what is missing, of False and of True.
+) -> tuple[int, int, int, int, int, int]:
+    """Return the number of bins, the bins of what is missing, of False and of True, and the range of those whose texts
+    are kept.
 
     -1 stands for a truth that `read` has to see each time: it is unreadable, or its text is kept.
     """
@@ -132,7 +134,8 @@ def _of_categories(
     unreadable = feature.grid.special[bin_names.UNREADABLE]
     truths = [-1 if read is None else read(index, truth) for truth in (False, True)]
     false, true = (bin_ if isinstance(bin_, int) and bin_ != unreadable else -1 for bin_ in truths)
-    return feature.grid.size, feature.grid.special[bin_names.MISSING], false, true
+    kept = feature.grid.unseen if is_sampled(feature) else slice(0, 0)
+    return feature.grid.size, feature.grid.special[bin_names.MISSING], false, true, kept.start, kept.stop
 
 
 def new_counter(

@@ -37,6 +37,10 @@ class OddValues:
         self._numeric, self._categorical, self._look_up = tuple(numeric), tuple(categorical), look_up
         self._most_cached = most_cached
         self.caches: tuple[Cache, ...] = tuple(({}, {}, {}) for _ in categorical)
+        self._cache_by_type: tuple[dict[type, dict[Any, int]], ...]
+        self._cache_by_type = tuple(
+            dict(zip((str, int, float, bool), (*cache, {}), strict=True)) for cache in self.caches
+        )
         self._unseen = tuple(_sampled(feature) if unseen_texts else slice(0, 0) for feature in categorical)
         self.examples: dict[str, Rejected] = {}
         """The last unreadable value of each column."""
@@ -51,10 +55,8 @@ class OddValues:
 
     def category(self, index: int, value: object) -> int | tuple[int, str]:
         """Return the bin of a value of a categorical feature, and its text where it is unseen and texts are kept."""
-        if isinstance(value, _WRAPPED) and not isinstance(value, np.timedelta64):
-            value = value.item()
-            cache = self._cache_of(index, value)
-            known = None if cache is None else cache.get(value)
+        if isinstance(value, _WRAPPED):
+            value, known = self.known(index, value)
             if known is not None:
                 return known
         feature, grid = self._categorical[index], self._categorical[index].grid
@@ -69,22 +71,25 @@ class OddValues:
         if unseen.start <= bin_ < unseen.stop:
             return bin_, shown_text(texts_of(value, grid.dtype)[0])
         if feature.part is None:
-            self._cache(index, value, bin_)
+            self.keep(index, value, bin_)
         return bin_
 
-    def _cache(self, index: int, value: object, bin_: int) -> None:
-        cache = self._cache_of(index, value)
-        if cache is None:
+    def known(self, index: int, value: Any) -> tuple[Any, int | None]:
+        """Return a value, without the wrapper of a scalar of numpy, and its bin if that is in the cache."""
+        cache = self._cache_by_type[index].get(type(value))
+        if cache is None and isinstance(value, _WRAPPED) and not isinstance(value, np.timedelta64):
+            value = value.item()
+            cache = self._cache_by_type[index].get(type(value))
+        return value, None if cache is None else cache.get(value)
+
+    def keep(self, index: int, value: Any, bin_: int) -> None:
+        """Put the bin of a value into the cache, if values like this one are cached."""
+        cache = self._cache_by_type[index].get(type(value))
+        if cache is None or not is_short(value) or value != value:
             return
         if len(cache) >= self._most_cached:
             cache.clear()
         cache[value] = bin_
-
-    def _cache_of(self, index: int, value: object) -> dict[Any, int] | None:
-        """Return the cache of values like this one; None where they are not cached."""
-        texts, integers, floats = self.caches[index]
-        of_type: dict[type, dict[Any, int]] = {str: texts, int: integers, float: floats}
-        return of_type.get(type(value)) if is_short(value) and value == value else None
 
     def _keep(self, column: str, expected: str, value: object) -> None:
         try:

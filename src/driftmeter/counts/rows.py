@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftmeter.counts.bad_cells import BadCells, check_column, read_numbers, reject_category
+from driftmeter.counts.column_reader import LEFT, ColumnReader
 from driftmeter.counts.compiled import compile_tables
 from driftmeter.counts.odd_values import OddValues, is_short
 from driftmeter.counts.record_reader import RecordColumns, RecordReader
@@ -110,7 +111,6 @@ class Reader:
         self._numbers = len(self.numeric) + derived
         self.categorical = [f for f in profile.features if isinstance(f.grid, CategoryGrid)]
         self._keeps_texts = unseen_texts
-        self._record_reader: tuple[RecordReader | None] | None = None  # made when it is first asked for
         self._unseen = UnseenFinder(self.categorical if unseen_texts else ())
         for feature in self.categorical:
             if feature.zone is not None:
@@ -129,20 +129,28 @@ class Reader:
         # unknown columns by the keys of a record: most records of a stream have the same keys in the same order
         self._shapes: dict[tuple[str, ...], int] = {}
         self._longest_shape = 2 * len(self.names) + 64
-        self._cached: dict[str, dict[object, int]] = {feature.name: {} for feature in self.categorical}
         self._most_cached = min(_MOST_CACHED, _MOST_CACHED_IN_ALL // max(1, len(self.categorical)))
+        self.tables, self._odd = self.compile(unseen_texts=False)
+        """What the compiled counter needs to read rows and to count them; None where only the plain one does."""
+        self._column_reader = ColumnReader(self.tables, [f.column for f in (*self.numeric, *self.categorical)])
+        self._record_reader = (
+            None
+            if self.tables is None
+            else RecordReader(self.tables, self._odd, numbers=self._numbers, categories=len(self.categorical))
+        )
 
-    def compile(self) -> tuple[Tables | None, OddValues]:
+    def compile(self, *, unseen_texts: bool = True) -> tuple[Tables | None, OddValues]:
         """Return the tables by which the compiled counter reads rows as this reader does; None where there are none.
 
-        The other object reads the values that it leaves to Python. Both are new: they belong to one counter.
+        The other object reads the values that it leaves to Python, and unless `unseen_texts` is false it tells the
+        texts that are to be kept. Both are new: they belong to one counter.
         """
         odd = OddValues(
             self.numeric,
             self.categorical,
             self._look_up,
             most_cached=self._most_cached,
-            unseen_texts=self._keeps_texts,
+            unseen_texts=unseen_texts and self._keeps_texts,
         )
         tables = compile_tables(
             self.profile,
@@ -179,11 +187,7 @@ class Reader:
 
     def _read_dicts(self, records: list[Any]) -> tuple[Rows, list[Rejected], int] | None:
         """Do as `read_records` does, by the compiled counter; None where there is none, or it cannot read some row."""
-        if self._record_reader is None:
-            tables, odd = self.compile()
-            size = {"numbers": self._numbers, "categories": len(self.categorical)}
-            self._record_reader = (None if tables is None else RecordReader(tables, odd, **size),)
-        (reader,) = self._record_reader
+        reader = self._record_reader
         typed = None if reader is None else reader.read(records)
         if reader is None or typed is None:
             return None
@@ -259,21 +263,25 @@ class Reader:
     ) -> tuple[Rows, list[Rejected], int]:
         """Type columns; `plain` (rows, numeric features but the derived) are numbers that have no column then."""
         numbers = np.empty((rows, self._numbers))
+        codes = np.empty((len(self.categorical), rows), dtype=np.intp).T  # column by column in memory
+        marks = self._column_reader.read(columns, numbers, codes)
+        of_numbers, of_codes = marks[: len(self.numeric)], marks[len(self.numeric) :]
         if plain is not None:
             numbers[:, : len(self.numeric)] = plain
         else:
-            for position, feature in enumerate(self.numeric):
-                column = columns.get(feature.column)
-                numbers[:, position] = np.nan if column is None else read_numbers(feature.column, column, bad)
-        if self._regressor is not None:
+            for position in _left(of_numbers):
+                name = self.numeric[position].column
+                column = columns.get(name)
+                numbers[:, position] = np.nan if column is None else read_numbers(name, column, bad)
+        if self._regressor is not None and (plain is not None or LEFT in of_numbers):
             numbers[:, len(self.numeric) :] = self._regressor.residuals_of(numbers[:, self._regressed])
-        codes = np.empty((len(self.categorical), rows), dtype=np.intp).T  # column by column in memory
-        for position, feature in enumerate(self.categorical):
+        for position in _left(of_codes):
+            feature = self.categorical[position]
             column = columns.get(feature.column)
             missing = feature.grid.special[bin_names.MISSING]
-            codes[:, position] = missing if column is None else self._codes(feature, column, bad)
+            codes[:, position] = missing if column is None else self._codes(position, column, bad)
         index = np.arange(rows)
-        read = Rows(numbers, codes, index, self._unseen.find(codes, columns))
+        read = Rows(numbers, codes, index, self._unseen.find(codes, columns) if any(of_codes) else None)
         if bad.rows:
             read = read.take(np.delete(index, list(bad.rows)))
         return read, bad.first, ignored
@@ -290,11 +298,12 @@ class Reader:
                     unreadable[feature.column] = max(count, unreadable.get(feature.column, 0))
         return unreadable
 
-    def _codes(self, feature: Feature, column: Column, bad: BadCells) -> Codes:
+    def _codes(self, position: int, column: Column, bad: BadCells) -> Codes:
         """Return the bins, shape (rows,), of a categorical feature; `bad` gets the first unreadable values."""
+        feature = self.categorical[position]
         unreadable = feature.grid.special[bin_names.UNREADABLE]
         if isinstance(column, Dictionary):
-            table = [*self._bins(feature, column.values), self._bin(feature, None)]
+            table = [*(self._bin(position, value) for value in column.values), self._bin(position, None)]
             try:
                 codes: Codes = np.fromiter(table, np.intp, len(table))[column.indices]
             except IndexError as error:
@@ -308,38 +317,23 @@ class Reader:
                 column = column.astype("datetime64[us]")  # finer ones would become integers
             if column.dtype.kind in "fiub" and len(column):
                 distinct, inverse = np.unique(column, return_inverse=True)
-                return self._codes(feature, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
+                return self._codes(position, Dictionary(inverse.reshape(-1), tuple(distinct.tolist())), bad)
         values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column
-        codes = np.fromiter((self._bin(feature, value) for value in values), dtype=np.intp, count=len(values))
+        codes = np.fromiter((self._bin(position, value) for value in values), dtype=np.intp, count=len(values))
         for row in np.flatnonzero(codes == unreadable)[: bad.room]:
             reject_category(feature, int(row), values[row], bad)
         return codes
 
-    def _bins(self, feature: Feature, values: tuple[object, ...]) -> list[int]:
-        """Return the bin of each of several distinct values."""
-        try:
-            # texts, by far the most frequent values, are their own keys and mostly cached
-            looked_up = list(map(self._cached[feature.name].get, values))
-        except TypeError:
-            looked_up = [None]
-        cached = [bin_ for bin_ in looked_up if bin_ is not None]
-        return cached if len(cached) == len(values) else [self._bin(feature, value) for value in values]
-
-    def _bin(self, feature: Feature, value: object) -> int:
+    def _bin(self, position: int, value: object) -> int:
         """Return the bin of one value."""
-        cache = self._cached[feature.name]
-        # 1, 1.0 and True are one key of a dict, but different categories
-        key = value if isinstance(value, str) else (type(value), value)
-        try:
-            bin_ = cache.get(key)
-        except TypeError:  # not hashable: an array of one value, or no category
-            cache, bin_ = {}, None
+        feature = self.categorical[position]
+        if value is None:
+            return feature.grid.special[bin_names.MISSING]
+        value, bin_ = self._odd.known(position, value)
         if bin_ is None:
             bin_ = self._look_up(feature, value)
-            if is_short(value):
-                if len(cache) >= self._most_cached:
-                    cache.clear()
-                cache[key] = bin_
+            if bin_ != feature.grid.special[bin_names.UNREADABLE]:  # the compiled counter would not tell of it
+                self._odd.keep(position, value, bin_)
         return bin_
 
     def _look_up(self, feature: Feature, value: object) -> int:
@@ -358,6 +352,11 @@ class Reader:
         moment = self._written(value) if feature.column == self.profile.time else moment_of(value)
         shown = on_clock(moment, None if feature.zone is None else zone_named(feature.zone))
         return str(shown.hour if feature.part == "hour" else shown.weekday())
+
+
+def _left(marks: bytes) -> list[int]:
+    """Return the positions of the columns that were left."""
+    return [position for position, mark in enumerate(marks) if mark == LEFT]
 
 
 def _span(grid: NumericGrid | CategoryGrid) -> tuple[float, float]:

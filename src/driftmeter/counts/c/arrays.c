@@ -2,7 +2,7 @@
 #include "tables.h"
 
 /* Open an array of two dimensions, of items of `item` bytes and `width` columns; returns its rows, or -1. */
-static Py_ssize_t open_matrix(PyObject *array, Py_buffer *view, int flags, Py_ssize_t item, Py_ssize_t width)
+Py_ssize_t open_matrix(PyObject *array, Py_buffer *view, int flags, Py_ssize_t item, Py_ssize_t width)
 {
     if (PyObject_GetBuffer(array, view, PyBUF_STRIDES | flags) < 0)
         return -1;

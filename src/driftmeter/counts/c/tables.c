@@ -58,13 +58,14 @@ static int add_number(Tables *self, Py_ssize_t index, PyObject *spec)
 static int add_category(Tables *self, Py_ssize_t index, PyObject *spec)
 {
     Category *category = &self->category[index];
-    int n[5];
+    int n[7];
     PyObject *texts, *integers, *floats;
-    if (!PyArg_ParseTuple(spec, "npiiiiiO!O!O!:category", &category->column, &category->is_first, &n[0], &n[1], &n[2],
-                          &n[3], &n[4], &PyDict_Type, &texts, &PyDict_Type, &integers, &PyDict_Type, &floats))
+    if (!PyArg_ParseTuple(spec, "npiiiiiiiO!O!O!:category", &category->column, &category->is_first, &n[0], &n[1], &n[2],
+                          &n[3], &n[4], &n[5], &n[6], &PyDict_Type, &texts, &PyDict_Type, &integers, &PyDict_Type, &floats))
         return -1;
     category->first = n[0], category->size = n[1], category->missing = n[2];
     category->of_truth[0] = n[3], category->of_truth[1] = n[4];
+    category->unseen = n[5], category->unseen_end = n[6];
     Py_INCREF(texts), Py_INCREF(integers), Py_INCREF(floats);
     category->texts = texts, category->integers = integers, category->floats = floats;
     if (check_range("column", category->column, 0, self->columns) < 0 || check_range("size", n[1], 1, self->bins + 1) < 0 ||
@@ -286,6 +287,10 @@ static PyMethodDef tables_methods[] = {
     {"read_rows", tables_read_rows, METH_VARARGS,
      "read_rows(records, numbers, codes): read dicts into arrays of as many rows; return the positions of records that "
      "were not read, and the number of values under unknown names."},
+    {"read_columns", tables_read_columns, METH_VARARGS,
+     "read_columns(columns, numbers, codes): read columns, by feature, into arrays of as many rows. A column is None, a list, "
+     "an array of numbers, or (indices, values). Returns a byte for each: 1 where it was not read, 2 where a category may be "
+     "unseen, else 0. Derived features are computed if all numbers were read."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -35,6 +35,7 @@ typedef struct {
     int is_first;
     PyObject *texts, *integers, *floats;  /* dicts: the bins of values seen before */
     int32_t first, size, missing;
+    int32_t unseen, unseen_end;           /* bins of unseen categories whose texts are kept, if any are */
     int32_t of_truth[2];                  /* bins of False and True; -1 where Python has to look */
 } Category;
 
@@ -123,9 +124,11 @@ void count_row(const Tables *tables, const Row *row, int64_t *counts);
 int may_be_left(Outcome outcome);
 int reads_rows(const Tables *tables);
 
+Py_ssize_t open_matrix(PyObject *array, Py_buffer *view, int flags, Py_ssize_t item, Py_ssize_t width);
 PyObject *tables_count_numbers(PyObject *tables, PyObject *args);
 PyObject *tables_count_codes(PyObject *tables, PyObject *args);
 PyObject *tables_read_rows(PyObject *tables, PyObject *args);
+PyObject *tables_read_columns(PyObject *tables, PyObject *args);
 
 extern PyType_Spec tables_spec, counter_spec;
 
