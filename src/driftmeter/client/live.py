@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from driftmeter.client.records import prediction_value, stable_prediction
 from driftmeter.counts.compiled import new_counter
 from driftmeter.counts.odd_values import OddValues
-from driftmeter.counts.rows import Reader
+from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import NO_TEXTS, UnseenTexts
+from driftmeter.data.columns import Column
 from driftmeter.data.rejected import Rejected
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.types import Counts, Floats, Milliseconds
@@ -67,6 +68,20 @@ class Taken:
     """An example for each column that has had values which could not be read, also before."""
 
 
+@dataclass(frozen=True)
+class ColumnRows:
+    """Rows that were typed column by column."""
+
+    rows: Rows
+    texts: dict[int, list[tuple[int, str]]]
+    """By row, its unseen categories: index among the categorical features, and text."""
+    present: bytes
+    """Whether there is each of the profile's columns."""
+    strangers: list[str]
+    """The columns that the profile does not have."""
+    ignored_prediction: bool
+
+
 class LiveCounter:
     """Counts rows by one profile, in any thread; one thread takes the counts.
 
@@ -90,6 +105,7 @@ class LiveCounter:
         `clock` is monotonic, in seconds. `columns` names the values of rows without names, `prediction` is the column
         of predictions. Panes of more than `most_bytes` bytes are to be taken at once.
         """
+        self._reader = reader
         self._odd, self._names, self._prediction = odd, reader.names, prediction
         self._features = [feature.name for feature in reader.categorical]
         self._nameless = [name for name in columns or () if name not in reader.names]
@@ -131,6 +147,47 @@ class LiveCounter:
     def count_matrix(self, matrix: Floats, predictions: list[Any] | None, first: int, end: int) -> int:
         """Count rows of a matrix now, from `first` to before `end`; return how many of them were counted."""
         return self._counter.observe_matrix(matrix, predictions, first, end)
+
+    def type_columns(self, columns: dict[str, Column], predictions: Column | None) -> ColumnRows:
+        """Type rows that are given as columns of equal length, and perhaps a prediction for each.
+
+        Raises what `Reader.read_columns` raises.
+        """
+        ignored_prediction = predictions is not None and self._prediction is None
+        if predictions is not None and self._prediction is not None:
+            columns = columns | {self._prediction: predictions}
+        rows, rejected, _ = self._reader.read_columns(columns)
+        if rejected:
+            described = {one.field: replace(one, row=0) for one in rejected}
+            for name in self._reader.unreadable(rows).keys() - described.keys():  # more than the reader describes
+                _, more, _ = self._reader.read_columns({name: columns[name]})
+                described |= {one.field: replace(one, row=0) for one in more[:1]}
+            self._odd.examples.update(described)
+        strangers = [name for name in columns if name not in self._names]
+        texts: dict[int, list[tuple[int, str]]] = {}
+        if rows.unseen is not None:
+            index = {name: position for position, name in enumerate(self._features)}
+            for row, text in zip(rows.unseen.rows.tolist(), rows.unseen.texts.tolist(), strict=True):
+                name, shown = rows.unseen.distinct[text]
+                texts.setdefault(row, []).append((index[name], shown))
+        present = bytes(name in columns for name in self._names)
+        return ColumnRows(rows, texts, present, strangers, ignored_prediction)
+
+    def count_rows(self, typed: ColumnRows, times: Floats, first: int) -> int:
+        """Count typed rows from `first` on, at `times` in ms, now where these are NaN; return how many were counted."""
+        rows = typed.rows
+        return self._counter.observe_rows(
+            rows.numbers,
+            rows.codes,
+            times,
+            typed.texts,
+            first,
+            len(rows),
+            typed.present,
+            len(typed.strangers),
+            typed.strangers,
+            typed.ignored_prediction,
+        )
 
     def close(self) -> None:
         """Count nothing any more."""

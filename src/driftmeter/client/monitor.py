@@ -15,6 +15,7 @@ import numpy as np
 from driftmeter.client import processes
 from driftmeter.client.buffer import Buffer, Raw
 from driftmeter.client.event_time import read_event_time
+from driftmeter.client.frames import as_columns, count_frame
 from driftmeter.client.live import COUNTED, COUNTED_AND_FULL, NOT_COUNTED
 from driftmeter.client.options import MonitorOptions
 from driftmeter.client.records import (
@@ -146,11 +147,24 @@ class Monitor:
         or a matrix of shape (rows, columns) in the order of the monitor's `columns`. `predictions` holds one value for
         each row: a list, a series, a frame of one column, an array of shape (rows,) or (rows, 1). `timestamp` is one
         time for all rows, or one for each row in the same forms.
+
+        Once rows are counted in the call, matrices of floats and frames of pandas, polars and pyarrow are counted by
+        columns, with the same counts, in a tenth of the time. The rows are observed one by one where the names of
+        columns are not different texts; where there is not one prediction for each row, or one of them is None; where
+        there is not one time for each row, or one of them cannot be read; and where either comes from a generator.
         """
         try:
+            done = 0
             if self._columns and is_matrix(records):
                 records, predictions = self._observe_matrix(records, predictions, timestamp)
+            else:
+                done, predictions, timestamp = self._observe_frame(records, predictions, timestamp)
+                if done and done == len(records):
+                    return
             rows, answers, times = iterate_records(records), items_per_row(predictions), items_per_row(timestamp)
+            if done:
+                rows = itertools.islice(rows, done, None)
+                answers, times = (items and itertools.islice(items, done, None) for items in (answers, times))
             single = predictions is not None and answers is None
             if single:  # a single value is the prediction of a single row
                 head = list(itertools.islice(rows, 2))
@@ -161,7 +175,7 @@ class Monitor:
                 self.observe(record, answer, next(times, TOO_FEW) if times else timestamp)
                 taken += 1
             if predictions is not None and taken:
-                self._note_mismatch(taken, [predictions] if single else predictions)
+                self._note_mismatch(done + taken, [predictions] if single else predictions)
         except Exception as error:
             self._count_invalid(error, RECORDS)
 
@@ -268,7 +282,7 @@ class Monitor:
         given = None if answers is None else [live.single(answer) for answer in answers]
         if given is not None:
             self._note_mismatch(len(matrix), given)
-            given += [None] * (len(matrix) - len(given))
+            given = given[: len(matrix)] + [None] * (len(matrix) - len(given))
         numbers, done = matrix.astype(np.float64, copy=False), 0
         while done < len(numbers):
             end = min(done + AT_ONCE, len(numbers))
@@ -278,6 +292,17 @@ class Monitor:
                 if not counted:
                     break
         return matrix[done:], None if given is None else given[done:]
+
+    def _observe_frame(self, records: Any, predictions: Any, timestamp: Any) -> tuple[int, Any, Any]:
+        """Count the rows of a frame at once, as far as can be; see `count_frame`."""
+        live = self._buffer.live
+        try:
+            frame = None if live is None else as_columns(records)
+        except Exception:  # the rows may be readable all the same
+            frame = None
+        if live is None or frame is None:
+            return 0, predictions, timestamp
+        return count_frame(live, frame, predictions, timestamp, self._worker.pipeline.collect)
 
     def _keep(self, features: Any, prediction: Any, timestamp: Any) -> None:
         """Put a row into the buffer. Callers may change their dict afterwards, and many do: it is copied."""

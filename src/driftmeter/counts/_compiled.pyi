@@ -38,6 +38,20 @@ class Counter:
     def observe(self, features: object, prediction: object, is_value: bool = ..., /) -> int: ...
     def observe_at(self, features: object, prediction: object, time: float, /) -> int: ...
     def observe_matrix(self, matrix: Floats, predictions: list[object] | None, first: int, end: int, /) -> int: ...
+    def observe_rows(
+        self,
+        numbers: Floats,
+        codes: Codes,
+        times: Floats | None,
+        texts: dict[int, list[tuple[int, str]]],
+        first: int,
+        end: int,
+        present: bytes,
+        ignored: int,
+        strangers: list[str],
+        ignored_prediction: bool,
+        /,
+    ) -> int: ...
     def take(
         self,
     ) -> tuple[

@@ -130,7 +130,8 @@ static Outcome read_any(Counter *self, const Source *source, Row *row)
     return outcome;
 }
 
-static int now_of(const Counter *self, double *now)
+/* The server's time in ms; returns -1 where the clock failed. */
+int now_of(const Counter *self, double *now)
 {
     PyObject *moment = PyObject_CallNoArgs(self->clock);
     if (moment == NULL)
@@ -243,7 +244,7 @@ static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
                 break;
             }
         }
-        if (!PyErr_Occurred())
+        if (!PyErr_Occurred() || may_be_left(ROW_FAILED)) /* the rows that were counted are told; the failed one is left */
             result = PyLong_FromSsize_t(i - first);
     }
     Py_CLEAR(row.texts);
@@ -325,6 +326,10 @@ static PyMethodDef counter_methods[] = {
     {"observe_at", counter_observe_at, METH_VARARGS, "observe_at(features, prediction, time): the same at a time in ms."},
     {"observe_matrix", counter_observe_matrix, METH_VARARGS,
      "observe_matrix(matrix, predictions, first, end): count rows of a matrix now; returns how many were counted."},
+    {"observe_rows", counter_observe_rows, METH_VARARGS,
+     "observe_rows(numbers, codes, times, texts, first, end, present, ignored, strangers, ignored_prediction): count typed rows, "
+     "at times in ms, (rows,) float64 with NaN for now, or all now; returns how many were counted. texts are by row, present by "
+     "column; strangers names the ignored columns."},
     {"take", counter_take, METH_NOARGS,
      "take(): return (start, length, rows, counts, texts) of each pane, the numbers of ignored values and predictions, and "
      "which columns any row has had, and the names of the first row that had others; begin anew."},

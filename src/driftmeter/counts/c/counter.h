@@ -47,6 +47,8 @@ static inline int is_counting(const Counter *self)
 }
 
 int count_in_pane(Counter *self, const Row *row, double time, double now, int ignored_prediction);
+int now_of(const Counter *self, double *now);
+PyObject *counter_observe_rows(PyObject *counter, PyObject *args);
 PyObject *counter_take(PyObject *counter, PyObject *ignored);
 
 #endif
