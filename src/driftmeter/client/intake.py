@@ -41,7 +41,8 @@ class Intake:
     def __init__(self, profile: Profile) -> None:
         """Compile the tables."""
         self.profile = profile
-        self._reader, self._binner = Reader(profile), Binner(profile)
+        self._reader = Reader(profile)
+        self._binner = Binner(profile, tables=self._reader.tables)
         names = self._reader.names
         # profiles and grids cache these on first use, which has to be here: see `NO_FORK`
         self.digest = profile.digest

@@ -3,6 +3,11 @@ from typing import Any
 
 from driftmeter.types import Codes, Counts, Floats
 
+MOST_TERMS: int
+"""Of a regression."""
+MOST_CUTS: int
+"""Of a number."""
+
 class Tables:
     def __init__(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.profile.values import is_unreadable, surely_finite
 from driftmeter.types import Codes, Counts, Floats
+
+if TYPE_CHECKING:
+    from driftmeter.counts._compiled import Tables
 
 SEGMENTS = 1024
 BLOCK = 1024
@@ -51,10 +55,13 @@ class _Scratch:
 class Binner:
     """Counts rows by one profile. Threads may share one."""
 
-    def __init__(self, profile: Profile, *, compiled: bool = True) -> None:
-        """Compile the tables: about a megabyte for 100 numeric features. Without `compiled` it is the plain counter."""
+    def __init__(self, profile: Profile, *, compiled: bool = True, tables: Tables | None = None) -> None:
+        """Compile the tables: about a megabyte for 100 numeric features. Without `compiled` it is the plain counter.
+
+        `tables` may be those of a Reader by the same profile: then none are compiled anew for the compiled counter.
+        """
         self.profile = profile
-        self._tables = compile_tables(profile) if compiled else None
+        self._tables = (tables or compile_tables(profile)) if compiled else None
         placed = [(feature.grid, part.start) for feature, part in profile.slices()]
         numeric = [(grid, offset) for grid, offset in placed if isinstance(grid, NumericGrid)]
         categorical = [offset for grid, offset in placed if isinstance(grid, CategoryGrid)]

@@ -28,11 +28,6 @@ from driftmeter.types import Codes
 if TYPE_CHECKING:
     from driftmeter.counts._compiled import Counter, Tables
 
-_MOST_TERMS = 1024
-"""Of a regression, as in counts/c/tables.h."""
-_MOST_CUTS = 65_535
-"""Of a number: those below a segment are counted in 16 bits."""
-
 Cache = tuple[dict[str, int], dict[int, int], dict[float, int]]
 """Bins of categories that were seen before: texts, integers, floats; 1, 1.0 and True may be different categories."""
 
@@ -82,10 +77,11 @@ def compile_tables(
     with the index of the feature among those of its kind; with a text, the second has it kept. `regressed` are the
     indices of the numbers in the `regressor`. Without readers and regressor rows cannot be read, only arrays counted.
     """
-    if _module is None or (regressor is not None and regressor.terms > _MOST_TERMS):
+    if _module is None or (regressor is not None and regressor.terms > _module.MOST_TERMS):
         return None
     if any(
-        isinstance(feature.grid, NumericGrid) and len(feature.grid.cuts) > _MOST_CUTS for feature in profile.features
+        isinstance(feature.grid, NumericGrid) and len(feature.grid.cuts) > _module.MOST_CUTS
+        for feature in profile.features
     ):
         return None
     position: dict[str, int] = {}

@@ -24,8 +24,8 @@ int compile_number(Tables *tables, Py_ssize_t index, const double *cuts)
     const Number *number = &tables->number[index];
     uint16_t *below_segment = tables->below + index * SEGMENTS;
     Py_ssize_t count = number->cut_count, outer = count > 6 ? 2 : 1;
-    if (count < 4 || count > UINT16_MAX) {
-        PyErr_Format(PyExc_ValueError, "expected 4 to %d cuts, got %zd", UINT16_MAX, count);
+    if (count < 4 || count > MOST_CUTS) {
+        PyErr_Format(PyExc_ValueError, "expected 4 to %d cuts, got %zd", MOST_CUTS, count);
         return -1;
     }
     double low = cuts[outer], high = cuts[count - 1 - outer];

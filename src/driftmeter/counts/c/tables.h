@@ -16,6 +16,9 @@ enum { SEGMENTS = 256 };
 /* Larger regressions are left to numpy. */
 enum { MOST_REGRESSED = 128, MOST_TERMS = 1024 };
 
+/* Of a number: those below a segment are counted in 16 bits. */
+enum { MOST_CUTS = UINT16_MAX };
+
 enum { STEP_BITS = 12 };
 
 /* Targets of a regression that are computed together. */
