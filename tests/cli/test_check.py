@@ -198,3 +198,13 @@ def test_data_of_which_nothing_can_be_judged_is_an_error(
     result = run(profile, file, "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+def test_markdown_and_junit_are_written_besides(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
+    result = run(profile, file, "--md", tmp_path / "o.md", "--junit", tmp_path / "o.xml")
+    assert result.exit_code == 1
+    assert "- **größe** (major): Rose from " in (tmp_path / "o.md").read_text(encoding="utf-8")
+    suite = ElementTree.parse(tmp_path / "o.xml").find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "1")

@@ -7,7 +7,7 @@ import json
 import click
 
 from driftmeter.cli.params import encoding_option, say
-from driftmeter.verdict.severity import SEVERITIES, rank, worst_severity
+from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severity
 
 
 @click.command(short_help="Compare a file with a profile: exit 0 no drift, 1 drift.")
@@ -15,6 +15,10 @@ from driftmeter.verdict.severity import SEVERITIES, rank, worst_severity
 @click.argument("data", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object, and nothing else.")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report as one HTML page.")
+@click.option("--md", "markdown", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write a summary as Markdown, for a pull request.")  # fmt: skip
+@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write JUnit XML, for CI: a test for each feature.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code is the answer.")
 @click.option("--min-rows", type=click.IntRange(1), default=200, show_default=True, metavar="N",
               help="Fewer rows are not judged.")  # fmt: skip
@@ -32,11 +36,13 @@ def check(
     data: str,
     as_json: bool,
     html: str | None,
+    markdown: str | None,
+    junit: str | None,
     quiet: bool,
     min_rows: int,
     tolerance: float,
     false_discovery_rate: float,
-    fail_from: str,
+    fail_from: Severity,
     encoding: str | None,
 ) -> None:
     """Compare all rows of DATA with PROFILE. Exits with 0 for no drift, 1 for drift, 2 for an error.
@@ -45,6 +51,7 @@ def check(
 
     \b
     driftmeter check profile.json today.parquet --html report.html
+    driftmeter check profile.json today.parquet --junit drift.xml --md drift.md
     driftmeter check profile.json today.csv --json | jq '.features[] | select(.drifting).feature'
     """
     from pathlib import Path
@@ -65,6 +72,10 @@ def check(
     report = compare_batches(reference, file.names, file.tables, settings=settings)
     if html:
         Path(html).write_text(report.to_html(), encoding="utf-8")
+    if markdown:
+        Path(markdown).write_text(report.to_markdown(), encoding="utf-8")
+    if junit:
+        Path(junit).write_text(report.to_junit(fail_from=fail_from), encoding="utf-8")
     if as_json and not quiet:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     elif not quiet:

@@ -15,12 +15,15 @@ from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
+from driftmeter.report.junit import junit
+from driftmeter.report.markdown import markdown
 from driftmeter.report.new_categories import NewCategories
-from driftmeter.report.page import render_html
+from driftmeter.report.page import in_order, render_html
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 from driftmeter.verdict.figures import percent
 from driftmeter.verdict.scorer import scorer_of
+from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import Verdict
 from driftmeter.verdict.window_judge import judge_window
 
@@ -112,6 +115,16 @@ class Report:
     def to_html(self) -> str:
         """Return the report as one page of HTML that fetches nothing."""
         return render_html(self.profile, self.verdict.to_json(), self.counts(), notes=self.notes)
+
+    def to_markdown(self) -> str:
+        """Return the report as Markdown, for a pull request or the summary of a CI job."""
+        verdict = self.verdict.to_json()
+        return markdown(verdict, in_order(verdict["features"]), self.notes)
+
+    def to_junit(self, *, fail_from: Severity = "slight") -> str:
+        """Return the report as JUnit XML: a test for each feature, failed if it drifts at least as badly as said."""
+        verdict = self.verdict.to_json()
+        return junit(verdict, in_order(verdict["features"]), self.notes, fail_from=fail_from)
 
 
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
