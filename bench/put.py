@@ -7,8 +7,9 @@ while the pane fills. The server is pinned to one core; the client, and Redis wi
 Panes are an hour long, so that the judge of the server has nothing to fold: it looks at the model once a second, as it
 does with the default panes. Seconds with PUTs and seconds without take turns. The CPU time (user and system) of a PUT
 is that of a second with PUTs less that of an idle second, which is printed beside it. With `--before`, a second server
-runs the code of another checkout on the same core, with a store of its own. The two servers take turns: compare their
-ratio, since the speed of a machine varies.
+runs the code of another checkout on the same core, with a store of its own. The last server is the floor: uvicorn with
+an application that reads the body and answers, and nothing else (put_floor.py). The servers take turns: compare their
+ratios, since the speed of a machine varies.
 
     python bench/put.py [--before FOLDER] [--rate 1000] [--store redis] [--blocks 5] [--seconds 5]
 
@@ -50,6 +51,8 @@ from servers import connect, free_port, memory_mb, reserve_server_core, wait_unt
 SOURCES = 50
 HERE = Path(__file__).resolve().parents[1]
 STORES = ("redis", "sqlite", "memory")
+FLOOR = "floor"
+"""The name of the server that only answers."""
 BARS = {1_000: 0.2, 20: 0.5}
 """Milliseconds of CPU of a PUT, by PUTs a second."""
 
@@ -80,9 +83,12 @@ def run_server(name: str, tree: Path, store: str, profile: Path, core: int) -> I
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = "memory://" if store == "memory" else stack.enter_context(empty_store(store))[0]
         port = free_port()
-        command = [sys.executable, "-m", "driftmeter", "serve", "--port", str(port), "--store", url, "--pane", "1h"]
+        command = [sys.executable, "-m", "driftmeter", "serve", "--port", str(port), "--store", url]
+        command += ["--pane", "1h", "--profile", str(profile)]
+        if name == FLOOR:
+            command = [sys.executable, str(HERE / "bench" / "put_floor.py"), str(port)]
         server = subprocess.Popen(
-            [*command, "--profile", str(profile)],
+            command,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": str(tree / "src")},
             cwd=folder,
@@ -172,6 +178,7 @@ def measure(store: str, trees: dict[str, Path], rates: list[int], blocks: int, s
         profile = Profile.fit(polars.DataFrame(reference(), schema=NAMES), model="bench", independent=True)
         profile.dump(path)
         servers = [stack.enter_context(run_server(name, tree, store, path, core)) for name, tree in trees.items()]
+        servers.append(stack.enter_context(run_server(FLOOR, HERE, "memory", path, core)))
         clients = {server.name: Client(server.port, profile, stack) for server in servers}
         for server in servers:
             clients[server.name].send(500, 2_000)  # makes the sources known, and warms up
@@ -209,7 +216,7 @@ def report(store: str, rate: int, servers: list[RunningServer]) -> bool:
             line += f", bar {BARS[rate]}"
         elif server is not servers[0]:
             ratios = [ours / theirs for ours, theirs in zip(servers[0].put[rate], spent, strict=True)]
-            line += f"; here / before {statistics.median(ratios):.3f}"
+            line += f"; here / {server.name} {statistics.median(ratios):.3f}"
         print(line, flush=True)
     return statistics.median(servers[0].put[rate]) <= BARS.get(rate, float("inf"))
 
