@@ -57,7 +57,9 @@ def decode_counts(data: bytes, bins: int) -> Counts:
         raise CodecError("counts", f"{bins} counts of 8 bytes", got)
     if not bins:
         return np.zeros(0, np.int64)
-    filled = -(-len(planes.rstrip(b"\0")) // bins)  # planes with anything but zeros: mostly one or two of the eight
+    filled, empty = 8, bytes(bins)  # planes up to the last with anything but zeros: mostly one or two of the eight
+    while filled > 1 and planes.endswith(empty, 0, filled * bins):
+        filled -= 1
     rows = np.frombuffer(planes, np.uint8).reshape(8, bins)
     if filled == 8 and rows[7].max() > 0x7F:
         raise CodecError("counts", "counts below 2**63", "a larger one")
