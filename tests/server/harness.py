@@ -39,6 +39,10 @@ class Client:
         check_answer(answer)
         return answer
 
+    def through(self, http: httpx.AsyncClient, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request through another client, on the event loop of the application."""
+        return self._portal.call(lambda: http.request(method, path, **options))
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
 

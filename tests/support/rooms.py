@@ -47,6 +47,7 @@ INSIDE = {
         "context",
         "configure usable",
         "routes",
+        "application",
         "app",
         "run",
     ),

@@ -16,20 +16,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
+from driftmeter.server.application import Application, refusal
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
-from driftmeter.server.problems import INTERNAL, KIND_BY_STATUS, ProblemKind, error_response, kind_of, problem_response
+from driftmeter.server.problems import INTERNAL, KIND_BY_STATUS, ProblemKind, problem_response
 from driftmeter.server.routes.docs import docs_routes
 from driftmeter.server.routes.events import get_events
+from driftmeter.server.routes.panes import put_pane
+from driftmeter.server.routes.rows import post_rows
 from driftmeter.server.routes.table import OPERATIONS
 from driftmeter.server.watch.announcer import announcing
 from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.server.watch.probe import Probe
 
 
-def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
+def create_app(engine: Engine, settings: Settings | None = None) -> Application:
     """Make the application around an engine; the caller closes the engine's store."""
     settings = settings or Settings()
     metrics = ProcessMetrics()
@@ -37,13 +40,15 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     evaluator = Evaluator(engine, on_failure=metrics.fail)
     routes = [*(operation.route() for operation in OPERATIONS), *docs_routes(OPERATIONS)]
     paths: dict[object, str] = {route.endpoint: route.path for route in routes}
-    app = Starlette(
+    app = Application(
+        [operation for operation in OPERATIONS if operation.handler in (put_pane, post_rows)],
+        metrics,
         routes=routes,
         middleware=[Middleware(_Timed, metrics=metrics, paths=paths)],
         exception_handlers={
             DriftmeterError: _on_error,
             HTTPException: _on_status,
-            ClientDisconnect: _on_disconnect,
+            ClientDisconnect: _on_error,
             Exception: _on_error,
         },
         lifespan=_lifespan,
@@ -71,14 +76,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 # --- problems
 
 
-def _counted(request: Request, kind: ProblemKind, response: Response) -> Response:
-    """Count a refused request by its reason; return the response."""
-    Context.of(request).metrics.reject(kind.slug)
-    return response
-
-
 async def _on_error(request: Request, error: Exception) -> Response:
-    return _counted(request, kind_of(error), error_response(error))
+    return refusal(error, Context.of(request).metrics)
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
@@ -90,17 +89,14 @@ async def _on_status(request: Request, error: Exception) -> Response:
     response.headers.update(error.headers or {})
     if error.status_code == 405:
         response.headers["Allow"] = _allowed_methods(request)
-    return _counted(request, kind, response)
+    Context.of(request).metrics.reject(kind.slug)
+    return response
 
 
 def _allowed_methods(request: Request) -> str:
     """Return the methods of the request's path, sorted. Starlette names those of one route, and each has one method."""
     routes = [route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL]
     return ", ".join(sorted({method for route in routes for method in route.methods}))
-
-
-async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return _counted(request, ProblemKind(400, "disconnected", "The client left"), Response(status_code=400))
 
 
 class _Timed:
