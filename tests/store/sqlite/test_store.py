@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from driftmeter.counts.unseen import UnseenTexts
@@ -24,6 +25,7 @@ from driftmeter.store.sqlite import database
 from driftmeter.store.sqlite.database import MOST_READERS
 from driftmeter.store.sqlite.schema import VERSION
 from driftmeter.store.sqlite.store import SQLiteStore, host_clock
+from driftmeter.store.sqlite.transaction import pack, unpack
 from driftmeter.timestamps import DAY
 from tests.store.samples import START, TIMING, batch, closed, fold_all, freeze_at, pane, put
 from tests.support.clocks import SetClock
@@ -335,3 +337,12 @@ def test_unseen_texts_go_with_their_panes_and_slices(tmp_path: Path, clock: SetC
             assert left() == expected
         store.delete("m")
         assert left() == [0, 0]
+
+
+@pytest.mark.parametrize("largest", [0, 0xFFFF, 0x1_0000, 0xFFFF_FFFF, 0x1_0000_0000, 2**63 - 1])
+@pytest.mark.parametrize("bins", [1, 7, 8])
+def test_counts_of_open_panes_are_read_as_they_were_written(bins: int, largest: int) -> None:
+    counts = np.arange(bins, dtype=np.int64)
+    counts[-1] = largest
+    assert unpack(pack(counts)).tolist() == counts.tolist()
+    assert unpack(counts.astype("<i8").tobytes()).tolist() == counts.tolist()  # as an earlier version wrote them

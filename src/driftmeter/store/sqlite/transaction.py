@@ -7,7 +7,6 @@ import json
 import numpy as np
 
 from driftmeter.counts.summary import Summary
-from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.panes.codec import decode_texts, encode_texts
 from driftmeter.panes.coverage import Account, RowTally
@@ -76,15 +75,11 @@ class Transaction:
                     (*key, pane.sequence, frozen, rows, self._now),
                 )
         else:
-            stored = self._db.execute(f"SELECT sequence, rows FROM panes{condition}", key).fetchone()
-            sequence, before = stored or (-1, 0)
+            stored = self._db.execute(f"SELECT rowid, sequence, rows FROM panes{condition}", key).fetchone()
+            rowid, sequence, before = stored or (None, -1, 0)
             duplicate = pane.sequence <= sequence
             if not duplicate:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*key, pane.sequence, rows, pack(pane.summary.counts)),
-                )
-                self._keep_texts(key, pane.sequence, pane.summary.unseen)
+                self._write_open(rowid, key, pane.sequence, pane.summary)
         account, watermark = self._source(model, pane.source)
         if account == Account():
             account = Account.first_seen(self._now, pane.totals, pane.acknowledged)
@@ -141,36 +136,39 @@ class Transaction:
             known = (read_account(row[0], row[1]), row[2]) if row else (Account(), None)
         return known
 
-    def _keep_texts(self, key: tuple[object, ...], sequence: int, texts: UnseenTexts) -> None:
-        """Write the unseen texts of a pane, if there are any; those of an earlier sequence count no more."""
-        if texts:
+    def _write_open(self, rowid: int | None, key: tuple[object, ...], sequence: int, summary: Summary) -> None:
+        """Write an open pane, in place of the row that it has. Unseen texts of an earlier sequence count no more."""
+        values = (sequence, summary.rows, pack(summary.counts))
+        if rowid is None:
+            self._db.execute("INSERT INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *values))
+        else:
+            self._db.execute("UPDATE panes SET sequence = ?, rows = ?, counts = ? WHERE rowid = ?", (*values, rowid))
+        if summary.unseen:
             self._db.execute(
-                "INSERT OR REPLACE INTO pane_texts VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, sequence, encode_texts(texts))
+                "INSERT OR REPLACE INTO pane_texts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*key, sequence, encode_texts(summary.unseen)),
             )
 
     def finish(self) -> None:
         """Write the sums and accounts; the caller commits."""
         for key, summaries in self._added.items():
             stored = self._db.execute(
-                "SELECT sequence, rows, counts, texts FROM panes LEFT JOIN pane_texts"
+                "SELECT panes.rowid, sequence, rows, counts, texts FROM panes LEFT JOIN pane_texts"
                 " USING (model, digest, start, length, source, sequence)"
                 " WHERE model = ? AND digest = ? AND start = ? AND length = ? AND source = ?",
                 key,
             ).fetchone()
-            sequence = 0
+            rowid, sequence = None, 0
             if stored is not None:
-                before, rows, counts, texts = stored
+                rowid, before, rows, counts, texts = stored
                 sequence = before + 1
                 summaries.append(Summary(rows, unpack(counts), decode_texts(texts)))
             total = Summary.sum(summaries, summaries[0].counts.size)
-            self._db.execute(
-                "INSERT OR REPLACE INTO panes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*key, sequence, total.rows, pack(total.counts)),
-            )
-            self._keep_texts(key, sequence, total.unseen)
+            self._write_open(rowid, key, sequence, total)
         for (model, source), (account, watermark) in self._sources.items():
             self._db.execute(
-                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, source) DO UPDATE SET"
+                " totals = excluded.totals, late = excluded.late, watermark = excluded.watermark, at = excluded.at",
                 (model, source, _write_account(account), account.late, watermark, self._now),
             )
 
@@ -202,10 +200,17 @@ def _later(one: Milliseconds | None, other: Milliseconds | None) -> Milliseconds
 
 
 def pack(counts: Counts) -> bytes:
-    """Write the counts of an open pane, not compressed: it changes many times a second."""
-    return counts.astype("<i8", copy=False).tobytes()
+    """Write the counts of an open pane: a byte with their width in bytes, and the integers.
+
+    They are not compressed, since they change many times a second.
+    """
+    largest = counts.max(initial=0)
+    width = 2 if largest <= 0xFFFF else 4 if largest <= 0xFFFF_FFFF else 8
+    return bytes([width]) + counts.astype(f"<u{width}").tobytes()
 
 
 def unpack(data: bytes) -> Counts:
     """Read the counts of an open pane."""
-    return np.frombuffer(data, dtype="<i8").astype(np.int64)
+    if len(data) % 2 == 0:  # an earlier version wrote 8 bytes for each, and no width
+        return np.frombuffer(data, "<i8").astype(np.int64)
+    return np.frombuffer(data, f"<u{data[0]}", offset=1).astype(np.int64)
