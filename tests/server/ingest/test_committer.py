@@ -5,15 +5,17 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
 import pytest
 
 from driftmeter.counts.summary import Summary
 from driftmeter.errors import StoreUnavailableError, UnknownModelError
+from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.problems import OverloadedError
 from driftmeter.store import Store
-from driftmeter.store.records import AddRows, Receipt, Write
+from driftmeter.store.records import AddRows, PutPane, Receipt, Write
 
 
 class Commits:
@@ -65,6 +67,25 @@ def test_writes_gather_while_a_transaction_is_being_written() -> None:
         return commits.sizes
 
     assert asyncio.run(scenario()) == [1, 20]
+
+
+def test_panes_that_wait_for_one_another_are_written_with_the_rows_that_come() -> None:
+    pane = PutPane("w", Pane("digest", 0, 1_000, "sdk", 1, Summary(0, np.zeros(1, np.int64))))
+
+    async def scenario() -> tuple[list[Receipt], list[int]]:
+        commits = Commits(lambda write: Receipt(added=isinstance(write, PutPane)))
+        committer = committer_of(commits)
+        receipts = [await committer.commit(pane)]
+        waiting = asyncio.create_task(committer.commit(pane))
+        await asyncio.sleep(0)
+        receipts += await asyncio.gather(waiting, committer.commit(write()))
+        receipts.append(await committer.commit(pane))
+        await committer.drain()
+        return receipts, commits.sizes
+
+    receipts, sizes = asyncio.run(scenario())
+    assert [receipt.added for receipt in receipts] == [1, 1, 0, 1]
+    assert sum(sizes) == 4
 
 
 def test_a_write_that_the_store_refuses_fails_alone() -> None:
