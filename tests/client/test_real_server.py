@@ -140,7 +140,7 @@ def test_a_deleted_model_is_registered_again(server: MetricServer, profile: Prof
         monitor.observe(ROW)
         return monitor.flush() and [model.digest for model in server.store.models()] == [profile.digest]
 
-    eventually(registered, "the model again")  # servers believe what they know of a model for half a second
+    eventually(registered, "the model again")  # servers believe what they know of a model for 1.5 s
 
 
 def test_a_server_that_was_away_gets_everything(server: MetricServer, profile: Profile, monitor_at: Make) -> None:

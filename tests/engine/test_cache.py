@@ -47,6 +47,24 @@ def test_an_expired_value_is_stale_until_it_is_put_anew(aging: AgingCache[str, s
     assert aging.fresh("m") == "new"
 
 
+def test_a_value_is_renewed_only_in_place_of_an_older_one(aging: AgingCache[str, str], clock: SetClock) -> None:
+    aging.renew("m", "never asked for", read_at=100)
+    assert aging.fresh_or_stale("m") is None
+    aging.put("m", "old", read_at=100)
+    aging.renew("m", "new", read_at=104)
+    aging.renew("m", "overtaken", read_at=102)
+    clock.now = 109
+    assert aging.fresh("m") == "new"
+
+
+def test_a_value_that_was_dropped_or_expired_meanwhile_is_not_renewed(aging: AgingCache[str, str]) -> None:
+    for forget in (aging.drop, aging.expire):
+        aging.put("m", "old", read_at=90)
+        forget("m")
+        aging.renew("m", "asked for before", read_at=100)
+        assert aging.fresh("m") is None
+
+
 def test_to_expire_or_drop_what_is_not_there_does_nothing(aging: AgingCache[str, str]) -> None:
     aging.expire("m")
     aging.drop("m")

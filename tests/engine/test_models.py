@@ -44,10 +44,22 @@ def test_a_record_is_asked_for_again_when_it_is_stale(models: Models, store: SQL
     first = models.record("m")
     store.configure("m", OWN.dumps())  # as another server does
     assert models.record("m") is models.cached_record("m") is first
-    stopwatch.now += 1
+    stopwatch.now += 2
     assert models.cached_record("m") is None
     assert models.stale_record("m") is first
     assert models.record("m").settings == OWN.dumps()
+
+
+def test_a_list_of_all_models_renews_the_records_that_are_known(
+    models: Models, store: SQLiteStore, stopwatch: SetClock
+) -> None:
+    models.record("m")
+    store.configure("m", OWN.dumps())  # as another server does
+    stopwatch.now += 1
+    (listed,) = models.all_records()
+    stopwatch.now += 1
+    assert models.cached_record("m") is listed
+    assert listed.settings == OWN.dumps()
 
 
 def test_an_expired_record_is_asked_for_again_at_once(models: Models, store: SQLiteStore) -> None:
@@ -96,7 +108,7 @@ def test_a_model_that_another_replica_deleted_is_forgotten_too(
 ) -> None:
     before = models.compiled("m")
     store.delete("m")
-    stopwatch.now += 1
+    stopwatch.now += 2
     with pytest.raises(UnknownModelError):
         models.compiled("m")
     assert models.stale_record("m") is None

@@ -13,8 +13,7 @@ V = TypeVar("V")
 class AgingCache(Generic[K, V]):
     """Values that turn stale some seconds after they were read, or when they are expired.
 
-    A stale value is still there, for callers that cannot ask the source of the values. Thread-safe, since each method
-    touches the dictionary once.
+    A stale value is still there, for callers that cannot ask the source of the values. Thread-safe.
     """
 
     def __init__(self, seconds: float, stopwatch: Callable[[], float]) -> None:
@@ -22,10 +21,19 @@ class AgingCache(Generic[K, V]):
         self._seconds = seconds
         self._stopwatch = stopwatch
         self._entries: dict[K, tuple[V, float | None]] = {}
+        self._lock = threading.Lock()  # for changes; each read touches the dictionary once
 
     def put(self, key: K, value: V, read_at: float) -> None:
         """Keep a value that was asked for at `read_at`, by the stopwatch."""
-        self._entries[key] = value, read_at
+        with self._lock:
+            self._entries[key] = value, read_at
+
+    def renew(self, key: K, value: V, read_at: float) -> None:
+        """Keep a value in place of an older one; do nothing if that was dropped or expired meanwhile."""
+        with self._lock:
+            before = self._entries.get(key, (None, None))[1]
+            if before is not None and before < read_at:
+                self._entries[key] = value, read_at
 
     def fresh(self, key: K) -> V | None:
         """Return a value unless it is stale, None if there is none."""
@@ -38,13 +46,15 @@ class AgingCache(Generic[K, V]):
 
     def expire(self, key: K) -> None:
         """Make a value stale now; do nothing if there is none."""
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries[key] = entry[0], None
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries[key] = entry[0], None
 
     def drop(self, key: K) -> None:
         """Forget a value; do nothing if there is none."""
-        self._entries.pop(key, None)
+        with self._lock:
+            self._entries.pop(key, None)
 
 
 class ProfileCache(Generic[V]):

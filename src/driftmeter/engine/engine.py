@@ -91,7 +91,7 @@ class Engine:
 
     def models(self) -> list[ModelRecord]:
         """Return the records of all models, as the store has them now."""
-        return self.store.models()
+        return self._models.all_records()
 
     def stored_record(self, model: str) -> ModelRecord:
         """Return a model's record, as the store has it now."""
@@ -141,7 +141,7 @@ class Engine:
         return self._models.register(profile, reactivate=False)
 
     def record(self, model: str) -> ModelRecord:
-        """Return a model's record, as the store had it at most half a second ago."""
+        """Return a model's record, as the store had it at most 1.5 s ago."""
         return self._models.record(model)
 
     def cached_record(self, model: str) -> ModelRecord | None:

@@ -19,8 +19,9 @@ from driftmeter.store.records import ModelRecord
 from driftmeter.verdict.judge import Judge
 from driftmeter.verdict.judge_state import JudgeState
 
-RECORD_SECONDS = 0.5
-"""How long a model's record counts as fresh: requests come far more often, and records change rarely."""
+RECORD_SECONDS = 1.5
+"""How long a model's record counts as fresh. It is renewed by each list of all models, which a server asks for every
+second at least, so that requests need not."""
 MOST_BINS = 1_000_000
 """Most bins that all compiled profiles have together: some hundred bytes each. Those used last are kept."""
 
@@ -93,6 +94,14 @@ class Models:
                 raise
             self._records.put(model, record, asked_at)
         return record
+
+    def all_records(self) -> list[ModelRecord]:
+        """Return the records of all models from the store, and renew those in the cache."""
+        asked_at = self._stopwatch()
+        records = self._store.models()
+        for record in records:
+            self._records.renew(record.model, record, asked_at)
+        return records
 
     def cached_record(self, model: str) -> ModelRecord | None:
         """Return a record from the cache, None if it has no fresh one."""
