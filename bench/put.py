@@ -109,11 +109,12 @@ class Source:
     """Makes the requests of one SDK: the current pane, sent again and again."""
 
     def __init__(self, number: int, profile: Profile) -> None:
-        """Count rows once; all panes hold the same counts."""
-        values = np.random.default_rng(number + 2).normal(size=(ROWS, FEATURES)) * 100
-        reader = Reader(profile)
-        columns = dict(zip(NAMES, np.ascontiguousarray(values.T), strict=True))
-        self._summary = Binner(profile).observe(reader.read_columns(columns)[0])
+        """Count two sets of rows once; panes hold the one or the other in turn, so that a store writes all of them."""
+        rng, reader, binner = np.random.default_rng(number + 2), Reader(profile), Binner(profile)
+        self._summaries = []
+        for _ in range(2):
+            columns = dict(zip(NAMES, rng.normal(size=(FEATURES, ROWS)) * 100, strict=True))
+            self._summaries.append(binner.observe(reader.read_columns(columns)[0]))
         self._name, self._digest, self._sequence = f"sdk-{number}-5f3c", profile.digest, 0
 
     def request(self) -> bytes:
@@ -121,8 +122,9 @@ class Source:
         start = int(time.time() * 1000) // HOUR * HOUR
         self._sequence += 1
         totals = SourceTotals(ROWS, ROWS)
+        summary = self._summaries[self._sequence % 2]
         body = encode_pane(
-            Pane(self._digest, start, HOUR, self._name, self._sequence, self._summary, totals, acknowledged=ROWS)
+            Pane(self._digest, start, HOUR, self._name, self._sequence, summary, totals, acknowledged=ROWS)
         )
         head = (
             f"PUT /v1/models/bench/panes/{start}/{quote(self._name)} HTTP/1.1\r\nHost: localhost\r\n"

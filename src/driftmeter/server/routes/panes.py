@@ -67,7 +67,8 @@ async def put_pane(request: Request) -> Response:
         header = _read_header(body) if small else await context.in_thread(lambda: _read_header(body))
         profile = newest.profile
         if header is not None:
-            profile = (await context.compiled(model, header.digest)).profile
+            if header.digest != profile.digest:
+                profile = (await context.compiled(model, header.digest)).profile
             if header.bins != profile.bins:
                 raise InputError("counts", f"counts over {profile.bins} bins", str(header.bins))
         small = small and profile.bins <= _FEW_BINS
@@ -112,7 +113,7 @@ def _check_pane(pane: Pane, profile: Profile, timing: Timing, now: Milliseconds)
         raise FutureError("start", f"at most {MAX_AHEAD // 1000} s ahead of {iso(now)}", f"{pane.start} ms")
     if pane.summary.rows > _MOST_ROWS:
         raise InputError("rows", f"at most {_MOST_ROWS}", str(pane.summary.rows))
-    if any(character < " " for character in pane.source):
+    if min(pane.source) < " ":
         raise BadPaneError("source", "a name without control characters", repr(pane.source)[:100])
     if len(pane.source) > _LONGEST_SOURCE:
         raise InputError("source", f"at most {_LONGEST_SOURCE} characters", str(len(pane.source)))
