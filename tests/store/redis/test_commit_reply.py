@@ -37,8 +37,8 @@ PARSED: list[tuple[list[Any], CommitReply]] = [
         WritesMade(
             STATE,
             (
-                PaneReply(False, 1, 2, 3, SourceTotals()),
-                PaneReply(True, 0, 0, 0, SourceTotals(7, 5, {"queue full": 2})),
+                PaneReply(False, 1, 2, 3, b""),
+                PaneReply(True, 0, 0, 0, TOTALS),
             ),
         ),
     ),
@@ -54,3 +54,8 @@ def test_each_outcome_has_a_type_of_its_own(reply: list[Any], expected: CommitRe
 def test_what_the_script_never_answers_is_an_error(reply: list[Any]) -> None:
     with pytest.raises(ValueError, match=r"expected a reply of commit\.lua, got"):
         parse_commit_reply(reply)
+
+
+def test_a_pane_says_what_its_source_had_reported_before() -> None:
+    assert PaneReply(False, 1, 2, 3, b"").totals_before == SourceTotals()
+    assert PaneReply(True, 0, 0, 0, TOTALS).totals_before == SourceTotals(7, 5, {"queue full": 2})

@@ -29,13 +29,18 @@ class UsedKey:
 
 
 class PaneReply(NamedTuple):
-    """The outcome of one pane; `totals_before` are those that its source had reported before."""
+    """The outcome of one pane; `totals_text` are the totals that its source had reported before, empty if none."""
 
     duplicate: bool
     late: int
     added: int
     added_late: int
-    totals_before: SourceTotals
+    totals_text: bytes
+
+    @property
+    def totals_before(self) -> SourceTotals:
+        """The totals that the source had reported before."""
+        return SourceTotals.from_json(json.loads(self.totals_text)) if self.totals_text else SourceTotals()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,5 @@ def parse_commit_reply(reply: Sequence[Any]) -> CommitReply:
 
 
 def _pane(reply: Sequence[Any]) -> PaneReply:
-    duplicate, late, added, added_late, totals = reply
-    before = SourceTotals.from_json(json.loads(totals)) if totals else SourceTotals()
-    return PaneReply(bool(duplicate), late, added, added_late, before)
+    duplicate, late, added, added_late, totals_text = reply
+    return PaneReply(bool(duplicate), late, added, added_late, totals_text)
