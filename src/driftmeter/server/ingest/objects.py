@@ -18,6 +18,7 @@ from driftmeter.errors import InputError
 from driftmeter.profile.names import text_of
 from driftmeter.server.ingest.alike import decode_alike
 from driftmeter.server.ingest.content import BatchTimes, Columns, Content, Records, check_rows, time_key
+from driftmeter.server.ingest.packed import FLOATS, columns_of, decode_packed, unpack
 from driftmeter.server.ingest.times import TIMESTAMP, optional_time
 
 ObjectMedia = Literal["json", "msgpack"]
@@ -25,8 +26,6 @@ ObjectMedia = Literal["json", "msgpack"]
 _COLUMNS = b"\xa7columns"
 """The key as msgpack has it: a body that begins with it holds no rows."""
 _KEYS = frozenset(["rows", "columns", TIMESTAMP, "watermark"])
-DTYPES = frozenset(["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u4", "<u2", "|u1", "|b1"])
-"""What a packed column of msgpack may hold, by numpy's names; the last character is the bytes of one value."""
 
 
 def read_object(media: ObjectMedia, body: bytes, reader: Reader, *, nan_is_null: bool) -> Content:
@@ -35,6 +34,9 @@ def read_object(media: ObjectMedia, body: bytes, reader: Reader, *, nan_is_null:
     With `nan_is_null` JSON may hold NaN, which is null, and Infinity. Raises InputError naming the part at fault, and
     TooLargeError.
     """
+    if media == "msgpack" and (packed := decode_packed(body)) is not None:
+        times = _batch_times(None, packed.timestamp, packed.watermark)
+        return _with_times(columns_of(packed), reader, times)
     content = None if nan_is_null else _alike(media, body, reader)
     return _split(_decode(media, body, nan_is_null), reader) if content is None else content
 
@@ -159,6 +161,11 @@ def _columns(content: Any, reader: Reader, batch_times: BatchTimes) -> Columns:
             columns[text] = _packed(name, values)
         else:
             columns[text] = _array_or_list(values) if text in numeric else values
+    return _with_times(columns, reader, batch_times)
+
+
+def _with_times(columns: dict[str, Column], reader: Reader, batch_times: BatchTimes) -> Columns:
+    """Take the column of times from the others."""
     key = time_key(reader)
     times = None if key is None else columns.pop(key, None)
     rows = len(next(iter(columns.values()), [] if times is None else times))
@@ -170,14 +177,6 @@ def _columns(content: Any, reader: Reader, batch_times: BatchTimes) -> Columns:
 
 def _packed(name: str, values: Any) -> Column:
     """Read a column that msgpack carries as raw bytes: little-endian float64, or of the dtype it names."""
-    dtype = "<f8"
     if isinstance(values, dict) and set(values) == {"dtype", "data"}:
-        dtype, values = values["dtype"], values["data"]
-        if not isinstance(dtype, str) or dtype not in DTYPES:
-            raise InputError(f"columns.{name}.dtype", f"one of {', '.join(sorted(DTYPES))}", repr(dtype)[:40])
-    if not isinstance(values, bytes):
-        raise InputError(f"columns.{name}", "an array (or in msgpack raw bytes)", describe(values))
-    if len(values) % np.dtype(dtype).itemsize:
-        raise InputError(f"columns.{name}", f"whole values of {dtype}", f"{len(values)} bytes")
-    # a byte that is neither 0 nor 1 would make a bool that is neither
-    return np.frombuffer(values, "|u1") != 0 if dtype == "|b1" else np.frombuffer(values, dtype)
+        return unpack(name, values["dtype"], values["data"])
+    return unpack(name, FLOATS, values)

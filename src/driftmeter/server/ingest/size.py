@@ -8,15 +8,13 @@ Bytes alone do not tell: a few kilobytes of Arrow or of empty objects are a hund
 from __future__ import annotations
 
 import struct
-from typing import Annotated
 
-import msgspec
 import pyarrow as pa
 
 from driftmeter.server.ingest import arrow
 from driftmeter.server.ingest.arrow_messages import Message
 from driftmeter.server.ingest.media import Media
-from driftmeter.server.ingest.objects import DTYPES
+from driftmeter.server.ingest.packed import decode_packed, most_rows_of
 
 _VALUES = 150_000
 """Rows times columns: about as many as are read in two milliseconds."""
@@ -24,7 +22,6 @@ _TEXT = 64_000
 """Bytes of a body of single values: each costs much more than one of a packed column."""
 _BYTES = 1_000_000
 _MOST_MESSAGES = 16
-_MOST_COLUMNS = 2_000
 
 
 def is_small(media: Media, body: bytes, columns: int) -> bool:
@@ -35,7 +32,10 @@ def is_small(media: Media, body: bytes, columns: int) -> bool:
     if media == "json":
         return len(body) <= _TEXT and body.count(b",") < most_rows
     if media == "msgpack":
-        return len(body) <= min(_TEXT, most_rows) or _packed_rows(body) <= most_rows
+        if len(body) <= min(_TEXT, most_rows):
+            return True
+        packed = decode_packed(body)
+        return packed is not None and most_rows_of(packed) <= most_rows
     return _arrow_rows(body, media) <= most_rows
 
 
@@ -58,36 +58,3 @@ def _arrow_rows(body: bytes, framing: arrow.Framing) -> float:
 def _is_large(message: Message) -> bool:
     # any number of views may point at one long text
     return message.metadata > _TEXT or message.inflated > 4 * _BYTES or message.has_views
-
-
-class _PackedColumn(msgspec.Struct, forbid_unknown_fields=True):
-    dtype: str
-    data: bytes
-
-
-class _PackedBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A body of packed columns and nothing else.
-
-    The decoder stops at the first value of another type, and at a map of too many columns before it reads them.
-    """
-
-    columns: Annotated[dict[str, bytes | _PackedColumn], msgspec.Meta(max_length=_MOST_COLUMNS)]
-    timestamp: int | float | str | None = None
-    watermark: int | float | str | None = None
-
-
-_decode_packed = msgspec.msgpack.Decoder(_PackedBody).decode
-
-
-def _packed_rows(body: bytes) -> float:
-    """Return the rows that a body of packed columns holds at most; infinity if it is anything else."""
-    try:
-        return max(map(_rows_of, _decode_packed(body).columns.values()), default=0.0)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return float("inf")
-
-
-def _rows_of(column: bytes | _PackedColumn) -> float:
-    if isinstance(column, bytes):
-        return len(column) / 8
-    return len(column.data) / int(column.dtype[-1:]) if column.dtype in DTYPES else float("inf")
