@@ -80,6 +80,16 @@ def test_plain_columns_need_no_python(reader: Reader) -> None:
 
 
 @needs_compiled
+@pytest.mark.parametrize("kind", ["d", "f", "i", "q", "l", "h", "I", "H", "b", "B"])
+def test_arrays_need_not_be_aligned(reader: Reader, kind: str) -> None:
+    raw = np.array([1, 2, 3], kind).tobytes()
+    unaligned = np.frombuffer(memoryview(b"?" + raw)[1:], kind)
+    marks = marks_of(reader, {"x": unaligned, "c": ["Ulm"] * 3, "n": [None] * 3})
+    assert marks[0] == 0
+    assert reader.read_columns({"x": unaligned})[0].numbers[:, 0].tolist() == [1.0, 2.0, 3.0]
+
+
+@needs_compiled
 def test_texts_of_unseen_categories_are_found_again(reader: Reader) -> None:
     for _ in range(2):
         for column in (["new", "Ulm", "new"], Dictionary(np.array([1, 0, 1]), ("Ulm", "new"))):

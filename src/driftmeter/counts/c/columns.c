@@ -33,6 +33,8 @@ static int open_array(PyObject *array, Py_ssize_t rows, const char *kinds, Colum
         return 0;
     }
     const char *format = column->view.format;
+    if (format != NULL && format[0] == '=' && strchr("lL", format[1]) == NULL)
+        format++; /* of memory that is not aligned, such as within a message; items are copied anyway */
     if (column->view.ndim == 1 && column->view.shape[0] == rows && format != NULL && format[0] != 0 && format[1] == 0 &&
         strchr(kinds, format[0]) != NULL) {
         column->kind = format[0];
