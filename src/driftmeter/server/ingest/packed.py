@@ -16,6 +16,7 @@ _DTYPES = {name: np.dtype(name) for name in ("<f8", "<f4", "<i8", "<i4", "<i2", 
 """What a packed column may hold, by numpy's names."""
 FLOATS = "<f8"
 """What raw bytes hold where no dtype is named."""
+_FLOAT = np.dtype(FLOATS)
 
 
 class PackedColumn(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,9 +80,12 @@ def unpack(name: str, dtype: object, data: object) -> Column:
 
 def columns_of(body: PackedBody) -> dict[str, Column]:
     """Return the columns of a body by name; raises InputError naming the first at fault."""
-    return {
-        name: unpack(name, FLOATS, column)
-        if isinstance(column, memoryview)
-        else unpack(name, column.dtype, column.data)
-        for name, column in body.columns.items()
-    }
+    columns: dict[str, Column] = {}
+    for name, column in body.columns.items():
+        if not isinstance(column, memoryview):
+            columns[name] = unpack(name, column.dtype, column.data)
+        elif len(column) % _FLOAT.itemsize:
+            columns[name] = unpack(name, FLOATS, column)
+        else:
+            columns[name] = np.frombuffer(column, _FLOAT)
+    return columns
