@@ -89,4 +89,22 @@ def test_other_names_are_read_without_a_dictionary_for_each_row(name: str) -> No
     for body in (msgspec.json.encode({"rows": [{name: 1.0}]}), json.dumps({"rows": [{name: 1.0}]}).encode()):
         alike = decode_alike(False, body, (name, "x"))
         assert alike is not None
-        assert alike.columns == [(1.0,), (None,)]
+        assert alike.columns() == [[1.0], [None]]
+        assert alike.numbers() is None
+
+
+@pytest.mark.parametrize("msgpack", [False, True])
+def test_rows_of_numbers_alone_become_one_array(msgpack: bool) -> None:
+    encode = msgspec.msgpack.encode if msgpack else msgspec.json.encode
+    names = ("a", "b")
+
+    def numbers(*rows: dict[str, Any]) -> list[list[float]] | None:
+        alike = decode_alike(msgpack, encode({"rows": rows}), names)
+        assert alike is not None
+        array = alike.numbers()
+        return None if array is None else array.tolist()
+
+    assert numbers({"a": 1.5, "b": 2}, {"b": True, "a": -(2**53) - 1}) == [[1.5, 2.0], [float(-(2**53) - 1), 1.0]]
+    assert numbers() == []
+    assert numbers({"a": 1.5, "b": 2}, {"a": 1.5}) is None
+    assert numbers({"a": 1.5, "b": "2"}) is None

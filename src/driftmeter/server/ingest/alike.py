@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
-_MOST_DECODERS = 256
+from driftmeter.types import Floats
+
+_MOST_DECODERS = 512
+"""A profile takes up to four: rows with times and without, JSON and msgpack."""
 _Decoder = msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]
 _decoders: dict[tuple[bool, tuple[str, ...]], _Decoder | None] = {}
 
 
 @dataclass(frozen=True)
 class Alike:
-    """A batch of rows as columns, in the order of the names asked for; an absent value is None."""
+    """A batch of rows, each a struct of the values in the order of the names asked for; an absent value is None."""
 
-    columns: list[tuple[Any, ...]]
-    rows: int
+    rows: Sequence[Any]
+    width: int
     timestamp: Any
     watermark: Any
+
+    def columns(self) -> list[list[Any]]:
+        """Return the values of each name."""
+        if not self.rows:
+            return [[] for _ in range(self.width)]
+        return list(map(list, zip(*map(msgspec.structs.astuple, self.rows), strict=True)))
+
+    def numbers(self) -> Floats | None:
+        """Return all values, shape (rows, names); None unless all are floats, integers and booleans that float64 holds.
+
+        Each row is packed for itself: that is faster than to make columns of Python's values.
+        """
+        numbers = np.empty((len(self.rows), self.width))
+        pack, size = struct.Struct(f"{self.width}d").pack_into, 8 * self.width
+        try:
+            for position, row in enumerate(self.rows):
+                pack(numbers.data, position * size, *msgspec.structs.astuple(row))
+        except (struct.error, OverflowError):
+            return None
+        return numbers
 
 
 def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | None:
@@ -27,8 +53,8 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
 
     Returns None for any other body, valid or not, and if msgspec refuses a name.
 
-    >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns
-    [(1, None), (None, None)]
+    >>> decode_alike(False, b'{"rows": [{"a": 1}, {"b": null}]}', ("a", "b")).columns()
+    [[1, None], [None, None]]
     """
     if (msgpack, names) not in _decoders:
         # making a decoder takes longer than reading a batch without it: no decoder is ever replaced
@@ -42,9 +68,7 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
         batch = decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return None
-    rows = batch.rows
-    columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True)) if rows else [() for _ in names]
-    return Alike(columns, len(rows), batch.timestamp, batch.watermark)
+    return Alike(batch.rows, len(names), batch.timestamp, batch.watermark)
 
 
 def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder | None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from driftmeter.counts.rows import Reader
 from driftmeter.data.columns import Column
@@ -45,37 +42,23 @@ def _alike(media: ObjectMedia, body: bytes, reader: Reader) -> Content | None:
     """Read rows that hold nothing but the profile's columns, as most do, straight into columns; None on others."""
     if media == "msgpack" and _COLUMNS in body[:16]:
         return None
-    key = time_key(reader)
-    names = reader.names if key is None else (*reader.names, key)
-    alike = decode_alike(media == "msgpack", body, names)
+    msgpack, key, names = media == "msgpack", time_key(reader), reader.names
+    alike, times = decode_alike(msgpack, body, names), None
+    if alike is None and key is not None:
+        alike = decode_alike(msgpack, body, (*names, key))
     if alike is None:
         return None
-    check_rows(alike.rows, reader)
-    numeric = _numeric_alone(reader)
-    columns: dict[str, Column] = {
-        name: _array_or_list(values) if name in numeric else list(values)
-        for name, values in zip(reader.names, alike.columns, strict=False)
-    }
-    times = list(alike.columns[-1]) if key is not None and any(time is not None for time in alike.columns[-1]) else None
-    return Columns(columns=columns, rows=alike.rows, times=_batch_times(times, alike.timestamp, alike.watermark))
-
-
-def _numeric_alone(reader: Reader) -> frozenset[str]:
-    """Return the columns that are read as numbers, and as nothing else."""
-    return frozenset(feature.column for feature in reader.numeric).difference(
-        feature.column for feature in reader.categorical
-    )
-
-
-def _array_or_list(values: Sequence[Any]) -> Column:
-    """Return decoded values as float64 if all are floats, integers and booleans that it can hold, else as a list.
-
-    This takes a quarter of the time that numpy takes, and the reader need not look at the types.
-    """
-    try:
-        return np.frombuffer(struct.pack(f"{len(values)}d", *values))
-    except (struct.error, OverflowError):
-        return list(values)
+    check_rows(len(alike.rows), reader)
+    timed = alike.width > len(names)
+    numbers = None if timed or reader.categorical else alike.numbers()
+    if numbers is not None:
+        columns: dict[str, Column] = dict(zip(names, numbers.T, strict=True))
+    else:
+        values = alike.columns()
+        columns = dict(zip(names, values, strict=False))
+        times = values[-1] if timed and any(time is not None for time in values[-1]) else None
+    batch_times = _batch_times(times, alike.timestamp, alike.watermark)
+    return Columns(columns=columns, rows=len(alike.rows), times=batch_times)
 
 
 def _batch_times(column: Column | None, timestamp: object, watermark: object) -> BatchTimes:
@@ -152,15 +135,11 @@ def _columns(content: Any, reader: Reader, batch_times: BatchTimes) -> Columns:
     if not isinstance(content, dict):
         raise InputError("columns", "an object of arrays", describe(content))
     columns: dict[str, Column] = {}
-    numeric = _numeric_alone(reader)
     for name, values in content.items():
         text = text_of(name)  # msgpack has other names too
         if text is None:
             raise InputError("columns", "names as text", describe(name))
-        if not isinstance(values, list):
-            columns[text] = _packed(name, values)
-        else:
-            columns[text] = _array_or_list(values) if text in numeric else values
+        columns[text] = values if isinstance(values, list) else _packed(name, values)
     return _with_times(columns, reader, batch_times)
 
 
