@@ -9,6 +9,7 @@ import random
 import threading
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -31,6 +32,7 @@ from driftmeter.client.live import (
     Taken,
 )
 from driftmeter.counts import compiled
+from driftmeter.counts.binning import Binner
 from driftmeter.counts.summary import Summary
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.category_grid import CategoryGrid
@@ -74,6 +76,7 @@ def profile_of(seed: int) -> Profile:
         time="seen_at",
         include=["seen_at"],
         by_hour=seed % 2 == 1,
+        zone="Europe/Berlin" if seed > 2 else None,
         kinds={"store": "categorical", "rate": "categorical", "seen_at": "hour"},
         bins=(8, 64, 300)[seed % 3],
     )
@@ -91,6 +94,7 @@ ODD: list[Any] = [
         np.longdouble(7),
     ),
     *(Decimal("1.0"), [1.0], {}, np.array([2.0]), dt.datetime(2024, 5, 1, 7), "2024-05-01T03:00:00Z", 1_714_521_600),
+    *("2024-05-01 03:00:00.25+02:00", "2024-05-01", 1_714_521_600.25, dt.datetime(2024, 5, 1, tzinfo=dt.UTC)),
 ]
 """Values that some sender might send, in any column."""
 
@@ -137,6 +141,14 @@ def live_of(intake: Intake, columns: Sequence[str] | None = None) -> LiveCounter
     return live
 
 
+def plain_of(profile: Profile) -> Intake:
+    """Return an intake in which nothing is compiled."""
+    intake = Intake(profile)
+    intake._reader._record_reader = (None,)
+    intake._binner = Binner(profile, compiled=False)
+    return intake
+
+
 def total(taken: Taken, bins: int) -> Summary:
     return Summary.sum([pane.summary for pane in taken.panes], bins)
 
@@ -145,7 +157,7 @@ def total(taken: Taken, bins: int) -> Summary:
 @given(st.integers(0, 5), st.randoms(use_true_random=True))
 def test_rows_count_as_the_plain_counter_counts_them(seed: int, draw: random.Random) -> None:
     profile, rows = profile_of(seed), rows_of(seed, draw)
-    live_intake, plain = Intake(profile), Intake(profile)
+    live_intake, plain = Intake(profile), plain_of(profile)
     live = live_of(live_intake)
     left: list[Raw] = []
     taken_over: list[Raw] = []
@@ -200,6 +212,21 @@ def test_a_matrix_counts_as_its_rows(seed: int, rows: list[list[float]]) -> None
     assert total(by_array.take(), profile.bins) == expected == total(by_matrix.take(), profile.bins)
 
 
+def test_a_value_counts_for_all_features_of_its_column() -> None:
+    frame = {"at": [dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour) for hour in range(500)], "x": np.arange(500.0)}
+    hours, weekdays = (Profile.fit(pl.DataFrame(frame), model="m", kinds={"at": kind}) for kind in ("hour", "weekday"))
+    profile = replace(hours, features=(*hours.features, weekdays.features[0]))
+    live, plain = live_of(Intake(profile)), plain_of(profile)
+    rows: list[dict[str, Any]] = [{"x": 1.0, "at": 1_704_067_200 + 7_201 * number} for number in range(50)]
+    rows += [{"at": "2024-05-04T07:00Z", "x": 2.0}, {"x": 3.0}, {"at": dt.datetime(2024, 5, 4, 7), "x": 4.0}] * 20
+    rows += [{"at": "no time", "x": 5.0}]
+    typed = plain.read([(dict(row), None, None, 0.0) for row in rows])
+    ((_, expected),) = plain.count(typed, TIMING, NOW, NOW)
+    for row in rows:
+        live.count(row, None)
+    assert total(live.take(), profile.bins) == expected
+
+
 def test_a_prediction_beside_the_row_is_a_value_of_its_column() -> None:
     by_name, by_place, by_matrix = (live_of(Intake(profile_of(0)), ["a", "few"]) for _ in range(3))
     by_name.count({"a": 1.0, "few": 2.0}, None)
@@ -211,7 +238,7 @@ def test_a_prediction_beside_the_row_is_a_value_of_its_column() -> None:
 
 def test_a_wrapped_prediction_that_is_missing_takes_the_place_of_that_in_the_row() -> None:
     profile = profile_of(0)
-    live, plain = live_of(Intake(profile)), Intake(profile)
+    live, plain = live_of(Intake(profile)), plain_of(profile)
     ((_, expected),) = plain.count(plain.read([({"score": 0.5}, [None], None, 0.0)]), TIMING, NOW, NOW)
     live.count_value({"score": 0.5}, live.single([None]))
     assert total(live.take(), profile.bins) == expected
@@ -221,7 +248,7 @@ def test_what_fails_when_it_is_looked_at_costs_its_own_cell() -> None:
     profile = profile_of(0)
     for name, value in GARBAGE.items():
         for column in ("a", "city", "member", "score"):
-            plain, live = Intake(profile), live_of(Intake(profile))
+            plain, live = plain_of(profile), live_of(Intake(profile))
             typed = plain.read([({column: value}, None, None, 0.0)])
             if live.count({column: value}, None):
                 ((_, expected),) = plain.count(typed, TIMING, float(NOW), NOW)

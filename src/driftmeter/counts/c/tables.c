@@ -158,17 +158,18 @@ static int add_regression(Tables *self, PyObject *spec)
     return failed;
 }
 
-/* Note by name where a value goes. */
+/* Note by name where a value goes: to the places of all features of its column. */
 static int note_places(Tables *self)
 {
-    if ((self->places = PyDict_New()) == NULL)
+    if ((self->places = PyDict_New()) == NULL || (self->also = zeroed(self->numbers + self->categories, sizeof *self->also)) == NULL)
         return -1;
-    for (Py_ssize_t i = 0; i < self->read + self->categories; i++) {
+    for (Py_ssize_t i = self->read + self->categories - 1; i >= 0; i--) { /* backwards: each place goes before the later ones */
         int is_number = i < self->read;
         Py_ssize_t column = is_number ? self->number[i].column : self->category[i - self->read].column;
+        Py_ssize_t index = is_number ? i : i - self->read + self->numbers;
         PyObject *name = PyTuple_GetItem(self->names, column);
-        PyObject *known = PyDict_GetItemWithError(self->places, name);
-        PyObject *place = PyLong_FromSsize_t(known != NULL ? -2 : is_number ? i : i - self->read + self->numbers);
+        PyObject *later = PyDict_GetItemWithError(self->places, name), *place = PyLong_FromSsize_t(index);
+        self->also[index] = later == NULL ? -1 : (int32_t)PyLong_AsLong(later);
         int failed = place == NULL || PyErr_Occurred() || PyDict_SetItem(self->places, name, place) < 0;
         Py_XDECREF(place);
         if (failed)
@@ -267,6 +268,7 @@ static void tables_dealloc(PyObject *object)
         Py_CLEAR(self->category[i].floats);
     }
     free_regression(self->regression);
+    PyMem_Free(self->also);
     PyMem_Free(self->types);
     PyMem_Free(self->number);
     PyMem_Free(self->cuts);

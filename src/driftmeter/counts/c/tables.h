@@ -63,7 +63,8 @@ typedef struct {
     PyObject_HEAD
     Py_ssize_t bins, columns, prediction;  /* the column of the prediction, or -1 */
     PyObject *names;                       /* tuple of texts, by column */
-    PyObject *places;                      /* dict of names: see Order; -2 for that of several features */
+    PyObject *places;                      /* dict of names: the first place of each, see Order */
+    int32_t *also;                         /* by place: the next one of the same column, or -1 */
     Py_ssize_t numbers, read, categories;  /* the first `read` numbers are read, the others derived */
     Number *number;
     double *cuts;                          /* by bin: the cut above it, NaN where there is none */
@@ -79,13 +80,11 @@ typedef struct {
     PyObject *read_number, *read_category;
 } Tables;
 
-/* The names of a dict in their order, and the place of each: a number, `numbers` + a category, or -1 where it is no column.
-   Most rows of a stream have the same names in the same order, so that no name need be looked up. */
+/* The names of a dict in their order, and the first place of each: a number, `numbers` + a category, or -1 where it is no
+   column. Most rows of a stream have the same names in the same order, so that no name need be looked up. */
 typedef struct {
     Py_ssize_t count, ignored;
     PyObject **names;
-    char *text;       /* the names as UTF-8, one after the other: those of the next rows may be other objects */
-    int32_t *ends;    /* of each name in `text` */
     int32_t *places;
     Py_ssize_t absent_count;
     int32_t *absent; /* the places that the dict does not have */
