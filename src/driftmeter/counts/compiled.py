@@ -6,6 +6,7 @@ DRIFTMETER_PURE=1 forces the plain counter.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sysconfig
 from collections.abc import Callable, Sequence
@@ -98,9 +99,9 @@ def compile_tables(
             numbers.append((column, is_first, part.start, *special, feature.grid.edges))
         else:
             cache = caches[len(categories)] if caches else ({}, {}, {})
-            categories.append(
-                (column, is_first, part.start, *_of_categories(feature, len(categories), read_category), *cache)
-            )
+            bins = _of_categories(feature, len(categories), read_category)
+            moments = _of_moments(feature) if feature.column != profile.time or profile.time_format is None else None
+            categories.append((column, is_first, part.start, *bins, moments, *cache))
     tables: Tables = _module.Tables(
         tuple(position),
         prediction,
@@ -132,6 +133,23 @@ def _of_categories(
     false, true = (bin_ if isinstance(bin_, int) and bin_ != unreadable else -1 for bin_ in truths)
     kept = feature.grid.unseen if is_sampled(feature) else slice(0, 0)
     return feature.grid.size, feature.grid.special[bin_names.MISSING], false, true, kept.start, kept.stop
+
+
+def _of_moments(feature: Feature) -> tuple[bytes, bool, type] | None:
+    """Return the bins of all hours or weekdays, whether they are those of a zone, and the type of date-times.
+
+    A bin is -1 where Python has to look, for the text may be kept. None for a feature that is no part of a time.
+    """
+    if feature.part is None:
+        return None
+    assert isinstance(feature.grid, CategoryGrid)
+    found = [feature.grid.bin_of(str(number)) for number in range(_MOMENTS[feature.part])]
+    unseen = feature.grid.unseen
+    bins = [-1 if unseen.start <= bin_ < unseen.stop else bin_ for bin_ in found]
+    return np.array(bins, np.int32).tobytes(), feature.zone is not None, dt.datetime
+
+
+_MOMENTS = {"hour": 24, "weekday": 7}
 
 
 def new_counter(

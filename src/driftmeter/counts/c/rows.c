@@ -84,16 +84,16 @@ static Outcome read_number(const Tables *tables, Py_ssize_t index, PyObject *val
 int32_t known_code(const Category *category, PyObject *value)
 {
     PyObject *known;
+    if (value == Py_None || (PyFloat_CheckExact(value) && isnan(PyFloat_AsDouble(value))))
+        return category->missing;
+    if (PyBool_Check(value))
+        return category->of_truth[value == Py_True];
+    if (category->part != NULL)
+        return part_code(category->part, value);
     if (PyUnicode_CheckExact(value))
         known = PyDict_GetItemWithError(category->texts, value);
-    else if (value == Py_None)
-        return category->missing;
-    else if (PyBool_Check(value))
-        return category->of_truth[value == Py_True];
     else if (PyLong_CheckExact(value))
         known = PyDict_GetItemWithError(category->integers, value);
-    else if (PyFloat_CheckExact(value) && isnan(PyFloat_AsDouble(value)))
-        return category->missing;
     else if (PyFloat_CheckExact(value))
         known = PyDict_GetItemWithError(category->floats, value);
     else
@@ -122,20 +122,24 @@ static Outcome read_category(const Tables *tables, Py_ssize_t index, PyObject *v
     Outcome outcome = ROW_READ;
     Py_INCREF(value);
     PyObject *read = PyObject_CallFunction(tables->read_category, "nO", index, value);
-    Py_DECREF(value);
-    if (read == NULL)
+    if (read == NULL) {
+        Py_DECREF(value);
         return ROW_FAILED;
+    }
     int has_text = PyTuple_Check(read) && PyTuple_Size(read) == 2;
     long code = PyLong_AsLong(has_text ? PyTuple_GetItem(read, 0) : read);
     if (code >= 0 && code < category->size) {
         row->codes[index] = (int32_t)code;
         if (has_text)
             outcome = keep_text(row, index, PyTuple_GetItem(read, 1));
+        else if (category->part != NULL)
+            remember_part(category->part, value, row->codes[index]);
     } else {
         outcome = ROW_FAILED;
         if (!PyErr_Occurred())
             PyErr_Format(PyExc_ValueError, "expected a bin from 0 to %d, got %ld", (int)category->size - 1, code);
     }
+    Py_DECREF(value);
     Py_DECREF(read);
     return outcome;
 }

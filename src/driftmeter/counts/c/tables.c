@@ -59,9 +59,10 @@ static int add_category(Tables *self, Py_ssize_t index, PyObject *spec)
 {
     Category *category = &self->category[index];
     int n[7];
-    PyObject *texts, *integers, *floats;
-    if (!PyArg_ParseTuple(spec, "npiiiiiiiO!O!O!:category", &category->column, &category->is_first, &n[0], &n[1], &n[2],
-                          &n[3], &n[4], &n[5], &n[6], &PyDict_Type, &texts, &PyDict_Type, &integers, &PyDict_Type, &floats))
+    PyObject *texts, *integers, *floats, *part;
+    if (!PyArg_ParseTuple(spec, "npiiiiiiiOO!O!O!:category", &category->column, &category->is_first, &n[0], &n[1], &n[2],
+                          &n[3], &n[4], &n[5], &n[6], &part, &PyDict_Type, &texts, &PyDict_Type, &integers, &PyDict_Type,
+                          &floats))
         return -1;
     category->first = n[0], category->size = n[1], category->missing = n[2];
     category->of_truth[0] = n[3], category->of_truth[1] = n[4];
@@ -70,6 +71,8 @@ static int add_category(Tables *self, Py_ssize_t index, PyObject *spec)
     category->texts = texts, category->integers = integers, category->floats = floats;
     if (check_range("column", category->column, 0, self->columns) < 0 || check_range("size", n[1], 1, self->bins + 1) < 0 ||
         check_range("bin of a category", n[0], 0, self->bins - n[1] + 1) < 0 || check_range("missing", n[2], 0, n[1]) < 0)
+        return -1;
+    if (part != Py_None && (category->part = make_part(part, n[1])) == NULL)
         return -1;
     return check_range("false", n[3], -1, n[1]) < 0 || check_range("true", n[4], -1, n[1]) < 0 ? -1 : 0;
 }
@@ -266,6 +269,7 @@ static void tables_dealloc(PyObject *object)
         Py_CLEAR(self->category[i].texts);
         Py_CLEAR(self->category[i].integers);
         Py_CLEAR(self->category[i].floats);
+        free_part(self->category[i].part);
     }
     free_regression(self->regression);
     PyMem_Free(self->also);

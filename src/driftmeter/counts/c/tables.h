@@ -32,6 +32,22 @@ typedef struct {
     int32_t missing, not_finite, unreadable;
 } Number;
 
+/* Moments of a zone whose bins are remembered: a power of two. */
+enum { REMEMBERED = 256 };
+
+typedef struct {
+    int64_t second; /* since the epoch; 0 for none */
+    int32_t code;
+} Remembered;
+
+/* What is read of a moment: its hour or its weekday, see moments.c. */
+typedef struct {
+    int is_hour, has_zone;
+    PyObject *type;    /* of date-times */
+    int32_t codes[24]; /* the bin of each hour or weekday; -1 where Python has to look */
+    Remembered remembered[REMEMBERED];
+} Part;
+
 /* A categorical feature. Its bins are its own; `first` takes them to those of all features. */
 typedef struct {
     Py_ssize_t column;
@@ -40,6 +56,7 @@ typedef struct {
     int32_t first, size, missing;
     int32_t unseen, unseen_end;           /* bins of unseen categories whose texts are kept, if any are */
     int32_t of_truth[2];                  /* bins of False and True; -1 where Python has to look */
+    Part *part;                           /* or NULL, where the value itself is the category */
 } Category;
 
 typedef struct {
@@ -120,6 +137,10 @@ int read_in_order(const Tables *tables, const Source *source, const Order *order
 int plain_number(const Tables *tables, PyObject *value, double *number);
 int32_t known_code(const Category *category, PyObject *value);
 int is_number_type(const Tables *tables, PyObject *value);
+int32_t part_code(const Part *part, PyObject *value);
+void remember_part(Part *part, PyObject *value, int32_t code);
+Part *make_part(PyObject *spec, int32_t size);
+void free_part(Part *part);
 Outcome read_sequence(const Tables *tables, const Source *source, Row *row);
 Outcome read_doubles(const Tables *tables, const char *values, Py_ssize_t stride, const Source *source, Row *row);
 void count_row(const Tables *tables, const Row *row, int64_t *counts);
