@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -223,3 +224,29 @@ def _messy_reader() -> Reader:
     frame = {"a": rng.normal(size=500), "b": rng.normal(size=500), "c": rng.choice(["Ulm", "Bonn"], 500)}
     frame["d"] = frame["a"] + frame["b"] / 9  # regressed: residuals are columns of `numbers` too
     return Reader(Profile.fit(pl.DataFrame(frame), model="m"))
+
+
+odd_records: st.SearchStrategy[Any] = st.one_of(
+    st.fixed_dictionaries({"number": st.sampled_from(MESSY), "text": st.sampled_from(MESSY)}),
+    st.sampled_from([5, None, "row", [1.5], {}, {7: 1, "number": 2.5}, {("x",): 1}, Counter(text=2), {"number": [1]}]),
+)
+
+
+@given(st.lists(odd_records, max_size=40))
+def test_odd_records_among_others_are_read_as_where_all_are_read_plainly(records: list[Any]) -> None:
+    reader = Reader(Profile.fit(pl.DataFrame({"number": [1.5, 2.5, 7.0], "text": ["Ulm", "Bonn", "1"]}), model="m"))
+    rows, rejected, ignored = reader.read_records(records)
+    plain, of_plain, ignored_by_plain = reader.read_records(tuple(records))
+    assert np.array_equal(rows.numbers, plain.numbers, equal_nan=True)
+    assert np.array_equal(is_unreadable(rows.numbers), is_unreadable(plain.numbers))
+    assert (rows.codes.tolist(), rows.index.tolist()) == (plain.codes.tolist(), plain.index.tolist())
+    assert (rejected, ignored) == (of_plain, ignored_by_plain)
+
+
+@pytest.mark.skipif(compiled.KIND == "plain", reason="it is the compiled counter that reads the others")
+def test_an_odd_record_does_not_have_the_others_read_plainly(numbers: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbers, "_finish", None)
+    records: list[Any] = [{"x": 1.0}, 5, {7: 1, "x": "2"}, Counter(x=3)]
+    rows, rejected, ignored = numbers.read_records(records)
+    assert (rows.numbers.ravel().tolist(), rows.index.tolist(), ignored) == ([1.0, 2.0, 3.0], [0, 2, 3], 1)
+    assert [one.row for one in rejected] == [1]

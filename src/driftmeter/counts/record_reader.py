@@ -25,19 +25,21 @@ class RecordReader:
         self._tables, self._odd = tables, odd
         self._numbers, self._categories = numbers, categories
 
-    def read(self, records: list[Any]) -> tuple[Floats, Codes, int] | None:
-        """Return numbers and bins as in `Rows`, and how many values have no column; None if a row is no such dict."""
+    def read(self, records: list[Any]) -> tuple[Floats, Codes, int, list[int]]:
+        """Return numbers and bins as in `Rows`, how many values have no column, and the positions of other rows.
+
+        Numbers and bins of rows that are no such dicts mean nothing.
+        """
         rows = len(records)
         numbers = np.empty((rows, self._numbers))
         codes = np.empty((self._categories, rows), dtype=np.intp).T  # column by column in memory
-        ignored = 0
+        ignored, others = 0, list[int]()
         for start in range(0, rows, AT_ONCE):
             part = slice(start, start + AT_ONCE)
             left, more = self._tables.read_rows(records[part], numbers[part], codes[part])
-            if left:
-                return None
+            others += [start + row for row in left]
             ignored += more
-        return numbers, codes, ignored
+        return numbers, codes, ignored, others
 
     @property
     def any_unreadable(self) -> bool:

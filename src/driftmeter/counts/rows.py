@@ -6,7 +6,7 @@ whichever way it came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,10 @@ class Rows:
         """Return the rows at the given positions, each given once."""
         unseen = None if self.unseen is None else self.unseen.take(chosen, len(self))
         return Rows(self.numbers[chosen], self.codes[chosen], self.index[chosen], unseen)
+
+    def without(self, left_out: Collection[int]) -> Rows:
+        """Return all rows but those at some positions."""
+        return self.take(np.delete(np.arange(len(self)), list(left_out))) if left_out else self
 
     def between(self, first: int, last: int) -> Rows:
         """Return the rows from position `first` to before `last`, as views."""
@@ -174,29 +178,30 @@ class Reader:
         if typed is not None:
             return typed
         bad = BadCells()
-        mappings: list[Mapping[str, Any]] = []
-        for row, record in enumerate(records):
-            if isinstance(record, Mapping):
-                mappings.append(with_text_names(record))
-            else:
-                bad.add(row, "", "an object of features", record)
-                bad.rows.add(row)
-                mappings.append({})
+        mappings = [_mapping_of(record, row, bad) for row, record in enumerate(records)]
         columns: dict[str, Column] = {name: [record.get(name) for record in mappings] for name in self.names}
         return self._finish(columns, len(mappings), bad, sum(map(self._ignored, mappings)))
 
     def _read_dicts(self, records: list[Any]) -> tuple[Rows, list[Rejected], int] | None:
-        """Do as `read_records` does, by the compiled counter; None where there is none, or it cannot read some row."""
+        """Do as `read_records` does, by the compiled counter; None where there is none, or some value fails."""
         reader = self._record_reader
-        typed = None if reader is None else reader.read(records)
-        if reader is None or typed is None:
+        if reader is None:
             return None
-        numbers, codes, ignored = typed
-        columns, bad = RecordColumns(records), BadCells()
+        bad = BadCells()
+        numbers, codes, ignored, others = reader.read(records)
+        if others:
+            records = records.copy()
+            for row in others:
+                records[row] = dict(_mapping_of(records[row], row, bad))
+            numbers[others], codes[others], more, failed = reader.read([records[row] for row in others])
+            if failed:
+                return None
+            ignored += more
+        columns = RecordColumns(records)
         if reader.any_unreadable:
             self._describe_unreadable(numbers, codes, columns, bad)
         rows = Rows(numbers, codes, np.arange(len(records)), self._unseen.find(codes, columns))
-        return rows, bad.first, ignored
+        return rows.without(bad.rows), bad.first, ignored
 
     def _describe_unreadable(
         self, numbers: Floats, codes: Codes, columns: Mapping[str, list[Any]], bad: BadCells
@@ -280,11 +285,8 @@ class Reader:
             column = columns.get(feature.column)
             missing = feature.grid.special[bin_names.MISSING]
             codes[:, position] = missing if column is None else self._codes(position, column, bad)
-        index = np.arange(rows)
-        read = Rows(numbers, codes, index, self._unseen.find(codes, columns) if any(of_codes) else None)
-        if bad.rows:
-            read = read.take(np.delete(index, list(bad.rows)))
-        return read, bad.first, ignored
+        read = Rows(numbers, codes, np.arange(rows), self._unseen.find(codes, columns) if any(of_codes) else None)
+        return read.without(bad.rows), bad.first, ignored
 
     def unreadable(self, rows: Rows) -> dict[str, int]:
         """Return the number of unreadable values by column, without columns that have none."""
@@ -357,6 +359,15 @@ class Reader:
 def _left(marks: bytes) -> list[int]:
     """Return the positions of the columns that were left."""
     return [position for position, mark in enumerate(marks) if mark == LEFT]
+
+
+def _mapping_of(record: object, row: int, bad: BadCells) -> Mapping[str, Any]:
+    """Return a record with texts as names; one that is no mapping is empty, and `bad` gets it."""
+    if isinstance(record, Mapping):
+        return with_text_names(record)
+    bad.add(row, "", "an object of features", record)
+    bad.rows.add(row)
+    return {}
 
 
 def _span(grid: NumericGrid | CategoryGrid) -> tuple[float, float]:
