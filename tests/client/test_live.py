@@ -144,7 +144,7 @@ def live_of(intake: Intake, columns: Sequence[str] | None = None) -> LiveCounter
 def plain_of(profile: Profile) -> Intake:
     """Return an intake in which nothing is compiled."""
     intake = Intake(profile)
-    intake._reader._record_reader = (None,)
+    intake._reader._record_reader = None
     intake._binner = Binner(profile, compiled=False)
     return intake
 

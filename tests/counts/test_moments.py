@@ -156,15 +156,20 @@ def test_a_moment_of_a_record_is_that_of_a_column(values: list[object]) -> None:
 
 @pytest.mark.skipif(compiled.KIND == "plain", reason=f"only the {compiled.describe()} is here")
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-def test_moments_in_the_usual_forms_are_read_without_python(zone: str | None) -> None:
+def test_moments_in_the_usual_forms_are_read_without_python(zone: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = list[object]()
+    look_up = Reader._look_up
+
+    def noted(reader: Reader, feature: Feature, value: object) -> int:
+        looked_up.append(value)
+        return look_up(reader, feature, value)
+
+    monkeypatch.setattr(Reader, "_look_up", noted)
     reader = reader_of("hour", zone=zone, c=[dt.datetime(2024, 1, 1, hour) for hour in range(24)])
     values: list[object] = [1_704_087_000.25 + second for second in range(100)]
     values += [f"2024-01-01T05:30:{second:02}.125Z" for second in range(60)]
     values += [dt.datetime(2024, 1, 1, 5, second) for second in range(60)]
     records = [{"c": value} for value in [*values, None]]
-    looked_up = list[object]()
-    look_up = reader._look_up
-    reader._look_up = lambda feature, value: looked_up.append(value) or look_up(feature, value)  # type: ignore
     first, _, _ = reader.read_records(records)
     seen = len(looked_up)
     second, _, _ = reader.read_records(records)
