@@ -116,6 +116,17 @@ def test_profiles_of_one_model_are_folded_apart(store: Store, clock: SetClock) -
     assert store.verdict("m", "d") is None
 
 
+def test_rows_of_slices_are_told_without_their_counts(store: Store, other: Store, clock: SetClock) -> None:
+    for index in range(4):
+        put(store, pane(10 + index, at=1000 * index))
+    freeze_at(store, clock, 4000)
+    fold_all(store)
+    told = other.slice_rows("m", "d", START + 1000, START + 3000)
+    assert told == [(START + 1000, START + 2000, 11), (START + 2000, START + 3000, 12)]
+    assert other.slice_rows("m", "d", START + 4000, START + 9000) == []
+    assert other.slice_rows("m", "unknown", 0, START + 9000) == []
+
+
 def test_recent_slices_reach_back_just_far_enough(store: Store, other: Store, clock: SetClock) -> None:
     put(store, *(pane(100, at=at) for at in range(0, 10_000, 1000)))
     freeze_at(store, clock, 10_000)

@@ -90,6 +90,15 @@ class Store(Protocol):
         """Return the slices that end by `end` and reach back far enough for the window, ascending."""
         ...
 
+    def slice_rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """Return start, end and rows of the slices that end after `start` and by `end`, ascending by end.
+
+        That takes far less than their counts.
+        """
+        ...
+
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """Record a fold if the progress still is `expected`; merge and drop old slices as `panes.retention` says.
 

@@ -11,7 +11,7 @@ from driftmeter.panes.windows import WindowSetting, joined_by_end
 from driftmeter.store.records import HISTORY_STEP, Fold, Progress
 from driftmeter.store.redis.compaction import Merges, merge_slices, slices_to_merge, verdicts_to_drop
 from driftmeter.store.redis.freezing import slice_content
-from driftmeter.store.redis.packing import lua_bytes, pack_argument, times_of, unpack_slice
+from driftmeter.store.redis.packing import lua_bytes, pack_argument, rows_in_slice, times_of, unpack_slice
 from driftmeter.store.redis.replies import read_pairs, read_slices
 from driftmeter.store.redis.session import RedisSession
 from driftmeter.types import Milliseconds
@@ -41,6 +41,20 @@ class RedisFolding:
         """Return the slices that end by `end` and reach back far enough for the window."""
         reach = max(0, end - window.length)
         return read_slices(self._session.run("slices", model, digest, end, "", window.rows, reach, writes=False))
+
+    def rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """Return start, end and rows of the slices that end after `start` and by `end`."""
+        key = self._session.key(model, "ends", digest)
+        names = self._connection.command("ZRANGE", key, f"({start}", end, "BYSCORE")
+        if not names:
+            return []
+        values = self._connection.command("HMGET", self._session.key(model, "slices", digest), *names)
+        pairs = [(times_of(name.decode()), value) for name, value in zip(names, values, strict=True) if value]
+        return sorted(
+            ((first, last, rows_in_slice(value)) for (first, last), value in pairs), key=lambda row: (row[1], row[0])
+        )
 
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """Record a fold if the progress still is `expected`."""

@@ -67,6 +67,12 @@ def unpack_slice(name: bytes, packed: bytes) -> Slice:
     return Slice(start, end - start, Summary(rows, counts, decode_texts(texts)))
 
 
+def rows_in_slice(packed: bytes) -> int:
+    """Return the rows of what `pack_slice` wrote, without reading its counts."""
+    rows: int = _SLICE.unpack_from(packed)[0]
+    return rows
+
+
 def slice_name(start: Milliseconds, end: Milliseconds) -> str:
     """Return the name of a slice. Names of slices that end together sort by start.
 

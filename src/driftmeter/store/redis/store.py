@@ -111,6 +111,12 @@ class RedisStore:
         """See Store."""
         return self._folding.recent(model, digest, end, window)
 
+    def slice_rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """See Store."""
+        return self._folding.rows(model, digest, start, end)
+
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """See Store."""
         return self._folding.fold(model, digest, expected, step)

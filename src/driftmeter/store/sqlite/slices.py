@@ -103,6 +103,16 @@ class SliceTables:
                     break
         return slices[::-1]
 
+    def rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """Return start, end and rows of the slices that end after `start` and by `end`."""
+        return self._db.rows(
+            "SELECT start, end, rows FROM slices WHERE model = ? AND digest = ? AND end > ? AND end <= ?"
+            " ORDER BY end, start",
+            *(model, digest, start, end),
+        )
+
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """Record a fold if the progress still is `expected`."""
         if self.progress(model, digest).folded != expected:

@@ -151,6 +151,12 @@ class SQLiteStore:
         """See Store."""
         return self._slices.recent(model, digest, end, window)
 
+    def slice_rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """See Store."""
+        return self._slices.rows(model, digest, start, end)
+
     def fold(self, model: str, digest: str, expected: Milliseconds, step: Fold) -> bool:
         """See Store."""
         with self._db.writing():
