@@ -131,6 +131,11 @@ class ModelSettings:
         settings = self.features.get(feature)
         return self.tolerance if settings is None or settings.tolerance is None else settings.tolerance
 
+    def pages(self, feature: str) -> bool:
+        """Say whether drift of a feature may open an incident."""
+        settings = self.features.get(feature)
+        return settings is None or settings.pages
+
     def to_json(self) -> JSON:
         """Return all settings as JSON, defaults too; null as `tests` means all tests."""
         features = {name: settings.to_json() for name, settings in sorted(self.features.items())}
