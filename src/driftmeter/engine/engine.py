@@ -115,6 +115,12 @@ class Engine:
         """Return the verdicts kept from `start` to `end` as (time, JSON), oldest first, without parsing them."""
         return self.store.history(model, digest or self.record(model).digest, start, end)
 
+    def slice_rows(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, Milliseconds, int]]:
+        """Return start, end and rows of the slices that end after `start` and by `end`, ascending by end."""
+        return self.store.slice_rows(model, digest, start, end)
+
     def lease(self, model: str, server: str, length: Milliseconds) -> bool:
         """Give `server` the lease on folding a model, unless another server has it; return whether it has it now.
 
@@ -230,6 +236,12 @@ class Engine:
         profile = compiled.profile
         window = self._windows(compiled, self.store.progress(model, profile.digest))["judging"]
         return {feature.name: window.summary.counts[part].tolist() for feature, part in profile.slices()}
+
+    def window(self, model: str, digest: str, end: Milliseconds) -> Window:
+        """Return the judging window as of an event time: the latest slices that end by then, empty without any."""
+        compiled = self.compiled(model, digest)
+        judging = compiled.settings.window
+        return judging.select(self.store.recent(model, digest, end, judging), compiled.profile.bins)
 
     def _windows(self, compiled: Compiled, progress: Progress) -> dict[str, Window]:
         profile, judging = compiled.profile, compiled.settings.window

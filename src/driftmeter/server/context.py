@@ -17,6 +17,7 @@ from starlette.requests import Request
 from driftmeter.engine.compiled import Compiled
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import StoreUnavailableError
+from driftmeter.server.documents.documents import Documents
 from driftmeter.server.exposition import Exposition
 from driftmeter.server.ingest.bodies import Budget
 from driftmeter.server.ingest.committer import Committer
@@ -63,6 +64,11 @@ class Context:
     def in_flight(self) -> Budget:
         """The bound on the bytes of all bodies together."""
         return Budget(self.settings.max_in_flight)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents behind the page."""
+        return Documents(self.engine)
 
     @classmethod
     def of(cls, request: Request) -> Context:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from driftmeter.server.exposition import CONTENT_TYPE as METRICS_TYPE
 from driftmeter.server.routes import (
+    document_answers,
+    documents,
     events,
     expected,
     health,
@@ -113,11 +115,21 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        f"{_MODEL}/overview",
+        documents.get_overview,
+        "read",
+        "Get the overview",
+        answers={200: {JSON_TYPE: document_answers.OverviewAnswer}},
+        problems=(404, 503),
+        query=profiles.ProfileQuery,
+    ),
+    Operation(
+        "GET",
         f"{_MODEL}/features/{{feature:anything}}",
-        verdicts.get_feature,
+        documents.get_feature,
         "read",
         "Get a feature",
-        answers={200: {JSON_TYPE: verdict_answers.FeatureAnswer}},
+        answers={200: {JSON_TYPE: document_answers.FeaturePageAnswer}},
         problems=(404, 503),
         query=profiles.ProfileQuery,
     ),

@@ -1,4 +1,4 @@
-"""Verdicts: the newest, one feature of it, past ones, and the report."""
+"""Verdicts: the newest, past ones, and the report."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from starlette.responses import HTMLResponse, Response
 
 from driftmeter.report import render_html
 from driftmeter.server.context import Context
-from driftmeter.server.problems import NotFoundError
 from driftmeter.server.routes.operation import JSON_TYPE
 from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.profiles import ProfileQuery
-from driftmeter.server.routes.responses import json_response
 from driftmeter.server.routes.times import TimeParameter
 from driftmeter.timestamps import HOUR, iso, time_of_text
-
-_MOST_NAMED = 20
 
 
 class HistoryQuery(Struct, rename={"start": "from", "end": "to"}):
@@ -36,17 +32,6 @@ def get_verdict(request: Request) -> Response:
     query = read_query(request.query_params, ProfileQuery)
     verdict = Context.of(request).engine.verdict(request.path_params["model"], query.profile)
     return Response(verdict, media_type=JSON_TYPE)
-
-
-def get_feature(request: Request) -> Response:
-    """Return a feature's verdict, its scores in each window, and its bins with their counts."""
-    engine = Context.of(request).engine
-    model, feature = request.path_params["model"], request.path_params["feature"]
-    query = read_query(request.query_params, ProfileQuery)
-    names = [declared.name for declared in engine.compiled(model, query.profile).profile.features]
-    if feature not in names:
-        raise NotFoundError("feature", f"one of {', '.join(names[:_MOST_NAMED])}", feature[:100])
-    return json_response(engine.feature(model, feature, query.profile))
 
 
 def get_history(request: Request) -> Response:

@@ -1,0 +1,206 @@
+"""The shapes of the documents behind the page, as the room `page` makes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from driftmeter.server.routes.expected import MarkEntry
+from driftmeter.server.routes.incidents import IncidentAnswer
+from driftmeter.server.routes.times import Timestamp
+from driftmeter.server.routes.verdict_answers import FeatureAnswer, VerdictWindow
+from driftmeter.types import Kind, Role
+from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.verdict import State
+
+Follows = Annotated[str | None, Meta(description="The feature to blame for this one's drift; null: itself, or none.")]
+Change = Annotated[
+    dict[str, Any] | None, Meta(description="What exactly changed: `kind`, `text`, and numbers; null: not known.")
+]
+Causes = Annotated[list[str], Meta(description="The features to blame for all that drifts now, worst first.")]
+Summary = Annotated[str | None, Meta(description="What drifts, and why, in one sentence.")]
+RowsPerSecond = Annotated[
+    float | None,
+    Meta(description="Rows of the window, by the time from its start until event time is closed; null: none came."),
+]
+
+
+class SourceCounts(Struct):
+    """How many sources there are."""
+
+    live: int
+    silent: int
+    closed: int
+
+
+class StateStrip(Struct):
+    """The states of a model over time, in steps of one length."""
+
+    start: Timestamp
+    step_seconds: float
+    states: Annotated[
+        list[State | None],
+        Meta(description="Of the last verdict in each step; drifting while an incident was open; null: no verdict."),
+    ]
+    rows: list[int]
+
+
+class Density(Struct):
+    """A distribution as at most 32 points from 0 to 255, in reference and window by one measure."""
+
+    bars: Annotated[bool, Meta(description="The points are categories, or single values.")]
+    reference: list[int]
+    now: list[int]
+
+
+class OverviewFeature(Struct):
+    """A feature as the overview has it."""
+
+    feature: str
+    role: Role
+    kind: Kind
+    column: str
+    state: State
+    severity: Severity
+    effect: float | None
+    evidence: float | None
+    since: Timestamp | None
+    why: str
+    follows: Follows
+    change: Change
+    importance: Annotated[float | None, Meta(description="0 to 1, by the settings; null: not known.")]
+    pages: Annotated[bool, Meta(description="Whether its drift may open an incident.")]
+    density: Density
+
+
+class OverviewAnswer(Struct):
+    """A model at a glance: its state, its last day and month, and its features, the worst cause first."""
+
+    model: str
+    profile: Annotated[str, Meta(description="Digest of the profile.")]
+    at: Annotated[Timestamp, Meta(description="The store's time.")]
+    state: State
+    since: Annotated[Timestamp | None, Meta(description="Since when it drifts, or has not drifted; null: never did.")]
+    summary: Summary
+    causes: Causes
+    rows: int
+    rows_per_second: RowsPerSecond
+    coverage: Annotated[float | None, Meta(description="Share of the rows seen lately that is in the verdicts.")]
+    window: VerdictWindow
+    closed: Annotated[Timestamp | None, Meta(description="Until when event time is closed.")]
+    pane_seconds: float
+    stale_after_seconds: Annotated[
+        float, Meta(description="How far `closed` may lie behind the time where sources send live.")
+    ]
+    sources: SourceCounts
+    hours: StateStrip
+    days: StateStrip
+    incidents: list[IncidentAnswer]
+    expected: list[MarkEntry]
+    features: list[OverviewFeature]
+
+
+class RowsApart(Struct):
+    """Rows that have no place of their own on the axis, or among the categories."""
+
+    name: str
+    label: str
+    reference: int
+    now: int
+
+
+class RowsBeyond(RowsApart):
+    """The same of a number."""
+
+    drawn: Annotated[bool, Meta(description="They are between the first or the last two edges, too.")]
+
+
+class AtomRows(Struct):
+    """The rows of a value that has a bin by itself."""
+
+    value: float
+    reference: int
+    now: int
+
+
+class Quantiles(Struct):
+    """Values below which shares of the rows lie; null where there are no rows."""
+
+    levels: list[float]
+    reference: list[float] | None
+    now: list[float] | None
+
+
+class NumericShape(Struct, tag_field="kind", tag="numeric"):
+    """The distribution of a number: rows between edges, rows of single values, rows apart."""
+
+    scale: Literal["linear", "log"]
+    edges: Annotated[list[float], Meta(description="One more than there are intervals, or none.")]
+    reference: Annotated[list[int], Meta(description="Rows of the reference, by interval.")]
+    now: Annotated[list[int], Meta(description="Rows of the window, by interval.")]
+    atoms: list[AtomRows]
+    apart: list[RowsBeyond]
+    quantiles: Quantiles
+    reference_rows: int
+    now_rows: int
+
+
+class CategoryRows(Struct):
+    """The rows of a category."""
+
+    name: str
+    reference: int
+    now: int
+
+
+class OtherCategories(Struct):
+    """The categories that are not listed."""
+
+    categories: int
+    reference: int
+    now: int
+
+
+class NewCategory(Struct):
+    """A category that the reference never held."""
+
+    name: str
+    rows: int
+
+
+class CategoryShape(Struct, tag_field="kind", tag="category"):
+    """The distribution of a category: rows by name, the most changed first, rows apart."""
+
+    categories: list[CategoryRows]
+    others: OtherCategories | None
+    apart: list[RowsApart]
+    new: Annotated[list[NewCategory], Meta(description="A sample; they are in `unseen`, too.")]
+    reference_rows: int
+    now_rows: int
+
+
+class ScoreLine(Struct):
+    """A score, and the limit that it is compared with."""
+
+    test: str
+    statistic: float | None
+    p_value: float | None
+    unit: str
+    of: Annotated[
+        Literal["statistic", "p_value"] | None, Meta(description="What the threshold is of: p is below, else above.")
+    ]
+    threshold: float | None
+    drifting: Annotated[bool | None, Meta(description="Whether it is past its threshold; null: it has none.")]
+    what: Annotated[str, Meta(description="What it measures.")]
+
+
+class FeaturePageAnswer(FeatureAnswer):
+    """A feature: its verdict, bins, scores and findings, its distribution, and each score with its limit."""
+
+    at: Annotated[Timestamp | None, Meta(description="The end of the window of the past; null: it is the newest.")]
+    column: str
+    follows: Follows
+    change: Change
+    shape: NumericShape | CategoryShape
+    scores: list[ScoreLine]
