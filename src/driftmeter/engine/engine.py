@@ -25,6 +25,7 @@ from driftmeter.engine.models import Models
 from driftmeter.errors import InputError
 from driftmeter.fitting.from_live import profile_from_live
 from driftmeter.panes.coverage import Sources
+from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
@@ -236,6 +237,11 @@ class Engine:
         profile = compiled.profile
         window = self._windows(compiled, self.store.progress(model, profile.digest))["judging"]
         return {feature.name: window.summary.counts[part].tolist() for feature, part in profile.slices()}
+
+    def slices(self, model: str, digest: str, start: Milliseconds, end: Milliseconds) -> list[Slice]:
+        """Return the slices that end after `start` and by `end`, ascending by end."""
+        recent = self.store.recent(model, digest, end, WindowSetting(max(end - start, 1), 0))
+        return [slice_ for slice_ in recent if slice_.end > start]
 
     def window(self, model: str, digest: str, end: Milliseconds) -> Window:
         """Return the judging window as of an event time: the latest slices that end by then, empty without any."""

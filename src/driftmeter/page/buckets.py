@@ -41,23 +41,16 @@ class Buckets:
     def covering(
         cls, start: Milliseconds, end: Milliseconds, most: int, *, newest: Milliseconds | None = None
     ) -> Buckets:
-        """Return at most `most` buckets that hold the times after `start` and up to `end`.
+        """Return at most `most` buckets from `start` to `end`, the last of which holds `end`.
 
-        None is shorter than what a store keeps of times as old as `start`, at the event time `newest`.
+        The first begins up to a step before or after `start`. None is shorter than what a store keeps of times as old
+        as `start`, at the event time `newest`.
         """
         end = max(end, start + 1)
         least = kept_step(start + 1, end if newest is None else newest)
-        for step in _STEPS:
-            buckets = cls.of_step(start, end, step)
-            if step >= least and buckets.number <= most:
-                return buckets
-        return cls.of_step(start, end, -(-(end - start) // (max(most - 1, 1) * DAY)) * DAY)
-
-    @classmethod
-    def of_step(cls, start: Milliseconds, end: Milliseconds, step: Milliseconds) -> Buckets:
-        """Return the buckets of a length that hold the times after `start` and up to `end`."""
-        first = start // step
-        return cls(first * step, step, (end - 1) // step - first + 1)
+        days = -(-(end - start) // (most * DAY)) * DAY
+        step = next((step for step in _STEPS if step >= least and step * most >= end - start), days)
+        return cls.last(end, step, min(most, (end - 1) // step - start // step + 1))
 
     @classmethod
     def last(cls, end: Milliseconds, step: Milliseconds, number: int) -> Buckets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,11 @@ def trends(buckets: Buckets, moments: Moments, features: Sequence[str]) -> JSON:
     evidence, effect, drifting = table.transpose(1, 2, 0)
     columns = zip(evidence.tolist(), np.round(effect, 6).tolist(), drifting.tolist(), strict=True)
     series: Mapping[str, JSON] = {
-        name: {"evidence": one, "effect": other, "drifting": third}
+        name: {"evidence": one, "effect": other, "drifting": [_flag(drifts) for drifts in third]}
         for name, (one, other, third) in zip(features, columns, strict=True)
     }
     return {**buckets.to_json(), "features": series}
+
+
+def _flag(number: float) -> int | None:
+    return None if math.isnan(number) else int(number)

@@ -86,6 +86,7 @@ def quantiles_of(feature: Feature, counts: Counts, levels: Sequence[float]) -> l
 
     Within a bin, values are taken to be spread evenly: a quantile is off by at most the width of its bin.
 
+    >>> from driftmeter.profile.bin_values import BinValues
     >>> grid, counts = NumericGrid.fit(np.arange(100.0), bins=4), (0, 0, 25, 25, 25, 25, 0, 0, 0, 0, 0)
     >>> values = BinValues.of(grid, np.arange(100.0))
     >>> feature = Feature("x", "numeric", "feature", grid, counts, "x", values=values)

@@ -14,15 +14,18 @@ from driftmeter.engine.engine import Engine
 from driftmeter.page.buckets import Buckets
 from driftmeter.page.feature import feature_page
 from driftmeter.page.overview import Standing, overview
-from driftmeter.page.past import DAYS, HOURS, strip
+from driftmeter.page.past import DAYS, HOURS, strip, trends
+from driftmeter.page.past import Moments as MomentList
 from driftmeter.page.thumbnails import Thumbnails
+from driftmeter.page.timeline import Columns, timeline
 from driftmeter.profile.profile import Profile
+from driftmeter.server.documents.kept_counts import REACH, KeptCounts
 from driftmeter.server.documents.moments import Moments
 from driftmeter.server.documents.rows import RowCounts
-from driftmeter.timestamps import parse_time
+from driftmeter.timestamps import DAY, parse_time
 from driftmeter.types import JSON, Milliseconds
 
-_MOST_NUMBERS = 8_000_000
+_MOST_NUMBERS = 16_000_000
 """Numbers that are kept of all models together, of 8 bytes; those of the profile used last stay in any case."""
 _MOST_MOMENTS = 1_000
 
@@ -31,13 +34,24 @@ _MOST_MOMENTS = 1_000
 class _Known:
     """What this process has read of one profile, and computed from it alone."""
 
+    profile: Profile
     thumbnails: Thumbnails
     moments: Moments = field(default_factory=lambda: Moments(_MOST_MOMENTS))
     rows: RowCounts = field(default_factory=RowCounts)
+    counts: KeptCounts = field(default_factory=KeptCounts)
 
     @property
     def weight(self) -> int:
-        return self.thumbnails.weight + self.moments.weight
+        return self.thumbnails.weight + self.moments.weight + self.counts.weight
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that a chart is asked for, and the most points; without an end until now, without a start for a day."""
+
+    start: Milliseconds | None
+    end: Milliseconds | None
+    points: int
 
 
 class Documents:
@@ -71,17 +85,25 @@ class Documents:
             incidents=engine.incidents(model, profile.digest),
             expected=engine.expected(model),
         )
-        document = overview(
+        hours, days = (self._strip(known, Buckets.last(newest, *of), newest, standing) for of in (HOURS, DAYS))
+        self._keep(known)
+        return overview(
             profile,
             compiled.settings,
             verdict,
             standing,
             densities=known.thumbnails.of(window.summary.counts),
-            hours=self._strip(profile, known, newest, *HOURS, standing),
-            days=self._strip(profile, known, newest, *DAYS, standing),
+            hours=hours,
+            days=days,
         )
-        self._known.put(model, profile.digest, known)
-        return document
+
+    def trends(self, model: str, span: Span, digest: str | None = None) -> JSON:
+        """Return how evidence and effect of all features went, in at most `span.points` steps."""
+        known = self._of(self._engine.compiled(model, digest).profile)
+        buckets, newest = self._buckets(known, span)
+        moments = self._moments(known, buckets, newest)
+        self._keep(known)
+        return trends(buckets, moments, [feature.name for feature in known.profile.features])
 
     def feature(self, model: str, feature: str, digest: str | None = None) -> JSON:
         """Return a feature's verdict, scores, bins and findings, its shape and its scores with their limits.
@@ -100,29 +122,61 @@ class Documents:
             **feature_page(described, compiled.settings, answer, window.summary.counts[part], new),
         }
 
+    def timeline(self, model: str, feature: str, span: Span, digest: str | None = None) -> JSON:
+        """Return how evidence, effect and values of a feature went, in at most `span.points` steps.
+
+        Raises ValueError if the profile has no such feature.
+        """
+        known = self._of(self._engine.compiled(model, digest).profile)
+        profile = known.profile
+        index = [declared.name for declared in profile.features].index(feature)
+        buckets, newest = self._buckets(known, span)
+        moments = self._moments(known, buckets, newest)
+        columns = self._columns(known, slice(*profile.offsets[index : index + 2]), buckets, newest)
+        self._keep(known)
+        incidents = self._engine.incidents(model, profile.digest)
+        return timeline(profile.features[index], index, buckets, moments, columns, incidents, newest)
+
+    # --- what the store has
+
     def _verdict(self, profile: Profile) -> JSON:
         verdict: Any = msgspec.json.decode(self._engine.verdict(profile.model, profile.digest))
         return verdict  # type: ignore[no-any-return]  # as it was written
 
+    def _buckets(self, known: _Known, span: Span) -> tuple[Buckets, Milliseconds]:
+        """Return the steps of a span, and the time of the newest verdict, 0 before the first."""
+        newest = self._engine.folded(known.profile.model, known.profile.digest)
+        end = (newest or self._engine.now()) if span.end is None else span.end
+        start = max(0, end - DAY) if span.start is None else span.start
+        return Buckets.covering(start, end, span.points, newest=newest), newest
+
+    def _moments(self, known: _Known, buckets: Buckets, newest: Milliseconds) -> MomentList:
+        model, digest = known.profile.model, known.profile.digest
+        return known.moments.of(
+            buckets, newest, lambda start, end: self._engine.history_bytes(model, start, end, digest)
+        )
+
+    def _columns(self, known: _Known, part: slice, buckets: Buckets, newest: Milliseconds) -> Columns:
+        read = partial(self._engine.slices, known.profile.model, known.profile.digest)
+        if buckets.start >= newest - REACH:
+            return known.counts.of(part, newest, read)
+        # longer ago there is one slice an hour, and a chart of weeks is asked for rarely
+        slices = read(buckets.start, min(buckets.end, newest))
+        return [(slice_.end, slice_.summary.counts[part]) for slice_ in slices]
+
+    def _strip(self, known: _Known, buckets: Buckets, newest: Milliseconds, standing: Standing) -> JSON:
+        read = partial(self._engine.slice_rows, known.profile.model, known.profile.digest)
+        rows = known.rows.of(buckets, newest, read)
+        return strip(buckets, self._moments(known, buckets, newest), rows, standing.incidents)
+
+    # --- what is kept
+
     def _of(self, profile: Profile) -> _Known:
         known = self._known.get(profile.model, profile.digest)
-        return _Known(Thumbnails(profile)) if known is None else known
+        return _Known(profile, Thumbnails(profile)) if known is None else known
 
-    def _strip(
-        self,
-        profile: Profile,
-        known: _Known,
-        newest: Milliseconds,
-        step: Milliseconds,
-        number: int,
-        standing: Standing,
-    ) -> JSON:
-        buckets = Buckets.last(newest, step, number)
-        engine, key = self._engine, (profile.model, profile.digest)
-        history = lambda start, end: engine.history_bytes(profile.model, start, end, profile.digest)  # noqa: E731
-        moments = known.moments.of(buckets, newest, history)
-        rows = known.rows.of(buckets, newest, partial(engine.slice_rows, *key))
-        return strip(buckets, moments, rows, standing.incidents)
+    def _keep(self, known: _Known) -> None:
+        self._known.put(known.profile.model, known.profile.digest, known)
 
 
 def _end_of(verdict: JSON) -> Milliseconds:

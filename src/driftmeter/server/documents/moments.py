@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
-from driftmeter.page.buckets import FINEST, Buckets, kept_step
+from driftmeter.page.buckets import Buckets, kept_step
 from driftmeter.page.past import Moment
 from driftmeter.types import Milliseconds
 from driftmeter.verdict.verdict import State
@@ -42,54 +42,43 @@ def moment_of(at: Milliseconds, verdict: bytes) -> Moment:
 class Moments:
     """The moments of one profile that were asked for last. Thread-safe.
 
-    A verdict that ended a bucket is read once. What a store keeps of a time changes as that time gets older, so a
-    bucket is read again then: answers are those of a process that has just started.
+    The last verdict of a bucket is read once the bucket is over, and then kept: steps are no finer than what a store
+    keeps of their time, so that it keeps this verdict too.
     """
 
     def __init__(self, most: int) -> None:
         """Keep at most so many moments."""
         self._most = most
-        self._known: dict[tuple[Milliseconds, Milliseconds, Milliseconds], Moment | None] = {}  # oldest use first
+        self._known: dict[tuple[Milliseconds, Milliseconds], Moment | None] = {}  # least recently used first
         self._lock = threading.Lock()
 
     @property
     def weight(self) -> int:
         """The numbers that are kept."""
-        return sum(moment.features.size for moment in self._known.values() if moment is not None)
+        return sum(moment.features.size for moment in list(self._known.values()) if moment is not None)
 
     def of(self, buckets: Buckets, newest: Milliseconds, history: History) -> list[Moment | None]:
         """Return the last moment of each bucket; `newest` is when the newest verdict was made."""
+        starts = range(buckets.start, buckets.end, buckets.step)
         with self._lock:
-            return [
-                self._last(buckets.start + place * buckets.step, buckets.step, newest, history)
-                for place in range(buckets.number)
-            ]
+            return [self._last(start, start + buckets.step, newest, history) for start in starts]
 
-    def _last(self, start: Milliseconds, step: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
+    def _last(self, start: Milliseconds, end: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
         if start > newest:
             return None
-        end = start + step
-        # what is kept of an unfinished bucket changes with each verdict, of a finished one with each merge
-        key = start, step, newest if end >= newest else -kept_step(end, newest)
-        if key in self._known:
-            moment = self._known[key] = self._known.pop(key)
-            return moment
         if end >= newest:
-            for other in [other for other in self._known if other[:2] == key[:2]]:
-                del self._known[other]
-        moment = self._known[key] = _read_last(start, end, newest, history)
+            return _read_last(start, newest, newest, history)
+        key = start, end
+        moment = self._known.pop(key) if key in self._known else _read_last(start, end - 1, newest, history)
+        self._known[key] = moment
         while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
         return moment
 
 
-def _read_last(start: Milliseconds, end: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
-    """Return the last moment from `start` to before `end`; the store is asked for few verdicts at a time.
-
-    The newest of all belongs to the bucket that it ends: of the others, a store keeps the last before each full hour.
-    """
-    until = min(end - 1, newest) if end != newest else newest
-    span = kept_step(until, newest) if until < newest else FINEST
+def _read_last(start: Milliseconds, until: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
+    """Return the last moment from `start` to `until`; the store is asked for few verdicts at a time."""
+    span = kept_step(until, newest)
     while True:
         since = max(start, until - span)
         kept = history(since, until)

@@ -204,3 +204,64 @@ class FeaturePageAnswer(FeatureAnswer):
     change: Change
     shape: NumericShape | CategoryShape
     scores: list[ScoreLine]
+
+
+class Trend(Struct):
+    """A feature over time, by step; null where there was no verdict."""
+
+    evidence: list[float | None]
+    effect: list[float | None]
+    drifting: list[int | None]
+
+
+class TrendsAnswer(Struct):
+    """All features over time, in steps of one length."""
+
+    start: Timestamp
+    step_seconds: float
+    features: dict[str, Trend]
+
+
+class Bands(Struct):
+    """Quantiles of a number, by step."""
+
+    p05: list[float | None]
+    p25: list[float | None]
+    p50: list[float | None]
+    p75: list[float | None]
+    p95: list[float | None]
+
+
+class CategoryTrend(Struct):
+    """A category over time."""
+
+    name: str
+    reference: Annotated[float, Meta(description="Its share of the reference.")]
+    share: Annotated[list[float | None], Meta(description="Its share of the rows, by step.")]
+
+
+class FeatureIncident(Struct):
+    """An incident that a feature was in."""
+
+    id: str
+    since: Annotated[Timestamp, Meta(description="When the feature began to drift.")]
+    opened: Timestamp
+    closed: Timestamp | None
+
+
+class TimelineAnswer(Struct):
+    """A feature over time, in steps of one length; null where there is nothing."""
+
+    start: Timestamp
+    step_seconds: float
+    feature: str
+    at: Annotated[list[Timestamp], Meta(description="When each step ends, the last one now at the latest.")]
+    evidence: list[float | None]
+    effect: list[float | None]
+    drifting: list[int | None]
+    rows: list[int]
+    missing: Annotated[list[float | None], Meta(description="Share of the rows.")]
+    outside: Annotated[list[float | None], Meta(description="Share of rows out of the range, or of new categories.")]
+    bands: Annotated[Bands | None, Meta(description="Of a number.")]
+    top: Annotated[list[CategoryTrend] | None, Meta(description="Of a category: those with the largest shares.")]
+    incidents: list[FeatureIncident]

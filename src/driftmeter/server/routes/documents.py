@@ -1,17 +1,39 @@
-"""The documents behind the page: the overview of a model, and one feature of it."""
+"""The documents behind the page: a model at a glance and over time, and one feature of it."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from driftmeter.errors import InputError
 from driftmeter.server.context import Context
+from driftmeter.server.documents.documents import Span
 from driftmeter.server.problems import NotFoundError
 from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.profiles import ProfileQuery
 from driftmeter.server.routes.responses import json_response
+from driftmeter.server.routes.times import TimeParameter
+from driftmeter.timestamps import time_of_text
 
 _MOST_NAMED = 20
+
+
+class TrendsQuery(Struct, rename={"start": "from", "end": "to"}):
+    """Which time a chart is of."""
+
+    start: TimeParameter | None = None
+    end: TimeParameter | None = None
+    points: Annotated[int, Meta(ge=1, le=500, description="Most steps to return.")] = 96
+    profile: Annotated[str | None, Meta(description="Digest of a profile; the active one by default.")] = None
+
+
+class TimelineQuery(TrendsQuery, rename={"start": "from", "end": "to"}):
+    """Which time the chart of a feature is of."""
+
+    points: Annotated[int, Meta(ge=1, le=500, description="Most steps to return.")] = 200
 
 
 def get_overview(request: Request) -> Response:
@@ -30,6 +52,39 @@ def get_feature(request: Request) -> Response:
     query = read_query(request.query_params, ProfileQuery)
     check_feature(context, model, feature, query.profile)
     return json_response(context.documents.feature(model, feature, query.profile))
+
+
+def get_trends(request: Request) -> Response:
+    """Return how evidence and effect of all features went; by default on the last day that is closed.
+
+    Each step has the numbers of the last verdict in it, and null where there was none. Steps begin at full multiples of
+    their length, and are no shorter than what is kept of the time: 10 s in the last hour, 5 min in the last day, then
+    1 h.
+    """
+    query = read_query(request.query_params, TrendsQuery)
+    documents = Context.of(request).documents
+    return json_response(documents.trends(request.path_params["model"], _span(query), query.profile))
+
+
+def get_timeline(request: Request) -> Response:
+    """Return how evidence, effect and values of a feature went; by default on the last day that is closed.
+
+    Steps are those of the trends. `at` is when each ends: `?at=` of the feature shows the window until then.
+    """
+    context = Context.of(request)
+    model, feature = request.path_params["model"], request.path_params["feature"]
+    query = read_query(request.query_params, TimelineQuery)
+    check_feature(context, model, feature, query.profile)
+    return json_response(context.documents.timeline(model, feature, _span(query), query.profile))
+
+
+def _span(query: TrendsQuery) -> Span:
+    """Read the span of a query; raises InputError on a time that cannot be read, or an end before the start."""
+    start = None if query.start is None else time_of_text(query.start, "from")
+    end = None if query.end is None else time_of_text(query.end, "to")
+    if start is not None and end is not None and end <= start:
+        raise InputError("to", "a time after `from`", str(query.end))
+    return Span(start, end, query.points)
 
 
 def check_feature(context: Context, model: str, feature: str, digest: str | None) -> None:
