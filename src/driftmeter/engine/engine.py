@@ -31,7 +31,7 @@ from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.store import Store
-from driftmeter.store.records import ModelRecord, Progress
+from driftmeter.store.records import ModelRecord
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict.judge_state import incidents_in
 
@@ -217,17 +217,10 @@ class Engine:
         verdict = json.loads(self.verdict(model, digest))
         progress = self.store.progress(model, digest)
         judge, state = self._folding.state_of(compiled, progress)
+        windows = self.windows(model, digest, progress.folded)
         return {
             **verdict["features"][index],
-            **queries.bins_json(described),
-            "windows": {
-                name: queries.window_json(
-                    window,
-                    compiled.judge.scorer.scores(window.summary.counts)[index],
-                    window.summary.counts[part],
-                )
-                for name, window in self._windows(compiled, progress).items()
-            },
+            **queries.feature_windows_json(described, part, compiled.settings, windows),
             "findings": judge.findings(state, feature),
         }
 
@@ -235,7 +228,7 @@ class Engine:
         """Return the judging window's counts by feature, over the feature's bins."""
         compiled = self.compiled(model, digest)
         profile = compiled.profile
-        window = self._windows(compiled, self.store.progress(model, profile.digest))["judging"]
+        window = self.windows(model, profile.digest, self.folded(model, profile.digest))["judging"]
         return {feature.name: window.summary.counts[part].tolist() for feature, part in profile.slices()}
 
     def slices(self, model: str, digest: str, start: Milliseconds, end: Milliseconds) -> list[Slice]:
@@ -249,10 +242,12 @@ class Engine:
         judging = compiled.settings.window
         return judging.select(self.store.recent(model, digest, end, judging), compiled.profile.bins)
 
-    def _windows(self, compiled: Compiled, progress: Progress) -> dict[str, Window]:
-        profile, judging = compiled.profile, compiled.settings.window
-        recent = self.store.recent(profile.model, profile.digest, progress.folded, judging)
-        return queries.shown_windows(judging, recent, profile.bins)
+    def windows(self, model: str, digest: str, end: Milliseconds) -> dict[str, Window]:
+        """Return the windows in which a feature is shown as of an event time: the judging one, and its two halves."""
+        compiled = self.compiled(model, digest)
+        judging = compiled.settings.window
+        recent = self.store.recent(model, digest, end, judging)
+        return queries.shown_windows(judging, recent, compiled.profile.bins)
 
     def history(self, model: str, start: Milliseconds, end: Milliseconds, digest: str | None = None) -> list[JSON]:
         """Return the verdicts kept from `start` to `end`, each with `at`, oldest first."""

@@ -9,10 +9,12 @@ from driftmeter.drift import FeatureScores
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.feature import Feature
+from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Counts, Milliseconds
 from driftmeter.verdict.expectation import Expectation
 from driftmeter.verdict.incidents import Incident
+from driftmeter.verdict.scorer import scorer_of_feature
 from driftmeter.verdict.verdict import round10, tests_json
 
 Acknowledgement = tuple[Milliseconds, str]
@@ -42,6 +44,19 @@ def window_json(window: Window, scores: FeatureScores, counts: Counts) -> JSON:
         "p_value": round10(scores.p_value),
         "tests": tests_json(scores),
         "counts": counts.tolist(),
+    }
+
+
+def feature_windows_json(feature: Feature, part: slice, settings: ModelSettings, windows: Mapping[str, Window]) -> JSON:
+    """Return a feature's bins, and its scores and counts in each window, of whose counts it has a `part`."""
+    scorer = scorer_of_feature(feature, settings)
+    return {
+        **bins_json(feature),
+        "windows": {
+            name: window_json(window, scorer.scores(counts)[0], counts)
+            for name, window in windows.items()
+            for counts in (window.summary.counts[part],)
+        },
     }
 
 

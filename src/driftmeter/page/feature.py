@@ -12,16 +12,22 @@ from driftmeter.types import JSON, Counts
 
 
 def feature_page(
-    feature: Feature, settings: ModelSettings, verdict: JSON, counts: Counts, new: Mapping[str, int]
+    feature: Feature,
+    settings: ModelSettings,
+    verdict: JSON,
+    counts: Counts,
+    new: Mapping[str, int],
+    tests: Mapping[str, JSON],
 ) -> JSON:
     """Return what the page shows of a feature beside its verdict, given as JSON: `column`, `shape` and `scores`.
 
-    `counts` (bins,) are the feature's in the window that is shown, `new` its rows by texts of new categories.
+    `counts` (bins,) are the feature's in the window that is shown, `new` its rows by texts of new categories, `tests`
+    the scores of the drift tests, as JSON.
     """
     return {
         "column": feature.column,
         "follows": verdict.get("follows"),
         "change": verdict.get("change"),
         "shape": shape_of(feature, counts, new),
-        "scores": scores_of(verdict, settings),
+        "scores": scores_of(verdict, settings, tests),
     }

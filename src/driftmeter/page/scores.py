@@ -28,11 +28,11 @@ _WHAT = {
 }
 
 
-def scores_of(verdict: JSON, settings: ModelSettings, tests: Mapping[str, JSON] | None = None) -> list[JSON]:
-    """Return the scores of a feature, given as its verdict's JSON: first the two that decide, then every drift test.
+def scores_of(verdict: JSON, settings: ModelSettings, tests: Mapping[str, JSON]) -> list[JSON]:
+    """Return the scores of a feature, given as its verdict's JSON: first the two that decide, then those of `tests`.
 
     `threshold` is what `of` (statistic or p_value) is compared with, None where nothing is; `drifting` says whether it
-    is past that. `tests` are of another window than the verdict's.
+    is past that.
     """
     tolerance = settings.tolerance_of(verdict["feature"])
     return [
@@ -52,7 +52,7 @@ def scores_of(verdict: JSON, settings: ModelSettings, tests: Mapping[str, JSON] 
         ),
         *(
             _score(name, one["statistic"], one["p_value"], _limit(name, one, settings), _what(name))
-            for name, one in (verdict["tests"] if tests is None else tests).items()
+            for name, one in tests.items()
         ),
     ]
 

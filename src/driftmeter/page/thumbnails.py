@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from driftmeter.page.categories import grid_of_category
@@ -30,11 +28,6 @@ class Thumbnails:
             for feature, (_, _, weights) in zip(profile.features, self._features, strict=True)
         }
         self._bars = {feature.name: _are_bars(feature) for feature in profile.features}
-
-    @property
-    def weight(self) -> int:
-        """The numbers that are kept, of 8 bytes."""
-        return sum(weights.size for _, _, weights in self._features)
 
     def of(self, counts: Counts) -> dict[str, JSON]:
         """Return the density of each feature for a window's counts (bins of the profile,).
@@ -94,29 +87,26 @@ def _of_few_values(feature: Feature) -> Floats:
 
 def _of_number(feature: Feature) -> Floats:
     """Spread each bin over the points that it covers; the first and the last point take all that lies beyond."""
-    grid, weights = feature.grid, np.zeros((feature.size, POINTS))
-    assert isinstance(grid, NumericGrid)
-    scale = scale_of(feature)
+    scale, grid = scale_of(feature), grid_of_number(feature)
     range_ = quantiles_of(feature, feature.reference, (0.01, 0.99))
     low, high = (on_axis(value, scale) for value in range_ or (0.0, 1.0))
     width = (high - low) * (1 + 2 * _MARGIN) or 1.0
     start = low - (width - (high - low)) / 2
-    spans = (span.tolist() for span in drawn_spans(feature))
-    for bin_, (least, greatest) in enumerate(zip(*spans, strict=True)):
-        first, last = (
-            (min(max(on_axis(value, scale), start), start + width) - start) / width * POINTS
-            for value in (least, greatest)
-        )
-        weights[bin_] = _covered(first, last)
+    ends = [
+        (np.clip([on_axis(value, scale) for value in span.tolist()], start, start + width) - start) / width * POINTS
+        for span in drawn_spans(feature)
+    ]
+    weights = np.zeros((feature.size, POINTS))
+    weights[grid.present] = _covered(*ends)
     return weights
 
 
-def _covered(first: float, last: float) -> Floats:
-    """Return which part of the stretch from `first` to `last`, 0 to POINTS, lies on each point."""
-    points = np.zeros(POINTS)
-    if last - first < 1e-9:
-        points[min(math.floor(first), POINTS - 1)] = 1.0
-        return points
-    edges = np.arange(POINTS + 1.0)
-    points[:] = np.clip(edges[1:], first, last) - np.clip(edges[:-1], first, last)
-    return points / (last - first)
+def _covered(first: Floats, last: Floats) -> Floats:
+    """Return which part of each stretch from `first` to `last`, both (bins,) from 0 to POINTS, lies on each point."""
+    edges, length = np.arange(POINTS + 1.0), last - first
+    parts: Floats = np.diff(np.clip(edges, first[:, np.newaxis], last[:, np.newaxis]), axis=1)
+    parts /= np.maximum(length, 1e-9)[:, np.newaxis]
+    alone = np.flatnonzero(length < 1e-9)
+    parts[alone] = 0.0
+    parts[alone, np.minimum(first[alone].astype(np.intp), POINTS - 1)] = 1.0
+    return parts

@@ -13,6 +13,7 @@ from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.server.documents.documents import Documents, Span
+from driftmeter.server.problems import NotFoundError
 from driftmeter.store.records import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE, iso, parse_time
@@ -162,3 +163,35 @@ def test_steps_are_no_finer_than_what_is_kept() -> None:
         buckets = Buckets.covering(now - span, now, points)
         assert (buckets.step, buckets.number) == (step, span // step)
         assert now <= buckets.end < now + step
+
+
+def test_a_feature_is_shown_as_it_was(traffic: Traffic) -> None:
+    traffic.pass_time(30 * MINUTE, MINUTE)
+    then = traffic.clock.now
+    before = traffic.documents.feature("shop", "x")
+    traffic.pass_time(10 * MINUTE, MINUTE, shift=5.0)
+    now, past = traffic.documents.feature("shop", "x"), traffic.documents.feature("shop", "x", at=then + 3_000)
+    assert (now["state"], now["at"], past["at"]) == ("drifting", None, before["windows"]["judging"]["end"])
+    same = ("state", "evidence", "effect", "why", "shape", "windows", "scores", "tests")
+    assert {key: past[key] for key in same} == {key: before[key] for key in same}
+    assert now["shape"] != past["shape"]
+    traffic.pass_time(6 * HOUR, 30 * MINUTE)
+    later = traffic.documents.feature("shop", "x", at=then)
+    assert parse_time(later["at"]) <= then
+    assert later["state"] == "ok"
+    with pytest.raises(NotFoundError, match="a time of which slices"):
+        traffic.documents.feature("shop", "x", at=START - 1)
+
+
+def test_the_scores_come_with_the_limits_that_they_are_compared_with(traffic: Traffic) -> None:
+    traffic.pass_time(10 * MINUTE, MINUTE, shift=5.0)
+    x = traffic.documents.feature("shop", "x")
+    scores = {score["test"]: score for score in x["scores"]}
+    assert list(scores)[:2] == ["evidence", "effect"]
+    assert (scores["evidence"]["statistic"], scores["evidence"]["threshold"]) == (x["evidence"], 0)
+    assert (scores["effect"]["threshold"], scores["effect"]["drifting"]) == (0.01, True)
+    assert (scores["ks"]["of"], scores["ks"]["threshold"], scores["ks"]["drifting"]) == ("p_value", 0.01, True)
+    assert (scores["missing"]["p_value"], scores["missing"]["drifting"]) == (1.0, False)
+    assert scores["wasserstein"]["drifting"] is None
+    assert all(score["what"].endswith(".") for score in scores.values())
+    assert {name for name in scores if name not in ("evidence", "effect")} == set(x["tests"])

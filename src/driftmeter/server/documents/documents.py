@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
 
 from driftmeter.engine.cache import ProfileCache
 from driftmeter.engine.engine import Engine
+from driftmeter.engine.queries import feature_windows_json
 from driftmeter.page.buckets import Buckets
 from driftmeter.page.feature import feature_page
 from driftmeter.page.overview import Standing, overview
 from driftmeter.page.past import DAYS, HOURS, strip, trends
 from driftmeter.page.past import Moments as MomentList
-from driftmeter.page.thumbnails import Thumbnails
+from driftmeter.page.thumbnails import POINTS, Thumbnails
 from driftmeter.page.timeline import Columns, timeline
+from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.documents.kept_counts import REACH, KeptCounts
-from driftmeter.server.documents.moments import Moments
+from driftmeter.server.documents.moments import History, Moments, nearest_verdict
 from driftmeter.server.documents.rows import RowCounts
-from driftmeter.timestamps import DAY, parse_time
+from driftmeter.server.problems import NotFoundError
+from driftmeter.timestamps import DAY, iso, parse_time
 from driftmeter.types import JSON, Milliseconds
 
 _MOST_NUMBERS = 16_000_000
@@ -35,14 +38,20 @@ class _Known:
     """What this process has read of one profile, and computed from it alone."""
 
     profile: Profile
-    thumbnails: Thumbnails
     moments: Moments = field(default_factory=lambda: Moments(_MOST_MOMENTS))
     rows: RowCounts = field(default_factory=RowCounts)
     counts: KeptCounts = field(default_factory=KeptCounts)
+    windows: dict[tuple[Milliseconds, WindowSetting], Window] = field(default_factory=dict)
+    """The last one alone."""
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        return Thumbnails(self.profile)
 
     @property
     def weight(self) -> int:
-        return self.thumbnails.weight + self.moments.weight + self.counts.weight
+        thumbnails = self.profile.bins * POINTS if "thumbnails" in vars(self) else 0
+        return thumbnails + self.moments.weight + self.counts.weight
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Documents:
         known = self._of(profile)
         verdict = self._verdict(profile)
         newest = _end_of(verdict)
-        window = engine.window(model, profile.digest, newest)
+        window = self._window(known, newest)
         sources = engine.sources(model)
         standing = Standing(
             now=engine.now(),
@@ -105,22 +114,46 @@ class Documents:
         self._keep(known)
         return trends(buckets, moments, [feature.name for feature in known.profile.features])
 
-    def feature(self, model: str, feature: str, digest: str | None = None) -> JSON:
+    def feature(self, model: str, feature: str, digest: str | None = None, at: Milliseconds | None = None) -> JSON:
         """Return a feature's verdict, scores, bins and findings, its shape and its scores with their limits.
 
-        Raises InputError if the profile has no such feature.
+        With `at` all are as of the last kept slice that ended by then, without findings: those are of now. Raises
+        InputError if the profile has no such feature, NotFoundError if nothing is kept of that time.
         """
         compiled = self._engine.compiled(model, digest)
-        profile = compiled.profile
-        answer = self._engine.feature(model, feature, profile.digest)
-        window = self._engine.window(model, profile.digest, _end_of(self._verdict(profile)))
+        known = self._of(compiled.profile)
+        profile = known.profile
+        if at is None:
+            answer = {**self._engine.feature(model, feature, profile.digest), "at": None}
+            window = self._window(known, _end_of(self._verdict(profile)))
+        else:
+            answer, window = self._feature_then(known, feature, at)
+        self._keep(known)
         described, part = next(pair for pair in profile.slices() if pair[0].name == feature)
         new = window.summary.unseen.counts.get(feature, {})
-        return {
-            **answer,
-            "at": None,
-            **feature_page(described, compiled.settings, answer, window.summary.counts[part], new),
+        counts, tests = window.summary.counts[part], answer["windows"]["judging"]["tests"]
+        return {**answer, **feature_page(described, compiled.settings, answer, counts, new, tests)}
+
+    def _feature_then(self, known: _Known, feature: str, at: Milliseconds) -> tuple[JSON, Window]:
+        """Return a feature's verdict and windows of the past, and the window that is shown."""
+        engine, profile = self._engine, known.profile
+        model, digest = profile.model, profile.digest
+        newest = engine.folded(model, digest)
+        windows = engine.windows(model, digest, min(at, newest))
+        window = windows["judging"]
+        kept = nearest_verdict(window.start, window.end, newest, self._history(profile)) if window.slices else None
+        if kept is None:
+            raise NotFoundError("at", "a time of which slices and a verdict are kept", iso(at))
+        verdict: Any = msgspec.json.decode(kept)
+        described, part = next(pair for pair in profile.slices() if pair[0].name == feature)
+        settings = engine.compiled(model, digest).settings
+        answer = {
+            **next(one for one in verdict["features"] if one["feature"] == feature),
+            **feature_windows_json(described, part, settings, windows),
+            "findings": [],
+            "at": iso(window.end),
         }
+        return answer, window
 
     def timeline(self, model: str, feature: str, span: Span, digest: str | None = None) -> JSON:
         """Return how evidence, effect and values of a feature went, in at most `span.points` steps.
@@ -150,11 +183,22 @@ class Documents:
         start = max(0, end - DAY) if span.start is None else span.start
         return Buckets.covering(start, end, span.points, newest=newest), newest
 
+    def _history(self, profile: Profile) -> History:
+        return lambda start, end: self._engine.history_bytes(profile.model, start, end, profile.digest)
+
+    def _window(self, known: _Known, end: Milliseconds) -> Window:
+        """Return the window that is shown as of a time; it is read once for all who look at it."""
+        profile = known.profile
+        settings = self._engine.compiled(profile.model, profile.digest).settings.window
+        window = known.windows.get((end, settings))
+        if window is None:
+            window = self._engine.window(profile.model, profile.digest, end)
+            known.windows.clear()
+            known.windows[end, settings] = window
+        return window
+
     def _moments(self, known: _Known, buckets: Buckets, newest: Milliseconds) -> MomentList:
-        model, digest = known.profile.model, known.profile.digest
-        return known.moments.of(
-            buckets, newest, lambda start, end: self._engine.history_bytes(model, start, end, digest)
-        )
+        return known.moments.of(buckets, newest, self._history(known.profile))
 
     def _columns(self, known: _Known, part: slice, buckets: Buckets, newest: Milliseconds) -> Columns:
         read = partial(self._engine.slices, known.profile.model, known.profile.digest)
@@ -173,7 +217,7 @@ class Documents:
 
     def _of(self, profile: Profile) -> _Known:
         known = self._known.get(profile.model, profile.digest)
-        return _Known(profile, Thumbnails(profile)) if known is None else known
+        return _Known(profile) if known is None else known
 
     def _keep(self, known: _Known) -> None:
         self._known.put(known.profile.model, known.profile.digest, known)

@@ -33,6 +33,31 @@ class _VerdictNumbers(Struct, gc=False):
 _decoder = msgspec.json.Decoder(_VerdictNumbers)
 
 
+def last_verdict(
+    start: Milliseconds, until: Milliseconds, newest: Milliseconds, history: History
+) -> tuple[Milliseconds, bytes] | None:
+    """Return the last verdict kept from `start` to `until`, None without one; few are read at a time."""
+    span = kept_step(until, newest)
+    while True:
+        since = max(start, until - span)
+        kept = history(since, until)
+        if kept:
+            return kept[-1]
+        if since == start:
+            return None
+        span *= _WIDER
+
+
+def nearest_verdict(start: Milliseconds, end: Milliseconds, newest: Milliseconds, history: History) -> bytes | None:
+    """Return the verdict for a window from `start` to `end`: the last kept until its end, or else the first after it.
+
+    None where none is kept so near.
+    """
+    last = last_verdict(start, end, newest, history)
+    following = history(end, end + kept_step(end, newest)) if last is None else [last]
+    return following[0][1] if following else None
+
+
 def moment_of(at: Milliseconds, verdict: bytes) -> Moment:
     """Read a verdict of the time `at`."""
     read = _decoder.decode(verdict)
@@ -77,13 +102,5 @@ class Moments:
 
 
 def _read_last(start: Milliseconds, until: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
-    """Return the last moment from `start` to `until`; the store is asked for few verdicts at a time."""
-    span = kept_step(until, newest)
-    while True:
-        since = max(start, until - span)
-        kept = history(since, until)
-        if kept:
-            return moment_of(*kept[-1])
-        if since == start:
-            return None
-        span *= _WIDER
+    last = last_verdict(start, until, newest, history)
+    return None if last is None else moment_of(*last)

@@ -21,6 +21,16 @@ from driftmeter.timestamps import time_of_text
 _MOST_NAMED = 20
 
 
+class FeatureAtQuery(Struct):
+    """Which window of a feature is asked for, and by which profile."""
+
+    at: Annotated[
+        str | None,
+        Meta(description="When the window ended: seconds since the epoch, or ISO 8601; by default now."),
+    ] = None
+    profile: Annotated[str | None, Meta(description="Digest of a profile; the active one by default.")] = None
+
+
 class TrendsQuery(Struct, rename={"start": "from", "end": "to"}):
     """Which time a chart is of."""
 
@@ -46,12 +56,14 @@ def get_feature(request: Request) -> Response:
     """Return a feature: its verdict, its scores in each window, its bins with their counts, and its distribution.
 
     `shape` is the distribution on the feature's own scale, in rows of the reference and of the window that is shown.
+    With `at` everything is as it was then, up to the end of the last slice that is kept of the time before.
     """
     context = Context.of(request)
     model, feature = request.path_params["model"], request.path_params["feature"]
-    query = read_query(request.query_params, ProfileQuery)
+    query = read_query(request.query_params, FeatureAtQuery)
+    at = None if query.at is None else time_of_text(query.at, "at")
     check_feature(context, model, feature, query.profile)
-    return json_response(context.documents.feature(model, feature, query.profile))
+    return json_response(context.documents.feature(model, feature, query.profile, at))
 
 
 def get_trends(request: Request) -> Response:

@@ -150,8 +150,8 @@ OPERATIONS = (
         "read",
         "Get a feature",
         answers={200: {JSON_TYPE: document_answers.FeaturePageAnswer}},
-        problems=(404, 503),
-        query=profiles.ProfileQuery,
+        problems=(400, 404, 422, 503),
+        query=documents.FeatureAtQuery,
     ),
     Operation(
         "GET",
