@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -29,6 +30,7 @@ from driftmeter.store import open_store
 from tests.server.harness import wait_until_ready
 from tests.server.samples import problem_of
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 
 @contextmanager
@@ -71,6 +73,25 @@ def test_verdicts_come_by_themselves_and_as_events(url: str) -> None:
     assert (verdict["model"], verdict["rows"]) == ("shop", 500)
     assert httpx.get(f"{url}/v1/models/shop/verdict").json() == verdict
     assert 'driftmeter_window_rows{model="shop"} 500' in httpx.get(f"{url}/metrics").text
+
+
+def test_a_page_is_told_of_one_model_that_there_is_a_new_verdict(url: str, profile: Profile) -> None:
+    other = replace(profile, model="other")
+    assert httpx.put(f"{url}/v1/models/other/profile", content=other.dumps()).status_code == 201
+    rows = {"rows": [{"amount": 1.0}] * 7}
+    with httpx.stream("GET", f"{url}/v1/events?model=other&detail=none", timeout=20) as events:
+        lines = events.iter_lines()
+        assert next(lines) == ": listening"
+        httpx.post(f"{url}/v1/models/shop/rows", json=rows)
+        eventually(lambda: httpx.get(f"{url}/v1/models/shop/verdict").json()["rows"] == 7, "shop has a verdict")
+        httpx.post(f"{url}/v1/models/other/rows", json=rows)
+        told = [msgspec.json.decode(next(line for line in lines if line.startswith("data: "))[6:])]
+        while told[-1]["rows"] == 0:
+            told.append(msgspec.json.decode(next(line for line in lines if line.startswith("data: "))[6:]))
+    assert {one["model"] for one in told} == {"other"}
+    end = httpx.get(f"{url}/v1/models/other/verdict").json()["window"]["end"]
+    assert told[-1] == {"model": "other", "at": end, "state": "insufficient", "rows": 7}
+    problem_of(httpx.get(f"{url}/v1/events?detail=some"), 400, "unreadable")
 
 
 def test_a_body_of_fifty_megabytes_is_taken_and_a_larger_one_refused_without_reading_it(url: str) -> None:

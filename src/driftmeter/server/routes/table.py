@@ -200,6 +200,8 @@ OPERATIONS = (
         "read",
         "Listen to verdicts",
         answers={200: {"text/event-stream": str}},
+        problems=(400,),
+        query=events.EventsQuery,
     ),
     Operation(
         "GET",
