@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftmeter.cli.app import app
+from driftmeter.page.profile_summary import profile_summary
 from driftmeter.profile.profile import Profile
 
 N = 800
@@ -63,13 +64,13 @@ def test_a_profile_is_shown_as_it_was_when_it_was_made(file: Path, made: Path) -
 def test_the_json_holds_what_the_table_shows(made: Path) -> None:
     profile = Profile.load(made)
     shown = json.loads(run("--show", made, "--json").stdout)
-    assert shown["digest"] == profile.digest
-    assert (shown["from"], shown["to"]) == ("2024-03-01T00:00:00.000Z", "2024-04-03T07:00:00.000Z")
-    assert (shown["time"], shown["time_format"], shown["calibrated"]) == ("day", "%d/%m/%Y %H:%M", True)
+    assert shown == profile_summary(profile)
+    assert shown["period"] == {"start": "2024-03-01T00:00:00.000Z", "end": "2024-04-03T07:00:00.000Z", "days": 33.29}
+    assert (shown["time"], shown["time_format"]) == ("day", "%d/%m/%Y %H:%M")
     assert {feature["feature"]: feature["notes"] for feature in shown["features"]} == {
         name: list(profile.notes[name]) for name in ("amount", "price")
     }
-    assert set(shown["left_out"]) == {"day", "row", "churned"}
+    assert [one["column"] for one in shown["left_out"]] == ["churned", "day", "row"]
 
 
 def test_other_profiles_and_files_are_refused_and_shown_ones_cannot_be_changed(made: Path, file: Path) -> None:

@@ -178,12 +178,13 @@ def _show(file: str, *, as_json: bool) -> None:
     import json
     from pathlib import Path
 
-    from driftmeter.cli.profile_tables import profile_json, show_profile
+    from driftmeter.cli.profile_tables import show_profile
+    from driftmeter.page.profile_summary import profile_summary
     from driftmeter.profile.profile import Profile
 
     made = Profile.load(file)
     if as_json:
-        click.echo(json.dumps(profile_json(made), ensure_ascii=False))
+        click.echo(json.dumps(profile_summary(made), ensure_ascii=False))
     else:
         show_profile(made, Path(file))
 

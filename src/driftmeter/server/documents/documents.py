@@ -17,6 +17,7 @@ from driftmeter.page.feature import feature_page
 from driftmeter.page.overview import Standing, overview
 from driftmeter.page.past import DAYS, HOURS, strip, trends
 from driftmeter.page.past import Moments as MomentList
+from driftmeter.page.profile_summary import profile_summary
 from driftmeter.page.thumbnails import POINTS, Thumbnails
 from driftmeter.page.timeline import Columns, timeline
 from driftmeter.panes.windows import Window, WindowSetting
@@ -47,6 +48,10 @@ class _Known:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         return Thumbnails(self.profile)
+
+    @cached_property
+    def summary(self) -> JSON:
+        return profile_summary(self.profile)
 
     @property
     def weight(self) -> int:
@@ -105,6 +110,13 @@ class Documents:
             hours=hours,
             days=days,
         )
+
+    def profile(self, model: str, digest: str | None = None) -> JSON:
+        """Return what a profile made of each column, and what it knows of time."""
+        known = self._of(self._engine.compiled(model, digest).profile)
+        summary = known.summary
+        self._keep(known)
+        return summary
 
     def trends(self, model: str, span: Span, digest: str | None = None) -> JSON:
         """Return how evidence and effect of all features went, in at most `span.points` steps."""

@@ -206,6 +206,64 @@ class FeaturePageAnswer(FeatureAnswer):
     scores: list[ScoreLine]
 
 
+class Period(Struct):
+    """The times of the first and the last row of a reference."""
+
+    start: Timestamp
+    end: Timestamp
+    days: float
+
+
+class Calibrated(Struct):
+    """How a reference says what change is normal."""
+
+    lengths_seconds: Annotated[list[float], Meta(description="The windows whose variation it knows.")]
+    days: Annotated[float, Meta(description="How much time it stands for.")]
+
+
+class ProfiledFeature(Struct):
+    """What a profile made of a column."""
+
+    feature: str
+    column: str
+    role: Role
+    kind: Kind
+    part: Annotated[str | None, Meta(description="hour or weekday, of a date-time column.")]
+    zone: Annotated[str | None, Meta(description="By whose clocks.")]
+    bins: int
+    missing: Annotated[float, Meta(description="Share of the rows.")]
+    atoms: Annotated[int | None, Meta(description="Values that have a bin by themselves; null: of a category.")]
+    distinct: Annotated[int | None, Meta(description="Number of values; null: not known.")]
+    explained: Annotated[float | None, Meta(description="Of a residual: what the other columns explain, R².")]
+    notes: list[str]
+
+
+class ColumnLeftOut(Struct):
+    """A column that is not monitored."""
+
+    column: str
+    why: str
+
+
+class ProfileSummaryAnswer(Struct):
+    """What a profile made of each column, and what it knows of time."""
+
+    model: str
+    profile: Annotated[str, Meta(description="Digest of the profile.")]
+    rows: int
+    period: Annotated[Period | None, Meta(description="Null: its rows have no times.")]
+    time: str | None
+    time_format: str | None
+    zone: str | None
+    independent: bool
+    calibrated: Calibrated | None
+    alarms: Annotated[str, Meta(description="Whether it knows what is normal, and what that means for alarms.")]
+    na: list[str]
+    notes: list[str]
+    features: list[ProfiledFeature]
+    left_out: list[ColumnLeftOut]
+
+
 class Trend(Struct):
     """A feature over time, by step; null where there was no verdict."""
 

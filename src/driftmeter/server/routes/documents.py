@@ -66,6 +66,12 @@ def get_feature(request: Request) -> Response:
     return json_response(context.documents.feature(model, feature, query.profile, at))
 
 
+def get_profile_summary(request: Request) -> Response:
+    """Return what a profile made of each column: kind, bins, what is left out and why, and how far it is calibrated."""
+    query = read_query(request.query_params, ProfileQuery)
+    return json_response(Context.of(request).documents.profile(request.path_params["model"], query.profile))
+
+
 def get_trends(request: Request) -> Response:
     """Return how evidence and effect of all features went; by default on the last day that is closed.
 

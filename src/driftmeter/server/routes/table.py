@@ -105,6 +105,16 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        f"{_MODEL}/profile/summary",
+        documents.get_profile_summary,
+        "read",
+        "Get what a profile monitors",
+        answers={200: {JSON_TYPE: document_answers.ProfileSummaryAnswer}},
+        problems=(404, 503),
+        query=profiles.ProfileQuery,
+    ),
+    Operation(
+        "GET",
         f"{_MODEL}/verdict",
         verdicts.get_verdict,
         "read",
