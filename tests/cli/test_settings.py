@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,39 @@ def test_what_cannot_be_asked_is_said(url: str, path: Path) -> None:
     assert (away.exit_code, away.stderr) == (2, "driftmeter: cannot reach http://127.0.0.1:9: connection refused\n")
     assert "url: expected http://host" in run("shop", "--url", "localhost:8001").stderr
     assert "nothing.toml: No such file" in run("shop", "--url", url, "--set", "nothing.toml").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("gains.json", '{"amount": 30, "seen": 4.5, "city": -0.1, "row": 9}'),
+        ("gains.csv", "feature,gain\namount,30\nseen,4.5\ncity,-0.1\nrow,9\n"),
+    ],
+)
+def test_importances_are_set_and_everything_else_stays(
+    url: str, engine: Engine, tmp_path: Path, name: str, text: str
+) -> None:
+    engine.configure("shop", OWN)
+    (tmp_path / name).write_text(text)
+    result = run("shop", "--importance", tmp_path / name, "--url", url)
+    assert result.exit_code == 0, result.output
+    assert "shop does not monitor row" in result.stderr
+    importances = {"amount": 30.0, "seen hour": 4.5, "city": 0.0}
+    features = {feature: FeatureSettings(importance=value) for feature, value in importances.items()}
+    features["amount"] = replace(OWN.features["amount"], importance=30.0)
+    assert engine.settings_of("shop") == replace(OWN, features=features)
+
+
+def test_a_file_of_importances_that_cannot_be_read_changes_nothing(url: str, engine: Engine, tmp_path: Path) -> None:
+    for name, text, message in (
+        ("a.json", "[1]", "a JSON object with a number for each name"),
+        ("a.json", "{", "expected JSON"),
+        ("a.csv", "feature,gain\namount,much\n", "line 2: expected a number"),
+        ("a.csv", "amount,inf\n", "a finite number"),
+        ("a.csv", "amount,1,2\n", "line 1: expected a name and a number"),
+        ("a.csv", "feature,gain\n", "a number for each"),
+    ):
+        (tmp_path / name).write_text(text)
+        result = run("shop", "--importance", tmp_path / name, "--url", url)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert engine.settings_of("shop") == ModelSettings()

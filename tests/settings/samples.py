@@ -15,11 +15,13 @@ from driftmeter.settings.kinds import (
     Choice,
     DriftTestNames,
     Fraction,
+    Importance,
     RowCount,
     SettingKind,
     StabilityIndex,
     TimeLength,
     YesNo,
+    ZeroToOne,
 )
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 
@@ -36,6 +38,10 @@ def values_of(kind: SettingKind, drawn: Mapping[str, Any]) -> st.SearchStrategy[
             return st.integers(kind.least, 10**9)
         case StabilityIndex():
             return st.floats(0, 10)
+        case ZeroToOne():
+            return st.floats(0, 1)
+        case Importance():
+            return st.none() | st.floats(0, 1e300)
         case Fraction():
             return st.floats(0, 1, exclude_min=True, exclude_max=True)
         case YesNo():

@@ -155,6 +155,20 @@ def test_a_feature_that_does_not_page_is_judged_and_shown(profile: Profile) -> N
     assert state_of(verdict_of(judge, state, given[-1]))[0] == "drifting"
 
 
+@pytest.mark.parametrize(
+    ("least", "importance", "pages"), [(0.1, 6.0, True), (0.1, 4.0, False), (0.1, None, True), (0.0, 0.0, True)]
+)
+def test_an_unimportant_feature_drifts_and_does_not_page(
+    profile: Profile, least: float, importance: float | None, pages: bool
+) -> None:
+    other = next(feature.name for feature in profile.features if feature.name != "amount")
+    features = {"amount": FeatureSettings(importance=importance), other: FeatureSettings(importance=50.0)}
+    judge, given = Judge(profile, ModelSettings(features=features, least_importance=least)), slices(profile, 5, shift=1)
+    state, steps = follow(judge, given)
+    assert state_of(verdict_of(judge, state, given[-1]))[0] == "drifting"
+    assert any(step.opened for step in steps) == pages
+
+
 def test_a_feature_that_pages_no_more_leaves_its_incident(profile: Profile) -> None:
     given = slices(profile, 8, shift=1.0)
     state, _ = follow(Judge(profile), given[:5])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from driftmeter.page.order import in_order
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
+from driftmeter.settings.importance import importances_of, silenced_in
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso, parse_time
 from driftmeter.types import JSON, Milliseconds
@@ -44,14 +45,14 @@ def overview(
     densities: Mapping[str, JSON],
     hours: JSON,
     days: JSON,
-    importances: Mapping[str, float | None] | None = None,
 ) -> JSON:
     """Return the overview of a model: its verdict, as JSON, with what is known beside it.
 
     `densities` are by feature, as `Thumbnails.of` makes them; `hours` and `days` as `strip` does. Only `at` and
     `rows_per_second` depend on the moment of the request.
     """
-    importances = importances or {}
+    importances = importances_of(settings, profile.features)
+    silenced = silenced_in(settings, profile.features)
     described = {feature.name: feature for feature in profile.features}
     return {
         "model": verdict["model"],
@@ -87,8 +88,8 @@ def overview(
                 "why": one["why"],
                 "follows": one.get("follows"),
                 "change": one.get("change"),
-                "importance": importances.get(name),
-                "pages": settings.pages(name),
+                "importance": importances[name],
+                "pages": name not in silenced,
                 "density": densities[name],
             }
             for one in in_order(verdict["features"], importances)

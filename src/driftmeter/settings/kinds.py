@@ -117,6 +117,24 @@ class StabilityIndex(_Number):
             raise InputError(name, "a PSI from 0 to 10", str(value))
 
 
+class Importance(_Number):
+    """A number of at least 0, by whatever measure; None: not known."""
+
+    def check(self, name: str, value: float | None, settings: object) -> None:
+        """Keep to the bounds."""
+        if value is not None and not 0 <= value < math.inf:
+            raise InputError(name, "a finite number of at least 0", str(value))
+
+
+class ZeroToOne(_Number):
+    """A number from 0 to 1."""
+
+    def check(self, name: str, value: float, settings: object) -> None:
+        """Keep to the bounds."""
+        if not 0 <= value <= 1:
+            raise InputError(name, "0 to 1", str(value))
+
+
 class Fraction(_Number):
     """A number above 0 and below 1."""
 

@@ -15,7 +15,17 @@ from driftmeter.errors import InputError, unknown_name
 from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.settings.declare import Setting, as_table, below, changed, check, parts, read, setting, write
-from driftmeter.settings.kinds import Choice, DriftTestNames, Fraction, RowCount, StabilityIndex, TimeLength, YesNo
+from driftmeter.settings.kinds import (
+    Choice,
+    DriftTestNames,
+    Fraction,
+    Importance,
+    RowCount,
+    StabilityIndex,
+    TimeLength,
+    YesNo,
+    ZeroToOne,
+)
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import JSON, Milliseconds
 
@@ -40,6 +50,15 @@ class FeatureSettings:
     pages: bool = field(
         default=True,
         metadata=setting(YesNo(), "`false`: the feature is judged and shown, and is in no incident"),
+    )
+    importance: float | None = field(
+        default=None,
+        metadata=setting(
+            Importance(),
+            "how much the model rests on the feature, by any one measure from 0 on: the overview sorts by it; of a "
+            "residual, an hour or a weekday by default that of its column",
+            shown="not known",
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -105,6 +124,14 @@ class ModelSettings:
             "shown, and opens no incident until it gets worse",
         ),
     )
+    least_importance: float = field(
+        default=0.0,
+        metadata=setting(
+            ZeroToOne(),
+            "features of less `importance` than this share of the greatest are judged and shown, and are in no "
+            "incident; 0 to 1",
+        ),
+    )
     false_discovery_rate: float = field(
         default=0.01,
         metadata=setting(Fraction(), "share of false alarms among the features flagged, where no detector runs"),
@@ -130,11 +157,6 @@ class ModelSettings:
         """Return a feature's tolerance, as a PSI."""
         settings = self.features.get(feature)
         return self.tolerance if settings is None or settings.tolerance is None else settings.tolerance
-
-    def pages(self, feature: str) -> bool:
-        """Say whether drift of a feature may open an incident."""
-        settings = self.features.get(feature)
-        return settings is None or settings.pages
 
     def to_json(self) -> JSON:
         """Return all settings as JSON, defaults too; null as `tests` means all tests."""

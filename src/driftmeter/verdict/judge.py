@@ -18,6 +18,7 @@ from driftmeter.panes.windows import Window
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
+from driftmeter.settings.importance import silenced_in
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict import sentences
@@ -61,9 +62,8 @@ class Judge:
             self.detector = DETECTORS[self.settings.guarantee](calibrated, self.settings)
         self._names = [feature.name for feature in profile.features]
         self._members = Members(profile, self.settings)
-        self._silenced: dict[str, Ended] = {
-            name: "silenced" for name, feature in self.settings.features.items() if not feature.pages
-        }
+        silenced = silenced_in(self.settings, profile.features)
+        self._silenced: dict[str, Ended] = {name: "silenced" for name in self._names if name in silenced}
 
     def start(self) -> JudgeState:
         """Return the state before the first slice."""
