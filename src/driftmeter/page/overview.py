@@ -12,6 +12,7 @@ from driftmeter.settings.importance import importances_of, silenced_in
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import iso, parse_time
 from driftmeter.types import JSON, Milliseconds
+from driftmeter.verdict.severity import worst_severity
 
 MOST_INCIDENTS = 50
 _SLOWEST: Milliseconds = 10_000
@@ -58,12 +59,7 @@ def overview(
         "model": verdict["model"],
         "profile": verdict["profile"],
         "at": iso(standing.now),
-        "state": verdict["state"],
-        "since": since_of(verdict),
-        "summary": verdict.get("summary"),
-        "causes": causes_of(verdict),
-        "rows": verdict["rows"],
-        "rows_per_second": rows_per_second(verdict, standing.closed),
+        **headline(verdict, standing.closed),
         "coverage": standing.coverage,
         "window": verdict["window"],
         "closed": iso(standing.closed) if standing.closed else None,
@@ -95,6 +91,23 @@ def overview(
             for one in in_order(verdict["features"], importances)
             if (name := one["feature"]) in described
         ],
+    }
+
+
+def headline(verdict: JSON, closed: Milliseconds) -> JSON:
+    """Return a verdict, as JSON, in a line of a list of models: state, since when, how bad, why, and how much traffic.
+
+    `closed` is until when event time is closed, 0 before the first pane.
+    """
+    drifting = (one["severity"] for one in verdict["features"] if one["state"] == "drifting")
+    return {
+        "state": verdict["state"],
+        "since": since_of(verdict),
+        "severity": worst_severity(drifting),
+        "summary": verdict.get("summary"),
+        "causes": causes_of(verdict),
+        "rows": verdict["rows"],
+        "rows_per_second": rows_per_second(verdict, closed),
     }
 
 

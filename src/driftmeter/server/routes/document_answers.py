@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from driftmeter.server.routes.expected import MarkEntry
 from driftmeter.server.routes.incidents import IncidentAnswer
+from driftmeter.server.routes.models import Causes, RowsPerSecond, Since, Summary
 from driftmeter.server.routes.times import Timestamp
 from driftmeter.server.routes.verdict_answers import FeatureAnswer, VerdictWindow
 from driftmeter.types import Kind, Role
@@ -17,12 +18,6 @@ from driftmeter.verdict.verdict import State
 Follows = Annotated[str | None, Meta(description="The feature to blame for this one's drift; null: itself, or none.")]
 Change = Annotated[
     dict[str, Any] | None, Meta(description="What exactly changed: `kind`, `text`, and numbers; null: not known.")
-]
-Causes = Annotated[list[str], Meta(description="The features to blame for all that drifts now, worst first.")]
-Summary = Annotated[str | None, Meta(description="What drifts, and why, in one sentence.")]
-RowsPerSecond = Annotated[
-    float | None,
-    Meta(description="Rows of the window, by the time from its start until event time is closed; null: none came."),
 ]
 
 
@@ -81,7 +76,8 @@ class OverviewAnswer(Struct):
     profile: Annotated[str, Meta(description="Digest of the profile.")]
     at: Annotated[Timestamp, Meta(description="The store's time.")]
     state: State
-    since: Annotated[Timestamp | None, Meta(description="Since when it drifts, or has not drifted; null: never did.")]
+    since: Since
+    severity: Annotated[Severity, Meta(description="The worst of what drifts.")]
     summary: Summary
     causes: Causes
     rows: int
