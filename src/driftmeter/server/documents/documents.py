@@ -227,6 +227,10 @@ class Documents:
 
     # --- what is kept
 
+    def forget(self, model: str) -> None:
+        """Forget what was read of a model that is deleted: one of the same name may come, with the same profile."""
+        self._known.drop_model(model)
+
     def _of(self, profile: Profile) -> _Known:
         known = self._known.get(profile.model, profile.digest)
         return _Known(profile) if known is None else known

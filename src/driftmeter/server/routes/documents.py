@@ -19,6 +19,7 @@ from driftmeter.server.routes.times import TimeParameter
 from driftmeter.timestamps import time_of_text
 
 _MOST_NAMED = 20
+_TIMELINE = "timeline"
 
 
 class FeatureAtQuery(Struct):
@@ -91,9 +92,21 @@ def get_timeline(request: Request) -> Response:
     """
     context = Context.of(request)
     model, feature = request.path_params["model"], request.path_params["feature"]
+    if _is_name(request):
+        request.path_params["feature"] = f"{feature}/{_TIMELINE}"
+        return get_feature(request)
     query = read_query(request.query_params, TimelineQuery)
     check_feature(context, model, feature, query.profile)
     return json_response(context.documents.timeline(model, feature, _span(query), query.profile))
+
+
+def _is_name(request: Request) -> bool:
+    """Say whether the end of a path is part of a feature's name: then the slash before it came as %2F.
+
+    Starlette matches the path with all escapes read, where the feature `a/timeline` looks like the timeline of `a`.
+    """
+    raw: bytes | None = request.scope.get("raw_path")
+    return raw is not None and raw.rpartition(b"/")[2] != _TIMELINE.encode()
 
 
 def _span(query: TrendsQuery) -> Span:

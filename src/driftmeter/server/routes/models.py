@@ -97,5 +97,6 @@ def delete_model(request: Request) -> Response:
     context = Context.of(request)
     model: str = request.path_params["model"]
     context.engine.delete(model)
+    context.documents.forget(model)
     context.metrics.forget(model)
     return Response(status_code=204)
