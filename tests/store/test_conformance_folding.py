@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 
 from driftmeter.panes.timing import Timing
@@ -114,6 +115,25 @@ def test_profiles_of_one_model_are_folded_apart(store: Store, clock: SetClock) -
     assert store.unfolded("m", "d") == [closed(1)]
     assert store.progress("m", "d") == Progress()
     assert store.verdict("m", "d") is None
+
+
+def test_the_heads_of_verdicts_are_those_of_the_history(store: Store, other: Store, clock: SetClock) -> None:
+    chance = random.Random(1)
+    for index in range(3):
+        put(store, pane(1, at=10_000 * index))
+        freeze_at(store, clock, 10_000 * (index + 1))
+        end = START + 10_000 * index + 1000
+        body = b'{"state":"ok","n":%d}' % index + chance.randbytes(50_000 if index else 0)
+        assert store.fold("m", "d", store.progress("m", "d").folded, Fold(Progress(end), body, end))
+    history = other.history("m", "d", START, clock.now)
+    heads = other.history_heads("m", "d", START, clock.now, 1_000)
+    assert [at for at, _ in heads] == [at for at, _ in history]
+    assert len(heads) == 3
+    for (_, head), (_, body) in zip(heads, history, strict=True):
+        assert body.startswith(head)
+        assert len(head) >= min(1_000, len(body))
+    assert len(heads[-1][1]) < 5_000
+    assert other.history_heads("m", "d", START - 9_000, START - 1, 1_000) == []
 
 
 def test_rows_of_slices_are_told_without_their_counts(store: Store, other: Store, clock: SetClock) -> None:

@@ -38,7 +38,7 @@ MAP = (
 )
 """Rooms and modules of the root: a file imports only from lines above its own."""
 INSIDE = {
-    "store": ("records", "protocol", "sqlite redis"),
+    "store": ("records heads", "protocol", "sqlite redis"),
     "server": (
         "logs options problems lookups metrics",
         "ingest",

@@ -116,6 +116,12 @@ class Engine:
         """Return the verdicts kept from `start` to `end` as (time, JSON), oldest first, without parsing them."""
         return self.store.history(model, digest or self.record(model).digest, start, end)
 
+    def history_heads(
+        self, model: str, start: Milliseconds, end: Milliseconds, digest: str, length: int
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the first `length` bytes, at least, of the verdicts kept from `start` to `end`, oldest first."""
+        return self.store.history_heads(model, digest, start, end, length)
+
     def slice_rows(
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
     ) -> list[tuple[Milliseconds, Milliseconds, int]]:

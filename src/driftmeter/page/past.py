@@ -20,16 +20,15 @@ EVIDENCE, EFFECT, DRIFTING = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """A verdict of the past: when it was, the model's state, and (3, features) numbers, NaN where there is none."""
+    """A verdict of the past: when it was, and (3, features) numbers, NaN where there is none."""
 
     at: Milliseconds
-    state: State
     features: Floats
 
     @classmethod
-    def of(cls, at: Milliseconds, state: State, features: Iterable[tuple[float | None, float | None, bool]]) -> Moment:
+    def of(cls, at: Milliseconds, features: Iterable[tuple[float | None, float | None, bool]]) -> Moment:
         """Take evidence, effect, and whether it drifts, of each feature in the profile's order."""
-        return cls(at, state, np.array([*features], dtype=np.float64).reshape(-1, 3).T)
+        return cls(at, np.array([*features], dtype=np.float64).reshape(-1, 3).T)
 
 
 Moments = Sequence[Moment | None]
@@ -38,18 +37,18 @@ SliceRows = Iterable[tuple[Milliseconds, Milliseconds, int]]
 """Start, end and rows of slices."""
 
 
-def strip(buckets: Buckets, moments: Moments, rows: Sequence[int], incidents: Iterable[JSON]) -> JSON:
+def strip(buckets: Buckets, last: Sequence[State | None], rows: Sequence[int], incidents: Iterable[JSON]) -> JSON:
     """Return the states and `rows` of a model by bucket, a state null where there was no verdict.
 
-    A state is that of the last verdict of its bucket, and `drifting` wherever an incident, as JSON, was open.
+    A state is that of the `last` verdict of its bucket, and `drifting` wherever an incident, as JSON, was open.
     """
-    states: list[State | None] = [None if moment is None else moment.state for moment in moments]
+    states = list(last)
     for incident in incidents:
         opened = parse_time(incident["opened"])
         closed = buckets.end if incident["closed"] is None else parse_time(incident["closed"])
         first = max((opened - buckets.start) // buckets.step, 0)
-        last = min((closed - 1 - buckets.start) // buckets.step, buckets.number - 1)
-        for place in range(first, last + 1):
+        end = min((closed - 1 - buckets.start) // buckets.step + 1, buckets.number)
+        for place in range(first, end):
             if states[place] is not None:
                 states[place] = "drifting"
     return {**buckets.to_json(), "states": states, "rows": list(rows)}

@@ -22,12 +22,9 @@ class Thumbnails:
 
     def __init__(self, profile: Profile) -> None:
         """Work out which part of each bin falls on each point."""
-        self._features = [(feature.name, part, _weights(feature)) for feature, part in profile.slices()]
-        self._reference = {
-            feature.name: feature.reference @ weights
-            for feature, (_, _, weights) in zip(profile.features, self._features, strict=True)
-        }
-        self._bars = {feature.name: _are_bars(feature) for feature in profile.features}
+        self._parts = [(part, _weights(feature)) for feature, part in profile.slices()]
+        self._names = [(feature.name, _are_bars(feature)) for feature in profile.features]
+        self._reference = self._shares(np.concatenate([feature.reference for feature in profile.features]))
 
     def of(self, counts: Counts) -> dict[str, JSON]:
         """Return the density of each feature for a window's counts (bins of the profile,).
@@ -36,17 +33,21 @@ class Thumbnails:
         that the points are categories or single values, with a last one for all other categories, and a first and a
         last one for values below and above.
         """
+        shares = np.stack([self._reference, self._shares(counts)])
+        top = shares.max(axis=(0, 2), initial=0.0)[:, np.newaxis]
+        points = np.floor(shares * (_HIGHEST / np.where(top > 0, top, 1.0)) + 0.5).astype(np.int64)
+        rows = zip(self._names, self._parts, *points.tolist(), strict=True)
         return {
-            name: {"bars": self._bars[name], **_scaled(self._reference[name], counts[part] @ weights)}
-            for name, part, weights in self._features
+            name: {"bars": bars, "reference": was[: weights.shape[1]], "now": now[: weights.shape[1]]}
+            for (name, bars), (_, weights), was, now in rows
         }
 
-
-def _scaled(reference: Floats, now: Floats) -> JSON:
-    shares = [points / max(float(points.sum()), 1e-300) for points in (reference, now)]
-    top = max(float(share.max(initial=0.0)) for share in shares) or 1.0
-    was, is_ = (np.floor(share * (_HIGHEST / top) + 0.5).astype(int).tolist() for share in shares)
-    return {"reference": was, "now": is_}
+    def _shares(self, counts: Counts) -> Floats:
+        """Return the share of the rows on each point, (features, POINTS); 0 where there are no rows."""
+        rows = np.zeros((len(self._parts), POINTS))
+        for row, (part, weights) in zip(rows, self._parts, strict=True):
+            np.matmul(counts[part].astype(np.float64), weights, out=row[: weights.shape[1]])
+        return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-300))
 
 
 def _are_bars(feature: Feature) -> bool:

@@ -119,6 +119,15 @@ class Store(Protocol):
         """
         ...
 
+    def history_heads(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds, length: int
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the first `length` bytes, at least, of the same verdicts, or all where one is shorter.
+
+        That takes far less than all of them.
+        """
+        ...
+
     def sources(self, model: str) -> list[SourceRecord]:
         """Return the sources that have sent something in the last day, sorted by name."""
         ...

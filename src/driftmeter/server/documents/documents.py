@@ -15,19 +15,19 @@ from driftmeter.engine.queries import feature_windows_json
 from driftmeter.page.buckets import Buckets
 from driftmeter.page.feature import feature_page
 from driftmeter.page.overview import Standing, overview
-from driftmeter.page.past import DAYS, HOURS, strip, trends
-from driftmeter.page.past import Moments as MomentList
+from driftmeter.page.past import DAYS, HOURS, Moment, Moments, strip, trends
 from driftmeter.page.profile_summary import profile_summary
 from driftmeter.page.thumbnails import POINTS, Thumbnails
 from driftmeter.page.timeline import Columns, timeline
 from driftmeter.panes.windows import Window, WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.server.documents.kept_counts import REACH, KeptCounts
-from driftmeter.server.documents.moments import History, Moments, nearest_verdict
+from driftmeter.server.documents.moments import HEAD, History, LastOfEach, moment_of, nearest_verdict, state_of
 from driftmeter.server.documents.rows import RowCounts
 from driftmeter.server.problems import NotFoundError
 from driftmeter.timestamps import DAY, iso, parse_time
 from driftmeter.types import JSON, Milliseconds
+from driftmeter.verdict.verdict import State
 
 _MOST_NUMBERS = 16_000_000
 """Numbers that are kept of all models together, of 8 bytes; those of the profile used last stay in any case."""
@@ -39,7 +39,12 @@ class _Known:
     """What this process has read of one profile, and computed from it alone."""
 
     profile: Profile
-    moments: Moments = field(default_factory=lambda: Moments(_MOST_MOMENTS))
+    moments: LastOfEach[Moment] = field(
+        default_factory=lambda: LastOfEach(moment_of, _MOST_MOMENTS, lambda moment: moment.features.size)
+    )
+    states: LastOfEach[State | None] = field(
+        default_factory=lambda: LastOfEach(state_of, _MOST_MOMENTS, lambda state: 1)
+    )
     rows: RowCounts = field(default_factory=RowCounts)
     counts: KeptCounts = field(default_factory=KeptCounts)
     windows: dict[tuple[Milliseconds, WindowSetting], Window] = field(default_factory=dict)
@@ -56,7 +61,7 @@ class _Known:
     @property
     def weight(self) -> int:
         thumbnails = self.profile.bins * POINTS if "thumbnails" in vars(self) else 0
-        return thumbnails + self.moments.weight + self.counts.weight
+        return thumbnails + self.moments.weight + self.states.weight + self.counts.weight
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,9 @@ class Documents:
     def _history(self, profile: Profile) -> History:
         return lambda start, end: self._engine.history_bytes(profile.model, start, end, profile.digest)
 
+    def _heads(self, profile: Profile) -> History:
+        return lambda start, end: self._engine.history_heads(profile.model, start, end, profile.digest, HEAD)
+
     def _window(self, known: _Known, end: Milliseconds) -> Window:
         """Return the window that is shown as of a time; it is read once for all who look at it."""
         profile = known.profile
@@ -209,7 +217,7 @@ class Documents:
             known.windows[end, settings] = window
         return window
 
-    def _moments(self, known: _Known, buckets: Buckets, newest: Milliseconds) -> MomentList:
+    def _moments(self, known: _Known, buckets: Buckets, newest: Milliseconds) -> Moments:
         return known.moments.of(buckets, newest, self._history(known.profile))
 
     def _columns(self, known: _Known, part: slice, buckets: Buckets, newest: Milliseconds) -> Columns:
@@ -223,7 +231,8 @@ class Documents:
     def _strip(self, known: _Known, buckets: Buckets, newest: Milliseconds, standing: Standing) -> JSON:
         read = partial(self._engine.slice_rows, known.profile.model, known.profile.digest)
         rows = known.rows.of(buckets, newest, read)
-        return strip(buckets, self._moments(known, buckets, newest), rows, standing.incidents)
+        states = known.states.of(buckets, newest, self._heads(known.profile))
+        return strip(buckets, states, rows, standing.incidents)
 
     # --- what is kept
 

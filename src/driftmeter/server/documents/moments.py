@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +17,10 @@ from driftmeter.verdict.verdict import State
 
 History = Callable[[Milliseconds, Milliseconds], Sequence[tuple[Milliseconds, bytes]]]
 """Reads the verdicts kept from one time to another, both included, ascending."""
+HEAD = 2_000
+"""Bytes of a verdict that hold its state: the names of model and profile come before it."""
+_STATE = re.compile(rb'"state":"([a-z]+)"')
+T = TypeVar("T")
 _WIDER = 4
 """How many times as far back the last verdict of a bucket is looked for each time that there was none."""
 
@@ -26,7 +32,6 @@ class _FeatureNumbers(Struct, gc=False):
 
 
 class _VerdictNumbers(Struct, gc=False):
-    state: State
     features: list[_FeatureNumbers]
 
 
@@ -61,46 +66,51 @@ def nearest_verdict(start: Milliseconds, end: Milliseconds, newest: Milliseconds
 def moment_of(at: Milliseconds, verdict: bytes) -> Moment:
     """Read a verdict of the time `at`."""
     read = _decoder.decode(verdict)
-    return Moment.of(at, read.state, [(one.evidence, one.effect, one.drifting) for one in read.features])
+    return Moment.of(at, [(one.evidence, one.effect, one.drifting) for one in read.features])
 
 
-class Moments:
-    """The moments of one profile that were asked for last. Thread-safe.
+def state_of(at: Milliseconds, head: bytes) -> State | None:
+    """Read the state of a verdict from its first bytes."""
+    found = _STATE.search(head)
+    return None if found is None else found[1].decode()  # type: ignore[return-value]  # as a verdict wrote it
 
-    The last verdict of a bucket is read once the bucket is over, and then kept: steps are no finer than what a store
-    keeps of their time, so that it keeps this verdict too.
+
+class LastOfEach(Generic[T]):
+    """What was read of the last verdict in each bucket that was asked for last. Thread-safe.
+
+    It is read once the bucket is over, and then kept: steps are no finer than what a store keeps of their time, so that
+    it keeps this verdict too.
     """
 
-    def __init__(self, most: int) -> None:
-        """Keep at most so many moments."""
-        self._most = most
-        self._known: dict[tuple[Milliseconds, Milliseconds], Moment | None] = {}  # least recently used first
+    def __init__(self, read: Callable[[Milliseconds, bytes], T], most: int, weight: Callable[[T], int]) -> None:
+        """Keep what `read` makes of at most so many verdicts, each of a `weight`."""
+        self._read, self._most, self._weight = read, most, weight
+        self._known: dict[tuple[Milliseconds, Milliseconds], T | None] = {}  # least recently used first
         self._lock = threading.Lock()
 
     @property
     def weight(self) -> int:
-        """The numbers that are kept."""
-        return sum(moment.features.size for moment in list(self._known.values()) if moment is not None)
+        """The weight of all that is kept."""
+        return sum(self._weight(one) for one in list(self._known.values()) if one is not None)
 
-    def of(self, buckets: Buckets, newest: Milliseconds, history: History) -> list[Moment | None]:
-        """Return the last moment of each bucket; `newest` is when the newest verdict was made."""
+    def of(self, buckets: Buckets, newest: Milliseconds, history: History) -> list[T | None]:
+        """Return what is read of each bucket's last verdict; `newest` is when the newest of all was made."""
         starts = range(buckets.start, buckets.end, buckets.step)
         with self._lock:
             return [self._last(start, start + buckets.step, newest, history) for start in starts]
 
-    def _last(self, start: Milliseconds, end: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
+    def _last(self, start: Milliseconds, end: Milliseconds, newest: Milliseconds, history: History) -> T | None:
         if start > newest:
             return None
         if end >= newest:
-            return _read_last(start, newest, newest, history)
+            return self._read_last(start, newest, newest, history)
         key = start, end
-        moment = self._known.pop(key) if key in self._known else _read_last(start, end - 1, newest, history)
-        self._known[key] = moment
+        one = self._known.pop(key) if key in self._known else self._read_last(start, end - 1, newest, history)
+        self._known[key] = one
         while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
-        return moment
+        return one
 
-
-def _read_last(start: Milliseconds, until: Milliseconds, newest: Milliseconds, history: History) -> Moment | None:
-    last = last_verdict(start, until, newest, history)
-    return None if last is None else moment_of(*last)
+    def _read_last(self, start: Milliseconds, until: Milliseconds, newest: Milliseconds, history: History) -> T | None:
+        last = last_verdict(start, until, newest, history)
+        return None if last is None else self._read(*last)

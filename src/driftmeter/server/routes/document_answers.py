@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from driftmeter.server.routes.expected import MarkEntry
 from driftmeter.server.routes.incidents import IncidentAnswer
-from driftmeter.server.routes.models import Causes, RowsPerSecond, Since, Summary
+from driftmeter.server.routes.models import Causes, RowsPerSecond, Sentence, Since
 from driftmeter.server.routes.times import Timestamp
 from driftmeter.server.routes.verdict_answers import FeatureAnswer, VerdictWindow
 from driftmeter.types import Kind, Role
@@ -78,7 +78,7 @@ class OverviewAnswer(Struct):
     state: State
     since: Since
     severity: Annotated[Severity, Meta(description="The worst of what drifts.")]
-    summary: Summary
+    summary: Sentence
     causes: Causes
     rows: int
     rows_per_second: RowsPerSecond

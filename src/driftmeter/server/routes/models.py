@@ -24,7 +24,7 @@ Since = Annotated[
     Timestamp | None, Meta(description="Since when it drifts, or has not drifted; null: never did, or not known.")
 ]
 Causes = Annotated[list[str], Meta(description="The features to blame for all that drifts now, worst first.")]
-Summary = Annotated[str | None, Meta(description="What drifts, and why, in one sentence.")]
+Sentence = Annotated[str | None, Meta(description="What drifts, and why, in one sentence.")]
 RowsPerSecond = Annotated[
     float | None,
     Meta(description="Rows of the window, by the time from its start until event time is closed; null: none came."),
@@ -42,7 +42,7 @@ class ModelEntry(Struct):
     state: Annotated[State, Meta(description="Of the newest verdict.")]
     since: Since
     severity: Annotated[Severity, Meta(description="The worst of what drifts.")]
-    summary: Summary
+    summary: Sentence
     causes: Causes
     rows: Annotated[int, Meta(description="Rows in the window of that verdict.")]
     rows_per_second: RowsPerSecond

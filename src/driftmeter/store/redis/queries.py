@@ -7,6 +7,7 @@ import zlib
 
 from driftmeter.panes.coverage import SourceRecord
 from driftmeter.panes.retention import RETENTION
+from driftmeter.store.heads import compressed_head, inflated_head
 from driftmeter.store.redis.local_sums import SEPARATOR
 from driftmeter.store.redis.replies import read_account, read_hash, read_pairs
 from driftmeter.store.redis.session import RedisSession
@@ -34,13 +35,26 @@ class RedisQueries:
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
     ) -> list[tuple[Milliseconds, bytes]]:
         """Return the verdicts of the event times from `start` to `end`."""
+        return [(at, zlib.decompress(body)) for at, body in self._verdicts(model, digest, start, end)]
+
+    def history_heads(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds, length: int
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the first `length` bytes, at least, of the same verdicts."""
+        most = compressed_head(length)
+        return [(at, inflated_head(body[:most])) for at, body in self._verdicts(model, digest, start, end)]
+
+    def _verdicts(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """Return the time and the compressed bytes of each verdict."""
         key = self._session.key(model, "times", digest)
         times = read_pairs(self._connection.command("ZRANGE", key, start, end, "BYSCORE", "WITHSCORES"))
         if not times:
             return []
         buckets = [bucket for bucket, _ in times]
         bodies = self._connection.command("HMGET", self._session.key(model, "verdicts", digest), *buckets)
-        return [(int(float(at)), zlib.decompress(body)) for (_, at), body in zip(times, bodies, strict=True) if body]
+        return [(int(float(at)), body) for (_, at), body in zip(times, bodies, strict=True) if body]
 
     def sources(self, model: str) -> list[SourceRecord]:
         """Return the sources that have sent something in the last day; parts of one source are added up."""

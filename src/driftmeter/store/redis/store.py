@@ -131,6 +131,12 @@ class RedisStore:
         """See Store."""
         return self._queries.history(model, digest, start, end)
 
+    def history_heads(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds, length: int
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """See Store."""
+        return self._queries.history_heads(model, digest, start, end, length)
+
     def sources(self, model: str) -> list[SourceRecord]:
         """See Store."""
         return self._queries.sources(model)

@@ -17,6 +17,7 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.windows import WindowSetting
+from driftmeter.store.heads import compressed_head, inflated_head
 from driftmeter.store.records import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.expiry import Expiry
@@ -178,6 +179,17 @@ class SQLiteStore:
             *(model, digest, start, end),
         )
         return [(at, zlib.decompress(body)) for at, body in rows]
+
+    def history_heads(
+        self, model: str, digest: str, start: Milliseconds, end: Milliseconds, length: int
+    ) -> list[tuple[Milliseconds, bytes]]:
+        """See Store."""
+        rows = self._db.rows(
+            "SELECT at, substr(body, 1, ?) FROM verdicts WHERE model = ? AND digest = ? AND at BETWEEN ? AND ?"
+            " ORDER BY at",
+            *(compressed_head(length), model, digest, start, end),
+        )
+        return [(at, inflated_head(body)) for at, body in rows]
 
     def sources(self, model: str) -> list[SourceRecord]:
         """See Store."""
