@@ -18,7 +18,7 @@ from driftmeter.panes.retention import RETENTION
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.windows import WindowSetting
 from driftmeter.store.heads import compressed_head, inflated_head
-from driftmeter.store.records import LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
+from driftmeter.store.records import HISTORY_STEP, LONGEST_LEASE, Fold, ModelRecord, Progress, Receipt, Write
 from driftmeter.store.sqlite.database import Database
 from driftmeter.store.sqlite.expiry import Expiry
 from driftmeter.store.sqlite.freezing import SQLiteFreezing
@@ -34,6 +34,9 @@ _MODELS = (
     " FROM models"
     " LEFT JOIN settings USING (model) LEFT JOIN rollovers USING (model) LEFT JOIN leases USING (model)"
     " LEFT JOIN progress USING (model, digest)"
+)
+_KEPT_BETWEEN = (  # by its bucket a verdict is found without a look at all others
+    "FROM verdicts WHERE model = ? AND digest = ? AND bucket BETWEEN ? AND ? AND at BETWEEN ? AND ? ORDER BY at"
 )
 _BALLAST = 16_384
 """Bytes that a ping writes: more than a page, so that it fails if the file cannot grow."""
@@ -174,21 +177,15 @@ class SQLiteStore:
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds
     ) -> list[tuple[Milliseconds, bytes]]:
         """See Store."""
-        rows = self._db.rows(
-            "SELECT at, body FROM verdicts WHERE model = ? AND digest = ? AND at BETWEEN ? AND ? ORDER BY at",
-            *(model, digest, start, end),
-        )
+        rows = self._db.rows(f"SELECT at, body {_KEPT_BETWEEN}", *_between(model, digest, start, end))
         return [(at, zlib.decompress(body)) for at, body in rows]
 
     def history_heads(
         self, model: str, digest: str, start: Milliseconds, end: Milliseconds, length: int
     ) -> list[tuple[Milliseconds, bytes]]:
         """See Store."""
-        rows = self._db.rows(
-            "SELECT at, substr(body, 1, ?) FROM verdicts WHERE model = ? AND digest = ? AND at BETWEEN ? AND ?"
-            " ORDER BY at",
-            *(compressed_head(length), model, digest, start, end),
-        )
+        head = f"substr(body, 1, {compressed_head(length)})"
+        rows = self._db.rows(f"SELECT at, {head} {_KEPT_BETWEEN}", *_between(model, digest, start, end))
         return [(at, inflated_head(body)) for at, body in rows]
 
     def sources(self, model: str) -> list[SourceRecord]:
@@ -265,6 +262,13 @@ class SQLiteStore:
     def close(self) -> None:
         """See Store."""
         self._db.close()
+
+
+def _between(
+    model: str, digest: str, start: Milliseconds, end: Milliseconds
+) -> tuple[str, str, int, int, Milliseconds, Milliseconds]:
+    """Return the values of _KEPT_BETWEEN."""
+    return model, digest, start // HISTORY_STEP, end // HISTORY_STEP, start, end
 
 
 def _record(row: tuple[Any, ...], now: Milliseconds) -> ModelRecord:
