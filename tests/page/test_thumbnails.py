@@ -27,6 +27,7 @@ def test_a_shift_moves_the_points_and_what_is_beyond_them_is_at_the_end() -> Non
     density = Thumbnails(profile).of(far)["x"]
     assert density["now"] == [0] * 31 + [255]
     assert 12 <= int(np.argmax(density["reference"])) <= 19
+    assert max(density["reference"]) == 85  # a third: a spike must not press it flat
     assert Thumbnails(profile).of(np.zeros(feature.size, dtype=np.int64))["x"]["now"] == [0] * 32
 
 

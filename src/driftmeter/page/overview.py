@@ -49,8 +49,8 @@ def overview(
 ) -> JSON:
     """Return the overview of a model: its verdict, as JSON, with what is known beside it.
 
-    `densities` are by feature, as `Thumbnails.of` makes them; `hours` and `days` as `strip` does. Only `at` and
-    `rows_per_second` depend on the moment of the request.
+    `densities` are by feature, as `Thumbnails.of` makes them; `hours` and `days` as `strip` does. `standing` is of the
+    moment of the request, and so is `rows_per_second`.
     """
     importances = importances_of(settings, profile.features)
     silenced = silenced_in(settings, profile.features)

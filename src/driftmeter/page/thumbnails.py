@@ -13,6 +13,8 @@ from driftmeter.types import JSON, Counts, Floats
 
 POINTS = 32
 _HIGHEST = 255
+_CLIP = 3.0
+"""Times as high as the reference's highest point: what is higher is cut off, so that the reference stays visible."""
 _MARGIN = 0.15
 """Room on either side of the reference's middle 98 %, as a part of that range."""
 
@@ -29,13 +31,16 @@ class Thumbnails:
     def of(self, counts: Counts) -> dict[str, JSON]:
         """Return the density of each feature for a window's counts (bins of the profile,).
 
-        Each has at most 32 points from 0 to 255, on one scale for `reference` and `now`, both as shares. `bars` says
+        Each has at most 32 points from 0 to 255, on one scale for `reference` and `now`, both as shares; a `now` that
+        is three times as high as all of the reference is cut off. `bars` says
         that the points are categories or single values, with a last one for all other categories, and a first and a
         last one for values below and above.
         """
         shares = np.stack([self._reference, self._shares(counts)])
-        top = shares.max(axis=(0, 2), initial=0.0)[:, np.newaxis]
-        points = np.floor(shares * (_HIGHEST / np.where(top > 0, top, 1.0)) + 0.5).astype(np.int64)
+        was, now = shares.max(axis=2, initial=0.0)
+        top = np.where(was > 0, np.minimum(np.maximum(was, now), _CLIP * was), now)[:, np.newaxis]
+        scaled = np.minimum(shares / np.where(top > 0, top, 1.0), 1.0)
+        points = np.floor(scaled * _HIGHEST + 0.5).astype(np.int64)
         rows = zip(self._names, self._parts, *points.tolist(), strict=True)
         return {
             name: {"bars": bars, "reference": was[: weights.shape[1]], "now": now[: weights.shape[1]]}
