@@ -39,16 +39,18 @@ class _Known:
     """What this process has read of one profile, and computed from it alone."""
 
     profile: Profile
-    moments: LastOfEach[Moment] = field(
-        default_factory=lambda: LastOfEach(moment_of, _MOST_MOMENTS, lambda moment: moment.features.size)
-    )
-    states: LastOfEach[State | None] = field(
-        default_factory=lambda: LastOfEach(state_of, _MOST_MOMENTS, lambda state: 1)
-    )
+    moments: LastOfEach[Moment]
+    states: LastOfEach[State | None]
     rows: RowCounts = field(default_factory=RowCounts)
     counts: KeptCounts = field(default_factory=KeptCounts)
     windows: dict[tuple[Milliseconds, WindowSetting], Window] = field(default_factory=dict)
     """The last one alone."""
+
+    @classmethod
+    def of(cls, profile: Profile) -> _Known:
+        """Know nothing but the profile."""
+        numbers = 3 * len(profile.features)
+        return cls(profile, LastOfEach(moment_of, _MOST_MOMENTS, numbers), LastOfEach(state_of, _MOST_MOMENTS, 1))
 
     @cached_property
     def thumbnails(self) -> Thumbnails:
@@ -242,7 +244,7 @@ class Documents:
 
     def _of(self, profile: Profile) -> _Known:
         known = self._known.get(profile.model, profile.digest)
-        return _Known(profile) if known is None else known
+        return _Known.of(profile) if known is None else known
 
     def _keep(self, known: _Known) -> None:
         self._known.put(known.profile.model, known.profile.digest, known)

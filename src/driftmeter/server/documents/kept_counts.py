@@ -40,12 +40,13 @@ class KeptCounts:
         """Know nothing."""
         self._until: Milliseconds = 0
         self._kept: list[_Packed] = []
+        self._bytes = 0
         self._lock = threading.Lock()
 
     @property
     def weight(self) -> int:
         """What the counts take, in numbers of 8 bytes."""
-        return sum(packed.counts.nbytes for packed in self._kept) // 8
+        return self._bytes // 8
 
     def of(self, part: slice, newest: Milliseconds, read: ReadSlices) -> list[tuple[Milliseconds, Counts]]:
         """Return the end and some bins of each slice of the last REACH ms before `newest`, ascending by end."""
@@ -67,6 +68,7 @@ class KeptCounts:
                 others = [packed for packed in kept if not (packed.start < until and packed.length < length)]
                 kept = others + [_packed(slice_) for slice_ in merge(map(_unpacked, due), length)]
         self._kept = sorted(kept, key=lambda packed: (packed.end, packed.start))
+        self._bytes = sum(packed.counts.nbytes for packed in self._kept)
         self._until = max(self._until, newest)
 
 

@@ -82,16 +82,16 @@ class LastOfEach(Generic[T]):
     it keeps this verdict too.
     """
 
-    def __init__(self, read: Callable[[Milliseconds, bytes], T], most: int, weight: Callable[[T], int]) -> None:
-        """Keep what `read` makes of at most so many verdicts, each of a `weight`."""
+    def __init__(self, read: Callable[[Milliseconds, bytes], T], most: int, weight: int) -> None:
+        """Keep what `read` makes of at most so many verdicts, each of at most a `weight`."""
         self._read, self._most, self._weight = read, most, weight
         self._known: dict[tuple[Milliseconds, Milliseconds], T | None] = {}  # least recently used first
         self._lock = threading.Lock()
 
     @property
     def weight(self) -> int:
-        """The weight of all that is kept."""
-        return sum(self._weight(one) for one in list(self._known.values()) if one is not None)
+        """The weight of all that is kept, at most."""
+        return len(self._known) * self._weight
 
     def of(self, buckets: Buckets, newest: Milliseconds, history: History) -> list[T | None]:
         """Return what is read of each bucket's last verdict; `newest` is when the newest of all was made."""
