@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from driftmeter.page.shape import shape_of
 from driftmeter.page.spans import quantiles_of
+from driftmeter.page.thumbnails import Thumbnails
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.types import JSON
@@ -126,3 +128,30 @@ def test_new_categories_are_named_with_their_rows(profile: Profile) -> None:
     city: Feature = next(feature for feature in profile.features if feature.name == "city")
     document = shape_of(city, city.reference, {"Ely": 2, "Rom": 7})
     assert document["new"] == [{"name": "Rom", "rows": 7}, {"name": "Ely", "rows": 2}]
+
+
+@given(
+    values=st.lists(
+        st.one_of(
+            st.floats(allow_nan=False, allow_infinity=False),
+            st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324, 1.0, 1e6, 1e-9]),
+            st.integers(-5, 5).map(float),
+        ),
+        min_size=1,
+        max_size=200,
+    ),
+    seed=st.integers(0, 2**32),
+)
+def test_any_numbers_have_a_shape_that_can_be_written_and_drawn(values: list[float], seed: int) -> None:
+    made = fitted(x=values) if len(values) > 1 else fitted(x=values * 2)
+    feature = made.features[0]
+    document = shape_of(feature, np.random.default_rng(seed).integers(0, 9, feature.size))
+    assert rows_in(document, "now") == document["now_rows"]
+    assert rows_in(document, "reference") == made.rows
+    json.dumps(document, allow_nan=False)
+    assert all(one < other for one, other in itertools.pairwise(document["edges"]))
+    assert document["scale"] == "linear" or not document["edges"] or document["edges"][0] > 0
+    quantiles = document["quantiles"]["now"] or []
+    assert quantiles == sorted(quantiles)
+    density = Thumbnails(made).of(np.ones(made.bins, dtype=np.int64))["x"]
+    assert 0 <= min(density["now"]) <= max(density["now"]) <= 255

@@ -104,7 +104,9 @@ def quantiles_of(feature: Feature, counts: Counts, levels: Sequence[float]) -> l
     bins = np.minimum(np.searchsorted(ends, wanted, side="left"), np.flatnonzero(present)[-1])
     bins = np.maximum(bins, np.flatnonzero(present)[0])
     within = (wanted - (ends - present)[bins]) / np.maximum(present[bins], 1)
-    values = least[bins] + np.clip(within, 0.0, 1.0) * (greatest[bins] - least[bins])
+    within = np.clip(within, 0.0, 1.0)
+    # neither a difference of huge ends may overflow, nor may a value lie outside of its bin
+    values = np.clip(least[bins] * (1 - within) + greatest[bins] * within, least[bins], greatest[bins])
     return [float(f"{value:.6g}") for value in values.tolist()]
 
 
