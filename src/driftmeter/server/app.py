@@ -24,6 +24,7 @@ from driftmeter.server.options import Settings
 from driftmeter.server.problems import INTERNAL, KIND_BY_STATUS, ProblemKind, problem_response
 from driftmeter.server.routes.docs import docs_routes
 from driftmeter.server.routes.events import get_events
+from driftmeter.server.routes.page import page_routes
 from driftmeter.server.routes.panes import put_pane
 from driftmeter.server.routes.rows import post_rows
 from driftmeter.server.routes.table import OPERATIONS
@@ -38,7 +39,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Application:
     metrics = ProcessMetrics()
     committer = Committer(engine.store, most_waiting=settings.max_waiting)
     evaluator = Evaluator(engine, on_failure=metrics.fail)
-    routes = [*(operation.route() for operation in OPERATIONS), *docs_routes(OPERATIONS)]
+    routes = [*(operation.route() for operation in OPERATIONS), *docs_routes(OPERATIONS), *page_routes()]
     paths: dict[object, str] = {route.endpoint: route.path for route in routes}
     app = Application(
         [operation for operation in OPERATIONS if operation.handler in (put_pane, post_rows)],

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from driftmeter.server.routes.openapi import document
@@ -37,7 +37,6 @@ def docs_routes(operations: Sequence[Operation]) -> list[Route]:
         Route("/openapi.json", get_openapi),
         route_of("GET", "/docs", _get_page),
         Route(f"/docs/static/{SCRIPT}", _get_script),
-        route_of("GET", "/", _get_root),
     ]
 
 
@@ -53,10 +52,6 @@ async def _get_script(request: Request) -> Response:
     else:
         content = gzip.decompress(content)
     return Response(content, headers=headers, media_type="text/javascript")
-
-
-async def _get_root(request: Request) -> Response:
-    return RedirectResponse("docs")
 
 
 def _static(name: str) -> bytes:
