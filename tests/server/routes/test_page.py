@@ -9,7 +9,14 @@ import pytest
 from driftmeter.server.routes.page import POLICY
 from tests.server.harness import Client
 
-LINKS = ["/", "/ui/", "/ui/shop", "/ui/shop/features/a%2Fb%20c?at=2026-01-01T00:00:00Z", "/ui/%3Cb%3E/incidents/1"]
+LINKS = [
+    "/",
+    "/ui/",
+    "/ui/shop",
+    "/ui/shop/features/a%2Fb%20c?at=2026-01-01T00:00:00Z",
+    "/ui/%3Cb%3E/incidents/1",
+    "/ui/static/features/x",
+]
 
 
 def addresses(page: str) -> list[str]:

@@ -32,9 +32,9 @@ export function Expect({ model, feature, refresh }) {
   return html`<button type="button" onClick=${() => setOpen(true)}>Expect this</button>
     ${open
       ? html`<${Sending} title=${`Expect drift of ${feature || "the whole model"}`} verb="Expect" onClose=${() => setOpen(false)} refresh=${refresh}
-          act=${(form) => send("POST", ofModel(model, "/expected"), { feature, for: form.length.value, note: form.note.value })}>
+          act=${(form) => send("POST", ofModel(model, "/expected"), { feature, for: form.span.value, note: form.note.value })}>
           <p>It is judged and shown as ever, but does not page meanwhile.</p>
-          <label>For <select name="length">${LENGTHS.map(([value, text]) => html`<option key=${value} value=${value} selected=${value === "1d"}>${text}</option>`)}</select></label>
+          <label>For <select name="span">${LENGTHS.map(([value, text]) => html`<option key=${value} value=${value} selected=${value === "1d"}>${text}</option>`)}</select></label>
           <label>Why <input name="note" maxlength="300" autocomplete="off" placeholder="new currency, campaign …" /></label></${Sending}>`
       : null}`;
 }

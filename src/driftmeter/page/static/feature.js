@@ -7,7 +7,7 @@ import { Past, Slider } from "./timeline.js";
 import { Expect, Normal } from "./actions.js";
 import { CopyLink, Effect, Evidence, Failed, Icon, Link, Loading, State, Time, useLive, useLoad } from "./parts.js";
 import { go, toFeature, toModel } from "./route.js";
-import { evidenceMeans, moment, number, plural, pValue, stateOf, zone } from "./words.js";
+import { evidenceMeans, length, moment, number, plural, pValue, stateOf, zone } from "./words.js";
 
 const SPANS = [["1h", "1 h", 3_600_000], ["1d", "24 h", 86_400_000], ["7d", "7 d", 7 * 86_400_000], ["30d", "30 d", 30 * 86_400_000]];
 
@@ -17,8 +17,15 @@ export function FeatureView({ route }) {
   const path = ofModel(model, `/features/${name(feature)}`);
   // a window of the past does not change
   const { data, error, loading } = useLoad(at ? `${path}?at=${name(at)}` : path, at ? 0 : version, true);
-  const [span, setSpan] = useState("1d");
+  const [chosen, setSpan] = useState(null);
+  const [young, setYoung] = useState(false);
+  const span = chosen || (young ? "1h" : "1d");
   const past = usePast(model, feature, span, version);
+  // a model of minutes is one point of a day
+  const steps = past.data ? past.data.rows.filter((rows) => rows).length : 0;
+  useEffect(() => {
+    if (past.data && span === "1d" && steps < 7) setYoung(true);
+  }, [steps, span]);
   useEffect(() => {
     if (data) document.title = `${data.state === "drifting" ? "▲ " : ""}${feature}: ${stateOf(data.state, data.severity).word} – ${model}`;
   }, [data && data.state, data && data.severity]);
@@ -71,14 +78,14 @@ function usePast(model, feature, span, version) {
 
 function Distribution({ data, at, loading, error, past, model, feature }) {
   const { shape } = data;
-  const shown = data.window || {};
+  const shown = at ? {} : data.windows.judging;
   const to = (time) => go(toFeature(model, feature, time), { replace: true });
   return html`<section class="card" aria-labelledby="shape-title">
     <div class="bar"><h2 id="shape-title">Now against the reference</h2>
       <p class="keys"><span class="key-ref">reference, ${plural(shape.reference_rows, "row")}</span> <span class="key-now">${at ? "then" : "now"}, ${plural(shape.now_rows, "row")}</span></p></div>
     <${Shape} shape=${shape} name=${feature} then=${Boolean(at)} />
     <${Apart} shape=${shape} />
-    ${shown.start ? html`<p class="soft">Window: ${moment(shown.start)} to ${moment(shown.end)} ${zone(Date.parse(shown.end))}.</p>` : null}
+    ${shown.start ? html`<p class="soft note">Window: ${moment(shown.start)} to ${moment(shown.end)} ${zone(Date.parse(shown.end))}, ${length(Date.parse(shown.end) - Date.parse(shown.start))}.</p>` : null}
     <${Slider} past=${past.data} at=${at ? data.at : null} onPick=${to} busy=${loading && Boolean(at)} />
     ${error && error.status ? html`<p class="warn" role="alert">${error.message}</p>` : null}
   </section>`;
@@ -92,5 +99,5 @@ function Scores({ scores }) {
       <thead><tr><th scope="col">Test</th><th scope="col">Says</th><th scope="col" class="right">Statistic</th><th scope="col" class="right">Limit</th><th scope="col" class="right">p-value</th></tr></thead>
       <tbody>${scores.map((one) => html`<tr key=${one.test} class=${one.drifting ? "beyond" : ""}>
         <th scope="row">${one.test}</th><td>${one.drifting ? html`<span class="warn"><${Icon} name="minor" /> beyond its limit. </span>` : ""}${one.what}</td>
-        <td class="right"><data value=${one.statistic}>${number(one.statistic)}</data></td><td class="right">${number(one.threshold)}</td><td class="right">${pValue(one.p_value)}</td></tr>`)}</tbody></table></section>`;
+        <td class="right"><data value=${one.statistic}>${number(one.statistic)}</data></td><td class="right">${one.of === "p_value" ? `p ≤ ${number(one.threshold)}` : number(one.threshold)}</td><td class="right">${pValue(one.p_value)}</td></tr>`)}</tbody></table></section>`;
 }

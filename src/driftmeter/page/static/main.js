@@ -36,7 +36,7 @@ function Page() {
         : null}
       <span class="space"></span>
       <${Theme} />
-      <button type="button" class="quiet keys" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => setHelp(true)}>?</button>
+      <button type="button" class="quiet shortcuts" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => setHelp(true)}>?</button>
     </header>
     <main id="content" tabindex="-1">
       <${Guard} key=${location.pathname}>

@@ -54,7 +54,7 @@ const place = (evidence) =>
   evidence <= 0 ? 0.5 * (Math.max(evidence, -3) + 3) / 3 : 0.5 + 0.5 * Math.min(1, Math.log10(1 + evidence) / 2.5);
 
 export const Sparkline = memo(({ evidence }) => {
-  if (!evidence) return html`<svg class="spark" viewBox="0 0 96 28" aria-hidden="true"></svg>`;
+  if (!evidence) return html`<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="xMinYMid" aria-hidden="true"></svg>`;
   const step = 96 / Math.max(evidence.length - 1, 1);
   let line = "";
   let alarms = "";
@@ -68,7 +68,7 @@ export const Sparkline = memo(({ evidence }) => {
     if (value >= 0) alarms += former && former.value >= 0 ? `L${x} ${y}` : former ? `M${former.x} ${former.y}L${x} ${y}` : `M${x} ${y}h.1`;
     former = { x, y, value };
   });
-  return html`<svg class="spark" viewBox="0 0 96 28" aria-hidden="true">
+  return html`<svg class="spark" viewBox="0 0 96 28" preserveAspectRatio="xMinYMid" aria-hidden="true">
     <path class="alarm-line" d="M0 14H96" /><path class="line" d=${line} />${alarms ? html`<path class="alarms" d=${alarms} />` : null}</svg>`;
 });
 
@@ -76,9 +76,9 @@ export const Sparkline = memo(({ evidence }) => {
 
 // Now over the reference: heights of 0 to 255 each; numbers as areas, categories as bars.
 export const MiniDensity = memo(({ density }) => {
-  if (!density) return html`<svg class="density" viewBox="0 0 96 28" aria-hidden="true"></svg>`;
+  if (!density) return html`<svg class="density" viewBox="0 0 96 28" preserveAspectRatio="xMinYMid" aria-hidden="true"></svg>`;
   const { reference, now, bars } = density;
-  return html`<svg class="density" viewBox="0 0 96 28" aria-hidden="true">
+  return html`<svg class="density" viewBox="0 0 96 28" preserveAspectRatio="xMinYMid" aria-hidden="true">
     <path class="ref" d=${bars ? sticks(reference, 0.86) : area(reference)} />
     <path class=${bars ? "now-bars" : "now"} d=${bars ? sticks(now, 0.36) : outline(now)} /><path class="base" d="M0 27.5H96" /></svg>`;
 });

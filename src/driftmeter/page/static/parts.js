@@ -2,7 +2,7 @@
 
 import { Component, h, html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { isLive, listen, load, serverNow } from "./data.js";
-import { ago, effectWord, evidenceMeans, evidenceWord, exact, moment, number, signed, stateOf, STATE_MEANS, zone } from "./words.js";
+import { ago, effectText, effectWord, evidenceMeans, evidenceWord, exact, moment, signed, stateOf, STATE_MEANS, zone } from "./words.js";
 
 // --- components that draw again only when a property is another one
 
@@ -154,7 +154,7 @@ export const Evidence = memo(({ evidence }) =>
 export const Effect = memo(({ effect }) =>
   effect === null || effect === undefined
     ? html`<span class="soft">–</span>`
-    : html`<span><span class="word">${effectWord(effect)}</span> <data class="effect" value=${effect}>${number(effect)}</data></span>`,
+    : html`<span><span class="word">${effectWord(effect)}</span> <data class="effect" value=${effect}>${effectText(effect)}</data></span>`,
 );
 
 // --- links

@@ -70,15 +70,28 @@ function Charts({ data, at, onPick }) {
       media.removeEventListener("change", change);
     };
   }, []);
-  const times = useMemo(() => data.at.map((time) => Date.parse(time) / 1000), [data]);
-  const charts = useMemo(() => chartsOf(data), [data]);
+  const [times, charts] = useMemo(() => {
+    const first = firstHeld(data.rows);
+    return [data.at.slice(first).map((time) => Date.parse(time) / 1000), chartsOf(data, (values) => values.slice(first))];
+  }, [data]);
   const held = data.rows.some((rows) => rows);
   return html`<div ref=${place} class="figure">
     ${width && held ? charts.map((chart) => html`<${Chart} key=${`${chart.title} ${theme}`} chart=${chart} times=${times} incidents=${data.incidents} width=${width} at=${at} onPick=${onPick} />`) : null}
     ${held ? html`<p class="soft note">Click a moment to see the distribution then. Shaded: an incident was open. Times are ${zone()}.</p>` : html`<p class="empty">No rows in this time.</p>`}</div>`;
 }
 
-function chartsOf(data) {
+// Where a model is younger than the span, the charts begin a little before its first rows.
+function firstHeld(rows) {
+  const first = rows.findIndex((amount) => amount > 0);
+  return first < 0 ? 0 : Math.max(0, Math.min(first - 2, rows.length - 12));
+}
+
+function chartsOf(data, cut) {
+  const all = chartsOfAll(data);
+  return all.map((chart) => ({ ...chart, series: chart.series.map(cut) }));
+}
+
+function chartsOfAll(data) {
   const values = data.bands
     ? { title: "Values", says: "the middle half, the middle nine tenths, the median", series: ["p05", "p25", "p50", "p75", "p95"].map((key) => data.bands[key]), labels: ["p05", "p25", "median", "p75", "p95"], kind: "bands", text: number }
     : data.top && data.top.length
@@ -126,6 +139,7 @@ function optionsOf(chart, width, current, setRead) {
   let series = [first];
   let bands = [];
   const scale = {};
+  let splits;
   if (chart.kind === "bands") {
     const edge = { stroke: "transparent", points: { show: false } };
     series = [edge, edge, { ...first, width: 2 }, edge, edge];
@@ -142,6 +156,7 @@ function optionsOf(chart, width, current, setRead) {
     scale.distr = 4;
     scale.asinh = 1;
     scale.range = (_, low, high) => [Math.min(-3, Math.max(low, -10)), Math.max(1, high * 1.3)];
+    splits = (plot, _, low, high) => [-3, 0, 3, 30, 300].filter((value) => value >= low && value <= high);
   }
   return {
     width,
@@ -153,7 +168,7 @@ function optionsOf(chart, width, current, setRead) {
     bands,
     axes: [
       { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, values: timeTexts },
-      { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 56, space: 28, values: (_, values) => values.map((value) => (value === null ? "" : chart.text(value))) },
+      { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 56, space: 28, splits, filter: (_, values) => values, values: (_, values) => values.map((value) => (value === null ? "" : chart.text(value))) },
     ],
     hooks: {
       drawClear: [(plot) => shade(plot, current.current)],

@@ -104,6 +104,8 @@ function power(exponent) {
 
 // --- effect: a population stability index without what chance adds
 
+export const effectText = (effect) => (effect !== null && effect < 0.001 ? (effect > 0 ? "< 0.001" : "0") : number(effect));
+
 export function effectWord(effect) {
   if (effect === null || effect === undefined) return "";
   if (effect >= 1) return "very large";

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -33,6 +34,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 _TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain", "md": "text/plain"}
+_VERSION = re.compile("[0-9a-f]{16}")
 _YEAR = 365 * 24 * 3600
 
 
@@ -45,10 +47,10 @@ class _File(NamedTuple):
 
 
 class _Files(NamedTuple):
-    """The files of the page by name, such as `vendor/uplot.js`; index.html apart; the hash of all as their version."""
+    """The files of the page by name, such as `vendor/uplot.js`; `start` is index.html, `version` the hash of all."""
 
     by_name: dict[str, _File]
-    index: str
+    start: str
     version: str
 
 
@@ -65,18 +67,20 @@ async def _get_index(request: Request) -> Response:
     """Answer the page, whatever it is to show: its script reads the address."""
     page = _files()
     depth = request.scope.get("raw_path", request.url.path.encode()).count(b"/") - 1
-    text = page.index.replace("ui/static/", f"{'../' * depth}ui/static/{page.version}/")
+    text = page.start.replace("ui/static/", f"{'../' * depth}ui/static/{page.version}/")
     return HTMLResponse(text, headers={**HEADERS, "Cache-Control": "no-cache"})
 
 
 async def _get_file(request: Request) -> Response:
+    version, name = request.path_params["version"], request.path_params["name"]
+    if not _VERSION.fullmatch(version):  # a view of a model that is called static
+        return await _get_index(request)
     page = _files()
-    name = request.path_params["name"]
     file = page.by_name.get(name)
     if file is None:
         raise HTTPException(404, "no such file of the page")
     # another server's page asks for another version for a moment, while servers are upgraded: it must not be kept
-    current = request.path_params["version"] == page.version
+    current = version == page.version
     headers = {
         "Cache-Control": f"public, max-age={_YEAR}, immutable" if current else "no-store",
         "Vary": "Accept-Encoding",
