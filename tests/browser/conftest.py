@@ -10,7 +10,6 @@ import pytest
 
 from tests.browser.rig import PageServer
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="without playwright no browser is driven")
 CHROMIUM = shutil.which("chromium")
 
 
@@ -18,6 +17,7 @@ CHROMIUM = shutil.which("chromium")
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: scripts/debian.sh installs it")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

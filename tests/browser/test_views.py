@@ -97,6 +97,40 @@ def test_every_number_of_a_feature_is_the_api_s(server: PageServer, open_page: C
     expect(page.locator(".chart .dot")).to_have_count(len(shape["quantiles"]["levels"]))
 
 
+def test_the_slider_goes_back_to_the_window_of_a_time(server: PageServer, open_page: Callable[..., Any]) -> None:
+    page = open_page(server.url + FEATURE)
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", "now")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_role("button", name="Back to now")).to_be_visible()
+    assert "?at=20" in page.url
+    known = server.get("/v1/models/flights/features/temp?" + page.url.partition("?")[2])
+    rows = known["shape"]["now_rows"]
+    assert rows < server.of("flights", "/features/temp")["shape"]["now_rows"]
+    expect(page.locator(".card .keys").first).to_contain_text(f"then, {rows:,} row")
+    again = open_page(page.url)
+    expect(again.locator(".card .keys").first).to_contain_text(f"then, {rows:,} row")
+    page.get_by_role("button", name="Back to now").click()
+    expect(slider).to_have_attribute("aria-valuetext", "now")
+    assert page.url == server.url + FEATURE
+
+
+def test_the_past_is_drawn_from_the_trends_and_the_timeline(server: PageServer, open_page: Callable[..., Any]) -> None:
+    page = open_page(server.url + OVERVIEW)
+    row = page.locator('tbody tr[data-feature="temp"]')
+    expect(row.locator(".spark .alarms")).to_have_count(1)
+    expect(row.locator(".density .now")).to_have_count(1)
+    expect(page.locator(".strip .run.drifting")).to_have_count(2)
+    expect(page.locator(".strip .incident")).to_have_count(2)
+    page.goto(server.url + FEATURE)
+    expect(page.locator(".plot")).to_have_count(4)
+    known = server.of("flights", "/features/temp/timeline")
+    last = [value for value in known["evidence"] if value is not None][-1]
+    label = page.locator(".plot.evidence").get_attribute("aria-label")
+    assert label.endswith(f"last +{last:.0f}")
+
+
 def test_times_are_in_the_zone_of_the_reader_which_is_named(server: PageServer, open_page: Callable[..., Any]) -> None:
     page = open_page(server.url + FEATURE)
     since = page.locator(".hero time")
