@@ -199,7 +199,7 @@ def main() -> None:
         when_painted(page)
         devtools, whole = page.context.new_cdp_session(page), browser.new_browser_cdp_session()
         devtools.send("Performance.enable")
-        page.wait_for_timeout(15_000)  # the trends are there, and what was compiled is
+        page.wait_for_timeout(40_000)  # the trends are there, and what the first paint left behind is collected
         before = work(devtools, whole)
         page.wait_for_timeout(options.seconds * 1000)
         after = work(devtools, whole)

@@ -51,10 +51,10 @@ export function useLoad(path, version = 0, keep = false) {
 }
 
 const SOONEST = 1000;
-const ANYWAY = 30_000;
+const ANYWAY = 60_000;
 
 // A number that grows when there is something new of a model (of any, without one), and the state of the connection:
-// "live", "lost" or "saved". It grows after half a minute in any case, so that a connection that died unnoticed shows.
+// "live", "lost" or "saved". It grows after a minute in any case, so that a connection that died unnoticed shows.
 export function useLive(model) {
   const [version, setVersion] = useState(0);
   const [connection, setConnection] = useState(isLive ? "live" : "saved");

@@ -1,11 +1,12 @@
 // The list of features: search, filter, sort; a cause with its followers folded beneath it; hundreds of rows stay smooth.
 
-import { Component, html, useCallback, useMemo, useState } from "./vendor/preact.js";
+import { Component, html, useCallback, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { MiniDensity, Sparkline } from "./marks.js";
 import { Choice, Effect, Evidence, Icon, Link, memo, State, Time } from "./parts.js";
 import { toFeature } from "./route.js";
 import { count, evidenceMeans, listed, percent, plural, zone } from "./words.js";
 
+const FIRST = 24;
 const number = (value) => (value === null || value === undefined ? -Infinity : value);
 const SORTS = {
   worst: ["Worst first", null], // as the server has them: causes, followers, pending, the rest by evidence
@@ -56,7 +57,15 @@ export function Features({ model, features, trends }) {
     for (const key in FILTERS) numbers[key] = features.filter(FILTERS[key]).length;
     return numbers;
   }, [features]);
-  const rows = useMemo(() => arranged(features, query, show, sort, unfolded), [features, query, show, sort, unfolded]);
+  const calm = useCalmOrder(features, sort);
+  const arrangement = useMemo(() => arranged(calm, query, show, unfolded, sort === "worst"), [calm, query, show, sort, unfolded]);
+  // the first paint has the rows that are seen, the next all
+  const [most, setMost] = useState(FIRST);
+  useEffect(() => {
+    const timer = setTimeout(() => setMost(Infinity), 50);
+    return () => clearTimeout(timer);
+  }, []);
+  const rows = arrangement.length > most ? arrangement.slice(0, most) : arrangement;
   const weighed = features.some((one) => one.importance !== null && one.importance !== undefined);
   const sorts = Object.entries(SORTS).filter(([key]) => key !== "importance" || weighed);
   const filters = Object.keys(FILTERS).filter((key) => key === "all" || key === show || counts[key]);
@@ -67,25 +76,39 @@ export function Features({ model, features, trends }) {
       <${Choice} label="Show" value=${show} onChange=${setShow} options=${filters.map((key) => [key, html`${FILTER_WORDS[key]} <span class="soft">${count(counts[key])}</span>`])} />
       <label class="sort"><span>Sort</span> <select value=${sort} onChange=${(event) => setSort(event.target.value)}>
         ${sorts.map(([key, [text]]) => html`<option key=${key} value=${key} selected=${key === sort}>${text}</option>`)}</select></label></div>
-    <p class="hidden" role="status">${query || show !== "all" ? plural(rows.length, "feature") : ""}</p>
+    <p class="hidden" role="status">${query || show !== "all" ? plural(arrangement.length, "feature") : ""}</p>
     ${rows.length
-      ? html`<table class="rows" role="table" aria-label="Features" aria-rowcount=${rows.length + 1}>
+      ? html`<table class="rows" role="table" aria-label="Features" aria-rowcount=${arrangement.length + 1}>
           <thead role="rowgroup"><tr role="row"><th role="columnheader" class="name">Feature</th><th role="columnheader" class="is">State</th>
             <th role="columnheader" class="since">Since (${zone()})</th><th role="columnheader" class="what">What changed</th><th role="columnheader" class="much">Effect</th>
             <th role="columnheader" class="sure">Evidence</th><th role="columnheader" class="trend">Evidence, 24 h</th><th role="columnheader" class="shape"><span class="key-now">now</span>${" "}<span class="key-ref">reference</span></th></tr></thead>
           <tbody role="rowgroup">${rows.map((row, index) => html`<${Row} key=${row.one.feature} place=${index} model=${model} one=${row.one} fold=${row.fold} under=${row.under}
-            open=${unfolded.has(row.one.feature)} toggle=${toggle} trend=${trends && trends.features[row.one.feature]} eager=${index < 24} />`)}</tbody></table>`
+            open=${unfolded.has(row.one.feature)} toggle=${toggle} trend=${trends && trends.features[row.one.feature]} eager=${index < FIRST} />`)}</tbody></table>`
       : html`<p class="empty">No feature is like that. <button type="button" class="quiet" onClick=${() => { setQuery(""); setShow("all"); }}>Show all</button></p>`}
   </section>`;
 }
 
-// The rows in their order: [{one, fold: names of those that follow it, or null, under: whether it is shown beneath its cause}]
-function arranged(features, query, show, sort, unfolded) {
+// The features in order. Numbers change with every pane, and rows that jump about cannot be read: features change places
+// only when one of them changes its state, or another order is asked for.
+function useCalmOrder(features, sort) {
+  const known = useRef({ key: null, places: null }).current;
+  return useMemo(() => {
+    const key = `${sort}\n${features.map((one) => `${one.feature} ${one.state} ${one.severity} ${one.follows}`).sort().join("\n")}`;
+    if (known.key !== key) {
+      const sorted = SORTS[sort][1] ? [...features].sort(SORTS[sort][1]) : features;
+      known.key = key;
+      known.places = new Map(sorted.map((one, place) => [one.feature, place]));
+    }
+    return [...features].sort((one, other) => known.places.get(one.feature) - known.places.get(other.feature));
+  }, [features, sort]);
+}
+
+// The rows to show: [{one, fold: names of those that follow it, or null, under: whether it is shown beneath its cause}]
+function arranged(features, query, show, unfolded, folding) {
   const text = query.trim().toLowerCase();
   const matches = (one) => !text || one.feature.toLowerCase().includes(text) || (one.column || "").toLowerCase().includes(text);
   const shown = features.filter((one) => FILTERS[show](one) && matches(one));
-  const compare = SORTS[sort][1];
-  if (compare) return [...shown].sort(compare).map((one) => ({ one, fold: null, under: false }));
+  if (!folding) return shown.map((one) => ({ one, fold: null, under: false }));
   const followers = new Map();
   const present = new Set(shown.map((one) => one.feature));
   for (const one of shown) {
