@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from driftmeter.timestamps import parse_time
+from driftmeter.timestamps import HOUR, iso, parse_time
 from tests.browser.rig import PANE, PageServer, Traffic, profile_of, weather
 from tests.support.waiting import eventually
 
@@ -30,6 +30,12 @@ def drifted(server: PageServer) -> None:
     eventually(lambda: server.of("flights", "/verdict")["rows"] > 2000, "rows come")
     traffic.drift = True
     eventually(lambda: server.of("flights", "/verdict")["incidents_open"], "an incident opens")
+
+    def steps() -> int:
+        hour_ago = iso(server.engine.now() - HOUR)
+        return sum(map(bool, server.of("flights", f"/features/temp/timeline?from={hour_ago}&points=400")["rows"]))
+
+    eventually(lambda: steps() >= 3, "there is a past to go back to", seconds=60)
     traffic.end()
 
     def settled() -> bool:

@@ -69,7 +69,7 @@ function usePast(model, feature, span, version) {
   const wide = SPANS.find(([key]) => key === span)[2];
   const path = useMemo(() => {
     const from = new Date(Date.now() - wide).toISOString();
-    return ofModel(model, `/features/${name(feature)}/timeline${isLive ? `?from=${from}&points=200` : ""}`);
+    return ofModel(model, `/features/${name(feature)}/timeline${isLive ? `?from=${from}&points=400` : ""}`);
   }, [model, feature, span, asked]);
   return useLoad(path, 0, true);
 }
