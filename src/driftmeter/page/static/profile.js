@@ -16,7 +16,7 @@ export function ProfileView({ route }) {
   if (!data) return error ? html`<${Failed} error=${error} />` : html`<${Loading} />`;
   const text = query.trim().toLowerCase();
   const features = data.features.filter((one) => one.feature.toLowerCase().includes(text));
-  return html`<div class="hero"><h1>The reference of ${model}</h1><p class="summary">${plural(data.rows, "row")}${data.period ? `, ${moment(data.period.start)} to ${moment(data.period.end)} (${number(data.period.days)} days)` : ", without times"}. ${calibrated(data.calibrated)}</p>
+  return html`<div class="hero"><h1>The reference of ${model}</h1><p class="summary">${plural(data.rows, "row")}${data.period ? `, ${moment(data.period.start)} to ${moment(data.period.end)} (${number(data.period.days)} days)` : ", without times"}. ${calibrated(data)}</p>
       ${data.notes.length ? html`<ul class="notes">${data.notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>` : null}</div>
     <section class="card"><div class="bar"><h2>What was made of each column</h2><input type="search" placeholder="Search  /" aria-label="Search features" value=${query} onInput=${(event) => setQuery(event.target.value)} /></div>
       <table class="plain profile"><caption class="hidden">Features of the profile</caption><thead><tr><th scope="col">Feature</th><th scope="col">Kind</th><th scope="col" class="right">Bins</th><th scope="col" class="right">Missing</th>
@@ -28,9 +28,9 @@ export function ProfileView({ route }) {
       <tbody>${data.left_out.map((one) => html`<tr key=${one.column}><th scope="row">${one.column}</th><td>${one.why}</td></tr>`)}</tbody></table></section>` : null}`;
 }
 
-function calibrated(known) {
+function calibrated({ calibrated: known, independent }) {
+  if (independent) return "Its rows count as independent of each other: alarms rest on that.";
   if (!known) return "It is not calibrated: scores are shown, and nothing pages.";
-  const lengths = known.lengths_seconds || [];
-  if (!lengths.length) return "Its rows are taken as independent of each other.";
+  const lengths = known.lengths_seconds;
   return `Calibrated over ${number(known.days)} days, for windows of ${length(lengths[0] * 1000)} to ${length(lengths[lengths.length - 1] * 1000)}.`;
 }

@@ -108,11 +108,14 @@ function Numeric({ shape, scale, difference, width, name, words }) {
   const floor = TALL - BOTTOM;
   const highest = difference ? Math.max(1e-300, ...gap.map(Math.abs)) : top(was, is, wide);
   const middle = difference ? (TOP + floor) / 2 : floor;
-  const y = (value) => middle - (Math.max(-1, Math.min(1.04, value / highest)) * (difference ? (floor - TOP) / 2 : floor - TOP));
+  // beside bars that hold most rows, an area of few is drawn low
+  const held = (rows, all) => rows.reduce((sum, amount) => sum + amount, 0) / (all || 1);
+  const part = shape.atoms.length ? Math.max(0.3, Math.min(1, Math.max(held(shape.reference, shape.reference_rows), held(shape.now, shape.now_rows)) * 1.5)) : 1;
+  const y = (value) => middle - (Math.max(-1, Math.min(1.04, value / highest)) * part * (difference ? (floor - TOP) / 2 : floor - TOP));
   const atoms = shape.atoms.map((atom) => ({ value: atom.value, was: atom.reference / (shape.reference_rows || 1), is: atom.now / (shape.now_rows || 1) }));
   const most = Math.max(1e-300, ...atoms.map((atom) => (difference ? Math.abs(atom.is - atom.was) : Math.max(atom.was, atom.is))));
   const height = (share) => (share / most) * (floor - TOP) * (difference ? 0.5 : shape.edges.length ? 0.92 : 1);
-  const bar = Math.max(1.5, Math.min(shape.edges.length ? 10 : 26, ((right - left) / Math.max(atoms.length, 8)) * 0.7));
+  const bar = Math.max(1.5, Math.min(shape.edges.length ? 12 : 26, ((right - left) / Math.max(atoms.length, 8)) * 0.7));
   const only = !shape.edges.length;
   const shares = only || atoms.length ? ticks(0, most, 3).filter((share) => share > 0) : [];
   return html`<svg class="chart" width=${width} height=${TALL} role="img" aria-label=${described(shape, name, words)}>
@@ -130,7 +133,8 @@ function Numeric({ shape, scale, difference, width, name, words }) {
         return html`<rect class=${atom.is > atom.was ? "more" : "less"} x=${p1(at - bar / 3)} width=${p1(bar / 1.5)} y=${p1(atom.is > atom.was ? middle - tall : middle)} height=${p1(tall)}>${title}</rect>`;
       }
       return html`<g><rect class="atom-ref" x=${p1(at - bar / 2)} width=${p1(bar)} y=${p1(floor - height(atom.was))} height=${p1(height(atom.was))}>${title}</rect>
-        <rect class="atom-now" x=${p1(at - bar / 5)} width=${p1(bar / 2.5)} y=${p1(floor - height(atom.is))} height=${p1(height(atom.is))}>${title}</rect></g>`;
+        <rect class="atom-now" x=${p1(at - bar / 5)} width=${p1(bar / 2.5)} y=${p1(floor - height(atom.is))} height=${p1(height(atom.is))}>${title}</rect>
+        ${!only && Math.max(atom.was, atom.is) > Math.max(0.05, most / 3) ? html`<text class="figures" text-anchor=${at > (left + right) / 2 ? "end" : "start"} x=${p1(at > (left + right) / 2 ? at - bar : at + bar)} y=${TOP + 20}>${number(atom.value)}: ${percent(atom.was)} → ${percent(atom.is)}</text>` : null}</g>`;
     })}
     <path class="axis" d=${`M${left} ${middle}H${right}`} />
     ${only ? null : shape.edges.slice(1).map((edge, index) => {
