@@ -53,12 +53,11 @@ function useTrends(model, data) {
 function Hero({ data, severity, told, refresh, connection }) {
   const { look } = stateOf(data.state, severity);
   const sentence = data.summary || sentenceOf(data);
-  const followers = data.features.filter((one) => one.follows).length;
   return html`<section class=${`hero ${look}`} aria-label="State of the model">
       <div class="verdict"><span class=${`badge ${look}`}><${Icon} name=${look} /></span>
         <div><h1 aria-live="polite">${data.model}: ${data.state === "drifting" && severity !== "none" ? `${severity} drift` : headline(data.state).toLowerCase()}</h1>
           <p class="summary">${sentence}</p>
-          ${data.since ? html`<p class="since">${data.state === "drifting" ? "Since" : "Last drift ended before"} <${Time} time=${data.since} />${data.causes.length ? ` · ${plural(data.causes.length, "cause")}${followers ? `, ${count(followers)} ${followers === 1 ? "follows" : "follow"}` : ""}` : ""}</p>` : null}
+          ${data.since ? html`<p class="since">${data.state === "drifting" ? "Since" : "Last drift ended before"} <${Time} time=${data.since} />${data.causes.length > 1 ? ` · ${plural(data.causes.length, "cause")}` : ""}</p>` : null}
           ${told ? html`<div class="buttons"><${Link} class="button" href=${toIncident(data.model, told.id)}>Incident</${Link}><${Acknowledge} model=${data.model} incident=${told} refresh=${refresh} /></div>` : null}
         </div></div>
       <${Facts} data=${data} connection=${connection} />
