@@ -271,6 +271,8 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "closed": None,
         "reopened": None,
         "severity": "minor",
+        "causes": ["x", "y", "b residual"],
+        "summary": "x: x moved, by 1.0; y: y moved, by 1.23456; b residual: b residual moved, by 1.0.",
     }
     assert story.incidents[0].to_json()["features"][0] == {
         "feature": "y",
@@ -286,6 +288,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "severity": "minor",
         "effect": 0.0,
         "why": "y moved, by 1.23456.",
+        "follows": None,
     }
     story.after(DAY, over=["x", "y", "b residual"])
     content = story.incidents[0].to_json()

@@ -70,6 +70,8 @@ def test_the_verdict_uses_the_public_words() -> None:
         "incidents_open": 0,
         "incident_ids": [],
         "incident_oldest": None,
+        "causes": ["x"],
+        "summary": "x: nothing beyond chance and tolerance.",
     }
     assert features[0] == {
         "feature": "x",
@@ -84,6 +86,7 @@ def test_the_verdict_uses_the_public_words() -> None:
         "smallest_shift": 0.25,
         "expected_until": None,
         "why": "Nothing beyond chance and tolerance.",
+        "follows": None,
         "tests": {"chi_square": {"statistic": 1.0, "p_value": 0.5}},
         "rates": {"missing": {"reference": 0.0, "window": 0.0}},
     }

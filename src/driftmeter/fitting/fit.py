@@ -28,11 +28,10 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import named
 from driftmeter.profile.numeric_grid import NumericGrid
 from driftmeter.profile.profile import Profile
-from driftmeter.profile.residuals import MOST_REGRESSED, Residuals
+from driftmeter.profile.residuals import GIVEN_THE_REST, MOST_REGRESSED, Residuals
 from driftmeter.timestamps import zone_named
 from driftmeter.types import Floats, Milliseconds, Role
 
-GIVEN_THE_REST = "given the rest"
 RESIDUAL_NOISE = 2.0**-9
 """Standard deviations: a number rounded to six digits moves residuals by some of the steps that they are counted in."""
 

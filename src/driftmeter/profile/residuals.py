@@ -23,6 +23,8 @@ from driftmeter.profile.checks import integer_of
 from driftmeter.profile.values import surely_finite
 from driftmeter.types import JSON, Codes, Floats
 
+GIVEN_THE_REST = "given the rest"
+"""Ends the name of a residual, after that of its column."""
 MOST_REGRESSED = 100
 """With more columns none is regressed, since the work grows with the square of their number."""
 MIN_ROWS = 20

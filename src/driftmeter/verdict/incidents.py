@@ -27,6 +27,7 @@ from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict.member import Flag, Member
 from driftmeter.verdict.onset import Onset
 from driftmeter.verdict.severity import Severity, worst_severity
+from driftmeter.verdict.summary import causes_of, lasting_of, summary_of
 
 EXPLAINS: Milliseconds = DAY
 """A derived feature that is flagged within this of the last that joined explains it, whenever it began."""
@@ -85,8 +86,13 @@ class Incident:
         )
 
     def to_json(self) -> JSON:
-        """Return plain JSON: times in ISO 8601, features by when they joined, derived ones after the others."""
+        """Return plain JSON: times in ISO 8601, features by when they joined, derived ones after the others.
+
+        `causes` and `summary` are of those that still drift, or of all in a closed incident.
+        """
         ordered = sorted(self.members.items(), key=lambda item: (item[1].joined, item[1].role == "derived", item[0]))
+        features = [member.to_json(name) for name, member in ordered]
+        drifting = lasting_of(features)
         return {
             "id": self.id,
             "state": "open" if self.closed is None else "closed",
@@ -95,7 +101,9 @@ class Incident:
             "closed": None if self.closed is None else iso(self.closed),
             "severity": self.severity,
             "reopened": None if self.reopened is None else iso(self.reopened),
-            "features": [member.to_json(name) for name, member in ordered],
+            "causes": [cause["feature"] for cause in causes_of(drifting)],
+            "summary": summary_of(drifting),
+            "features": features,
         }
 
     def dump(self) -> list[object]:

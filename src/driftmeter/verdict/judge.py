@@ -171,6 +171,7 @@ class Judge:
             columns=() if self.profile.residuals is None else self.profile.residuals.columns,
             returns=partial(self._members.returns, past=past),
         )
+        turned = self._members.blamed(turned, past) if turned.joined or again else turned
         flagged = self._flagged(evidence, state.flagged, turned.incidents)
         after = JudgeState(
             detector=self._restarted(judged, over),
@@ -369,6 +370,7 @@ class Judge:
             smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
             alarming_effect=effect,
+            follows=member.follows if drifts and member is not None else None,
         )
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:

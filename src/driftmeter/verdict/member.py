@@ -15,6 +15,8 @@ from driftmeter.verdict.severity import Severity
 Ended = Literal["returned", "expected", "silenced"]
 """Why a feature is over: its rows look like the reference again; its drift was expected, or does not page by the
 settings, and may go on."""
+_FIELDS_AT_FIRST = 15
+"""Fields of a member that every stored one has."""
 LEVELS_ABOVE = 2
 """What windows say counts up to this many levels above the one that alarmed: longer ones hold much that is older."""
 
@@ -50,6 +52,7 @@ class Member:
     with which it `joined`, or last became another change; `evidence`, `severity`, `why` and `effect` are those of its
     strongest flag from then on, the latest of equals. `change` is what must be over. `over` is when it was, and `ended`
     why, None while it is not; `changed_again` is when it last became another change, None if never.
+    `follows` names the feature that is to blame for its drift, None where it is itself.
     """
 
     role: Role
@@ -67,6 +70,7 @@ class Member:
     over: Milliseconds | None = None
     ended: Ended | None = None
     changed_again: Milliseconds | None = None
+    follows: str | None = None
 
     @classmethod
     def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
@@ -115,6 +119,7 @@ class Member:
             "severity": self.severity,
             "effect": float(f"{self.effect:.10g}"),
             "why": self.why,
+            "follows": self.follows,
         }
 
     def dump(self) -> list[object]:
@@ -125,6 +130,7 @@ class Member:
 
     @classmethod
     def load(cls, data: Sequence[object]) -> Member:
-        """Read what `dump` wrote."""
-        *before, change, over, ended, changed_again = data
-        return cls(*before, LastingChange.load(change), over, ended, changed_again)  # type: ignore[arg-type, call-arg]  # as written
+        """Read what `dump` wrote, or an earlier version, which did not know whom a feature follows."""
+        *before, change, over, ended, changed_again = data[:_FIELDS_AT_FIRST]
+        later = data[_FIELDS_AT_FIRST:]
+        return cls(*before, LastingChange.load(change), over, ended, changed_again, *later)  # type: ignore[arg-type, call-arg]  # as written

@@ -16,8 +16,9 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
 from driftmeter.types import Milliseconds
+from driftmeter.verdict.blame import Blame, Drifter
 from driftmeter.verdict.contrast import Contrasts
-from driftmeter.verdict.incidents import Incident
+from driftmeter.verdict.incidents import Incident, Turn
 from driftmeter.verdict.member import Ended, Flag, Member
 from driftmeter.verdict.onset import Onset, onset_of
 from driftmeter.verdict.recovery import PART, Worth, after_pane, threshold
@@ -78,6 +79,7 @@ class Members:
         self._settings = settings
         self._names = [feature.name for feature in profile.features]
         self._contrasts = Contrasts(profile)
+        self._blame = Blame(profile)
 
     def with_rows(self, incidents: Sequence[Incident], slice_: Slice) -> tuple[Incident, ...]:
         """Return the incidents with the rows of a slice counted for each member that is not over."""
@@ -179,3 +181,42 @@ class Members:
         worth = self._worth(flag.feature, change.what, category=change.category)
         independent = worth(float(rows.sum()), slices[-1].end - slices[0].start)
         return float(rows @ evidence) > 0 and contrast.near(changed, rows, independent)
+
+    def blamed(self, turned: Turn, past: Past) -> Turn:
+        """Return what a pane did, with whom each feature of an open incident follows.
+
+        They are judged together, by the rows since the last of them began to drift. Called where a feature joins, or
+        becomes another change: between such panes nothing new is known.
+        """
+        lasting = {
+            name: member
+            for incident in turned.incidents
+            if incident.closed is None
+            for name, member in incident.lasting.items()
+        }
+        drifting = [Drifter(name, member.severity, member.effect) for name, member in lasting.items()]
+        follows: Mapping[str, str | None] = {}
+        if len(drifting) > 1:
+            since = max(member.since for member in lasting.values())
+            slices = past.since(since // HOUR * HOUR)
+            of_all = [piece for piece in slices if piece.start >= since] or slices[-1:]
+            follows = self._blame.follows(drifting, np.sum([piece.summary.counts for piece in of_all], axis=0))
+        after = {incident.id: _following(incident, follows) for incident in turned.incidents}
+
+        def renewed(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
+            return tuple(after.get(incident.id, incident) for incident in incidents)
+
+        return replace(
+            turned,
+            incidents=renewed(turned.incidents),
+            opened=renewed(turned.opened),
+            reopened=renewed(turned.reopened),
+        )
+
+
+def _following(incident: Incident, follows: Mapping[str, str | None]) -> Incident:
+    """Return an open incident whose lasting features follow those given; a closed one stays as it is."""
+    if incident.closed is not None:
+        return incident
+    changed = {name: replace(member, follows=follows.get(name)) for name, member in incident.lasting.items()}
+    return replace(incident, members={**incident.members, **changed})

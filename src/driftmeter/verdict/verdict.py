@@ -13,6 +13,7 @@ from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
 from driftmeter.verdict.incidents import Incident
 from driftmeter.verdict.severity import Severity
+from driftmeter.verdict.summary import causes_of, summary_of
 
 State = Literal["uncalibrated", "calibrating", "insufficient", "ok", "pending", "drifting"]
 _WORST_LAST: tuple[State, ...] = ("ok", "insufficient", "calibrating", "uncalibrated", "pending", "drifting")
@@ -27,7 +28,8 @@ class FeatureVerdict:
     of how far past the alarm threshold the sequential evidence is, None where no detector runs, or none has judged yet.
     `smallest_shift` is the smallest shift, in standard deviations, that could have been seen by now, None where none
     could. `expected_until` is when an expectation of the feature's drift ends, None without one. `alarming_effect`
-    is the effect in the window that alarms, None where none does.
+    is the effect in the window that alarms, None where none does. `follows` names the feature that is to
+    blame for its drift, None where it is itself, or nothing drifts.
     """
 
     feature: str
@@ -41,6 +43,7 @@ class FeatureVerdict:
     smallest_shift: float | None = None
     expected_until: Milliseconds | None = None
     alarming_effect: float | None = None
+    follows: str | None = None
 
     @property
     def drifting(self) -> bool:
@@ -68,6 +71,7 @@ class FeatureVerdict:
             "smallest_shift": None if self.smallest_shift is None else round(self.smallest_shift, 3),
             "expected_until": None if self.expected_until is None else iso(self.expected_until),
             "why": self.why,
+            "follows": self.follows,
             "tests": tests_json(scores),
             "rates": {
                 name: {"reference": round10(reference), "window": round10(window)}
@@ -99,6 +103,8 @@ class Verdict:
     def to_json(self) -> JSON:
         """Return plain JSON: times in ISO 8601, null for a window without slices."""
         window = self.window
+        features = [feature.to_json() for feature in self.features]
+        drifting = [feature for feature in features if feature["drifting"]]
         empty = not window.slices
         return {
             "model": self.model,
@@ -117,7 +123,9 @@ class Verdict:
             "incidents_open": len(self.incidents),
             "incident_ids": [incident.id for incident in self.incidents],
             "incident_oldest": iso(min(one.open_since for one in self.incidents)) if self.incidents else None,
-            "features": [feature.to_json() for feature in self.features],
+            "causes": [cause["feature"] for cause in causes_of(drifting)],
+            "summary": summary_of(drifting),
+            "features": features,
         }
 
     def dumps(self) -> bytes:

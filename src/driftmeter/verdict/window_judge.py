@@ -14,6 +14,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
 from driftmeter.verdict import sentences
+from driftmeter.verdict.blame import Blame, Drifter
 from driftmeter.verdict.severity import grade
 from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict
 from driftmeter.verdict.window_cause import Names, cause_of_window
@@ -53,7 +54,16 @@ def judge_window(
             severity = grade(score.effect_low, score.excess_low)
             verdict = replace(verdict, severity=severity, alarming_effect=effect)
         features.append(verdict)
-    return Verdict(profile.model, profile.digest, window, tuple(features))
+    return Verdict(profile.model, profile.digest, window, _blamed(profile, features, window))
+
+
+def _blamed(profile: Profile, features: Sequence[FeatureVerdict], window: Window) -> tuple[FeatureVerdict, ...]:
+    """Return the features with whom each follows that drifts."""
+    drifting = [Drifter(one.feature, one.severity, one.effect) for one in features if one.drifting]
+    if len(drifting) < 2:
+        return tuple(features)
+    follows = Blame(profile).follows(drifting, window.summary.counts)
+    return tuple(replace(one, follows=follows.get(one.feature)) for one in features)
 
 
 def significant(p_values: Floats, rate: float) -> Mask:

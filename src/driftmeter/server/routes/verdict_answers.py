@@ -57,6 +57,7 @@ class IncidentMember(Struct):
     severity: Severity
     effect: Annotated[float, Meta(description="Size of the shift in the window that alarmed.")]
     why: str
+    follows: Annotated[str | None, Meta(description="The feature to blame for its drift; null: it is itself.")]
 
 
 class IncidentSummary(Struct):
@@ -69,6 +70,8 @@ class IncidentSummary(Struct):
     closed: Timestamp | None
     reopened: Annotated[Timestamp | None, Meta(description="When a change last returned after it had closed.")]
     severity: Annotated[Severity, Meta(description="The worst of its features.")]
+    causes: Annotated[list[str], Meta(description="The features to blame for what drifts in it, worst first.")]
+    summary: Annotated[str | None, Meta(description="One sentence: what is to blame, and what follows it.")]
     features: list[IncidentMember]
 
 
@@ -96,6 +99,10 @@ class FeatureState(Struct):
     ]
     expected_until: Timestamp | None
     why: Annotated[str, Meta(description="One sentence.")]
+    follows: Annotated[
+        str | None,
+        Meta(description="The feature to blame for its drift; null: it is itself, or nothing drifts."),
+    ]
     tests: dict[str, DriftTestResult]
     rates: dict[str, RateResult]
 
@@ -115,6 +122,11 @@ class VerdictAnswer(Struct):
     incidents_open: int
     incident_ids: Annotated[list[str], Meta(description="Ids of the open ones, oldest first.")]
     incident_oldest: Annotated[Timestamp | None, Meta(description="Since when the one that has been open longest is.")]
+    causes: Annotated[list[str], Meta(description="The features to blame for all that drifts, worst first.")]
+    summary: Annotated[
+        str | None,
+        Meta(description="One sentence: what is to blame, and what follows it; null: nothing drifts."),
+    ]
     features: list[FeatureState]
 
 
