@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -46,6 +48,27 @@ def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Writ
     assert told.startswith("größe: Rose from ")
     assert told.endswith(" standard deviations), over 1,500 rows.")
     assert result.stderr == ""
+
+
+def test_what_is_to_blame_comes_before_what_follows_it(tmp_path: Path) -> None:
+    chance = np.random.default_rng(1)
+
+    def rows(number: int, factor: float) -> pl.DataFrame:
+        cause = chance.normal(size=number)
+        return pl.DataFrame({"a": cause + 0.5 * chance.normal(size=number), "cause": factor * cause + 10})
+
+    Profile.fit(rows(3000, 1), model="m", independent=True).dump(tmp_path / "profile.json")
+    rows(1500, 4).write_csv(tmp_path / "wrong.csv")
+    lines = run(
+        tmp_path / "profile.json", tmp_path / "wrong.csv", "--html", tmp_path / "report.html"
+    ).stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:4]] == ["cause", "cause given the rest", "a given the rest"]
+    assert any(line.startswith("a given the rest, follows cause: ") for line in lines)
+    assert lines[-2].startswith("cause: ")
+    assert lines[-2].endswith("; a follows.")
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert "; a follows.</p>" in html
+    assert "<small>follows cause</small>" in html
 
 
 @pytest.mark.parametrize(("fail_from", "code"), [("slight", 1), ("minor", 0), ("major", 0)])

@@ -147,6 +147,12 @@ def test_of_its_incident_it_says_what_became_of_the_feature() -> None:
     ]
 
 
+def test_of_its_incident_it_says_what_drifts_in_it_from_the_causes_on() -> None:
+    incident = {**incident_of("17", None), "summary": "y: rose; x follows."}
+    told = list(_sentences({"feature": "x", "smallest_shift": None, "expected_until": None}, incident))
+    assert told[1] == "What drifts in it: y: rose; x follows."
+
+
 @pytest.mark.parametrize(
     ("ended", "why"), [("expected", "its drift was expected"), ("silenced", "it does not page by the settings")]
 )

@@ -116,6 +116,25 @@ def test_the_worst_feature_comes_first_and_derived_ones_last() -> None:
     assert [feature.name for feature in notice.features] == ["delay", "surer", "sure", "unsure", "product"]
 
 
+def test_what_is_to_blame_comes_first_and_what_follows_is_counted_out_of_the_title() -> None:
+    notice = only(
+        feature("humid given the rest", role="derived", severity="major", evidence=9.0, why="It fell.", follows="temp"),
+        feature("temp", role="feature", severity="minor", evidence=2.0, why="It fell, <!channel>."),
+        feature("delay", role="prediction", severity="minor", evidence=0.1, follows="temp"),
+        feature("late", severity="minor", over=LATER),
+    )
+    assert notice.title == "driftmeter: flights drifts: temp and late"
+    lines = notice.body.splitlines()
+    assert lines[1] == "temp: it fell, ‹!channel›; humid and delay follow."
+    assert lines[5:][:5] == [
+        "Features: 4, what is to blame first",
+        "- temp, minor: It fell, ‹!channel›.",
+        "- late, minor: drifts since 2023-11-14 22:13:20 UTC",
+        "- delay (prediction), minor: follows temp",
+        "- humid given the rest (derived), major: follows temp",
+    ]
+
+
 def test_the_body_says_what_since_when_how_bad_why_and_what_to_do() -> None:
     why = "41 % of its rows are above 35, 3 % of the reference are."
     notice = only(

@@ -80,6 +80,8 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
     role = "" if feature["role"] == "feature" else f" ({feature['role']})"
     out.print(Text.assemble((printable(feature["feature"]), "bold"), f" of {printable(model)}{role}: ", state))
     out.print(plain(feature["why"]), soft_wrap=True)
+    if feature.get("follows"):
+        out.print(plain(f"It follows {feature['follows']}, whose change explains it."), soft_wrap=True)
     for line in _sentences(feature, incident):
         out.print(plain(line), soft_wrap=True)
     for title, table in (
@@ -108,6 +110,8 @@ def _sentences(feature: JSON, incident: JSON | None) -> Iterator[str]:
             by = f"acknowledged at {time_text(acknowledged['at'])}"
         again = "" if incident["reopened"] is None else f", reopened at {time_text(incident['reopened'])}"
         yield f"Incident {incident['id']} is open since {time_text(incident['opened'])}{again}; {by}."
+        if incident.get("summary"):
+            yield f"What drifts in it: {incident['summary']}"
         yield from _told_of_part(_part(feature["feature"], incident))
     if feature["expected_until"] is not None:
         yield f"Drift is expected until {time_text(feature['expected_until'])}: it does not page."

@@ -15,7 +15,7 @@ _MOST_TOLD = 12
 
 
 def show_report(report: Report) -> None:
-    """Print the verdict: a line for each feature, the worst first, what changed, and what was not as expected."""
+    """Print the verdict: a line for each feature, the causes first, what changed, and what was not as expected."""
     out = console()
     features = in_order(report.verdict.to_json()["features"])
     table = Table("feature", "role", "state", "severity", box=None, header_style="bold", pad_edge=False)
@@ -37,7 +37,8 @@ def show_report(report: Report) -> None:
     out.print()
     told = [feature for feature in features if feature["drifting"]]
     for feature in told[:_MOST_TOLD]:
-        out.print(plain(f"{feature['feature']}: {feature['why']}"), soft_wrap=True)
+        follows = f", follows {feature['follows']}" if feature["follows"] else ""
+        out.print(plain(f"{feature['feature']}{follows}: {feature['why']}"), soft_wrap=True)
     if len(told) > _MOST_TOLD:
         out.print(f"… and {len(told) - _MOST_TOLD} more that drift; --json and --html have all.")
     if told:
@@ -48,6 +49,9 @@ def show_report(report: Report) -> None:
         out.print(f"… and {len(report.notes) - _MOST_NOTES} more; --json and --html have all.", style="yellow")
     drifting = sum(feature.drifting for feature in report.verdict.features)
     state = report.verdict.state
+    blamed = report.verdict.to_json()["summary"] if len(told) > 1 else None
+    if blamed:
+        out.print(plain(blamed), soft_wrap=True)
     summary = (
         f"{drifting} of {len(report.verdict.features)} features drift" if state != "insufficient" else "not judged"
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from driftmeter.types import JSON
 from driftmeter.verdict.severity import rank, worst_severity
+from driftmeter.verdict.summary import lasting_of, summary_of
 
 Event = Literal["opened", "worse", "closed", "reopened", "changed", "reminder"]
 
@@ -34,13 +35,14 @@ _ENDED = {
     "returned": "Looks like its reference data again",
 }
 _MOST_LISTED = 10
-_LONGEST_WHY, _LONGEST_NAME = 300, 80
+_LONGEST_WHY, _LONGEST_NAME, _LONGEST_SUMMARY = 300, 80, 600
 _HARMLESS = str.maketrans("<>@", "\u2039\u203a\uff20")
 
 
 @dataclass(frozen=True)
 class Drifting:
-    """A feature of an incident; `why` is a sentence, or empty; `ended` is why it is over, as in `Member`."""
+    """A feature of an incident; `why` is a sentence, or empty; `ended` is why it is over, and `follows` whom it
+    follows, as in `Member`."""
 
     name: str
     role: str
@@ -49,6 +51,7 @@ class Drifting:
     evidence: float | None
     why: str
     ended: str | None = None
+    follows: str | None = None
 
     @classmethod
     def of(cls, feature: JSON) -> Drifting:
@@ -58,7 +61,17 @@ class Drifting:
         why = _one_line(feature.get("why") or "", _LONGEST_WHY).translate(_HARMLESS)
         role, severity = feature.get("role") or "feature", feature.get("severity") or "slight"
         since, ended = feature.get("since") or "", feature.get("ended")
-        return cls(name, role, severity, since, feature.get("evidence"), why, ended)
+        follows = feature.get("follows")
+        return cls(
+            name,
+            role,
+            severity,
+            since,
+            feature.get("evidence"),
+            why,
+            ended,
+            None if follows is None else _one_line(follows, _LONGEST_NAME),
+        )
 
     @property
     def may_go_on(self) -> bool:
@@ -66,15 +79,17 @@ class Drifting:
         return self.ended in ("expected", "silenced")
 
     @property
-    def order(self) -> tuple[bool, int, float, str, str]:
-        """The key to sort by: worst first, derived features after the others."""
+    def order(self) -> tuple[bool, bool, int, float, str, str]:
+        """The key to sort by: causes first, then derived features after the others, worst first."""
         evidence = float("-inf") if self.evidence is None else self.evidence
-        return self.role == "derived", -rank(self.severity), -evidence, self.since, self.name
+        return self.follows is not None, self.role == "derived", -rank(self.severity), -evidence, self.since, self.name
 
     @property
     def line(self) -> str:
         """The feature, its severity and why, in one line."""
         role = "" if self.role == "feature" else f" ({self.role})"
+        if self.follows is not None:
+            return f"- {self.name}{role}, {self.severity}: follows {self.follows}"
         return f"- {self.name}{role}, {self.severity}: {self.why or f'drifts since {_when(self.since)}'}"
 
 
@@ -86,7 +101,8 @@ class Notice:
     reminder is of all that are open: `incident` is the oldest of them, `features` are those of all.
 
     An `overtaken` incident closed because another profile took over: its features may still drift by that profile.
-    `reopened` is when the incident last was.
+    `reopened` is when the incident last was. `summary` is one sentence on what is to blame and what follows, empty
+    where nothing follows.
     """
 
     model: str
@@ -98,6 +114,7 @@ class Notice:
     url: str | None = None
     overtaken: bool = False
     reopened: str | None = None
+    summary: str = ""
 
     @classmethod
     def of(
@@ -106,7 +123,11 @@ class Notice:
         """Make the notice of an incident as JSON."""
         features = tuple(sorted(map(Drifting.of, incident["features"]), key=lambda drifting: drifting.order))
         reopened = incident.get("reopened")
-        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken, reopened)
+        lasting = lasting_of(incident["features"])
+        follow = any(feature.get("follows") is not None for feature in lasting)
+        # as a sentence of `why`, it may quote live data
+        summary = _one_line(summary_of(lasting) or "", _LONGEST_SUMMARY).translate(_HARMLESS) if follow else ""
+        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken, reopened, summary)
 
     @property
     def key(self) -> str:
@@ -129,7 +150,8 @@ class Notice:
     @property
     def title(self) -> str:
         """One line that names the model and the features."""
-        names = [feature.name for feature in self._may_go_on or self.features]
+        blamed = [feature for feature in self.features if feature.follows is None]
+        names = [feature.name for feature in self._may_go_on or blamed or self.features]
         if len(names) > 3:
             names = [*names[:2], f"{len(names) - 2} more"]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
@@ -155,12 +177,14 @@ class Notice:
         worst = worst_severity(feature.severity for feature in self.features)
         hidden = len(self.features) - _MOST_LISTED
         first, known = _FIRST[self.event]
+        follow = any(feature.follows is not None for feature in self.features)
         return [
             first.format(f"What model {self.model} is asked to predict on"),
+            *([self.summary] if self.summary else []),
             "",
             f"Since: {_when(self.since)} ({known} {_when(self.at)})",
             f"How bad: {worst}",
-            f"Features: {len(self.features)}, worst first",
+            f"Features: {len(self.features)}, {'what is to blame first' if follow else 'worst first'}",
             *(feature.line for feature in self.features[:_MOST_LISTED]),
             *([f"- and {hidden} more"] if hidden > 0 else []),
         ]

@@ -15,7 +15,8 @@ from driftmeter.report.legend import legend
 from driftmeter.report.ondemand import DATA_ID, SCRIPT, SCRIPT_DIGEST, packed
 from driftmeter.report.texts import effect_text, members_text, p_text, printable, rate_text
 from driftmeter.types import JSON
-from driftmeter.verdict.severity import MAJOR, MINOR, rank, worst_severity
+from driftmeter.verdict.severity import MAJOR, MINOR, worst_severity
+from driftmeter.verdict.summary import blame_order
 from driftmeter.version import __version__
 
 if TYPE_CHECKING:
@@ -81,14 +82,12 @@ def render_html(
 
 
 def in_order(features: Iterable[JSON]) -> list[JSON]:
-    """Sort the features of a verdict: what drifts first, by severity, then by effect."""
+    """Sort the features of a verdict: what drifts first, causes before followers, by severity and effect."""
     return sorted(
         features,
         key=lambda feature: (
             STATES.index(feature["state"]) if feature["state"] in STATES else len(STATES),
-            -rank(feature["severity"]),
-            -(feature["effect"] or 0.0),
-            feature["feature"],
+            blame_order(feature),
         ),
     )
 
