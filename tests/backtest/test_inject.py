@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftmeter.backtest.changes import UNITS, Category, Change, MissingCells, Scale, Shift, Shuffle, Stuck
+from driftmeter.backtest.changes import UNITS, Category, ColumnChange, MissingCells, Scale, Shift, Shuffle, Stuck
 from driftmeter.backtest.inject import FAULTS, Fault, apply_faults, parse_fault
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
@@ -63,7 +63,7 @@ def before(name: str) -> list[Any]:
         ("shift: shift 5", "shift", Shift(5.0)),
     ],
 )
-def test_each_fault_is_read(text: str, column: str, change: Change) -> None:
+def test_each_fault_is_read(text: str, column: str, change: ColumnChange) -> None:
     assert parse_fault(text) == Fault(text, column, change)
 
 

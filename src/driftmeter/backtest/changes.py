@@ -33,7 +33,7 @@ UNITS: Mapping[str, tuple[float, float]] = {
 """Wrong units: a value becomes value × factor + offset."""
 
 
-class Change(Protocol):
+class ColumnChange(Protocol):
     """Changes some rows of a column. `numbers_only` says that only columns of numbers can be changed so."""
 
     numbers_only: ClassVar[bool]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftmeter.backtest.changes import UNITS, Category, Change, MissingCells, Scale, Shift, Shuffle, Stuck
+from driftmeter.backtest.changes import UNITS, Category, ColumnChange, MissingCells, Scale, Shift, Shuffle, Stuck
 from driftmeter.data.columns import Column
 from driftmeter.data.time_columns import Times
 from driftmeter.errors import InputError, near_names, nearest
@@ -44,7 +44,7 @@ class Fault:
 
     text: str
     column: str
-    change: Change
+    change: ColumnChange
     since: Milliseconds | None = None
     until: Milliseconds | None = None
 
@@ -178,11 +178,11 @@ def _parse_share(text: str, written: str) -> float:
     return percent / 100
 
 
-def _parse_shift(text: str, words: list[str]) -> Change:
+def _parse_shift(text: str, words: list[str]) -> ColumnChange:
     return Shift(*_parse_amount(text, words))
 
 
-def _parse_ramp(text: str, words: list[str]) -> Change:
+def _parse_ramp(text: str, words: list[str]) -> ColumnChange:
     at = words.index("over") if "over" in words else len(words)
     if at == len(words):
         raise _bad_fault(text, FAULTS["ramp"], "no 'over'")
@@ -192,26 +192,26 @@ def _parse_ramp(text: str, words: list[str]) -> Change:
     return Shift(*_parse_amount(text, words[:at]), over)
 
 
-def _parse_scale(text: str, words: list[str]) -> Change:
+def _parse_scale(text: str, words: list[str]) -> ColumnChange:
     return Scale(_parse_number(text, " ".join(words), "a factor such as 1.609"))
 
 
-def _parse_unit(text: str, words: list[str]) -> Change:
+def _parse_unit(text: str, words: list[str]) -> ColumnChange:
     name = " ".join(words).lower()
     if name not in UNITS:
         raise _bad_fault(text, f"a unit out of {', '.join(UNITS)}", repr(name))
     return Scale(*UNITS[name])
 
 
-def _parse_missing(text: str, words: list[str]) -> Change:
+def _parse_missing(text: str, words: list[str]) -> ColumnChange:
     return MissingCells(_parse_share(text, "".join(words))) if words else MissingCells()
 
 
-def _parse_stuck(text: str, words: list[str]) -> Change:
+def _parse_stuck(text: str, words: list[str]) -> ColumnChange:
     return Stuck(" ".join(words)) if words else Stuck()
 
 
-def _parse_category(text: str, words: list[str]) -> Change:
+def _parse_category(text: str, words: list[str]) -> ColumnChange:
     if not words:
         raise _bad_fault(text, FAULTS["category"], "no name")
     if len(words) > 1 and words[-1].endswith("%"):
@@ -219,13 +219,13 @@ def _parse_category(text: str, words: list[str]) -> Change:
     return Category(" ".join(words))
 
 
-def _parse_shuffle(text: str, words: list[str]) -> Change:
+def _parse_shuffle(text: str, words: list[str]) -> ColumnChange:
     if words:
         raise _bad_fault(text, "nothing behind 'shuffle' but times", repr(" ".join(words)))
     return Shuffle()
 
 
-_PARSERS: Mapping[str, Callable[[str, list[str]], Change]] = {
+_PARSERS: Mapping[str, Callable[[str, list[str]], ColumnChange]] = {
     "shift": _parse_shift,
     "ramp": _parse_ramp,
     "scale": _parse_scale,
