@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from driftmeter.counts import compiled
 from driftmeter.counts.rows import Reader
 from driftmeter.errors import InputError
+from driftmeter.profile.feature import Feature
 from tests.counts.samples import bins, got, reader_of
 
 ZONE = dt.timezone(dt.timedelta(hours=-5))

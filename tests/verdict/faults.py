@@ -17,6 +17,7 @@ from driftmeter.report import compare
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.verdict import FeatureVerdict
 from tests.verdict.streams import PANE, START, feature_of, follow, summary_of, verdict_of
 
 PANES, ROWS = 4, 500
@@ -66,16 +67,24 @@ class Fault:
             for place in range(PANES)
         ]
         state, _ = follow(judge, panes)
-        return feature_of(verdict_of(judge, state, panes[-1]), self.feature).why, reference, now
+        return found(feature_of(verdict_of(judge, state, panes[-1]), self.feature)), reference, now
 
     def checked(self) -> tuple[str, pl.DataFrame, pl.DataFrame]:
         """Return what a check of all rows says, the reference, and the rows."""
         reference, now = self.frames()
-        return feature_of(compare(self.profile(reference), now).verdict, self.feature).why, reference, now
+        return found(feature_of(compare(self.profile(reference), now).verdict, self.feature)), reference, now
 
     def profile(self, reference: pl.DataFrame) -> Profile:
         """Return the reference's profile."""
         return Profile.fit(reference, model="m", independent=True, kinds=self.kinds)
+
+
+def found(verdict: FeatureVerdict) -> str:
+    """Return why a feature drifts without the kind of change that the sentence may begin with."""
+    if verdict.change is None:
+        return verdict.why
+    told = verdict.why[1:].removeprefix(f"{verdict.change.text[1:]}: ")
+    return verdict.why if told == verdict.why[1:] else f"{told[0].upper()}{told[1:]}"
 
 
 def normal(mean: float = 55, sd: float = 18) -> Draw:

@@ -58,11 +58,15 @@ def slices(
 
 
 def follow(
-    judge: Judge, given: Sequence[Slice], state: JudgeState | None = None, expected: Sequence[Expectation] = ()
+    judge: Judge,
+    given: Sequence[Slice],
+    state: JudgeState | None = None,
+    expected: Sequence[Expectation] = (),
+    kept: KeptSlices | None = None,
 ) -> tuple[JudgeState, list[Step]]:
-    """Judge slices one after the other; the history is that of the slices given here."""
+    """Judge slices one after the other; the history is that of the slices given here, and of those `kept` before."""
     state = state or judge.start()
-    steps, kept = [], KeptSlices(LOOK_BACK)
+    steps, kept = [], KeptSlices(LOOK_BACK) if kept is None else kept
     for slice_ in given:
         kept.add(slice_)
         state, step = judge.step(state, slice_, expected, kept.since)

@@ -289,6 +289,7 @@ def test_its_json_has_the_public_words_and_its_features_by_when_they_joined(stor
         "effect": 0.0,
         "why": "y moved, by 1.23456.",
         "follows": None,
+        "change": None,
     }
     story.after(DAY, over=["x", "y", "b residual"])
     content = story.incidents[0].to_json()

@@ -12,6 +12,7 @@ import pytest
 from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import MOST_OF_FEATURE, UnseenTexts
 from driftmeter.detectors import Cause
+from driftmeter.panes.kept import KeptSlices
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import RETENTION
 from driftmeter.profile.category_grid import CategoryGrid
@@ -19,6 +20,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import HOUR
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.members import LOOK_BACK
 from driftmeter.verdict.recent_texts import RecentTexts
 from tests.verdict.streams import PANE, START, feature_of, follow, orders, slices, state_of, summary_of, verdict_of
 
@@ -143,9 +145,9 @@ def test_an_alarm_of_new_categories_names_them(profile: Profile) -> None:
 def test_panes_in_pieces_give_the_same_state_and_verdict(profile: Profile) -> None:
     judge, given = Judge(profile), spiced(profile, 8)
     whole, _ = follow(judge, given)
-    state = judge.start()
+    state, kept = judge.start(), KeptSlices(LOOK_BACK)
     for slice_ in given:
-        state, _ = follow(judge, [slice_], judge.loads(judge.dumps(state)))
+        state, _ = follow(judge, [slice_], judge.loads(judge.dumps(state)), kept=kept)
     assert judge.dumps(state) == judge.dumps(whole)
     assert verdict_of(judge, state, given[-1]).dumps() == verdict_of(judge, whole, given[-1]).dumps()
 
@@ -162,6 +164,7 @@ def test_a_model_that_wants_no_texts_shows_and_keeps_none(profile: Profile) -> N
     # what was kept before the setting changed is not shown
     assert "zz" not in feature_of(verdict_of(judge, kept, given[-1]), "city").why
     assert "zz" not in str(judge.findings(kept, "city"))
+    assert "zz" not in str([feature_of(verdict_of(judge, one, given[-1]), "city").change for one in (state, kept)])
 
 
 def test_streams_without_new_categories_keep_nothing(profile: Profile) -> None:

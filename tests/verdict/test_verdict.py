@@ -87,6 +87,7 @@ def test_the_verdict_uses_the_public_words() -> None:
         "expected_until": None,
         "why": "Nothing beyond chance and tolerance.",
         "follows": None,
+        "change": None,
         "tests": {"chi_square": {"statistic": 1.0, "p_value": 0.5}},
         "rates": {"missing": {"reference": 0.0, "window": 0.0}},
     }

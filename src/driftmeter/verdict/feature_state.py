@@ -11,6 +11,7 @@ from driftmeter.detectors.protocol import Mask
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.feature import Feature
 from driftmeter.verdict import sentences
+from driftmeter.verdict.changes import Change
 from driftmeter.verdict.member import Member
 from driftmeter.verdict.readiness import LARGEST_BLIND
 from driftmeter.verdict.severity import Severity, grade
@@ -37,13 +38,14 @@ def decide(
     significant: bool,
     cause: Cause | None,
     feature: Feature | None = None,
+    change: Change | None = None,
 ) -> tuple[State, str]:
     """Return the state of a feature and the sentence that says why.
 
     `evidence` is log10 of how far past the alarm threshold the feature is, -inf where nothing was judged.
     `smallest_visible` is the smallest shift, in standard deviations, that could have been seen, +inf where none could.
     `significant` says that the feature shifted by more than chance, `cause` is what the evidence rests on; the sentence
-    speaks in the unit of `feature`.
+    speaks in the unit of `feature`, and of the kind of `change` if that is known.
 
     >>> decide(0.1, 0.2, significant=False, cause=None)
     ('drifting', 'It drifts.')
@@ -51,7 +53,7 @@ def decide(
     ('ok', 'Nothing beyond chance and tolerance.')
     """
     if evidence >= 0:
-        return "drifting", sentences.drifting(cause, feature)
+        return "drifting", sentences.drifting(cause, feature, change)
     if smallest_visible > LARGEST_BLIND:
         return "insufficient", sentences.insufficient(None if np.isinf(smallest_visible) else smallest_visible)
     if evidence >= NEARLY:
@@ -59,12 +61,14 @@ def decide(
     return "ok", sentences.within_tolerance(cause, feature) if significant else sentences.NOTHING_WRONG
 
 
-def lasting(member: Member, cause: Cause | None, feature: Feature | None = None) -> tuple[State, str]:
+def lasting(
+    member: Member, cause: Cause | None, feature: Feature | None = None, change: Change | None = None
+) -> tuple[State, str]:
     """Return the state and the sentence of a feature whose change is not over, whatever its evidence is now.
 
-    `cause` is what the evidence rests on where that alarms, else None.
+    `cause` is what the evidence rests on where that alarms, else None, and `change` its kind.
     """
-    why = member.why if cause is None else sentences.drifting(cause, feature)
+    why = member.why if cause is None else sentences.drifting(cause, feature, change)
     return "drifting", sentences.returning(why) if member.change.returning else why
 
 

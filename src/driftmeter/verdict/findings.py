@@ -16,7 +16,7 @@ from driftmeter.profile import bin_names
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.numeric_grid import NumericGrid
-from driftmeter.types import Counts
+from driftmeter.types import JSON, Counts
 from driftmeter.verdict.figures import amount, amounts, deviations, over, percent, percents
 from driftmeter.verdict.value_change import ValueChange, change_of, commonest
 from driftmeter.verdict.window_cause import missing_instead
@@ -68,6 +68,17 @@ def finding(cause: Cause, feature: Feature | None = None) -> str:
     named = f" ({_names(cause.names)})" if cause.names else ""
     gone = f", {_names(cause.gone)} vanished" if cause.gone else ""
     return f"{_rows_of(cause, feature)} {_moved(cause.reference, cause.value)} of the rows{named}{gone}, {where}"
+
+
+def finding_json(cause: Cause, evidence: float, feature: Feature) -> JSON:
+    """Return what was found in one of a detector's windows as plain JSON."""
+    return {
+        "window_seconds": cause.window / 1000,
+        "rows": cause.rows,
+        "evidence": round(evidence, 3),
+        "effect": float(f"{cause.effect:.10g}") if evidence >= 0 else None,
+        "found": finding(cause, feature),
+    }
 
 
 def _changed(cause: Cause, feature: Feature | None) -> str:

@@ -22,9 +22,10 @@ from driftmeter.settings.importance import silenced_in
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON, Milliseconds
 from driftmeter.verdict import sentences
+from driftmeter.verdict.changes import Recogniser
 from driftmeter.verdict.expectation import Expectation, ExpectedDrift, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
-from driftmeter.verdict.findings import finding
+from driftmeter.verdict.findings import finding_json
 from driftmeter.verdict.incidents import Incident, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
 from driftmeter.verdict.member import LEVELS_ABOVE, Ended, Flag
@@ -34,7 +35,7 @@ from driftmeter.verdict.recent_texts import RecentTexts
 from driftmeter.verdict.scorer import scorer_of
 from driftmeter.verdict.severity import Severity, rank
 from driftmeter.verdict.step import Step
-from driftmeter.verdict.verdict import FeatureVerdict, Verdict, round10
+from driftmeter.verdict.verdict import FeatureVerdict, Verdict
 
 
 class Judge:
@@ -62,8 +63,10 @@ class Judge:
             self.detector = DETECTORS[self.settings.guarantee](calibrated, self.settings)
         self._names = [feature.name for feature in profile.features]
         self._members = Members(profile, self.settings)
-        silenced = silenced_in(self.settings, profile.features)
-        self._silenced: dict[str, Ended] = {name: "silenced" for name in self._names if name in silenced}
+        self._silenced: dict[str, Ended] = dict.fromkeys(
+            sorted(silenced_in(self.settings, profile.features)), "silenced"
+        )
+        self._recogniser = Recogniser(profile.features, self._members.independent, named=self.settings.unseen_texts)
 
     def start(self) -> JudgeState:
         """Return the state before the first slice."""
@@ -247,7 +250,12 @@ class Judge:
             elif passed is not None:
                 onset = self._members.onset(feature.name, cause, slice_, past, slice_.end - passed)
             # a weaker flag leaves its incident's sentence as it is, and a sentence is work
-            told = member.why if member is not None and onset is None and strength < member.evidence else None
+            if member is not None and onset is None and strength < member.evidence:
+                change, told = member.recognised, member.why
+            else:
+                counts = self._members.counts_of(feature.name, cause, slice_, past) if cause.counts is None else None
+                change = self._recogniser.of(index, cause, state.texts.of(feature.name), counts)
+                told = sentences.drifting(cause, feature, change)
             flags.append(
                 Flag(
                     feature=feature.name,
@@ -257,19 +265,18 @@ class Judge:
                     window=int(evidence.lengths[level]),
                     evidence=strength,
                     severity=severity,
-                    why=sentences.drifting(cause, feature) if told is None else told,
+                    why=told,
                     what=cause.what,
                     category=cause.category,
                     effect=cause.effect,
+                    recognised=change,
                 )
             )
         return flags
 
     def _cause(self, detector: Any, index: int, texts: RecentTexts, levels: int | None = None) -> Cause | None:
         """Return the cause of a feature's strongest evidence in the windows of the first `levels` levels, or of all."""
-        if self.detector is None:
-            return None
-        cause = strongest(self.detector.causes(detector, index)[:levels])
+        cause = None if self.detector is None else strongest(self.detector.causes(detector, index)[:levels])
         return None if cause is None else self._named(cause, index, texts)
 
     def _named(self, cause: Cause, index: int, texts: RecentTexts) -> Cause:
@@ -297,9 +304,8 @@ class Judge:
 
     def _counts_as_drift(self, flagged: Mapping[str, Milliseconds]) -> bool:
         """Say whether the model drifts: derived features explain, and do not count."""
-        return self.calibrated and any(
-            feature.name in flagged for feature in self.profile.features if feature.role != "derived"
-        )
+        judged = (feature.name for feature in self.profile.features if feature.role != "derived")
+        return self.calibrated and any(name in flagged for name in judged)
 
     # --- the verdict
 
@@ -331,46 +337,48 @@ class Judge:
         scores: FeatureScores,
     ) -> FeatureVerdict:
         if self.detector is None:
-            return FeatureVerdict(
-                feature.name, feature.role, "uncalibrated", "none", None, scores, sentences.NO_ORDER_OF_TIME
-            )
+            why = sentences.NO_ORDER_OF_TIME
+            return FeatureVerdict(feature.name, feature.role, "uncalibrated", "none", None, scores, why)
         smallest_visible = np.inf if evidence is None else float(evidence.smallest_visible[index])
-        cause: Cause | None = None
-        member = member_of(state.incidents, feature.name)
+        cause, change, member = None, None, member_of(state.incidents, feature.name)
         if self.calibrated:
             levels = None if member is None else member.level + LEVELS_ABOVE + 1
             cause = None if evidence is None else self._cause(state.detector, index, state.texts, levels)
             if evidence is not None and member is not None:
                 strength = float(evidence.evidence[:levels, index].max(initial=-np.inf))
+            if strength >= 0:
+                texts, before = state.texts.of(feature.name), None if member is None else member.recognised
+                change = self._recogniser.of(index, cause, texts, before=before)
             decided, why = decide(
                 strength,
                 smallest_visible,
                 significant=evidence is not None and bool(evidence.significant[index]),
                 cause=cause,
                 feature=feature,
+                change=change,
             )
             if member is not None:
-                decided, why = lasting(member, cause if strength >= 0 else None, feature)
+                decided, why = lasting(member, cause if strength >= 0 else None, feature, change)
         else:
             decided, why = calibrating(self.profile.calibration)
-        drifts = decided == "drifting"
-        severity: Severity = severity_of(cause) if drifts else "none"
-        effect = cause.effect if drifts and cause is not None else None
+        severity: Severity = severity_of(cause) if decided == "drifting" else "none"
+        effect = cause.effect if decided == "drifting" and cause is not None else None
         if member is not None and strength < 0:  # nothing alarms now, yet its change is not over
-            severity, effect = member.severity, member.effect
+            severity, effect, change = member.severity, member.effect, member.recognised
         return FeatureVerdict(
             feature=feature.name,
             role=feature.role,
             state=decided,
             severity=severity,
-            since=state.flagged.get(feature.name) if drifts else None,
+            since=state.flagged.get(feature.name) if decided == "drifting" else None,
             scores=scores,
             why=why,
             evidence=None if np.isneginf(strength) else strength,
             smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
             alarming_effect=effect,
-            follows=member.follows if drifts and member is not None else None,
+            follows=member.follows if decided == "drifting" and member is not None else None,
+            change=change,
         )
 
     def findings(self, state: JudgeState, feature: str) -> list[JSON]:
@@ -379,13 +387,7 @@ class Judge:
             return []
         index = self._names.index(feature)
         return [
-            {
-                "window_seconds": cause.window / 1000,
-                "rows": cause.rows,
-                "evidence": round(evidence, 3),
-                "effect": round10(cause.effect) if evidence >= 0 else None,
-                "found": finding(self._named(cause, index, state.texts), self.profile.features[index]),
-            }
+            finding_json(self._named(cause, index, state.texts), evidence, self.profile.features[index])
             for evidence, cause in self.detector.causes(state.detector, index)
         ]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
+from driftmeter.verdict.changes import Change
 from driftmeter.verdict.onset import Onset
 from driftmeter.verdict.recovery import LastingChange
 from driftmeter.verdict.severity import Severity
@@ -15,8 +16,6 @@ from driftmeter.verdict.severity import Severity
 Ended = Literal["returned", "expected", "silenced"]
 """Why a feature is over: its rows look like the reference again; its drift was expected, or does not page by the
 settings, and may go on."""
-_FIELDS_AT_FIRST = 15
-"""Fields of a member that every stored one has."""
 LEVELS_ABOVE = 2
 """What windows say counts up to this many levels above the one that alarmed: longer ones hold much that is older."""
 
@@ -28,7 +27,7 @@ class Flag:
     `onset` is when its drift began, or the other change that it became in an open incident, in which it is None
     otherwise: nothing new is known of that. `level` and `window` are the detector's window that alarms, as a level and
     as a length; `evidence` is log10 of how far past the alarm threshold it is. `what` and `category` name what alarms,
-    as in `Cause`. `severity`, `why` and `effect` are of one window.
+    as in `Cause`. `severity`, `why`, `effect` and `recognised`, the kind of change, are of one window.
     """
 
     feature: str
@@ -42,6 +41,7 @@ class Flag:
     what: str
     category: bool = False
     effect: float = 0.0
+    recognised: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Member:
     """A feature's part in an incident.
 
     Its drift began at `since`, not before `earliest` and not after `latest`. `level` and `window` are those of the flag
-    with which it `joined`, or last became another change; `evidence`, `severity`, `why` and `effect` are those of its
-    strongest flag from then on, the latest of equals. `change` is what must be over. `over` is when it was, and `ended`
-    why, None while it is not; `changed_again` is when it last became another change, None if never.
-    `follows` names the feature that is to blame for its drift, None where it is itself.
+    with which it `joined`, or last became another change; `evidence`, `severity`, `why`, `effect` and `recognised`, the
+    kind of change, are those of its strongest flag from then on, the latest of equals. `change` is what must be over.
+    `over` is when it was, and `ended` why, None while it is not; `changed_again` is when it last became another change,
+    None if never. `follows` names the feature that is to blame for its drift, None where it is itself.
     """
 
     role: Role
@@ -71,6 +71,7 @@ class Member:
     ended: Ended | None = None
     changed_again: Milliseconds | None = None
     follows: str | None = None
+    recognised: Change | None = None
 
     @classmethod
     def of(cls, flag: Flag, now: Milliseconds, clock: Milliseconds) -> Member:
@@ -90,6 +91,7 @@ class Member:
             why=flag.why,
             effect=flag.effect,
             change=LastingChange.of(flag.what, flag.category, flag.onset.rows, clock),
+            recognised=flag.recognised,
         )
 
     def flagged(self, flag: Flag) -> Member:
@@ -101,7 +103,14 @@ class Member:
         # evidence has a greatest value: a fault that holds it may still get worse
         elif flag.evidence < self.evidence or flag.level > self.level + LEVELS_ABOVE:
             return self
-        return replace(member, evidence=flag.evidence, severity=flag.severity, why=flag.why, effect=flag.effect)
+        return replace(
+            member,
+            evidence=flag.evidence,
+            severity=flag.severity,
+            why=flag.why,
+            effect=flag.effect,
+            recognised=flag.recognised,
+        )
 
     def to_json(self, name: str) -> JSON:
         """Return plain JSON: times in ISO 8601."""
@@ -120,17 +129,20 @@ class Member:
             "effect": float(f"{self.effect:.10g}"),
             "why": self.why,
             "follows": self.follows,
+            "change": None if self.recognised is None else self.recognised.to_json(),
         }
 
     def dump(self) -> list[object]:
         """Return the values of the fields as plain JSON."""
-        return [
-            list(vars(value).values()) if isinstance(value, LastingChange) else value for value in vars(self).values()
-        ]
+        recognised = None if self.recognised is None else self.recognised.to_json()
+        values = {**vars(self), "change": list(vars(self.change).values()), "recognised": recognised}
+        return list(values.values())
 
     @classmethod
     def load(cls, data: Sequence[object]) -> Member:
-        """Read what `dump` wrote, or an earlier version, which did not know whom a feature follows."""
-        *before, change, over, ended, changed_again = data[:_FIELDS_AT_FIRST]
-        later = data[_FIELDS_AT_FIRST:]
-        return cls(*before, LastingChange.load(change), over, ended, changed_again, *later)  # type: ignore[arg-type, call-arg]  # as written
+        """Read what `dump` wrote, or an earlier version, which knew neither whom a feature follows nor what it became."""
+        at = [field.name for field in fields(cls)].index("change")
+        before, change, (over, ended, changed_again, *later) = data[:at], data[at], data[at + 1 :]
+        follows, recognised = [*later, None, None][:2]
+        kind = None if recognised is None else Change.from_json(recognised)  # type: ignore[arg-type]  # as written
+        return cls(*before, LastingChange.load(change), over, ended, changed_again, follows, kind)  # type: ignore[arg-type, call-arg]  # as written

@@ -15,7 +15,7 @@ from driftmeter.panes.retention import merged_as_of
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.timestamps import DAY, HOUR
-from driftmeter.types import Milliseconds
+from driftmeter.types import Counts, Milliseconds
 from driftmeter.verdict.blame import Blame, Drifter
 from driftmeter.verdict.contrast import Contrasts
 from driftmeter.verdict.incidents import Incident, Turn
@@ -152,6 +152,17 @@ class Members:
 
     def _worth(self, name: str, what: str, *, category: bool) -> Worth:
         return partial(self._contrasts.worth, name, what, category)
+
+    def independent(self, name: str, rows: float, length: Milliseconds) -> float:
+        """Return how many independent rows some rows of a feature are worth, that came in `length` ms."""
+        return self._contrasts.worth(name, "bins", False, rows, length)
+
+    def counts_of(self, name: str, cause: Cause, slice_: Slice, past: Past) -> Counts | None:
+        """Return a feature's counts in the window of a cause found with `slice_`, (bins,); None if not kept."""
+        start = slice_.end - cause.window
+        pieces = [piece for piece in past.since(start // HOUR * HOUR) if piece.start >= start]
+        counts: Counts = np.sum([piece.summary.counts[self._contrasts.part(name)] for piece in pieces], axis=0)
+        return counts if pieces and int(counts.sum()) == cause.rows else None
 
     def onset(self, name: str, cause: Cause, slice_: Slice, past: Past, floor: Milliseconds = 0) -> Onset:
         """Return when the drift began that a detector found with `slice_`; not before `floor`."""

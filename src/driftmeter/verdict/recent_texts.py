@@ -58,6 +58,11 @@ class RecentTexts:
             return self
         return RecentTexts((TextsOfHour(hour, summary.rows, summary.unseen), *self.hours[:1]))
 
+    def of(self, feature: str) -> list[tuple[str, int]]:
+        """Return the texts of a feature with their rows, the commonest first."""
+        sample = UnseenTexts.sum(one.texts for one in self.hours)
+        return [(text, sample.counts[feature][text]) for text in sample.commonest(feature)]
+
     def named(self, cause: Cause, feature: Feature) -> Cause:
         """Return the cause with the names of unseen categories, the commonest first, if it is about such.
 

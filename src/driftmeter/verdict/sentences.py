@@ -5,6 +5,7 @@ from __future__ import annotations
 from driftmeter.detectors import Cause
 from driftmeter.profile.feature import Feature
 from driftmeter.types import Milliseconds
+from driftmeter.verdict.changes import Change, ChangeKind
 from driftmeter.verdict.figures import deviations
 from driftmeter.verdict.findings import MOMENTS, finding
 from driftmeter.verdict.readiness import NEEDED_DAYS
@@ -40,12 +41,17 @@ def too_few_days(covered: Milliseconds) -> str:
 
 # --- why a feature is in its state
 
+_FOUND_ANYWAY: tuple[ChangeKind, ...] = ("infinite", "missing", "new", "share", "unreadable")
+
 NOTHING_WRONG = "Nothing beyond chance and tolerance."
 
 
-def drifting(cause: Cause | None, feature: Feature | None = None) -> str:
-    """Say why a feature drifts."""
-    return "It drifts." if cause is None else _sentence(finding(cause, feature))
+def drifting(cause: Cause | None, feature: Feature | None = None, change: Change | None = None) -> str:
+    """Say why a feature drifts: the kind of change first, where it is known and not what was found anyway."""
+    if cause is None:
+        return "It drifts."
+    found = finding(cause, feature)
+    return _sentence(found if change is None or change.kind in _FOUND_ANYWAY else f"{change.text}: {found}")
 
 
 def returning(why: str) -> str:

@@ -11,6 +11,7 @@ from driftmeter.drift import FeatureScores
 from driftmeter.panes.windows import Window
 from driftmeter.timestamps import iso
 from driftmeter.types import JSON, Milliseconds, Role
+from driftmeter.verdict.changes import Change
 from driftmeter.verdict.incidents import Incident
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.summary import causes_of, summary_of
@@ -28,8 +29,8 @@ class FeatureVerdict:
     of how far past the alarm threshold the sequential evidence is, None where no detector runs, or none has judged yet.
     `smallest_shift` is the smallest shift, in standard deviations, that could have been seen by now, None where none
     could. `expected_until` is when an expectation of the feature's drift ends, None without one. `alarming_effect`
-    is the effect in the window that alarms, None where none does. `follows` names the feature that is to
-    blame for its drift, None where it is itself, or nothing drifts.
+    is the effect in the window that alarms, None where none does. `follows` names the feature that is to blame for its
+    drift, None where it is itself, or nothing drifts. `change` is what kind of change it is, None where that is not sure.
     """
 
     feature: str
@@ -44,6 +45,7 @@ class FeatureVerdict:
     expected_until: Milliseconds | None = None
     alarming_effect: float | None = None
     follows: str | None = None
+    change: Change | None = None
 
     @property
     def drifting(self) -> bool:
@@ -72,6 +74,7 @@ class FeatureVerdict:
             "expected_until": None if self.expected_until is None else iso(self.expected_until),
             "why": self.why,
             "follows": self.follows,
+            "change": None if self.change is None else self.change.to_json(),
             "tests": tests_json(scores),
             "rates": {
                 name: {"reference": round10(reference), "window": round10(window)}

@@ -15,6 +15,7 @@ from driftmeter.settings.model import ModelSettings
 from driftmeter.types import Floats
 from driftmeter.verdict import sentences
 from driftmeter.verdict.blame import Blame, Drifter
+from driftmeter.verdict.changes import leading, recognise
 from driftmeter.verdict.severity import grade
 from driftmeter.verdict.verdict import FeatureVerdict, State, Verdict
 from driftmeter.verdict.window_cause import Names, cause_of_window
@@ -41,13 +42,15 @@ def judge_window(
     features = []
     for (feature, part), score, drifts, tolerance in zip(profile.slices(), scores, drifting, tolerances, strict=True):
         state: State = "insufficient" if not enough else "drifting" if drifts else "ok"
-        why = sentences.NOTHING_WRONG
+        why, change = sentences.NOTHING_WRONG, None
         if state == "insufficient":
             why = sentences.too_few_rows(window.summary.rows, max(1, settings.min_rows))
         elif state == "drifting":
             counts, new = window.summary.counts[part], (new_categories or {}).get(feature.name, ())
-            why = sentences.drifting(cause_of_window(feature, counts, vanished=score.vanished, new=new), feature)
-        verdict = FeatureVerdict(feature.name, feature.role, state, "none", None, score, why)
+            change = recognise(feature, counts, names=leading(new))
+            cause = cause_of_window(feature, counts, vanished=score.vanished, new=new)
+            why = sentences.drifting(cause, feature, change)
+        verdict = FeatureVerdict(feature.name, feature.role, state, "none", None, score, why, change=change)
         if state == "drifting":
             # an index over few groups may miss what makes the feature drift
             effect = score.effect if score.effect >= tolerance else score.largest_effect

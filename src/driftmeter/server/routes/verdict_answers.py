@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from driftmeter.server.routes.times import Timestamp
 from driftmeter.types import Kind, Role
+from driftmeter.verdict.changes import ChangeKind
 from driftmeter.verdict.member import Ended
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import State
@@ -35,6 +36,27 @@ class RateResult(Struct):
     window: float
 
 
+class FeatureChange(Struct, omit_defaults=True):
+    """What kind of change a feature went through; numbers that its kind has not are left out."""
+
+    kind: ChangeKind
+    text: Annotated[str, Meta(description="What follows the feature's name: is shifted by +12.")]
+    factor: Annotated[float | None, Meta(description="A value of now is factor × one of the reference + offset.")] = (
+        None
+    )
+    offset: float | None = None
+    share: Annotated[float | None, Meta(description="The part of the values, or rows, that changed.")] = None
+    value: Annotated[float | None, Meta(description="The value that they have now, or the limit.")] = None
+    low: Annotated[float | None, Meta(description="The least of the values that they have now.")] = None
+    high: Annotated[float | None, Meta(description="The largest of the values that they have now.")] = None
+    step: Annotated[float | None, Meta(description="What values are rounded to.")] = None
+    hours: Annotated[int | None, Meta(description="By how many hours they moved.")] = None
+    names: Annotated[list[str] | None, Meta(description="The categories of the text.")] = None
+
+
+_CHANGE = Meta(description="What kind of change it is; null: not sure.")
+
+
 class IncidentMember(Struct):
     """A feature's part in an incident."""
 
@@ -58,6 +80,7 @@ class IncidentMember(Struct):
     effect: Annotated[float, Meta(description="Size of the shift in the window that alarmed.")]
     why: str
     follows: Annotated[str | None, Meta(description="The feature to blame for its drift; null: it is itself.")]
+    change: Annotated[FeatureChange | None, _CHANGE]
 
 
 class IncidentSummary(Struct):
@@ -103,6 +126,7 @@ class FeatureState(Struct):
         str | None,
         Meta(description="The feature to blame for its drift; null: it is itself, or nothing drifts."),
     ]
+    change: Annotated[FeatureChange | None, _CHANGE]
     tests: dict[str, DriftTestResult]
     rates: dict[str, RateResult]
 
