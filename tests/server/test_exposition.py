@@ -37,6 +37,7 @@ def feature(name: str, **changes: Any) -> dict[str, Any]:
         "expected_until": None,
         "why": "",
         "follows": None,
+        "change": None,
         "tests": {"ks": {"statistic": 0.125, "p_value": 1e-12}, "psi": {"statistic": 0.25, "p_value": None}},
         "rates": {},
         **changes,

@@ -140,7 +140,7 @@ class Member:
 
     @classmethod
     def load(cls, data: Sequence[object]) -> Member:
-        """Read what `dump` wrote, or an earlier version, which knew neither whom a feature follows nor what it became."""
+        """Read what `dump` wrote, or an earlier version, which had neither `follows` nor `recognised`."""
         at = [field.name for field in fields(cls)].index("change")
         before, change, (over, ended, changed_again, *later) = data[:at], data[at], data[at + 1 :]
         follows, recognised = [*later, None, None][:2]
