@@ -26,8 +26,6 @@ def feature_page(
     """
     return {
         "column": feature.column,
-        "follows": verdict.get("follows"),
-        "change": verdict.get("change"),
         "shape": shape_of(feature, counts, new),
         "scores": scores_of(verdict, settings, tests),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,15 +10,13 @@ from driftmeter.server.routes.expected import MarkEntry
 from driftmeter.server.routes.incidents import IncidentAnswer
 from driftmeter.server.routes.models import Causes, RowsPerSecond, Sentence, Since
 from driftmeter.server.routes.times import Timestamp
-from driftmeter.server.routes.verdict_answers import FeatureAnswer, VerdictWindow
+from driftmeter.server.routes.verdict_answers import FeatureAnswer, FeatureChange, VerdictWindow
 from driftmeter.types import Kind, Role
 from driftmeter.verdict.severity import Severity
 from driftmeter.verdict.verdict import State
 
 Follows = Annotated[str | None, Meta(description="The feature to blame for this one's drift; null: itself, or none.")]
-Change = Annotated[
-    dict[str, Any] | None, Meta(description="What exactly changed: `kind`, `text`, and numbers; null: not known.")
-]
+Change = Annotated[FeatureChange | None, Meta(description="What kind of change it is; null: not sure.")]
 
 
 class SourceCounts(Struct):
@@ -196,8 +194,6 @@ class FeaturePageAnswer(FeatureAnswer):
 
     at: Annotated[Timestamp | None, Meta(description="The end of the window of the past; null: it is the newest.")]
     column: str
-    follows: Follows
-    change: Change
     shape: NumericShape | CategoryShape
     scores: list[ScoreLine]
 
