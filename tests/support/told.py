@@ -13,7 +13,10 @@ import pytest
 from driftmeter.types import Floats
 
 _NUMBER = r"-?[\d,]+(?:\.\d+)?(?:e[+-]\d+)?"
+_CHANGE = r"(?:(?:cannot|has|is|looks|mixes) .*?: )?"
+"""The kind of change that a sentence may begin with."""
 _SENTENCE = re.compile(
+    rf"{_CHANGE}"
     rf"(?P<what>.*?) ?(?P<moved>rose|fell) from (?P<was>{_NUMBER})(?P<shares> %)? to (?P<beyond>above |below )?"
     rf"(?P<now>{_NUMBER})(?: %)?(?P<how> on average| in the median| of the rows| of the values)?"
     rf"(?:, (?:more|less) than the reference ever had)?(?: \((?P<by>{_NUMBER}) standard deviations?\))?"
