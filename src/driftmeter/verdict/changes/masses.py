@@ -160,10 +160,11 @@ def _mixture(values: Values, start: int, stop: int, share: float) -> Change | No
 
 
 def _spike(values: Values, index: int, share: float) -> Change:
+    there = percent(float(values.now[index]))
     low, high = values.ends[0][index], values.ends[1][index]
     for default in _DEFAULTS:
         if values.cuts[index - 1] <= default < values.cuts[index]:
-            text = f"is {amount(default)} in {percent(share)} of the values, a default value it seems"
+            text = f"is {amount(default)} in {there} of the values, a default value it seems"
             return Change("default", text, share=share, value=default)
     mean = float(values.was @ values.feature.by_bin[0])
     median = float(values.quantiles(np.array([0.5]))[0])
@@ -172,9 +173,9 @@ def _spike(values: Values, index: int, share: float) -> Change:
         name, value = " or ".join(name for name, _ in named), named[0][1]
         if low < high:
             shown = amount(value, values.scale / 10)
-            text = f"is its {name} ({shown}) in {percent(share)} of the values, a default it seems"
+            text = f"is its {name} ({shown}) in {there} of the values, a default it seems"
             return Change("default", text, share=share, value=value, low=float(low), high=float(high))
-    text = f"is {_one(values, index)} in {percent(share)} of the values"
+    text = f"is {_one(values, index)} in {there} of the values"
     return Change("spike", text, share=share, **_range(values, index))
 
 
