@@ -20,7 +20,7 @@ find_missing() {
     need redis-server redis-server "the Redis store (tests/store), replicas that share it (tests/deploy/test_scale), the whole system (tests/e2e)"
     need dnsmasq dnsmasq-base "replicas found by DNS (tests/deploy/test_gateway_dns, test_prometheus_dns, test_scale)"
     need ip iproute2 "a replica that is cut off (in tests/e2e/test_replicas)"
-    need chromium chromium "what the report's script draws (tests/report/test_ondemand), the live page (tests/browser)"
+    need chromium chromium "the live page and the report (tests/browser)"
     need envsubst gettext-base "one comparison in tests/deploy/test_render"
 }
 go_on_without() { # REASON

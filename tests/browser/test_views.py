@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from urllib.request import urlopen
 
 import pytest
 
@@ -309,3 +310,20 @@ def test_what_is_not_there_is_said(server: PageServer, open_page: Callable[..., 
         page = open_page("data:text/html,")
         page.goto(server.url + address)
         expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_server_saves_what_its_page_shows_as_a_file(
+    server: PageServer, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    with urlopen(f"{server.url}/v1/models/flights/report") as answer:
+        (tmp_path / "report.html").write_bytes(answer.read())
+    page = open_page((tmp_path / "report.html").as_uri())
+    expect(page.get_by_role("heading", level=1)).to_have_text("flights: major drift")
+    shown = server.of("flights", "/overview")
+    assert page.locator("dl.facts data").nth(1).get_attribute("value") == str(shown["rows"])
+    page.get_by_role("table").get_by_role("link", name="temp", exact=True).click()
+    expect(page.get_by_role("heading", name="Over time")).to_be_visible()
+    assert page.get_by_role("slider").count() == 0
+    assert page.get_by_role("button", name="Expect this").count() == 0
+    page.get_by_role("link", name="Incidents").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Incidents")

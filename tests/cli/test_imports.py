@@ -16,7 +16,7 @@ from driftmeter.cli.lean import import_scipy_special
 from driftmeter.profile.profile import Profile
 from tests.support import orders
 
-_HEAVY = ("scipy.stats", "pandas", "polars", "jinja2", "numpy.f2py", "sklearn")
+_HEAVY = ("scipy.stats", "pandas", "polars", "numpy.f2py", "sklearn")
 _CODE = f"""
 import sys
 from driftmeter.cli.app import app

@@ -20,7 +20,7 @@ from tests.client.tier import Tier
 LATER = ("narwhals", "urllib3", "ssl", "http.client", "email", "brotli", "importlib.metadata", "importlib.resources")
 """Loaded when they are first needed."""
 NEVER = ("asyncio", "concurrent.futures", "multiprocessing", "logging.config", "logging.handlers", "unittest")
-OTHERS = ("scipy", "pyarrow", "pandas", "polars", "starlette", "msgspec", "prometheus_client", "click", "jinja2")
+OTHERS = ("scipy", "pyarrow", "pandas", "polars", "starlette", "msgspec", "prometheus_client", "click")
 """Packages that are no dependencies of the SDK."""
 MOST_BYTES = 15_000_000
 

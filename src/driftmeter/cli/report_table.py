@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from driftmeter.cli.console import COLOURS, console, plain
+from driftmeter.page.order import in_order
 from driftmeter.report.batch import Report
-from driftmeter.report.page import in_order
 from driftmeter.report.texts import effect_text, p_text, printable, rate_text
 
 _MOST_NOTES = 8
@@ -17,7 +17,7 @@ _MOST_TOLD = 12
 def show_report(report: Report) -> None:
     """Print the verdict: a line for each feature, the causes first, what changed, and what was not as expected."""
     out = console()
-    features = in_order(report.verdict.to_json()["features"])
+    features = in_order(report.verdict.to_json()["features"], {})
     table = Table("feature", "role", "state", "severity", box=None, header_style="bold", pad_edge=False)
     # nearly all data has nothing unreadable: then there is no column for it
     rates = ["missing", *(["unreadable"] if report.unreadable.values else []), "unseen", "out_of_range"]

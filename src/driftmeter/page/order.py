@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from driftmeter.types import JSON
-from driftmeter.verdict.severity import rank
+from driftmeter.verdict.summary import blame_order
 
 _STATES = ("drifting", "pending", "calibrating", "uncalibrated", "insufficient", "ok")
 """Worst first."""
-_ROLES = ("feature", "prediction", "derived")
+_LEAST = -1e9
+"""Evidence where no detector has judged."""
 
 
 def in_order(features: Iterable[JSON], importances: Mapping[str, float | None]) -> list[JSON]:
@@ -23,14 +24,8 @@ def in_order(features: Iterable[JSON], importances: Mapping[str, float | None]) 
 
 def _place(feature: JSON, importance: float | None) -> tuple[object, ...]:
     state, evidence = feature["state"], feature["evidence"]
-    drifts = state == "drifting"
-    return (
-        _STATES.index(state) if state in _STATES else len(_STATES),
-        feature.get("follows") is not None if drifts else False,
-        _ROLES.index(feature["role"]) == _ROLES.index("derived") if drifts else False,
-        -rank(feature["severity"]) if drifts else 0,
-        -(feature["effect"] or 0.0) if drifts else 0.0,
-        -(importance or 0.0) if drifts else 0.0,
-        -(evidence if evidence is not None else -1e9),
-        feature["feature"],
-    )
+    if state == "drifting":
+        follows, severity, effect, derived, name = blame_order(feature)
+        return 0, follows, severity, effect, -(importance or 0.0), derived, name
+    place = _STATES.index(state) if state in _STATES else len(_STATES)
+    return place, -(_LEAST if evidence is None else evidence), feature["feature"]

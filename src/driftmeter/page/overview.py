@@ -44,13 +44,13 @@ def overview(
     standing: Standing,
     *,
     densities: Mapping[str, JSON],
-    hours: JSON,
-    days: JSON,
+    hours: JSON | None,
+    days: JSON | None,
 ) -> JSON:
     """Return the overview of a model: its verdict, as JSON, with what is known beside it.
 
-    `densities` are by feature, as `Thumbnails.of` makes them; `hours` and `days` as `strip` does. `standing` is of the
-    moment of the request, and so is `rows_per_second`.
+    `densities` are by feature, as `Thumbnails.of` makes them; `hours` and `days` as `strip` does, None of a file.
+    `standing` is of the moment of the request, and so is `rows_per_second`.
     """
     importances = importances_of(settings, profile.features)
     silenced = silenced_in(settings, profile.features)

@@ -1,6 +1,5 @@
-"""The report: a whole frame compared with a profile, and a verdict as a page of HTML."""
+"""The report: a whole frame compared with a profile, as a page, Markdown and JUnit XML."""
 
 from driftmeter.report.batch import Report, UnreadableValues, compare, compare_batches
-from driftmeter.report.page import render_html
 
-__all__ = ["Report", "UnreadableValues", "compare", "compare_batches", "render_html"]
+__all__ = ["Report", "UnreadableValues", "compare", "compare_batches"]

@@ -13,12 +13,13 @@ from driftmeter.data.blocks import blocks_of
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.errors import InputError
+from driftmeter.page.order import in_order
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
+from driftmeter.report.documents import report_page
 from driftmeter.report.junit import junit
 from driftmeter.report.markdown import markdown
 from driftmeter.report.new_categories import NewCategories
-from driftmeter.report.page import in_order, render_html
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 from driftmeter.verdict.figures import percent
@@ -64,7 +65,8 @@ class Report:
     """The verdict on a frame, its counts, and where the frame differs from what the profile expects.
 
     `absent` names the profile's columns that the frame lacks: all their values count as missing. `ignored` names
-    the frame's columns that the profile does not know.
+    the frame's columns that the profile does not know. `settings` are what it was judged by; `new` has the rows of each
+    new category by feature.
     """
 
     profile: Profile
@@ -72,6 +74,8 @@ class Report:
     unreadable: UnreadableValues
     absent: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    new: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def drifting(self) -> bool:
@@ -114,17 +118,18 @@ class Report:
 
     def to_html(self) -> str:
         """Return the report as one page of HTML that fetches nothing."""
-        return render_html(self.profile, self.verdict.to_json(), self.counts(), notes=self.notes)
+        summary = self.verdict.window.summary
+        return report_page(self.profile, self.settings, self.verdict.to_json(), summary.counts, self.new, self.notes)
 
     def to_markdown(self) -> str:
         """Return the report as Markdown, for a pull request or the summary of a CI job."""
         verdict = self.verdict.to_json()
-        return markdown(verdict, in_order(verdict["features"]), self.notes)
+        return markdown(verdict, in_order(verdict["features"], {}), self.notes)
 
     def to_junit(self, *, fail_from: Severity = "slight") -> str:
         """Return the report as JUnit XML: a test for each feature, failed if it drifts at least as badly as said."""
         verdict = self.verdict.to_json()
-        return junit(verdict, in_order(verdict["features"]), self.notes, fail_from=fail_from)
+        return junit(verdict, in_order(verdict["features"], {}), self.notes, fail_from=fail_from)
 
 
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
@@ -170,7 +175,8 @@ def compare_batches(
         raise InputError("data", "rows", "none")
     unreadable = _in_order(unreadable, reader.names)
     ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
-    return Report(profile, _verdict(profile, summary, settings, new), unreadable, absent, ignored)
+    verdict = _verdict(profile, summary, settings, new)
+    return Report(profile, verdict, unreadable, absent, ignored, settings, new.rows())
 
 
 def _verdict(profile: Profile, summary: Summary, settings: ModelSettings, new: NewCategories) -> Verdict:

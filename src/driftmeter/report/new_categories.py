@@ -45,6 +45,10 @@ class NewCategories:
                     if texts and (texts[0] in counted or len(counted) < MOST_COUNTED):
                         counted[texts[0]] += number
 
+    def rows(self) -> dict[str, dict[str, int]]:
+        """Return the rows of each feature's new categories."""
+        return {name: dict(counted) for name, counted in self._counted.items()}
+
     def shares(self, rows: int) -> dict[str, list[tuple[str, float]]]:
         """Return each feature's new categories with their shares of all `rows`, the largest first."""
         return {

@@ -1,7 +1,7 @@
 // All access to data. Documents come from the server, or, in a report that was saved, from the page itself.
 
 const embedded = document.getElementById("documents");
-const documents = embedded ? JSON.parse(embedded.textContent) : null;
+const documents = embedded ? await unpacked(embedded.textContent) : null;
 
 export const isLive = documents === null;
 
@@ -16,6 +16,13 @@ export class Problem extends Error {
     super(message);
     this.status = status;
   }
+}
+
+// JSON, deflated, as base64.
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
 }
 
 const at = (path) => new URL(path, root);

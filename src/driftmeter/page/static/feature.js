@@ -52,7 +52,7 @@ export function FeatureView({ route }) {
       </dl>
     </section>
     ${data.shape ? html`<${Distribution} data=${data} at=${at} loading=${loading} error=${error} past=${past} model=${model} feature=${feature} />` : null}
-    <${Past} past=${past} span=${span} spans=${SPANS} setSpan=${setSpan} at=${at ? data.at : null} onPick=${(time) => go(toFeature(model, feature, time), { replace: true })} />
+    ${isLive || past.data ? html`<${Past} past=${past} span=${span} spans=${SPANS} setSpan=${setSpan} at=${at ? data.at : null} onPick=${(time) => go(toFeature(model, feature, time), { replace: true })} />` : null}
     ${data.scores ? html`<${Scores} scores=${data.scores} />` : null}`;
 }
 
@@ -86,7 +86,7 @@ function Distribution({ data, at, loading, error, past, model, feature }) {
     <${Shape} shape=${shape} name=${feature} then=${Boolean(at)} />
     <${Apart} shape=${shape} />
     ${shown.start ? html`<p class="soft note">Window: ${moment(shown.start)} to ${moment(shown.end)} ${zone(Date.parse(shown.end))}, ${length(Date.parse(shown.end) - Date.parse(shown.start))}.</p>` : null}
-    <${Slider} past=${past.data} at=${at ? data.at : null} onPick=${to} busy=${loading && Boolean(at)} />
+    <${Slider} past=${isLive ? past.data : null} at=${at ? data.at : null} onPick=${to} busy=${loading && Boolean(at)} />
     ${error && error.status ? html`<p class="warn" role="alert">${error.message}</p>` : null}
   </section>`;
 }

@@ -27,9 +27,8 @@ export function Overview({ route }) {
   const open = data.incidents.filter((one) => one.state === "open");
   const told = open.length === 1 ? open[0] : null;
   return html`<${Hero} data=${data} severity=${severity} told=${told} refresh=${refresh} connection=${error && !error.status ? "lost" : connection} />
-    <div class="strips">
-      <${Strips} data=${data} />
-    </div>
+    ${data.notes && data.notes.length ? html`<section class="marks" aria-label="Not as expected">${data.notes.map((note) => html`<p>${note}</p>`)}</section>` : null}
+    ${data.hours ? html`<div class="strips"><${Strips} data=${data} /></div>` : null}
     <${Open} model=${model} incidents=${data.incidents} told=${told} refresh=${refresh} />
     <${Marks} model=${model} expected=${data.expected} at=${data.at} refresh=${refresh} />
     <${Features} model=${model} features=${data.features} trends=${trends} />`;
@@ -77,6 +76,7 @@ function sentenceOf({ state, features }) {
 
 function Facts({ data, connection }) {
   const { window: shown, sources } = data;
+  if (!data.at) return html`<dl class="facts"><div><dt>File</dt><dd><data value=${data.rows}>${plural(data.rows, "row")}</data></dd></div></dl>`;
   const wide = shown.start ? Date.parse(shown.end) - Date.parse(shown.start) : null;
   return html`<dl class="facts">
     <div><dt>Data</dt><dd><${Freshness} data=${data} connection=${connection} /></dd></div>

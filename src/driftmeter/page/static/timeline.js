@@ -2,6 +2,7 @@
 
 import UPlot from "./vendor/uplot.js";
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { isLive } from "./data.js";
 import { Choice, Failed, Loading } from "./parts.js";
 import { useWidth } from "./shape.js";
 import { count, exact, moment, number, percent, signed, zone } from "./words.js";
@@ -9,7 +10,7 @@ import { count, exact, moment, number, percent, signed, zone } from "./words.js"
 export function Past({ past, span, spans, setSpan, at, onPick }) {
   const { data, error } = past;
   return html`<section class="card" aria-labelledby="past-title"><div class="bar"><h2 id="past-title">Over time</h2>
-      <${Choice} label="Span" value=${span} onChange=${setSpan} options=${spans} /></div>
+      ${isLive ? html`<${Choice} label="Span" value=${span} onChange=${setSpan} options=${spans} />` : null}</div>
     ${data ? html`<${Charts} data=${data} at=${at} onPick=${onPick} />` : error ? html`<${Failed} error=${error} />` : html`<${Loading} />`}</section>`;
 }
 
@@ -181,7 +182,7 @@ function optionsOf(chart, width, current, setRead) {
       }],
       ready: [(plot) => plot.over.addEventListener("click", () => {
         const { idx } = plot.cursor;
-        if (idx !== null && idx !== undefined) current.current.onPick(new Date(current.current.times[idx] * 1000).toISOString());
+        if (isLive && idx !== null && idx !== undefined) current.current.onPick(new Date(current.current.times[idx] * 1000).toISOString());
       })],
     },
   };

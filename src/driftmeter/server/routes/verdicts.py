@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from driftmeter.report import render_html
 from driftmeter.server.context import Context
+from driftmeter.server.documents.report import saved_report
 from driftmeter.server.routes.operation import JSON_TYPE
 from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.profiles import ProfileQuery
@@ -59,11 +59,7 @@ def get_history(request: Request) -> Response:
 
 
 def get_report(request: Request) -> Response:
-    """Return the newest verdict as one HTML page that needs nothing else."""
-    engine = Context.of(request).engine
-    model: str = request.path_params["model"]
+    """Return the page with all that it shows now, as one HTML file that needs nothing else."""
+    context = Context.of(request)
     query = read_query(request.query_params, ProfileQuery)
-    reference = engine.compiled(model, query.profile).profile
-    verdict = msgspec.json.decode(engine.verdict(model, reference.digest))
-    incidents = [one for one in engine.incidents(model, reference.digest) if one["state"] == "open"]
-    return HTMLResponse(render_html(reference, verdict, engine.counts(model, reference.digest), incidents=incidents))
+    return HTMLResponse(saved_report(context.documents, request.path_params["model"], query.profile))

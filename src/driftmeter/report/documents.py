@@ -1,0 +1,58 @@
+"""The documents of a report: what the page shows of a file that was compared with a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from driftmeter.page.feature import feature_page
+from driftmeter.page.order import in_order
+from driftmeter.page.overview import Standing, overview
+from driftmeter.page.profile_summary import profile_summary
+from driftmeter.page.saved import MOST_FEATURES, path_of, saved_page
+from driftmeter.page.thumbnails import Thumbnails
+from driftmeter.panes.timing import Timing
+from driftmeter.profile.profile import Profile
+from driftmeter.settings.model import ModelSettings
+from driftmeter.types import JSON, Counts
+
+
+def report_page(
+    profile: Profile,
+    settings: ModelSettings,
+    verdict: JSON,
+    counts: Counts,
+    new: Mapping[str, Mapping[str, int]],
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the report on a file as one page of HTML that fetches nothing.
+
+    `counts` (bins,) are those of the file, `new` its rows by feature and text of new categories.
+    """
+    model = verdict["model"]
+    shown = overview(
+        profile,
+        settings,
+        verdict,
+        Standing(0, 0, Timing()),
+        densities=Thumbnails(profile).of(counts),
+        hours=None,
+        days=None,
+    )
+    documents: dict[str, JSON] = {
+        path_of(model, "profile", "summary"): profile_summary(profile),
+        path_of(model, "incidents"): {"model": model, "incidents": []},
+    }
+    described = {feature.name: (feature, part) for feature, part in profile.slices()}
+    for one in in_order(verdict["features"], {})[:MOST_FEATURES]:
+        feature, part = described[one["feature"]]
+        window = {"start": None, "end": None, "rows": verdict["rows"], "tests": one["tests"]}
+        documents[path_of(model, "features", feature.name)] = {
+            **one,
+            "kind": feature.kind,
+            "windows": {"judging": window},
+            "findings": [],
+            "at": None,
+            **feature_page(feature, settings, one, counts[part], new.get(feature.name, {}), one["tests"]),
+        }
+    # a file has no moment: nothing says when it was now
+    return saved_page({**shown, "at": None, "notes": list(notes)}, documents)
