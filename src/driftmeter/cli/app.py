@@ -19,6 +19,7 @@ from driftmeter.cli.profile import profile
 from driftmeter.cli.replay import replay
 from driftmeter.cli.serve import serve
 from driftmeter.cli.settings import settings
+from driftmeter.cli.top import top
 from driftmeter.errors import DriftmeterError, MissingExtraError
 from driftmeter.version import __version__
 
@@ -141,7 +142,7 @@ def completion(shell: str) -> None:
 
 COMMANDS = (
     *(profile, check, backtest, serve, replay, demo),
-    *(explain, settings, incidents, acknowledge, expect, notify_test, completion),
+    *(top, explain, settings, incidents, acknowledge, expect, notify_test, completion),
 )
 for command in COMMANDS:
     app.add_command(command)

@@ -20,6 +20,10 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON and nothing else.")
 
 
+class UnreachableError(DriftmeterError):
+    """The server could not be reached, or did not answer."""
+
+
 def ask(
     url: str,
     method: str,
@@ -32,10 +36,19 @@ def ask(
 
     Raises DriftmeterError with the server's words if it refuses, and if it cannot be reached.
     """
-    from driftmeter.client.transport import JSON_TYPE, AwayError, Http, model_path
+    from driftmeter.client.transport import model_path
+
+    return ask_path(url, method, model_path(model, *path), content=content, query=query)
+
+
+def ask_path(
+    url: str, method: str, path: str, *, content: JSON | None = None, query: Mapping[str, str] | None = None
+) -> JSON:
+    """Send one request to a path of a server, as `ask` does."""
+    from driftmeter.client.transport import JSON_TYPE, AwayError, Http
 
     body = None if content is None else json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-    address = model_path(model, *path) + (f"?{urlencode(query)}" if query else "")
+    address = path + (f"?{urlencode(query)}" if query else "")
     http = Http(url, None)
     try:
         answer = http(method, address, body, JSON_TYPE, _TIMEOUT)
@@ -43,7 +56,7 @@ def ask(
             raise DriftmeterError(f"{url}: {answer.describe()}")
         return answer.json() if answer.body else {}
     except AwayError as error:
-        raise DriftmeterError(str(error)) from error
+        raise UnreachableError(str(error)) from error
     finally:
         http.close()
 
