@@ -74,7 +74,7 @@ export function Features({ model, features, trends }) {
       <input type="search" placeholder="Search  /" aria-label="Search features" value=${query}
         onInput=${(event) => setQuery(event.target.value)} onKeyDown=${(event) => event.key === "Escape" && setQuery("")} />
       <${Choice} label="Show" value=${show} onChange=${setShow} options=${filters.map((key) => [key, html`${FILTER_WORDS[key]} <span class="soft">${count(counts[key])}</span>`])} />
-      <label class="sort"><span>Sort</span> <select value=${sort} onChange=${(event) => setSort(event.target.value)}>
+      <label class="sort"><span>Sort</span> <select aria-label="Sort" value=${sort} onChange=${(event) => setSort(event.target.value)}>
         ${sorts.map(([key, [text]]) => html`<option key=${key} value=${key} selected=${key === sort}>${text}</option>`)}</select></label></div>
     <p class="hidden" role="status">${query || show !== "all" ? plural(arrangement.length, "feature") : ""}</p>
     ${rows.length
