@@ -45,7 +45,7 @@ def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Writ
     assert result.stdout.splitlines()[-1] == "shop: drifting, 1,500 rows, 1 of 6 features drift"
     assert result.stdout.splitlines()[1].split()[:4] == ["größe", "feature", "drifting", "major"]
     (told,) = [line for line in result.stdout.splitlines() if line.startswith("größe: ")]
-    assert told.startswith("größe: Rose from ")
+    assert told.startswith("größe: Is shifted by +15: rose from ")
     assert told.endswith(" standard deviations), over 1,500 rows.")
     assert result.stderr == ""
 
@@ -64,7 +64,7 @@ def test_what_is_to_blame_comes_before_what_follows_it(tmp_path: Path) -> None:
     ).stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[1:4]] == ["cause", "cause given the rest", "a given the rest"]
     assert any(line.startswith("a given the rest, follows cause: ") for line in lines)
-    assert lines[-2].startswith("cause: ")
+    assert lines[-2].startswith("cause is spread out by ×4 about ")
     assert lines[-2].endswith("; a follows.")
     html = (tmp_path / "report.html").read_text("utf-8")
     assert "; a follows.</p>" in html
@@ -107,7 +107,7 @@ def test_html_is_written_besides(profile: Path, tmp_path: Path) -> None:
     file = orders.write_csv(tmp_path / "o.csv", orders.orders(500, seed=3))
     page = tmp_path / "report.html"
     assert run(profile, file, "--html", page, "--json").exit_code == 0
-    ElementTree.fromstring(page.read_text(encoding="utf-8"))
+    assert "<h1>shop: ok</h1><p>500 rows</p>" in page.read_text(encoding="utf-8")
 
 
 def test_leading_zeros_and_bad_cells_of_a_csv_file_are_told_apart(profile: Path, tmp_path: Path) -> None:
@@ -227,7 +227,18 @@ def test_markdown_and_junit_are_written_besides(profile: Path, tmp_path: Path) -
     file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
     result = run(profile, file, "--md", tmp_path / "o.md", "--junit", tmp_path / "o.xml")
     assert result.exit_code == 1
-    assert "- **größe** (major): Rose from " in (tmp_path / "o.md").read_text(encoding="utf-8")
+    assert "- **größe** (major): Is shifted by +15: rose from " in (tmp_path / "o.md").read_text(encoding="utf-8")
     suite = ElementTree.parse(tmp_path / "o.xml").find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("6", "1")
+
+
+def test_one_feature_is_drawn(profile: Path, tmp_path: Path) -> None:
+    file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
+    run(profile, file, "--svg", tmp_path / "o.svg", "--png", tmp_path / "o.png")
+    assert "größe: major drift" in (tmp_path / "o.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
+    run(profile, file, "--svg", tmp_path / "o.svg", "--feature", "anzahl")
+    assert ">anzahl: " in (tmp_path / "o.svg").read_text(encoding="utf-8")
+    assert run(profile, file, "--feature", "anzahl").exit_code == 2
+    assert run(profile, file, "--svg", tmp_path / "o.svg", "--feature", "anzal").exit_code == 2

@@ -69,7 +69,7 @@ def test_the_only_model_is_shown_with_its_worst_feature_first(url: str, engine: 
     assert "3,000 rows in the window · coverage 100.0%" in lines[1]
     features = lines[next(place for place, line in enumerate(lines) if line.startswith("feature")) + 1 :]
     assert features[0].split()[:3] == ["amount", "drifting", "major"]
-    assert "Rose from " in features[0]
+    assert "Is shifted by " in features[0]
     assert features[1].split()[:2] == ["city", "ok"]
 
 

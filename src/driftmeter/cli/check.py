@@ -19,6 +19,9 @@ from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severi
               help="Write a summary as Markdown, for a pull request.")  # fmt: skip
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE",
               help="Write JUnit XML, for CI: a test for each feature.")  # fmt: skip
+@click.option("--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Draw one feature as SVG, for a ticket.")
+@click.option("--png", type=click.Path(dir_okay=False), metavar="FILE", help="Draw one feature as PNG.")
+@click.option("--feature", metavar="NAME", help="The feature that is drawn.  [default: the worst]")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code is the answer.")
 @click.option("--min-rows", type=click.IntRange(1), default=200, show_default=True, metavar="N",
               help="Fewer rows are not judged.")  # fmt: skip
@@ -38,6 +41,9 @@ def check(
     html: str | None,
     markdown: str | None,
     junit: str | None,
+    svg: str | None,
+    png: str | None,
+    feature: str | None,
     quiet: bool,
     min_rows: int,
     tolerance: float,
@@ -64,11 +70,14 @@ def check(
     from driftmeter.data.files.how import silent
     from driftmeter.profile.profile import Profile
     from driftmeter.report import compare_batches
+    from driftmeter.report.picture import as_png
     from driftmeter.settings.model import ModelSettings
 
     reference = Profile.load(profile)
     settings = ModelSettings(min_rows=min_rows, tolerance=tolerance, false_discovery_rate=false_discovery_rate)
     file = read_data_batches(data, reference, encoding=encoding, say=silent if quiet else say)
+    if feature is not None and not (svg or png):
+        raise click.UsageError("--feature says what --svg or --png draws: give one of them")
     report = compare_batches(reference, file.names, file.tables, settings=settings)
     if html:
         Path(html).write_text(report.to_html(), encoding="utf-8")
@@ -76,6 +85,10 @@ def check(
         Path(markdown).write_text(report.to_markdown(), encoding="utf-8")
     if junit:
         Path(junit).write_text(report.to_junit(fail_from=fail_from), encoding="utf-8")
+    if svg:
+        Path(svg).write_text(report.to_svg(feature), encoding="utf-8")
+    if png:
+        Path(png).write_bytes(as_png(report.to_svg(feature)))
     if as_json and not quiet:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     elif not quiet:

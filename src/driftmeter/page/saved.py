@@ -68,15 +68,20 @@ def path_of(model: str, *rest: str) -> str:
 
 def _table(overview: JSON) -> str:
     rows = "".join(
-        f"<tr><td>{_shown(one['feature'])}</td><td>{one['state']}</td><td>{one['severity']}</td>"
+        f"<tr><td>{_shown(one['feature'])}{_follows(one)}</td><td>{one['state']}</td><td>{one['severity']}</td>"
         f"<td>{_shown(one['why'])}</td></tr>"
         for one in overview["features"][:MOST_FEATURES]
     )
-    notes = "".join(f"<p>{_shown(note)}</p>" for note in overview.get("notes", ()))
+    told = [overview["summary"], *overview.get("notes", ())]
+    notes = "".join(f"<p>{_shown(note)}</p>" for note in told if note)
     return (
         f"<h1>{_shown(overview['model'])}: {overview['state']}</h1><p>{overview['rows']:,} rows</p>{notes}"
         f"<table><tr><th>Feature</th><th>State</th><th>Severity</th><th>Why</th></tr>{rows}</table>"
     )
+
+
+def _follows(feature: JSON) -> str:
+    return f" <small>follows {_shown(feature['follows'])}</small>" if feature["follows"] else ""
 
 
 def _shown(text: str) -> str:

@@ -159,6 +159,11 @@ class Profile:
         """The hash of the content, 32 hexadecimal digits: equal for equal profiles, and only for these."""
         return _digest(self._content)
 
+    def _repr_html_(self) -> str:
+        from driftmeter.profile.notebook import notebook  # of no use to a model server
+
+        return notebook(self)
+
     def to_json(self) -> JSON:
         """Return plain JSON with the digest."""
         return {**self._content, "digest": self.digest}

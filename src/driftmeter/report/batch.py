@@ -12,14 +12,16 @@ from driftmeter.counts.summary import Summary
 from driftmeter.data.blocks import blocks_of
 from driftmeter.data.columns import as_frame, columns_of
 from driftmeter.data.rejected import Rejected
-from driftmeter.errors import InputError
+from driftmeter.errors import InputError, near_names
 from driftmeter.page.order import in_order
 from driftmeter.panes.windows import Window
 from driftmeter.profile.profile import Profile
-from driftmeter.report.documents import report_page
+from driftmeter.report.documents import feature_view, report_page
 from driftmeter.report.junit import junit
 from driftmeter.report.markdown import markdown
 from driftmeter.report.new_categories import NewCategories
+from driftmeter.report.notebook import notebook
+from driftmeter.report.picture import picture
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
 from driftmeter.verdict.figures import percent
@@ -120,6 +122,21 @@ class Report:
         """Return the report as one page of HTML that fetches nothing."""
         summary = self.verdict.window.summary
         return report_page(self.profile, self.settings, self.verdict.to_json(), summary.counts, self.new, self.notes)
+
+    def to_svg(self, feature: str | None = None) -> str:
+        """Return a picture of one feature as SVG, by default of the worst. Raises InputError for an unknown name."""
+        features = in_order(self.verdict.to_json()["features"], {})
+        if feature is None:
+            feature = features[0]["feature"]
+        names = [one["feature"] for one in features]
+        if feature not in names:
+            near = near_names(feature, names, 3) or names[:8]
+            raise InputError("feature", f"one of the profile's features, such as {_listed(near)}", repr(feature))
+        counts = self.verdict.window.summary.counts
+        return picture(feature_view(self.profile, self.settings, features[names.index(feature)], counts, self.new))
+
+    def _repr_html_(self) -> str:
+        return notebook(self)
 
     def to_markdown(self) -> str:
         """Return the report as Markdown, for a pull request or the summary of a CI job."""

@@ -42,17 +42,25 @@ def report_page(
         path_of(model, "profile", "summary"): profile_summary(profile),
         path_of(model, "incidents"): {"model": model, "incidents": []},
     }
-    described = {feature.name: (feature, part) for feature, part in profile.slices()}
     for one in in_order(verdict["features"], {})[:MOST_FEATURES]:
-        feature, part = described[one["feature"]]
-        window = {"start": None, "end": None, "rows": verdict["rows"], "tests": one["tests"]}
-        documents[path_of(model, "features", feature.name)] = {
-            **one,
-            "kind": feature.kind,
-            "windows": {"judging": window},
-            "findings": [],
-            "at": None,
-            **feature_page(feature, settings, one, counts[part], new.get(feature.name, {}), one["tests"]),
-        }
+        view = feature_view(profile, settings, one, counts, new)
+        documents[path_of(model, "features", one["feature"])] = view
     # a file has no moment: nothing says when it was now
     return saved_page({**shown, "at": None, "notes": list(notes)}, documents)
+
+
+def feature_view(
+    profile: Profile, settings: ModelSettings, verdict: JSON, counts: Counts, new: Mapping[str, Mapping[str, int]]
+) -> JSON:
+    """Return the document of one feature, whose verdict is given as JSON; `counts` and `new` as in `report_page`."""
+    name = verdict["feature"]
+    feature, part = next(pair for pair in profile.slices() if pair[0].name == name)
+    own = counts[part]
+    return {
+        **verdict,
+        "kind": feature.kind,
+        "windows": {"judging": {"start": None, "end": None, "rows": int(own.sum()), "tests": verdict["tests"]}},
+        "findings": [],
+        "at": None,
+        **feature_page(feature, settings, verdict, own, new.get(name, {}), verdict["tests"]),
+    }
