@@ -45,7 +45,7 @@ def test_no_drift_is_0_and_drift_is_1(profile: Path, tmp_path: Path, write: Writ
     assert result.stdout.splitlines()[-1] == "shop: drifting, 1,500 rows, 1 of 6 features drift"
     assert result.stdout.splitlines()[1].split()[:4] == ["größe", "feature", "drifting", "major"]
     (told,) = [line for line in result.stdout.splitlines() if line.startswith("größe: ")]
-    assert told.startswith("größe: Is shifted by +15: rose from ")
+    assert told.startswith("größe: Is shifted by about +15: rose from ")
     assert told.endswith(" standard deviations), over 1,500 rows.")
     assert result.stderr == ""
 
@@ -227,7 +227,7 @@ def test_markdown_and_junit_are_written_besides(profile: Path, tmp_path: Path) -
     file = orders.write_csv(tmp_path / "o.csv", orders.orders(1500, seed=3, taller=15))
     result = run(profile, file, "--md", tmp_path / "o.md", "--junit", tmp_path / "o.xml")
     assert result.exit_code == 1
-    assert "- **größe** (major): Is shifted by +15: rose from " in (tmp_path / "o.md").read_text(encoding="utf-8")
+    assert "- **größe** (major): Is shifted by about +15: rose from " in (tmp_path / "o.md").read_text(encoding="utf-8")
     suite = ElementTree.parse(tmp_path / "o.xml").find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("6", "1")

@@ -24,7 +24,7 @@ def test_the_verdict_the_incident_and_the_sentence_tell_the_same_change(profile:
     assert change is not None
     assert (change.kind, change.factor) == ("shift", 1.0)
     assert change.offset == pytest.approx(1.5, abs=0.15)
-    assert feature_of(verdict, "amount").why.startswith(f"Is shifted by +{change.offset:g}: rose from ")
+    assert feature_of(verdict, "amount").why.startswith(f"Is shifted by about +{change.offset:g}: rose from ")
     document = verdict.to_json()
     (member,) = document["incident"]["features"]
     assert member["change"]["kind"] == "shift"

@@ -43,7 +43,7 @@ def picture(view: JSON) -> str:
     shape = view["shape"]
     y = (_number if shape["kind"] == "numeric" else _category)(svg, shape, y + 6)
     told = [
-        f"{one['label']} {percent(one['reference'] / (shape['reference_rows'] or 1))} → "
+        f"{_apart(one)} {percent(one['reference'] / (shape['reference_rows'] or 1))} → "
         f"{percent(one['now'] / (shape['now_rows'] or 1))}"
         for one in shape["apart"]
     ]
@@ -55,6 +55,11 @@ def picture(view: JSON) -> str:
     svg.set("height", f"{y + 16:.0f}")
     svg.set("viewBox", f"0 0 {_WIDTH} {y + 16:.0f}")
     return tostring(svg, encoding="unicode")
+
+
+def _apart(one: JSON) -> str:
+    name, label = str(one["name"]), str(one["label"])
+    return name if label == name else f"{name} ({label})"
 
 
 def as_png(svg: str) -> bytes:

@@ -40,7 +40,7 @@ class FeatureChange(Struct, omit_defaults=True):
     """What kind of change a feature went through; numbers that its kind has not are left out."""
 
     kind: ChangeKind
-    text: Annotated[str, Meta(description="What follows the feature's name: is shifted by +12.")]
+    text: Annotated[str, Meta(description="What follows the feature's name: is shifted by about +12.")]
     factor: Annotated[float | None, Meta(description="A value of now is factor × one of the reference + offset.")] = (
         None
     )

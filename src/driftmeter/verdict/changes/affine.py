@@ -190,11 +190,11 @@ def _fitted(values: Values) -> Iterator[Hypothesis]:
     expected, unsure = mapped(values, (values.cuts - b[best]) / a[best])
     error = values.scale * float(np.sqrt(values.noise.rate))
     moved = roundest(offset, error)
-    change = Change("shift", f"is shifted by {signed(moved)}", factor=1.0, offset=moved)
+    change = Change("shift", f"is shifted by about {signed(moved)}", factor=1.0, offset=moved)
     more: tuple[ChangeKind, ...] = ("affine", "spread")
     yield Hypothesis(change, expected[0], 1.0, unsure[0], more, _if_precise(values, 1.0, offset))
     times = roundest(factor, error / far * factor)
-    change = Change("scale", f"is scaled by {factor_text(times)}", factor=times, offset=0.0)
+    change = Change("scale", f"is scaled by about {factor_text(times)}", factor=times, offset=0.0)
     yield Hypothesis(change, expected[1], 1.0, unsure[1], more, _if_precise(values, factor, 0.0))
     change = _both(values, slope, base, error)
     # any two bells are a factor and an offset apart: a month from the next one, too
@@ -232,11 +232,11 @@ def _both(values: Values, factor: float, offset: float, error: float) -> Change:
     base = roundest(offset + (factor - slope) * values.middle, error * factor)
     if abs(factor - 1) <= 2 * error / values.scale * factor:
         moved = roundest(offset + (factor - 1) * values.middle, error)
-        return Change("shift", f"is shifted by {signed(moved)}", factor=1.0, offset=moved)
+        return Change("shift", f"is shifted by about {signed(moved)}", factor=1.0, offset=moved)
     if abs(offset) <= 2 * error * factor * max(abs(values.middle) / values.scale, 1.0):
         times = factor + offset / values.middle if abs(values.middle) > values.scale else factor
         times = roundest(times, error / max(abs(values.middle), values.scale) * factor)
-        return Change("scale", f"is scaled by {factor_text(times)}", factor=times, offset=0.0)
+        return Change("scale", f"is scaled by about {factor_text(times)}", factor=times, offset=0.0)
     if low <= fixed <= high:
         wider = "spread out" if slope > 1 else "drawn together"
         text = f"is {wider} by {factor_text(slope)} about {amount(fixed, values.scale)}"

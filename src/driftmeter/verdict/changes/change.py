@@ -26,7 +26,7 @@ class Numbers(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Change:
-    """One kind of change, said as what follows a feature's name: `text` is such as "is shifted by +12".
+    """One kind of change, said as what follows a feature's name: `text` is such as "is shifted by about +12".
 
     Numbers that a kind has not are None. `factor` and `offset` take a value of the reference to one of the window;
     `share` is that of the rows which changed, 0 to 1; `value` is the value that they have now, or a limit; they lie
@@ -49,8 +49,8 @@ class Change:
     def to_json(self) -> JSON:
         """Return plain JSON: the kind, the text, and what else is known; numbers of ten digits.
 
-        >>> Change("shift", "is shifted by +12", offset=12.0).to_json()
-        {'kind': 'shift', 'text': 'is shifted by +12', 'offset': 12.0}
+        >>> Change("shift", "is shifted by about +12", offset=12.0).to_json()
+        {'kind': 'shift', 'text': 'is shifted by about +12', 'offset': 12.0}
         """
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         return {

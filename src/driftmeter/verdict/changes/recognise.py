@@ -45,7 +45,7 @@ def recognise(
     >>> def counts_of(values): return np.bincount(grid.edges.searchsorted(values, side="right"), minlength=grid.size)
     >>> feature = Feature("x", "numeric", "feature", grid, tuple(counts_of(values).tolist()), "x")
     >>> recognise(feature, counts_of(values[:2000] + 3)).text
-    'is shifted by +3'
+    'is shifted by about +3'
     """
     rows, known = int(counts.sum()), int(feature.reference.sum())
     if feature.role == "derived" or rows * worth < FEWEST_ROWS or not known:
