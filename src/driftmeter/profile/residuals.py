@@ -190,19 +190,19 @@ class Regressor:
     def arrays(self) -> tuple[object, ...]:
         """Return the arrays and constants as the compiled counter takes them, less which numbers the columns are."""
         pairs = [pair[:2] for pair in self._products]
-        means = [float(mean) for _, _, mean in self._products]
+        means = [mean for _, _, mean in self._products]
         return (
             self._means,
             self._scale,
             self._low.copy(),
             self._end.copy(),
             self._targets.astype(np.int32),
-            np.array(means, dtype=np.float64),
+            np.array(means, dtype=np.int32),
             np.array(pairs, dtype=np.int32).reshape(-1, 2),
             self._weights,
             self._leaning.astype(np.uint8),
-            _LIMIT,
-            FACTOR_CLIP * STEPS,
+            int(_LIMIT),
+            int(FACTOR_CLIP * STEPS),
             _LIMIT * UNIT,
             float(STEPS * UNIT),
         )

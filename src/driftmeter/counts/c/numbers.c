@@ -78,6 +78,13 @@ static int32_t any_bin(const Tables *tables, Py_ssize_t index, double value)
     return bits == UNREADABLE_BITS ? number->unreadable : number->missing;
 }
 
+/* Have memory at hand soon: what a request of the model server has put out of the cache comes in parallel then. */
+#if defined(__GNUC__)
+#define EXPECT(address) __builtin_prefetch(address)
+#else
+#define EXPECT(address) ((void)(address))
+#endif
+
 /* Add one to the bin of each number; `numbers` has all of them, derived ones too. */
 void count_numbers(const Tables *tables, const double *numbers, int64_t *counts)
 {
@@ -90,6 +97,13 @@ void count_numbers(const Tables *tables, const double *numbers, int64_t *counts)
         for (Py_ssize_t i = 0; i < length; i++) {
             segments[i] = segment_of(values[i], scales[i], biases[i]);
             odd += values[i] - values[i];
+        }
+        for (Py_ssize_t i = 0; i < length; i++)
+            EXPECT(&tables->below[(start + i) * SEGMENTS + segments[i]]);
+        for (Py_ssize_t i = 0; i < length; i++) {
+            int32_t bin = tables->firsts[start + i] + tables->below[(start + i) * SEGMENTS + segments[i]];
+            EXPECT(&tables->cuts[bin]);
+            EXPECT(&counts[bin]);
         }
         if (odd == 0)
             for (Py_ssize_t i = 0; i < length; i++)
@@ -108,20 +122,27 @@ typedef double Lanes;
 #endif
 enum { LANES = sizeof(Lanes) / sizeof(double), LANES_IN_GROUP = GROUP / LANES };
 
-/* Add up the terms for all targets, a group at a time: their sums stay in registers. Rows of weights hold full groups. */
+/* Add up the terms for all targets, a group at a time: their sums stay in registers. */
 static void add_terms(const Regression *of, const double *terms, double *sums)
 {
     Py_ssize_t count = of->columns + of->products;
+    const double *weights = of->weights;
     for (Py_ssize_t first = 0; first < of->targets; first += GROUP) {
         Lanes group[LANES_IN_GROUP];
         memset(group, 0, sizeof group);
-        const double *weights = of->weights + first;
-        for (Py_ssize_t k = 0; k < count; k++, weights += of->width)
+        for (Py_ssize_t k = 0; k < count; k++, weights += GROUP)
             for (int lane = 0; lane < LANES_IN_GROUP; lane++)
                 group[lane] += terms[k] * ((const Lanes *)weights)[lane];
         memcpy(sums + first, group, sizeof group);
     }
 }
+
+/* Keeps a loop from being turned into vectors, which would be slower where operands come from all over. */
+#if defined(__GNUC__)
+#define ONE_BY_ONE(value) __asm__("" : "+r"(value))
+#else
+#define ONE_BY_ONE(value) ((void)0)
+#endif
 
 /* Write the residuals of a row behind the numbers that were read, if there are any. The terms are integers in doubles: every
    sum is exact, in any order. */
@@ -132,24 +153,25 @@ void derive(const Tables *tables, double *numbers)
         return;
     double *residuals = numbers + tables->read;
     double terms[MOST_TERMS], sums[MOST_REGRESSED + GROUP];
-    uint8_t missing[MOST_REGRESSED];
+    int32_t factors[MOST_REGRESSED], known[MOST_REGRESSED]; /* `known` has all bits set where there is a finite number, or none */
     int some_outside = 0;
     for (Py_ssize_t c = 0; c < of->columns; c++) {
         double value = numbers[of->numbers[c]];
-        missing[c] = !isfinite(value);
-        some_outside |= value < of->low[c] || value >= of->end[c];
+        known[c] = -(value - value == 0);
+        some_outside |= (value < of->low[c]) | (value >= of->end[c]);
         double step = (value - of->means[c]) * of->scales[c];
         step = step < -of->clip ? -of->clip : step;
         step = step > of->clip ? of->clip : step;
-        terms[c] = missing[c] ? 0 : (step + TO_WHOLE) - TO_WHOLE;
+        terms[c] = known[c] ? (step + TO_WHOLE) - TO_WHOLE : 0;
+        int32_t factor = (int32_t)terms[c];
+        factor = factor < -of->factor_clip ? -of->factor_clip : factor;
+        factors[c] = factor > of->factor_clip ? of->factor_clip : factor;
     }
     for (Py_ssize_t p = 0; p < of->products; p++) {
         const Product *product = &of->factors[p];
-        double first = terms[product->first], second = terms[product->second];
-        first = first < -of->factor_clip ? -of->factor_clip : first > of->factor_clip ? of->factor_clip : first;
-        second = second < -of->factor_clip ? -of->factor_clip : second > of->factor_clip ? of->factor_clip : second;
-        int lacking = missing[product->first] || missing[product->second];
-        terms[of->columns + p] = lacking ? 0 : (double)((int32_t)(first * second) >> STEP_BITS) - product->mean;
+        int32_t value = (factors[product->first] * factors[product->second] >> STEP_BITS) - product->mean;
+        ONE_BY_ONE(value);
+        terms[of->columns + p] = value & known[product->first] & known[product->second];
     }
     add_terms(of, terms, sums);
     for (Py_ssize_t t = 0; t < of->targets; t++) {

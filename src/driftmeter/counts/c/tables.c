@@ -91,8 +91,8 @@ static void free_regression(Regression *regression)
 static int fill_regression(Regression *of, Py_buffer views[10], Py_ssize_t read)
 {
     Py_ssize_t any = -1, *n = &of->columns;
-    double *product_means = NULL, *weights = NULL;
-    int32_t *pairs = NULL;
+    double *weights = NULL;
+    int32_t *product_means = NULL, *pairs = NULL;
     int failed = -1;
     of->columns = of->targets = of->products = -1;
     if ((of->numbers = copied(&views[0], sizeof(int32_t), n, "columns")) == NULL ||
@@ -101,7 +101,7 @@ static int fill_regression(Regression *of, Py_buffer views[10], Py_ssize_t read)
         (of->low = copied(&views[3], sizeof(double), n, "low")) == NULL ||
         (of->end = copied(&views[4], sizeof(double), n, "end")) == NULL ||
         (of->target_columns = copied(&views[5], sizeof(int32_t), &of->targets, "targets")) == NULL ||
-        (product_means = copied(&views[6], sizeof(double), &of->products, "means of products")) == NULL)
+        (product_means = copied(&views[6], sizeof(int32_t), &of->products, "means of products")) == NULL)
         goto end;
     any = 2 * of->products;
     if ((pairs = copied(&views[7], sizeof(int32_t), &any, "products")) == NULL)
@@ -110,11 +110,12 @@ static int fill_regression(Regression *of, Py_buffer views[10], Py_ssize_t read)
     any = terms * of->targets;
     if ((weights = copied(&views[8], sizeof(double), &any, "weights")) == NULL)
         goto end;
-    of->width = (of->targets + GROUP - 1) / GROUP * GROUP;
-    if ((of->weights = zeroed(terms * of->width, sizeof(double))) == NULL)
+    Py_ssize_t groups = (of->targets + GROUP - 1) / GROUP;
+    if ((of->weights = zeroed(groups * terms * GROUP, sizeof(double))) == NULL)
         goto end;
-    for (Py_ssize_t k = 0; k < terms; k++)
-        memcpy(of->weights + k * of->width, weights + k * of->targets, (size_t)of->targets * sizeof(double));
+    for (Py_ssize_t t = 0; t < of->targets; t++)
+        for (Py_ssize_t k = 0; k < terms; k++)
+            of->weights[(t / GROUP * terms + k) * GROUP + t % GROUP] = weights[k * of->targets + t];
     any = of->columns * of->targets;
     if ((of->leaning = copied(&views[9], sizeof(uint8_t), &any, "leaning")) == NULL)
         goto end;
@@ -125,9 +126,11 @@ static int fill_regression(Regression *of, Py_buffer views[10], Py_ssize_t read)
     if ((of->factors = zeroed(of->products, sizeof(Product))) == NULL)
         goto end;
     for (Py_ssize_t i = 0; i < of->products; i++) {
-        of->factors[i] = (Product){pairs[2 * i], pairs[2 * i + 1], product_means[i]};
         if (check_range("factor", pairs[2 * i], 0, *n) < 0 || check_range("factor", pairs[2 * i + 1], 0, *n) < 0)
             goto end;
+        if (check_range("mean of a product", product_means[i], -MOST_STEPS, MOST_STEPS + 1) < 0)
+            goto end;
+        of->factors[i] = (Product){(uint16_t)pairs[2 * i], (uint16_t)pairs[2 * i + 1], product_means[i]};
     }
     for (Py_ssize_t i = 0; i < of->columns; i++)
         if (check_range("column", of->numbers[i], 0, read) < 0)
@@ -147,18 +150,21 @@ static int add_regression(Tables *self, PyObject *spec)
 {
     Py_buffer v[10];
     Regression *of = self->regression = zeroed(1, sizeof *of);
-    if (of == NULL || !PyArg_ParseTuple(spec, "y*y*y*y*y*y*y*y*y*y*dddd:regression", &v[0], &v[1], &v[2], &v[3], &v[4],
-                                        &v[5], &v[6], &v[7], &v[8], &v[9], &of->clip, &of->factor_clip, &of->infinite,
+    int clip, factor_clip;
+    if (of == NULL || !PyArg_ParseTuple(spec, "y*y*y*y*y*y*y*y*y*y*iidd:regression", &v[0], &v[1], &v[2], &v[3], &v[4],
+                                        &v[5], &v[6], &v[7], &v[8], &v[9], &clip, &factor_clip, &of->infinite,
                                         &of->unit))
         return -1;
     int failed = fill_regression(of, v, self->read);
     for (int i = 0; i < 10; i++)
         PyBuffer_Release(&v[i]);
-    if (!failed && of->factor_clip * of->factor_clip > INT32_MAX)
-        return check_range("clip of factors", (Py_ssize_t)of->factor_clip, 0, 46341);
+    of->clip = clip, of->factor_clip = factor_clip;
+    if (!failed)
+        failed = check_range("clip", clip, 0, MOST_STEPS + 1) < 0 ||
+                 check_range("clip of factors", factor_clip, 0, MOST_FACTOR + 1) < 0;
     if (!failed && of->targets != self->numbers - self->read)
         return check_range("derived features", self->numbers - self->read, of->targets, of->targets + 1);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 /* Note by name where a value goes: to the places of all features of its column. */

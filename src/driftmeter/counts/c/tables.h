@@ -21,6 +21,9 @@ enum { MOST_CUTS = UINT16_MAX };
 
 enum { STEP_BITS = 12 };
 
+/* The largest number of steps that a regression may name, and that of a factor: the product of two fits 32 bits. */
+enum { MOST_STEPS = 1 << 24, MOST_FACTOR = 46340 };
+
 /* Targets of a regression that are computed together. */
 enum { GROUP = 16 };
 
@@ -60,19 +63,21 @@ typedef struct {
 } Category;
 
 typedef struct {
-    int32_t first, second;
-    double mean;
+    uint16_t first, second;
+    int32_t mean;
 } Product;
 
-/* Regressions, see driftmeter/profile/residuals.py. Arrays are by column but for `weights`, (terms, width). */
+/* Regressions, see driftmeter/profile/residuals.py. Arrays are by column but for `weights`, (groups of targets, terms,
+   GROUP): they are read in the order in which they lie. */
 typedef struct {
-    Py_ssize_t columns, products, targets, width; /* `width` is `targets` in full groups */
+    Py_ssize_t columns, products, targets;
     int32_t *numbers;         /* the number that a column is */
     double *means, *scales, *low, *end, *weights;
     Product *factors;
     int32_t *target_columns;
     uint8_t *leaning;         /* (columns, targets) */
-    double clip, factor_clip; /* in steps, of which there are 1 << STEP_BITS to a standard deviation */
+    double clip;              /* in steps, of which there are 1 << STEP_BITS to a standard deviation */
+    int32_t factor_clip;      /* the same for the factors of products */
     double infinite, unit;    /* what an infinite number adds to its residual, and what the residual 1 is */
 } Regression;
 
