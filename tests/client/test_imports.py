@@ -65,7 +65,7 @@ def test_importing_the_sdk_loads_nothing_that_is_not_needed_yet(statement: str) 
     assert run(f"{script}\nassert threading.active_count() == 1").split() == []
 
 
-def test_rows_that_are_dicts_never_load_narwhals_and_urllib3_is_loaded_in_the_background(
+def test_rows_that_are_dicts_never_load_narwhals_and_http_client_is_loaded_in_the_background(
     tier: Tier, profile: Profile, profile_path: Path
 ) -> None:
     run(
@@ -113,7 +113,7 @@ def test_a_fork_waits_while_the_background_thread_imports(tier: Tier, profile: P
     run(
         """
         from driftmeter.client import Monitor
-        slow = SlowImport("urllib3")
+        slow = SlowImport("http.client")
         monitor = Monitor(sys.argv[1], profile=sys.argv[2], source="test")
         monitor.observe(ROW)
         assert slow.under_way.wait(10)

@@ -106,10 +106,10 @@ class Transport(Protocol):
 
 
 class Http:
-    """Transport by urllib3: one connection that is kept alive, no redirects, no retries. The first request loads it.
+    """Transport by http.client: one connection that is kept alive, no redirects, no retries.
 
-    It ignores proxies from the environment: those of a sidecar or a cluster are for requests to the outside, and the
-    tier is inside.
+    The first request loads what it needs. It ignores proxies from the environment: those of a sidecar or a cluster are
+    for requests to the outside, and the tier is inside.
     """
 
     def __init__(
@@ -125,6 +125,10 @@ class Http:
         Raises InputError if `url` is not http:// or https://.
         """
         parts = urlsplit(url)
+        try:
+            _ = parts.port
+        except ValueError as error:
+            raise InputError("url", "a port from 0 to 65535", repr(url)) from error
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError("url", "http://host[:port][/path] or https://…", repr(url))
         self._base = url.rstrip("/")
@@ -153,7 +157,7 @@ class Http:
         try:
             status, answered, content = connection.request(
                 method,
-                self._base + path,
+                path,
                 body,
                 headers,
                 connect_timeout=min(self._connect_timeout, timeout),
@@ -174,7 +178,7 @@ class Http:
             from driftmeter.client.connection import Connection
 
             codecs.lookup("idna")  # the first look-up of a host name would import it
-            self._connection = Connection()
+            self._connection = Connection(self._base)
         return self._connection
 
 
