@@ -178,6 +178,27 @@ def test_each_field_has_its_own_count_whatever_else_is_wrong_beside_it(rig: Rig)
     assert (stats["counted"], stats["dropped_invalid"], stats["unreadable_values"]) == (5, 8, 5)
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_values_of_rows_from_the_future_are_not_looked_at(rig: Rig, live: bool) -> None:
+    if live:
+        rig.exchange()
+        if KIND == "plain":
+            pytest.skip("the plain counter counts no row in the call")
+    for ahead in (0, 61):
+        if live:
+            assert rig.buffer.live is not None
+            rig.buffer.live.count_value({**ROW, "age": "old"}, None, START + ahead * 1_000)
+        else:
+            rig.observe(timestamp=START / 1000 + ahead, age="old")
+    rig.exchange()
+    stats = rig.worker.stats()
+    assert (stats["counted"], stats["dropped_future"], stats["unreadable_values"]) == (1, 1, 1)
+    assert {name: kept["count"] for name, kept in rig.worker.pipeline.unreadable().items()} == {
+        "age": 1,
+        "timestamp": 1,
+    }
+
+
 def test_a_field_that_no_warning_has_named_yet_is_named_at_the_end(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("age", "amount", "age"):
         changed: dict[str, Any] = {name: "old"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from driftmeter.client.buffer import Buffer
@@ -187,11 +187,10 @@ class Pipeline:
         batch = intake.read(raw)
         self._ignored_values += batch.ignored_values
         self._ignored_predictions += batch.ignored_predictions
-        self._unreadable_values += sum(batch.unreadable.values())
         if batch.invalid:
             self._ledger.drop("invalid", batch.invalid)
         for name, rejected in batch.first.items():
-            self._unreadable.add(rejected, batch.unreadable.get(name, 0) + batch.refused.get(name, 0))
+            self._unreadable.add(rejected, batch.refused.get(name, 0))
         self._typed.append(batch)
         self._typed_rows += len(batch.rows)
         self._typed_bytes += batch.bytes
@@ -214,7 +213,8 @@ class Pipeline:
             self._ledger.drop("invalid", len(batch.rows))
             raise
         for start, summary in counted:
-            self._book_rows(start, terms.timing.pane, terms.intake, summary, has_unreadable=bool(batch.unreadable))
+            examples = batch.first if batch.unreadable else {}
+            self._book_rows(start, terms.timing.pane, terms.intake, summary, examples)
 
     def _book_rows(
         self,
@@ -222,18 +222,23 @@ class Pipeline:
         length: Milliseconds,
         intake: Intake,
         summary: Summary,
-        *,
-        has_unreadable: bool,
-    ) -> dict[str, int]:
-        """Book the rows of one pane, or of the future; return how many values could not be read, by column."""
+        examples: Mapping[str, Rejected],
+    ) -> None:
+        """Book the rows of one pane, or of the future, whose values are not looked at.
+
+        `examples` are, by column, of values that could not be read; there are none where every value could be.
+        """
         if start is None:
             self._ledger.drop("future", summary.rows)
             expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
             self._unreadable.add(Rejected(0, TIMESTAMP, expected, "a later one"), summary.rows)
-            return {}
-        unreadable = intake.unreadable_in(summary) if has_unreadable else {}
+            return
+        unreadable = intake.unreadable_in(summary) if examples else {}
         self._ledger.add(PaneKey(start, length, intake.digest), summary, unreadable)
-        return unreadable
+        for name, values in unreadable.items():
+            self._unreadable_values += values
+            if name in examples:
+                self._unreadable.add(examples[name], values)
 
     def _go_live(self) -> None:
         """Have rows counted where they are observed, as soon as it is known by what."""
@@ -268,21 +273,16 @@ class Pipeline:
         self._ignored_predictions += taken.ignored_predictions
         self._counted_by.columns.note_counted(taken)
         while self._taken:
-            unreadable = self._book_pane(self._counted_by, self._taken[0], has_unreadable=bool(taken.unreadable))
+            self._book_pane(self._counted_by, self._taken[0], taken.unreadable)
             self._taken.popleft()
-            for name, values in unreadable.items():
-                self._unreadable_values += values
-                if name in taken.unreadable:
-                    self._unreadable.add(taken.unreadable[name], values)
 
-    def _book_pane(self, intake: Intake, pane: LivePane, *, has_unreadable: bool) -> dict[str, int]:
+    def _book_pane(self, intake: Intake, pane: LivePane, examples: Mapping[str, Rejected]) -> None:
         """Book the rows of one pane; what goes wrong with it must not stop those that follow."""
         try:
-            return self._book_rows(pane.start, pane.length, intake, pane.summary, has_unreadable=has_unreadable)
+            self._book_rows(pane.start, pane.length, intake, pane.summary, examples)
         except Exception:
             self._ledger.drop("invalid", pane.rows)
             self._faults.warn("bug", "rows that were counted cannot be booked", trace=True)
-            return {}
 
     def _book_losses(self) -> None:
         """Book the rows that `observe` had to drop since the last time."""
