@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterable
 
@@ -22,16 +21,12 @@ class AtomicCounter:
 
     def __init__(self) -> None:
         """Start from zero."""
-        self.add = itertools.count().__next__
-        self._reads, self._lock = 0, threading.Lock()
+        self._calls = itertools.count()
+        self.add = self._calls.__next__
 
     def value(self) -> int:
         """Return how often `add` was called, by any thread."""
-        with self._lock:
-            # a read takes a step too: earlier reads do not count
-            calls = self.add() - self._reads
-            self._reads += 1
-            return calls
+        return int(repr(self._calls)[len("count(") : -1])  # without a step
 
 
 class Buffer:

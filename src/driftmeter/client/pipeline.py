@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from driftmeter.client.ledger import Ledger
 from driftmeter.client.live import LiveCounter, LivePane
 from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.session import CountingTerms, Session
+from driftmeter.client.thread_lock import ThreadLock
 from driftmeter.client.typed_batch import TypedBatch
 from driftmeter.client.unreadable import UnreadableFields
 from driftmeter.counts.summary import Summary
@@ -35,7 +35,8 @@ class Pipeline:
 
     With the compiled counter rows are counted by a LiveCounter, in the call of `observe`, once it is known by what to
     count. All others go through the buffer. One thread drains both; `collect`, `stats`, `settled` and `unreadable` may
-    be called from any thread. A lock separates them; `observe` never waits for it.
+    be called from any thread. A lock separates them; `observe` never waits for it, and a signal handler that interrupts
+    the thread which has it goes without: it changes nothing then.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Pipeline:
         self._taken: deque[LivePane] = deque()  # empty, unless an interrupt came while they were booked
         self._buffered = False
         self._counted_by: Intake | None = None
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
 
     @contextmanager
     def locked_ledger(self) -> Iterator[Ledger]:
@@ -77,10 +78,9 @@ class Pipeline:
 
     @property
     def settled(self) -> bool:
-        """Whether every row is acknowledged or given up, and the server knows of the losses."""
-        with self._lock:
-            self._book_losses()
-            return not self._waiting and not self._ledger.unsent() and self._ledger.reported
+        """Whether every row is acknowledged or given up, and the server knows it; False in such a handler."""
+        with self._up_to_date() as booked:
+            return booked and not self._waiting and not self._ledger.unsent() and self._ledger.reported
 
     @property
     def is_live(self) -> bool:
@@ -90,10 +90,10 @@ class Pipeline:
     def stats(self, *, ended: bool) -> dict[str, int]:
         """Return counts since the start; `observed` is `counted` + `dropped` + `waiting`.
 
-        Where the worker has `ended`, no pane will ever carry the rows that wait: they are dropped.
+        Where the worker has `ended`, no pane will ever carry the rows that wait: they are dropped. In such a handler
+        rows that were just being booked may be missing, or count twice.
         """
-        with self._lock:
-            self._book_losses()
+        with self._up_to_date():
             ledger = self._ledger
             waiting = self._waiting + ledger.counted - ledger.acknowledged
             dropped = {f"dropped_{reason}": rows for reason, rows in ledger.dropped.items()}
@@ -114,8 +114,7 @@ class Pipeline:
 
     def unreadable(self) -> dict[str, dict[str, object]]:
         """Return what could not be read, by field."""
-        with self._lock:
-            self._book_losses()
+        with self._up_to_date():
             return self._unreadable.to_json()
 
     def drain(self) -> None:
@@ -143,11 +142,11 @@ class Pipeline:
 
         It never waits: what is left is booked by one of the next calls, or by the background thread.
         """
-        if self._lock.acquire(blocking=False):
+        if self._lock.enter(wait=False):
             try:
                 self._book_live()
             finally:
-                self._lock.release()
+                self._lock.leave()
 
     def switch(self, intake: Intake) -> None:
         """Count by another profile from now on; rows that were read by the last one go into its panes."""
@@ -163,6 +162,18 @@ class Pipeline:
             message = self._unreadable.sentence() if self._unreadable.has_unnamed else ""
         if message:
             self._faults.log_once("unreadable", message)
+
+    @contextmanager
+    def _up_to_date(self) -> Iterator[bool]:
+        """Have losses booked, and keep other threads from booking; do neither and yield False in such a handler."""
+        booked = self._lock.enter()
+        try:
+            if booked:
+                self._book_losses()
+            yield booked
+        finally:
+            if booked:
+                self._lock.leave()
 
     @property
     def _waiting(self) -> int:

@@ -24,6 +24,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from driftmeter.client import processes
 from driftmeter.client.backoff import Backoff
@@ -33,6 +35,7 @@ from driftmeter.client.options import MonitorOptions
 from driftmeter.client.pipeline import CHUNK, Pipeline
 from driftmeter.client.reporter import Reporter
 from driftmeter.client.session import Session
+from driftmeter.client.thread_lock import ThreadLock
 from driftmeter.client.transport import AwayError, Transport
 from driftmeter.counts.compiled import KIND
 
@@ -98,9 +101,9 @@ class Worker:
         self.answered = 0
         """The number of the last request to send everything that was fulfilled."""
         self._asked = self._tried = 0  # the numbers of the last one that was made, and that was tried
-        self._wake = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, it may be put into by a signal handler
         self._changed = threading.Condition()
-        self._starting = threading.Lock()
+        self._starting = ThreadLock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -115,8 +118,11 @@ class Worker:
         return {**counts, "requests": self.reporter.requests, "failures": self.failures, "compiled_counter": compiled}
 
     def start(self, *, wait: bool = False) -> None:
-        """Start the thread unless it runs or another thread is just starting it; `wait` until that is done."""
-        if not self._starting.acquire(blocking=wait):
+        """Start the thread unless it runs or another thread is just starting it; `wait` until that is done.
+
+        A signal handler does not wait for the thread that it interrupts.
+        """
+        if not self._starting.enter(wait=wait):
             return
         try:
             if not self.alive:
@@ -127,7 +133,7 @@ class Worker:
         except RuntimeError as error:  # the system has no thread left, or the interpreter is ending
             self.faults.warn("thread", f"the background thread can't start: {error}")
         finally:
-            self._starting.release()
+            self._starting.leave()
 
     def request_report(self) -> int:
         """Have everything sent in the next turn; return a number that `answered` reaches once it is."""
@@ -140,7 +146,7 @@ class Worker:
         ticket = self.request_report()
         if not self.alive:
             self.start(wait=True)
-        self._wake.set()
+        self._wake.put(None)
         return ticket
 
     def wait_for(self, ticket: int, timeout: float) -> bool:
@@ -205,10 +211,16 @@ class Worker:
     def _run(self) -> None:
         goes_on = True
         while goes_on:
-            self._wake.wait(self._pause())
-            self._wake.clear()
+            self._sleep(self._pause())
             goes_on = self.turn()
         self.finish()
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait for some time, or until something is asked for."""
+        with suppress(Empty):
+            self._wake.get(timeout=seconds)
+            while True:
+                self._wake.get_nowait()
 
     def _pause(self) -> float:
         """Return the seconds to wait until the next turn, unless something is asked for."""
