@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from driftmeter.client.buffer import Raw
+from driftmeter.client.buffer import Buffer, Raw
 from driftmeter.client.intake import Intake
 from driftmeter.client.pipeline import CHUNK
 from driftmeter.client.transport import AwayError
@@ -89,13 +89,13 @@ def test_rows_are_counted_live_before_the_buffer_is_empty(rig: Rig, monkeypatch:
     rig.exchange()
     rig.worker.pipeline.switch(Intake(make_profile(1)))
     assert rig.buffer.live is None
-    read, live = Intake.read, list[bool]()
+    take, live = Buffer.take, list[bool]()
 
-    def reading(intake: Intake, raw: Sequence[Raw]) -> TypedBatch:
+    def taking(buffer: Buffer, most: int) -> list[Raw]:
         live.append(rig.buffer.live is not None)
-        return read(intake, raw)
+        return take(buffer, most)
 
-    monkeypatch.setattr(Intake, "read", reading)
+    monkeypatch.setattr(Buffer, "take", taking)
     rig.observe(2 * CHUNK)
     rig.worker.pipeline.drain()
     assert live == [True, True]
@@ -131,6 +131,7 @@ def test_a_batch_that_cannot_be_counted_is_booked_once(
         yield from parts[1:]
 
     monkeypatch.setattr(Intake, "count", failing)
+    monkeypatch.setattr(Intake, "count_live", lambda *args: None)
     rig.exchange()
     for _ in range(2):
         for back in (0, 20):
@@ -143,6 +144,31 @@ def test_a_batch_that_cannot_be_counted_is_booked_once(
     stats = rig.worker.stats()
     assert (stats["observed"], stats["counted"], stats["dropped_invalid"]) == (6, 2, 4)
     assert rig.tier.summary(profile).rows == 2
+
+
+def test_rows_that_waited_for_the_profile_are_counted_by_the_compiled_counter(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if KIND == "plain":
+        pytest.skip("the plain counter reads all rows")
+    read, plainly = Intake.read, list[Raw]()
+
+    def reading(intake: Intake, raw: Sequence[Raw]) -> TypedBatch:
+        plainly.extend(raw)
+        return read(intake, raw)
+
+    monkeypatch.setattr(Intake, "read", reading)
+    rig.observe(3, age="old")
+    rig.observe(timestamp=START / 1000 - 1)
+    rig.observe(timestamp=START / 1000 + 61)
+    rig.observe(timestamp="soon")
+    nameless: Any = {0: 1.5}
+    rig.buffer.rows.append((nameless, 0.5, None, rig.local()))
+    rig.exchange()
+    assert [row[0] for row in plainly] == [ROW, {0: 1.5, "score": 0.5}]
+    stats = rig.worker.stats()
+    assert (stats["counted"], stats["dropped_future"], stats["dropped_invalid"]) == (4, 1, 2)
+    assert stats["unreadable_values"] == 3
 
 
 # --- what cannot be read

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from driftmeter.client.buffer import Buffer
-from driftmeter.client.event_time import TIMESTAMP
+from driftmeter.client.buffer import Buffer, Raw
+from driftmeter.client.event_time import TIMESTAMP, read_event_time
 from driftmeter.client.faults import Faults
 from driftmeter.client.intake import Intake
 from driftmeter.client.ledger import Ledger
-from driftmeter.client.live import LiveCounter, LivePane
+from driftmeter.client.live import COUNTED_AND_FULL, NOT_COUNTED, LiveCounter, LivePane
 from driftmeter.client.no_fork import NO_FORK
 from driftmeter.client.session import CountingTerms, Session
 from driftmeter.client.thread_lock import ThreadLock
@@ -34,9 +34,10 @@ class Pipeline:
     """Rows that are in no pane yet, and the ledger of those that are. Every row ends up counted or dropped.
 
     With the compiled counter rows are counted by a LiveCounter, in the call of `observe`, once it is known by what to
-    count. All others go through the buffer. One thread drains both; `collect`, `stats`, `settled` and `unreadable` may
-    be called from any thread. A lock separates them; `observe` never waits for it, and a signal handler that interrupts
-    the thread which has it goes without: it changes nothing then.
+    count. All others go through the buffer, and are counted by it too as they leave, where it can read them. One thread
+    drains both; `collect`, `stats`, `settled` and `unreadable` may be called from any thread. A lock separates them;
+    `observe` never waits for it, and a signal handler that interrupts the thread which has it goes without: it changes
+    nothing then.
     """
 
     def __init__(
@@ -193,8 +194,11 @@ class Pipeline:
 
     def _type_chunk(self, intake: Intake) -> int:
         """Move some rows from the buffer to the typed ones; return how many."""
-        raw = self.buffer.take(CHUNK)
-        self.buffer.weigh(raw[-1])
+        taken = self.buffer.take(CHUNK)
+        self.buffer.weigh(taken[-1])
+        raw = self._count_as_observed(taken)
+        if not raw:
+            return len(taken)
         batch = intake.read(raw)
         self._ignored_values += batch.ignored_values
         self._ignored_predictions += batch.ignored_predictions
@@ -205,7 +209,26 @@ class Pipeline:
         self._typed.append(batch)
         self._typed_rows += len(batch.rows)
         self._typed_bytes += batch.bytes
-        return len(raw)
+        return len(taken)
+
+    def _count_as_observed(self, raw: list[Raw]) -> list[Raw]:
+        """Count rows that have waited as calls of `observe` would have; return those that only `Intake.read` reads."""
+        live, terms = self._live, self._session.terms(self._clock())
+        if live is None or terms is None:
+            return raw
+        left = []
+        for row in raw:
+            record, prediction, timestamp, clock = row
+            time = clock * 1000 + terms.offset if timestamp is None else read_event_time(timestamp)
+            counted = NOT_COUNTED
+            if isinstance(time, int | float):
+                with suppress(Exception):  # the intake meets it again, and names it
+                    counted = live.count_value(record, live.single(prediction), time)
+            if counted == NOT_COUNTED:
+                left.append(row)
+            elif counted == COUNTED_AND_FULL:
+                self._book_live()
+        return left
 
     def _count_typed(self) -> None:
         """Book the typed rows in the ledger, if all that counting needs is known."""
