@@ -18,7 +18,7 @@ from tests.support.rooms import FILES, LEVELS, MODULES, SOURCE, imports, module_
 
 LONGEST_FILE, MEDIAN_FILE = 400, 150
 CORE = [room for room, level in LEVELS.items() if level <= LEVELS["client"]] + ["store", "__init__"]
-CORE_MAY_IMPORT = {"numpy", "narwhals", "urllib3", "driftmeter"} | sys.stdlib_module_names
+CORE_MAY_IMPORT = {"numpy", "narwhals", "driftmeter"} | sys.stdlib_module_names
 OF_REDIS = set((SOURCE / "store" / "redis").rglob("*.py"))
 """Imported only for the Redis store, which has an extra."""
 
@@ -95,7 +95,7 @@ def test_no_test_imports_from_another_test_module() -> None:
     [path for path in FILES if room_of(module_of(path)) in CORE and path not in OF_REDIS],
     ids=name,
 )
-def test_the_core_needs_nothing_but_numpy_narwhals_and_urllib3(path: Path) -> None:
+def test_the_core_needs_nothing_but_numpy_and_narwhals(path: Path) -> None:
     needed = {module.split(".")[0] for module in imports(path, lazy=False)}
     assert needed <= CORE_MAY_IMPORT
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
+import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
@@ -24,8 +26,14 @@ from driftmeter.profile.profile import Profile
 from driftmeter.store import open_store
 from driftmeter.store.records import AddRows
 from driftmeter.types import JSON
-from tests.cli.test_explain import START, orders
 from tests.support.metric_server import metric_server
+
+START = 1_700_000_000_000
+
+
+def orders(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
+    chance = np.random.default_rng(seed)
+    return pl.DataFrame({"amount": chance.normal(size=rows) + shift, "city": chance.choice(["a", "b"], rows)})
 
 
 def feed(engine: Engine, model: str, panes: int, shift: float) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from driftmeter.report.junit import junit
-from tests.report.test_markdown import entry
+from tests.report.entries import entry
 
 FEATURES = [
     entry("income", "drifting", severity="major", why="Rose.", rates={"missing": {"reference": 0.0, "window": 0.5}}),

@@ -1,14 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
-
 from driftmeter.report.markdown import markdown
-
-
-def entry(name: str, state: str = "ok", **other: Any) -> dict[str, Any]:
-    figures = {"severity": "none", "effect": 0.0, "p_value": 0.5, "rates": {}}
-    why = "Nothing beyond chance and tolerance."
-    return {"feature": name, "state": state, "drifting": state == "drifting", "why": why, **figures, **other}
+from tests.report.entries import entry
 
 
 def test_what_drifts_has_a_line_with_its_reason() -> None:
