@@ -85,7 +85,7 @@ def golden_views() -> list[ModelView]:
         [
             feature("amount"),
             feature("wind", **drifting, evidence=3.5, effect=1e-7),
-            feature("rain", **{**drifting, "severity": "minor"}, evidence=0.0),
+            feature("rain", **{**drifting, "severity": "minor"}, evidence=0.0, follows="wind"),
             feature("city", state="pending", evidence=-0.25),
             feature("member", state="calibrating", evidence=-2.0),
             feature("seen", state="uncalibrated"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from driftmeter.server.watch.view import ModelView
 from driftmeter.timestamps import parse_time
+from driftmeter.types import JSON
 from driftmeter.verdict.severity import rank
 
 MODEL = ("model",)
@@ -48,6 +49,18 @@ def _seconds(time: str | None) -> float | None:
 
 def _of_verdict(key: str) -> Callable[[ModelView], float | None]:
     return lambda view: view.verdict[key]
+
+
+STATES = {"uncalibrated": -3, "calibrating": -2, "insufficient": -1, "ok": 0, "pending": 1, "drifting": 2}
+"""The number of a state: below 0 it is not known, above 0 something is wrong."""
+_STATES_MEANING = (
+    "2 drifting, 1 pending, 0 ok; −1 insufficient, −2 calibrating, −3 uncalibrated "
+    "([what they mean](detection.md#from-evidence-to-a-page))"
+)
+
+
+def _follows(feature: JSON) -> int | None:
+    return int(feature.get("follows") is not None) if feature["drifting"] else None
 
 
 def _open_for(view: ModelView) -> float:
@@ -103,6 +116,30 @@ GAUGES = (
         FEATURE,
         lambda feature: int(feature["drifting"]),
         meaning="1 while the feature drifts",
+    ),
+    Gauge(
+        "feature_state",
+        "State of the feature: 2 drifting, 1 pending, 0 ok, below 0 not known.",
+        FEATURE,
+        lambda feature: STATES.get(feature["state"]),
+        meaning=f"state of the feature: {_STATES_MEANING}",
+    ),
+    Gauge(
+        "feature_follows",
+        "1 where a drifting feature merely follows another, 0 where it is to blame.",
+        FEATURE,
+        _follows,
+        meaning=(
+            "of a feature that drifts: 0 where it is [to blame](detection.md#who-is-to-blame), 1 where it follows "
+            "another; else absent"
+        ),
+    ),
+    Gauge(
+        "model_state",
+        "State of the model: 2 drifting, 1 pending, 0 ok, below 0 not known.",
+        MODEL,
+        lambda view: STATES.get(view.verdict["state"]),
+        meaning="state of the model, by the same numbers",
     ),
     Gauge(
         "features_drifting",
