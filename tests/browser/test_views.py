@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -118,6 +118,9 @@ def test_the_slider_goes_back_to_the_window_of_a_time(server: PageServer, open_p
     expect(page.locator(".card .keys").first).to_contain_text(f"then, {rows:,} row")
     again = open_page(page.url)
     expect(again.locator(".card .keys").first).to_contain_text(f"then, {rows:,} row")
+    at = parse_time(parse_qs(urlsplit(page.url).query)["at"][0])
+    linked = open_page(f"{server.url}{FEATURE}?at={at}")  # in milliseconds, as Grafana links to it
+    expect(linked.locator(".card .keys").first).to_contain_text(f"then, {rows:,} row")
     page.get_by_role("button", name="Back to now").click()
     expect(slider).to_have_attribute("aria-valuetext", "now")
     assert page.url == server.url + FEATURE

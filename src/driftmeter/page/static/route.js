@@ -16,12 +16,15 @@ function parsePath(address) {
   const [, model, noun, ...rest] = parts;
   const id = rest.join("/");
   if (noun === "features" && id) {
-    return { view: "feature", model, feature: id, at: new URLSearchParams(query).get("at") };
+    return { view: "feature", model, feature: id, at: timeOf(new URLSearchParams(query).get("at")) };
   }
   if (noun === "incidents") return { view: "incidents", model, incident: id || null };
   if (noun === "profile") return { view: "profile", model };
   return { view: "overview", model };
 }
+
+// Grafana's links have milliseconds since the epoch; the API knows ISO 8601 and seconds.
+const timeOf = (at) => (/^\d{12,15}$/.test(at) ? new Date(Number(at)).toISOString() : at);
 
 function decode(part) {
   try {
