@@ -12,7 +12,8 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from panels import SOURCE, query, trend
+from panels import SOURCE, page_link, query, trend
+from words import MAJOR
 
 MODELS = '{model=~"$model"}'
 LEAST_P_VALUE = 1e-16
@@ -20,8 +21,17 @@ LEAST_P_VALUE = 1e-16
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-def board(name: str, title: str, about: str) -> dashboard.Dashboard:
-    """Return an empty dashboard with a choice of the data source and links to the other dashboards."""
+DATA_SOURCE = "driftmeter-prometheus"
+"""The uid of the data source that is provisioned."""
+ADDRESS = "http://localhost:8001"
+"""Where compose.yaml opens the metric servers, and with them the live page."""
+
+
+def board(name: str, title: str, about: str, models: str, path: str) -> dashboard.Dashboard:
+    """Return an empty dashboard: data source, live page and its `path`, the other dashboards, open incidents.
+
+    `models` selects the models of which incidents are marked.
+    """
     links = dashboard.DashboardLink("driftmeter").type(DashboardLinkType.DASHBOARDS).tags(["driftmeter"])
     return (
         dashboard.Dashboard(title)
@@ -38,7 +48,23 @@ def board(name: str, title: str, about: str) -> dashboard.Dashboard:
             dashboard.DatasourceVariable("datasource")
             .label("Data source")
             .type("prometheus")
-            .current(VariableOption(text="Prometheus", value="driftmeter-prometheus"))
+            .current(VariableOption(text="Prometheus", value=DATA_SOURCE))
+        )
+        .with_variable(
+            dashboard.TextBoxVariable("page")
+            .label("Live page")
+            .description("Address of the metric servers, as browsers reach it")
+            .default_value(ADDRESS)
+            .current(VariableOption(text=ADDRESS, value=ADDRESS))
+        )
+        .link(page_link(path))
+        .annotation(
+            dashboard.AnnotationQuery()
+            .name("Incidents")
+            .datasource(SOURCE)
+            .enable(True)
+            .icon_color(MAJOR)
+            .expr(f"max by (model, incident) (driftmeter_incident{models})")
         )
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -17,27 +18,44 @@ from feature import feature
 from ingest import ingest
 from overview import overview
 
-DASHBOARDS = Path(__file__).with_name("dashboards")
+HERE = Path(__file__).parent
+INCIDENTS = {
+    "titleFormat": "Incident of {{model}}",
+    "textFormat": "Open; its id is {{incident}}",
+    "tagKeys": "model",
+    "step": "15s",
+}
+"""What Grafana's Prometheus plugin knows of annotations, and the SDK does not."""
 
 
 def build() -> dict[str, str]:
-    """Return every dashboard's JSON by its file name."""
+    """Return every dashboard's JSON by its path."""
     boards = {"overview": overview(), "feature": feature(), "ingest": ingest()}
-    return {f"driftmeter-{name}.json": as_json(board) for name, board in boards.items()}
+    return {f"dashboards/driftmeter-{name}.json": _text(as_json(board)) for name, board in boards.items()}
 
 
-def as_json(board: dashboard.Dashboard) -> str:
-    """Return a dashboard as JSON; equal dashboards give equal bytes."""
+def as_json(board: dashboard.Dashboard) -> dict[str, Any]:
+    """Return a dashboard as JSON."""
     built = board.build()
     for place, panel in enumerate(built.panels or [], start=1):
         panel.id_val = place
-    return json.dumps(built, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    document: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
+    for annotation in document["annotations"]["list"]:
+        annotation.update(INCIDENTS)
+    return document
 
 
-def main(directory: Path = DASHBOARDS) -> None:
+def _text(document: dict[str, Any]) -> str:
+    """Return the text of a file; equal dashboards give equal bytes."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(directory: Path = HERE) -> None:
     """Write the dashboards into a directory."""
     for name, text in build().items():
-        (directory / name).write_text(text, "utf-8")
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from board import MODELS, board, coverage, latencies, models_variable, rate, servers_up
-from panels import GREEN, RED, number, query, trend
+from panels import number, query, trend
+from words import MAJOR, OK
 
 
 def ingest() -> dashboard.Dashboard:
     """Return the dashboard of rows on their way: whether all observed rows are counted, and how fast."""
     return (
-        board("ingest", "Ingest health", "Does everything that is observed get counted, and how fast?")
+        board("ingest", "Ingest health", "Does everything that is observed get counted, and how fast?", MODELS, "/")
         .with_variable(models_variable(many=True))
         .with_panel(
             number(
@@ -19,7 +20,7 @@ def ingest() -> dashboard.Dashboard:
                 servers_up("metric-server"),
                 about="Replicas that Prometheus reaches.",
                 legend="",
-                steps=((None, RED), (1, GREEN)),
+                steps=((None, MAJOR), (1, OK)),
                 width=6,
             )
         )
@@ -29,7 +30,7 @@ def ingest() -> dashboard.Dashboard:
                 servers_up("model-server"),
                 about="Replicas that Prometheus reaches.",
                 legend="",
-                steps=((None, RED), (1, GREEN)),
+                steps=((None, MAJOR), (1, OK)),
                 width=6,
             )
         )

@@ -5,31 +5,40 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from board import LEAST_P_VALUE, MODELS, board, coverage, models_variable
-from panels import ALARM, GREEN, RED, SEVERITY, YELLOW, feature_table, number, query, states, trend
+from panels import ALARM, PAGE, SEVERITY, feature_table, number, query, states, trend
+from words import BLAME, HEADLINES, INCIDENT, LARGE, MAJOR, MINOR, OK, STATES, SURE
+
+MODEL = "/ui/${__field.labels.model:percentencode}"
+"""The path in the live page of the model of a line."""
+FEATURE = MODEL + "/features/${__field.labels.feature:percentencode}?at=${__value.time}"
+"""The path in the live page of the feature of a line, at the time of a point."""
 
 
 def overview() -> dashboard.Dashboard:
     """Return "Drift overview": is anything drifting, which features, since when, and how it was before."""
     drifting = f"max by (model) (driftmeter_features_drifting{MODELS})"
     incident = f"max by (model) (driftmeter_incident_open{MODELS})"
-    by_feature = f"max by (model, feature) (driftmeter_feature_drifting{MODELS})"
+    state = f"max by (model) (driftmeter_model_state{MODELS})"
+    severity = f"max by (model, feature) (driftmeter_feature_severity{MODELS})"
+    of_feature = f"max by (model, feature) (driftmeter_feature_state{MODELS})"
+    follows = f"max by (model, feature) (driftmeter_feature_follows{MODELS})"
     effect = f"max by (model, feature) (driftmeter_feature_effect{MODELS})"
     evidence = f"max by (model, feature) (driftmeter_feature_evidence{MODELS})"
     p_value = f"min by (model, feature) (driftmeter_feature_p_value{MODELS})"
+    # The order of the page: causes by severity and effect, then followers, then the rest by state and evidence.
+    order = (
+        f"100 - 50 * {follows} + 10 * {severity} + clamp_max({effect}, 9) "
+        f"or {of_feature} + clamp({evidence}, -90, 90) / 100 or {of_feature} - 1"
+    )
     return (
-        board("overview", "Drift overview", "Is the data still what the model was trained on?")
+        board("overview", "Drift overview", "Is the data still what the model was trained on?", MODELS, "/")
         .with_variable(models_variable(many=True))
         .with_panel(
             number(
                 "State",
-                f"2 * ({drifting} > bool 0) + on (model) ({incident} > bool 0)",
-                about="What the current window says, and whether somebody has been paged.",
-                mapped={
-                    "0": ("no drift", GREEN),
-                    "1": ("incident open, no drift now", YELLOW),
-                    "2": ("drifting", RED),
-                    "3": ("drifting, incident open", RED),
-                },
+                f"{state} + ({state} == bool 2) * on (model) max by (model) (driftmeter_feature_severity{MODELS})",
+                about="What the live page says first of each model; of drift, the worst severity.",
+                mapped=HEADLINES,
                 width=6,
             )
         )
@@ -38,7 +47,7 @@ def overview() -> dashboard.Dashboard:
                 "Features drifting",
                 drifting,
                 about="Features that no longer look like the reference.",
-                steps=((None, GREEN), (1, RED)),
+                steps=((None, OK), (1, MAJOR)),
             )
         )
         .with_panel(
@@ -53,7 +62,7 @@ def overview() -> dashboard.Dashboard:
                 "Incident",
                 incident,
                 about="An incident opens with a drift and stays open until it is closed.",
-                mapped={"0": ("none", GREEN), "1": ("open", RED)},
+                mapped=INCIDENT,
             )
         )
         .with_panel(
@@ -71,7 +80,7 @@ def overview() -> dashboard.Dashboard:
                 f"max by (model) (driftmeter_coverage_ratio{MODELS})",
                 about="Share of the rows seen in the last 10 to 20 minutes that is in the verdicts.",
                 unit="percentunit",
-                steps=((None, RED), (0.9, YELLOW), (0.99, GREEN)),
+                steps=((None, MAJOR), (0.9, MINOR), (0.99, OK)),
             )
         )
         .with_panel(
@@ -86,22 +95,36 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             feature_table(
                 "Features now",
-                {"drifting": by_feature, "effect": effect, "smallest p-value": p_value},
-                about="Effect: null-corrected PSI. Severity goes by what it is at least: from 0.1 minor, 0.25 major.",
-                link=(
-                    "/d/driftmeter-feature?${datasource:queryparam}&var-model=${__data.fields.model:percentencode}"
-                    "&var-feature=${__value.raw:percentencode}&${__url_time_range}"
-                ),
-                drifting="drifting",
-                effect="effect",
+                {
+                    "state": f"{of_feature} + {severity}",
+                    "blame": follows,
+                    "how sure": evidence,
+                    "evidence": evidence,
+                    "how large": effect,
+                    "effect": effect,
+                    "smallest p-value": p_value,
+                },
+                order,
+                about="Causes first, then what follows them. Words and limits are those of the live page.",
+                links={
+                    "Live page": PAGE
+                    + "/ui/${__data.fields.model:percentencode}/features/${__value.raw:percentencode}",
+                    "Over time": "/d/driftmeter-feature?${datasource:queryparam}&${page:queryparam}"
+                    "&var-model=${__data.fields.model:percentencode}&var-feature=${__value.raw:percentencode}"
+                    "&${__url_time_range}",
+                },
+                mapped={"state": STATES, "blame": BLAME},
+                ranges={"how sure": SURE, "how large": LARGE},
             )
         )
         .with_panel(
             states(
                 "Which features drift, and since when",
-                by_feature,
-                about="Red while the verdict flags the feature.",
+                f"{of_feature} + {severity} > 0",
+                about="A band for each feature while it drifts or pends. A click leads to the live page at that time.",
                 legend="{{model}} {{feature}}",
+                mapped=STATES,
+                to_page=FEATURE,
                 height=12,
             )
         )
@@ -111,7 +134,8 @@ def overview() -> dashboard.Dashboard:
                 f"max by (model, incident) (driftmeter_incident{MODELS})",
                 about="A band for each incident, by its id, while it is open. Each is a page of its own.",
                 legend="{{model}} {{incident}}",
-                mapped={"1": ("open", RED)},
+                mapped=INCIDENT,
+                to_page=MODEL + "/incidents/${__field.labels.incident:percentencode}",
                 height=6,
             )
         )
@@ -130,6 +154,7 @@ def overview() -> dashboard.Dashboard:
                 about="The strongest; log10 of how far past the alarm threshold: from 0 on a feature alarms.",
                 steps=ALARM,
                 least=None,
+                to_page=FEATURE,
             )
         )
         .with_panel(
@@ -138,6 +163,7 @@ def overview() -> dashboard.Dashboard:
                 query(f"topk(12, {effect})", "{{model}} {{feature}}"),
                 about="The largest effects; dashed lines are where drift that is sure becomes minor and major.",
                 steps=SEVERITY,
+                to_page=FEATURE,
             )
         )
         .with_panel(
@@ -147,6 +173,7 @@ def overview() -> dashboard.Dashboard:
                 about="How surprising the window would be if nothing had changed; the scale is logarithmic.",
                 unit="sci",
                 log=True,
+                to_page=FEATURE,
             )
         )
         .with_panel(coverage())

@@ -7,10 +7,16 @@ from collections.abc import Mapping, Sequence
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DashboardRangeMapOptions,
+    DashboardSpecialValueMapOptions,
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
+    RangeMap,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -19,11 +25,12 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
-Mapped = Mapping[str, tuple[str, str]]
-"""Maps a value, as text, to the text and the colour that are shown."""
+from words import LEAST, MAJOR, MINOR, OK, PENDING, UNSURE, Ranges, Words
 
-DRIFTING: Mapped = {"0": ("no drift", GREEN), "1": ("drifting", RED)}
+BLUE = "blue"
+"""The colour of numbers that are neither good nor bad."""
+PAGE = "${page:raw}"
+"""The address of the live page, as the variable has it."""
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
@@ -45,11 +52,16 @@ def number(
     legend: str = "{{model}}",
     unit: str = "none",
     steps: Sequence[tuple[float | None, str]] = ((None, BLUE),),
-    mapped: Mapped | None = None,
+    mapped: Words | None = None,
+    ranges: Ranges = (),
     none: str = "no data",
     width: int = 3,
 ) -> stat.Panel:
-    """Return one big number for each model; `steps` are pairs of a least value and its colour."""
+    """Return one big number for each model; `steps` are pairs of a least value and its colour.
+
+    `mapped` and `ranges` show words in place of the number.
+    """
+    coloured = mapped or ranges or len(steps) > 1
     return (
         stat.Panel()
         .title(title)
@@ -59,8 +71,8 @@ def number(
         .unit(unit)
         .no_value(none)
         .thresholds(_thresholds(steps))
-        .mappings(_mappings(mapped or {}))
-        .color_mode(options.BigValueColorMode.VALUE)
+        .mappings([*_mappings(mapped or {}), *_ranges(ranges)])
+        .color_mode(options.BigValueColorMode.BACKGROUND_SOLID if coloured else options.BigValueColorMode.NONE)
         .graph_mode(options.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .height(4)
@@ -77,9 +89,13 @@ def trend(
     most: float | None = None,
     steps: Sequence[tuple[float | None, str]] = (),
     log: bool = False,
+    to_page: str | None = None,
     width: int = 12,
 ) -> timeseries.Panel:
-    """Return lines over time; `steps` are drawn as dashed lines, `log` makes the axis logarithmic."""
+    """Return lines over time; `steps` are drawn as dashed lines, `log` makes the axis logarithmic.
+
+    `to_page` is where a click on a line leads.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -101,6 +117,8 @@ def trend(
         .height(8)
         .span(width)
     )
+    if to_page is not None:
+        panel.data_links([page_link(to_page)])
     for target in queries:
         panel.with_target(target)
     if log:
@@ -117,9 +135,9 @@ def trend(
 
 
 def states(
-    title: str, expr: str, *, about: str, legend: str, mapped: Mapped = DRIFTING, height: int = 8, width: int = 24
+    title: str, expr: str, *, about: str, legend: str, mapped: Words, to_page: str, height: int = 8, width: int = 24
 ) -> statetimeline.Panel:
-    """Return a coloured band over time for each series."""
+    """Return a coloured band over time for each series; `to_page` is where a click on it leads."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -127,7 +145,9 @@ def states(
         .datasource(SOURCE)
         .with_target(query(expr, legend))
         .mappings(_mappings(mapped))
-        .thresholds(_thresholds(((None, GREY),)))
+        .data_links([page_link(to_page)])
+        .no_value("none")
+        .thresholds(_thresholds(((None, UNSURE),)))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
         .merge_values(True)
         .show_value(options.VisibilityMode.NEVER)
@@ -146,56 +166,61 @@ def states(
     )
 
 
-def feature_table(
-    title: str, columns: Mapping[str, str], *, about: str, link: str, drifting: str, effect: str
-) -> table.Panel:
-    """Return a table with a row for each feature.
+def page_link(path: str) -> dashboard.DashboardLink:
+    """Return a link to a path of the live page, which opens in a tab of its own."""
+    return dashboard.DashboardLink("Live page").type(DashboardLinkType.LINK).url(PAGE + path).target_blank(True)
 
-    `columns` maps titles to queries; the columns named by `drifting` and `effect` are coloured by value. `link` is the
-    address behind a feature's name.
+
+def feature_table(
+    title: str,
+    columns: Mapping[str, str],
+    order: str,
+    *,
+    about: str,
+    links: Mapping[str, str],
+    mapped: Mapping[str, Words],
+    ranges: Mapping[str, Ranges],
+) -> table.Panel:
+    """Return a table with a row for each feature, those of the greatest value of the query `order` first.
+
+    `columns` maps titles to queries. `mapped` and `ranges` show words on coloured ground in place of a column's values.
+    `links` maps titles to addresses, which are offered at a feature's name.
     """
     refs = {chr(ord("A") + place): column for place, column in enumerate(columns)}
+    last = chr(ord("A") + len(refs))
     panel = table.Panel().title(title).description(about).datasource(SOURCE).height(12).span(24)
-    for ref, column in refs.items():
-        panel.with_target(now(columns[column], ref=ref).format(PromQueryFormat.TABLE))
+    for ref, expr in zip([*refs, last], [*columns.values(), order], strict=True):
+        panel.with_target(now(expr, ref=ref).format(PromQueryFormat.TABLE))
     renamed = {f"Value #{ref}": column for ref, column in refs.items()}
-    order = ["model", "feature", *renamed]
-    panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
-    panel.with_transformation(
-        DataTransformerConfig(
-            id_val="organize",
-            options={
-                "excludeByName": {"Time": True},
-                "indexByName": {name: place for place, name in enumerate(order)},
-                "renameByName": renamed,
-            },
-        )
-    )
-    panel.sort_by([common.TableSortByFieldState().display_name(effect).desc(True)])
+    for name, option in {
+        "merge": {},
+        "sortBy": {"fields": {}, "sort": [{"field": f"Value #{last}", "desc": True}]},
+        "organize": {
+            "excludeByName": {"Time": True, f"Value #{last}": True},
+            "indexByName": {name: place for place, name in enumerate(["model", "feature", *renamed])},
+            "renameByName": renamed,
+        },
+    }.items():
+        panel.with_transformation(DataTransformerConfig(id_val=name, options=option))
+    words = {
+        **{column: _mappings(mapping) for column, mapping in mapped.items()},
+        **{column: _ranges(mapping) for column, mapping in ranges.items()},
+    }
+    for column in columns:
+        properties: Mapping[str, object] = {"decimals": 3}
+        if column in words:
+            properties = {"mappings": words[column], "custom.cellOptions": {"type": "color-background"}}
+        panel.override_by_name(column, [DynamicConfigValue(id_val=name, value=to) for name, to in properties.items()])
     panel.override_by_name(
-        drifting,
-        [
-            DynamicConfigValue(id_val="mappings", value=_mappings(DRIFTING)),
-            DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
-        ],
-    )
-    panel.override_by_name(
-        effect,
-        [
-            DynamicConfigValue(id_val="thresholds", value=_thresholds(SEVERITY).build()),
-            DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
-            DynamicConfigValue(id_val="decimals", value=3),
-        ],
-    )
-    panel.override_by_name(
-        "feature", [DynamicConfigValue(id_val="links", value=[{"title": "This feature", "url": link}])]
+        "feature",
+        [DynamicConfigValue(id_val="links", value=[{"title": name, "url": url} for name, url in links.items()])],
     )
     return panel
 
 
-SEVERITY: Sequence[tuple[float | None, str]] = ((None, GREEN), (0.1, YELLOW), (0.25, RED))
+SEVERITY: Sequence[tuple[float | None, str]] = ((None, OK), (0.1, MINOR), (0.25, MAJOR))
 """Effects from which on drift is minor, and major."""
-ALARM: Sequence[tuple[float | None, str]] = ((None, GREEN), (-1, YELLOW), (0, RED))
+ALARM: Sequence[tuple[float | None, str]] = ((None, OK), (-1, PENDING), (0, MAJOR))
 """Evidence that is close to an alarm, and that alarms."""
 
 
@@ -207,11 +232,28 @@ def _thresholds(steps: Sequence[tuple[float | None, str]]) -> dashboard.Threshol
     )
 
 
-def _mappings(mapped: Mapped) -> list[ValueMapping]:
-    if not mapped:
-        return []
+def _mappings(mapped: Words) -> list[ValueMapping]:
     results = {
         value: ValueMappingResult(text=text, color=color, index=place)
         for place, (value, (text, color)) in enumerate(mapped.items())
     }
-    return [ValueMap(options=results)]
+    none = results.pop("null", None)
+    return [*([ValueMap(options=results)] if results else []), *([_null(none)] if none else [])]
+
+
+def _ranges(ranges: Ranges) -> list[ValueMapping]:
+    """Return mappings of which Grafana shows the first that fits; a range needs both ends, since null counts as 0."""
+    results = [
+        (least, ValueMappingResult(text=word, color=color, index=place))
+        for place, (least, word, color) in enumerate(ranges)
+    ]
+    return [
+        _null(result)
+        if least is None
+        else RangeMap(options=DashboardRangeMapOptions(from_val=least, to=-LEAST, result=result))
+        for least, result in results
+    ]
+
+
+def _null(result: ValueMappingResult) -> SpecialValueMap:
+    return SpecialValueMap(options=DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL, result=result))

@@ -27,7 +27,7 @@ class PanelQuery:
 
 
 def queries(model: str, feature: str, *, rate_interval: str = "1m") -> list[PanelQuery]:
-    """Return the query of every panel and every variable, as Grafana sends it for this model and feature.
+    """Return the query of every panel, annotation and variable, as Grafana sends it for this model and feature.
 
     Raises ValueError when a query has a variable without a value.
     """
@@ -51,6 +51,8 @@ def _board_queries(board: Mapping[str, Any], given: Mapping[str, str]) -> Iterat
         for target in panel.get("targets", []):
             expr = _filled(target["expr"], values)
             yield PanelQuery(title, panel["title"], expr, bool(target.get("instant")))
+    for annotation in board.get("annotations", {}).get("list", []):
+        yield PanelQuery(title, annotation["name"], _filled(annotation["expr"], values), False)
     for variable in variables:
         if variable["type"] == "query":
             # label_values(series, label) is Grafana's own function: Prometheus must have the series.

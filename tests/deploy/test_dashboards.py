@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from driftmeter.server.gauges import STATES
+from driftmeter.verdict.severity import SEVERITIES
 from tests.deploy.contract import KNOWN, METRIC_SERVER, MODEL_SERVER, RARE, VERDICT
 from tests.deploy.programs import Run
+from tests.support.scripts import load
 
 METRIC = re.compile(r"\b(?:driftmeter|model_server)_\w+\b")
 
@@ -34,9 +37,10 @@ def test_the_files_are_what_build_py_writes(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "deploy/grafana/build.py", str(tmp_path)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    built = {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()}
-    kept = {file.name: file.read_text("utf-8") for file in (root / "deploy/grafana/dashboards").iterdir()}
-    assert built == kept
+    for folder in ("dashboards",):
+        built = {file.name: file.read_text("utf-8") for file in (tmp_path / folder).iterdir()}
+        kept = {file.name: file.read_text("utf-8") for file in (root / "deploy/grafana" / folder).iterdir()}
+        assert built == kept
 
 
 def test_rules_and_dashboards_use_only_metrics_that_are_exposed(root: Path, grafana_queries: ModuleType) -> None:
@@ -127,6 +131,49 @@ def test_dashboards_ask_the_data_source_that_is_provisioned(root: Path, dashboar
         assert (variable["query"], variable["current"]["value"]) == (source["type"], source["uid"])
         panels = [panel for panel in board["panels"] if panel["type"] != "row"]
         assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
+
+
+def test_each_board_marks_incidents_and_has_the_variables_that_its_links_and_queries_take(
+    dashboards: dict[str, dict[str, Any]],
+) -> None:
+    for name, board in dashboards.items():
+        (incidents,) = board["annotations"]["list"]
+        assert "driftmeter_incident{" in incidents["expr"]
+        variables = {one["name"] for one in board["templating"]["list"]}
+        used = set(re.findall(r"\$\{(\w+)[:}]", json.dumps(board))) | set(re.findall(r"\$(\w+)", json.dumps(board)))
+        assert {one for one in used if not one.startswith("__")} == variables, name
+    assert variables_of(dashboards["driftmeter-feature"]) == ["datasource", "page", "model", "feature"]
+
+
+def variables_of(board: dict[str, Any]) -> list[str]:
+    return [one["name"] for one in board["templating"]["list"]]
+
+
+def test_words_and_limits_and_colours_are_those_of_the_live_page(root: Path) -> None:
+    words = load(root / "deploy/grafana/words.py")
+    script = (root / "src/driftmeter/page/static/words.js").read_text()
+    style = (root / "src/driftmeter/page/static/page.css").read_text()
+    colours = dict(re.findall(r"--(\w+): light-dark\((#\w{6}),", style))
+
+    def block(name: str) -> str:
+        return script.partition(f"const {name} = {{")[2].partition("};")[0]
+
+    states = {STATES[state]: pair for state, *pair in re.findall(r'(\w+): \["(.+)", "(\w+)"\]', block("STATES"))}
+    assert len(states) == len(STATES) - 1, "all but drifting"
+    of_state = {float(value): pair for value, pair in words.STATES.items()}
+    assert {value: of_state[value] for value in states} == {
+        value: (word, colours[look]) for value, (word, look) in states.items()
+    }
+    for place, severity in enumerate(SEVERITIES[1:], start=1):
+        assert of_state[STATES["drifting"] + place] == (f"{severity} drift", colours[severity])
+    for state, headline in re.findall(r'(\w+): "(.+)"', block("HEADLINES")):
+        assert words.HEADLINES[str(STATES[state])][0] == headline
+    for ranges, function in ((words.SURE, "evidenceWord"), (words.LARGE, "effectWord")):
+        body = script.partition(f"function {function}(")[2].partition("\n}")[0]
+        limits = re.findall(r'>= (-?[\d.]+)(?:\) return| \?) "(.+?)"', body)
+        assert [(limit, word) for limit, word, _ in ranges[:-2]] == [(float(limit), word) for limit, word in limits]
+        assert f': "{ranges[-2][1]}"' in body, "below all limits"
+    assert f'return "{words.SURE[-1][1]}"' in script
 
 
 def test_grafana_finds_the_dashboards_where_compose_mounts_them(root: Path) -> None:
