@@ -1,4 +1,6 @@
-"""Build the dashboards: `python deploy/grafana/build.py` writes dashboards/*.json, which are committed.
+"""Build the dashboards: `python deploy/grafana/build.py` writes dashboards/*.json and community/*.json.
+
+Both are committed.
 
 Queries join replicas by kind of metric: values that all replicas share by max (p-values by min), counts of each
 process by sum. A counter that has not counted yet has no series: queries of such counters end in a series of zero.
@@ -14,6 +16,7 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from board import ADDRESS, DATA_SOURCE
 from feature import feature
 from ingest import ingest
 from overview import overview
@@ -26,12 +29,25 @@ INCIDENTS = {
     "step": "15s",
 }
 """What Grafana's Prometheus plugin knows of annotations, and the SDK does not."""
+INPUTS = (
+    {"name": "DS_PROMETHEUS", "type": "datasource", "label": "Prometheus", "pluginId": "prometheus"}
+    | {"pluginName": "Prometheus", "description": "It scrapes driftmeter's metric servers"},
+    {"name": "VAR_PAGE", "type": "constant", "label": "Live page", "value": ADDRESS}
+    | {"description": "Address of the metric servers, as browsers reach it"},
+)
+"""What is asked for when a dashboard is imported."""
+PANELS = {"stat": "Stat", "state-timeline": "State timeline", "table": "Table", "timeseries": "Time series"}
 
 
 def build() -> dict[str, str]:
-    """Return every dashboard's JSON by its path."""
+    """Return every dashboard's JSON by its path: as it is provisioned, and to be imported anywhere."""
     boards = {"overview": overview(), "feature": feature(), "ingest": ingest()}
-    return {f"dashboards/driftmeter-{name}.json": _text(as_json(board)) for name, board in boards.items()}
+    files = {}
+    for name, board in boards.items():
+        built = as_json(board)
+        files[f"dashboards/driftmeter-{name}.json"] = _text(built)
+        files[f"community/driftmeter-{name}.json"] = _text(for_import(built))
+    return files
 
 
 def as_json(board: dashboard.Dashboard) -> dict[str, Any]:
@@ -43,6 +59,18 @@ def as_json(board: dashboard.Dashboard) -> dict[str, Any]:
     for annotation in document["annotations"]["list"]:
         annotation.update(INCIDENTS)
     return document
+
+
+def for_import(board: dict[str, Any]) -> dict[str, Any]:
+    """Return a dashboard as Grafana exports it for others: it can be edited, and asks for INPUTS."""
+    text = json.dumps(board).replace(f'"{DATA_SOURCE}"', '"${DS_PROMETHEUS}"').replace(f'"{ADDRESS}"', '"${VAR_PAGE}"')
+    kinds = sorted({panel["type"] for panel in board["panels"]} - {"row"})
+    requires = [
+        {"type": "grafana", "id": "grafana", "name": "Grafana", "version": "10.1.0"},
+        {"type": "datasource", "id": "prometheus", "name": "Prometheus", "version": "1.0.0"},
+        *({"type": "panel", "id": kind, "name": PANELS[kind], "version": ""} for kind in kinds),
+    ]
+    return {**json.loads(text), "id": None, "editable": True, "__inputs": INPUTS, "__requires": requires}
 
 
 def _text(document: dict[str, Any]) -> str:

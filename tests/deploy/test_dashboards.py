@@ -37,7 +37,7 @@ def test_the_files_are_what_build_py_writes(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "deploy/grafana/build.py", str(tmp_path)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    for folder in ("dashboards",):
+    for folder in ("dashboards", "community"):
         built = {file.name: file.read_text("utf-8") for file in (tmp_path / folder).iterdir()}
         kept = {file.name: file.read_text("utf-8") for file in (root / "deploy/grafana" / folder).iterdir()}
         assert built == kept
@@ -131,6 +131,44 @@ def test_dashboards_ask_the_data_source_that_is_provisioned(root: Path, dashboar
         assert (variable["query"], variable["current"]["value"]) == (source["type"], source["uid"])
         panels = [panel for panel in board["panels"] if panel["type"] != "row"]
         assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
+
+
+def imported(board: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    """Return the dashboard as Grafana's importer makes it: `${NAME}` of each of `__inputs` replaced in every text."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(one) for key, one in value.items() if key != "__inputs"}
+        if isinstance(value, list):
+            return [filled(one) for one in value]
+        return (
+            re.sub(r"\$\{\w+\}", lambda match: values.get(match[0], match[0]), value)
+            if isinstance(value, str)
+            else value
+        )
+
+    values = {f"${{{one['name']}}}": given[one["name"]] for one in board["__inputs"]}
+    made: dict[str, Any] = filled(board)
+    return made
+
+
+def test_the_boards_of_the_community_are_those_here_once_imported(
+    root: Path, dashboards: dict[str, dict[str, Any]]
+) -> None:
+    given = {"DS_PROMETHEUS": "driftmeter-prometheus", "VAR_PAGE": "http://localhost:8001"}
+    boards = [json.loads(file.read_text("utf-8")) for file in (root / "deploy/grafana/community").iterdir()]
+    assert {board["uid"] for board in boards} == set(dashboards)
+    for board in boards:
+        text = json.dumps({key: value for key, value in board.items() if key != "__inputs"})
+        assert not [value for value in given.values() if value in text], "as an input only"
+        made = imported(board, given)
+        required = made.pop("__requires")
+        kinds = {panel["type"] for panel in made["panels"]} - {"row"}
+        assert {one["id"] for one in required} == {"grafana", "prometheus", *kinds}
+        assert (made.pop("id"), made.pop("editable")) == (None, True)
+        assert made == {key: value for key, value in dashboards[board["uid"]].items() if key != "editable"}
+        assert made["schemaVersion"] >= 36
+        assert not re.findall(r"\$\{(?:DS|VAR)_\w+", json.dumps(made)), "an input that nobody asks for"
 
 
 def test_each_board_marks_incidents_and_has_the_variables_that_its_links_and_queries_take(
