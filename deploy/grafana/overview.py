@@ -115,6 +115,7 @@ def overview() -> dashboard.Dashboard:
                 },
                 mapped={"state": STATES, "blame": BLAME},
                 ranges={"how sure": SURE, "how large": LARGE},
+                formats={"evidence": {"decimals": 1}, "effect": {"decimals": 3}, "smallest p-value": {"unit": "sci"}},
             )
         )
         .with_panel(

@@ -180,11 +180,13 @@ def feature_table(
     links: Mapping[str, str],
     mapped: Mapping[str, Words],
     ranges: Mapping[str, Ranges],
+    formats: Mapping[str, Mapping[str, object]],
 ) -> table.Panel:
     """Return a table with a row for each feature, those of the greatest value of the query `order` first.
 
-    `columns` maps titles to queries. `mapped` and `ranges` show words on coloured ground in place of a column's values.
-    `links` maps titles to addresses, which are offered at a feature's name.
+    `columns` maps titles to queries. `mapped` and `ranges` show words on coloured ground in place of a column's values;
+    `formats` are the field options of columns of numbers. `links` maps titles to addresses, which a feature's name
+    offers.
     """
     refs = {chr(ord("A") + place): column for place, column in enumerate(columns)}
     last = chr(ord("A") + len(refs))
@@ -207,7 +209,7 @@ def feature_table(
         **{column: _ranges(mapping) for column, mapping in ranges.items()},
     }
     for column in columns:
-        properties: Mapping[str, object] = {"decimals": 3}
+        properties = formats.get(column, {})
         if column in words:
             properties = {"mappings": words[column], "custom.cellOptions": {"type": "color-background"}}
         panel.override_by_name(column, [DynamicConfigValue(id_val=name, value=to) for name, to in properties.items()])
