@@ -186,6 +186,11 @@ def test_frames_with_odd_names_count_as_their_rows() -> None:
     check(profile_of(0), pd.DataFrame({"a": []}))
 
 
+@pytest.mark.parametrize("predictions", [None, [0.1, 0.2, 0.3]])
+def test_rows_without_columns_count_all_the_same(predictions: Any) -> None:
+    check(profile_of(0), pd.DataFrame(index=range(3)), predictions, columnar=False)
+
+
 def test_many_rows_are_counted_in_turns_and_taken_when_it_is_due() -> None:
     profile = profile_of(0)
     frame = pl.DataFrame({"a": np.arange(2_500.0), "city": [f"new {number}" for number in range(2_500)]})

@@ -32,7 +32,7 @@ class ColumnFrame:
 
 
 def as_columns(data: Any) -> ColumnFrame | None:
-    """Wrap a frame of pandas, polars or pyarrow; return None for all else, and for frames with odd names.
+    """Wrap a frame of pandas, polars or pyarrow; return None for all else, and for frames with odd names or none.
 
     A value in a column means what it means in the frame's rows.
     """
@@ -51,7 +51,7 @@ def as_columns(data: Any) -> ColumnFrame | None:
     else:
         return None
     is_plain = all(type(name) is str for name in names) and len(set(names)) == len(names)
-    return ColumnFrame(names, rows, take) if is_plain else None
+    return ColumnFrame(names, rows, take) if names and is_plain else None
 
 
 def count_frame(
