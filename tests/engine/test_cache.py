@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from driftmeter.engine.cache import AgingCache, ProfileCache
@@ -63,6 +65,18 @@ def test_a_value_that_was_dropped_or_expired_meanwhile_is_not_renewed(aging: Agi
         forget("m")
         aging.renew("m", "asked for before", read_at=100)
         assert aging.fresh("m") is None
+
+
+@pytest.mark.parametrize("forget", [AgingCache.drop, AgingCache.expire])
+def test_a_value_that_was_asked_for_before_is_stale_when_it_comes(
+    aging: AgingCache[str, str], clock: SetClock, forget: Callable[[AgingCache[str, str], str], None]
+) -> None:
+    clock.now = 101
+    forget(aging, "m")
+    aging.put("m", "asked for before", read_at=100)
+    assert (aging.fresh("m"), aging.fresh_or_stale("m")) == (None, "asked for before")
+    aging.put("m", "new", read_at=101)
+    assert aging.fresh("m") == "new"
 
 
 def test_to_expire_or_drop_what_is_not_there_does_nothing(aging: AgingCache[str, str]) -> None:

@@ -12,6 +12,7 @@ from driftmeter.engine.models import Models
 from driftmeter.errors import UnknownModelError, UnknownProfileError
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
+from driftmeter.store.records import ModelRecord
 from driftmeter.store.sqlite.store import SQLiteStore
 from tests.engine.tier import START, TIMING, Tier, rows_of
 from tests.support.clocks import SetClock
@@ -47,6 +48,23 @@ def test_a_record_is_asked_for_again_when_it_is_stale(models: Models, store: SQL
     stopwatch.now += 2
     assert models.cached_record("m") is None
     assert models.stale_record("m") is first
+    assert models.record("m").settings == OWN.dumps()
+
+
+def test_a_record_that_was_read_before_a_change_does_not_hide_it(
+    models: Models, store: SQLiteStore, stopwatch: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = store.model
+
+    def slowly(model: str) -> ModelRecord:
+        record = read(model)
+        monkeypatch.undo()
+        stopwatch.now += 1
+        models.configure(model, OWN)  # in another thread, while this one waits for the store's answer
+        return record
+
+    monkeypatch.setattr(store, "model", slowly)
+    assert models.record("m").settings is None
     assert models.record("m").settings == OWN.dumps()
 
 

@@ -21,12 +21,16 @@ class AgingCache(Generic[K, V]):
         self._seconds = seconds
         self._stopwatch = stopwatch
         self._entries: dict[K, tuple[V, float | None]] = {}
+        self._changed_at = float("-inf")  # when any value was last dropped or expired
         self._lock = threading.Lock()  # for changes; each read touches the dictionary once
 
     def put(self, key: K, value: V, read_at: float) -> None:
-        """Keep a value that was asked for at `read_at`, by the stopwatch."""
+        """Keep a value that was asked for at `read_at`, by the stopwatch.
+
+        It is stale if any value was dropped or expired since: it may be from before the change.
+        """
         with self._lock:
-            self._entries[key] = value, read_at
+            self._entries[key] = value, read_at if read_at >= self._changed_at else None
 
     def renew(self, key: K, value: V, read_at: float) -> None:
         """Keep a value in place of an older one; do nothing if that was dropped or expired meanwhile."""
@@ -45,15 +49,17 @@ class AgingCache(Generic[K, V]):
         return self._entries.get(key, (None, None))[0]
 
     def expire(self, key: K) -> None:
-        """Make a value stale now; do nothing if there is none."""
+        """Make a value stale now, and those that were asked for and have not come."""
         with self._lock:
+            self._changed_at = self._stopwatch()
             entry = self._entries.get(key)
             if entry is not None:
                 self._entries[key] = entry[0], None
 
     def drop(self, key: K) -> None:
-        """Forget a value; do nothing if there is none."""
+        """Forget a value; those that were asked for and have not come are stale when they come."""
         with self._lock:
+            self._changed_at = self._stopwatch()
             self._entries.pop(key, None)
 
 
