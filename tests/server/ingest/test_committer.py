@@ -141,6 +141,22 @@ def test_all_who_wait_hear_that_the_store_is_away() -> None:
     assert sizes == [3]
 
 
+def test_to_give_up_draining_leaves_the_writes_as_they_are() -> None:
+    async def scenario() -> tuple[Receipt, int]:
+        commits = Commits(lambda write: Receipt(late=3))
+        commits.go.clear()
+        committer = committer_of(commits)
+        waiting = asyncio.create_task(committer.commit(write()))
+        await held_up(commits)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(committer.drain(), 0.01)
+        commits.go.set()
+        await committer.drain()
+        return await waiting, len(commits.sizes)
+
+    assert asyncio.run(scenario()) == (Receipt(late=3), 1)
+
+
 def test_more_writes_than_may_wait_are_refused_at_once() -> None:
     async def scenario() -> None:
         commits = Commits()

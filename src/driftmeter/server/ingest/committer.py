@@ -77,7 +77,7 @@ class Committer:
         """Take no more writes, and return when all waiting writes are settled."""
         self._closed = True
         if self._idle is not None:
-            await self._idle
+            await asyncio.shield(self._idle)  # whoever gives up waiting must not end it
         if self._thread is not None:
             self._taken.put(None)
             self._thread.join()
