@@ -3,19 +3,20 @@ from __future__ import annotations
 import json
 from typing import Any
 from urllib.parse import quote
-from xml.etree import ElementTree
 
 import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftmeter.engine.engine import Engine
+from driftmeter.page.saved import path_of
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import iso
 from tests.server.harness import NOW, Client
 from tests.server.samples import problem_of
 from tests.server.traffic import drift
 from tests.support.clocks import SetClock
+from tests.support.saved_pages import documents_in
 from tests.support.waiting import eventually
 
 
@@ -76,8 +77,8 @@ def test_features_of_any_name_can_be_asked_for(client: Client, clock: SetClock) 
     features = {label["feature"] for label in labels if label.get("model") == "odd" and "feature" in label}
     assert features == set(HOSTILE)
     page = client.get("/v1/models/odd/report").text
-    ElementTree.fromstring(page)
-    assert "<script>" not in page
+    assert {path_of("odd", "features", name) for name in HOSTILE} <= documents_in(page).keys()
+    assert "<td><script>" not in page
 
 
 def test_the_metrics_say_what_the_verdict_says(client: Client, clock: SetClock) -> None:
@@ -151,14 +152,21 @@ def test_the_report_is_a_page(client: Client, engine: Engine) -> None:
     answer = client.get("/v1/models/shop/report")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
-    assert "Open incidents" not in answer.text
+    held = documents_in(answer.text)
+    assert held["v1/models/shop/incidents"]["incidents"] == []
+    assert held["v1/models/shop/overview"]["state"] == "insufficient"
 
 
-def test_the_report_lists_the_open_incidents(client: Client, clock: SetClock) -> None:
+def test_the_report_holds_what_the_page_asks_for(client: Client, clock: SetClock) -> None:
     drift(client, clock)
-    (incident,) = client.get("/v1/models/shop/verdict").json()["incident_ids"]
-    page = client.get("/v1/models/shop/report").text
-    assert f"<td>{incident}</td>" in page.partition("Open incidents")[2]
+    held = documents_in(client.get("/v1/models/shop/report").text)
+    moment = {"at", "rows_per_second"}
+    for path, document in held.items():
+        answer = client.get(f"/{path}", params={"points": "96"} if path.endswith(("/trends", "/timeline")) else None)
+        if path != "v1/models":
+            now = answer.json()
+            assert {**now, **dict.fromkeys(moment)} == {**document, **dict.fromkeys(moment)}, path
+    assert len(held["v1/models/shop/incidents"]["incidents"]) == 1
 
 
 def test_json_answers_are_json(client: Client) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from driftmeter.page.saved import MOST_FEATURES, path_of, saved_page
 from driftmeter.server.documents.documents import Documents, Span
 from driftmeter.types import JSON
@@ -16,8 +18,10 @@ def saved_report(documents: Documents, model: str, digest: str | None = None) ->
     overview = documents.overview(model, digest)
     digest = overview["profile"]
     day = Span(None, None, _POINTS)
+    # NaN, where there was no verdict, is null in JSON
+    trends: JSON = msgspec.json.decode(msgspec.json.encode(documents.trends(model, day, digest)))
     held: dict[str, JSON] = {
-        path_of(model, "trends"): documents.trends(model, day, digest),
+        path_of(model, "trends"): trends,
         path_of(model, "profile", "summary"): documents.profile(model, digest),
         path_of(model, "incidents"): {"model": model, "incidents": overview["incidents"]},
     }
