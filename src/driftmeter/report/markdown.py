@@ -45,10 +45,6 @@ def markdown(verdict: Mapping[str, Any], features: Sequence[Mapping[str, Any]], 
     return "\n".join([*lines, "</details>", ""])
 
 
-def _reason(feature: Mapping[str, Any]) -> str:
-    return f"- **{escaped(feature['feature'])}** ({feature['severity']}): {escaped(feature['why'])}"
-
-
 def _table(features: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["| feature | state | severity | effect | p-value | missing |", "|---|---|---|--:|--:|--:|"]
     for one in features:
