@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from driftmeter.types import JSON
+from driftmeter.verdict.sentences import returning
 from driftmeter.verdict.summary import blame_order, causes_of, lasting_of, summary_of
 
 
@@ -42,6 +43,16 @@ def test_of_many_causes_and_followers_the_first_are_told() -> None:
     assert summary_of([*causes, *followers]) == (
         "a: it rose; b: it rose; c: it rose; 2 more drift; f0, f1, f2, f3 and 3 more follow."
     )
+
+
+def test_one_further_cause_drifts_and_several_drift() -> None:
+    four = [drifting(name) for name in "abcd"]
+    assert summary_of(four) == "a: it rose; b: it rose; c: it rose; 1 more drifts."
+
+
+def test_a_cause_that_returns_is_told_by_what_changed_alone() -> None:
+    temp = drifting("temp", why=returning("Fell from 55 to 13 on average."))
+    assert summary_of([temp, drifting("x", follows="temp")]) == "temp: fell from 55 to 13 on average; x follows."
 
 
 def test_an_incident_is_told_of_what_is_not_over_and_a_closed_one_of_all() -> None:

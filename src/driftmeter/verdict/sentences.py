@@ -44,6 +44,7 @@ def too_few_days(covered: Milliseconds) -> str:
 _FOUND_ANYWAY: tuple[ChangeKind, ...] = ("infinite", "missing", "new", "share", "unreadable")
 
 NOTHING_WRONG = "Nothing beyond chance and tolerance."
+RETURNING = "The latest rows begin to look like the reference again."
 
 
 def drifting(cause: Cause | None, feature: Feature | None = None, change: Change | None = None) -> str:
@@ -56,7 +57,7 @@ def drifting(cause: Cause | None, feature: Feature | None = None, change: Change
 
 def returning(why: str) -> str:
     """Add to why a feature drifts that its rows begin to look like the reference again."""
-    return f"{why} The latest rows begin to look like the reference again."
+    return f"{why} {RETURNING}"
 
 
 def pending(cause: Cause | None, feature: Feature | None = None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from driftmeter.profile.residuals import GIVEN_THE_REST
 from driftmeter.types import JSON
+from driftmeter.verdict.sentences import RETURNING
 from driftmeter.verdict.severity import rank
 
 _MOST_CAUSES, _MOST_FOLLOWERS = 3, 5
@@ -49,7 +50,8 @@ def summary_of(drifting: Sequence[JSON]) -> str | None:
         return None
     told = [_told(cause) for cause in causes[:_MOST_CAUSES]]
     if len(causes) > _MOST_CAUSES:
-        told.append(f"{len(causes) - _MOST_CAUSES} more drift")
+        more = len(causes) - _MOST_CAUSES
+        told.append(f"{more} more drift{'s' if more == 1 else ''}")
     blamed = {feature["feature"] for feature in causes}
     columns = {subject_of(cause) for cause in causes}
     followers = sorted((feature for feature in drifting if feature["feature"] not in blamed), key=blame_order)
@@ -89,5 +91,5 @@ def _told(cause: JSON) -> str:
     change = cause.get("change")
     if isinstance(change, dict) and change.get("text"):
         return f"{cause['feature']} {change['text']}"
-    why = str(cause.get("why") or "It drifts.").removesuffix(".")
+    why = str(cause.get("why") or "It drifts.").removesuffix(f" {RETURNING}").removesuffix(".")
     return f"{cause['feature']}: {why[0].lower()}{why[1:]}"
