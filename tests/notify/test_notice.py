@@ -231,6 +231,14 @@ def test_a_major_feature_makes_it_grave(severities: list[str], kind: str) -> Non
     assert only(*features).kind == kind
 
 
+def test_what_followed_a_feature_that_is_over_is_told_as_a_cause() -> None:
+    over = "2023-11-14T22:30:00.000Z"
+    humid = feature("humid", why="It fell.", follows="temp", over=None)
+    body = only(feature("temp", over=over), humid).body
+    assert "- humid, slight: It fell." in body
+    assert "follows" not in body
+
+
 def test_the_end_is_good_news() -> None:
     assert notices("flights", [OPEN], [CLOSED])[0].kind == "success"
 

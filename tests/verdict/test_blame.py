@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,10 @@ from driftmeter.profile.profile import Profile
 from driftmeter.report import compare
 from driftmeter.settings.model import ModelSettings
 from driftmeter.verdict.blame import Blame, Drifter
+from driftmeter.verdict.feature_state import mask_of
 from driftmeter.verdict.incidents import Incident
 from driftmeter.verdict.judge import Judge
+from driftmeter.verdict.judge_state import JudgeState
 from driftmeter.verdict.verdict import Verdict
 from tests.support.scripts import ROOT, load
 from tests.verdict.streams import PANE, START, follow, summary_of, verdict_of
@@ -126,31 +129,49 @@ def panes(profile: Profile, frames: Iterable[pl.DataFrame]) -> list[Slice]:
 
 
 @pytest.fixture(scope="module")
-def celsius(profile: Profile, rows: pl.DataFrame) -> tuple[Judge, Verdict, Incident]:
+def celsius(profile: Profile, rows: pl.DataFrame) -> tuple[Judge, Verdict, JudgeState]:
     """What is told after temperatures come in Celsius."""
     judge = Judge(profile, ModelSettings())
     wrong = bench.Fault("temp", "unit", 7).apply(rows)
     given = panes(profile, [rows[:500], rows[500:1000], *(wrong[at : at + 500] for at in (1000, 1500, 2000))])
     state, _ = follow(judge, given)
-    return judge, verdict_of(judge, state, given[-1]), judge.loads(judge.dumps(state)).open_incidents[-1]
+    return judge, verdict_of(judge, state, given[-1]), judge.loads(judge.dumps(state))
 
 
-def test_a_live_verdict_names_the_cause_first(celsius: tuple[Judge, Verdict, Incident]) -> None:
-    _, verdict, incident = celsius
+def test_a_live_verdict_names_the_cause_first(celsius: tuple[Judge, Verdict, JudgeState]) -> None:
+    _, verdict, state = celsius
+    incident = state.open_incidents[-1]
     for told in (verdict.to_json(), incident.to_json()):
         assert told["causes"] == ["temp"]
-        assert told["summary"].startswith("temp: fell from ")
+        assert told["summary"].startswith("temp looks like °F → °C ")
         assert told["summary"].endswith(" follow.")
     assert follows_of(verdict)["humid given the rest"] == "temp"
     assert incident.members["humid given the rest"].follows == "temp"
 
 
+def test_what_followed_is_to_blame_itself_once_its_cause_is_over(celsius: tuple[Judge, Verdict, JudgeState]) -> None:
+    judge, verdict, state = celsius
+    assert judge.detector is not None
+    (incident,) = state.open_incidents
+    over = {**incident.members, "temp": replace(incident.members["temp"], over=state.last, ended="returned")}
+    temp = mask_of(["temp"], [feature.name for feature in judge.profile.features])
+    later = replace(
+        state,
+        detector=judge.detector.restart(state.detector, temp),
+        incidents=(replace(incident, members=over),),
+    )
+    told = judge.verdict(later, verdict.window)
+    assert "temp" not in follows_of(told)
+    assert {name for name, cause in follows_of(told).items() if cause is None} == set(causes(told))
+
+
 def test_an_incident_that_was_stored_before_is_read_and_follows_nobody(
-    celsius: tuple[Judge, Verdict, Incident],
+    celsius: tuple[Judge, Verdict, JudgeState],
 ) -> None:
-    opened, members, closed, reopened = celsius[2].dump()
+    incident = celsius[2].open_incidents[-1]
+    opened, members, closed, reopened = incident.dump()
     assert isinstance(members, dict)
     before = {name: values[:15] for name, values in members.items()}
     read = Incident.load([opened, before, closed, reopened])
     assert {member.follows for member in read.members.values()} == {None}
-    assert set(read.members) == set(celsius[2].members)
+    assert set(read.members) == set(incident.members)

@@ -121,10 +121,14 @@ class Notice:
         cls, model: str, incident: JSON, event: Event, at: str, url: str | None = None, *, overtaken: bool = False
     ) -> Notice:
         """Make the notice of an incident as JSON."""
-        features = tuple(sorted(map(Drifting.of, incident["features"]), key=lambda drifting: drifting.order))
         reopened = incident.get("reopened")
         lasting = lasting_of(incident["features"])
-        follow = any(feature.get("follows") is not None for feature in lasting)
+        names = {feature["feature"] for feature in lasting}
+        # whom a feature follows may be over: then it is to blame itself
+        alone = [feature["feature"] for feature in lasting if feature.get("follows") not in names]
+        told = ({**one, "follows": None} if one["feature"] in alone else one for one in incident["features"])
+        features = tuple(sorted(map(Drifting.of, told), key=lambda drifting: drifting.order))
+        follow = len(alone) < len(lasting)
         # as a sentence of `why`, it may quote live data
         summary = _one_line(summary_of(lasting) or "", _LONGEST_SUMMARY).translate(_HARMLESS) if follow else ""
         return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken, reopened, summary)

@@ -142,6 +142,12 @@ def member_of(incidents: Sequence[Incident], feature: str) -> Member | None:
     return None
 
 
+def cause_of(incidents: Sequence[Incident], member: Member) -> str | None:
+    """Return whom a feature follows; None if it is to blame itself, as where its cause is over and it is not."""
+    lasting = member.follows is not None and member_of(incidents, member.follows) is not None
+    return member.follows if lasting else None
+
+
 def last_over(incidents: Sequence[Incident], feature: str) -> Milliseconds:
     """Return when a feature's last change was over, 0 if none ever was."""
     members = (incident.members.get(feature) for incident in incidents)

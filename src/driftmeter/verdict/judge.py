@@ -26,7 +26,7 @@ from driftmeter.verdict.changes import Recogniser
 from driftmeter.verdict.expectation import Expectation, ExpectedDrift, expected_drift
 from driftmeter.verdict.feature_state import calibrating, decide, lasting, mask_of, severity_of
 from driftmeter.verdict.findings import finding_json
-from driftmeter.verdict.incidents import Incident, last_over, member_of, remembered, turn
+from driftmeter.verdict.incidents import Incident, cause_of, last_over, member_of, remembered, turn
 from driftmeter.verdict.judge_state import JudgeState, clock_after, dump_state, load_state
 from driftmeter.verdict.member import LEVELS_ABOVE, Ended, Flag
 from driftmeter.verdict.members import History, Members, Past, changed_again, further
@@ -377,7 +377,7 @@ class Judge:
             smallest_shift=None if np.isinf(smallest_visible) else smallest_visible,
             expected_until=state.expected.get(feature.name),
             alarming_effect=effect,
-            follows=member.follows if decided == "drifting" and member is not None else None,
+            follows=None if member is None else cause_of(state.incidents, member),
             change=change,
         )
 

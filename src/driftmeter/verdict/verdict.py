@@ -30,8 +30,8 @@ class FeatureVerdict:
     `smallest_shift` is the smallest shift, in standard deviations, that could have been seen by now, None where none
     could. `expected_until` is when an expectation of the feature's drift ends, None without one. `alarming_effect`
     is the effect in the window that alarms, None where none does. `follows` names the feature that is to blame for its
-    drift, None where it is itself, or nothing drifts. `change` is what kind of change it is, None where that is not
-    sure.
+    drift, None where it is itself, as once the other is over, or nothing drifts. `change` is what kind of change it is,
+    None where that is not sure.
     """
 
     feature: str
