@@ -63,9 +63,8 @@ class Judge:
             self.detector = DETECTORS[self.settings.guarantee](calibrated, self.settings)
         self._names = [feature.name for feature in profile.features]
         self._members = Members(profile, self.settings)
-        self._silenced: dict[str, Ended] = dict.fromkeys(
-            sorted(silenced_in(self.settings, profile.features)), "silenced"
-        )
+        silenced = sorted(silenced_in(self.settings, profile.features))
+        self._silenced: dict[str, Ended] = dict.fromkeys(silenced, "silenced")
         self._recogniser = Recogniser(profile.features, self._members.independent, named=self.settings.unseen_texts)
 
     def start(self) -> JudgeState:
@@ -304,8 +303,7 @@ class Judge:
 
     def _counts_as_drift(self, flagged: Mapping[str, Milliseconds]) -> bool:
         """Say whether the model drifts: derived features explain, and do not count."""
-        judged = (feature.name for feature in self.profile.features if feature.role != "derived")
-        return self.calibrated and any(name in flagged for name in judged)
+        return self.calibrated and any(one.name in flagged for one in self.profile.features if one.role != "derived")
 
     # --- the verdict
 
