@@ -18,6 +18,7 @@ from driftmeter.engine.engine import Engine
 from driftmeter.errors import DriftmeterError
 from driftmeter.server.application import Application, refusal
 from driftmeter.server.context import Context
+from driftmeter.server.documents.documents import Documents
 from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
@@ -38,7 +39,8 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Application:
     settings = settings or Settings()
     metrics = ProcessMetrics()
     committer = Committer(engine.store, most_waiting=settings.max_waiting)
-    evaluator = Evaluator(engine, on_failure=metrics.fail)
+    documents = Documents(engine)
+    evaluator = Evaluator(engine, on_failure=metrics.fail, on_deleted=documents.forget)
     routes = [*(operation.route() for operation in OPERATIONS), *docs_routes(OPERATIONS), *page_routes()]
     paths: dict[object, str] = {route.endpoint: route.path for route in routes}
     app = Application(
@@ -54,7 +56,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Application:
         },
         lifespan=_lifespan,
     )
-    app.state.context = Context(engine, settings, committer, evaluator, Probe(engine.store), metrics)
+    app.state.context = Context(engine, settings, committer, evaluator, Probe(engine.store), documents, metrics)
     return app
 
 

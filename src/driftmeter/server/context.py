@@ -53,6 +53,7 @@ class Context:
     committer: Committer
     evaluator: Evaluator
     probe: Probe
+    documents: Documents
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     exposition: Exposition = field(default_factory=Exposition)
     compiled_profiles: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
@@ -64,11 +65,6 @@ class Context:
     def in_flight(self) -> Budget:
         """The bound on the bytes of all bodies together."""
         return Budget(self.settings.max_in_flight)
-
-    @cached_property
-    def documents(self) -> Documents:
-        """The documents behind the page."""
-        return Documents(self.engine)
 
     @classmethod
     def of(cls, request: Request) -> Context:

@@ -14,11 +14,12 @@ from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
 from driftmeter.server.documents.documents import Documents, Span
 from driftmeter.server.problems import NotFoundError
+from driftmeter.server.watch.evaluator import Evaluator
 from driftmeter.store.records import AddRows
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import DAY, HOUR, MINUTE, iso, parse_time
 from driftmeter.types import JSON
-from tests.support.clocks import SetClock
+from tests.support.clocks import SetClock, SetStopwatch
 
 START = 1_700_000_000_000 // DAY * DAY
 ALL_DAY = Span(None, None, 96)
@@ -86,6 +87,24 @@ def test_a_server_that_has_read_much_answers_as_one_that_has_just_started(traffi
     ):
         traffic.pass_time(length, every, shift)
         assert traffic.all_documents(traffic.documents) == traffic.all_documents(Documents(traffic.engine))
+
+
+def test_another_server_forgets_what_it_read_of_a_model_that_is_deleted(traffic: Traffic) -> None:
+    engine = Engine(traffic.store, timing=Timing(10_000, 0))
+    documents, stopwatch = Documents(engine), SetStopwatch()
+    evaluator = Evaluator(engine, stopwatch=stopwatch, on_deleted=documents.forget)
+    evaluator.round()
+    traffic.pass_time(2 * HOUR, 10 * MINUTE)
+    traffic.all_documents(documents)
+    profile = traffic.engine.compiled("shop").profile
+    traffic.engine.delete("shop")
+    stopwatch.now += 1
+    evaluator.round()
+    traffic.engine.register(profile)
+    traffic.total = 0
+    traffic.send(20)
+    assert sum(documents.overview("shop")["hours"]["rows"]) == 20
+    assert documents.timeline("shop", "x", ALL_DAY) == Documents(engine).timeline("shop", "x", ALL_DAY)
 
 
 def test_the_numbers_are_those_of_the_verdict(traffic: Traffic) -> None:

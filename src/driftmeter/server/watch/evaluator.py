@@ -44,13 +44,16 @@ class Evaluator:
         name: str | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         on_failure: Callable[[str], None] = lambda model: None,
+        on_deleted: Callable[[str], None] = lambda model: None,
     ) -> None:
         """Evaluate the models of `engine` as the server `name`, by default a random name.
 
-        `on_failure` is called with the name of each model whenever it cannot be evaluated.
+        `on_failure` is called with the name of each model whenever it cannot be evaluated, `on_deleted` when the store
+        has it no longer.
         """
         self._engine = engine
         self._on_failure = on_failure
+        self._on_deleted = on_deleted
         self._stopwatch = stopwatch
         self._placement = Placement(engine, name or secrets.token_hex(8), stopwatch)
         self._watched: dict[str, Watched] = {}
@@ -208,6 +211,7 @@ class Evaluator:
     def _forget_all_but(self, models: Collection[str]) -> None:
         """Forget the models that the store no longer has."""
         for model in self._watched.keys() - models:
+            self._on_deleted(model)
             if self._watched.pop(model).view is not None:
                 _log.warning("model %s is no longer in the store: somebody deleted it, or the store has lost it", model)
 
