@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 
 from driftmeter.page.thumbnails import POINTS, Thumbnails
 from driftmeter.profile.profile import Profile
@@ -29,6 +30,15 @@ def test_a_shift_moves_the_points_and_what_is_beyond_them_is_at_the_end() -> Non
     assert 12 <= int(np.argmax(density["reference"])) <= 19
     assert max(density["reference"]) == 85  # a third: a spike must not press it flat
     assert Thumbnails(profile).of(np.zeros(feature.size, dtype=np.int64))["x"]["now"] == [0] * 32
+
+
+def test_the_largest_numbers_are_drawn_as_others_are() -> None:
+    values = np.clip(np.random.default_rng(1).normal(0, 1, 5_000), -1.7, 1.7)
+    found = []
+    for factor in (2.0**1023, 1.0):
+        profile = Profile.fit(pl.DataFrame({"x": factor * values}), model="m", independent=True)
+        found.append(Thumbnails(profile).of(profile.features[0].reference)["x"]["reference"])
+    assert found[0] == pytest.approx(found[1], abs=2)
 
 
 def test_few_values_and_categories_are_one_point_each() -> None:

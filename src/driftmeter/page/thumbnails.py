@@ -15,6 +15,8 @@ POINTS = 32
 _HIGHEST = 255
 _CLIP = 3.0
 """Times as high as the reference's highest point: what is higher is cut off, so that the reference stays visible."""
+_SMALLER = 1 / 8
+"""By which all values are multiplied: a range of the largest numbers would be infinite."""
 _MARGIN = 0.15
 """Room on either side of the reference's middle 98 %, as a part of that range."""
 
@@ -95,11 +97,13 @@ def _of_number(feature: Feature) -> Floats:
     """Spread each bin over the points that it covers; the first and the last point take all that lies beyond."""
     scale, grid = scale_of(feature), grid_of_number(feature)
     range_ = quantiles_of(feature, feature.reference, (0.01, 0.99))
-    low, high = (on_axis(value, scale) for value in range_ or (0.0, 1.0))
+    low, high = (on_axis(value, scale) * _SMALLER for value in range_ or (0.0, 1.0))
     width = (high - low) * (1 + 2 * _MARGIN) or 1.0
     start = low - (width - (high - low)) / 2
     ends = [
-        (np.clip([on_axis(value, scale) for value in span.tolist()], start, start + width) - start) / width * POINTS
+        (np.clip([on_axis(value, scale) * _SMALLER for value in span.tolist()], start, start + width) - start)
+        / width
+        * POINTS
         for span in drawn_spans(feature)
     ]
     weights = np.zeros((feature.size, POINTS))
