@@ -19,6 +19,12 @@ def test_what_drifts_has_a_line_with_its_reason() -> None:
     assert "| age | ok | none | 0.000 | 0.5 |  |" in text
 
 
+def test_what_follows_says_whom() -> None:
+    rest = entry("temp given the rest", "drifting", severity="major", why="Fell.", follows="temp|*")
+    text = markdown({"model": "credit", "state": "drifting", "rows": 3000}, [rest], [])
+    assert "- **temp given the rest** (major, follows temp\\|\\*): Fell." in text.splitlines()
+
+
 def test_names_and_categories_are_text_whatever_they_hold() -> None:
     evil = "</details><img src=x onerror=y>|a `b` **c** [d](http://e) @octocat #1\n# f"
     text = markdown({"model": evil, "state": "drifting", "rows": 1}, [entry(evil, "drifting", why=evil)], [evil])

@@ -34,7 +34,7 @@ def markdown(verdict: Mapping[str, Any], features: Sequence[Mapping[str, Any]], 
     if drifting:
         lines.append("")
         lines += [
-            f"- **{escaped(one['feature'])}** ({one['severity']}): {escaped(one['why'])}"
+            f"- **{escaped(one['feature'])}** ({one['severity']}{_follows(one)}): {escaped(one['why'])}"
             for one in drifting[:_MOST_ROWS]
         ]
     if notes:
@@ -43,6 +43,10 @@ def markdown(verdict: Mapping[str, Any], features: Sequence[Mapping[str, Any]], 
     if len(features) > _MOST_ROWS:
         lines += [f"… and {len(features) - _MOST_ROWS:,} more.", ""]
     return "\n".join([*lines, "</details>", ""])
+
+
+def _follows(feature: Mapping[str, Any]) -> str:
+    return f", follows {escaped(feature['follows'])}" if feature.get("follows") else ""
 
 
 def _table(features: Sequence[Mapping[str, Any]]) -> list[str]:
