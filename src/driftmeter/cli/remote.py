@@ -20,7 +20,7 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON and nothing else.")
 
 
-class UnreachableError(DriftmeterError):
+class UnansweredError(DriftmeterError):
     """The server could not be reached, or did not answer."""
 
 
@@ -56,7 +56,7 @@ def ask_path(
             raise DriftmeterError(f"{url}: {answer.describe()}")
         return answer.json() if answer.body else {}
     except AwayError as error:
-        raise UnreachableError(str(error)) from error
+        raise UnansweredError(str(error)) from error
     finally:
         http.close()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driftmeter.cli.remote import UnreachableError, ask, ask_path, url_option
+from driftmeter.cli.remote import UnansweredError, ask, ask_path, url_option
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -44,7 +44,7 @@ def top(model: str | None, url: str, every: float, once: bool) -> None:
                 time.sleep(every)
                 try:
                     live.update(_look(out, url, model), refresh=True)
-                except UnreachableError as error:
+                except UnansweredError as error:
                     live.update(Text(f"connection lost, trying again: {error}", "bold yellow"), refresh=True)
         except KeyboardInterrupt:
             return
