@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare
+from tests.browser.rig import profile_of, weather
 
 ROWS = 3_000
 NASTY = "<script>alert(1)</script></script><img src=x onerror=alert(1)>\u2028&quot;\"'`${1}"
@@ -62,7 +64,7 @@ def test_a_report_opens_from_disk_and_says_what_drifts(saved: str, asked: Callab
     assert page.get_by_text(report.notes[0]).is_visible()
     verdict = {one["feature"]: one for one in report.to_json()["features"]}
     row = page.get_by_role("row").filter(has_text="income")
-    assert verdict["income"]["why"] in row.inner_text()
+    assert verdict["income"]["change"]["text"] in row.inner_text()
     assert page.locator("dl.facts data").first.get_attribute("value") == str(ROWS)
     row.get_by_role("link").first.click()
     page.get_by_role("heading", name="income", exact=True).wait_for()
@@ -89,3 +91,16 @@ def test_the_file_is_small_and_fetches_nothing(report: Report) -> None:
     assert len(text) < 500_000
     assert not re.search(r'(?:src|href)="(?!data:)', text)
     assert "<script>alert" not in text
+
+
+def test_the_kind_of_change_stands_out_and_is_said_once(asked: Callable[..., Any], tmp_path: Path) -> None:
+    drifted = pl.DataFrame(weather(np.random.default_rng(2), 5_000, True))
+    report = compare(profile_of(weather, "flights"), drifted)
+    (tmp_path / "report.html").write_text(report.to_html(), encoding="utf-8")
+    known = next(one for one in report.to_json()["features"] if one["feature"] == "temp")
+    assert "°F → °C" in known["change"]["text"]
+    page = asked((tmp_path / "report.html").as_uri() + "#/ui/flights/features/temp")
+    summary = page.locator(".hero .summary")
+    summary.wait_for()
+    assert summary.inner_text() == known["why"]
+    assert summary.locator("strong").inner_text().casefold() == known["change"]["text"].casefold()

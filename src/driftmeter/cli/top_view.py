@@ -145,7 +145,8 @@ def _what(feature: JSON) -> str:
     if feature["follows"]:
         return f"follows {feature['follows']}"
     why, change = str(feature["why"]), feature["change"]
-    return f"{change['text']}. {why}" if change and change["text"] not in why else why
+    # most sentences begin with the change, with a capital letter
+    return f"{change['text']}. {why}" if change and change["text"][1:] not in why else why
 
 
 def _bar(effect: float | None) -> Text:

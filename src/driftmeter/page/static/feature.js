@@ -5,7 +5,7 @@ import { isLive, name, ofModel } from "./data.js";
 import { Apart, Shape } from "./shape.js";
 import { Past, Slider } from "./timeline.js";
 import { Expect, Normal } from "./actions.js";
-import { CopyLink, Effect, Evidence, Failed, Icon, Link, Loading, State, Time, useLive, useLoad } from "./parts.js";
+import { CopyLink, Effect, Evidence, Failed, Icon, Link, Loading, State, Time, useLive, useLoad, Why } from "./parts.js";
 import { go, toFeature, toModel } from "./route.js";
 import { evidenceMeans, length, moment, number, plural, pValue, stateOf, zone } from "./words.js";
 
@@ -37,7 +37,7 @@ export function FeatureView({ route }) {
     <section class=${`hero ${look}`} aria-label="State of the feature">
       <div class="verdict"><span class=${`badge ${look}`}><${Icon} name=${look} /></span>
         <div><h1>${feature}</h1>
-          <p class="summary">${data.change ? html`<strong>${data.change.text}</strong>. ` : ""}${data.why}</p>
+          <p class="summary"><${Why} change=${data.change} why=${data.why} /></p>
           <p class="since"><${State} state=${data.state} severity=${data.severity} />${data.since ? html` since <${Time} time=${data.since} />` : ""}
             ${data.follows ? html` · follows <${Link} href=${toFeature(model, data.follows)}>${data.follows}</${Link}>` : ""}
             ${data.expected_until ? html` · expected until <${Time} time=${data.expected_until} relative=${false} />` : ""}</p></div></div>

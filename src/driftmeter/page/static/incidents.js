@@ -3,7 +3,7 @@
 import { html, useEffect } from "./vendor/preact.js";
 import { ofModel } from "./data.js";
 import { Acknowledge, Expect, Normal } from "./actions.js";
-import { CopyLink, Effect, Evidence, Failed, Icon, Link, Loading, State, Time, useLive, useLoad } from "./parts.js";
+import { CopyLink, Effect, Evidence, Failed, Icon, Link, Loading, State, Time, useLive, useLoad, Why } from "./parts.js";
 import { toFeature, toIncident, toIncidents } from "./route.js";
 import { length, listed, plural, stateOf } from "./words.js";
 
@@ -46,7 +46,7 @@ function Incident({ model, one, alone, refresh }) {
       <tbody>${members.map((member) => html`<tr key=${member.feature}><th scope="row">${member.follows ? html`<${Icon} name="follow" />` : null}<${Link} data-row href=${toFeature(model, member.feature)}>${member.feature}</${Link}>
           ${member.follows ? html`<small>follows ${member.follows}</small>` : null}</th>
         <td>${member.over ? html`<span class="soft">${ENDED[member.ended] || "over"} <${Time} time=${member.over} /></span>` : html`<${State} state="drifting" severity=${member.severity} />`}</td>
-        <td><${Time} time=${member.since} /></td><td>${member.change ? html`<strong>${member.change.text}</strong>. ` : ""}${member.why}</td><td><${Effect} effect=${member.effect} /></td><td><${Evidence} evidence=${member.evidence} /></td>
+        <td><${Time} time=${member.since} /></td><td><${Why} change=${member.change} why=${member.why} /></td><td><${Effect} effect=${member.effect} /></td><td><${Evidence} evidence=${member.evidence} /></td>
         <td class="buttons">${open && !member.over && !member.follows ? html`<${Expect} model=${model} feature=${member.feature} refresh=${refresh} /><${Normal} model=${model} feature=${member.feature} since=${member.since} refresh=${refresh} />` : null}</td></tr>`)}</tbody></table>`
       : html`<p class="soft">${listed(members.map((member) => member.feature), 6)}</p>`}
   </article>`;

@@ -157,6 +157,15 @@ export const Effect = memo(({ effect }) =>
     : html`<span><span class="word">${effectWord(effect)}</span> <data class="effect" value=${effect}>${effectText(effect)}</data></span>`,
 );
 
+// --- why: the kind of change stands out; most sentences begin with it, with a capital letter
+
+export function Why({ change, why }) {
+  if (!change) return why;
+  const { text } = change;
+  if (!why.slice(1).startsWith(text.slice(1))) return html`<strong>${text}</strong>. ${why}`;
+  return html`<strong>${why.slice(0, text.length)}</strong>${why.slice(text.length)}`;
+}
+
 // --- links
 
 export function Link({ href, children, ...rest }) {
