@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from driftmeter.verdict.figures import percents
+from driftmeter.verdict.figures import percent, percents
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 """Control characters (Unicode's category Cc), and two code points that XML forbids."""
@@ -75,10 +75,12 @@ def rate_text(feature: Mapping[str, Any], name: str, *, changed: bool = False) -
 
     >>> rate_text({"rates": {"missing": {"reference": 0.0, "window": 0.5}}}, "missing")
     '0 % → 50.0 %'
+    >>> rate_text({"rates": {"missing": {"reference": 1.0, "window": 1.0}}}, "missing")
+    '100.0 %'
     """
     rate = (feature.get("rates") or {}).get(name)
     if not rate or (changed and rate["reference"] == rate["window"]):
         return ""
-    if rate["reference"] == rate["window"] == 0:
-        return "0 %"
+    if rate["reference"] == rate["window"]:
+        return percent(rate["window"])
     return " → ".join(percents(rate["reference"], rate["window"]))
