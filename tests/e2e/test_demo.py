@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def verdict_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     output, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert ("nginx on :" in errors) == (find_nginx() is not None), errors
+    assert re.search(r"page +http://127\.0\.0\.1:\d+/ui/flights ", errors), errors
     verdict: dict[str, Any] = json.loads(output)
     return verdict
 

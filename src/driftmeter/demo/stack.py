@@ -54,6 +54,7 @@ class Addresses:
         """Return the addresses to look at, by what they show."""
         return {
             "predictions": f"POST {self.prediction}/get-prediction",
+            "page": f"{self.metric}/ui/{MODEL}",
             "verdict": f"{self.metric}/v1/models/{MODEL}/verdict",
             "report": f"{self.metric}/v1/models/{MODEL}/report",
             "metrics": f"{self.metric}/metrics",
