@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,8 @@ def test_the_slider_goes_back_to_the_window_of_a_time(server: PageServer, open_p
     page.keyboard.press("Home")
     expect(page.get_by_role("button", name="Back to now")).to_be_visible()
     assert "?at=20" in page.url
+    # ten seconds from one place to the next: minutes alone would not tell them apart
+    assert re.match(r"(yesterday )?\d\d:\d\d:\d\d GMT", slider.get_attribute("aria-valuetext"))
     known = server.get("/v1/models/flights/features/temp?" + page.url.partition("?")[2])
     rows = known["shape"]["now_rows"]
     assert rows < server.of("flights", "/features/temp")["shape"]["now_rows"]
@@ -134,8 +137,13 @@ def test_the_past_is_drawn_from_the_trends_and_the_timeline(server: PageServer, 
     expect(page.locator(".strip .run.drifting")).to_have_count(2)
     expect(page.locator(".strip .incident")).to_have_count(2)
     page.goto(server.url + FEATURE)
-    expect(page.locator(".plot")).to_have_count(4)
+    titles = page.locator(".plot-title strong")
+    expect(titles).to_have_text(["Values", "Evidence", "Effect", "Out of range", "Rows"])
     known = server.of("flights", "/features/temp/timeline")
+    hour_ago = iso(server.engine.now() - HOUR)
+    finer = server.of("flights", f"/features/temp/timeline?from={hour_ago}&points=400")
+    outside = [share for share in finer["outside"] if share is not None][-1]
+    assert page.locator(".plot").nth(3).get_attribute("aria-label").endswith(f"last {100 * outside:.1f} %")
     last = [value for value in known["evidence"] if value is not None][-1]
     label = page.locator(".plot.evidence").get_attribute("aria-label")
     assert label.endswith(f"last +{last:.0f}")
@@ -331,3 +339,14 @@ def test_a_server_saves_what_its_page_shows_as_a_file(
     assert page.get_by_role("button", name="Expect this").count() == 0
     page.get_by_role("link", name="Incidents").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Incidents")
+
+
+def test_figures_do_not_run_into_each_other_on_a_phone(server: PageServer, open_page: Callable[..., Any]) -> None:
+    page = open_page(server.url + OVERVIEW, width=360)
+    expect(page.locator("tbody tr").first).to_be_visible()
+    cells = page.locator(".rows td.much, .rows td.sure")
+    assert cells.count() > 6
+    assert (
+        cells.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)")
+        == []
+    )

@@ -85,10 +85,17 @@ function Distribution({ data, at, loading, error, past, model, feature }) {
       <p class="keys"><span class="key-ref">reference, ${plural(shape.reference_rows, "row")}</span> <span class="key-now">${at ? "then" : "now"}, ${plural(shape.now_rows, "row")}</span></p></div>
     <${Shape} shape=${shape} name=${feature} then=${Boolean(at)} />
     <${Apart} shape=${shape} />
-    ${shown.start ? html`<p class="soft note">Window: ${moment(shown.start)} to ${moment(shown.end)} ${zone(Date.parse(shown.end))}, ${length(Date.parse(shown.end) - Date.parse(shown.start))}.</p>` : null}
+    ${shown.start ? html`<p class="soft note">Window: ${windowText(shown)}.</p>` : null}
     <${Slider} past=${isLive ? past.data : null} at=${at ? data.at : null} onPick=${to} busy=${loading && Boolean(at)} />
     ${error && error.status ? html`<p class="warn" role="alert">${error.message}</p>` : null}
   </section>`;
+}
+
+// 00:23:46 to 00:24:22 UTC, 36 s
+function windowText({ start, end }) {
+  const wide = Date.parse(end) - Date.parse(start);
+  const at = (time) => moment(time, Date.now(), wide < 600_000);
+  return `${at(start)} to ${at(end)} ${zone(Date.parse(end))}, ${length(wide)}`;
 }
 
 // --- every test, with its limit

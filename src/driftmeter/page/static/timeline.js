@@ -31,7 +31,7 @@ export function Slider({ past, at, onPick, busy }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => onPick(next === last ? null : times[next]), 150);
   };
-  const text = shown === last ? "now" : `${moment(times[shown])} ${zone(Date.parse(times[shown]))}`;
+  const text = shown === last ? "now" : `${moment(times[shown], Date.now(), past.step_seconds < 60)} ${zone(Date.parse(times[shown]))}`;
   return html`<div class="slider"><label>Window ending <strong>${text}</strong>${busy ? " …" : ""}
       <input type="range" min="0" max=${last} value=${shown} aria-valuetext=${text} onInput=${move} /></label>
     ${at ? html`<button type="button" onClick=${() => onPick(null)}>Back to now</button>` : null}</div>`;
@@ -96,16 +96,21 @@ function chartsOfAll(data) {
   const values = data.bands
     ? { title: "Values", says: "the middle half, the middle nine tenths, the median", series: ["p05", "p25", "p50", "p75", "p95"].map((key) => data.bands[key]), labels: ["p05", "p25", "median", "p75", "p95"], kind: "bands", text: number }
     : data.top && data.top.length
-      ? { title: "Shares", says: "the most changed categories", series: data.top.map((one) => one.share), labels: data.top.map((one) => one.name), kind: "lines", text: percent }
+      ? { title: "Shares", says: "the largest categories", series: data.top.map((one) => one.share), labels: data.top.map((one) => one.name), kind: "lines", text: percent }
       : null;
   return [
     values,
     { title: "Evidence", says: "above the line it alarms", series: [data.evidence], labels: ["evidence"], kind: "evidence", text: signed },
     { title: "Effect", says: "size of the change", series: [data.effect], labels: ["effect"], kind: "area", text: number },
     data.missing && data.missing.some((share) => share) ? { title: "Missing", says: "share of the rows", series: [data.missing], labels: ["missing"], kind: "area", text: percent } : null,
+    data.outside && data.outside.some((share) => share) ? { ...outsideOf(data), series: [data.outside], labels: ["outside"], kind: "area", text: percent } : null,
     { title: "Rows", says: "in each step", series: [data.rows], labels: ["rows"], kind: "bars", text: count },
   ].filter(Boolean);
 }
+
+const outsideOf = (data) => data.bands
+  ? { title: "Out of range", says: "share of the rows, outside of the reference's range" }
+  : { title: "Never seen", says: "share of the rows, in categories that the reference does not have" };
 
 function Chart({ chart, times, incidents, width, at, onPick }) {
   const place = useRef(null);
@@ -168,7 +173,7 @@ function optionsOf(chart, width, current, setRead) {
     series: [{}, ...series],
     bands,
     axes: [
-      { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, values: timeTexts },
+      { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, space: 64, values: timeTexts },
       { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 56, space: 28, splits, filter: (_, values) => values, values: (_, values) => values.map((value) => (value === null ? "" : chart.text(value))) },
     ],
     hooks: {
@@ -189,9 +194,12 @@ function optionsOf(chart, width, current, setRead) {
 }
 
 const hourly = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const secondly = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const daily = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const timeTexts = (plot, values) => {
   const wide = plot.scales.x.max - plot.scales.x.min;
+  // a chart of a few minutes has several lines a minute
+  if (values.length > 1 && values[1] - values[0] < 60) return values.map((value) => secondly.format(value * 1000));
   return values.map((value) => {
     const at = new Date(value * 1000);
     return wide > 3 * 86_400 || (at.getHours() === 0 && at.getMinutes() === 0) ? daily.format(at) : hourly.format(at);

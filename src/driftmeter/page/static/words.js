@@ -116,7 +116,8 @@ export function effectWord(effect) {
 
 // --- times, in the zone of the reader
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const clockOfMinutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const clockWithSeconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const full = new Intl.DateTimeFormat("en-GB", {
@@ -130,9 +131,10 @@ export const zone = (at = Date.now()) => zoned.formatToParts(at).find((part) => 
 
 export const parse = (time) => (time ? Date.parse(time) : null);
 
-// 14:02 · yesterday 14:02 · 28 Nov 14:02 · 28 Nov 2025 14:02
-export function moment(time, now = Date.now()) {
+// 14:02 · yesterday 14:02 · 28 Nov 14:02 · 28 Nov 2025 14:02; with seconds, where times of one minute are told apart
+export function moment(time, now = Date.now(), seconds = false) {
   const at = typeof time === "string" ? Date.parse(time) : time;
+  const clock = seconds ? clockWithSeconds : clockOfMinutes;
   const midnight = new Date(now).setHours(0, 0, 0, 0);
   if (at >= midnight && at < midnight + 86_400_000) return clock.format(at);
   if (at < midnight && at >= midnight - 86_400_000) return `yesterday ${clock.format(at)}`;
