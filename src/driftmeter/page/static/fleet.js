@@ -1,6 +1,7 @@
 // The fleet: all models, the worst first.
 
 import { html, useEffect } from "./vendor/preact.js";
+import { root } from "./data.js";
 import { Failed, Link, Loading, State, Time, useLive, useLoad } from "./parts.js";
 import { toModel } from "./route.js";
 import { count, listed, percent, plural, rate } from "./words.js";
@@ -20,8 +21,9 @@ export function Fleet({ models: first }) {
     document.title = bad ? `▲ ${plural(bad, "model")} drifting – driftmeter` : "driftmeter";
   }, [bad]);
   if (!data) return error ? html`<${Failed} error=${error} />` : html`<${Loading} />`;
+  const judged = models.every((one) => one.state === "ok");
   if (!models.length) return html`<${NoModel} />`;
-  return html`<div class="hero"><h1>${bad ? `${count(bad)} of ${plural(models.length, "model")} ${bad === 1 ? "drifts" : "drift"}` : "All models are as they should be"}</h1>
+  return html`<div class="hero"><h1>${bad ? `${count(bad)} of ${plural(models.length, "model")} ${bad === 1 ? "drifts" : "drift"}` : judged ? "All models are as they should be" : "No model drifts"}</h1>
       <p class="live" role="status">${connection === "lost" ? "Connection lost, trying again." : ""}</p></div>
     <table class="plain fleet"><caption class="hidden">Models, the worst first</caption>
       <thead><tr><th scope="col">Model</th><th scope="col">State</th><th scope="col">Since</th><th scope="col">What changed</th>
@@ -30,7 +32,7 @@ export function Fleet({ models: first }) {
         <th scope="row"><${Link} data-row href=${toModel(one.model)}>${one.model}</${Link}></th>
         <td><${State} state=${one.state} severity=${one.severity} /></td>
         <td>${one.since ? html`<${Time} time=${one.since} />` : html`<span class="soft">–</span>`}</td>
-        <td>${one.summary || html`<span class="soft">${one.state === "drifting" ? "" : "nothing"}</span>`}</td>
+        <td>${one.summary || html`<span class="soft">${one.state === "ok" ? "nothing" : ""}</span>`}</td>
         <td class="right">${one.rows_per_second === undefined || one.rows_per_second === null ? count(one.rows) : rate(one.rows_per_second)}</td>
         <td class="right">${percent(one.coverage)}</td>
         <td>${plural(one.sources, "source")}${one.silent.length ? html`, <strong class="warn">${one.silent.length} silent</strong>: ${listed(one.silent, 2)}` : ""}</td>
@@ -38,9 +40,10 @@ export function Fleet({ models: first }) {
 }
 
 function NoModel() {
+  const server = root.href.slice(0, -1); // behind a gateway's prefix too
   return html`<div class="empty"><h1>No model yet</h1>
     <p>Make a profile of the data that the model was trained on, and put it here:</p>
     <pre><code>driftmeter profile train.parquet --model NAME -o profile.json
-curl -X PUT ${location.origin}/v1/models/NAME/profile --data-binary @profile.json</code></pre>
-    <p>Then let the model server report what it sees: <code>Monitor("${location.origin}", "NAME")</code>.</p></div>`;
+curl -X PUT ${server}/v1/models/NAME/profile --data-binary @profile.json</code></pre>
+    <p>Then let the model server report what it sees: <code>Monitor("${server}", "NAME")</code>.</p></div>`;
 }
