@@ -13,8 +13,9 @@ from tests.browser.rig import PageServer
 CHROMIUM = shutil.which("chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
+    # not of the session: until playwright ends, an event loop counts as running, and no other can be run
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: scripts/debian.sh installs it")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -21,7 +21,7 @@ export function Slider({ past, at, onPick, busy }) {
   const [place, setPlace] = useState(null);
   const timer = useRef(0);
   useEffect(() => setPlace(null), [at]);
-  if (times.length < 2 && !at) return null;
+  if (!past || (times.length < 2 && !at)) return null;
   const last = times.length - 1;
   const chosen = at ? nearest(times, Date.parse(at)) : last;
   const shown = place === null ? chosen : place;
