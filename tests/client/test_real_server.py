@@ -248,7 +248,7 @@ def test_what_cannot_be_read_is_named_by_log_stats_sources_metrics_and_verdict(
     )
     # of a window with an odd number of rows it is a little more or less
     assert re.match(
-        r"Unreadable values, none of the feature's kind, rose from 0 % to (49\.9|50(\.\d)?) % of", age["why"]
+        r"Unreadable values, none of the feature's kind, rose from 0 % to (49|50)(\.\d)? % of", age["why"]
     )
 
 
