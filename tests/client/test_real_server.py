@@ -247,9 +247,7 @@ def test_what_cannot_be_read_is_named_by_log_stats_sources_metrics_and_verdict(
         True,
     )
     # of a window with an odd number of rows it is a little more or less
-    assert re.match(
-        r"Unreadable values, none of the feature's kind, rose from 0 % to (49|50)(\.\d)? % of", age["why"]
-    )
+    assert re.match(r"Unreadable values, none of the feature's kind, rose from 0 % to (49|50)(\.\d)? % of", age["why"])
 
 
 def test_the_store_knows_which_source_said_goodbye(server: MetricServer, profile: Profile, monitor_at: Make) -> None:
