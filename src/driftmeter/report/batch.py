@@ -132,8 +132,10 @@ class Report:
         if feature not in names:
             near = near_names(feature, names, 3) or names[:8]
             raise InputError("feature", f"one of the profile's features, such as {_listed(near)}", repr(feature))
-        counts = self.verdict.window.summary.counts
-        return picture(feature_view(self.profile, self.settings, features[names.index(feature)], counts, self.new))
+        described, part = next(pair for pair in self.profile.slices() if pair[0].name == feature)
+        counts = self.verdict.window.summary.counts[part]
+        verdict = features[names.index(feature)]
+        return picture(feature_view(described, self.settings, verdict, counts, self.new.get(feature, {})))
 
     def _repr_html_(self) -> str:
         return notebook(self)

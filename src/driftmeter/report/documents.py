@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from driftmeter.page.feature import feature_page
-from driftmeter.page.order import in_order
 from driftmeter.page.overview import Standing, overview
 from driftmeter.page.profile_summary import profile_summary
 from driftmeter.page.saved import MOST_FEATURES, path_of, saved_page
 from driftmeter.page.thumbnails import Thumbnails
 from driftmeter.panes.timing import Timing
+from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON, Counts
@@ -42,25 +42,29 @@ def report_page(
         path_of(model, "profile", "summary"): profile_summary(profile),
         path_of(model, "incidents"): {"model": model, "incidents": []},
     }
-    for one in in_order(verdict["features"], {})[:MOST_FEATURES]:
-        view = feature_view(profile, settings, one, counts, new)
-        documents[path_of(model, "features", one["feature"])] = view
+    verdicts = {one["feature"]: one for one in verdict["features"]}
+    described = {feature.name: (feature, part) for feature, part in profile.slices()}
+    for entry in shown["features"][:MOST_FEATURES]:
+        name = entry["feature"]
+        feature, part = described[name]
+        view = feature_view(feature, settings, verdicts[name], counts[part], new.get(name, {}))
+        documents[path_of(model, "features", name)] = view
     # a file has no moment: nothing says when it was now
     return saved_page({**shown, "at": None, "notes": list(notes)}, documents)
 
 
 def feature_view(
-    profile: Profile, settings: ModelSettings, verdict: JSON, counts: Counts, new: Mapping[str, Mapping[str, int]]
+    feature: Feature, settings: ModelSettings, verdict: JSON, counts: Counts, new: Mapping[str, int]
 ) -> JSON:
-    """Return the document of one feature, whose verdict is given as JSON; `counts` and `new` as in `report_page`."""
-    name = verdict["feature"]
-    feature, part = next(pair for pair in profile.slices() if pair[0].name == name)
-    own = counts[part]
+    """Return the document of one feature, whose verdict is given as JSON.
+
+    `counts` (bins,) are its own, `new` its rows by text of new categories.
+    """
     return {
         **verdict,
         "kind": feature.kind,
-        "windows": {"judging": {"start": None, "end": None, "rows": int(own.sum()), "tests": verdict["tests"]}},
+        "windows": {"judging": {"start": None, "end": None, "rows": int(counts.sum()), "tests": verdict["tests"]}},
         "findings": [],
         "at": None,
-        **feature_page(feature, settings, verdict, own, new.get(name, {}), verdict["tests"]),
+        **feature_page(feature, settings, verdict, counts, new, verdict["tests"]),
     }
