@@ -23,10 +23,10 @@ from driftmeter.data.files.for_profile import read_data
 from driftmeter.drift import Scorer
 from driftmeter.errors import InputError
 from driftmeter.page.shape import shape_of
+from driftmeter.page.texts import printable
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.profile import Profile
 from driftmeter.report import Report, compare
-from driftmeter.report.texts import printable
 from driftmeter.settings.model import FeatureSettings, ModelSettings
 from driftmeter.verdict.figures import percent
 from tests.support import orders

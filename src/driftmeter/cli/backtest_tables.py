@@ -9,7 +9,7 @@ from rich.text import Text
 
 from driftmeter.backtest import Course, Event, FaultDetection, History
 from driftmeter.cli.console import console, plain
-from driftmeter.report.texts import printable
+from driftmeter.page.texts import printable
 from driftmeter.timestamps import duration_text, iso, length_text
 from driftmeter.types import JSON, Milliseconds
 

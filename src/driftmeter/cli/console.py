@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from driftmeter.report.texts import printable
+from driftmeter.page.texts import printable
 
 COLOURS = {
     "drifting": "bold red",

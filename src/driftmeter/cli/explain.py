@@ -71,7 +71,7 @@ def _show(model: str, feature: JSON, incident: JSON | None) -> None:
     from rich.text import Text
 
     from driftmeter.cli.console import COLOURS, console, plain
-    from driftmeter.report.texts import printable
+    from driftmeter.page.texts import printable
 
     out = console()
     state = Text.assemble((feature["state"], COLOURS.get(feature["state"], "")))
@@ -138,7 +138,8 @@ def _findings(feature: JSON) -> Table | None:
     from rich.table import Table
     from rich.text import Text
 
-    from driftmeter.report.texts import effect_text, printable
+    from driftmeter.page.texts import printable
+    from driftmeter.report.texts import effect_text
     from driftmeter.verdict.figures import span
 
     findings = feature["findings"]

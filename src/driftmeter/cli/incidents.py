@@ -60,7 +60,7 @@ def time_text(time: str | None) -> str:
 
 def note_text(note: str) -> str:
     """Write a note as the end of a sentence; an empty note is empty."""
-    from driftmeter.report.texts import printable
+    from driftmeter.page.texts import printable
 
     return f": {printable(note)}" if note else ""
 
@@ -70,7 +70,8 @@ def _show(incidents: list[JSON]) -> None:
     from rich.text import Text
 
     from driftmeter.cli.console import console
-    from driftmeter.report.texts import members_text, printable
+    from driftmeter.page.texts import printable
+    from driftmeter.report.texts import members_text
 
     # few have one
     reopened = any(incident["reopened"] is not None for incident in incidents)

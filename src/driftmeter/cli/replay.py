@@ -151,7 +151,7 @@ def _stop_on_signal(stop: threading.Event) -> Iterator[None]:
 
 
 def _summarize(totals: ReplayTotals, retries: int, *, stopped: bool, keep_time: bool) -> None:
-    from driftmeter.report.texts import printable
+    from driftmeter.page.texts import printable
 
     unsent = totals.rows - totals.unread - totals.sent
     click.echo(

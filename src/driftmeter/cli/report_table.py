@@ -7,8 +7,9 @@ from rich.text import Text
 
 from driftmeter.cli.console import COLOURS, console, plain
 from driftmeter.page.order import in_order
+from driftmeter.page.texts import printable
 from driftmeter.report.batch import Report
-from driftmeter.report.texts import effect_text, p_text, printable, rate_text
+from driftmeter.report.texts import effect_text, p_text, rate_text
 
 _MOST_NOTES = 8
 _MOST_TOLD = 12

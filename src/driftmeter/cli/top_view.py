@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from driftmeter.cli.console import COLOURS, plain
-from driftmeter.report.texts import effect_text, printable
+from driftmeter.page.texts import printable
+from driftmeter.report.texts import effect_text
 from driftmeter.timestamps import length_text, parse_time
 from driftmeter.types import JSON
 

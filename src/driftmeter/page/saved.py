@@ -13,17 +13,16 @@ import re
 import zlib
 from collections.abc import Mapping
 from functools import cache
-from html import escape
 from importlib.resources import files
 from urllib.parse import quote
 
+from driftmeter.page.texts import as_html
 from driftmeter.types import JSON
 
 MOST_FEATURES = 500
 """Features that have a view of their own in a file, the worst; of all others it has the line of the overview."""
 
 _IMPORT = re.compile(r'(\bfrom |\bimport )"\./(?:vendor/)?([\w-]+\.js)"')
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 _MAIN = 'import "driftmeter/main.js";'
 
 
@@ -46,7 +45,8 @@ def saved_page(overview: JSON, documents: Mapping[str, JSON]) -> str:
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{_shown(model)} – driftmeter</title>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{as_html(model)} – driftmeter</title>\n"
         f"<style>{style}</style>"
     )
     body = (
@@ -68,25 +68,20 @@ def path_of(model: str, *rest: str) -> str:
 
 def _table(overview: JSON) -> str:
     rows = "".join(
-        f"<tr><td>{_shown(one['feature'])}{_follows(one)}</td><td>{one['state']}</td><td>{one['severity']}</td>"
-        f"<td>{_shown(one['why'])}</td></tr>"
+        f"<tr><td>{as_html(one['feature'])}{_follows(one)}</td><td>{one['state']}</td><td>{one['severity']}</td>"
+        f"<td>{as_html(one['why'])}</td></tr>"
         for one in overview["features"][:MOST_FEATURES]
     )
     told = [overview["summary"], *overview.get("notes", ())]
-    notes = "".join(f"<p>{_shown(note)}</p>" for note in told if note)
+    notes = "".join(f"<p>{as_html(note)}</p>" for note in told if note)
     return (
-        f"<h1>{_shown(overview['model'])}: {overview['state']}</h1><p>{overview['rows']:,} rows</p>{notes}"
+        f"<h1>{as_html(overview['model'])}: {overview['state']}</h1><p>{overview['rows']:,} rows</p>{notes}"
         f"<table><tr><th>Feature</th><th>State</th><th>Severity</th><th>Why</th></tr>{rows}</table>"
     )
 
 
 def _follows(feature: JSON) -> str:
-    return f" <small>follows {_shown(feature['follows'])}</small>" if feature["follows"] else ""
-
-
-def _shown(text: str) -> str:
-    """Return a text as HTML that shows it, whatever it holds."""
-    return escape(_UNPRINTABLE.sub("\ufffd", text.encode("utf-8", "replace").decode()))
+    return f" <small>follows {as_html(feature['follows'])}</small>" if feature["follows"] else ""
 
 
 def _hash_of(text: str) -> str:

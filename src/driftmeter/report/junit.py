@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from driftmeter.report.texts import effect_text, p_text, printable, rate_text
+from driftmeter.page.texts import printable
+from driftmeter.report.texts import effect_text, p_text, rate_text
 from driftmeter.verdict.severity import rank
 
 _RATES = ("missing", "unreadable", "unseen", "out_of_range")

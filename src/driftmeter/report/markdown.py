@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftmeter.report.texts import effect_text, p_text, printable, rate_text
+from driftmeter.page.texts import printable
+from driftmeter.report.texts import effect_text, p_text, rate_text
 
 _MARKS = {"drifting": "🔴", "pending": "🟡", "ok": "🟢"}
 _SYNTAX = re.compile(r"[\\`*_{}\[\]<>()|~&!]")

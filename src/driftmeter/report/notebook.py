@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from driftmeter.page.order import in_order
-from driftmeter.report.texts import effect_text, printable
+from driftmeter.page.texts import as_html
+from driftmeter.report.texts import effect_text
 
 if TYPE_CHECKING:
     from driftmeter.report.batch import Report
@@ -19,12 +19,12 @@ def notebook(report: Report) -> str:
     verdict = report.verdict.to_json()
     features = in_order(verdict["features"], {})
     drifting = [one for one in features if one["drifting"]]
-    head = f"<strong>{_shown(verdict['model'])}: {verdict['state']}</strong>, {verdict['rows']:,} rows"
-    summary = f"<p>{_shown(verdict['summary'])}</p>" if verdict.get("summary") else ""
-    notes = "".join(f"<p><em>{_shown(note)}</em></p>" for note in report.notes)
+    head = f"<strong>{as_html(verdict['model'])}: {verdict['state']}</strong>, {verdict['rows']:,} rows"
+    summary = f"<p>{as_html(verdict['summary'])}</p>" if verdict.get("summary") else ""
+    notes = "".join(f"<p><em>{as_html(note)}</em></p>" for note in report.notes)
     rows = "".join(
-        f"<tr><td>{_shown(one['feature'])}</td><td>{one['state']}</td><td>{one['severity']}</td>"
-        f"<td>{effect_text(one['effect'])}</td><td style='text-align: left'>{_shown(one['why'])}</td></tr>"
+        f"<tr><td>{as_html(one['feature'])}</td><td>{one['state']}</td><td>{one['severity']}</td>"
+        f"<td>{effect_text(one['effect'])}</td><td style='text-align: left'>{as_html(one['why'])}</td></tr>"
         for one in features[:_MOST_ROWS]
     )
     left = f"<p>… and {len(features) - _MOST_ROWS:,} more</p>" if len(features) > _MOST_ROWS else ""
@@ -33,7 +33,3 @@ def notebook(report: Report) -> str:
         f"<div><p>{head}</p>{summary}{notes}<table><thead><tr><th>feature</th><th>state</th><th>severity</th>"
         f"<th>effect</th><th>why</th></tr></thead><tbody>{rows}</tbody></table>{left}{pictures}</div>"
     )
-
-
-def _shown(text: str) -> str:
-    return escape(printable(text))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from driftmeter.errors import MissingExtraError
-from driftmeter.report.texts import printable
+from driftmeter.page.texts import printable
 from driftmeter.types import JSON
 from driftmeter.verdict.figures import amount, percent
 

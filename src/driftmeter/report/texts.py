@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from driftmeter.verdict.figures import percent, percents
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
-"""Control characters (Unicode's category Cc), and two code points that XML forbids."""
-
 _ENDED = {"returned": "over", "expected": "drift expected", "silenced": "does not page"}
-
-
-def printable(text: object) -> str:
-    """Replace what neither a page nor a terminal should be sent: control characters, halves of surrogate pairs.
-
-    >>> printable("a\\x1b[31mb")
-    'a�[31mb'
-    """
-    return _UNPRINTABLE.sub("\ufffd", str(text).encode("utf-8", "replace").decode())
 
 
 def effect_text(effect: float | None) -> str:
