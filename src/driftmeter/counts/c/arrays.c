@@ -51,8 +51,7 @@ PyObject *tables_count_numbers(PyObject *object, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "expected numbers row by row in memory");
     else {
         Py_BEGIN_ALLOW_THREADS
-        for (Py_ssize_t row = 0; row < rows; row++)
-            count_numbers(self, (const double *)((const char *)view.buf + row * view.strides[0]), into.buf);
+        count_matrix(self, view.buf, view.strides[0], rows, into.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&into);

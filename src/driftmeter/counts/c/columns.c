@@ -10,9 +10,6 @@
 /* What is said of each column: Python has to read it; some category in it may be unseen. */
 enum { LEFT = 1, UNSEEN = 2 };
 
-/* Rows whose numbers are written together: they stay in the cache until the last column is. */
-enum { ROWS_AT_ONCE = 64 };
-
 /* An array, or the indices of a dictionary with what its values mean; the first is for index -1, which is missing. */
 typedef struct {
     Py_buffer view;

@@ -73,7 +73,7 @@ end:
 }
 
 /* Whether a prediction is a value as it is, and need not be unwrapped. */
-static int is_single(const Tables *tables, PyObject *prediction)
+int is_single(const Tables *tables, PyObject *prediction)
 {
     return tables->prediction < 0 || prediction == Py_None || PyFloat_CheckExact(prediction) || PyLong_CheckExact(prediction) ||
            PyUnicode_CheckExact(prediction) || PyBool_Check(prediction) ||
@@ -96,7 +96,7 @@ static Outcome read_array(Counter *self, const Source *source, Row *row)
 }
 
 /* Note which columns rows without names have. */
-static void note_present(Counter *self)
+void note_present(Counter *self)
 {
     for (Py_ssize_t i = 0; i < self->tables->columns; i++)
         self->present[i] |= self->positions[i] >= 0;
@@ -145,7 +145,7 @@ int now_of(const Counter *self, double *now)
 }
 
 /* Count a row that was read; see `count_in_pane`. */
-static int count_read(Counter *self, const Row *row, PyObject *prediction, double time, double now)
+int count_read(Counter *self, const Row *row, PyObject *prediction, double time, double now)
 {
     Py_ssize_t column = self->tables->prediction;
     if (prediction != Py_None && column >= 0)
@@ -198,59 +198,6 @@ static PyObject *counter_observe_at(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOd:observe_at", &features, &prediction, &time))
         return NULL;
     return observe((Counter *)self, features, prediction, 1, &time);
-}
-
-/* Count the rows of a matrix of doubles from `first` to before `end` now; returns how many were counted. */
-static PyObject *counter_observe_matrix(PyObject *object, PyObject *args)
-{
-    Counter *self = (Counter *)object;
-    const Tables *tables = self->tables;
-    PyObject *matrix, *predictions, *result = NULL;
-    Py_ssize_t first, end;
-    Py_buffer view;
-    double now;
-    if (!PyArg_ParseTuple(args, "OOnn:observe_matrix", &matrix, &predictions, &first, &end))
-        return NULL;
-    if (!is_counting(self))
-        return PyLong_FromLong(0);
-    if (PyObject_GetBuffer(matrix, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0)
-        return NULL;
-    double *numbers = PyMem_Malloc((size_t)tables->numbers * sizeof *numbers + (size_t)tables->categories * 4 + 1);
-    Row row = {numbers, (int32_t *)(numbers + tables->numbers), NULL, self->nameless};
-    int counted = COUNTED, fits = self->positions != NULL && view.ndim == 2 && view.shape[1] == self->given &&
-                                  view.format != NULL && strcmp(view.format, "d") == 0 && first >= 0 &&
-                                  end <= view.shape[0] && (predictions == Py_None || PyList_CheckExact(predictions));
-    if (numbers == NULL)
-        PyErr_NoMemory();
-    else if (!fits)
-        PyErr_SetString(PyExc_ValueError, "expected a matrix of float64 with the named columns, and a list of predictions");
-    else if (now_of(self, &now) == 0) {
-        Py_ssize_t i = first;
-        note_present(self);
-        for (; i < end; i++) {
-            PyObject *prediction = predictions == Py_None ? Py_None : PyList_GetItem(predictions, i);
-            Py_XINCREF(prediction); /* code that reads a value may empty the list */
-            Source source = {NULL, prediction, self->positions, self->of_numbers};
-            Outcome outcome = ROW_FAILED;
-            if (prediction != NULL && is_single(tables, prediction))
-                outcome = read_doubles(tables, (const char *)view.buf + i * view.strides[0], view.strides[1], &source, &row);
-            counted = outcome == ROW_READ ? count_read(self, &row, prediction, now, now) : NOT_COUNTED;
-            Py_CLEAR(row.texts);
-            Py_XDECREF(prediction);
-            if (counted <= NOT_COUNTED)
-                break;
-            if (counted == COUNTED_AND_FULL) {
-                i++;
-                break;
-            }
-        }
-        if (!PyErr_Occurred() || may_be_left(ROW_FAILED)) /* the rows that were counted are told; the failed one is left */
-            result = PyLong_FromSsize_t(i - first);
-    }
-    Py_CLEAR(row.texts);
-    PyMem_Free(numbers);
-    PyBuffer_Release(&view);
-    return result;
 }
 
 static PyObject *counter_close(PyObject *self, PyObject *Py_UNUSED(ignored))

@@ -47,7 +47,12 @@ static inline int is_counting(const Counter *self)
 }
 
 int count_in_pane(Counter *self, const Row *row, double time, double now, int ignored_prediction);
+int count_numbers_in_pane(Counter *self, const double *numbers, Py_ssize_t rows, double now);
+int count_read(Counter *self, const Row *row, PyObject *prediction, double time, double now);
 int now_of(const Counter *self, double *now);
+void note_present(Counter *self);
+int is_single(const Tables *tables, PyObject *prediction);
+PyObject *counter_observe_matrix(PyObject *counter, PyObject *args);
 PyObject *counter_observe_rows(PyObject *counter, PyObject *args);
 PyObject *counter_take(PyObject *counter, PyObject *ignored);
 

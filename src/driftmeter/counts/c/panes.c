@@ -61,6 +61,21 @@ int count_in_pane(Counter *self, const Row *row, double time, double now, int ig
     return self->pane_count > self->most_panes || self->text_count > self->most_texts ? COUNTED_AND_FULL : COUNTED;
 }
 
+/* Count rows that are numbers alone now, row by row in memory; returns the same. */
+int count_numbers_in_pane(Counter *self, const double *numbers, Py_ssize_t rows, double now)
+{
+    Pane *pane = pane_at(self, now, now);
+    if (pane == NULL)
+        return -1;
+    pane->rows += rows;
+    if (pane->counts != NULL)
+        count_matrix(self->tables, (const char *)numbers, self->tables->numbers * (Py_ssize_t)sizeof *numbers, rows,
+                     (int64_t *)PyByteArray_AsString(pane->counts));
+    self->rows += rows;
+    self->ignored_values += self->nameless * rows;
+    return self->pane_count > self->most_panes ? COUNTED_AND_FULL : COUNTED;
+}
+
 /* Hand out what was counted since the last time, and begin anew; the counts belong to the caller. */
 PyObject *counter_take(PyObject *object, PyObject *Py_UNUSED(ignored))
 {

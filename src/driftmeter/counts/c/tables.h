@@ -27,6 +27,9 @@ enum { MOST_STEPS = 1 << 24, MOST_FACTOR = 46340 };
 /* Targets of a regression that are computed together. */
 enum { GROUP = 16 };
 
+/* Rows of an array that are handled together: what is read of them stays in the cache. */
+enum { ROWS_AT_ONCE = 64 };
+
 /* A numeric or derived feature. Bins are among those of all features. */
 typedef struct {
     Py_ssize_t cut_count;
@@ -134,6 +137,7 @@ typedef enum { ROW_FAILED = -1, ROW_ELSEWHERE = 0, ROW_READ = 1 } Outcome;
 int compile_number(Tables *tables, Py_ssize_t index, const double *cuts);
 void derive(const Tables *tables, double *numbers);
 void count_numbers(const Tables *tables, const double *numbers, int64_t *counts);
+void count_matrix(const Tables *tables, const char *numbers, Py_ssize_t stride, Py_ssize_t rows, int64_t *counts);
 
 Outcome read_dict(const Tables *tables, const Source *source, Order *order, Row *row, uint8_t *present);
 void forget_order(Order *order);
