@@ -20,6 +20,7 @@ MAP = (
     "counts",
     "panes",
     "client",  # what a model server imports ends here
+    "payloads",
     "drift",
     "settings",
     "detectors",
