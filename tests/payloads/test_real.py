@@ -103,7 +103,7 @@ def test_request_and_answer_of_the_agent_have_one_key_and_two_identities(name: s
     (answer,) = events_of(*message(f"{AGENT}response-{name}"))
     assert request.key == answer.key is not None
     assert request.identity != answer.identity
-    assert request.names == answer.names == ("credit", "default")
+    assert request.names == answer.names == ("credit",)
 
 
 def test_times_are_those_of_the_event_to_the_millisecond() -> None:

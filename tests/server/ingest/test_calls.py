@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -40,16 +42,16 @@ def compiled() -> Compiled:
     return compiled_of(FRAME, "risk")
 
 
-def table(**columns: list[object]) -> PayloadTable:
+def table(**columns: list[Any]) -> PayloadTable:
     return PayloadTable(tuple(columns.values()), tuple(columns), len(next(iter(columns.values()))))
 
 
-def counted(compiled: Compiled, rows: list[dict[str, object]]) -> Summary:
+def counted(compiled: Compiled, rows: list[dict[str, Any]]) -> Summary:
     return compiled.binner.observe(compiled.reader.read_records(rows)[0])
 
 
 def test_request_and_correction_add_up_to_the_rows_as_they_would_come_at_once(compiled: Compiled) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"age": 31.0, "income": 50.0, "city": "Ulm", "risk": "high"},
         {"age": None, "income": 2.0, "city": "Rom", "risk": "unknown"},
         {"age": 8.0, "income": float("inf"), "city": None, "risk": None},
@@ -99,7 +101,9 @@ def test_the_only_column_of_an_answer_is_the_prediction_whatever_it_is_called(co
     assert correct(table(p=[0.5], risk=["low"]), compiled) == expected
 
 
-@pytest.mark.parametrize("answer", [table(a=[1], b=[2]), PayloadTable(([0.1], [0.9]), None, 1), PayloadTable((), (), 0)])
+@pytest.mark.parametrize(
+    "answer", [table(a=[1], b=[2]), PayloadTable(([0.1], [0.9]), None, 1), PayloadTable((), (), 0)]
+)
 def test_an_answer_of_several_columns_must_name_the_prediction(compiled: Compiled, answer: PayloadTable) -> None:
     with pytest.raises(InputError) as refused:
         correct(answer, compiled)

@@ -39,9 +39,9 @@ Needs = Literal["requests", "answers", "both"]
 class Mark(msgspec.Struct, array_like=True):
     """What the store keeps of the half of a call that came first.
 
-    `identity` tells a half that is sent again from another one under the same key. Of a request, `start` and `length` are
-    those of its pane. Of an answer, `bins` and `changes` are the correction, as bytes of int64, and `texts` its unseen
-    texts.
+    `identity` tells a half that is sent again from another one under the same key. Of a request, `start` and `length`
+    are those of its pane. Of an answer, `bins` and `changes` are the correction, as bytes of int64, and `texts` its
+    unseen texts.
     """
 
     side: Literal["request", "answer"]
