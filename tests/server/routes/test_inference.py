@@ -73,7 +73,7 @@ def test_a_wide_tensor_of_tritonclient_is_a_row_however_it_is_sent(client: Clien
 @pytest.mark.parametrize("name", ["binary", "mixed"])
 def test_named_tensors_of_kserve_are_columns(client: Client, clock: SetClock, name: str) -> None:
     assert told(infer(client, "named", f"kserve-0.21.0-client-v2-{name}"))["accepted"] == 3
-    rows = [{"x": 1.0, "s": "aé"}, {"x": None, "s": ""}, {"x": 3.0, "s": None}]
+    rows: list[dict[str, Any]] = [{"x": 1.0, "s": "aé"}, {"x": None, "s": ""}, {"x": 3.0, "s": None}]
     assert counted(client, clock, "named") == expected(client, rows, "named")
 
 
