@@ -93,7 +93,8 @@ PROCESS_FAMILIES = (
         ("model", "outcome"),
         meaning=(
             "[events](doors.md#what-becomes-of-an-event) of requests and answers that came to this server: `rows`, "
-            "`joined`, `waiting`, `alone`, `late`, `duplicate`, `not_needed`, `no_rows`, `refused`"
+            "`joined`, `waiting`, `alone`, `late`, `duplicate`, `not_needed`, `no_rows`; `unreadable`, `unfit`, "
+            "`future`, `unknown_model`"
         ),
     ),
     ProcessFamily(

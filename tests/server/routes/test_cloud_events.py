@@ -175,8 +175,8 @@ def test_a_batch_holds_requests_and_answers_at_once(client: Client, clock: SetCl
     response = send(
         client, {"content-type": "application/cloudevents-batch+json"}, gzip.compress(json.dumps(batch).encode())
     )
-    content = response.json()
-    assert content["outcomes"] in ({"waiting": 1, "rows": 1, "refused": 2}, {"joined": 1, "rows": 1, "refused": 2})
+    content, others = response.json(), {"rows": 1, "unfit": 1, "unreadable": 1}
+    assert content["outcomes"] in ({"waiting": 1, **others}, {"joined": 1, **others})
     assert (content["accepted"], content["late"]) == (3, 0)
     assert [(one["event"], one["where"]) for one in content["refused"]] == [(2, "body[2].data"), (3, "ce-type")]
     assert content["refused"][0]["expected"] == "2 values a row (age, city)"
@@ -253,6 +253,7 @@ def test_without_a_model_in_the_address_the_event_names_it(client: Client, clock
     unknown = headers_of("request", "8") | {"ce-inferenceservicename": "nope"}
     problem = problem_of(send(client, unknown, request(ROWS), path), 400, "unreadable")
     assert problem["got"] == "'nope'"
+    assert client.metric("driftmeter_call_events_total")['{model="",outcome="unknown_model"}'] == 2
 
 
 def test_events_for_an_unknown_model_are_refused(client: Client) -> None:
@@ -260,19 +261,19 @@ def test_events_for_an_unknown_model_are_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "where"),
+    ("headers", "body", "where", "reason"),
     [
-        (headers_of("request", "7"), b"{", "body"),
-        (headers_of("request", "7"), b'{"instances": [[1]]}', "body"),
-        (headers_of("request", "7"), b'{"instances": [{"pixel": 1}]}', "body"),
-        (headers_of("request", "7", NOW + 120_000), request(ROWS), "ce-time"),
-        (headers_of("feedback", "7"), request(ROWS), "ce-type"),
-        (headers_of("response", "7"), b'{"predictions": [[0.1, 0.9]]}', "body"),
-        ({}, request(ROWS), "ce-type"),
+        (headers_of("request", "7"), b"{", "body", "unreadable"),
+        (headers_of("request", "7"), b'{"instances": [[1]]}', "body", "unfit"),
+        (headers_of("request", "7"), b'{"instances": [{"pixel": 1}]}', "body", "unfit"),
+        (headers_of("request", "7", NOW + 120_000), request(ROWS), "ce-time", "future"),
+        (headers_of("feedback", "7"), request(ROWS), "ce-type", "unreadable"),
+        (headers_of("response", "7"), b'{"predictions": [[0.1, 0.9]]}', "body", "unfit"),
+        ({}, request(ROWS), "ce-type", ""),
     ],
 )
 def test_what_cannot_be_counted_is_refused_and_told_once_a_minute(
-    client: Client, caplog: pytest.LogCaptureFixture, headers: dict[str, str], body: bytes, where: str
+    client: Client, caplog: pytest.LogCaptureFixture, headers: dict[str, str], body: bytes, where: str, reason: str
 ) -> None:
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -280,7 +281,7 @@ def test_what_cannot_be_counted_is_refused_and_told_once_a_minute(
     if headers:
         assert [record.getMessage()[:14] for record in caplog.records] == ["model credit: "]
         refused = client.metric("driftmeter_call_events_total")
-        assert refused == {'{model="credit",outcome="refused"}': 3}
+        assert refused == {f'{{model="credit",outcome="{reason}"}}': 3}
 
 
 def test_an_answer_of_another_length_than_its_request_is_refused(client: Client, clock: SetClock) -> None:

@@ -25,17 +25,27 @@ from driftmeter.server.ingest.calls import (
     key_of,
     needs_of,
 )
-from driftmeter.server.problems import OverloadedError
 from driftmeter.store.records import AddRows, Receipt
 from driftmeter.timestamps import iso
 from driftmeter.types import Milliseconds
 
 T = TypeVar("T")
-Outcome = Literal["rows", "joined", "waiting", "alone", "late", "duplicate", "not_needed", "no_rows", "refused"]
+Outcome = Literal[
+    *("rows", "joined", "waiting", "alone", "late", "duplicate", "not_needed", "no_rows"),
+    *("unreadable", "unfit", "future", "unknown_model"),
+]
 
 _SMALL = 64_000
 """Bytes of an event that is read on the event loop: a thread would take longer."""
 _log = logging.getLogger(__name__)
+
+
+class _RefusalError(Exception):
+    """An event does not count, with the outcome that says why."""
+
+    def __init__(self, outcome: Outcome, fault: InputError) -> None:
+        super().__init__(str(fault))
+        self.outcome, self.fault = outcome, fault
 
 
 @dataclass(frozen=True)
@@ -64,22 +74,20 @@ class CallCounter:
     async def count(self, event: PayloadEvent) -> Counted:
         """Count one event, and return when that is stored.
 
-        An event that cannot be read, or does not fit the profile, is `refused` with its fault. Raises StoreError, and
+        An event that cannot be read, or does not fit the profile, has its fault. Raises StoreError, and
         OverloadedError where nothing more can be written now.
         """
         try:
             counted = await self._count(event)
-        except InputError as error:
-            if isinstance(error, OverloadedError):
-                raise
-            counted = Counted("refused", fault=error)
+        except _RefusalError as refusal:
+            counted = Counted(refusal.outcome, fault=refusal.fault)
         self._context.metrics.add("call_events", self._model, counted.outcome)
         self._complain(counted)
         return counted
 
     async def _count(self, event: PayloadEvent) -> Counted:
         most = self._context.settings.max_body
-        table = await self._read(lambda: event.table(most))
+        table = await self._read("unreadable", lambda: event.table(most))
         if table is None or not table.rows:
             return Counted("no_rows")
         time = self._time_of(event)
@@ -89,20 +97,24 @@ class CallCounter:
             return await self._rows_of_answer(event, table, time)
         return Counted("not_needed") if self._needs == "requests" else await self._answer(event, table)
 
-    async def _read(self, work: Callable[[], T]) -> T:
-        return work() if self._small else await self._context.in_thread(work)
+    async def _read(self, otherwise: Outcome, work: Callable[[], T]) -> T:
+        """Return what `work` reads, on a thread if that may take long; an InputError has the outcome `otherwise`."""
+        try:
+            return work() if self._small else await self._context.in_thread(work)
+        except InputError as error:
+            raise _RefusalError(otherwise, error) from error
 
     def _time_of(self, event: PayloadEvent) -> Milliseconds:
         now = self._context.engine.now()
         time = now if event.time is None else event.time
         if time > now + MAX_AHEAD:
             expected = f"a time at most {MAX_AHEAD // 1000} s ahead of the server"
-            raise InputError("ce-time", expected, iso(time))
+            raise _RefusalError("future", InputError("ce-time", expected, iso(time)))
         return time
 
     async def _request(self, event: PayloadEvent, table: PayloadTable, time: Milliseconds) -> Counted:
         """Count the rows of a request, with its predictions if the answer came first."""
-        half = await self._read(lambda: count_request(table, self._compiled, event.field))
+        half = await self._read("unfit", lambda: count_request(table, self._compiled, event.field))
         start = self._compiled.timing.pane_start(time)
         if event.key is None or event.identity is None:
             return self._counted(half, await self._add(start, half))
@@ -114,7 +126,7 @@ class CallCounter:
         if first.side == "request" and first.identity == event.identity:  # again, and by another profile or clock
             return Counted("duplicate", half)
         if first.side == "answer" and first.digest == self._digest and first.rows == half.rows:
-            correction = await self._read(lambda: first.correction(self._compiled.profile.bins))
+            correction = await self._read("unfit", lambda: first.correction(self._compiled.profile.bins))
             key = key_of(event.key, "request after answer")
             receipt = await self._add(start, half, key, event.identity, plus=correction)
             if not receipt.conflict:
@@ -125,14 +137,14 @@ class CallCounter:
         return self._counted(half, await self._add(start, half, key_of(event.identity), event.identity))
 
     async def _rows_of_answer(self, event: PayloadEvent, table: PayloadTable, time: Milliseconds) -> Counted:
-        half = await self._read(lambda: count_answer(table, self._compiled, event.field))
+        half = await self._read("unfit", lambda: count_answer(table, self._compiled, event.field))
         start = self._compiled.timing.pane_start(time)
         key = None if event.identity is None else key_of(event.identity)
         return self._counted(half, await self._add(start, half, key, event.identity or b""))
 
     async def _answer(self, event: PayloadEvent, table: PayloadTable) -> Counted:
         """Correct the rows of the request, or leave the correction in the store for when the request comes."""
-        half = await self._read(lambda: correct(table, self._compiled, event.field))
+        half = await self._read("unfit", lambda: correct(table, self._compiled, event.field))
         if event.key is None or event.identity is None:
             return Counted("alone", half)
         mark = Mark.of_answer(event.identity, self._digest, half.rows, half.summary)
@@ -144,11 +156,12 @@ class CallCounter:
         if first.side == "answer":
             return Counted("duplicate" if first.identity == event.identity else "alone", half)
         if first.rows != half.rows:
-            raise InputError(event.field, f"{first.rows} predictions, one for each row of the request", str(half.rows))
+            expected = f"{first.rows} predictions, one for each row of the request"
+            raise _RefusalError("unfit", InputError(event.field, expected, str(half.rows)))
         compiled = self._compiled
         if first.digest != self._digest:  # another profile came between request and answer
             compiled = await self._context.compiled(self._model, first.digest)
-            half = await self._read(lambda: correct(table, compiled, event.field))
+            half = await self._read("unfit", lambda: correct(table, compiled, event.field))
         receipt = await self._context.committer.commit(
             AddRows(
                 self._model,

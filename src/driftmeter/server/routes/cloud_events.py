@@ -119,7 +119,8 @@ class _Counters:
             known = error.args[0].partition("; ")[2]
             fault = InputError("ce-inferenceservicename", f"the name of a model ({known})", repr(error.model)[:80])
             self._context.complaints.warn(_log, ("", "model"), "an event cannot be counted: %s", fault)
-            return Counted("refused", fault=fault)
+            self._context.metrics.add("call_events", "", "unknown_model")
+            return Counted("unknown_model", fault=fault)
         return await CallCounter(self._context, target.model, target.compiled, small=self._small).count(event)
 
     async def _target(self, event: PayloadEvent) -> _Target:
