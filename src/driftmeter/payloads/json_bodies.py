@@ -21,6 +21,7 @@ from driftmeter.profile.names import text_of
 
 REQUESTS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 ANSWERS = ("predictions", "outputs")
+_NAT = "NaT"
 
 
 def table_of_request(content: Any, field: str = "body") -> PayloadTable:
@@ -46,10 +47,22 @@ def _table_of(content: Any, keys: tuple[str, ...], field: str) -> PayloadTable:
     (key,) = found
     rows, field = content[key], f"{field}.{key}"
     if key == "dataframe_split":
-        return _split(rows, field)
+        return _without_nat(_split(rows, field))
     if key in ("inputs", "outputs") and isinstance(rows, dict):
         return _columns(rows, field)
-    return table_of_objects(rows, field)
+    table = table_of_objects(rows, field)
+    return _without_nat(table) if key == "dataframe_records" else table
+
+
+def _without_nat(table: PayloadTable) -> PayloadTable:
+    """Return a table of MLflow with None for `NaT`: so its client writes a missing time, beside others as ISO 8601."""
+    columns = tuple(
+        [None if value == _NAT else value for value in column]
+        if isinstance(column, list) and _NAT in column
+        else column
+        for column in table.columns
+    )
+    return PayloadTable(columns, table.names, table.rows)
 
 
 def _split(content: Any, field: str) -> PayloadTable:

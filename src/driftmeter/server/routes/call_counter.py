@@ -30,20 +30,17 @@ from driftmeter.timestamps import iso
 from driftmeter.types import Milliseconds
 
 T = TypeVar("T")
-Outcome = Literal[
-    *("rows", "joined", "waiting", "alone", "late", "duplicate", "not_needed", "no_rows"),
-    *("unreadable", "unfit", "future", "unknown_model"),
-]
+Taken = Literal["rows", "joined", "waiting", "alone", "late", "duplicate", "not_needed", "no_rows"]
+Refused = Literal["unreadable", "unfit", "future", "unknown_model"]
+Outcome = Taken | Refused
 
-_SMALL = 64_000
-"""Bytes of an event that is read on the event loop: a thread would take longer."""
 _log = logging.getLogger(__name__)
 
 
 class _RefusalError(Exception):
     """An event does not count, with the outcome that says why."""
 
-    def __init__(self, outcome: Outcome, fault: InputError) -> None:
+    def __init__(self, outcome: Refused, fault: InputError) -> None:
         super().__init__(str(fault))
         self.outcome, self.fault = outcome, fault
 
@@ -97,7 +94,7 @@ class CallCounter:
             return await self._rows_of_answer(event, table, time)
         return Counted("not_needed") if self._needs == "requests" else await self._answer(event, table)
 
-    async def _read(self, otherwise: Outcome, work: Callable[[], T]) -> T:
+    async def _read(self, otherwise: Refused, work: Callable[[], T]) -> T:
         """Return what `work` reads, on a thread if that may take long; an InputError has the outcome `otherwise`."""
         try:
             return work() if self._small else await self._context.in_thread(work)
