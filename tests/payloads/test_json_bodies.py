@@ -48,6 +48,7 @@ def test_a_word_for_a_missing_time_is_one_only_where_mlflow_writes_it() -> None:
         ({"dataframe_split": []}, "body.dataframe_split"),
         ({"dataframe_split": {"columns": "ab", "data": []}}, "body.dataframe_split.columns"),
         ({"dataframe_split": {"columns": [["a"]], "data": []}}, "body.dataframe_split.columns"),
+        ({"dataframe_split": {"columns": [1, "1"], "data": [[1, 2]]}}, "body.dataframe_split.columns"),
         ({"dataframe_split": {"columns": ["a"], "data": 3}}, "body.dataframe_split.data"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, "body.dataframe_split.data[0]"),
     ],

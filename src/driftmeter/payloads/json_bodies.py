@@ -16,7 +16,7 @@ from typing import Any
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
-from driftmeter.payloads.table import PayloadTable, table_of_objects, table_of_records, table_of_rows
+from driftmeter.payloads.table import PayloadTable, check_names, table_of_objects, table_of_records, table_of_rows
 from driftmeter.profile.names import text_of
 
 REQUESTS = ("instances", "inputs", "dataframe_split", "dataframe_records")
@@ -72,9 +72,11 @@ def _split(content: Any, field: str) -> PayloadTable:
     names = [text_of(name) for name in content["columns"]] if isinstance(content["columns"], list) else [None]
     if None in names:
         raise InputError(f"{field}.columns", "an array of names", describe(content["columns"]))
+    texts = [str(name) for name in names]
+    check_names(texts, f"{field}.columns")
     if not isinstance(content["data"], list):
         raise InputError(f"{field}.data", "an array of rows", describe(content["data"]))
-    return table_of_rows(content["data"], [str(name) for name in names], f"{field}.data")
+    return table_of_rows(content["data"], texts, f"{field}.data")
 
 
 def _columns(content: dict[str, Any], field: str) -> PayloadTable:
