@@ -12,8 +12,8 @@ from driftmeter.logs.names import NAMES
 from driftmeter.logs.read import LogOptions, open_log
 from driftmeter.logs.registry import FORMATS
 from driftmeter.report.batch import Report, compare, compare_batches
-from tests.support.log_writers import WRITERS
 from tests.support.served_rows import ServedRows, served_profile, served_rows
+from tests.support.written_logs import WRITERS
 
 ROWS = 20_000
 WAYS = [(form, way) for form, ways in WRITERS.items() for way in ways]

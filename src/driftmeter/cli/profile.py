@@ -135,7 +135,7 @@ def profile(
         texts.add(time)
     numbers = {name for name, kind in kinds.items() if kind == "numeric"} - texts
     with log_bar(form, columns, allow_unreadable_records, data) as options:
-        names = LogColumns.of_user(options.order, prediction, label, texts=texts, na=na)
+        names = LogColumns.of_user(options.order, prediction, label, texts=texts, na=na, zone=zone)
         log = open_log(data, names, options, say=say)
         if log is None:
             table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)

@@ -60,7 +60,7 @@ class Assembler:
         if event.time is not None and roles.wants(roles.time):
             self._meet(roles.time)
             self.filled.add(roles.time)
-            given[roles.time] = [event.time] * features.rows
+            given[roles.time] = event.time if isinstance(event.time, list) else [event.time] * features.rows
         if isinstance(features, CsvRows):
             for name in roles.order or ():
                 self._meet(name)

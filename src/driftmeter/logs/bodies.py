@@ -9,7 +9,7 @@ from typing import Any
 from driftmeter.errors import InputError
 from driftmeter.logs.columns import plain_values
 from driftmeter.logs.events import CsvRows, Rows
-from driftmeter.payloads.json_bodies import table_of_answer, table_of_request
+from driftmeter.payloads.body import answer_of, read_answer, read_request, request_of
 from driftmeter.payloads.json_text import read_json
 from driftmeter.payloads.table import PayloadTable, table_of_objects
 
@@ -42,11 +42,16 @@ def rows_of_text(text: str, field: str, *, answer: bool, csv: bool | None = None
 
 def rows_of_content(content: Any, field: str, *, answer: bool) -> PayloadTable:
     """Return the rows of decoded JSON: a body of a request or an answer. Raises InputError."""
-    if answer and not isinstance(content, dict | list):  # {"prediction": 0.3} as 0.3
+    if answer and not isinstance(content, dict | list):  # an answer that is its one value
         content = [content]
-    table = (table_of_answer if answer else table_of_request)(content, field)
+    table = (answer_of if answer else request_of)(content, field=field)
     if table.names == ("features",):  # SageMaker's algorithms: {"features": [values]}
         values = plain_values(table.columns[0])
         if all(isinstance(row, list) for row in values):
             return table_of_objects(values, field)
     return table
+
+
+def rows_of_bytes(body: bytes, field: str, *, answer: bool, json_length: int | None = None) -> PayloadTable:
+    """Return the rows of a body as it was on the wire, perhaps compressed, or binary. Raises InputError."""
+    return (read_answer if answer else read_request)(body, json_length=json_length, field=field)

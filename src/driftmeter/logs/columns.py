@@ -33,6 +33,8 @@ class LogColumns:
     wanted: frozenset[str] | None = None
     texts: frozenset[str] = frozenset()
     na: tuple[str, ...] = ()
+    zone: str = "UTC"
+    """The zone of times that name none."""
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class LogColumns:
         order: Sequence[str] | None = None,
         *,
         time: bool = False,
+        zone: str | None = None,
         also: Collection[str] = (),
         as_text: Collection[str] = (),
     ) -> LogColumns:
@@ -59,7 +62,15 @@ class LogColumns:
         )
         free = next(name for name in (TIME, "event_time", "log_time", "log_time_") if name not in columns)
         wanted = columns | {*also, *as_text} | ({free} if time else set())
-        return cls(tuple(order or names), prediction, LABEL, free, wanted, texts | {*as_text}, profile.na)
+        return cls(
+            tuple(order or names),
+            prediction,
+            time=free,
+            wanted=wanted,
+            texts=texts | {*as_text},
+            na=profile.na,
+            zone=zone or profile.zone or "UTC",
+        )
 
     @classmethod
     def of_user(
@@ -70,10 +81,13 @@ class LogColumns:
         *,
         texts: Collection[str] = (),
         na: Sequence[str] = (),
+        zone: str | None = None,
     ) -> LogColumns:
         """Return the columns where there is no profile yet: what the user named, or the usual names."""
         names = None if order is None else tuple(order)
-        return cls(names, prediction or PREDICTION, label or LABEL, texts=frozenset(texts), na=tuple(na))
+        return cls(
+            names, prediction or PREDICTION, label or LABEL, texts=frozenset(texts), na=tuple(na), zone=zone or "UTC"
+        )
 
     def wants(self, name: str) -> bool:
         """Say whether a column is read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from typing import Any
 
 from driftmeter.errors import InputError
 from driftmeter.payloads.table import PayloadTable
@@ -55,12 +56,13 @@ Rows = PayloadTable | CsvRows
 class LogEvent:
     """A record, or a request joined with its answer: rows of features, and their predictions and labels, by position.
 
-    `time` is ISO 8601 or seconds since the epoch. `key` joins the parts of an event that come as several records.
+    `time` is ISO 8601 or seconds since the epoch, or a list with one for each row. `key` joins the parts of an event
+    that come as several records.
     """
 
     where: str
     key: str | None = None
-    time: str | float | None = None
+    time: Any = None
     features: Rows | None = None
     predictions: Rows | None = None
     labels: Rows | None = None

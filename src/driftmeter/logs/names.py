@@ -2,5 +2,8 @@
 
 from __future__ import annotations
 
-NAMES = ("sagemaker", "json-lines")
+NAMES = (
+    *("sagemaker", "azure-ml", "bentoml", "kserve", "databricks", "vertex", "feast", "seldon", "mlrun", "triton"),
+    "json-lines",
+)
 """As in `registry.FORMATS`."""

@@ -1,34 +1,15 @@
-"""Rows as the log of each serving system, by the documented forms; `WRITERS` has every form that is read.
-
-A writer takes an empty folder and rows, and returns the source to read. Where there are several ways to write a form,
-there are several writers.
-"""
+"""Rows as SageMaker's data capture, by the developer guide."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.support.served_rows import FEATURES, PREDICTION, ServedRows
-
-Writer = Callable[[Path, ServedRows], Path]
-
-
-def write_lines(path: Path, records: Iterator[Any]) -> Path:
-    """Write JSON, an object a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record) + "\n" for record in records)
-    return path
-
-
-def json_lines(folder: Path, rows: ServedRows) -> Path:
-    """Write an object a row, with the prediction among its values."""
-    pairs = zip(rows.features, rows.predictions, strict=True)
-    return write_lines(folder / "rows.jsonl", ({**row, PREDICTION: answer} for row, answer in pairs))
+from tests.support.written_logs.writing import Writer, instances, predictions, values_of, write_lines
 
 
 def csv_text(features: list[dict[str, Any]]) -> str:
@@ -74,25 +55,20 @@ def _on_one_line(features: Any, answers: Any) -> tuple[str, str]:
 
 
 def _as_instances(features: Any, answers: Any) -> tuple[str, str]:
-    values = [[row[name] for name in FEATURES] for row in features]
-    return json.dumps({"instances": values}), json.dumps({"predictions": answers})
+    return json.dumps(instances(features)), json.dumps(predictions(answers))
 
 
 def _as_json_lines(features: Any, answers: Any) -> tuple[str, str]:
-    request = "\n".join(json.dumps({"features": [row[name] for name in FEATURES]}) for row in features)
+    request = "\n".join(json.dumps({"features": values}) for values in values_of(features))
     return request, "\n".join(json.dumps({PREDICTION: answer, "model": "b"}) for answer in answers)
 
 
-WRITERS: dict[str, dict[str, Writer]] = {
-    "json-lines": {"": json_lines},
-    "sagemaker": {
-        "csv": lambda folder, rows: _sagemaker(folder, rows, 1, "CSV", _as_csv, "text/csv"),
-        "csv, 7 rows": lambda folder, rows: _sagemaker(folder, rows, 7, "CSV", _as_csv, "text/csv"),
-        "answers on one line": lambda folder, rows: _sagemaker(folder, rows, 7, "CSV", _on_one_line, "text/csv"),
-        "csv in base64": lambda folder, rows: _sagemaker(folder, rows, 1, "BASE64", _as_csv, "text/csv"),
-        "json": lambda folder, rows: _sagemaker(folder, rows, 3, "JSON", _as_instances, "application/json"),
-        "json lines": lambda folder, rows: _sagemaker(folder, rows, 3, "JSON", _as_json_lines, "application/jsonlines"),
-        "json in base64": lambda folder, rows: _sagemaker(folder, rows, 1, "BASE64", _as_instances, "application/json"),
-    },
+SAGEMAKER: dict[str, Writer] = {
+    "csv": lambda folder, rows: _sagemaker(folder, rows, 1, "CSV", _as_csv, "text/csv"),
+    "csv, 7 rows": lambda folder, rows: _sagemaker(folder, rows, 7, "CSV", _as_csv, "text/csv"),
+    "answers on one line": lambda folder, rows: _sagemaker(folder, rows, 7, "CSV", _on_one_line, "text/csv"),
+    "csv in base64": lambda folder, rows: _sagemaker(folder, rows, 1, "BASE64", _as_csv, "text/csv"),
+    "json": lambda folder, rows: _sagemaker(folder, rows, 3, "JSON", _as_instances, "application/json"),
+    "json lines": lambda folder, rows: _sagemaker(folder, rows, 3, "JSON", _as_json_lines, "application/jsonlines"),
+    "json in base64": lambda folder, rows: _sagemaker(folder, rows, 1, "BASE64", _as_instances, "application/json"),
 }
-"""By form and way of writing it."""
