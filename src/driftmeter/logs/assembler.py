@@ -62,8 +62,9 @@ class Assembler:
             self.filled.add(roles.time)
             given[roles.time] = event.time if isinstance(event.time, list) else [event.time] * features.rows
         if isinstance(features, CsvRows):
-            for name in roles.order or ():
-                self._meet(name)
+            if not self._texts:
+                for name in roles.order or ():
+                    self._meet(name)
             self._texts.append(features.text)
             self._text_bytes += len(features.text)
             self._of_csv.add(given, features.rows)

@@ -119,8 +119,11 @@ class LogColumns:
         """
         if isinstance(part, CsvRows):
             cells = part.cells()
-            values = [row[0] for row in cells] if part.widths <= {1} else cells[0] if len(cells) == 1 else None
-            if values is None or (part.widths > {1} and len(values) != rows):
+            if part.widths <= {1}:
+                values = [row[0] for row in cells]
+            elif len(cells) == 1 and len(cells[0]) == rows:
+                values = cells[0]
+            else:
                 raise InputError(field, f"one value a row, the {field}", f"{max(part.widths)} values")
         else:
             column = _single(part, name, field)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from driftmeter.errors import InputError
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.reading import LogReading
 from driftmeter.logs.records import Record
@@ -19,6 +20,8 @@ class LogSample:
     names: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
     """Paths below the source, of the files that were looked at."""
+    fault: InputError | None = None
+    """Why the last of them could not be read; None where they could."""
 
     def share_with(self, *keys: str) -> bool:
         """Say whether there are records, and all of them have all of these keys."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -24,6 +25,8 @@ from driftmeter.logs.tally import RecordTally
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_JSON = re.compile(r"\.(?:json|jsonl|ndjson|log)(?:\.(?:gz|zst))?$", re.IGNORECASE)
 
 AUTO, TABLE = "auto", "table"
 """Words of `--format` that name no form of logs: look, and a table as files are."""
@@ -153,6 +156,8 @@ def _chosen(source: str, files: list[LogFile], form: str, say: Callable[[str], N
     sample = sample_of(files)
     found = recognised(sample)
     if found is None:
+        if len(files) == 1 and _JSON.search(files[0].relative):
+            raise sample.fault or InputError(source, "objects of JSON, one a line", f"none in {files[0].size:,} bytes")
         return None
     chosen, grounds = found
     say(f"{source}: read as {chosen.title}: {grounds} (--format {chosen.name})")

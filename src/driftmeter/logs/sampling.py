@@ -23,6 +23,7 @@ _HEAD = 1 << 16
 def sample_of(files: Sequence[LogFile]) -> LogSample:
     """Return the first records of the first files that hold any, or else the names of the first table's columns."""
     looked = [file.relative for file in files[:_FILES]]
+    fault = None
     for file in files[:_FILES]:
         if is_tabular(file.relative):
             names = _names_of(file)
@@ -31,11 +32,12 @@ def sample_of(files: Sequence[LogFile]) -> LogSample:
             continue
         try:
             records = tuple(record for _, record in islice(records_of(file, RecordTally()), _RECORDS))
-        except InputError:
+        except InputError as error:
+            fault = error
             continue
         if records:
             return LogSample(records, frozenset(), tuple(looked))
-    return LogSample(files=tuple(looked))
+    return LogSample(files=tuple(looked), fault=fault)
 
 
 def head_of(file: LogFile) -> bytes:

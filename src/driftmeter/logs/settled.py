@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from driftmeter.data.arrow_columns import numbers_of
-from driftmeter.data.columns import EXACT
 from driftmeter.data.files.settle import Settling, converted
 
 
@@ -22,7 +19,8 @@ def settled_table(table: pa.Table, untyped: Collection[str]) -> pa.Table:
         settling.observe(name, column)
     written = settling.settle().written
     for name, column in columns.items():
-        made = _whole(converted(column, written[name])) if name in written else _moments(column)
+        how = written.get(name)
+        made = _moments(column) if how is None else _numbers(column) if how == "numbers" else converted(column, how)
         table = table.set_column(table.column_names.index(name), name, made)
     return table
 
@@ -31,15 +29,12 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return numbers as integers where all are whole and exact."""
-    if not pa.types.is_floating(column.type):
-        return column
-    numbers, present = numbers_of(column)
-    given = numbers[present]
-    if len(given) and np.isfinite(given).all() and (given == np.rint(given)).all() and np.abs(given).max() < EXACT:
-        return column.cast(pa.int64())
-    return column
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts of numbers as integers where all are written so, else as float64."""
+    try:
+        return compute.cast(column, pa.int64())
+    except pa.ArrowInvalid:
+        return converted(column, "numbers")
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:

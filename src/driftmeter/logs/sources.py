@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import gzip
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +64,8 @@ def _decompressed(raw: IO[bytes], magic: bytes) -> Any:
     if magic.startswith(ZSTD):
         import pyarrow as pa
 
-        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+        stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+        return io.BufferedReader(stream, _BUFFER)
     return raw
 
 

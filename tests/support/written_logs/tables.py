@@ -129,11 +129,7 @@ def as_delta(folder: Path, rows: ServedRows) -> Path:
 
 def unity(folder: Path, rows: ServedRows) -> Path:
     """Write the columns of 2026 as JSON lines, with a time as text."""
-    renamed = {
-        "invocation_id": "databricks_request_id",
-        "event_time": "request_time",
-        "latency_ms": "execution_time_ms",
-    }
+    renamed = {"invocation_id": "databricks_request_id", "event_time": "request_time"}
     names = (*renamed, "status_code", "request", "response")
 
     def records() -> Iterator[Row]:

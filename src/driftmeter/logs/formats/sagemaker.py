@@ -38,27 +38,33 @@ class SageMaker:
         reading.say_once(
             "Times are those of the inference, in whole seconds; a capture may be a sample of the traffic."
         )
-        labels = reading.columns.wants(reading.columns.label)
-        joiner = RecordJoiner(reading.tally, answers=False, labels=labels)
         unanswered = 0
-        for where, record, _ in reading.records():
-            try:
-                event = _event_of(where, record)
-            except InputError as error:
-                reading.tally.reject(where, error)
-                continue
-            if event.features is None and event.labels is None:
-                reading.tally.leave_out(where, "an answer without its request (only OUTPUT was captured)")
-            elif labels:
-                yield from joiner.add(event)
-            elif event.features is None:
-                reading.tally.leave_out(where, "ground truth, which is no feature")
-            else:
-                unanswered += event.predictions is None
-                yield event
-        yield from joiner.rest()
+        for event in _joined(reading):
+            unanswered += event.predictions is None
+            yield event
         if unanswered:
             reading.notes.append(f"{unanswered:,} records have no answer: their predictions count as missing")
+
+
+def _joined(reading: LogReading) -> Iterator[LogEvent]:
+    """Yield the captures, with the labels that lie in lines of their own where these are wanted."""
+    labels = reading.columns.wants(reading.columns.label)
+    joiner = RecordJoiner(reading.tally, answers=False, labels=labels)
+    for where, record, _ in reading.records():
+        try:
+            event = _event_of(where, record)
+        except InputError as error:
+            reading.tally.reject(where, error)
+            continue
+        if event.features is None and event.labels is None:
+            reading.tally.leave_out(where, "an answer without its request (only OUTPUT was captured)")
+        elif labels:
+            yield from joiner.add(event)
+        elif event.features is None:
+            reading.tally.leave_out(where, "ground truth, which is no feature")
+        else:
+            yield event
+    yield from joiner.rest()
 
 
 def _is_of(sample: LogSample, *keys: str) -> bool:
@@ -94,9 +100,12 @@ def _rows(part: Any, field: str, *, answer: bool) -> Rows | None:
         return rows_of_text(data, field, answer=answer, csv=False)
     if encoding != "BASE64":
         raise InputError(f"{field}.encoding", "CSV, JSON or BASE64", describe(encoding))
+    body = decoded(data, f"{field}.data")
     try:
-        text = decoded(data, f"{field}.data").decode()
-    except UnicodeDecodeError as error:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
         got = str(part.get("observedContentType"))[:60]
-        raise InputError(f"{field}.data", "CSV or JSON in base64", f"bytes that are no text ({got})") from error
+        raise InputError(f"{field}.data", "CSV or JSON in base64", f"bytes that are no text ({got})")
     return rows_of_text(text, field, answer=answer)
