@@ -93,9 +93,29 @@ def test_reports_of_evidently_are_refused_with_the_reason(content: object, tmp_p
         open_log(tmp_path / "snapshot.json", LogColumns())
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ('[{"prefix": "s3://b/in/"}, "a.csv", "b.csv"]', "a manifest of a batch transform"),
+        ('{"version": 0.0, "dataset": {"item_count": 3}, "features": []}', "a baseline of SageMaker Model Monitor"),
+        ('{"version": 0.0, "features": [{"name": "a"}]}', "a baseline of SageMaker Model Monitor"),
+    ],
+)
+def test_what_sagemaker_writes_beside_its_captures_is_refused(content: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=f"got {what}, which holds none"):
+        open_log(tmp_path / "a.json", LogColumns())
+
+
 def test_rows_with_a_column_called_metrics_are_no_report(tmp_path: Path) -> None:
     source = lines(tmp_path / "rows.json", [{"metrics": 3, "report": "a"}])
     assert opened(source).columns() == {"metrics": [3], "report": ["a"]}
+
+
+def test_a_pattern_of_tables_is_refused_with_what_to_give(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"tables are read from a file or a folder .*, got t.parquet"):
+        open_log(f"{tmp_path}/*.parquet", LogColumns())
 
 
 def test_a_request_a_line_is_its_rows(tmp_path: Path) -> None:

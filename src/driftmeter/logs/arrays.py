@@ -9,17 +9,19 @@ from typing import Any
 import pyarrow as pa
 
 from driftmeter.data.columns import EXACT
+from driftmeter.profile.values import canonical
 
 _NO_TEXT = b"\xff"
 """Not UTF-8: a cell that begins with it is read as no text, so that lists and objects count as unreadable."""
 _NOTHING = frozenset([type(None)])
 
 
-def array_of(values: Sequence[Any]) -> pa.Array:
+def array_of(values: Sequence[Any], *, categories: bool = False) -> pa.Array:
     """Return values of JSON as an array: numbers, booleans or texts where all are; where they are mixed, as texts.
 
-    A number is the same as its text to every kind of feature. Where there are lists or objects, which are no value,
-    the column is one of bytes, and they are bytes that are no text.
+    A number is the same as its text to every kind of feature; with `categories`, that is the text of the category that
+    it would be. Where there are lists or objects, which are no value, the column is one of bytes, and they are bytes
+    that are no text.
 
     >>> [str(array_of(values).type) for values in ([1, None], [1, 2.5], [True], [1, "a"], [1, [2]])]
     ['int64', 'double', 'bool', 'large_string', 'binary']
@@ -40,21 +42,23 @@ def array_of(values: Sequence[Any]) -> pa.Array:
         if kinds == {int} and max(whole) < 1 << 63 and min(whole) >= -(1 << 63):
             return pa.array(values, pa.int64())
     if kinds <= {int, float, bool, str}:
-        return pa.array([_text(value) for value in values], pa.large_string())
-    return pa.array([_bytes(value) for value in values], pa.binary())
+        return pa.array([_text(value, categories) for value in values], pa.large_string())
+    return pa.array([_bytes(value, categories) for value in values], pa.binary())
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, category: bool) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if category:
+        return canonical(value, "string")
     if value is True or value is False:
         return str(value).lower()
     return repr(value)
 
 
-def _bytes(value: Any) -> bytes | None:
+def _bytes(value: Any, category: bool) -> bytes | None:
     if value is None or isinstance(value, int | float | str):
-        text = _text(value)
+        text = _text(value, category)
         return None if text is None else text.encode()
     return _NO_TEXT + json.dumps(value, default=str).encode()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +30,9 @@ class Assembler:
         self.untyped: set[str] = set()
         """Columns that came as CSV: their texts may be numbers."""
         self.filled: set[str] = set()
-        """Columns of predictions, labels and times that some event had."""
+        """Columns of predictions and labels that some event had."""
+        self.time: str | None = None
+        """The column of the events' times; None where no event has one, or where it is not wanted."""
         self._seen: set[str] = set()
         self._texts: list[str] = []
         self._text_bytes = 0
@@ -58,9 +60,9 @@ class Assembler:
                 if roles.wants(name):
                     given[name] = roles.one_a_row(part, features.rows, name, field)
         if event.time is not None and roles.wants(roles.time):
-            self._meet(roles.time)
-            self.filled.add(roles.time)
-            given[roles.time] = event.time if isinstance(event.time, list) else [event.time] * features.rows
+            self.time = self.time or _free(roles.time, given.keys() | set(roles.order or ()), roles)
+            self._meet(self.time)
+            given[self.time] = event.time if isinstance(event.time, list) else [event.time] * features.rows
         if isinstance(features, CsvRows):
             if not self._texts:
                 for name in roles.order or ():
@@ -95,7 +97,10 @@ class Assembler:
 
     def _json_table(self) -> pa.Table:
         gathered, self._of_json = self._of_json, _Gathered()
-        return pa.table({name: array_of(values) for name, values in gathered.columns().items()})
+        texts = self._columns.texts
+        return pa.table(
+            {name: array_of(values, categories=name in texts) for name, values in gathered.columns().items()}
+        )
 
     def _csv_table(self) -> pa.Table:
         gathered, self._of_csv = self._of_csv, _Gathered()
@@ -114,9 +119,16 @@ class Assembler:
                 columns[name] = (
                     _typed(values) if roles.wanted is not None and name not in roles.texts else array_of(values)
                 )
-                if name != roles.time:
+                if name != self.time:
                     self.untyped.add(name)
         return pa.table(columns)
+
+
+def _free(name: str, features: Collection[str], roles: LogColumns) -> str:
+    """Return the name of the column of times; underscores follow where a feature is called so."""
+    while roles.wanted is None and name in features:
+        name += "_"
+    return name
 
 
 class _Gathered:

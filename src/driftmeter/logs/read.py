@@ -20,7 +20,7 @@ from driftmeter.logs.records import Progress, no_progress
 from driftmeter.logs.registry import format_named, recognised
 from driftmeter.logs.sampling import sample_of
 from driftmeter.logs.settled import settled_table
-from driftmeter.logs.sources import LogFile, files_of_source, is_local
+from driftmeter.logs.sources import LogFile, files_of_source, is_local, is_pattern
 from driftmeter.logs.tally import RecordTally
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Log:
     @property
     def time(self) -> str | None:
         """The column with the time of each row that the log itself has; None where it has none."""
-        return self._filled(self.columns.time)
+        return self.assembler.time
 
     @property
     def prediction(self) -> str | None:
@@ -147,7 +147,7 @@ def _may_be_log(source: str) -> bool:
     path = Path(source)
     if not is_local(source) or path.is_dir():
         return True
-    return path.is_file() or not path.suffix or not is_tabular(source)
+    return path.is_file() or is_pattern(source) or not is_tabular(source)
 
 
 def _chosen(source: str, files: list[LogFile], form: str, say: Callable[[str], None]) -> LogFormat | None:
@@ -156,6 +156,9 @@ def _chosen(source: str, files: list[LogFile], form: str, say: Callable[[str], N
     sample = sample_of(files)
     found = recognised(sample)
     if found is None:
+        if not is_local(source) or (files and is_pattern(source)):
+            expected = "a log that is recognised; tables are read from a file or a folder on this machine"
+            raise sample.fault or InputError(source, expected, ", ".join(file.relative for file in files[:3]))
         if len(files) == 1 and _JSON.search(files[0].relative):
             raise sample.fault or InputError(source, "objects of JSON, one a line", f"none in {files[0].size:,} bytes")
         return None

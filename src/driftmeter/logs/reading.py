@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from driftmeter.data.files.batches import read_batches
@@ -13,7 +15,7 @@ from driftmeter.data.files.endings import ARROW, PARQUET, is_delimited
 from driftmeter.errors import InputError
 from driftmeter.logs.columns import LogColumns
 from driftmeter.logs.records import Progress, Record, no_progress, records_of
-from driftmeter.logs.sources import LogFile
+from driftmeter.logs.sources import LogFile, is_local
 from driftmeter.logs.tally import RecordTally
 
 
@@ -60,9 +62,18 @@ class LogReading:
         if self.is_delta:
             yield Path(self.source), self.files[0]
             return
-        for file in self.files:
-            if is_tabular(file.relative):
-                yield Path(file.address), file
+        with TemporaryDirectory() as folder:
+            for file in self.files:
+                if not is_tabular(file.relative):
+                    continue
+                path = Path(file.address)
+                if not is_local(self.source):
+                    path = Path(folder) / path.name
+                    with file.raw() as content, path.open("wb") as copy:
+                        copyfileobj(content, copy)
+                yield path, file
+                if not is_local(self.source):
+                    path.unlink()
 
     def _is_of_table(self, file: LogFile) -> bool:
         return self.is_delta or is_tabular(file.relative)

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 
 from driftmeter.data.files.endings import ARROW, PARQUET, is_delimited
 from driftmeter.errors import DriftmeterError, InputError
@@ -57,10 +56,11 @@ def _names_of(file: LogFile) -> list[str]:
             with file.open() as (stream, _):
                 text = stream.read(_HEAD).decode("utf-8-sig", "replace")
             return next(csv.reader(io.StringIO(text)), [])
-        if name.endswith(PARQUET):
-            return list(parquet.read_schema(Path(file.address)).names)
-        if name.endswith(ARROW):
-            return list(pa.ipc.open_file(file.address).schema.names)
+        with file.raw() as raw:
+            if name.endswith(PARQUET):
+                return list(parquet.read_schema(pa.PythonFile(raw, mode="r")).names)
+            if name.endswith(ARROW):
+                return list(pa.ipc.open_file(pa.PythonFile(raw, mode="r")).schema.names)
     except (DriftmeterError, pa.ArrowException, OSError, csv.Error, ValueError):
         pass
     return []

@@ -78,6 +78,11 @@ def is_local(source: str) -> bool:
     return _URL.match(source) is None
 
 
+def is_pattern(source: str) -> bool:
+    """Say whether a source is a pattern of names, and no file or folder that has such characters in its own."""
+    return _GLOB.search(source) is not None and not Path(source).exists()
+
+
 def files_of_source(source: str) -> list[LogFile]:
     """Return the files of a source, numbers in their names in order of number: a.log.2 comes before a.log.10.
 
