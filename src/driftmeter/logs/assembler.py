@@ -59,10 +59,11 @@ class Assembler:
                 self.filled.add(name)
                 if roles.wants(name):
                     given[name] = roles.one_a_row(part, features.rows, name, field)
-        if event.time is not None and roles.wants(roles.time):
+        times = event.times if event.time is None else [event.time] * features.rows
+        if times is not None and roles.wants(roles.time):
             self.time = self.time or _free(roles.time, given.keys() | set(roles.order or ()), roles)
             self._meet(self.time)
-            given[self.time] = event.time if isinstance(event.time, list) else [event.time] * features.rows
+            given[self.time] = times
         if isinstance(features, CsvRows):
             if not self._texts:
                 for name in roles.order or ():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from typing import Any
 
 from driftmeter.errors import InputError
 from driftmeter.payloads.table import PayloadTable
@@ -58,13 +57,14 @@ Rows = PayloadTable | CsvRows
 class LogEvent:
     """A record, or a request joined with its answer: rows of features, and their predictions and labels, by position.
 
-    `time` is ISO 8601 or seconds since the epoch, or a list with one for each row. `key` joins the parts of an event
+    `time` is ISO 8601 or seconds since the epoch; `times` has one for each row instead. `key` joins the parts of an event
     that come as several records.
     """
 
     where: str
     key: str | None = None
-    time: Any = None
+    time: str | float | None = None
     features: Rows | None = None
     predictions: Rows | None = None
     labels: Rows | None = None
+    times: list[str | None] | None = None

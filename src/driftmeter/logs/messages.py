@@ -14,6 +14,7 @@ from typing import Any
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
+from driftmeter.logs.reading import key_of
 from driftmeter.logs.records import Record
 from driftmeter.payloads.json_text import read_json
 
@@ -39,10 +40,9 @@ def is_message(record: Record) -> bool:
 def message_of(record: Record) -> KafkaMessage:
     """Return the message that a record holds. Raises InputError where its value is neither JSON nor bytes in base64."""
     name = next((name for name in _VALUES if name in record), "value")
-    key = record.get("key")
     return KafkaMessage(
         str(record.get("topic") or ""),
-        None if key in (None, "") else str(key),
+        key_of(record.get("key")),
         _headers(record.get("headers")),
         _time(next((record[name] for name in _TIMES if record.get(name) is not None), None)),
         _value(record.get(name), name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -109,6 +110,25 @@ def content_of(value: Any, field: str) -> Any:
     from driftmeter.payloads.json_text import read_json
 
     return read_json(value, field) if isinstance(value, str | bytes) else value
+
+
+def time_of(value: Any) -> str | float | None:
+    """Return the time of a record: a text, or seconds since the epoch; None where it is neither, nor a date-time."""
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+def key_of(*parts: Any) -> str | None:
+    """Return the key of a record, of the first of some parts that is a text or a number; None where none is.
+
+    >>> key_of(None, 17), key_of([], {})
+    ('17', None)
+    """
+    for part in parts:
+        if isinstance(part, str | int) and part not in ("", None):
+            return str(part)
+    return None
 
 
 def text_field(record: Record, name: str) -> str | None:

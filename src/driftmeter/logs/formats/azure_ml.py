@@ -18,7 +18,7 @@ from driftmeter.logs.bodies import rows_of_content
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.joining import RecordJoiner
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading, content_of
+from driftmeter.logs.reading import LogReading, content_of, key_of, time_of
 from driftmeter.logs.records import Record
 
 _TYPE = "azureml.inference."
@@ -80,11 +80,10 @@ def _event_of(where: str, record: Record) -> LogEvent | None:
         raise InputError("data", "rows", describe(None))
     answer = collection in _OUTPUTS
     rows = rows_of_content(content_of(record["data"], "data"), "data", answer=answer)
-    key = record.get("correlationid") or record.get("xrequestid")
     return LogEvent(
         where,
-        None if key is None else str(key),
-        record.get("time"),
+        key_of(record.get("correlationid"), record.get("xrequestid")),
+        time_of(record.get("time")),
         features=None if answer else rows,
         predictions=rows if answer else None,
     )

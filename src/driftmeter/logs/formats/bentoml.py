@@ -18,7 +18,7 @@ from driftmeter.errors import InputError
 from driftmeter.logs.columns import LogColumns
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading
+from driftmeter.logs.reading import LogReading, time_of
 from driftmeter.logs.records import Record, records_of
 from driftmeter.logs.sources import files_of_source, is_local
 from driftmeter.logs.tally import RecordTally
@@ -74,7 +74,7 @@ class BentoML:
             if not _belongs(row, monitor, reading.columns):
                 reading.tally.leave_out(where, "a row of another monitor of the process")
                 continue
-            yield _event_of(where, row, record.get(time), monitor, reading.columns)
+            yield _event_of(where, row, time_of(record.get(time)), monitor, reading.columns)
 
 
 def _is_row(record: Record) -> bool:
@@ -94,8 +94,10 @@ def _monitors(reading: LogReading) -> Iterator[_Monitor]:
     for file in files:
         known = columns.setdefault(Path(file.address).parent.parent.name, {})
         for _, record in records_of(file, RecordTally()):
-            for column in record.get("columns") or ():
-                known[str(column.get("name"))] = (str(column.get("role")), str(column.get("type")))
+            columns_ = record.get("columns")
+            for column in columns_ if isinstance(columns_, list) else ():
+                if isinstance(column, dict):
+                    known[str(column.get("name"))] = (str(column.get("role")), str(column.get("type")))
     for name, known in columns.items():
         yield _Monitor(name, known)
 

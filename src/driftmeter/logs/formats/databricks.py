@@ -14,7 +14,6 @@ tables, and the tables themselves.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +22,7 @@ from driftmeter.errors import InputError
 from driftmeter.logs.bodies import rows_of_content
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading, content_of
+from driftmeter.logs.reading import LogReading, content_of, time_of
 from driftmeter.logs.records import Record
 
 _IDS, _TIMES = ("databricks_request_id", "invocation_id"), ("timestamp_ms", "request_time", "event_time")
@@ -49,16 +48,16 @@ class Databricks:
         fractions: set[float] = set()
         for where, record, _ in reading.records(_COLUMNS):
             status = record.get("status_code")
-            if status is not None and str(status) != "200":
+            if status is not None and str(status) not in ("200", "200.0"):
                 reading.tally.leave_out(where, f"status {str(status)[:20]}")
                 continue
-            fraction = record.get("sampling_fraction")
-            if fraction is not None:
-                fractions.add(float(fraction))
             try:
-                yield _event_of(where, record)
+                event = _event_of(where, record)
+                fractions.add(_fraction(record.get("sampling_fraction")))
             except InputError as error:
                 reading.tally.reject(where, error)
+            else:
+                yield event
         if fractions and min(fractions) < 1:
             shares = " to ".join(f"{share:.3g}" for share in sorted({min(fractions), max(fractions)}))
             reading.notes.append(f"The table holds a sample of the requests (sampling_fraction {shares})")
@@ -78,11 +77,16 @@ def _event_of(where: str, record: Record) -> LogEvent:
     )
 
 
-def _time(name: str, value: Any) -> str | float:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
+def _fraction(value: Any) -> float:
+    try:
+        return 1.0 if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError("sampling_fraction", "a number", describe(value)) from error
+
+
+def _time(name: str, value: Any) -> str | float | None:
     if name != "timestamp_ms":
-        return str(value)
+        return time_of(value)
     try:
         return int(value) / 1000
     except (TypeError, ValueError) as error:

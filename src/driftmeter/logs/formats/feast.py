@@ -40,7 +40,7 @@ class Feast:
             columns = [table[name].to_pylist() for name in names]
             reading.tally.records += len(table)
             times = _times(table[_TIME]) if reading.columns.wants(reading.columns.time) else None
-            yield LogEvent(where, time=times, features=PayloadTable(tuple(columns), tuple(names.values()), len(table)))
+            yield LogEvent(where, times=times, features=PayloadTable(tuple(columns), tuple(names.values()), len(table)))
 
 
 def _times(column: pa.ChunkedArray) -> list[str | None]:

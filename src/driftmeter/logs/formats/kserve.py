@@ -17,7 +17,7 @@ from driftmeter.logs.bodies import decoded, rows_of_bytes
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.joining import RecordJoiner
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading, content_of, text_field
+from driftmeter.logs.reading import LogReading, content_of, key_of, text_field, time_of
 from driftmeter.logs.records import Record
 from driftmeter.payloads.status import is_status
 
@@ -46,7 +46,7 @@ class KServe:
         joiner = RecordJoiner(reading.tally, answers=reading.columns.wants(reading.columns.prediction))
         for where, named, file in reading.records(_COLUMNS):
             record = _lowered(named)
-            time = record.get("occurrencetime")
+            time = time_of(record.get("occurrencetime"))
             if time is None and reading.columns.wants(reading.columns.time):
                 time = file.written
                 reading.say_once("Records have no time: that of their object is taken, when it was written.")
@@ -67,7 +67,7 @@ def _lowered(record: Mapping[str, Any]) -> Record:
     return {name.lower(): value for name, value in record.items()}
 
 
-def _event_of(where: str, record: Record, time: str | None) -> LogEvent | None:
+def _event_of(where: str, record: Record, time: str | float | None) -> LogEvent | None:
     """Return what a record says; None where it is about the server."""
     kind = str(record.get("reqtype"))
     answer = kind.endswith("response")
@@ -77,7 +77,8 @@ def _event_of(where: str, record: Record, time: str | None) -> LogEvent | None:
     if not body or (answer and is_status(body)):
         return None
     rows = rows_of_bytes(body, "bytes", answer=answer, json_length=_json_length(record.get("metadata")))
-    key = f"{record.get('component') or ''} {record.get('id')}"
+    key = key_of(record.get("id"))
+    key = None if key is None else f"{record.get('component') or ''} {key}"
     return LogEvent(where, key, time, features=None if answer else rows, predictions=rows if answer else None)
 
 

@@ -17,7 +17,7 @@ from driftmeter.logs.bodies import rows_of_content
 from driftmeter.logs.events import LogEvent
 from driftmeter.logs.messages import is_message, message_of
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading
+from driftmeter.logs.reading import LogReading, time_of
 from driftmeter.logs.records import Record
 
 _KEYS = ("class", "worker", "model")
@@ -74,7 +74,11 @@ def _calls(event: Record) -> Iterator[Record]:
     if values is None:
         yield event
         return
-    if not isinstance(values, list) or not isinstance(headers, list):
+    if (
+        not isinstance(values, list)
+        or not isinstance(headers, list)
+        or not all(isinstance(one, str) for one in headers)
+    ):
         raise InputError("values", "arrays of values, and headers with their names", describe(values))
     for call in values:
         if not isinstance(call, list) or len(call) != len(headers):
@@ -87,7 +91,7 @@ def _event_of(where: str, call: Record) -> LogEvent:
     if not isinstance(request, dict) or "inputs" not in request:
         raise InputError("request", "an object with inputs", describe(request))
     outputs = answer.get("outputs") if isinstance(answer, dict) else answer
-    when = call.get("when")
+    when = time_of(call.get("when"))
     return LogEvent(
         where,
         time=f"{when}Z" if isinstance(when, str) and not _ZONED.search(when) else when,

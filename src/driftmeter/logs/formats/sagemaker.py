@@ -18,7 +18,7 @@ from driftmeter.logs.bodies import decoded, rows_of_text
 from driftmeter.logs.events import LogEvent, Rows
 from driftmeter.logs.joining import RecordJoiner
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading
+from driftmeter.logs.reading import LogReading, key_of, time_of
 from driftmeter.logs.records import Record
 
 _CAPTURE, _TRUTH = "captureData", "groundTruthData"
@@ -79,8 +79,8 @@ def _event_of(where: str, record: Record) -> LogEvent:
         raise InputError(_CAPTURE, "an object with endpointInput or endpointOutput", describe(record.get(_CAPTURE)))
     return LogEvent(
         where,
-        metadata.get("inferenceId") or metadata.get("eventId"),
-        metadata.get("inferenceTime"),
+        key_of(metadata.get("inferenceId"), metadata.get("eventId")),
+        time_of(metadata.get("inferenceTime")),
         _rows(capture.get("endpointInput"), f"{_CAPTURE}.endpointInput", answer=False),
         _rows(capture.get("endpointOutput"), f"{_CAPTURE}.endpointOutput", answer=True),
         _rows(record.get(_TRUTH), _TRUTH, answer=True),

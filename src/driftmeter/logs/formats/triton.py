@@ -50,7 +50,10 @@ class Triton:
         calls: dict[tuple[str, Any], tuple[str, list[Record]]] = {}
         inner: set[tuple[str, Any]] = set()
         for where, record, file in reading.records():
-            key = (file.address, record.get("id"))
+            if not isinstance(record.get("id"), int | str):
+                reading.tally.reject(where, InputError("id", "the number of a call", describe(record.get("id"))))
+                continue
+            key = (file.address, record["id"])
             reading.tally.records -= key in calls  # a call is one record of ours
             if record.get("parent_id"):
                 inner.add(key)

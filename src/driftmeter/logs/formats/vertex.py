@@ -7,7 +7,6 @@ logging.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from driftmeter.errors import InputError
 from driftmeter.logs.bodies import rows_of_content
 from driftmeter.logs.events import LogEvent, Rows
 from driftmeter.logs.protocol import LogSample
-from driftmeter.logs.reading import LogReading
+from driftmeter.logs.reading import LogReading, time_of
 from driftmeter.payloads.json_text import read_json
 
 _COLUMNS = ("logging_time", "request_payload", "response_payload", "deployed_model_id")
@@ -38,11 +37,10 @@ class Vertex:
         models: set[str] = set()
         for where, record, _ in reading.records(_COLUMNS):
             models.add(str(record.get("deployed_model_id")))
-            time = record.get("logging_time")
             try:
                 yield LogEvent(
                     where,
-                    time=time.isoformat() if isinstance(time, dt.datetime) else time,
+                    time=time_of(record.get("logging_time")),
                     features=_rows(record.get("request_payload"), "request_payload", answer=False),
                     predictions=_rows(record.get("response_payload"), "response_payload", answer=True),
                 )
@@ -53,8 +51,8 @@ class Vertex:
 
 
 def _rows(payload: Any, field: str, *, answer: bool) -> Rows | None:
-    if isinstance(payload, dict) and "list" in payload:  # BigQuery's Parquet: {"list": [{"element": …}]}
-        payload = [element.get("element") for element in payload["list"]]
+    if isinstance(payload, dict) and isinstance(payload.get("list"), list):  # BigQuery's Parquet
+        payload = [item.get("element") if isinstance(item, dict) else item for item in payload["list"]]
     if answer and not payload:
         return None
     if not isinstance(payload, list):
