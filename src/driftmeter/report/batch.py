@@ -184,13 +184,12 @@ def compare_batches(
 ) -> Report:
     """Judge a frame that comes in parts, as `compare` does; only some of its rows are in memory at a time.
 
-    `names` are all of its columns, of which the parts may lack those that the profile does not know. The report is the
-    same however the frame is cut.
+    `names` are all of its columns, of which the parts may lack those that the profile does not know; they may grow
+    while the parts are read, as in a log. The report is the same however the frame is cut.
     """
     settings = settings or ModelSettings()
     reader, binner = Reader(profile, unseen_texts=False), Binner(profile)
-    absent = tuple(name for name in reader.names if name not in names)
-    if len(absent) == len(reader.names):
+    if not set(names) & set(reader.names):
         raise InputError("data", f"columns of the profile ({_listed(reader.names)})", _listed(names) or "no columns")
     summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
     new = NewCategories(reader.categorical if settings.unseen_texts else ())  # of all rows, where samples have some
@@ -204,6 +203,7 @@ def compare_batches(
     if not summary.rows:
         raise InputError("data", "rows", "none")
     unreadable = _in_order(unreadable, reader.names)
+    absent = tuple(name for name in reader.names if name not in names)
     ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
     verdict = _verdict(profile, summary, settings, new)
     return Report(profile, verdict, unreadable, absent, ignored, settings, new.rows())
