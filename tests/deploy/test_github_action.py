@@ -34,7 +34,8 @@ def run(tmp_path: Path) -> Any:
             name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: given[found[1]], value)
             for name, value in STEP["env"].items()
         }
-        files = {"GITHUB_OUTPUT": tmp_path / "outputs", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
+        outputs, summary = tmp_path / "outputs", tmp_path / "summary"
+        files = {"GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         script = ["bash", "-eo", "pipefail", "-c", STEP["run"]]
         done = subprocess.run(
@@ -44,7 +45,8 @@ def run(tmp_path: Path) -> Any:
             check=False,
             capture_output=True,
         )
-        return done.returncode, *(file.read_text() if file.exists() else "" for file in files.values())
+        told = [file.read_text() if file.exists() else "" for file in (outputs, summary)]
+        return done.returncode, told[0], told[1]
 
     return step
 
