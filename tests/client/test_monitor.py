@@ -244,6 +244,18 @@ def test_the_profile_is_the_given_one_or_that_of_the_server_once_it_is_known(
     eventually(lambda: monitor.profile == profile, "the server's profile")
 
 
+def test_rows_after_an_early_start_without_a_server_wait_as_others_do(
+    tier: Tier, profile: Profile, monitor_of: Make
+) -> None:
+    monitor = monitor_of()
+    monitor.start()
+    monitor.observe(ROW)
+    assert monitor.stats()["waiting"] == 1
+    tier.register(profile)
+    assert monitor.flush(10)
+    assert tier.summary(profile) == directly(profile, [ROW])
+
+
 def test_what_is_no_row_can_be_counted_as_one_that_was_lost(tier: Tier, profile: Profile, monitor_of: Make) -> None:
     monitor = monitor_of(profile)
     monitor.observe(ROW)

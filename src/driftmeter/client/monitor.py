@@ -372,10 +372,10 @@ class Monitor:
         if worker.closing:
             buffer.closed.add()
             return False
+        if not buffer.row_bytes:  # the first row tells how many fit
+            buffer.weigh(row)
+            buffer.fit(self._options.max_bytes)
         if not worker.alive:
-            if not buffer.limit:
-                buffer.weigh(row)
-                buffer.fit(self._options.max_bytes)
             worker.start()
         if len(self._rows) < buffer.limit:
             return True
