@@ -333,7 +333,7 @@ class FailingMonitor(Monitor):
     def observe(self, features: Any, prediction: object = None, timestamp: object = None) -> None:
         raise RuntimeError("no")
 
-    def reject(self, expected: str, got: str) -> None:
+    def reject(self, expected: str, got: str, rows: int = 1) -> None:
         raise RuntimeError("no")
 
     def start(self) -> None:

@@ -180,13 +180,14 @@ class Monitor:
         except Exception as error:
             self._count_invalid(error, RECORDS)
 
-    def reject(self, expected: str, got: str) -> None:
-        """Count something that should have been a row and cannot be read as one: it is dropped as `invalid`.
+    def reject(self, expected: str, got: str, rows: int = 1) -> None:
+        """Count rows, or what should have been some, that cannot be read: they are dropped as `invalid`.
 
         What was `expected` and what came are kept, and logged once a minute, as for an object that is no row. For code
         that reads rows out of requests, such as driftmeter.integrations. Never raises.
         """
-        self._buffer.count_invalid(expected, got)
+        for _ in range(rows):
+            self._buffer.count_invalid(expected, got)
 
     def start(self) -> None:
         """Start the background thread, which fetches the profile; without this the first row starts it."""
