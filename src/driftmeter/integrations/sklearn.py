@@ -49,9 +49,9 @@ def monitored(
 class MonitoredEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     """What `monitored` returns. All that is not here is the estimator's own: `classes_`, `score`, `transform` …
 
-    A clone has no monitor: searches and cross-validations predict on clones, and their rows are no traffic. So does
-    what `fit` makes of its folds; a monitored estimator that is fitted counts from then on. It is pickled with its
-    monitor, which is a source of its own where it is loaded.
+    A clone has no monitor: searches and cross-validations predict on clones, and their rows are no traffic. Nor are
+    those that `fit` and `score` look at. It is pickled with its monitor, which is a source of its own where it is
+    loaded.
     """
 
     def __init__(
