@@ -10,6 +10,7 @@ from typing import Any
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError, nearest
+from driftmeter.profile.profile import Profile
 from driftmeter.types import Kind
 
 Rename = Callable[[str], str]
@@ -83,6 +84,21 @@ def columns_of(model: Any) -> ModelColumns:
         expected = "names of columns, which a model has that is trained on a frame"
         raise InputError("model", expected, "numbers" if columns.names else "none")
     return columns
+
+
+def names_in(profile: Profile | None, names: Iterable[str]) -> tuple[str, ...]:
+    """Return names that an estimator says it was fitted on as the profile has them.
+
+    Those of LightGBM have `_` for blanks, also in `feature_names_in_`: a name that is no column of the profile is that
+    of its only column which LightGBM calls so. All others stay as they are.
+    """
+    names = tuple(map(str, names))
+    columns = dict.fromkeys(feature.column for feature in profile.features) if profile is not None else {}
+    called: dict[str, list[str]] = {}
+    for column in columns:
+        called.setdefault(_blanks_gone(column), []).append(column)
+    alike = {name: called[name][0] for name in names if name not in columns and len(called.get(name, ())) == 1}
+    return tuple(alike.get(name, name) for name in names)
 
 
 def _is_of(model: Any, library: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 from typing import Any, Literal, Self, get_args
@@ -13,13 +13,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from driftmeter.client import Monitor
-from driftmeter.client.faults import LOGGER
 from driftmeter.errors import InputError
-from driftmeter.integrations.tables import order_of
+from driftmeter.integrations.calls import count_call, reject_call
+from driftmeter.integrations.names import names_in
 
 Method = Literal["predict", "predict_proba", "decision_function"]
-AT_ONCE = 1_000
-"""Rows of a sparse matrix that become dense at once."""
 _FITTING = ("partial_fit", "fit_predict", "fit_transform")
 
 
@@ -122,7 +120,7 @@ class MonitoredEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
             try:
                 self._count(monitor, X, answer)
             except Exception as error:  # a model's answer never depends on its monitor
-                _reject(monitor, X, error)
+                reject_call(monitor, X, error)
             return answer
 
         return predict_and_count
@@ -132,12 +130,7 @@ class MonitoredEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         if self.method != "predict" and predictions.ndim == 2:
             predictions = predictions[:, self._position()]
         names = getattr(self._inner, "feature_names_in_", None)
-        order = monitor.columns or (order_of(None, monitor.profile) if names is None else tuple(map(str, names)))
-        done = 0
-        for part in _parts(rows):
-            count = part.shape[0] if hasattr(part, "shape") else len(part)
-            monitor.observe_many(_named(part, order), predictions[done : done + count])
-            done += count
+        count_call(monitor, rows, predictions, None if names is None else names_in(monitor.profile, names))
 
     def _position(self) -> int:
         """Return the column of the probability that is the prediction."""
@@ -149,36 +142,3 @@ class MonitoredEstimator(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
             raise InputError("of_class", f"one of the classes {', '.join(map(repr, classes))[:200]}", got)
         position: int = classes.index(self.of_class)
         return position
-
-
-def _parts(rows: Any) -> Iterator[Any]:
-    """Yield the rows of a sparse matrix as dense ones, some at once; all others as they are."""
-    if not hasattr(rows, "toarray"):
-        yield rows
-        return
-    for start in range(0, rows.shape[0], AT_ONCE):
-        yield rows[start : start + AT_ONCE].toarray()
-
-
-def _named(rows: Any, order: Sequence[str] | None) -> Any:
-    """Return rows with names where they have none and there are as many as values; a monitor reads all others."""
-    if order is None or hasattr(rows, "columns") or not isinstance(rows, np.ndarray | list | tuple):
-        return rows
-    if isinstance(rows, np.ndarray) and (rows.ndim != 2 or rows.dtype.names):
-        return rows
-    values = rows.tolist() if isinstance(rows, np.ndarray) else rows
-    if any(isinstance(row, str | dict) or not hasattr(row, "__len__") or len(row) != len(order) for row in values):
-        return rows
-    return [dict(zip(order, row, strict=True)) for row in values]
-
-
-def _reject(monitor: Monitor, rows: Any, error: Exception) -> None:
-    """Count rows that were predicted on and cannot be counted."""
-    try:
-        number = rows.shape[0] if hasattr(rows, "shape") else len(rows)
-        if isinstance(error, InputError):
-            monitor.reject(f"{error.field}: {error.expected}", error.got, number)
-        else:
-            monitor.reject("rows of an estimator", f"some that fail with {type(error).__name__[:40]}", number)
-    except Exception:
-        LOGGER.debug("rows of an estimator are not counted", exc_info=True)
