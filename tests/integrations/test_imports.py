@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.rooms import MODULES, room_of
 
-OWN = {"integrations.sklearn": "sklearn", "integrations.mlflow": "mlflow"}
+OWN = {f"integrations.{name}": name for name in ("sklearn", "mlflow", "bentoml")}
 """What an integration imports at once; all others get what they are given."""
 OTHERS = (
     *("scipy", "pyarrow", "pandas", "polars", "starlette", "flask", "msgspec", "prometheus_client", "click", "sklearn"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import queue
 import random
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from driftmeter.client import Monitor
@@ -24,7 +27,7 @@ from driftmeter.integrations.wsgi import WsgiDriftMiddleware
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
-from tests.integrations.serving import Answer, Model, on_uvicorn, serve
+from tests.integrations.serving import Answer, Model, asgi_app, on_uvicorn, serve
 from tests.support.clocks import SetClock
 from tests.support.waiting import eventually
 
@@ -129,6 +132,73 @@ def test_one_row_counts_as_the_monitor_would(
         settled(watch)
     assert monitor.flush()
     assert tier.summary(profile) == observed(profile, ROWS[:1], SCORES[:1])
+
+
+def tensors(rows: list[dict[str, Any]], *, binary: bool) -> tuple[bytes, dict[str, str]]:
+    """Return rows as a request of the Open Inference Protocol, and its headers."""
+    types = {"age": ("FP64", "<f8"), "amount": ("FP64", "<f8"), "city": ("BYTES", ""), "member": ("BOOL", "?")}
+    inputs, tail = [], b""
+    for name, (datatype, dtype) in types.items():
+        values = [row[name] for row in rows]
+        tensor: dict[str, Any] = {"name": name, "shape": [len(rows), 1], "datatype": datatype}
+        if binary and dtype:
+            raw = np.array(values, dtype).tobytes()
+        else:
+            raw = b"".join(struct.pack("<I", len(text)) + text for text in (str(value).encode() for value in values))
+        if binary:
+            tensor["parameters"], tail = {"binary_data_size": len(raw)}, tail + raw
+        else:
+            tensor["data"] = values
+        inputs.append(tensor)
+    head = json.dumps({"id": "1", "inputs": inputs}).encode()
+    headers = {"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))}
+    return head + tail, headers if binary else {}
+
+
+SOUND = [{**row, "age": float(number)} for number, row in enumerate(ROWS)]
+V2_ANSWER = {
+    "model_name": "m",
+    "outputs": [{"name": "score", "shape": [len(ROWS)], "datatype": "FP64", "data": SCORES}],
+}
+SELDON = {"data": {"names": NAMES, "ndarray": [list(row.values()) for row in SOUND]}, "meta": {}}
+BODIES: dict[str, tuple[bytes, dict[str, str], Any]] = {
+    "V2": (*tensors(SOUND, binary=False), V2_ANSWER),
+    "V2 binary": (*tensors(SOUND, binary=True), V2_ANSWER),
+    "V2 binary, without the length": (tensors(SOUND, binary=True)[0], {}, V2_ANSWER),
+    "Seldon": (json.dumps(SELDON).encode(), {}, {"data": {"names": ["score"], "ndarray": [[one] for one in SCORES]}}),
+    "gzip": (gzip.compress(json.dumps(SOUND).encode()), {"content-encoding": "gzip"}, SCORES),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("form", BODIES)
+def test_tensors_and_compressed_bodies_count_as_the_monitor_would(
+    kind: str, form: str, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    body, headers, answer = BODIES[form]
+    watch = RouteWatch(monitor, ["/v2/models/{name}/infer"])
+    with serve(kind, answering(answer), watch) as url:
+        assert post(url, body, "/v2/models/credit/infer", headers=headers).json() == answer
+        assert settled(watch) == {"requests": 1, "read": 1}
+    assert monitor.flush()
+    assert tier.summary(profile) == observed(profile, SOUND, SCORES)
+
+
+@pytest.mark.parametrize("form", ["within", "around"])
+def test_an_answer_that_other_middleware_compresses_counts_too(
+    form: str, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    from starlette.middleware.gzip import GZipMiddleware
+
+    app, watch = asgi_app(answering([SCORES[0]] * 200)), RouteWatch(monitor, ["/predict"])
+    for middleware in (GZipMiddleware, DriftMiddleware) if form == "within" else (DriftMiddleware, GZipMiddleware):
+        app.add_middleware(middleware, **({"watch": watch} if middleware is DriftMiddleware else {}))
+    with on_uvicorn(app) as url:
+        answer = post(url, ROWS[:1] * 200)
+        assert (answer.headers["content-encoding"], answer.json()) == ("gzip", [SCORES[0]] * 200)
+        assert settled(watch) == {"requests": 1, "read": 1}
+    assert monitor.flush()
+    assert tier.summary(profile) == observed(profile, ROWS[:1] * 200, [SCORES[0]] * 200)
 
 
 @KINDS
@@ -273,6 +343,12 @@ def test_rows_count_without_predictions_that_are_not_read(
 
 MISFITS: dict[str, tuple[Any, Any, str, str]] = {
     "width": ([[1, 2]], [0.5], "left_unreadable", "expected 4 values a row (age, amount, city, member), got 2"),
+    "other columns": (
+        {"data": ROWS},
+        [0.5],
+        "left_unreadable",
+        "expected some of the columns 'age', 'amount', 'city', 'member', got 'data'",
+    ),
     "kinds of rows": ([{"age": 1}, [2]], [0.5, 1], "left_unreadable", "rows of one kind"),
     "fewer predictions": (ROWS[:2], [0.5], "answer_unreadable", "expected 2 predictions, one for each row, got 1"),
     "probabilities": (

@@ -69,4 +69,5 @@ class BentoMonitor(MonitorBase):  # type: ignore[misc]
 
 def close(timeout: float = 5.0) -> bool:
     """Close the monitors of this process within `timeout` seconds each; return whether all rows are settled."""
-    return all([monitor.close(timeout) for monitor in BentoMonitor._monitors])
+    settled = [monitor.close(timeout) for monitor in BentoMonitor._monitors]
+    return all(settled)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,23 @@ import numpy as np
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
 from driftmeter.integrations.exchange import KeptBody
-from driftmeter.integrations.json_path import JsonPath
 from driftmeter.integrations.routes import WatchedRoute
-from driftmeter.payloads.json_bodies import table_of_answer, table_of_request
-from driftmeter.payloads.json_text import read_json
+from driftmeter.payloads.body import answer_of as body_of_answer
+from driftmeter.payloads.body import decode_body
+from driftmeter.payloads.body import request_of as body_of_request
 from driftmeter.payloads.table import PayloadTable, table_of_objects
 from driftmeter.profile.profile import Profile
 
-_SCALAR = re.compile(rb'\s*[-0-9"tfnNI]')
-"""How JSON begins that is neither an object nor an array."""
 _NAMED = 5
 
 
 def request_of(route: WatchedRoute, body: KeptBody) -> PayloadTable:
     """Return the rows of a request. Raises InputError naming the part that cannot be read."""
+    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most)
     path = route.paths[0]
     if path is None:
-        return table_of_request(read_json(body.content()))
-    found = path.find(read_json(body.content()))
+        return body_of_request(content, tail)
+    found = path.find(content)
     if not isinstance(found, list) or not (path.is_many or any(isinstance(row, dict | list) for row in found)):
         found = [found]  # a row
     return table_of_objects(found, path.text)
@@ -36,11 +34,12 @@ def request_of(route: WatchedRoute, body: KeptBody) -> PayloadTable:
 
 def answer_of(route: WatchedRoute, body: KeptBody) -> PayloadTable:
     """Return the rows of an answer. Raises InputError naming the part that cannot be read."""
-    path, content = route.paths[1], body.content()
-    if path is None and not _SCALAR.match(content):
-        return table_of_answer(read_json(content, "answer"), "answer")
-    found = (path or JsonPath.parse("$")).find(read_json(content, "answer"), "answer")
-    return table_of_objects(found if isinstance(found, list) else [found], f"answer {path.text if path else ''}")
+    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most, field="answer")
+    path = route.paths[1]
+    if path is None and isinstance(content, dict | list):
+        return body_of_answer(content, tail, "answer")
+    found = content if path is None else path.find(content, "answer")
+    return table_of_objects(found if isinstance(found, list) else [found], "answer")
 
 
 def order_of(columns: Sequence[str] | None, profile: Profile | None) -> Sequence[str] | None:
@@ -55,17 +54,22 @@ def prediction_of(profile: Profile) -> str | None:
     return next((feature.column for feature in profile.features if feature.role == "prediction"), None)
 
 
-def records_of(table: PayloadTable, order: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return the rows as dicts.
+def records_of(table: PayloadTable, order: Sequence[str] | None, profile: Profile | None) -> list[dict[str, Any]]:
+    """Return the rows as dicts, without the profile's prediction, which is the answer's to tell.
 
-    Raises InputError where values have no names and do not fit the order; at the field `columns` where there is none.
+    Raises InputError where values have no names and do not fit the order, and where none of the columns is the
+    profile's; at the field `columns` where there is no order.
     """
     if table.names is None and order is None:
         expected = "columns with names; or Monitor(columns=…) or Monitor(profile=…), which name the values of a row"
         raise InputError("columns", expected, "values without names, before the server's profile is known")
     columns = table.named(order)
-    names = tuple(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*map(_values, columns.values()), strict=True)]
+    if profile is not None:
+        columns.pop(prediction_of(profile) or "", None)
+        known = order_of(None, profile) or ()
+        if table.rows and not any(name in columns for name in known):
+            raise InputError("body", f"some of the columns {_listed(known)}", _listed(table.names or ()) or "none")
+    return _rows(columns)
 
 
 def predictions_in(table: PayloadTable, rows: int, profile: Profile | None) -> list[Any]:
@@ -79,11 +83,11 @@ def predictions_in(table: PayloadTable, rows: int, profile: Profile | None) -> l
     if len(table.columns) == 1:
         return _values(table.columns[0])
     if profile is None and table.names is not None:
-        return records_of(table, None)
+        return _rows(table.named(None))
     name = None if profile is None else prediction_of(profile)
     if table.names is None or name not in table.names:
-        names = "" if table.names is None else ": " + ", ".join(repr(name)[:40] for name in table.names[:_NAMED])
-        got = f"{len(table.columns)} values{'' if table.names else ' without names'}{names}"
+        names = " without names" if table.names is None else f": {_listed(table.names)}"
+        got = f"{len(table.columns)} values{names}"
         raise InputError("answer", f"one value a row, or one that is called {name!r}", got)
     return _values(table.columns[table.names.index(name)])
 
@@ -93,3 +97,12 @@ def _values(column: Column) -> list[Any]:
     if isinstance(column, Dictionary):
         return [None if index < 0 else column.values[index] for index in column.indices.tolist()]
     return column.tolist() if isinstance(column, np.ndarray) else column
+
+
+def _rows(columns: Mapping[str, Column]) -> list[dict[str, Any]]:
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_values, columns.values()), strict=True)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name)[:40] for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")

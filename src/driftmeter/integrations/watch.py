@@ -117,7 +117,8 @@ class RouteWatch:
 
     def _read(self, exchange: Exchange) -> None:
         profile = self.monitor.profile
-        records = records_of(request_of(exchange.route, exchange.request), order_of(self.monitor.columns, profile))
+        table = request_of(exchange.route, exchange.request)
+        records = records_of(table, order_of(self.monitor.columns, profile), profile)
         predictions: Sequence[Any] | None = None
         if profile is None or prediction_of(profile) is not None:
             predictions = self._predictions(exchange, len(records))
