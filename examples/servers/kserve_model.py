@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from uuid import uuid4
 
 import kserve
 from kserve.model_server import app
@@ -30,7 +31,9 @@ class Credit(kserve.Model):
         [income] = [tensor for tensor in payload.inputs if tensor.name == "income"]
         scores = [min(1.0, value / 100_000) for value in income.data]
         output = kserve.InferOutput(name="score", shape=[len(scores)], datatype="FP64", data=scores)
-        return kserve.InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=[output])
+        return kserve.InferResponse(
+            response_id=payload.id or str(uuid4()), model_name=self.name, infer_outputs=[output]
+        )
 
 
 if __name__ == "__main__":

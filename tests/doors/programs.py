@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,7 @@ SCORED = [{**row, "score": score} for row, score in zip(APPLICANTS, SCORES, stri
 
 
 @contextmanager
-def running(
-    command: Sequence[str], url: str, ready: str, folder: Path, *, seconds: float = 120.0, **environment: str
-) -> Iterator[None]:
+def running(command: Sequence[str], url: str, ready: str, folder: Path, **environment: str) -> Iterator[None]:
     """Run a command with an example's folder as its own until `ready`, a URL, answers 2xx; end it by a SIGTERM."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     log = folder / "server.log"
@@ -41,17 +39,15 @@ def running(
             start_new_session=True,
         )
     try:
-        eventually(lambda: _answers(server, ready, log), f"an answer of {ready}", seconds=seconds)
+        eventually(lambda: _answers(server, ready, log), f"an answer of {ready}", seconds=120)
         yield
     finally:
         server.send_signal(signal.SIGTERM)
         try:
             server.wait(30)
         finally:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
 def _python_path() -> str:

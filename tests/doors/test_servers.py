@@ -94,6 +94,7 @@ def test_kserve_counts_both_protocols_by_the_middleware(scores: Tier, credit: Pr
         answer = httpx.post(f"{url}/v1/models/credit:predict", json={"instances": APPLICANTS}, timeout=30)
         assert answer.json() == {"predictions": SCORES}
         answer = httpx.post(f"{url}/v2/models/credit/infer", json={"inputs": inputs}, timeout=30)
+        assert answer.is_success, answer.text + (tmp_path / "server.log").read_text()[-3000:]
         assert answer.json()["outputs"][0]["data"] == SCORES
         counted(scores, credit, times=2)
 
@@ -107,7 +108,8 @@ def test_ray_serve_counts_in_each_replica(scores: Tier, credit: Profile, tmp_pat
         "ray.init(num_cpus=2, include_dashboard=False, logging_level='ERROR', "
         f"_temp_dir='/tmp/ray-{port}');"
         f"serve.start(http_options={{'host': '127.0.0.1', 'port': {port}}}); serve.run(ray_serve_app.app);"
-        "signal.signal(signal.SIGTERM, lambda *_: (serve.shutdown(), ray.shutdown(), exit(0))); threading.Event().wait()"
+        "signal.signal(signal.SIGTERM, lambda *_: (serve.shutdown(), ray.shutdown(), exit(0)));"
+        "threading.Event().wait()"
     )
     with running(
         [sys.executable, "-c", code],
@@ -138,7 +140,7 @@ def test_litestar_counts_by_the_middleware(scores: Tier, credit: Profile) -> Non
     from driftmeter.integrations.asgi import DriftMiddleware
     from tests.integrations.serving import on_uvicorn
 
-    @post("/predict", sync_to_thread=False, status_code=200, signature_namespace={"Any": Any})
+    @post("/predict", sync_to_thread=False, status_code=200, signature_namespace={"Any": Any})  # type: ignore[untyped-decorator]
     def predict(data: list[dict[str, Any]]) -> list[float]:
         return [min(1.0, row["income"] / 100_000) for row in data]
 

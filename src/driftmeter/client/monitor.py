@@ -189,6 +189,10 @@ class Monitor:
         for _ in range(rows):
             self._buffer.count_invalid(expected, got)
 
+    def remark(self, message: str) -> None:
+        """Have something about the rows logged, once a minute whatever comes; never raise."""
+        self._buffer.remark = message
+
     def start(self) -> None:
         """Start the background thread, which fetches the profile; without this the first row starts it."""
         if not self._worker.closing:

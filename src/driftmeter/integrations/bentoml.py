@@ -40,30 +40,30 @@ class BentoMonitor(MonitorBase):  # type: ignore[misc]
     def export_schema(self, columns_schema: Mapping[str, Mapping[str, str]]) -> None:
         """Do nothing: the profile has the types, and BentoML keeps the roles."""
 
-    def export_data(self, datas: Mapping[str, Sequence[Any]]) -> None:
+    def export_data(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Count the rows of a record; never raise, since the service's answer waits."""
         try:
-            self._count(datas)
+            self._count(columns)
         except Exception:
             LOGGER.warning("model %r: a record of BentoML is not counted", self.monitor.model, exc_info=True)
 
-    def _count(self, datas: Mapping[str, Sequence[Any]]) -> None:
-        lengths = {name: len(values) for name, values in datas.items()}
+    def _count(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        lengths = {name: len(values) for name, values in columns.items()}
         rows = max(lengths.values())
         if len(set(lengths.values())) > 1:  # BentoML's own monitor cuts them, and values change their rows
             got = ", ".join(f"{name}: {length}" for name, length in lengths.items())
             self.monitor.reject("a record with as many values in each column", got[:200], rows)
             return
-        roles = {name: (self.columns_schema or {}).get(name, {}).get("role", "") for name in datas}
-        names = [name for name in datas if roles[name] not in _NOT_ROWS]
-        answers = [name for name in datas if roles[name] == "prediction"]
-        records = [dict(zip(names, row, strict=True)) for row in zip(*(datas[name] for name in names), strict=True)]
+        roles = {name: (self.columns_schema or {}).get(name, {}).get("role", "") for name in columns}
+        names = [name for name in columns if roles[name] not in _NOT_ROWS]
+        answers = [name for name in columns if roles[name] == "prediction"]
+        records = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]
         predictions = None
         if len(answers) == 1:
-            predictions = list(datas[answers[0]])
+            predictions = list(columns[answers[0]])
         elif answers:  # the monitor takes the one that is called as the profile's
-            columns = zip(*(datas[name] for name in answers), strict=True)
-            predictions = [dict(zip(answers, row, strict=True)) for row in columns]
+            values = zip(*(columns[name] for name in answers), strict=True)
+            predictions = [dict(zip(answers, row, strict=True)) for row in values]
         self.monitor.observe_many(records or [{}] * rows, predictions)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from driftmeter.client import Monitor
 from driftmeter.client.faults import LOGGER
 from driftmeter.errors import InputError
-from driftmeter.integrations.tables import order_of
+from driftmeter.integrations.tables import order_of, prediction_of, predictions_in, records_of
+from driftmeter.payloads.body import answer_of, request_of
 
 AT_ONCE = 1_000
 """Rows of a sparse matrix that become dense at once."""
@@ -29,6 +30,27 @@ def count_call(monitor: Monitor, rows: Any, predictions: Any, order: Sequence[st
         whole = predictions is None or (done == 0 and part is rows)
         monitor.observe_many(_named(part, order), predictions if whole else predictions[done : done + count])
         done += count
+
+
+def count_payloads(monitor: Monitor, request: Any, answer: Any = None) -> None:
+    """Count the rows of a request, with the predictions of its answer, both as decoded JSON; never raise.
+
+    They are told by their form: V1, V2, MLflow's, Seldon's, or plain rows. An answer that cannot be read is named in
+    the log, and its rows count without predictions.
+    """
+    try:
+        profile = monitor.profile
+        table = request_of(request)
+        records = records_of(table, order_of(monitor.columns, profile), profile)
+        predictions = None
+        if answer is not None and (profile is None or prediction_of(profile) is not None):
+            try:
+                predictions = predictions_in(answer_of(answer, field="answer"), table.rows, profile)
+            except InputError as error:
+                monitor.remark(f"predictions are not counted: {error}")
+        monitor.observe_many(records, predictions)
+    except Exception as error:
+        reject_call(monitor, [request], error)
 
 
 def reject_call(monitor: Monitor, rows: Any, error: Exception) -> None:
