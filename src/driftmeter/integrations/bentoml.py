@@ -9,7 +9,6 @@ from typing import Any
 from bentoml.monitoring import MonitorBase
 
 from driftmeter.client import Monitor
-from driftmeter.client.faults import LOGGER
 
 _NOT_ROWS = ("prediction", "target")
 
@@ -44,8 +43,8 @@ class BentoMonitor(MonitorBase):  # type: ignore[misc]
         """Count the rows of a record; never raise, since the service's answer waits."""
         try:
             self._count(columns)
-        except Exception:
-            LOGGER.warning("model %r: a record of BentoML is not counted", self.monitor.model, exc_info=True)
+        except Exception as error:
+            self.monitor.reject("a record of values by column", f"one that fails with {type(error).__name__[:40]}")
 
     def _count(self, columns: Mapping[str, Sequence[Any]]) -> None:
         lengths = {name: len(values) for name, values in columns.items()}
