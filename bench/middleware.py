@@ -83,7 +83,9 @@ def ratios(pairs: Sequence[Sequence[ModelServer]], name: str, figure: Figure) ->
 
 def show(console: Console, pairs: Sequence[Sequence[ModelServer]]) -> None:
     """Print the table."""
-    table = Table("model server", title="medians of the pairs; in brackets over none: median of the ratios, 95 % bootstrap")
+    table = Table(
+        "model server", title="medians of the pairs; in brackets over none: median of the ratios, 95 % bootstrap"
+    )
     for column in FIGURES:
         table.add_column(column, justify="right")
     for place, name in enumerate(NAMES):

@@ -488,4 +488,4 @@ def test_a_middleware_takes_monitor_and_routes_or_a_watch(make: Any, monitor: Mo
         with pytest.raises(InputError, match="middleware: expected monitor and routes, or a watch, got"):
             make(None, **given)
     with pytest.raises(InputError, match="most_bytes"):
-        make(None, monitor=monitor, routes=routes, most_bytes=0)
+        make(None, monitor=monitor, routes=routes, most_bytes=10)

@@ -51,16 +51,28 @@ class DriftMiddleware:
             return
         watch = self.watch
 
+        request, answer = exchange.request, exchange.answer
+
         async def receive_and_keep() -> Message:
             message = await receive()
-            watch.note(exchange, _note_request, exchange, message)
+            try:
+                if message["type"] == "http.request":
+                    request.add(message.get("body", b""), message.get("more_body", False))
+            except Exception as error:
+                watch.fail(exchange, error)
             return message
 
         async def send_and_keep(message: Message) -> None:
             await send(message)
-            watch.note(exchange, _note_answer, exchange, message)
-            if exchange.answer.is_whole:
-                watch.finish(exchange)
+            try:
+                if message["type"] == "http.response.body":
+                    answer.add(message.get("body", b""), message.get("more_body", False))
+                    if answer.is_whole:
+                        watch.finish(exchange)
+                else:
+                    _note_other(exchange, message)
+            except Exception as error:
+                watch.fail(exchange, error)
 
         try:
             await self.app(scope, receive_and_keep, send_and_keep)
@@ -78,19 +90,9 @@ class DriftMiddleware:
         return None
 
 
-def _note_request(exchange: Exchange, message: Message) -> None:
-    if message["type"] == "http.request":
-        exchange.request.add(message.get("body", b""))
-        exchange.request.is_whole = not message.get("more_body", False)
-
-
-def _note_answer(exchange: Exchange, message: Message) -> None:
-    kind = message["type"]
-    if kind == "http.response.start":
+def _note_other(exchange: Exchange, message: Message) -> None:
+    if message["type"] == "http.response.start":
         exchange.start_answer(message["status"], message.get("headers", ()))
-    elif kind == "http.response.body":
-        exchange.answer.add(message.get("body", b""))
-        exchange.answer.is_whole = not message.get("more_body", False)
-    elif kind in ("http.response.pathsend", "http.response.zerocopysend"):  # a file that the server sends by itself
+    elif message["type"] in ("http.response.pathsend", "http.response.zerocopysend"):  # a file that the server sends
         exchange.answer.leave(STREAMED)
-        exchange.answer.is_whole = True
+        exchange.answer.add(b"", False)

@@ -9,6 +9,8 @@ from driftmeter.integrations.routes import WatchedRoute
 
 MOST_BYTES = 1_000_000
 """Bytes of a body that are kept, unless the user says otherwise: about as many rows as a request should have."""
+LEAST_BYTES = 1_000
+"""The least that a user may say."""
 STREAMED, BINARY, TOO_LARGE, UNREAD = "streamed", "binary", "too_large", "unread"
 """Why a body is not read."""
 _STREAMS = re.compile(rb"\s*(?:text/event-stream|application/(?:x-ndjson|jsonl|json-seq))", re.IGNORECASE)
@@ -20,11 +22,16 @@ _OTHERS = re.compile(
 """Media types of bodies that are left alone. All others, and none, are told by the content: what serving systems send
 as binary or as JSON often says that it is the other, or nothing."""
 
+_JSON, _SHORT = b"application/json", 3
+"""What most bodies are, and the most digits of a length that no limit is below."""
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 class KeptBody:
     """The parts of a body that passes; none is kept any more once they are too many, or of no use."""
+
+    __slots__ = ("_parts", "_size", "is_whole", "json_length", "most", "reason")
 
     def __init__(self, most: int) -> None:
         """Keep at most so many bytes."""
@@ -38,29 +45,30 @@ class KeptBody:
         """Bytes of the JSON that precedes binary tensors, where a header tells."""
 
     def read_headers(self, headers: Headers) -> None:
-        """Look at type and length of the body."""
+        """Look at type and length of the body. The names of headers are in lower case."""
         for name, value in headers:
-            name = name.lower()
             if name == b"content-type":
+                if value == _JSON:
+                    continue
                 if _STREAMS.match(value):
                     self.leave(STREAMED)
                 elif _OTHERS.match(value):
                     self.leave(BINARY)
             elif name == b"content-length":
-                if value.isdigit() and int(value) > self.most:
+                if len(value) > _SHORT and value.isdigit() and int(value) > self.most:
                     self.leave(TOO_LARGE)
             elif name == b"inference-header-content-length" and value.isdigit():
                 self.json_length = int(value)
 
-    def add(self, part: bytes) -> None:
-        """Keep a part that has passed."""
-        if not part or self.reason:
-            return
-        self._size += len(part)
-        if self._size > self.most:
-            self.leave(TOO_LARGE)
-        else:
-            self._parts.append(bytes(part))  # no copy of what is bytes already
+    def add(self, part: bytes, more: bool) -> None:
+        """Keep a part that has passed; `more` says whether it was not the last."""
+        if part and not self.reason:
+            self._size += len(part)
+            if self._size > self.most:
+                self.leave(TOO_LARGE)
+            else:
+                self._parts.append(part if type(part) is bytes else bytes(part))
+        self.is_whole = not more
 
     def leave(self, reason: str) -> None:
         """Keep nothing of it from now on."""
@@ -69,11 +77,13 @@ class KeptBody:
 
     def content(self) -> bytes:
         """Return what was kept."""
-        return b"".join(self._parts)
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
 
 class Exchange:
     """What is known of one request and its answer, in the order in which it becomes known."""
+
+    __slots__ = ("answer", "is_over", "is_success", "path", "request", "route")
 
     def __init__(self, route: WatchedRoute, path: str, headers: Headers, most: int) -> None:
         """Begin with the head of the request; keep at most so many bytes of each of the two bodies."""

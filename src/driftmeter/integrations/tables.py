@@ -1,4 +1,4 @@
-"""From kept bodies to what a monitor takes: rows as dicts, and one prediction for each. Pure."""
+"""From tables to what a monitor takes: rows as dicts, and one prediction for each. Pure."""
 
 from __future__ import annotations
 
@@ -9,37 +9,10 @@ import numpy as np
 
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
-from driftmeter.integrations.exchange import KeptBody
-from driftmeter.integrations.routes import WatchedRoute
-from driftmeter.payloads.body import answer_of as body_of_answer
-from driftmeter.payloads.body import decode_body
-from driftmeter.payloads.body import request_of as body_of_request
-from driftmeter.payloads.table import PayloadTable, table_of_objects
+from driftmeter.payloads.table import PayloadTable
 from driftmeter.profile.profile import Profile
 
 _NAMED = 5
-
-
-def request_of(route: WatchedRoute, body: KeptBody) -> PayloadTable:
-    """Return the rows of a request. Raises InputError naming the part that cannot be read."""
-    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most)
-    path = route.paths[0]
-    if path is None:
-        return body_of_request(content, tail)
-    found = path.find(content)
-    if not isinstance(found, list) or not (path.is_many or any(isinstance(row, dict | list) for row in found)):
-        found = [found]  # a row
-    return table_of_objects(found, path.text)
-
-
-def answer_of(route: WatchedRoute, body: KeptBody) -> PayloadTable:
-    """Return the rows of an answer. Raises InputError naming the part that cannot be read."""
-    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most, field="answer")
-    path = route.paths[1]
-    if path is None and isinstance(content, dict | list):
-        return body_of_answer(content, tail, "answer")
-    found = content if path is None else path.find(content, "answer")
-    return table_of_objects(found if isinstance(found, list) else [found], "answer")
 
 
 def order_of(columns: Sequence[str] | None, profile: Profile | None) -> Sequence[str] | None:

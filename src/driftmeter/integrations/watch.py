@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from driftmeter.client import Monitor
@@ -12,6 +12,7 @@ from driftmeter.client.faults import Faults
 from driftmeter.errors import InputError
 from driftmeter.integrations.exchange import (
     BINARY,
+    LEAST_BYTES,
     MOST_BYTES,
     STREAMED,
     TOO_LARGE,
@@ -20,8 +21,8 @@ from driftmeter.integrations.exchange import (
     Headers,
     KeptBody,
 )
+from driftmeter.integrations.reading import Reading
 from driftmeter.integrations.routes import Routes, RouteTable
-from driftmeter.integrations.tables import answer_of, order_of, prediction_of, predictions_in, records_of, request_of
 
 METHODS = frozenset(["POST", "PUT"])
 """Of requests that have rows; the question of a browser before, OPTIONS, has none."""
@@ -52,10 +53,11 @@ class RouteWatch:
 
         Raises InputError where a route makes no sense.
         """
-        if not most_bytes > 0:
-            raise InputError("most_bytes", "a number above 0", repr(most_bytes))
+        if not most_bytes >= LEAST_BYTES:
+            raise InputError("most_bytes", f"at least {LEAST_BYTES:,}", repr(most_bytes))
         self.monitor, self._routes, self._most = monitor, RouteTable(routes), most_bytes
         self._faults = Faults(monitor.model, clock)
+        self._reading: Reading | None = None
         self._counts = {name: AtomicCounter() for name in ("requests", "read", "read_without_predictions")}
         self._counts |= {f"left_{reason}": AtomicCounter() for reason in REQUEST_REASONS}
         self._counts |= {f"answer_{reason}": AtomicCounter() for reason in ANSWER_REASONS}
@@ -96,6 +98,11 @@ class RouteWatch:
         try:
             step(*arguments)
         except Exception as error:
+            self.fail(exchange, error)
+
+    def fail(self, exchange: Exchange, error: Exception) -> None:
+        """Give an exchange up, once."""
+        if not exchange.is_over:
             exchange.is_over = True
             self._leave(FAILED, exchange, error)
 
@@ -105,7 +112,8 @@ class RouteWatch:
             return
         exchange.is_over = True
         try:
-            reason = _reason(exchange.request) if exchange.is_success else NO_SUCCESS
+            request = exchange.request
+            reason = request.reason or ("" if request.is_whole else UNREAD) if exchange.is_success else NO_SUCCESS
             if reason:
                 self._leave(reason, exchange, None)
             else:
@@ -116,29 +124,33 @@ class RouteWatch:
             self._leave(FAILED, exchange, error)
 
     def _read(self, exchange: Exchange) -> None:
+        reading = self._reading
         profile = self.monitor.profile
-        table = request_of(exchange.route, exchange.request)
-        records = records_of(table, order_of(self.monitor.columns, profile), profile)
-        predictions: Sequence[Any] | None = None
-        if profile is None or prediction_of(profile) is not None:
-            predictions = self._predictions(exchange, len(records))
-        if len(records) == 1:
-            self.monitor.observe(records[0], None if predictions is None else predictions[0])
+        if reading is None or reading.profile is not profile:
+            self._reading = reading = Reading(profile, self.monitor.columns)
+        row = reading.row_of(exchange.route, exchange.request)
+        if row is not None:
+            [prediction] = self._predictions(reading, exchange, 1) or [None]
+            self.monitor.observe(row, prediction)
         else:
-            self.monitor.observe_many(records, predictions)
+            records = reading.records_of(exchange.route, exchange.request)
+            self.monitor.observe_many(records, self._predictions(reading, exchange, len(records)))
         self._counts["read"].add()
 
-    def _predictions(self, exchange: Exchange, rows: int) -> Sequence[Any] | None:
+    def _predictions(self, reading: Reading, exchange: Exchange, rows: int) -> list[Any] | None:
         """Return the prediction of each row; None where the answer has none that can be read, which is counted."""
-        reason, problem = _reason(exchange.answer), None
+        if not reading.wants_predictions:
+            return None
+        answer = exchange.answer
+        reason, problem = answer.reason or ("" if answer.is_whole else UNREAD), None
         if not reason:
             try:
-                return predictions_in(answer_of(exchange.route, exchange.answer), rows, self.monitor.profile)
+                return reading.predictions_in(exchange.route, answer, rows)
             except InputError as error:
                 reason, problem = UNREADABLE, error
         self._counts["read_without_predictions"].add()
         self._counts[f"answer_{reason}"].add()
-        self._warn(f"answer_{reason}", exchange.path, problem or _problem(reason, exchange.answer))
+        self._warn(f"answer_{reason}", exchange.path, problem or _problem(reason, answer))
         return None
 
     def _leave(self, reason: str, exchange: Exchange, error: Exception | None) -> None:
@@ -171,10 +183,6 @@ def watch_of(monitor: Monitor | None, routes: Routes | None, most_bytes: int, wa
         names = [name for name, value in given.items() if value is not None]
         raise InputError("middleware", "monitor and routes, or a watch", " and ".join(names) or "neither")
     return RouteWatch(monitor, routes, most_bytes=most_bytes)
-
-
-def _reason(body: KeptBody) -> str:
-    return body.reason or ("" if body.is_whole else UNREAD)
 
 
 def _problem(reason: str, body: KeptBody) -> InputError:

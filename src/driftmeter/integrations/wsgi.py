@@ -49,7 +49,7 @@ class WsgiDriftMiddleware:
 
             def write_and_keep(part: bytes) -> object:
                 done = write(part)
-                watch.note(exchange, exchange.answer.add, part)
+                watch.note(exchange, exchange.answer.add, part, True)
                 return done
 
             return write_and_keep
@@ -77,8 +77,8 @@ class _KeptAnswer:
         note, answer, exchange = self._watch.note, self._exchange.answer, self._exchange
         for part in self._parts:
             yield part
-            note(exchange, answer.add, part)
-        answer.is_whole = True
+            note(exchange, answer.add, part, True)
+        note(exchange, answer.add, b"", False)
 
     def close(self) -> None:
         try:
@@ -126,12 +126,10 @@ class _KeptInput:
         return part
 
     def _add(self, body: KeptBody, part: bytes, ends: bool) -> None:
-        body.add(part)
-        if self._left is None:
-            body.is_whole = body.is_whole or ends
-        else:
+        if self._left is not None:
             self._left -= len(part)
-            body.is_whole = self._left <= 0
+            ends = self._left <= 0
+        body.add(part, not (ends or body.is_whole))
 
 
 def _path(environ: Environ) -> str:
@@ -149,5 +147,5 @@ def _headers(environ: Environ) -> Headers:
 
 
 def _note_head(exchange: Exchange, status: str, headers: list[tuple[str, str]]) -> None:
-    encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
     exchange.start_answer(int(status[:3]), encoded)

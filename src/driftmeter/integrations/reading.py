@@ -1,0 +1,90 @@
+"""Reading kept bodies for one profile: rows as dicts, and one prediction for each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from driftmeter.errors import InputError
+from driftmeter.integrations.exchange import KeptBody
+from driftmeter.integrations.routes import WatchedRoute
+from driftmeter.integrations.tables import order_of, prediction_of, predictions_in, records_of
+from driftmeter.payloads.body import answer_of, decode_body, request_of
+from driftmeter.payloads.json_text import read_json
+from driftmeter.payloads.table import PayloadTable, table_of_objects
+from driftmeter.profile.profile import Profile
+
+_FORMS = frozenset(
+    [
+        *("instances", "inputs", "dataframe_split", "dataframe_records", "predictions", "outputs", "error"),
+        *("data", "jsonData", "strData", "binData", "tftensor", "status", "meta"),
+    ]
+)
+"""Keys of objects that are more than a row of their own."""
+
+
+class Reading:
+    """What a watch has to know of a profile to read bodies; the profile is None while it is not known."""
+
+    def __init__(self, profile: Profile | None, columns: Sequence[str] | None) -> None:
+        """Take the columns of values without names, where the monitor was given them."""
+        self.profile = profile
+        self._order = order_of(columns, profile)
+        self._known = frozenset(order_of(None, profile) or ())
+        self._prediction = None if profile is None else prediction_of(profile)
+        self.wants_predictions = profile is None or self._prediction is not None
+        """Whether the profile has a column for them, as far as is known."""
+
+    def row_of(self, route: WatchedRoute, body: KeptBody) -> dict[str, Any] | None:
+        """Return the row of a request that is one object and nothing else, the fast way; None for all others."""
+        if route.rows is not None or not self._known or body.json_length is not None:
+            return None
+        row = _plain_object(body)
+        if row is None or self._known.isdisjoint(row):
+            return None
+        row.pop(self._prediction, None)
+        return row
+
+    def records_of(self, route: WatchedRoute, body: KeptBody) -> list[dict[str, Any]]:
+        """Return the rows of a request. Raises InputError naming the part that cannot be read or does not fit."""
+        return records_of(_table_of_request(route, body), self._order, self.profile)
+
+    def predictions_in(self, route: WatchedRoute, body: KeptBody, rows: int) -> list[Any]:
+        """Return the prediction of each row. Raises InputError naming the part that cannot be read or does not fit."""
+        if rows == 1 and route.predictions is None and self._prediction is not None and body.json_length is None:
+            answer = _plain_object(body)
+            if answer is not None and self._prediction in answer:
+                return [answer[self._prediction]]
+        return predictions_in(_table_of_answer(route, body), rows, self.profile)
+
+
+def _plain_object(body: KeptBody) -> dict[str, Any] | None:
+    """Return a body that is one JSON object, and no form that holds rows; None for all others."""
+    content = body.content()
+    if content[:1] != b"{":
+        return None
+    try:
+        found = read_json(content)
+    except InputError:
+        return None
+    return found if type(found) is dict and _FORMS.isdisjoint(found) else None
+
+
+def _table_of_request(route: WatchedRoute, body: KeptBody) -> PayloadTable:
+    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most)
+    path = route.paths[0]
+    if path is None:
+        return request_of(content, tail)
+    found = path.find(content)
+    if not isinstance(found, list) or not (path.is_many or any(isinstance(row, dict | list) for row in found)):
+        found = [found]  # a row
+    return table_of_objects(found, path.text)
+
+
+def _table_of_answer(route: WatchedRoute, body: KeptBody) -> PayloadTable:
+    content, tail = decode_body(body.content(), json_length=body.json_length, most=body.most, field="answer")
+    path = route.paths[1]
+    if path is None and isinstance(content, dict | list):
+        return answer_of(content, tail, "answer")
+    found = content if path is None else path.find(content, "answer")
+    return table_of_objects(found if isinstance(found, list) else [found], "answer")
