@@ -1,4 +1,4 @@
-"""Servers of bench/prediction_path.py and bench/middleware.py: the flights model server, with some monitoring or none."""
+"""Servers of bench/prediction_path.py and bench/middleware.py: the flights model server, watched or not."""
 
 from __future__ import annotations
 
