@@ -11,9 +11,9 @@ The flights model server of `driftmeter demo` (one uvicorn process, one row a re
 Method, load and cores are those of bench/prediction_path.py: fresh processes that take turns in blocks of a second. A
 pair gives one ratio to none; figures are medians of the pairs, with bootstrap intervals of 95 %.
 
-Bars: throughput with the middleware at least 0.97 of none, and so the answers in a second of CPU; the 99th percentile of
-the time to answer at most 1.03 of none. Throughput and times count only if the model server had its core for itself (at
-least 0.9 of it without monitoring). The exit code is 1 if a bar is missed.
+Bars: throughput with the middleware at least 0.97 of none, and so the answers in a second of CPU; the 99th percentile
+of the time to answer at most 1.03 of none. Throughput and times count only if the model server had its core for itself
+(at least 0.9 of it without monitoring). The exit code is 1 if a bar is missed.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from driftmeter.integrations.exchange import MOST_BYTES, STREAMED, Exchange
 from driftmeter.integrations.routes import Routes
 from driftmeter.integrations.watch import RouteWatch, watch_of
 
+_FILES = ("http.response.pathsend", "http.response.zerocopysend")
+"""Messages that have the server send a file by itself."""
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -51,13 +53,11 @@ class DriftMiddleware:
             return
         watch = self.watch
 
-        request, answer = exchange.request, exchange.answer
-
         async def receive_and_keep() -> Message:
             message = await receive()
             try:
                 if message["type"] == "http.request":
-                    request.add(message.get("body", b""), message.get("more_body", False))
+                    exchange.request.add(message.get("body", b""), message.get("more_body", False))
             except Exception as error:
                 watch.fail(exchange, error)
             return message
@@ -65,12 +65,18 @@ class DriftMiddleware:
         async def send_and_keep(message: Message) -> None:
             await send(message)
             try:
-                if message["type"] == "http.response.body":
-                    answer.add(message.get("body", b""), message.get("more_body", False))
-                    if answer.is_whole:
+                answer = exchange.answer
+                if answer is None:
+                    if message["type"] == "http.response.start":
+                        exchange.start_answer(message["status"], message.get("headers", ()))
+                elif message["type"] == "http.response.body":
+                    more = message.get("more_body", False)
+                    answer.add(message.get("body", b""), more)
+                    if not more:
                         watch.finish(exchange)
-                else:
-                    _note_other(exchange, message)
+                elif message["type"] in _FILES:
+                    answer.leave(STREAMED)
+                    watch.finish(exchange)
             except Exception as error:
                 watch.fail(exchange, error)
 
@@ -88,11 +94,3 @@ class DriftMiddleware:
         if scope["type"] == "lifespan":  # the profile shall be known before the first row, whose values it names
             self.watch.start()
         return None
-
-
-def _note_other(exchange: Exchange, message: Message) -> None:
-    if message["type"] == "http.response.start":
-        exchange.start_answer(message["status"], message.get("headers", ()))
-    elif message["type"] in ("http.response.pathsend", "http.response.zerocopysend"):  # a file that the server sends
-        exchange.answer.leave(STREAMED)
-        exchange.answer.add(b"", False)

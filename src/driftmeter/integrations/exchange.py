@@ -22,84 +22,90 @@ _OTHERS = re.compile(
 """Media types of bodies that are left alone. All others, and none, are told by the content: what serving systems send
 as binary or as JSON often says that it is the other, or nothing."""
 
-_JSON, _SHORT = b"application/json", 3
-"""What most bodies are, and the most digits of a length that no limit is below."""
-
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 class KeptBody:
-    """The parts of a body that passes; none is kept any more once they are too many, or of no use."""
+    """The parts of a body that passes; none is kept any more once they are too many, or of no use.
 
-    __slots__ = ("_parts", "_size", "is_whole", "json_length", "most", "reason")
+    Its headers are looked at only where it comes in parts, or is not read at once: most bodies are one short part.
+    """
 
-    def __init__(self, most: int) -> None:
-        """Keep at most so many bytes."""
+    __slots__ = ("_headers", "_one", "_parts", "_size", "is_whole", "json_length", "most", "reason")
+
+    def __init__(self, headers: Headers, most: int) -> None:
+        """Keep at most so many bytes. The names of headers are in lower case."""
+        self._headers: Headers | None = headers
         self.most, self._size = most, 0
+        self._one: bytes = b""
+        """The whole body, where it came in one part; else there are parts."""
         self._parts: list[bytes] = []
         self.reason = ""
         """Why it is not kept: one of the words above; empty where it is."""
         self.is_whole = False
         """Whether its last part has passed."""
         self.json_length: int | None = None
-        """Bytes of the JSON that precedes binary tensors, where a header tells."""
+        """Bytes of the JSON that precedes binary tensors, where a header tells; see `look`."""
 
-    def read_headers(self, headers: Headers) -> None:
-        """Look at type and length of the body. The names of headers are in lower case."""
-        for name, value in headers:
+    def add(self, part: bytes, more: bool) -> None:
+        """Keep a part that has passed; `more` says whether it was not the last."""
+        if not (more or self._parts or self.reason or len(part) > self.most or type(part) is not bytes):
+            self._one = part
+        elif part:
+            self.look()
+            self._size += len(part)
+            if self._size > self.most:
+                self.leave(TOO_LARGE)
+            elif not self.reason:
+                self._parts.append(bytes(part))
+        self.is_whole = not more
+
+    def look(self) -> None:
+        """Look at the headers, once: some types, and bodies that will be too large, are left."""
+        headers, self._headers = self._headers, None
+        for name, value in headers or ():
             if name == b"content-type":
-                if value == _JSON:
-                    continue
                 if _STREAMS.match(value):
                     self.leave(STREAMED)
                 elif _OTHERS.match(value):
                     self.leave(BINARY)
             elif name == b"content-length":
-                if len(value) > _SHORT and value.isdigit() and int(value) > self.most:
+                if value.isdigit() and int(value) > self.most:
                     self.leave(TOO_LARGE)
             elif name == b"inference-header-content-length" and value.isdigit():
                 self.json_length = int(value)
 
-    def add(self, part: bytes, more: bool) -> None:
-        """Keep a part that has passed; `more` says whether it was not the last."""
-        if part and not self.reason:
-            self._size += len(part)
-            if self._size > self.most:
-                self.leave(TOO_LARGE)
-            else:
-                self._parts.append(part if type(part) is bytes else bytes(part))
-        self.is_whole = not more
-
     def leave(self, reason: str) -> None:
         """Keep nothing of it from now on."""
         self.reason = self.reason or reason
-        self._parts.clear()
+        self._one, self._parts = b"", []
 
     def content(self) -> bytes:
         """Return what was kept."""
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return self._one or b"".join(self._parts)
 
 
 class Exchange:
     """What is known of one request and its answer, in the order in which it becomes known."""
 
-    __slots__ = ("answer", "is_over", "is_success", "path", "request", "route")
+    __slots__ = ("_most", "answer", "is_over", "is_success", "path", "request", "route")
 
     def __init__(self, route: WatchedRoute, path: str, headers: Headers, most: int) -> None:
         """Begin with the head of the request; keep at most so many bytes of each of the two bodies."""
-        self.route, self.path = route, path
-        self.request, self.answer = KeptBody(most), KeptBody(most)
+        self.route, self.path, self._most = route, path, most
+        self.request = KeptBody(headers, most)
+        self.answer: KeptBody | None = None
+        """None until it has begun."""
         self.is_success = False
         """Whether the model answered: with a status of 2xx."""
         self.is_over = False
         """Whether it was looked at."""
-        self.request.read_headers(headers)
 
-    def start_answer(self, status: int, headers: Headers) -> None:
+    def start_answer(self, status: int, headers: Headers) -> KeptBody:
         """Take note of the head of the answer; nothing of an error is kept."""
+        self.answer = KeptBody(headers, self._most)
         self.is_success = 200 <= status < 300
-        if self.is_success:
-            self.answer.read_headers(headers)
-        else:
+        if not self.is_success:
             self.request.leave(UNREAD)
             self.answer.leave(UNREAD)
+        return self.answer

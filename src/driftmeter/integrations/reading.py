@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from driftmeter.errors import InputError
-from driftmeter.integrations.exchange import KeptBody
+from driftmeter.integrations.exchange import Exchange, KeptBody
 from driftmeter.integrations.routes import WatchedRoute
 from driftmeter.integrations.tables import order_of, prediction_of, predictions_in, records_of
 from driftmeter.payloads.body import answer_of, decode_body, request_of
@@ -35,15 +35,28 @@ class Reading:
         self.wants_predictions = profile is None or self._prediction is not None
         """Whether the profile has a column for them, as far as is known."""
 
-    def row_of(self, route: WatchedRoute, body: KeptBody) -> dict[str, Any] | None:
-        """Return the row of a request that is one object and nothing else, the fast way; None for all others."""
-        if route.rows is not None or not self._known or body.json_length is not None:
+    def plain(self, exchange: Exchange) -> tuple[dict[str, Any], Any] | None:
+        """Return row and prediction where request and answer are one plain JSON object each; None for all others.
+
+        Most are, and this is the fast way: nothing but these two objects is looked at.
+        """
+        route, request, answer = exchange.route, exchange.request, exchange.answer
+        if route.rows is not None or route.predictions is not None or self._prediction is None or answer is None:
             return None
-        row = _plain_object(body)
-        if row is None or self._known.isdisjoint(row):
+        body, answered = request.content(), answer.content()
+        if not (request.is_whole and answer.is_whole and body[:1] == answered[:1] == b"{"):
             return None
-        row.pop(self._prediction, None)
-        return row
+        try:
+            row, found = read_json(body), read_json(answered)
+        except InputError:
+            return None
+        if not (_FORMS.isdisjoint(row) and _FORMS.isdisjoint(found)) or self._known.isdisjoint(row):
+            return None
+        if self._prediction not in found:
+            return None
+        if self._prediction in row:  # it is the answer's to tell
+            del row[self._prediction]
+        return row, found[self._prediction]
 
     def records_of(self, route: WatchedRoute, body: KeptBody) -> list[dict[str, Any]]:
         """Return the rows of a request. Raises InputError naming the part that cannot be read or does not fit."""
@@ -51,23 +64,7 @@ class Reading:
 
     def predictions_in(self, route: WatchedRoute, body: KeptBody, rows: int) -> list[Any]:
         """Return the prediction of each row. Raises InputError naming the part that cannot be read or does not fit."""
-        if rows == 1 and route.predictions is None and self._prediction is not None and body.json_length is None:
-            answer = _plain_object(body)
-            if answer is not None and self._prediction in answer:
-                return [answer[self._prediction]]
         return predictions_in(_table_of_answer(route, body), rows, self.profile)
-
-
-def _plain_object(body: KeptBody) -> dict[str, Any] | None:
-    """Return a body that is one JSON object, and no form that holds rows; None for all others."""
-    content = body.content()
-    if content[:1] != b"{":
-        return None
-    try:
-        found = read_json(content)
-    except InputError:
-        return None
-    return found if type(found) is dict and _FORMS.isdisjoint(found) else None
 
 
 def _table_of_request(route: WatchedRoute, body: KeptBody) -> PayloadTable:

@@ -61,6 +61,7 @@ class RouteWatch:
         self._counts = {name: AtomicCounter() for name in ("requests", "read", "read_without_predictions")}
         self._counts |= {f"left_{reason}": AtomicCounter() for reason in REQUEST_REASONS}
         self._counts |= {f"answer_{reason}": AtomicCounter() for reason in ANSWER_REASONS}
+        self._count_request, self._count_read = self._counts["requests"].add, self._counts["read"].add
 
     def stats(self) -> dict[str, int]:
         """Return counts of requests to the routes since the start, always under the same names.
@@ -84,7 +85,7 @@ class RouteWatch:
             route = self._routes.find(path) if method in METHODS else None
             if route is None:
                 return None
-            self._counts["requests"].add()
+            self._count_request()
             return Exchange(route, path, headers, self._most)
         except Exception as error:
             self._counts[f"left_{FAILED}"].add()
@@ -112,37 +113,43 @@ class RouteWatch:
             return
         exchange.is_over = True
         try:
-            request = exchange.request
-            reason = request.reason or ("" if request.is_whole else UNREAD) if exchange.is_success else NO_SUCCESS
-            if reason:
-                self._leave(reason, exchange, None)
+            reading, profile = self._reading, self.monitor.profile
+            if reading is None or reading.profile is not profile:
+                self._reading = reading = Reading(profile, self.monitor.columns)
+            plain = reading.plain(exchange) if exchange.is_success else None
+            if plain is not None:
+                self.monitor.observe(*plain)
+                self._count_read()
+            elif not exchange.is_success:
+                self._leave(NO_SUCCESS, exchange, None)
             else:
-                self._read(exchange)
+                self._read(reading, exchange)
         except InputError as error:
             self._leave(UNORDERED if error.field == "columns" else UNREADABLE, exchange, error)
         except Exception as error:
             self._leave(FAILED, exchange, error)
 
-    def _read(self, exchange: Exchange) -> None:
-        reading = self._reading
-        profile = self.monitor.profile
-        if reading is None or reading.profile is not profile:
-            self._reading = reading = Reading(profile, self.monitor.columns)
-        row = reading.row_of(exchange.route, exchange.request)
-        if row is not None:
-            [prediction] = self._predictions(reading, exchange, 1) or [None]
-            self.monitor.observe(row, prediction)
+    def _read(self, reading: Reading, exchange: Exchange) -> None:
+        """Count the rows of an exchange, whatever its form."""
+        request = exchange.request
+        request.look()
+        if request.reason or not request.is_whole:
+            self._leave(request.reason or UNREAD, exchange, None)
+            return
+        records = reading.records_of(exchange.route, request)
+        predictions = self._predictions(reading, exchange, len(records)) if reading.wants_predictions else None
+        if len(records) == 1:
+            self.monitor.observe(records[0], predictions[0] if predictions else None)
         else:
-            records = reading.records_of(exchange.route, exchange.request)
-            self.monitor.observe_many(records, self._predictions(reading, exchange, len(records)))
-        self._counts["read"].add()
+            self.monitor.observe_many(records, predictions)
+        self._count_read()
 
     def _predictions(self, reading: Reading, exchange: Exchange, rows: int) -> list[Any] | None:
         """Return the prediction of each row; None where the answer has none that can be read, which is counted."""
-        if not reading.wants_predictions:
-            return None
-        answer = exchange.answer
-        reason, problem = answer.reason or ("" if answer.is_whole else UNREAD), None
+        answer, problem = exchange.answer, None
+        assert answer is not None
+        answer.look()
+        reason = answer.reason or ("" if answer.is_whole else UNREAD)
         if not reason:
             try:
                 return reading.predictions_in(exchange.route, answer, rows)

@@ -49,7 +49,7 @@ class WsgiDriftMiddleware:
 
             def write_and_keep(part: bytes) -> object:
                 done = write(part)
-                watch.note(exchange, exchange.answer.add, part, True)
+                watch.note(exchange, _add, exchange, part)
                 return done
 
             return write_and_keep
@@ -61,7 +61,8 @@ class WsgiDriftMiddleware:
             raise
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(parts, wrapper):  # the server may send the file by itself
-            exchange.answer.leave(STREAMED)
+            if exchange.answer is not None:
+                exchange.answer.leave(STREAMED)
             watch.finish(exchange)
             return parts
         return (_SizedAnswer if hasattr(parts, "__len__") else _KeptAnswer)(parts, watch, exchange)
@@ -74,11 +75,11 @@ class _KeptAnswer:
         self._parts, self._watch, self._exchange = parts, watch, exchange
 
     def __iter__(self) -> Iterator[bytes]:
-        note, answer, exchange = self._watch.note, self._exchange.answer, self._exchange
+        note, exchange = self._watch.note, self._exchange
         for part in self._parts:
             yield part
-            note(exchange, answer.add, part, True)
-        note(exchange, answer.add, b"", False)
+            note(exchange, _add, exchange, part)
+        note(exchange, _add, exchange, b"", False)
 
     def close(self) -> None:
         try:
@@ -144,6 +145,11 @@ def _headers(environ: Environ) -> Headers:
         "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": b"inference-header-content-length",
     }
     return [(header, environ[name].encode("latin-1", "replace")) for name, header in names.items() if environ.get(name)]
+
+
+def _add(exchange: Exchange, part: bytes, more: bool = True) -> None:
+    if exchange.answer is not None:
+        exchange.answer.add(part, more)
 
 
 def _note_head(exchange: Exchange, status: str, headers: list[tuple[str, str]]) -> None:
