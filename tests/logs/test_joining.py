@@ -16,7 +16,7 @@ def answer(key: str | None, time: str | None = None) -> LogEvent:
     return LogEvent(f"answer {key}", key, time, predictions=ROW)
 
 
-def joined(joiner: RecordJoiner, *events: LogEvent) -> list[tuple[str, bool, str | None]]:
+def joined(joiner: RecordJoiner, *events: LogEvent) -> list[tuple[str, bool, str | float | None]]:
     made = [one for event in events for one in joiner.add(event)]
     return [(one.where, one.predictions is not None, one.time) for one in (*made, *joiner.rest())]
 

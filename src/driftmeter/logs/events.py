@@ -57,8 +57,8 @@ Rows = PayloadTable | CsvRows
 class LogEvent:
     """A record, or a request joined with its answer: rows of features, and their predictions and labels, by position.
 
-    `time` is ISO 8601 or seconds since the epoch; `times` has one for each row instead. `key` joins the parts of an event
-    that come as several records.
+    `time` is ISO 8601 or seconds since the epoch; `times` has one for each row instead. `key` joins the parts of an
+    event that come as several records.
     """
 
     where: str
