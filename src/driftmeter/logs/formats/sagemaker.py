@@ -35,9 +35,8 @@ class SageMaker:
 
     def read(self, reading: LogReading) -> Iterator[LogEvent]:
         """Yield an event a line; labels that are lines of their own are joined by the event's id."""
-        reading.say_once(
-            "Times are those of the inference, in whole seconds; a capture may be a sample of the traffic."
-        )
+        if reading.columns.wants(reading.columns.time):
+            reading.say_once("Times are those of the inference, in whole seconds.")
         unanswered = 0
         for event in _joined(reading):
             unanswered += event.predictions is None
