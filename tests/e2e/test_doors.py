@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 import random
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,16 +72,16 @@ class Tier:
 
 
 @pytest.fixture
-def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
+def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[..., Tier]]:
     running: list[tuple[Server, threading.Thread, Engine]] = []
 
-    def make() -> Tier:
+    def make(registered: Profile = profile) -> Tier:
         clock = SetClock(START + 45_000)
         path = tmp_path / f"store-{len(running)}.sqlite"
         tier = Tier([], [], clock)
         for _ in range(2):
             monitor = Engine(SQLiteStore(path, clock=clock), timing=TIMING)
-            monitor.register(profile)
+            monitor.register(registered)
             port = free_port()
             server = make_server(monitor, Settings(port=port))
             thread = threading.Thread(target=server.run, daemon=True)
@@ -215,6 +217,101 @@ def test_arrow_msgpack_and_columns_of_json(
     packed = tier_of()
     packed.post(msgspec.msgpack.encode({"rows": stamped(rows, times)}), "application/msgpack")
     assert packed.settle() == expected
+
+
+def as_event(row: dict[str, Any], time: int, number: int) -> dict[str, Any]:
+    moment = dt.datetime.fromtimestamp(time / 1000, dt.UTC).isoformat()
+    attributes = {"specversion": "1.0", "source": "agent", "type": "org.kubeflow.serving.inference.request"}
+    return {**attributes, "id": str(number), "time": moment, "data": {"instances": [row]}}
+
+
+@pytest.mark.timeout(180)
+def test_cloud_events_in_shuffled_batches_over_two_servers_each_sent_twice(
+    expected: bytes, tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    tier = tier_of()
+    events = [as_event(row, time, number) for number, (row, time) in enumerate(zip(rows, times, strict=True))] * 2
+    random.Random(5).shuffle(events)
+
+    def deliver(batch: list[dict[str, Any]]) -> dict[str, int]:
+        url = f"{random.choice(tier.urls)}/v1/models/m/events"
+        answer = HTTP.request("POST", url, body=json.dumps(batch).encode())
+        assert answer.status == 200, answer.data
+        outcomes: dict[str, int] = answer.json()["outcomes"]
+        return outcomes
+
+    with ThreadPoolExecutor(8) as pool:
+        batches = [events[first : first + 40] for first in range(0, len(events), 40)]
+        told = sum(map(Counter, pool.map(deliver, batches)), Counter())
+    assert told == {"rows": ROWS, "duplicate": ROWS}
+    assert tier.settle() == expected
+
+
+@pytest.mark.timeout(180)
+def test_requests_and_answers_apart_in_any_order_over_two_servers_each_sent_twice(
+    tier_of: Callable[..., Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    kinds = {"branch": "categorical", "rate": "categorical"}
+    reference = table_of(make_rows(0, 10_000))
+    profile = Profile.fit(reference, model="m", prediction="city", kinds=kinds, independent=True)
+    at_once, calls = tier_of(profile), [time for time in times[::3] for _ in range(3)]
+    at_once.post(as_json(rows, calls), "application/json")
+    expected = at_once.settle()
+    assert json.loads(expected)["rows"] == ROWS
+
+    tier, chance = tier_of(profile), random.Random(6)
+    events = []
+    for number, first in enumerate(range(0, ROWS, 3)):
+        part = rows[first : first + 3]
+        event = as_event({}, times[first], number)
+        request = [{name: value for name, value in row.items() if name != "city"} for row in part]
+        events.append({**event, "data": {"instances": request}})
+        answer = {"predictions": [row["city"] for row in part]}
+        events.append({**event, "type": "org.kubeflow.serving.inference.response", "data": answer})
+    events *= 2
+    chance.shuffle(events)
+
+    def deliver(batch: list[dict[str, Any]]) -> dict[str, int]:
+        answer = HTTP.request("POST", f"{chance.choice(tier.urls)}/v1/models/m/events", body=json.dumps(batch).encode())
+        assert answer.status == 200, answer.data
+        outcomes: dict[str, int] = answer.json()["outcomes"]
+        return outcomes
+
+    with ThreadPoolExecutor(8) as pool:
+        batches = [events[first : first + 7] for first in range(0, len(events), 7)]
+        told = sum(map(Counter, pool.map(deliver, batches)), Counter())
+    assert told == {"rows": 1_000, "joined": told["joined"], "waiting": 1_000 - told["joined"], "duplicate": 2_000}
+    assert told["joined"] > 100 < told["waiting"]
+    assert tier.settle() == expected
+
+
+def test_tensors_of_v2_in_json_and_in_binary(
+    expected: bytes, tier_of: Callable[[], Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    columns = {name: [row[name] for row in rows] for name in rows[0]} | {"timestamp": [time / 1000 for time in times]}
+    datatypes = {"age": "INT64", "city": "BYTES", "member": "BOOL", "branch": "INT64"}
+    named = [(name, values, datatypes.get(name, "FP64")) for name, values in columns.items()]
+    described: list[dict[str, Any]] = [
+        {"name": name, "shape": [ROWS, 1], "datatype": datatype} for name, _, datatype in named
+    ]
+    tail = []
+    for (_, values, datatype), tensor in zip(named, described, strict=True):
+        if datatype == "BYTES":
+            texts = [str(value).encode() for value in values]
+            raw = b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+        else:
+            dtype = {"INT64": "<i8", "BOOL": "?"}.get(datatype, "<f8")
+            raw = np.array([np.nan if value is None else value for value in values], dtype).tobytes()
+        tensor["parameters"] = {"binary_data_size": len(raw)}
+        tail.append(raw)
+    plain = [{**tensor, "parameters": {}, "data": columns[tensor["name"]]} for tensor in described]
+    binary = json.dumps({"inputs": described}).encode() + b"".join(tail)
+    for body in (json.dumps({"inputs": plain}).encode(), binary, gzip.compress(binary)):
+        tier = tier_of()
+        answer = HTTP.request("POST", f"{tier.urls[0]}/v2/models/m/infer", body=body)
+        assert answer.status == 200, answer.data
+        assert answer.json()["outputs"][0]["data"] == [ROWS]
+        assert tier.settle() == expected
 
 
 def test_panes_from_three_sdks_and_one_that_comes_after_the_freeze(

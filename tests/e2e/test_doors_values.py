@@ -29,9 +29,13 @@ from driftmeter.client.intake import Intake
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader
 from driftmeter.data.files.for_profile import read_data
+from driftmeter.engine.compiled import Compiled
 from driftmeter.panes.timing import Timing
+from driftmeter.payloads.body import read_request
+from driftmeter.server.ingest.calls import count_request
 from driftmeter.server.ingest.media import Media
 from driftmeter.server.ingest.rows import read_batch
+from driftmeter.settings.model import ModelSettings
 
 NOW = 1_700_000_000_000
 
@@ -244,6 +248,41 @@ def sdk(profile: Profile, folder: Path) -> dict[str, list[int]]:
     return {feature.name: summary.counts[part].tolist() for feature, part in profile.slices()}
 
 
+def of_payload(profile: Profile, body: bytes) -> dict[str, list[int]]:
+    half = count_request(read_request(body), Compiled(profile, Timing(), ModelSettings()))
+    return {feature.name: half.summary.counts[part].tolist() for feature, part in profile.slices()}
+
+
+def payload(profile: Profile, content: object) -> dict[str, list[int]]:
+    return of_payload(profile, json.dumps(content).encode())
+
+
+def tensor_of(name: str, cells: Cells, *, binary: bool) -> tuple[dict[str, Any], bytes]:
+    """Return a column as a tensor, as clients make one of it: text where it is neither all numbers nor all booleans."""
+    described: dict[str, Any] = {"name": name, "shape": [4], "datatype": "BYTES"}
+    given = list(map(plain, cells))
+    types = {type(cell) for cell in given if cell is not None}
+    raw = b""
+    if types == {bool} and None not in given:
+        described["datatype"], raw = "BOOL", np.array(given).tobytes()
+    elif types <= {int, float}:
+        described["datatype"] = "FP32" if isinstance(cells[0], np.float32) else "FP64"
+        dtype = "<f4" if described["datatype"] == "FP32" else "<f8"
+        raw = np.array([np.nan if cell is None else cell for cell in given], dtype).tobytes()
+    else:
+        texts = [str(cell).encode() for cell in given]  # as tritonclient writes what is not there
+        raw = b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+    if binary:
+        return {**described, "parameters": {"binary_data_size": len(raw)}}, raw
+    return {**described, "data": [str(cell) for cell in given] if described["datatype"] == "BYTES" else given}, b""
+
+
+def v2(profile: Profile, *, binary: bool) -> dict[str, list[int]]:
+    tensors = [tensor_of(name, cells, binary=binary) for name, cells in CELLS.items()]
+    head = json.dumps({"inputs": [described for described, _ in tensors]}).encode()
+    return of_payload(profile, head + b"".join(raw for _, raw in tensors))
+
+
 def polars_frame() -> pl.DataFrame:
     frame = pl.from_arrow(arrow_table().drop_columns([name for name in CELLS if name.endswith("UUIDs")]))
     assert isinstance(frame, pl.DataFrame)
@@ -268,6 +307,17 @@ DOORS: Mapping[str, Callable[[Profile, Path], dict[str, list[int]]]] = {
     ),
     "msgpack": lambda profile, _: of_body(profile, "msgpack", msgspec.msgpack.encode({"rows": rows(plain)})),
     "Arrow stream": arrow_stream,
+    "V1": lambda profile, _: payload(profile, {"instances": rows(plain)}),
+    "V1 columns": lambda profile, _: payload(profile, {"inputs": {n: list(map(plain, c)) for n, c in CELLS.items()}}),
+    "MLflow": lambda profile, _: payload(
+        profile,
+        {"dataframe_split": {"columns": list(CELLS), "data": [list(row.values()) for row in rows(plain)]}},
+    ),
+    "Seldon": lambda profile, _: payload(
+        profile, {"data": {"names": list(CELLS), "ndarray": [list(row.values()) for row in rows(plain)]}}
+    ),
+    "V2": lambda profile, _: v2(profile, binary=False),
+    "V2 binary": lambda profile, _: v2(profile, binary=True),
     "SDK": sdk,
 }
 

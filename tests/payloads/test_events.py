@@ -88,11 +88,11 @@ def test_another_type_is_told_and_not_read() -> None:
         event.table()
 
 
-def test_seldon_joins_by_the_request_id_and_names_deployment_node_and_predictor() -> None:
+def test_seldon_joins_by_the_request_id_and_names_deployment_and_node() -> None:
     headers = {"Ce-Id": "1", "Ce-Requestid": "r", "Ce-Type": "io.seldon.serving.inference.response"}
     names = {"Ce-Modelid": "classifier", "Ce-Inferenceservicename": "credit", "Ce-Endpoint": "default"}
     event = event_of({**headers, **names}, b'{"data": {"names": ["y"], "ndarray": [[0.5]]}}')
-    assert (event.key, event.names) == ("r", ("credit", "classifier", "default"))
+    assert (event.key, event.names) == ("r", ("credit", "classifier"))
 
 
 def test_old_headers_have_quotes_and_others_percent_signs() -> None:

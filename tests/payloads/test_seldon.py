@@ -56,6 +56,7 @@ def test_a_plain_row_with_a_column_of_a_similar_name_stays_a_row() -> None:
         ({"data": {"tftensor": {}}}, "body.data", "tftensor, which needs TensorFlow to be read"),
         ({"data": {"ndarray": 3}}, "body.data.ndarray", "a number (3)"),
         ({"data": {"names": "ab", "ndarray": [[1, 2]]}}, "body.data.names", "text ('ab')"),
+        ({"data": {"names": ["a", "a"], "ndarray": [[1, 2]]}}, "body.data.names", "'a' twice"),
         ({"data": {"names": ["a"], "ndarray": [[1, 2]]}}, "body.data.ndarray[0]", "2"),
         ({"data": {"names": ["a"], "tensor": {"shape": [1, 2], "values": [1, 2]}}}, "body.data.tensor", "2"),
         ({"data": {"tensor": {"shape": [2, 2], "values": [1]}}}, "body.data.tensor.values", "1"),

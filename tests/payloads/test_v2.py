@@ -179,7 +179,7 @@ def test_tensors_must_have_one_number_of_rows_and_different_names() -> None:
     assert refusal(body_of(tensor("a", [2], "FP32", [1, 2]), tensor("b", [1], "FP32", [1]))).expected.startswith(
         "2 rows"
     )
-    assert "different names" in refusal(body_of(*[tensor("a", [1], "FP32", [1])] * 2)).expected
+    assert "columns of different names" in refusal(body_of(*[tensor("a", [1], "FP32", [1])] * 2)).expected
 
 
 def test_the_length_of_the_json_must_be_within_the_body() -> None:

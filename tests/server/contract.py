@@ -50,7 +50,7 @@ def _check_success(operation: Operation, answer: httpx.Response, media: str | No
     if operation.answer_headers is not None:
         assert all(name in answer.headers for name in operation.answer_headers.__struct_encode_fields__)
     body = operation.body.get(JSON_TYPE)
-    if body not in (None, RowsBody) and answer.request.content:  # rows are read one by one: some may be wrong
+    if body not in (None, RowsBody, bytes) and answer.request.content:  # rows are read one by one: some may be wrong
         msgspec.json.decode(answer.request.content, type=body)
 
 

@@ -85,7 +85,7 @@ def put(store: Store, *writes: PutPane | AddRows) -> list[Receipt]:
 
 def fate(receipt: object) -> Receipt:
     assert isinstance(receipt, Receipt), receipt
-    return replace(receipt, added=0, added_late=0, dropped={})
+    return replace(receipt, added=0, added_late=0, dropped={}, used=b"")
 
 
 def freeze_at(store: Store, clock: SetClock, end: Milliseconds) -> Milliseconds:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from uuid import uuid4
 
 import click
 
 from driftmeter.cli.log_options import log_bar, log_options
 from driftmeter.cli.params import encoding_option, say
+from driftmeter.timestamps import iso
 from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severity
 
 
@@ -20,6 +23,8 @@ from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severi
               help="Write a summary as Markdown, for a pull request.")  # fmt: skip
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE",
               help="Write JUnit XML, for CI: a test for each feature.")  # fmt: skip
+@click.option("--openlineage", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write an OpenLineage event, for a data catalogue.")  # fmt: skip
 @click.option("--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Draw one feature as SVG, for a ticket.")
 @click.option("--png", type=click.Path(dir_okay=False), metavar="FILE", help="Draw one feature as PNG.")
 @click.option("--feature", metavar="NAME", help="The feature that is drawn.  [default: the worst]")
@@ -43,6 +48,7 @@ def check(
     html: str | None,
     markdown: str | None,
     junit: str | None,
+    openlineage: str | None,
     svg: str | None,
     png: str | None,
     feature: str | None,
@@ -96,6 +102,12 @@ def check(
         Path(markdown).write_text(report.to_markdown(), encoding="utf-8")
     if junit:
         Path(junit).write_text(report.to_junit(fail_from=fail_from), encoding="utf-8")
+    if openlineage:
+        path = Path(data).absolute()
+        event = report.to_openlineage(
+            ("file", str(path)), run=str(uuid4()), at=iso(int(time.time() * 1000)), fail_from=fail_from
+        )
+        Path(openlineage).write_text(json.dumps(event, ensure_ascii=False), encoding="utf-8")
     if svg:
         Path(svg).write_text(report.to_svg(feature), encoding="utf-8")
     if png:

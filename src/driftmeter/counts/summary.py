@@ -62,6 +62,15 @@ class Summary:
                 texts.append(summary.unseen)
         return cls(rows, counts, UnseenTexts.sum(texts))
 
+    @property
+    def moved(self) -> int:
+        """The values that a correction moves from one bin to another; a correction is a summary without rows.
+
+        >>> Summary(0, np.array([-2, 1, 1])).moved
+        2
+        """
+        return 0 if self.rows else int(self.counts.clip(0).sum())
+
     def check(self, profile: Profile) -> str | None:
         """Return why this cannot be a summary by `profile`; None if it can.
 

@@ -32,7 +32,7 @@ def read_request(
     >>> read_request(b'{"instances": [[1.5, "Ulm"]]}').named(["age", "city"])
     {'age': [1.5], 'city': ['Ulm']}
     """
-    content, tail = _decode(body, json_length, field, most)
+    content, tail = decode_body(body, json_length=json_length, field=field, most=most)
     return request_of(content, tail, field)
 
 
@@ -44,7 +44,7 @@ def read_answer(
     >>> read_answer(b'{"predictions": [0.5, 0.75]}')
     PayloadTable(columns=([0.5, 0.75],), names=None, rows=2)
     """
-    content, tail = _decode(body, json_length, field, most)
+    content, tail = decode_body(body, json_length=json_length, field=field, most=most)
     return answer_of(content, tail, field)
 
 
@@ -58,7 +58,10 @@ def answer_of(content: Any, tail: memoryview = _EMPTY, field: str = "body") -> P
     return _table_of(content, tail, "outputs", field)
 
 
-def _decode(body: bytes, json_length: int | None, field: str, most: int) -> tuple[Any, memoryview]:
+def decode_body(
+    body: bytes, *, json_length: int | None = None, field: str = "body", most: int = MOST_BYTES
+) -> tuple[Any, memoryview]:
+    """Return the decoded JSON of a body and the bytes after it, which only V2 has. Raises InputError at `field`."""
     body = inflate(body, most, field)
     if json_length is not None:
         return split_body(body, json_length, field)

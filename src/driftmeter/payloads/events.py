@@ -33,6 +33,7 @@ from driftmeter.payloads.json_bodies import ANSWERS, REQUESTS
 from driftmeter.payloads.json_text import read_json
 from driftmeter.payloads.status import is_status
 from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.v2_binary import split_body
 from driftmeter.timestamps import parse_time
 from driftmeter.types import Milliseconds
 
@@ -82,6 +83,19 @@ class PayloadEvent:
             return None
         read = read_request if self.side == "request" else read_answer
         return read(content, json_length=self.json_length, field=self.field, most=most)
+
+    def models(self) -> tuple[str, ...]:
+        """Return what the event calls the model, likeliest first: its `names`, or else `model_name` in its body."""
+        if self.names:
+            return self.names
+        content = self.content
+        if isinstance(content, bytes):
+            try:
+                content, _ = split_body(inflate(content), self.json_length)
+            except InputError:
+                return ()
+        name = content.get("model_name") if isinstance(content, dict) else None
+        return (name,) if isinstance(name, str) else ()
 
     def _is_status(self, content: Any) -> bool:
         return self.side == "answer" and is_status(content)
@@ -143,7 +157,7 @@ def _event(attributes: Mapping[str, str], content: Any, field: str, most: int, l
         fault = error
     key = attributes.get("requestid") or attributes.get("id") or None
     service = attributes.get("inferenceservicename") or attributes.get("inferenceservice")
-    names = (service, attributes.get("modelid"), attributes.get("endpoint"))
+    names = (service, attributes.get("modelid"))
     return PayloadEvent(
         side or "request",
         key,

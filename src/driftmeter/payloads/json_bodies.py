@@ -16,11 +16,12 @@ from typing import Any
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
-from driftmeter.payloads.table import PayloadTable, table_of_objects, table_of_records, table_of_rows
+from driftmeter.payloads.table import PayloadTable, check_names, table_of_objects, table_of_records, table_of_rows
 from driftmeter.profile.names import text_of
 
 REQUESTS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 ANSWERS = ("predictions", "outputs")
+_NAT = "NaT"
 
 
 def table_of_request(content: Any, field: str = "body") -> PayloadTable:
@@ -46,10 +47,22 @@ def _table_of(content: Any, keys: tuple[str, ...], field: str) -> PayloadTable:
     (key,) = found
     rows, field = content[key], f"{field}.{key}"
     if key == "dataframe_split":
-        return _split(rows, field)
+        return _without_nat(_split(rows, field))
     if key in ("inputs", "outputs") and isinstance(rows, dict):
         return _columns(rows, field)
-    return table_of_objects(rows, field)
+    table = table_of_objects(rows, field)
+    return _without_nat(table) if key == "dataframe_records" else table
+
+
+def _without_nat(table: PayloadTable) -> PayloadTable:
+    """Return a table of MLflow with None for `NaT`: so its client writes a missing time, beside others as ISO 8601."""
+    columns = tuple(
+        [None if value == _NAT else value for value in column]
+        if isinstance(column, list) and _NAT in column
+        else column
+        for column in table.columns
+    )
+    return PayloadTable(columns, table.names, table.rows)
 
 
 def _split(content: Any, field: str) -> PayloadTable:
@@ -59,9 +72,11 @@ def _split(content: Any, field: str) -> PayloadTable:
     names = [text_of(name) for name in content["columns"]] if isinstance(content["columns"], list) else [None]
     if None in names:
         raise InputError(f"{field}.columns", "an array of names", describe(content["columns"]))
+    texts = [str(name) for name in names]
+    check_names(texts, f"{field}.columns")
     if not isinstance(content["data"], list):
         raise InputError(f"{field}.data", "an array of rows", describe(content["data"]))
-    return table_of_rows(content["data"], [str(name) for name in names], f"{field}.data")
+    return table_of_rows(content["data"], texts, f"{field}.data")
 
 
 def _columns(content: dict[str, Any], field: str) -> PayloadTable:

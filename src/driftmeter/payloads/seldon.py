@@ -16,7 +16,7 @@ import numpy as np
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
-from driftmeter.payloads.table import MOST_COLUMNS, PayloadTable, table_of_objects
+from driftmeter.payloads.table import MOST_COLUMNS, PayloadTable, check_names, table_of_objects
 from driftmeter.profile.names import text_of
 
 JSON_DATA = "jsonData"
@@ -69,6 +69,7 @@ def _names(names: Any, field: str) -> list[str] | None:
     texts = [text_of(name) for name in names] if isinstance(names, list) else [None]
     if None in texts:
         raise InputError(field, "an array of names", describe(names))
+    check_names([str(name) for name in texts], field)
     return [str(name) for name in texts]
 
 

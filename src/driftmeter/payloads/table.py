@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,13 @@ class PayloadTable:
             expected = f"{len(order)} values a row ({', '.join(order[:5])}{', …' if len(order) > 5 else ''})"
             raise InputError(field, expected, str(len(self.columns)))
         return dict(zip(order, self.columns, strict=True))
+
+
+def check_names(names: Sequence[str], field: str) -> None:
+    """Raise InputError, at `field`, where two columns have one name."""
+    if len(set(names)) < len(names):
+        twice = next(name for name, times in Counter(names).items() if times > 1)
+        raise InputError(field, "columns of different names", f"{twice[:60]!r} twice")
 
 
 def table_of_records(records: Sequence[Mapping[str, Any]]) -> PayloadTable:

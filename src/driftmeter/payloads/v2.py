@@ -9,7 +9,6 @@ a tensor of shape [n, k] among others      k columns `name[0]` … `name[k-1]`
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +28,7 @@ from driftmeter.payloads.datatypes import (
     texts_of_bytes,
     without_missing,
 )
-from driftmeter.payloads.table import MOST_COLUMNS, PayloadTable
+from driftmeter.payloads.table import MOST_COLUMNS, PayloadTable, check_names
 
 _NOTHING = memoryview(b"")
 _MOST_VALUES = 1 << 31
@@ -68,9 +67,7 @@ def table_of_v2(content: Mapping[str, Any], key: str, tail: memoryview = _NOTHIN
     if len(tensors) == 1 and wide:
         return PayloadTable(tuple(columns), None, rows)
     names = [name for tensor in tensors for name in tensor.names]
-    if len(set(names)) < len(names):
-        repeated = next(name for name, times in Counter(names).items() if times > 1)
-        raise InputError(f"{field}.{key}", "tensors of different names", f"{repeated[:60]!r} twice")
+    check_names(names, f"{field}.{key}")
     return PayloadTable(tuple(columns), tuple(names), rows)
 
 

@@ -21,6 +21,7 @@ from driftmeter.report.junit import junit
 from driftmeter.report.markdown import markdown
 from driftmeter.report.new_categories import NewCategories
 from driftmeter.report.notebook import notebook
+from driftmeter.report.openlineage import run_event
 from driftmeter.report.picture import picture
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
@@ -149,6 +150,16 @@ class Report:
         """Return the report as JUnit XML: a test for each feature, failed if it drifts at least as badly as said."""
         verdict = self.verdict.to_json()
         return junit(verdict, in_order(verdict["features"], {}), self.notes, fail_from=fail_from)
+
+    def to_openlineage(self, dataset: tuple[str, str], *, run: str, at: str, fail_from: Severity = "slight") -> JSON:
+        """Return the report as an OpenLineage run event: a test and an assertion for each feature.
+
+        `dataset` is namespace and name of what was judged, `run` a UUID, `at` the time of the event in ISO 8601.
+        """
+        verdict = self.verdict.to_json()
+        columns = {feature.name: feature.column for feature in self.profile.features}
+        features = in_order(verdict["features"], {})
+        return run_event(verdict, features, columns, dataset=dataset, run=run, at=at, fail_from=fail_from)
 
 
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:

@@ -23,6 +23,7 @@ from driftmeter.server.ingest.committer import Committer
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
 from driftmeter.server.problems import INTERNAL, KIND_BY_STATUS, ProblemKind, problem_response
+from driftmeter.server.routes.cloud_events import post_events
 from driftmeter.server.routes.docs import docs_routes
 from driftmeter.server.routes.events import get_events
 from driftmeter.server.routes.page import page_routes
@@ -44,7 +45,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Application:
     routes = [*(operation.route() for operation in OPERATIONS), *docs_routes(OPERATIONS), *page_routes()]
     paths: dict[object, str] = {route.endpoint: route.path for route in routes}
     app = Application(
-        [operation for operation in OPERATIONS if operation.handler in (put_pane, post_rows)],
+        [operation for operation in OPERATIONS if operation.handler in (put_pane, post_rows, post_events)],
         metrics,
         routes=routes,
         middleware=[Middleware(_Timed, metrics=metrics, paths=paths)],

@@ -21,6 +21,7 @@ from driftmeter.server.documents.documents import Documents
 from driftmeter.server.exposition import Exposition
 from driftmeter.server.ingest.bodies import Budget
 from driftmeter.server.ingest.committer import Committer
+from driftmeter.server.logs import Complaints
 from driftmeter.server.lookups import Lookups
 from driftmeter.server.metrics import ProcessMetrics
 from driftmeter.server.options import Settings
@@ -60,6 +61,11 @@ class Context:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
     lookups: Lookups = field(default_factory=Lookups)
     source: str = field(default_factory=_source_name)
+
+    @cached_property
+    def complaints(self) -> Complaints:
+        """What the log is told of bad input, once a minute for each reason."""
+        return Complaints(self.engine.now)
 
     @cached_property
     def in_flight(self) -> Budget:

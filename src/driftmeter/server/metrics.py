@@ -88,6 +88,17 @@ PROCESS_FAMILIES = (
     ),
     ProcessFamily(
         Counter,
+        "call_events",
+        "Events of requests and answers of models that came in here, by what became of them.",
+        ("model", "outcome"),
+        meaning=(
+            "[events](doors.md#what-becomes-of-an-event) of requests and answers that came to this server: `rows`, "
+            "`joined`, `waiting`, `alone`, `late`, `duplicate`, `not_needed`, `no_rows`; `unreadable`, `unfit`, "
+            "`future`, `unknown_model`"
+        ),
+    ),
+    ProcessFamily(
+        Counter,
         "notices",
         "Notices of incidents from here, by what became of them.",
         ("outcome",),

@@ -9,6 +9,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
+from driftmeter.timestamps import DAY
 from driftmeter.types import Milliseconds
 
 HISTORY_STEP: Milliseconds = 10_000
@@ -53,9 +54,10 @@ class PutPane:
 class AddRows:
     """A write: rows to add to the panes of `source`, all or none of them, once for each `key`.
 
-    - `parts`: the rows of each pane, with the start of the pane.
-    - `key`: the idempotency key. Rows without a key count again when the batch is sent again.
-    - `fingerprint`: tells a retry from another batch under the same key.
+    - `parts`: the rows of each pane, with the start of the pane. A part without rows is a correction: it moves values
+      of rows that were added before from one bin to another, and has negative counts.
+    - `key`: the idempotency key, kept for `key_life`. Rows without a key count again when the batch is sent again.
+    - `fingerprint`: tells a retry from another batch under the same key; any bytes, which come back as `Receipt.used`.
     - `length`: the length of the panes; None stands for the model's own timing.
     """
 
@@ -68,6 +70,7 @@ class AddRows:
     fingerprint: bytes = b""
     watermark: Milliseconds | None = None
     length: Milliseconds | None = None
+    key_life: Milliseconds = DAY
 
 
 Write = PutPane | AddRows
@@ -77,8 +80,10 @@ Write = PutPane | AddRows
 class Receipt:
     """The outcome of a write that is now durable.
 
-    - `late`: rows that came after their pane was frozen. They are in no window.
+    - `late`: rows that came after their pane was frozen, and values that a correction would have moved there. They are
+      in no window.
     - `duplicate`: the same write was counted before.
+    - `used`: the fingerprint that came first under the key, if one had come.
     - `conflict`: the key was used for another batch. Nothing was written.
     - `added`, `added_late`: rows, and late rows among them, that no earlier write contained. Summed over all replicas
       they are the rows that were sent, however often each was sent.
@@ -93,6 +98,7 @@ class Receipt:
     added_late: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     unreadable: Mapping[str, int] = field(default_factory=dict)
+    used: bytes = b""
 
 
 @dataclass(frozen=True)

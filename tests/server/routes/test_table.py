@@ -18,6 +18,8 @@ from tests.server.traffic import drift
 from tests.support.clocks import SetClock
 
 MODEL = "/v1/models/shop"
+EVENT = {"ce-id": "7", "ce-type": "request", "ce-inferenceservicename": "shop"}
+BODY = b'{"inputs": [{"name": "amount", "shape": [1], "datatype": "FP64", "data": [12.5]}]}'
 
 
 def requests(profile: Profile, incident: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -26,6 +28,15 @@ def requests(profile: Profile, incident: str) -> list[tuple[str, str, dict[str, 
         ("POST", f"{MODEL}/rows", {"json": ROWS}),
         ("PUT", f"{MODEL}/panes/{NOW}/sdk%2F1", {"content": encode_pane(pane_of(profile, 5))}),
         ("PUT", f"{MODEL}/profile", {"content": profile.dumps()}),
+        *(
+            ("POST", path, {"headers": EVENT, "content": BODY})
+            for path in (f"{MODEL}/events", "/", "/consumer/kserve/v2")
+        ),
+        ("POST", "/v2/models/shop/infer", {"content": BODY}),
+        ("POST", "/v2/models/shop/versions/3/infer", {"content": BODY}),
+        ("GET", "/v2/models/shop", {}),
+        ("GET", "/v2/health/live", {}),
+        ("GET", "/v2/health/ready", {}),
         ("GET", "/v1/models", {}),
         ("GET", f"{MODEL}/profile", {}),
         ("GET", f"{MODEL}/profile/from-live", {"params": {"since": "0"}}),

@@ -60,10 +60,22 @@ class Share:
 async def read_body(request: Request, most: int, threads: Executor, share: Share) -> bytes:
     """Read at most `most` bytes, inflating gzip on one of `threads`.
 
-    Raises TooLargeError at once if Content-Length says more than `most`, else as soon as more has come;
-    OverloadedError if all requests together hold too much; UnsupportedMediaError on an encoding other than gzip.
+    Raises what `read_bytes` raises, and UnsupportedMediaError on an encoding other than gzip.
     """
     zipped = _is_gzip(request.headers.get("content-encoding"))
+    body = await read_bytes(request, most, share)
+    if zipped:
+        body = await asyncio.get_running_loop().run_in_executor(threads, gunzip, body, most)
+        share.grow(len(body))
+    return body
+
+
+async def read_bytes(request: Request, most: int, share: Share) -> bytes:
+    """Read at most `most` bytes as they come, compressed or not.
+
+    Raises TooLargeError at once if Content-Length says more than `most`, else as soon as more has come;
+    OverloadedError if all requests together hold too much.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > most:
         raise TooLargeError("body", f"at most {most} bytes", announced[:40])
@@ -75,11 +87,7 @@ async def read_body(request: Request, most: int, threads: Executor, share: Share
             raise TooLargeError("body", f"at most {most} bytes", "more")
         share.grow(len(chunk))
         chunks.append(chunk)
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if zipped:
-        body = await asyncio.get_running_loop().run_in_executor(threads, gunzip, body, most)
-        share.grow(len(body))
-    return body
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _is_gzip(encoding: str | None) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from driftmeter.counts.rows import Reader, Rows
 from driftmeter.data.rejected import Rejected
+from driftmeter.engine.compiled import Compiled
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.server.ingest import arrow
@@ -17,9 +18,12 @@ from driftmeter.server.ingest.content import BatchTimes, Columns, Content, most_
 from driftmeter.server.ingest.media import Media
 from driftmeter.server.ingest.objects import read_object
 from driftmeter.server.ingest.times import TIMESTAMP, read_times
+from driftmeter.server.problems import TooLargeError
 from driftmeter.timestamps import iso
 from driftmeter.types import Milliseconds
 
+_MOST_COUNTS = 16_000_000
+"""Most panes times bins of one batch: rows spread over years would make a pane each."""
 MOST_NAMED = 100
 """Rejected values that an answer names; the rest are only counted."""
 
@@ -62,6 +66,11 @@ def read_batch(
         content = read_object(media, body, reader, nan_is_null=nan_is_null)
     else:
         content = _read_arrow(media, body, reader, most)
+    return batch_of(content, reader, now)
+
+
+def batch_of(content: Content, reader: Reader, now: Milliseconds) -> RowBatch:
+    """Read a body that was taken apart. Rows that name no time are of its `timestamp`, or else of `now`."""
     rows, rejected, ignored = content.read(reader)
     timed = _time_rows(rows, content, now)
     return RowBatch(
@@ -74,6 +83,17 @@ def read_batch(
         watermark=content.times.watermark,
         unreadable=reader.unreadable(timed.rows) if rejected else {},
     )
+
+
+def check_panes(batch: RowBatch, compiled: Compiled) -> None:
+    """Raise TooLargeError if the rows of a batch are of so many panes that their counts would fill the memory."""
+    times = batch.times
+    if isinstance(times, int) or not len(times):
+        return
+    panes = min(len(times), int(times.max() - times.min()) // compiled.timing.pane + 1)
+    most = max(1, _MOST_COUNTS // compiled.profile.bins)
+    if panes > most:
+        raise TooLargeError("timestamp", f"rows of at most {most} panes in one batch", f"up to {panes}")
 
 
 def _read_arrow(framing: arrow.Framing, body: bytes, reader: Reader, most: int) -> Columns:

@@ -29,6 +29,7 @@ _ANSWERS = {
 }
 _PATH_PARAMETERS = {
     "model": "Name of a registered model.",
+    "version": "Any version: rows are counted by the newest profile.",
     "start_ms": "Start of the pane, in milliseconds since the epoch.",
     "source": "The process that counts: a stable name, and a part that is new at every start.",
     "feature": "Name of a feature.",

@@ -16,9 +16,9 @@ from driftmeter.errors import InputError
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_body
 from driftmeter.server.ingest.media import media_of
-from driftmeter.server.ingest.rows import RowBatch, read_batch
+from driftmeter.server.ingest.rows import RowBatch, check_panes, read_batch
 from driftmeter.server.ingest.size import is_small
-from driftmeter.server.problems import KeyConflictError, TooLargeError
+from driftmeter.server.problems import KeyConflictError
 from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.responses import json_response
 from driftmeter.server.routes.times import GivenTime, TimeParameter
@@ -29,8 +29,6 @@ LOG = "log:"
 """Prefix of the sources whose rows were read from a log: no pane may come under such a name."""
 
 _LONGEST_NAME = 200
-_MOST_COUNTS = 16_000_000
-"""Most panes times bins of one batch: rows spread over years would make a pane each."""
 
 
 class RowsBody(Struct):
@@ -110,7 +108,7 @@ async def post_rows(request: Request) -> Response:
                 most=context.settings.max_body,
                 nan_is_null=query.nan is not None,
             )
-            _limit_panes(batch, compiled)
+            check_panes(batch, compiled)
             return batch, _write_of(batch, context, compiled, watermark, source, key, body)
 
         small = is_small(media, body, len(compiled.reader.names))
@@ -170,13 +168,3 @@ def _write_of(
         watermark,
         compiled.timing.pane,
     )
-
-
-def _limit_panes(batch: RowBatch, compiled: Compiled) -> None:
-    times = batch.times
-    if isinstance(times, int) or not len(times):
-        return
-    panes = min(len(times), int(times.max() - times.min()) // compiled.timing.pane + 1)
-    most = max(1, _MOST_COUNTS // compiled.profile.bins)
-    if panes > most:
-        raise TooLargeError("timestamp", f"rows of at most {most} panes in one batch", f"up to {panes}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from driftmeter.server.exposition import CONTENT_TYPE as METRICS_TYPE
 from driftmeter.server.routes import (
+    cloud_events,
     document_answers,
     documents,
     events,
     expected,
     health,
     incidents,
+    inference,
     models,
     panes,
     profiles,
@@ -29,6 +31,15 @@ _ROWS = {
     "application/vnd.apache.arrow.stream": bytes,
     "application/vnd.apache.arrow.file": bytes,
 }
+
+_EVENTS = {
+    "application/cloudevents+json": bytes,
+    "application/cloudevents-batch+json": bytes,
+    JSON_TYPE: bytes,
+    "application/octet-stream": bytes,
+}
+_TENSORS = {JSON_TYPE: bytes, "application/octet-stream": bytes}
+_V2_MODEL = "/v2/models/{model}"
 
 OPERATIONS = (
     Operation(
@@ -52,6 +63,26 @@ OPERATIONS = (
         answers={200: {JSON_TYPE: panes.PaneAnswer}},
         problems=(400, 404, 413, 415, 422, 503),
         body={"application/octet-stream": bytes},
+    ),
+    Operation(
+        "POST",
+        f"{_MODEL}/events",
+        cloud_events.post_events,
+        "write",
+        "Count CloudEvents",
+        answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
+        problems=(400, 404, 413, 503),
+        body=_EVENTS,
+    ),
+    Operation(
+        "POST",
+        f"{_V2_MODEL}/infer",
+        inference.post_infer,
+        "write",
+        "Count a V2 request",
+        answers={200: {JSON_TYPE: inference.InferAnswer}},
+        problems=(400, 404, 413, 415, 503),
+        body=_TENSORS,
     ),
     Operation(
         "PUT",
@@ -279,6 +310,61 @@ OPERATIONS = (
         answers={204: {}},
         problems=(404, 503),
         query=expected.FeatureQuery,
+    ),
+    Operation(
+        "POST",
+        "/",
+        cloud_events.post_events_of_any_model,
+        "write",
+        "Count CloudEvents of any model",
+        answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
+        problems=(400, 413, 503),
+        body=_EVENTS,
+    ),
+    Operation(
+        "POST",
+        "/consumer/kserve/v2",
+        cloud_events.post_events_as_trustyai,
+        "write",
+        "Count CloudEvents, as TrustyAI does",
+        answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
+        problems=(400, 413, 503),
+        body=_EVENTS,
+    ),
+    Operation(
+        "POST",
+        f"{_V2_MODEL}/versions/{{version}}/infer",
+        inference.post_infer_version,
+        "write",
+        "Count a V2 request of a version",
+        answers={200: {JSON_TYPE: inference.InferAnswer}},
+        problems=(400, 404, 413, 415, 503),
+        body=_TENSORS,
+    ),
+    Operation(
+        "GET",
+        _V2_MODEL,
+        inference.get_v2_model,
+        "operate",
+        "Get a model as V2 describes it",
+        answers={200: {JSON_TYPE: inference.ModelMetadata}},
+        problems=(404, 503),
+    ),
+    Operation(
+        "GET",
+        "/v2/health/live",
+        inference.get_v2_live,
+        "operate",
+        "Get liveness, as V2 asks",
+        answers={200: {JSON_TYPE: inference.ServerLive}},
+    ),
+    Operation(
+        "GET",
+        "/v2/health/ready",
+        inference.get_v2_ready,
+        "operate",
+        "Get readiness, as V2 asks",
+        answers={200: {JSON_TYPE: inference.ServerReady}, 503: {JSON_TYPE: inference.ServerReady}},
     ),
     Operation(
         "GET",

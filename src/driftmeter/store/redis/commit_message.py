@@ -66,7 +66,7 @@ class CommitMessage:
             "sums": [self._sum_content(*key, total) for key, total in self._sums.items()],
             "sources": [self._source_content(source, rows) for source, rows in self._sources.items()],
             "keys": [
-                {"key": key, "fingerprint": lua_bytes(used.fingerprint), "late": used.late}
+                {"key": key, "fingerprint": lua_bytes(used.fingerprint), "late": used.late, "life": used.life}
                 for key, used in self._keys.items()
             ],
         }
@@ -77,20 +77,20 @@ class CommitMessage:
             used = self._keys.get(write.key) or used_keys.get(write.key)
             if used is not None:
                 same = used.fingerprint == write.fingerprint
-                return Receipt(used.late if same else 0, duplicate=same, conflict=not same)
-        late = 0
+                return Receipt(used.late if same else 0, duplicate=same, conflict=not same, used=used.fingerprint)
+        late = unmoved = 0
         length = self._model.length if write.length is None else write.length
         for start, summary in write.parts:
             pane = PaneKey(start, length, write.digest)
             if pane.end <= self._model.barrier:
-                late += summary.rows
-            elif summary.rows:
+                late, unmoved = late + summary.rows, unmoved + summary.moved
+            elif summary.rows or summary.moved:
                 self._added.setdefault((pane, write.source), []).append(summary)
         if write.key is not None:
-            self._keys[write.key] = UsedKey(write.fingerprint, late)
+            self._keys[write.key] = UsedKey(write.fingerprint, late + unmoved, write.key_life)
         rows = sum(summary.rows for _, summary in write.parts)
         self._sources[write.source] = self._sources.get(write.source, _SourceRows()).add(write, rows, late)
-        return Receipt(late, added=rows, added_late=late)
+        return Receipt(late + unmoved, added=rows, added_late=late)
 
     def _sum(self, key: tuple[PaneKey, str], parts: list[Summary]) -> PaneSum:
         before = self._model.sums.get(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from driftmeter.panes.totals import SourceTotals
+from driftmeter.timestamps import DAY
 from driftmeter.types import Milliseconds
 
 
@@ -22,10 +23,14 @@ class ModelState(NamedTuple):
 
 @dataclass(frozen=True)
 class UsedKey:
-    """What the store keeps of an idempotency key: the batch that came under it, and how many of its rows were late."""
+    """What the store keeps of an idempotency key: the batch that came under it, and how many of its rows were late.
+
+    A key is kept for `life`.
+    """
 
     fingerprint: bytes
     late: int
+    life: Milliseconds = DAY
 
 
 class PaneReply(NamedTuple):

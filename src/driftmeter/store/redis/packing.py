@@ -30,8 +30,8 @@ SEAL_BYTES = 20
 
 
 def pack(counts: Counts) -> bytes:
-    """Write counts as the narrowest integers that hold them, after a byte with their width in bytes."""
-    largest = int(counts.max()) if counts.size else 0
+    """Write counts as integers as narrow as can be (8 bytes if any is below 0), after a byte with their width."""
+    largest = counts.max(initial=0) if counts.min(initial=0) >= 0 else np.inf
     width = next((width for width, most in _WIDTHS if largest <= most), 8)
     return bytes([width]) + counts.astype(f"<u{width}").tobytes()
 

@@ -14,6 +14,7 @@ from driftmeter.panes.pane import Pane
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.store.records import AddRows, Receipt, Write
 from driftmeter.store.sqlite.database import Database
+from driftmeter.timestamps import DAY
 from driftmeter.types import Counts, Milliseconds
 
 
@@ -101,7 +102,7 @@ class Transaction:
 
     def _add(self, write: AddRows) -> Receipt:
         model = write.model
-        late = 0
+        late = unmoved = 0
         if write.key is not None:
             used = self._db.execute(
                 "SELECT fingerprint, late FROM keys WHERE model = ? AND key = ?", (model, write.key)
@@ -109,23 +110,25 @@ class Transaction:
             if used is not None:
                 fingerprint, late_before = used
                 same = fingerprint == write.fingerprint
-                return Receipt(late_before if same else 0, duplicate=same, conflict=not same)
+                return Receipt(late_before if same else 0, duplicate=same, conflict=not same, used=fingerprint)
         length = self._lengths[model] if write.length is None else write.length
         for start, summary in write.parts:
             if start + length <= self._frozen[model]:
-                late += summary.rows
-            elif summary.rows:
+                late, unmoved = late + summary.rows, unmoved + summary.moved
+            elif summary.rows or summary.moved:
                 self._added.setdefault((model, write.digest, start, length, write.source), []).append(summary)
         if write.key is not None:
             self._db.execute(
-                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (model, write.key, write.fingerprint, late, self._now)
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+                # all keys go a day after their time: one that goes earlier has an earlier time
+                (model, write.key, write.fingerprint, late + unmoved, self._now - DAY + write.key_life),
             )
         account, watermark = self._source(model, write.source)
         added = sum(summary.rows for _, summary in write.parts)
         totals = (account.totals + write.totals).bounded()
         account = account.write(self._now, totals, added, late, final=True)
         self._sources[model, write.source] = (account, _later(watermark, write.watermark))
-        return Receipt(late, added=added, added_late=late)
+        return Receipt(late + unmoved, added=added, added_late=late)
 
     def _source(self, model: str, source: str) -> tuple[Account, Milliseconds | None]:
         known = self._sources.get((model, source))
@@ -202,9 +205,9 @@ def _later(one: Milliseconds | None, other: Milliseconds | None) -> Milliseconds
 def pack(counts: Counts) -> bytes:
     """Write the counts of an open pane: a byte with their width in bytes, and the integers.
 
-    They are not compressed, since they change many times a second.
+    They are not compressed, since they change many times a second. Negative ones take 8 bytes.
     """
-    largest = counts.max(initial=0)
+    largest = counts.max(initial=0) if counts.min(initial=0) >= 0 else np.inf
     width = 2 if largest <= 0xFFFF else 4 if largest <= 0xFFFF_FFFF else 8
     return bytes([width]) + counts.astype(f"<u{width}").tobytes()
 

@@ -187,7 +187,8 @@ for _, source in ipairs(sent.sources) do
   write_watermark(source.source, source.watermark)
 end
 for _, used in ipairs(sent.keys) do
-  local record = bytes_of(now) .. bytes_of(used.late) .. used.fingerprint
-  redis.call('SET', key('key', used.key), record, 'PX', DAY + 60000)
+  -- all keys go a day after their time: one that goes earlier has an earlier time
+  local record = bytes_of(math.max(0, now - DAY + used.life)) .. bytes_of(used.late) .. used.fingerprint
+  redis.call('SET', key('key', used.key), record, 'PX', used.life + 60000)
 end
 return {'written', text(now), born, text(barrier), length, replies}
