@@ -127,7 +127,7 @@ def open_log(
     tables = _tables(chosen, reading, assembler, allow=options.allow_unreadable)
     first = next(tables, None)
     if first is None:
-        raise InputError(source, f"rows in {chosen.title}", f"{reading.tally.records} records, and no rows")
+        raise InputError(source, f"rows in {chosen.title}", "; ".join(reading.tally.notes()) or "none")
     size = sum(file.size for file in files)
     return Log(chosen, columns, assembler, chain([first], tables), reading.tally, size)
 
