@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftmeter.data.files.endings import ARROW, PARQUET
 from driftmeter.data.files.how import silent
 from driftmeter.errors import InputError
 from driftmeter.logs.assembler import Assembler
@@ -153,7 +154,9 @@ def _may_be_log(source: str) -> bool:
 def _chosen(source: str, files: list[LogFile], form: str, say: Callable[[str], None]) -> LogFormat | None:
     if form != AUTO:
         return format_named(form)
-    sample = sample_of(files)
+    # a folder of Parquet or Arrow files is their table, whatever else lies there
+    tables = [file for file in files if file.relative.lower().endswith((*PARQUET, *ARROW))]
+    sample = sample_of(tables or files)
     found = recognised(sample)
     if found is None:
         if not is_local(source) or (files and is_pattern(source)):
