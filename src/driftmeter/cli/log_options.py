@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftmeter.errors import InputError
 from driftmeter.logs.names import NAMES
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def log_bar(form: str, columns: str | None, allow_unreadable_records: bool, sour
     from driftmeter.logs.read import LogOptions
 
     order = None if columns is None else [name.strip() for name in columns.split(",")]
+    if order is not None and (len(set(order)) < len(order) or "" in order):
+        raise InputError("--columns", "names that are not empty, each once", repr(columns))
     terminal = Console(stderr=True)
     if not terminal.is_terminal:
         yield LogOptions(form, order, allow_unreadable_records)

@@ -50,7 +50,7 @@ class LogReading:
             self.say(note)
 
     def records(self, columns: Collection[str] | None = None) -> Iterator[tuple[str, Record, LogFile]]:
-        """Yield each record with its place and file: objects of JSON, or rows of tables with the named columns or all."""
+        """Yield each record with its place and file: of JSON, or of a table with the named columns or all."""
         for path, file in self._tables():
             yield from self._rows(path, file, columns)
         for file in self.files:
