@@ -62,6 +62,10 @@ test-redis: setup debian ## run the store's tests on Redis 6.2, 7.0, 8.2 and Val
 	  sh scripts/redis_server.sh $$server tests/store -k redis || failed="$$failed $$server"; \
 	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
+.PHONY: test-doors
+test-doors: setup ## run the tests of tests/doors on MLflow, BentoML, Ray Serve, KServe, MLServer and others (2 GB, once)
+	@UV=$(UV) sh scripts/doors.sh $(ARGS)
+
 .PHONY: test-newest
 test-newest: setup ## run the unit tests with coverage on the newest Python on this machine
 	@UV=$(UV) sh scripts/newest.sh

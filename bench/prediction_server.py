@@ -1,4 +1,4 @@
-"""Servers of bench/prediction_path.py: the flights model server, with some monitoring or none, and an endpoint."""
+"""Servers of bench/prediction_path.py and bench/middleware.py: the flights model server, watched or not."""
 
 from __future__ import annotations
 
@@ -97,13 +97,18 @@ def model_server(mode: str, target: str, profile: str) -> App:
     if mode in ("shared", "each"):
         poster = RowPoster(target, shared=mode == "shared")
         return poster.around(create_app(poster, Predictor.load()))
+    if mode == "middleware":
+        from driftmeter.integrations.asgi import DriftMiddleware
+
+        watched = Monitor(target, model="flights", profile=profile)
+        return DriftMiddleware(create_app(NoMonitor(), Predictor.load()), monitor=watched, routes=["/get-prediction"])
     monitor = Monitor(target, model="flights", profile=profile) if mode == "monitor" else NoMonitor()
     return create_app(monitor, Predictor.load())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=["none", "monitor", "shared", "each", "sink"])
+    parser.add_argument("mode", choices=["none", "monitor", "middleware", "shared", "each", "sink"])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--target", default="", help="URL of the metric server, or of the endpoint")
     parser.add_argument("--profile", default="", help="file")

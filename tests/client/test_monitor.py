@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -229,3 +231,58 @@ def test_observe_does_not_wait_for_a_server_that_hangs(silence: str, profile: Pr
     monitor.observe_many([ROW] * 2_000)
     stats = monitor.stats()
     assert (stats["observed"], stats["requests"], stats["failures"]) == (2_001, 1, 0)  # the first one still hangs
+
+
+def test_the_profile_is_the_given_one_or_that_of_the_server_once_it_is_known(
+    tier: Tier, profile: Profile, monitor_of: Make
+) -> None:
+    assert monitor_of(profile).profile is profile
+    tier.register(profile)
+    monitor = monitor_of()
+    assert monitor.profile is None
+    monitor.start()  # without any row
+    eventually(lambda: monitor.profile == profile, "the server's profile")
+
+
+def test_rows_after_an_early_start_without_a_server_wait_as_others_do(
+    tier: Tier, profile: Profile, monitor_of: Make
+) -> None:
+    monitor = monitor_of()
+    monitor.start()
+    monitor.observe(ROW)
+    assert monitor.stats()["waiting"] == 1
+    tier.register(profile)
+    assert monitor.flush(10)
+    assert tier.summary(profile) == directly(profile, [ROW])
+
+
+def test_what_is_no_row_can_be_counted_as_one_that_was_lost(tier: Tier, profile: Profile, monitor_of: Make) -> None:
+    monitor = monitor_of(profile)
+    monitor.observe(ROW)
+    monitor.reject("a body of at most 1,000,000 bytes", "2,000,000")
+    assert monitor.flush()
+    assert monitor.unreadable()[""]["expected"] == "a body of at most 1,000,000 bytes"
+    assert {key: monitor.stats()[key] for key in ("observed", "counted", "dropped_invalid")} == {
+        "observed": 2,
+        "counted": 1,
+        "dropped_invalid": 1,
+    }
+
+
+def test_a_monitor_that_is_pickled_or_copied_is_a_source_of_its_own(
+    tier: Tier, profile: Profile, monitor_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = monitor_of(profile, source=None, columns=list(ROW), headers={"X-Tenant": "t"})
+    monitor.observe(ROW)
+    data = pickle.dumps(monitor)
+    monkeypatch.setenv("DRIFTMETER_SOURCE", "another-host")
+    for other in (pickle.loads(data), copy.deepcopy(monitor)):
+        with other:
+            assert (other.url, other.model, other.columns, other.profile) == (tier.url, "m", tuple(ROW), profile)
+            assert other.source.startswith("another-host-")
+            assert other.stats()["observed"] == 0
+            other.observe(tuple(ROW.values()))
+            assert other.flush()
+            assert tier.headers[-1]["X-Tenant"] == "t"
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [ROW] * 3)

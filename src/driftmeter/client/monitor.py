@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import secrets
@@ -109,7 +110,7 @@ class Monitor:
             unseen_texts=unseen_texts,
             columns=columns,
         )
-        self._columns = self._options.columns
+        self._columns, self._source = self._options.columns, source or ""
         self.url, self.model = url, self._options.model
         self._clock = clock
         self._begin_anew()
@@ -179,6 +180,24 @@ class Monitor:
         except Exception as error:
             self._count_invalid(error, RECORDS)
 
+    def reject(self, expected: str, got: str, rows: int = 1) -> None:
+        """Count rows, or what should have been some, that cannot be read: they are dropped as `invalid`.
+
+        What was `expected` and what came are kept, and logged once a minute, as for an object that is no row. For code
+        that reads rows out of requests, such as driftmeter.integrations. Never raises.
+        """
+        for _ in range(rows):
+            self._buffer.count_invalid(expected, got)
+
+    def remark(self, message: str) -> None:
+        """Have something about the rows logged, once a minute whatever comes; never raise."""
+        self._buffer.remark = message
+
+    def start(self) -> None:
+        """Start the background thread, which fetches the profile; without this the first row starts it."""
+        if not self._worker.closing:
+            self._worker.start()
+
     def flush(self, timeout: float = 5.0) -> bool:
         """Send everything now; return whether all rows so far are acknowledged or given up within `timeout` seconds."""
         if self._worker.pipeline.settled:
@@ -225,6 +244,24 @@ class Monitor:
     def source(self) -> str:
         """The id of this process as a source: a stable name and a random incarnation."""
         return self._worker.pipeline.source
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile that rows are counted by; None until it is known, where it is the server's."""
+        intake = self._worker.session.intake
+        return self._options.profile if intake is None else intake.profile
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns of a row without names, in its order: as they were given, or None."""
+        return self._columns
+
+    def __reduce__(self) -> tuple[Callable[[MonitorOptions], Monitor], tuple[MonitorOptions]]:
+        """Pickle and copy as the options alone, headers included: a copy counts from zero, as a source of its own.
+
+        A source that was not given is named after the host of the copy.
+        """
+        return _monitor_of, (dataclasses.replace(self._options, source=self._source),)
 
     def __enter__(self) -> Self:
         """Return the monitor."""
@@ -340,12 +377,17 @@ class Monitor:
         if worker.closing:
             buffer.closed.add()
             return False
+        if not buffer.row_bytes:  # the first row tells how many fit
+            buffer.weigh(row)
+            buffer.fit(self._options.max_bytes)
         if not worker.alive:
-            if not buffer.limit:
-                buffer.weigh(row)
-                buffer.fit(self._options.max_bytes)
             worker.start()
         if len(self._rows) < buffer.limit:
             return True
         buffer.full.add()
         return False
+
+
+def _monitor_of(options: MonitorOptions) -> Monitor:
+    """Return a new monitor with the options of another one, which hold all but its clock."""
+    return Monitor(**vars(options))

@@ -1,0 +1,1 @@
+"""Integrations: rows and predictions from inside model servers and training jobs, one optional dependency each."""

@@ -1,0 +1,198 @@
+"""The watch over a model server's routes: rows and predictions of its exchanges go to a monitor. It never raises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from driftmeter.client import Monitor
+from driftmeter.client.buffer import AtomicCounter
+from driftmeter.client.faults import Faults
+from driftmeter.errors import InputError
+from driftmeter.integrations.exchange import (
+    BINARY,
+    LEAST_BYTES,
+    MOST_BYTES,
+    STREAMED,
+    TOO_LARGE,
+    UNREAD,
+    Exchange,
+    Headers,
+    KeptBody,
+)
+from driftmeter.integrations.reading import Reading
+from driftmeter.integrations.routes import Routes, RouteTable
+
+METHODS = frozenset(["POST", "PUT"])
+"""Of requests that have rows; the question of a browser before, OPTIONS, has none."""
+NO_SUCCESS, UNREADABLE, UNORDERED, FAILED = "no_success", "unreadable", "unordered", "failed"
+REQUEST_REASONS = (NO_SUCCESS, STREAMED, BINARY, TOO_LARGE, UNREAD, UNREADABLE, UNORDERED, FAILED)
+"""Why the rows of a request do not count."""
+ANSWER_REASONS = (STREAMED, BINARY, TOO_LARGE, UNREAD, UNREADABLE)
+"""Why rows count without their predictions."""
+_EXPECTED = {
+    STREAMED: ("one JSON body", "a stream of events or lines"),
+    BINARY: ("JSON, or tensors of the Open Inference Protocol", "another media type"),
+    UNREAD: ("a body that is read to its end", "one of which only a part was read"),
+}
+
+
+class RouteWatch:
+    """Counts the rows of a model server's requests, with the predictions of its answers, and what it cannot count."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        routes: Routes,
+        *,
+        most_bytes: int = MOST_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watch `routes`, of which bodies of at most `most_bytes` are read. `clock` is monotonic, in seconds.
+
+        Raises InputError where a route makes no sense.
+        """
+        if not most_bytes >= LEAST_BYTES:
+            raise InputError("most_bytes", f"at least {LEAST_BYTES:,}", repr(most_bytes))
+        self.monitor, self._routes, self._most = monitor, RouteTable(routes), most_bytes
+        self._faults = Faults(monitor.model, clock)
+        self._reading: Reading | None = None
+        self._counts = {name: AtomicCounter() for name in ("requests", "read", "read_without_predictions")}
+        self._counts |= {f"left_{reason}": AtomicCounter() for reason in REQUEST_REASONS}
+        self._counts |= {f"answer_{reason}": AtomicCounter() for reason in ANSWER_REASONS}
+        self._count_request, self._count_read = self._counts["requests"].add, self._counts["read"].add
+
+    def stats(self) -> dict[str, int]:
+        """Return counts of requests to the routes since the start, always under the same names.
+
+        `requests` are `read`, or left for one of the reasons `left_…`, or still under way. Of those that are read,
+        `read_without_predictions` have answers that were not, for one of the reasons `answer_…`. The rows are counted
+        by the monitor.
+        """
+        return {name: counter.value() for name, counter in self._counts.items()}
+
+    def start(self) -> None:
+        """Have the monitor learn its profile now, rather than with the first row: it may name the row's values."""
+        try:
+            self.monitor.start()
+        except Exception as error:
+            self._faults.warn("start", f"the monitor can't start: {error}", trace=True)
+
+    def begin(self, method: str, path: str, headers: Headers) -> Exchange | None:
+        """Return the exchange that begins with the head of a request; None where it is not to be looked at."""
+        try:
+            route = self._routes.find(path) if method in METHODS else None
+            if route is None:
+                return None
+            self._count_request()
+            return Exchange(route, path, headers, self._most)
+        except Exception as error:
+            self._counts[f"left_{FAILED}"].add()
+            self._warn(FAILED, str(path), error)
+            return None
+
+    def note(self, exchange: Exchange, step: Callable[..., None], *arguments: Any) -> None:
+        """Do a step of an exchange, after which it is over if that fails."""
+        if exchange.is_over:
+            return
+        try:
+            step(*arguments)
+        except Exception as error:
+            self.fail(exchange, error)
+
+    def fail(self, exchange: Exchange, error: Exception) -> None:
+        """Give an exchange up, once."""
+        if not exchange.is_over:
+            exchange.is_over = True
+            self._leave(FAILED, exchange, error)
+
+    def finish(self, exchange: Exchange) -> None:
+        """Count the rows of an exchange, once, when its answer is on its way or it was given up."""
+        if exchange.is_over:
+            return
+        exchange.is_over = True
+        try:
+            reading, profile = self._reading, self.monitor.profile
+            if reading is None or reading.profile is not profile:
+                self._reading = reading = Reading(profile, self.monitor.columns)
+            plain = reading.plain(exchange) if exchange.is_success else None
+            if plain is not None:
+                self.monitor.observe(*plain)
+                self._count_read()
+            elif not exchange.is_success:
+                self._leave(NO_SUCCESS, exchange, None)
+            else:
+                self._read(reading, exchange)
+        except InputError as error:
+            self._leave(UNORDERED if error.field == "columns" else UNREADABLE, exchange, error)
+        except Exception as error:
+            self._leave(FAILED, exchange, error)
+
+    def _read(self, reading: Reading, exchange: Exchange) -> None:
+        """Count the rows of an exchange, whatever its form."""
+        request = exchange.request
+        request.look()
+        if request.reason or not request.is_whole:
+            self._leave(request.reason or UNREAD, exchange, None)
+            return
+        records = reading.records_of(exchange.route, request)
+        predictions = self._predictions(reading, exchange, len(records)) if reading.wants_predictions else None
+        if len(records) == 1:
+            self.monitor.observe(records[0], predictions[0] if predictions else None)
+        else:
+            self.monitor.observe_many(records, predictions)
+        self._count_read()
+
+    def _predictions(self, reading: Reading, exchange: Exchange, rows: int) -> list[Any] | None:
+        """Return the prediction of each row; None where the answer has none that can be read, which is counted."""
+        answer, problem = exchange.answer, None
+        assert answer is not None
+        answer.look()
+        reason = answer.reason or ("" if answer.is_whole else UNREAD)
+        if not reason:
+            try:
+                return reading.predictions_in(exchange.route, answer, rows)
+            except InputError as error:
+                reason, problem = UNREADABLE, error
+        self._counts["read_without_predictions"].add()
+        self._counts[f"answer_{reason}"].add()
+        self._warn(f"answer_{reason}", exchange.path, problem or _problem(reason, answer))
+        return None
+
+    def _leave(self, reason: str, exchange: Exchange, error: Exception | None) -> None:
+        """Count a request whose rows do not count; those that the model answered are lost, and the tier is told so."""
+        try:
+            self._counts[f"left_{reason}"].add()
+            if reason == NO_SUCCESS:
+                return
+            problem = error or _problem(reason, exchange.request)
+            self._warn(reason, exchange.path, problem)
+            if isinstance(problem, InputError):
+                self.monitor.reject(f"{problem.field}: {problem.expected}", problem.got)
+            else:
+                self.monitor.reject("a request that can be read", f"one that fails with {type(problem).__name__[:40]}")
+            self.monitor.start()
+        except Exception as fault:  # the answer shall not suffer from it
+            self._warn(FAILED, exchange.path, fault)
+
+    def _warn(self, reason: str, path: str, error: Exception) -> None:
+        what = "predictions are not counted" if reason.startswith("answer_") else "a request is not counted"
+        self._faults.warn(reason, f"route {path[:60]}: {what}: {str(error)[:400]}", trace=reason == FAILED)
+
+
+def watch_of(monitor: Monitor | None, routes: Routes | None, most_bytes: int, watch: RouteWatch | None) -> RouteWatch:
+    """Return the watch that a middleware was given, or a new one; raises InputError where it was given neither."""
+    if watch is not None and monitor is None and routes is None:
+        return watch
+    if monitor is None or routes is None or watch is not None:
+        given = {"monitor": monitor, "routes": routes, "watch": watch}
+        names = [name for name, value in given.items() if value is not None]
+        raise InputError("middleware", "monitor and routes, or a watch", " and ".join(names) or "neither")
+    return RouteWatch(monitor, routes, most_bytes=most_bytes)
+
+
+def _problem(reason: str, body: KeptBody) -> InputError:
+    if reason == TOO_LARGE:
+        return InputError("body", f"at most {body.most:,} bytes (most_bytes)", "more")
+    return InputError("body", *_EXPECTED[reason])
