@@ -47,7 +47,7 @@ def garbled(record: Any, chance: random.Random) -> Any:
         return record
 
 
-TABLES = {"Parquet", "CSV", "legacy", "AI Gateway", "AI Gateway as Delta"}
+TABLES = {"Parquet", "Parquet of BigQuery", "CSV", "legacy", "AI Gateway", "AI Gateway as Delta"}
 """Ways of writing that are no JSON; and compressed files are left out."""
 WAYS = [
     (form, way)
