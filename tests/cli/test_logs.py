@@ -87,6 +87,24 @@ def test_without_the_names_of_the_columns_no_profile_is_made(capture: Path, tmp_
     assert not (tmp_path / "p.json").exists()
 
 
+@pytest.mark.parametrize("names", ["a,a", "a,,b", ""])
+def test_names_of_columns_are_not_empty_and_differ(names: str, profile: Path, capture: Path) -> None:
+    result = run("check", profile, capture, "--columns", names)
+    assert result.exit_code == 2
+    assert f"--columns: expected names that are not empty, each once, got {names!r}" in result.stderr
+
+
+def test_columns_that_the_profile_does_not_know_are_skipped(profile: Path, tmp_path: Path) -> None:
+    rows = served_rows(0, 500)
+    lines = [{"instances": [[7, *(row[name] for name in FEATURES), "x"]], "predictions": [answer]}
+             for row, answer in zip(rows.features, rows.predictions, strict=True)]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert "expected 7 values a row" in run("check", profile, tmp_path / "a.jsonl").stderr
+    result = run("check", profile, tmp_path / "a.jsonl", "--json", "--columns", f"id,{','.join(FEATURES)},version")
+    document = json.loads(result.stdout)
+    assert (document["rows"], document["absent"], document["ignored"]) == (500, [], ["id", "version"])
+
+
 def test_backtest_takes_the_times_of_the_records(profile: Path, capture: Path) -> None:
     result = run("backtest", profile, capture)
     assert result.exit_code in (0, 1), result.output

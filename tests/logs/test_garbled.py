@@ -47,11 +47,17 @@ def garbled(record: Any, chance: random.Random) -> Any:
         return record
 
 
-def of_json() -> list[tuple[str, str]]:
-    return [(form, way) for form, ways in WRITERS.items() for way in ways if form != "feast"]
+TABLES = {"Parquet", "Parquet of BigQuery", "CSV", "legacy", "AI Gateway", "AI Gateway as Delta"}
+"""Ways of writing that are no JSON; and compressed files are left out."""
+WAYS = [
+    (form, way)
+    for form, ways in WRITERS.items()
+    for way in ways
+    if form != "feast" and way not in TABLES | {"an array", "rotated"}
+]
 
 
-@pytest.mark.parametrize(("form", "way"), of_json())
+@pytest.mark.parametrize(("form", "way"), WAYS)
 def test_a_garbled_record_is_read_or_counted(form: str, way: str, tmp_path: Path) -> None:
     chance = random.Random(f"{form} {way}")
     (tmp_path / "written").mkdir()
@@ -62,8 +68,6 @@ def test_a_garbled_record_is_read_or_counted(form: str, way: str, tmp_path: Path
         for file in found
         if (file.is_file() and file.suffix in (".jsonl", ".json", ".log")) or ".log." in file.name
     ]
-    if not files:
-        pytest.skip("this way of writing is no JSON")
     records: list[Any] = []
     for file in files:
         text = file.read_text()

@@ -57,7 +57,9 @@ def test_an_event_without_a_key_waits_for_nothing() -> None:
 
 
 def test_no_answer_is_waited_for_where_there_is_no_prediction_to_count() -> None:
-    joiner = RecordJoiner(RecordTally(), answers=False)
+    tally = RecordTally(records=2)
+    joiner = RecordJoiner(tally, answers=False)
     assert [one.where for event in (request("a"), answer("a")) for one in joiner.add(event)] == ["request a"]
     assert list(joiner.rest()) == []
     assert list(joiner.notes()) == []
+    assert next(tally.notes()).endswith("left out: 1: an answer, and the profile has no prediction (answer a)")

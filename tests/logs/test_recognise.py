@@ -41,6 +41,20 @@ def test_a_table_is_left_to_who_reads_tables(ending: str, tmp_path: Path) -> Non
     assert open_log(tmp_path, LogColumns(), say=pytest.fail) is None
 
 
+@pytest.mark.parametrize("name", ["a.json", "z.json", "part/metadata.json"])
+def test_a_folder_of_parquet_files_is_their_table_whatever_else_lies_there(name: str, tmp_path: Path) -> None:
+    orders.write_parquet(tmp_path / "orders.parquet", orders.orders(50, seed=1))
+    lines(tmp_path / name, [capture("1,a")])
+    assert open_log(tmp_path, LogColumns(), say=pytest.fail) is None
+
+
+def test_json_lines_beside_csv_are_rows_of_one_log(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,c\n1,a\n")
+    lines(tmp_path / "b.jsonl", [{"x": 2, "c": "b"}])
+    log = opened(tmp_path, options=LogOptions("json-lines"))
+    assert log.columns() == {"x": [1, 2], "c": ["a", "b"]}
+
+
 def test_a_table_with_two_columns_called_request_and_response_is_no_log(tmp_path: Path) -> None:
     pl.DataFrame({"request": [1], "response": [2], "timestamp": [3]}).write_parquet(tmp_path / "t.parquet")
     assert open_log(tmp_path / "t.parquet", LogColumns(), say=pytest.fail) is None

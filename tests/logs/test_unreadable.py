@@ -126,6 +126,15 @@ def test_ground_truth_is_the_label_of_its_capture(tmp_path: Path) -> None:
     assert "1: a label without its request (truth/a.jsonl:2)" in log.told[-1]
 
 
+def test_a_log_of_which_nothing_is_a_row_says_what_it_holds(tmp_path: Path) -> None:
+    row = {"databricks_request_id": "1", "request_time": "2026-03-01", "request": "{}", "response": "{}"}
+    source = lines(tmp_path / "t.jsonl", [{**row, "status_code": 429}] * 3)
+    with pytest.raises(
+        InputError, match=r"got 3 of 3 records are no rows and are left out: 3: status 429 \(t.jsonl:1\)"
+    ):
+        opened(source)
+
+
 def test_values_without_names_need_an_order(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected values with names, or the names in order \(--columns\)"):
         opened(lines(tmp_path / "log.jsonl", GOOD))

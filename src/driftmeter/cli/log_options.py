@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftmeter.errors import InputError
 from driftmeter.logs.names import NAMES
 
 if TYPE_CHECKING:
@@ -34,25 +35,34 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def log_bar(form: str, columns: str | None, allow_unreadable_records: bool, source: str) -> Iterator[LogOptions]:
     """Return what the options say; draw a bar of the bytes that are read of a log, if there is a terminal."""
+    from rich.console import Console
+
     from driftmeter.logs.read import LogOptions
 
     order = None if columns is None else [name.strip() for name in columns.split(",")]
-    options = LogOptions(form, order, allow_unreadable_records)
-    from rich.console import Console
-
+    if order is not None and (len(set(order)) < len(order) or "" in order):
+        raise InputError("--columns", "names that are not empty, each once", repr(columns))
     terminal = Console(stderr=True)
     if not terminal.is_terminal:
-        yield options
+        yield LogOptions(form, order, allow_unreadable_records)
         return
-    from dataclasses import replace
-
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(
+    bar = Progress(
         TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=terminal, transient=True
-    ) as bar:
-        task = bar.add_task("", total=_size_of(source))
-        yield replace(options, bar=lambda read: bar.update(task, advance=read))
+    )
+
+    def advance(read: int) -> None:
+        if not bar.tasks:  # a table, which is no log, has no bar
+            bar.add_task("", total=_size_of(source))
+            bar.start()
+        bar.update(bar.tasks[0].id, advance=read)
+
+    try:
+        yield LogOptions(form, order, allow_unreadable_records, advance)
+    finally:
+        if bar.tasks:
+            bar.stop()
 
 
 def _size_of(source: str) -> int | None:

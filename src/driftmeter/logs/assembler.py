@@ -140,13 +140,14 @@ class _Gathered:
         self._columns: dict[str, list[Any]] = {}
 
     def add(self, given: dict[str, list[Any]], rows: int) -> None:
+        columns, before = self._columns, self.rows
         for name, values in given.items():
-            column = self._columns.get(name)
+            column = columns.get(name)
             if column is None:
-                column = self._columns[name] = []
-            if len(column) < self.rows:
-                column.extend([None] * (self.rows - len(column)))
-            column.extend(values)
+                column = columns[name] = []
+            if len(column) < before:
+                column.extend([None] * (before - len(column)))
+            column += values
         self.rows += rows
 
     def columns(self) -> dict[str, list[Any]]:

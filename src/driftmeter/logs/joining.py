@@ -32,6 +32,9 @@ class RecordJoiner:
 
     def add(self, event: LogEvent) -> Iterator[LogEvent]:
         """Take an event; yield those that are complete now, or wait no longer."""
+        if event.predictions is not None and event.features is None and not self.answers:
+            self.tally.leave_out(event.where, "an answer, and the profile has no prediction")
+            return
         if event.key is None or self._complete(event):
             yield from self._given_up(event) if not self._complete(event) else [event]
             return

@@ -9,22 +9,22 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftmeter.data.files.endings import ARROW, PARQUET
 from driftmeter.data.files.how import silent
 from driftmeter.errors import InputError
-from driftmeter.logs.assembler import Assembler
 from driftmeter.logs.columns import LogColumns
 from driftmeter.logs.foreign import refuse_foreign
 from driftmeter.logs.protocol import LogFormat
 from driftmeter.logs.reading import LogReading, is_tabular
 from driftmeter.logs.records import Progress, no_progress
-from driftmeter.logs.registry import format_named, recognised
 from driftmeter.logs.sampling import sample_of
-from driftmeter.logs.settled import settled_table
 from driftmeter.logs.sources import LogFile, files_of_source, is_local, is_pattern
 from driftmeter.logs.tally import RecordTally
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from driftmeter.logs.assembler import Assembler
 
 _JSON = re.compile(r"\.(?:json|jsonl|ndjson|log)(?:\.(?:gz|zst))?$", re.IGNORECASE)
 
@@ -75,6 +75,7 @@ class Log:
     def table(self) -> pa.Table:
         """Return all rows as one table, in which a column has the type that its values have together."""
         from driftmeter.logs.arrays import joined_columns
+        from driftmeter.logs.settled import settled_table
 
         table = joined_columns(list(self.tables))
         return (
@@ -117,6 +118,8 @@ def open_log(
     source, form = str(source), options.form
     if form == TABLE or (form == AUTO and not _may_be_log(source)):
         return None
+    from driftmeter.logs.assembler import Assembler  # needs pyarrow, which whoever reads tables misses in other words
+
     files = _files(source, form)
     refuse_foreign(source, files)
     chosen = _chosen(source, files, form, say)
@@ -127,7 +130,7 @@ def open_log(
     tables = _tables(chosen, reading, assembler, allow=options.allow_unreadable)
     first = next(tables, None)
     if first is None:
-        raise InputError(source, f"rows in {chosen.title}", f"{reading.tally.records} records, and no rows")
+        raise InputError(source, f"rows in {chosen.title}", "; ".join(reading.tally.notes()) or "none")
     size = sum(file.size for file in files)
     return Log(chosen, columns, assembler, chain([first], tables), reading.tally, size)
 
@@ -151,9 +154,13 @@ def _may_be_log(source: str) -> bool:
 
 
 def _chosen(source: str, files: list[LogFile], form: str, say: Callable[[str], None]) -> LogFormat | None:
+    from driftmeter.logs.registry import format_named, recognised
+
     if form != AUTO:
         return format_named(form)
-    sample = sample_of(files)
+    # a folder of Parquet or Arrow files is their table, whatever else lies there
+    tables = [file for file in files if file.relative.lower().endswith((*PARQUET, *ARROW))]
+    sample = sample_of(tables or files)
     found = recognised(sample)
     if found is None:
         if not is_local(source) or (files and is_pattern(source)):

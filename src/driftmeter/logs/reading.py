@@ -49,8 +49,8 @@ class LogReading:
             self._told.add(note)
             self.say(note)
 
-    def records(self, columns: Collection[str] = ()) -> Iterator[tuple[str, Record, LogFile]]:
-        """Yield each record with its place and file: objects of JSON, or of the rows of tables the named columns."""
+    def records(self, columns: Collection[str] | None = None) -> Iterator[tuple[str, Record, LogFile]]:
+        """Yield each record with its place and file: of JSON, or of a table with the named columns or all."""
         for path, file in self._tables():
             yield from self._rows(path, file, columns)
         for file in self.files:
@@ -94,10 +94,12 @@ class LogReading:
                 read += len(table)
             self.progress(file.size)
 
-    def _rows(self, path: Path, file: LogFile, columns: Collection[str]) -> Iterator[tuple[str, Record, LogFile]]:
+    def _rows(
+        self, path: Path, file: LogFile, columns: Collection[str] | None
+    ) -> Iterator[tuple[str, Record, LogFile]]:
         row = 0
-        for table in read_batches(path, columns, texts=columns, say=self.say).tables:
-            names = [name for name in columns if name in table.column_names]
+        for table in read_batches(path, columns, texts=columns or (), say=self.say).tables:
+            names = [name for name in table.column_names if columns is None or name in columns]
             for record in table.select(names).to_pylist():
                 row += 1
                 self.tally.records += 1

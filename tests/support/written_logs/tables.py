@@ -159,6 +159,26 @@ def vertex(folder: Path, rows: ServedRows) -> Path:
     return folder / "export-0.parquet"
 
 
+def vertex_of_bigquery(folder: Path, rows: ServedRows) -> Path:
+    """Write the same as BigQuery exports repeated values where no lists are inferred: objects around each."""
+    repeated = pa.struct({"list": pa.list_(pa.struct({"element": pa.string()}))})
+    schema = _VERTEX
+    for name in ("request_payload", "response_payload"):
+        schema = schema.set(schema.get_field_index(name), pa.field(name, repeated))
+    records = [
+        {
+            **record,
+            **{
+                name: {"list": [{"element": text} for text in record[name]]}
+                for name in ("request_payload", "response_payload")
+            },
+        }
+        for record in _vertex(rows, dict)
+    ]
+    parquet.write_table(pa.Table.from_pylist(records, schema), folder / "export-0.parquet")
+    return folder
+
+
 def vertex_lines(folder: Path, rows: ServedRows) -> Path:
     """Write an export as JSON lines, with arrays of values, and a time as BigQuery writes it."""
     records = _vertex(rows, lambda row: [row[name] for name in FEATURES])
@@ -193,5 +213,9 @@ DATABRICKS: dict[str, Writer] = {
     "AI Gateway as Delta": as_delta,
     "2026": unity,
 }
-VERTEX: dict[str, Writer] = {"Parquet": vertex, "JSON lines": vertex_lines}
+VERTEX: dict[str, Writer] = {
+    "Parquet": vertex,
+    "Parquet of BigQuery": vertex_of_bigquery,
+    "JSON lines": vertex_lines,
+}
 FEAST: dict[str, Writer] = {"": feast}

@@ -15,7 +15,7 @@ from typing import Any
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
 from driftmeter.logs.bodies import decoded, rows_of_text
-from driftmeter.logs.events import LogEvent, Rows
+from driftmeter.logs.events import CsvRows, LogEvent, Rows
 from driftmeter.logs.joining import RecordJoiner
 from driftmeter.logs.protocol import LogSample
 from driftmeter.logs.reading import LogReading, key_of, time_of
@@ -35,9 +35,8 @@ class SageMaker:
 
     def read(self, reading: LogReading) -> Iterator[LogEvent]:
         """Yield an event a line; labels that are lines of their own are joined by the event's id."""
-        reading.say_once(
-            "Times are those of the inference, in whole seconds; a capture may be a sample of the traffic."
-        )
+        if reading.columns.wants(reading.columns.time):
+            reading.say_once("Times are those of the inference, in whole seconds.")
         unanswered = 0
         for event in _joined(reading):
             unanswered += event.predictions is None
@@ -95,7 +94,7 @@ def _rows(part: Any, field: str, *, answer: bool) -> Rows | None:
         raise InputError(f"{field}.data", "a text", describe(data))
     encoding = part.get("encoding")
     if encoding == "CSV":
-        return rows_of_text(data, field, answer=answer, csv=True)
+        return CsvRows.of(data)
     if encoding == "JSON":
         return rows_of_text(data, field, answer=answer, csv=False)
     if encoding != "BASE64":
