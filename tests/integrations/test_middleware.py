@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import polars
 import pytest
 
 from driftmeter.client import Monitor
@@ -391,6 +392,36 @@ def test_one_warning_a_minute_for_each_reason(kind: str, monitor: Monitor, caplo
         (True, True),
         (False, True),
     ]
+
+
+@KINDS
+@pytest.mark.parametrize("request_", [ROWS[0], ROWS[:1]], ids=["object", "array"])
+def test_a_profile_without_a_prediction_needs_no_answer(
+    kind: str, request_: Any, tier: Tier, monitor_of: Callable[..., Monitor]
+) -> None:
+    rng = np.random.default_rng(0)
+    bare = Profile.fit(polars.DataFrame({"age": rng.normal(40, 12, 500), "amount": rng.random(500)}), model="m")
+    watch = RouteWatch(monitor_of(bare), ["/predict"])
+    with serve(kind, lambda path, body: Answer([b"<"]), watch) as url:
+        post(url, request_)
+        assert settled(watch) == {"requests": 1, "read": 1}
+    assert watch.monitor.flush()
+    assert tier.summary(bare) == observed(bare, ROWS[:1], None)
+
+
+@KINDS
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("readable", [False, True])
+def test_what_a_request_calls_a_prediction_is_none(
+    kind: str, many: bool, readable: bool, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    row = {**ROWS[0], "score": 0.9}
+    watch = RouteWatch(monitor, ["/predict"])
+    with serve(kind, answering({"score": 0.1} if readable else {"detail": 1, "more": 2}), watch) as url:
+        post(url, [row] if many else row)
+        settled(watch)
+    assert monitor.flush()
+    assert tier.summary(profile) == observed(profile, ROWS[:1], [0.1] if readable else None)
 
 
 @KINDS
