@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the unit tests with coverage on the newest Python of this machine. It leaves out the tests of whole systems
-# (tests/e2e), of the services around Python (tests/deploy) and on real data (tests/real), which `make test` runs. They
-# run with the plain counter here, those of the counter itself with both.
+# (tests/e2e, tests/browser), of the services around Python (tests/deploy) and on real data (tests/real), which `make test`
+# runs. They run in parallel, with the plain counter here, those of the counter itself with both.
 set -eu
 
 uv=${UV:-uv}
@@ -22,6 +22,7 @@ else
     VIRTUAL_ENV=$env "$uv" pip sync --quiet --require-hashes requirements.lock
     VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
 fi
-"$env/bin/python" -m pytest tests/client tests/counts --cov --cov-report= --cov-fail-under=0
+"$env/bin/python" -m pytest -n auto tests/client tests/counts --cov --cov-report= --cov-fail-under=0
 export DRIFTMETER_PURE=1
-exec "$env/bin/python" -m pytest tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real --cov --cov-append --cov-report=term
+exec "$env/bin/python" -m pytest -n auto --dist worksteal tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real \
+    --ignore=tests/browser --cov --cov-append --cov-report=term

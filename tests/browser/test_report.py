@@ -67,7 +67,7 @@ def test_a_report_opens_from_disk_and_says_what_drifts(saved: str, asked: Callab
     assert verdict["income"]["change"]["text"] in row.inner_text()
     assert page.locator("dl.facts data").first.get_attribute("value") == str(ROWS)
     row.get_by_role("link").first.click()
-    page.get_by_role("heading", name="income", exact=True).wait_for()
+    page.get_by_role("heading", name="income: major drift", exact=True).wait_for()
     assert "/features/income" in page.url
     assert page.get_by_role("heading", name="What each test says").is_visible()
     assert page.get_by_role("heading", name="Over time").count() == 0

@@ -65,9 +65,9 @@ def test_what_is_to_blame_comes_before_what_follows_it(tmp_path: Path) -> None:
     assert [line.split("  ")[0] for line in lines[1:4]] == ["cause", "cause given the rest", "a given the rest"]
     assert any(line.startswith("a given the rest, follows cause: ") for line in lines)
     assert lines[-2].startswith("cause is spread out by ×4 about ")
-    assert lines[-2].endswith("; a follows.")
+    assert lines[-2].endswith("; a given the rest follows.")
     html = (tmp_path / "report.html").read_text("utf-8")
-    assert "; a follows.</p>" in html
+    assert "; a given the rest follows.</p>" in html
     assert "<small>follows cause</small>" in html
 
 

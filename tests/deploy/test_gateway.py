@@ -65,6 +65,9 @@ def test_target_and_body_arrive_as_they_were_sent(gateway: Gateway, one: Replica
         ("PUT", PANE, {}),
         ("POST", ROWS, {"Idempotency-Key": "k"}),
         ("POST", ROWS, {"Idempotency-Key": "0"}),
+        ("POST", "/", {"Ce-Id": "7"}),
+        ("POST", "/consumer/kserve/v2", {"Ce-Id": "7"}),
+        ("POST", "/v1/models/a%20b%2Fc/events", {"Ce-Id": "0"}),
     ],
 )
 def test_what_may_be_sent_twice_survives_a_server_that_hangs_up(
@@ -89,12 +92,17 @@ def test_a_prediction_survives_a_server_that_cannot(gateway: Gateway, one: Repli
     assert {ask(f"{gateway.prediction_url}/get-prediction", "POST", b"{}").text for _ in range(10)} == {"two"}
 
 
-def test_rows_without_a_key_are_never_sent_twice(gateway: Gateway, one: Replica, two: Replica) -> None:
+@pytest.mark.parametrize(
+    ("path", "headers"), [(ROWS, {}), (ROWS, {"Ce-Id": "7"}), ("/", {}), ("/v2/models/m/infer", {"Ce-Id": "7"})]
+)
+def test_rows_without_a_key_are_never_sent_twice(
+    gateway: Gateway, one: Replica, two: Replica, path: str, headers: dict[str, str]
+) -> None:
     one.does.hangs_up = two.does.hangs_up = True
     bodies = [b'{"rows": [{"number": %d}]}' % number for number in range(6)]
     answers = []
     for body in bodies:
-        answers.append(ask(gateway.metric_url + ROWS, "POST", body).status)
+        answers.append(ask(gateway.metric_url + path, "POST", body, headers).status)
         time.sleep(1.1)  # until nginx tries the server again that it has just seen fail
     assert set(answers) == {502}
     assert sorted(seen.body for seen in one.seen + two.seen) == bodies

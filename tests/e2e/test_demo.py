@@ -77,7 +77,7 @@ def test_nothing_drifts_without_drift_and_exactly_what_was_injected_with_it() ->
     assert injected["incidents_open"] == 1
     moments = after_injection(injected)
     assert set(INJECTED) <= set(moments)
-    assert min(since for since, _ in moments.values()) >= 0
+    assert min(since for since, _ in moments.values()) >= -2  # an estimate: a pane of 2 s early or late
     assert max(by for name, (_, by) in moments.items() if name in INJECTED) <= 30
 
 

@@ -72,16 +72,16 @@ class Tier:
 
 
 @pytest.fixture
-def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[[], Tier]]:
+def tier_of(profile: Profile, tmp_path: Path) -> Iterator[Callable[..., Tier]]:
     running: list[tuple[Server, threading.Thread, Engine]] = []
 
-    def make() -> Tier:
+    def make(registered: Profile = profile) -> Tier:
         clock = SetClock(START + 45_000)
         path = tmp_path / f"store-{len(running)}.sqlite"
         tier = Tier([], [], clock)
         for _ in range(2):
             monitor = Engine(SQLiteStore(path, clock=clock), timing=TIMING)
-            monitor.register(profile)
+            monitor.register(registered)
             port = free_port()
             server = make_server(monitor, Settings(port=port))
             thread = threading.Thread(target=server.run, daemon=True)
@@ -244,6 +244,44 @@ def test_cloud_events_in_shuffled_batches_over_two_servers_each_sent_twice(
         batches = [events[first : first + 40] for first in range(0, len(events), 40)]
         told = sum(map(Counter, pool.map(deliver, batches)), Counter())
     assert told == {"rows": ROWS, "duplicate": ROWS}
+    assert tier.settle() == expected
+
+
+@pytest.mark.timeout(180)
+def test_requests_and_answers_apart_in_any_order_over_two_servers_each_sent_twice(
+    tier_of: Callable[..., Tier], rows: list[dict[str, Any]], times: list[int]
+) -> None:
+    kinds = {"branch": "categorical", "rate": "categorical"}
+    reference = table_of(make_rows(0, 10_000))
+    profile = Profile.fit(reference, model="m", prediction="city", kinds=kinds, independent=True)
+    at_once, calls = tier_of(profile), [time for time in times[::3] for _ in range(3)]
+    at_once.post(as_json(rows, calls), "application/json")
+    expected = at_once.settle()
+    assert json.loads(expected)["rows"] == ROWS
+
+    tier, chance = tier_of(profile), random.Random(6)
+    events = []
+    for number, first in enumerate(range(0, ROWS, 3)):
+        part = rows[first : first + 3]
+        event = as_event({}, times[first], number)
+        request = [{name: value for name, value in row.items() if name != "city"} for row in part]
+        events.append({**event, "data": {"instances": request}})
+        answer = {"predictions": [row["city"] for row in part]}
+        events.append({**event, "type": "org.kubeflow.serving.inference.response", "data": answer})
+    events *= 2
+    chance.shuffle(events)
+
+    def deliver(batch: list[dict[str, Any]]) -> dict[str, int]:
+        answer = HTTP.request("POST", f"{chance.choice(tier.urls)}/v1/models/m/events", body=json.dumps(batch).encode())
+        assert answer.status == 200, answer.data
+        outcomes: dict[str, int] = answer.json()["outcomes"]
+        return outcomes
+
+    with ThreadPoolExecutor(8) as pool:
+        batches = [events[first : first + 7] for first in range(0, len(events), 7)]
+        told = sum(map(Counter, pool.map(deliver, batches)), Counter())
+    assert told == {"rows": 1_000, "joined": told["joined"], "waiting": 1_000 - told["joined"], "duplicate": 2_000}
+    assert told["joined"] > 100 < told["waiting"]
     assert tier.settle() == expected
 
 

@@ -45,6 +45,32 @@ class _WebhookHandler(BaseHTTPRequestHandler):
         pass
 
 
+class EventReceiver(ThreadingHTTPServer):
+    """Takes events as bytes, with their path and headers; answers with `statuses` in turn, then with 204."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _EventHandler)
+        self.statuses: list[int] = []
+        self.got: list[dict[str, Any]] = []
+
+    def url(self, path: str = "") -> str:
+        return f"events+http://127.0.0.1:{self.server_port}/{path}"
+
+
+class _EventHandler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        receiver = cast(EventReceiver, self.server)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        receiver.got.append({"path": self.path, "headers": headers, "body": body})
+        self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 class MailServer(socketserver.ThreadingTCPServer):
     """Takes mails by SMTP, without encryption."""
 

@@ -125,7 +125,7 @@ def test_what_is_to_blame_comes_first_and_what_follows_is_counted_out_of_the_tit
     )
     assert notice.title == "driftmeter: flights drifts: temp and late"
     lines = notice.body.splitlines()
-    assert lines[1] == "temp: it fell, ‹!channel›; humid and delay follow."
+    assert lines[1] == "temp: it fell, ‹!channel›; delay, and humid given the rest, follow."
     assert lines[5:][:5] == [
         "Features: 4, what is to blame first",
         "- temp, minor: It fell, ‹!channel›.",

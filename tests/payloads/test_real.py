@@ -19,6 +19,7 @@ REQUESTS = {
     "kserve-0.21.0-client-v2-json-bytes-None": {"s": ["a", None]},
     "kserve-0.21.0-client-v2-json-nan": {"x": [1.0, None, 3.0]},
     "kserve-0.21.0-client-v2-mixed": {"x": [1.0, None, 3.0], "s": ["aé", "", None]},
+    "mlserver-1.7.1-client-pandas-codec": {"x": [1.5, None, 3.0], "s": ["a", "b", "a"], "b": [True, False, True]},
     "mlflow-3.18.0-client-Int64-null": {"I": [1, None, 3]},
     "mlflow-3.18.0-client-dataframe_split-nan": {"d": [1.5, NAN, math.inf]},
     "mlflow-3.18.0-client-datetime-NaT": {"t": ["2026-01-01T00:00:00.000001", "2026-01-02T03:04:05.678901", None]},

@@ -165,3 +165,10 @@ def test_the_hash_of_a_category_is_the_same_for_ever() -> None:
 def test_half_a_surrogate_pair_is_just_another_unseen_category() -> None:
     grid = categories({"a": 40})
     assert grid.labels[grid.bin_of("\ud800")] == "unseen"
+
+
+def test_bytes_of_a_text_are_that_text_also_in_another_way_to_write_it() -> None:
+    grid = categories({"1": 40, "2024-01-05": 40})
+    for text in ("1", "1.0", "2024-01-05 00:00:00", "2.0"):
+        assert grid.bin_of(text.encode()) == grid.bin_of(text) == grid.bin_of(np.bytes_(text))
+    assert grid.labels[grid.bin_of(b"1.0")] == "1"

@@ -6,6 +6,6 @@ from typing import Any
 
 
 def entry(name: str, state: str = "ok", **other: Any) -> dict[str, Any]:
-    figures = {"severity": "none", "effect": 0.0, "p_value": 0.5, "rates": {}}
+    figures = {"role": "feature", "severity": "none", "effect": 0.0, "p_value": 0.5, "rates": {}}
     why = "Nothing beyond chance and tolerance."
     return {"feature": name, "state": state, "drifting": state == "drifting", "why": why, **figures, **other}

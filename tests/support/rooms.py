@@ -21,6 +21,7 @@ MAP = (
     "panes",
     "client",  # what a model server imports ends here
     "payloads",
+    "logs",
     "drift",
     "settings",
     "detectors",

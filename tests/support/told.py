@@ -18,7 +18,7 @@ _CHANGE = r"(?:(?:cannot|has|is|looks|mixes) .*?: )?"
 _SENTENCE = re.compile(
     rf"{_CHANGE}"
     rf"(?P<what>.*?) ?(?P<moved>rose|fell) from (?P<was>{_NUMBER})(?P<shares> %)? to (?P<beyond>above |below )?"
-    rf"(?P<now>{_NUMBER})(?: %)?(?P<how> on average| in the median| of the rows| of the values)?"
+    rf"(?:about )?(?P<now>{_NUMBER})(?: %)?(?P<how> on average| in the median| of the rows| of the values)?"
     rf"(?:, (?:more|less) than the reference ever had)?(?: \((?P<by>{_NUMBER}) standard deviations?\))?"
     r"(?: \((?P<names>'.*?)\))?(?P<gone>, '.* vanished)?, over (?P<rows>[\d,]+) rows(?: in (?P<span>\S+ \S+))?\."
 )

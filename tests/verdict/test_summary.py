@@ -34,7 +34,18 @@ def test_a_follower_whose_cause_is_over_is_to_blame_itself() -> None:
 def test_a_change_is_told_instead_of_why_and_each_column_once() -> None:
     temp = drifting("temp", change={"kind": "unit", "text": "looks like °F → °C (×0.556 − 17.8)"}, follows=None)
     derived = [drifting(f"{name} given the rest", role="derived", follows="temp") for name in ("temp", "humid", "dewp")]
-    assert summary_of([*derived, temp]) == "temp looks like °F → °C (×0.556 − 17.8); dewp and humid follow."
+    assert (
+        summary_of([*derived, temp]) == "temp looks like °F → °C (×0.556 − 17.8); dewp and humid given the rest follow."
+    )
+
+
+def test_followers_are_named_as_they_are_listed() -> None:
+    temp = drifting("temp", why="It rose.", follows=None)
+    derived = [drifting(f"{name} given the rest", role="derived", follows="temp") for name in ("dewp", "humid")]
+    visib = drifting("visib", "slight", follows="temp")
+    assert summary_of([*derived, visib, temp]) == "temp: it rose; visib, and dewp and humid given the rest, follow."
+    dewp = drifting("dewp", "slight", follows="temp")
+    assert summary_of([*derived, dewp, temp]) == "temp: it rose; dewp, and humid given the rest, follow."
 
 
 def test_of_many_causes_and_followers_the_first_are_told() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from driftmeter.cli.log_options import log_bar, log_options
 from driftmeter.cli.params import (
     DURATION,
     encoding_option,
@@ -64,6 +65,7 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
 @zone_option
 @unreadable_times_option
 @encoding_option
+@log_options
 @click.option("--pane", type=_PaneLength(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
               "or longer where the times are coarser.")  # fmt: skip
 @click.option("--inject", "injected", multiple=True, metavar="FAULT", help="Put a fault into a column, such as 'temp: "
@@ -87,6 +89,9 @@ def backtest(
     zone: str | None,
     allow_unreadable_times: bool,
     encoding: str | None,
+    form: str,
+    columns: str | None,
+    allow_unreadable_records: bool,
     pane: int | Literal["auto"],
     injected: Sequence[str],
     seed: int,
@@ -113,16 +118,18 @@ def backtest(
     faults = [parse_fault(text) for text in injected]
     reference = Profile.load(profile)
     chosen = _settings(reference.model, file, tolerance, budgets)
-    trace = load_trace(
-        data,
-        reference,
-        time=time,
-        time_format=time_format,
-        zone=zone,
-        allow_unreadable_times=allow_unreadable_times,
-        encoding=encoding,
-        say=say,
-    )
+    with log_bar(form, columns, allow_unreadable_records, data) as log:
+        trace = load_trace(
+            data,
+            reference,
+            time=time,
+            time_format=time_format,
+            zone=zone,
+            allow_unreadable_times=allow_unreadable_times,
+            encoding=encoding,
+            log=log,
+            say=say,
+        )
     if trace.times is None:
         raise InputError(data, "a column that holds the time, named by --time", "none")
     if not len(trace):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import click
 
+from driftmeter.cli.log_options import log_bar, log_options
 from driftmeter.cli.params import encoding_option, say, time_format_option, unreadable_times_option
 from driftmeter.cli.remote import ask, url_option
 
@@ -44,6 +45,7 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--na", multiple=True, metavar="WORD", help="A word that stands for a missing value in CSV, such as NA; "
               "kept in the profile. Repeatable.")  # fmt: skip
 @encoding_option
+@log_options
 @click.option("--show", type=click.Path(dir_okay=False), metavar="FILE", help="Instead of DATA: print what a profile "
               "monitors, what it leaves out and why, and its notes.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="With --show: print one JSON object.")
@@ -71,6 +73,9 @@ def profile(
     allow_unreadable_times: bool,
     na: Sequence[str],
     encoding: str | None,
+    form: str,
+    columns: str | None,
+    allow_unreadable_records: bool,
     show: str | None,
     as_json: bool,
     from_live: str | None,
@@ -81,9 +86,9 @@ def profile(
     only: Sequence[str],
     include: Sequence[str],
     exclude: Sequence[str],
-    **columns: Sequence[str],
+    **of_kind: Sequence[str],
 ) -> None:
-    """Make a profile of DATA, a CSV, TSV, Parquet or Arrow file: what the model was trained or accepted on.
+    """Make a profile of DATA, a file or a log: what the model was trained or accepted on.
 
     \b
     driftmeter profile train.parquet -o profile.json --model credit --label paid_back
@@ -111,7 +116,7 @@ def profile(
         raise click.UsageError("--time-format needs --time COLUMN.", ctx)
     if time and independent:
         raise click.UsageError("--time and --independent exclude each other", ctx)
-    kinds = _kinds(columns, ctx)
+    kinds = _kinds(of_kind, ctx)
 
     import warnings
     from dataclasses import replace
@@ -120,6 +125,8 @@ def profile(
     from driftmeter.cli.profile_tables import show_profile
     from driftmeter.data.files import read_table
     from driftmeter.errors import UnreadableWarning
+    from driftmeter.logs.columns import LogColumns
+    from driftmeter.logs.read import open_log
     from driftmeter.profile.profile import Profile
 
     # read as text: 1.10 and 1.1 are two categories, and only the text of a time shows its zone
@@ -127,7 +134,15 @@ def profile(
     if time is not None and time_format is not None:
         texts.add(time)
     numbers = {name for name, kind in kinds.items() if kind == "numeric"} - texts
-    table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
+    with log_bar(form, columns, allow_unreadable_records, data) as options:
+        names = LogColumns.of_user(options.order, prediction, label, texts=texts, na=na, zone=zone)
+        log = open_log(data, names, options, say=say)
+        if log is None:
+            table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
+        else:
+            table = log.table()
+            prediction, label = prediction or log.prediction, label or log.label
+            time = time or (None if independent else log.time)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableWarning)
         made = Profile.fit(

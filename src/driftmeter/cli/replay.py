@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftmeter.cli.log_options import log_bar, log_options
 from driftmeter.cli.params import (
     RATE,
     SPEED,
@@ -39,6 +40,7 @@ _MOST_REASONS = 5
 @zone_option
 @unreadable_times_option
 @encoding_option
+@log_options
 @click.option("--speed", type=SPEED, default="max", show_default=True,
               help="So many times as fast as it happened, such as 60x, or max.")  # fmt: skip
 @click.option("--rate", type=RATE, default="1000", show_default=True, metavar="ROWS", help="Rows per second of a file "
@@ -59,6 +61,9 @@ def replay(
     zone: str | None,
     allow_unreadable_times: bool,
     encoding: str | None,
+    form: str,
+    columns: str | None,
+    allow_unreadable_records: bool,
     speed: float,
     rate: float,
     keep_time: bool,
@@ -78,17 +83,19 @@ def replay(
     client = RowsClient(url, model, patience=retry_for, stop=stop)
     try:
         served = client.model()
-        trace = load_trace(
-            data,
-            served.profile,
-            time=time,
-            time_format=time_format,
-            limit=limit,
-            zone=zone,
-            allow_unreadable_times=allow_unreadable_times,
-            encoding=encoding,
-            say=say,
-        )
+        with log_bar(form, columns, allow_unreadable_records, data) as log:
+            trace = load_trace(
+                data,
+                served.profile,
+                time=time,
+                time_format=time_format,
+                limit=limit,
+                zone=zone,
+                allow_unreadable_times=allow_unreadable_times,
+                encoding=encoding,
+                log=log,
+                say=say,
+            )
         if trace.note is not None:
             click.echo(trace.note, err=True)
         player = Player(

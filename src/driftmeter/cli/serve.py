@@ -39,8 +39,8 @@ LEVELS = ("debug", "info", "warning", "error")
               envvar="DRIFTMETER_WINDOW_ROWS", show_envvar=True, metavar="N",
               help="… and further, until it holds so many rows.")  # fmt: skip
 @click.option("--notify", "urls", multiple=True, envvar="DRIFTMETER_NOTIFY", show_envvar=True, metavar="URL",
-              help="Tell people of incidents, through an apprise URL. Repeatable; in the variable, spaces between.",
-              )  # fmt: skip
+              help="Tell people (an apprise URL) or programs (events+https://…) of incidents. Repeatable; in the "
+              "variable, spaces between.")  # fmt: skip
 @click.option("--url", envvar="DRIFTMETER_PUBLIC_URL", show_envvar=True, metavar="URL",
               help="Where people reach this server: for the links in notices.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True,

@@ -11,7 +11,7 @@ Frame = nw.DataFrame[Any]
 
 
 def blocks_of(frames: Iterable[Frame], rows: int) -> Iterator[Frame]:
-    """Yield the rows of frames with equal columns in blocks of `rows` rows; the last one may have fewer.
+    """Yield the rows of frames in blocks of `rows` rows; the last one, and one before other columns, may have fewer.
 
     >>> import polars
     >>> frames = [nw.from_native(polars.DataFrame({"x": range(rows)})) for rows in (3, 0, 1, 5)]
@@ -22,6 +22,9 @@ def blocks_of(frames: Iterable[Frame], rows: int) -> Iterator[Frame]:
     waits = 0
     for frame in frames:
         start = 0
+        if waiting and waiting[0].schema != frame.schema:  # a log may write a column in several types
+            yield _joined(waiting)
+            waiting, waits = [], 0
         while waits + len(frame) - start >= rows:
             end = start + rows - waits
             yield _joined([*waiting, frame[start:end]])

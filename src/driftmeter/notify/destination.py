@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote
 
 from driftmeter.errors import InputError, MissingExtraError
+from driftmeter.notify.notice import Notice
 
 EXPECTED = "an apprise URL such as slack://… or mailto://… (github.com/caronc/apprise lists them)"
+_TEST_TITLE = "driftmeter: a test, nothing drifts"
+_TEST_BODY = "This is how a notice arrives. Sent by `driftmeter notify-test`; there is nothing to do."
 _LONGEST_REASON = 200
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,20})://")
 _PIECE = re.compile(r"[^\s/:@?&=+,;#]{3,}")
@@ -44,6 +47,14 @@ class Destination:
         self._sender = apprise.Apprise(asset=asset)
         self._sender.add(service)
 
+    def deliver(self, notice: Notice) -> str | None:
+        """Send a notice; return None, or why that failed, without secrets."""
+        return self.send(notice.title, notice.body, notice.kind)
+
+    def test(self) -> str | None:
+        """Send a test notice; return None, or why that failed, without secrets."""
+        return self.send(_TEST_TITLE, _TEST_BODY)
+
     def send(self, title: str, body: str, kind: str = "info") -> str | None:
         """Send a text; return None, or why that failed, without secrets."""
         send = self._sender.notify
@@ -70,11 +81,6 @@ class Destination:
         for piece in sorted(self._pieces, key=len, reverse=True):
             text = text.replace(piece, "…")
         return " ".join(text.split())[:_LONGEST_REASON]
-
-
-def destinations(urls: Iterable[str]) -> tuple[Destination, ...]:
-    """Read apprise URLs; raises InputError at the first unknown one, MissingExtraError without apprise."""
-    return tuple(Destination(url, position) for position, url in enumerate(urls, 1))
 
 
 def _apprise() -> Any:

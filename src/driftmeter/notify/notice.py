@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
 
@@ -102,7 +102,7 @@ class Notice:
 
     An `overtaken` incident closed because another profile took over: its features may still drift by that profile.
     `reopened` is when the incident last was. `summary` is one sentence on what is to blame and what follows, empty
-    where nothing follows.
+    where nothing follows. `incident_json` is the incident itself, for programs.
     """
 
     model: str
@@ -115,6 +115,7 @@ class Notice:
     overtaken: bool = False
     reopened: str | None = None
     summary: str = ""
+    incident_json: JSON = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -131,7 +132,8 @@ class Notice:
         follow = len(alone) < len(lasting)
         # as a sentence of `why`, it may quote live data
         summary = _one_line(summary_of(lasting) or "", _LONGEST_SUMMARY).translate(_HARMLESS) if follow else ""
-        return cls(model, incident["id"], event, at, incident["since"], features, url, overtaken, reopened, summary)
+        since, json = incident["since"], dict(incident)
+        return cls(model, incident["id"], event, at, since, features, url, overtaken, reopened, summary, json)
 
     @property
     def key(self) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from driftmeter.errors import UnknownModelError
-from driftmeter.notify.destination import Destination, destinations
 from driftmeter.notify.notice import Notice
+from driftmeter.notify.receivers import Receiver, destinations
 
 Outcome = Literal["sent", "failed", "dropped"]
 Claim = Callable[[str, str], bool]
@@ -32,7 +32,7 @@ class _Job:
     due: float
     number: int
     notice: Notice = field(compare=False)
-    to: Destination | None = field(compare=False, default=None)
+    to: Receiver | None = field(compare=False, default=None)
     failures: int = field(compare=False, default=0)
 
 
@@ -52,7 +52,7 @@ class Notifier:
         waits: Sequence[float] = WAITS,
         most_waiting: int = _MOST_WAITING,
     ) -> None:
-        """Send to apprise `urls`; raises as `destinations`.
+        """Send to the receivers at `urls`; raises as `destinations`.
 
         `claim(model, key)` returns whether this process is the one to send. `on_outcome` is called once for each notice
         that is `dropped`, and for each destination that a notice was `sent` to or has finally `failed` for, on the
@@ -98,7 +98,7 @@ class Notifier:
         for job in unsent:
             self._give_up(job, "the server stops")
 
-    def _schedule(self, wait: float, notice: Notice, to: Destination | None = None, failures: int = 0) -> None:
+    def _schedule(self, wait: float, notice: Notice, to: Receiver | None = None, failures: int = 0) -> None:
         heapq.heappush(self._jobs, _Job(time.monotonic() + wait, next(self._numbers), notice, to, failures))
         self._changed.notify()
 
@@ -142,9 +142,9 @@ class Notifier:
         if abandoned:
             self._give_up(job, "the server stops")
 
-    def _send(self, job: _Job, to: Destination) -> None:
+    def _send(self, job: _Job, to: Receiver) -> None:
         notice = job.notice
-        reason = to.send(notice.title, notice.body, notice.kind)
+        reason = to.deliver(notice)
         if reason is not None:
             self._retry(job, reason)
             return

@@ -22,7 +22,7 @@ from driftmeter.types import JSON
 MOST_FEATURES = 500
 """Features that have a view of their own in a file, the worst; of all others it has the line of the overview."""
 
-_IMPORT = re.compile(r'(\bfrom |\bimport )"\./(?:vendor/)?([\w-]+\.js)"')
+_IMPORT = re.compile(r'(\bfrom |\bimport[ (])"\./(?:vendor/)?([\w-]+\.js)"')
 _MAIN = 'import "driftmeter/main.js";'
 
 

@@ -5,7 +5,7 @@ sender                   type ends in                              joined by   t
 =======================  ========================================  ==========  =======================================
 KServe's agent ≤ 0.17    `.inference.request`, `.response`         `id`        when it was sent
 KServe's agent ≥ 0.18    the same                                  `id`        of the request, and of the answer
-KServe's Python server   `.inference.response`                     `id`        of the answer
+KServe's Python server   `.inference.response`                     `requestid`  of the answer, whose id is new
 Seldon Core 1            `.inference.request`, `.response`         `requestid`  when it was sent
 MLServer 1.7             the same, specversion 0.3                 `requestid`  none
 =======================  ========================================  ==========  =======================================

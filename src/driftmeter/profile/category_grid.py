@@ -15,7 +15,7 @@ import numpy as np
 from driftmeter.profile import bin_names
 from driftmeter.profile.boundary import boundary_rows, near_boundary
 from driftmeter.profile.checks import integer_of, is_utf8
-from driftmeter.profile.values import CategoryType, other_ways, texts_of
+from driftmeter.profile.values import CategoryType, other_ways, plain, texts_of
 from driftmeter.types import JSON
 
 MOST_HASHED = 1024
@@ -128,6 +128,8 @@ class CategoryGrid:
         A value may be written in several ways; the first of them that the reference has decides. So the number 1 is in
         the bin of "1.0" where the reference has that text.
         """
+        if type(value) is not str:
+            value = plain(value)  # bytes are a text, also in the other ways to write it
         texts = texts_of(value, self.dtype)
         if not texts:
             return self.special[bin_names.MISSING]

@@ -15,6 +15,8 @@ from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times, note_on_unreadable, read_times
 from driftmeter.data.time_formats import check_format
 from driftmeter.errors import InputError
+from driftmeter.logs.columns import LogColumns
+from driftmeter.logs.read import AS_RECOGNISED, LogOptions, open_log
 from driftmeter.profile.profile import Profile
 from driftmeter.types import Codes
 
@@ -53,14 +55,16 @@ def load_trace(
     zone: str | None = None,
     allow_unreadable_times: bool = False,
     encoding: str | None = None,
+    log: LogOptions = AS_RECOGNISED,
     say: Callable[[str], None] = lambda note: None,
 ) -> Trace:
-    """Read a file, or its first `limit` rows, in the order of its column `time`.
+    """Read a file or a log, or its first `limit` rows, in the order of its column `time`.
 
-    By default `time` is the first of these columns that the file has: the profile's time column, a column whose hour
-    or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times that name no zone are in
-    `zone`, by default the profile's; `time_format` is that of the texts or numbers in `time`, by default that of the
-    profile's time column. `say` is called with notes on how the file was read.
+    By default `time` is that of a log's records, or else the first of these columns that there is: the profile's time
+    column, a column whose hour or weekday is a feature, `timestamp`. Rows whose time cannot be read are left out. Times
+    that name no zone are in `zone`, by default the profile's; `time_format` is that of the texts or numbers in `time`,
+    by default that of the profile's time column. `log` says how a log is read. `say` is called with notes on how the
+    file was read.
 
     Raises InputError if the file cannot be read or has none of the columns, if the numbers in `time` are not
     seconds since the epoch, and, unless that is allowed, if over a hundredth of the times cannot be read.
@@ -70,7 +74,13 @@ def load_trace(
     parts = [feature.column for feature in profile.features if feature.part]
     guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP] if time is None else [time]
     formatted = guesses if time_format is not None else guesses[:1] if profile.time_format is not None else []
-    table = read_data(path, profile, as_text=formatted, encoding=encoding, say=say)
+    columns = LogColumns.of(profile, log.order, time=True, zone=zone, also=guesses, as_text=formatted)
+    opened = open_log(path, columns, log, say=say)
+    if opened is None:
+        table = read_data(path, profile, as_text=formatted, encoding=encoding, say=say)
+    else:
+        table = opened.table()
+        time = time or opened.time
     table = table if limit is None else table.slice(0, limit)
     names = tuple(dict.fromkeys(feature.column for feature in profile.features))
     if not set(names) & set(table.column_names):

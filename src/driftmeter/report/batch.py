@@ -21,6 +21,7 @@ from driftmeter.report.junit import junit
 from driftmeter.report.markdown import markdown
 from driftmeter.report.new_categories import NewCategories
 from driftmeter.report.notebook import notebook
+from driftmeter.report.openlineage import run_event
 from driftmeter.report.picture import picture
 from driftmeter.settings.model import ModelSettings
 from driftmeter.types import JSON
@@ -150,6 +151,16 @@ class Report:
         verdict = self.verdict.to_json()
         return junit(verdict, in_order(verdict["features"], {}), self.notes, fail_from=fail_from)
 
+    def to_openlineage(self, dataset: tuple[str, str], *, run: str, at: str, fail_from: Severity = "slight") -> JSON:
+        """Return the report as an OpenLineage run event: a test and an assertion for each feature.
+
+        `dataset` is namespace and name of what was judged, `run` a UUID, `at` the time of the event in ISO 8601.
+        """
+        verdict = self.verdict.to_json()
+        columns = {feature.name: feature.column for feature in self.profile.features}
+        features = in_order(verdict["features"], {})
+        return run_event(verdict, features, columns, dataset=dataset, run=run, at=at, fail_from=fail_from)
+
 
 def compare(profile: Profile, frame: IntoFrame, *, settings: ModelSettings | None = None) -> Report:
     """Judge a pandas, polars or pyarrow frame by a profile, as one window.
@@ -173,13 +184,12 @@ def compare_batches(
 ) -> Report:
     """Judge a frame that comes in parts, as `compare` does; only some of its rows are in memory at a time.
 
-    `names` are all of its columns, of which the parts may lack those that the profile does not know. The report is the
-    same however the frame is cut.
+    `names` are all of its columns, of which the parts may lack those that the profile does not know; they may grow
+    while the parts are read, as in a log. The report is the same however the frame is cut.
     """
     settings = settings or ModelSettings()
     reader, binner = Reader(profile, unseen_texts=False), Binner(profile)
-    absent = tuple(name for name in reader.names if name not in names)
-    if len(absent) == len(reader.names):
+    if not set(names) & set(reader.names):
         raise InputError("data", f"columns of the profile ({_listed(reader.names)})", _listed(names) or "no columns")
     summary, unreadable = Summary.zero(profile.bins), UnreadableValues()
     new = NewCategories(reader.categorical if settings.unseen_texts else ())  # of all rows, where samples have some
@@ -193,6 +203,7 @@ def compare_batches(
     if not summary.rows:
         raise InputError("data", "rows", "none")
     unreadable = _in_order(unreadable, reader.names)
+    absent = tuple(name for name in reader.names if name not in names)
     ignored = tuple(name for name in names if name not in reader.names and name not in profile.left_out)
     verdict = _verdict(profile, summary, settings, new)
     return Report(profile, verdict, unreadable, absent, ignored, settings, new.rows())

@@ -102,6 +102,7 @@ def _of_change(change: ValueChange) -> str:
     was, now = amounts(change.was, change.now)
     moved = f"{'rose' if change.now > change.was else 'fell'} from {was} to {now}"
     if change.measure == "mean":
+        moved = moved.replace(" to ", " to about ") if change.rough else moved
         return f"{moved} on average ({deviations(change.deviations)})"
     if change.measure == "median":
         by = f" ({deviations(change.deviations)})" if change.deviations else ""

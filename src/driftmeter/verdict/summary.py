@@ -43,7 +43,7 @@ def summary_of(drifting: Sequence[JSON]) -> str | None:
     >>> temp = {"feature": "temp", "role": "feature", "follows": None, "why": "Fell from 55 to 13 on average."}
     >>> humid = {"feature": "humid given the rest", "role": "derived", "follows": "temp"}
     >>> summary_of([humid, temp])
-    'temp: fell from 55 to 13 on average; humid follows.'
+    'temp: fell from 55 to 13 on average; humid given the rest follows.'
     """
     causes = causes_of(drifting)
     if not causes:
@@ -55,9 +55,14 @@ def summary_of(drifting: Sequence[JSON]) -> str | None:
     blamed = {feature["feature"] for feature in causes}
     columns = {subject_of(cause) for cause in causes}
     followers = sorted((feature for feature in drifting if feature["feature"] not in blamed), key=blame_order)
-    names = [name for name in dict.fromkeys(map(subject_of, followers)) if name not in columns]
-    if names:
-        told.append(f"{listed(names, _MOST_FOLLOWERS)} follow{'s' if len(names) == 1 else ''}")
+    plain = [subject_of(feature) for feature in followers if feature.get("role") != "derived"]
+    given = [name for name in dict.fromkeys(map(subject_of, followers)) if name not in columns.union(plain)]
+    subjects = [listed(plain, _MOST_FOLLOWERS)] if plain else []
+    if given:
+        subjects.append(f"{listed(given, _MOST_FOLLOWERS)} {GIVEN_THE_REST}")
+    if subjects:
+        verb = "follows" if len(plain) + len(given) == 1 else "follow"
+        told.append(f"{', and '.join(subjects)}{',' if len(subjects) > 1 else ''} {verb}")
     return f"{'; '.join(told)}."
 
 

@@ -40,6 +40,8 @@ _FALL_STANDS_OUT = 1.5
 """An interval that lost rows is told if it is this much more certain than the one that gained most."""
 _MOST_WITHIN = 0.1
 """With a larger part of the variance within bins, of heavy tails, counts do not tell how it changed."""
+_ROUGH = 0.15
+"""Standard deviations: a mean that may be off by as much, since many values are in wide bins, is told as about that."""
 _MOST_INTERVALS = 128
 """Longer grids are searched with fewer ends of intervals."""
 
@@ -51,7 +53,8 @@ class ValueChange:
     A "share" is that of the values from `low` to `high`, infinite where an interval has no such end; `scale` is a
     difference of values that matters there. All else is in the feature's own unit. `deviations` is by how many of the
     reference's standard deviations a mean or a median moved; 0 of a median where a few large values make up that
-    deviation. "beyond" is a median that is now out of the reference's range: `now` is the end of the range.
+    deviation. "beyond" is a median that is now out of the reference's range: `now` is the end of the range. `rough`
+    says that a mean now is known roughly.
     """
 
     measure: Measure
@@ -61,6 +64,7 @@ class ValueChange:
     low: float = -inf
     high: float = inf
     scale: float = 0.0
+    rough: bool = False
 
 
 def change_of(feature: Feature, counts: Counts, what: str = "", usual: Floats | None = None) -> ValueChange | None:
@@ -154,7 +158,8 @@ class Samples:
             return None
         (mean_was, deviation), (mean_now, _) = map(self._moments, (self.was, self.now))
         deviation = max(deviation, 1e-300)
-        change = ValueChange("mean", mean_was, mean_now, mean_now / deviation - mean_was / deviation)
+        rough = self._uncertainty(self.now) > _ROUGH * deviation
+        change = ValueChange("mean", mean_was, mean_now, mean_now / deviation - mean_was / deviation, rough=rough)
         # a mean that moved far less than the ranks is one of a few large values
         if self._known and change.deviations * np.sign(rank) >= abs(rank) / 3:
             return change
@@ -258,6 +263,11 @@ class Samples:
         mean = float(share[held] @ value[held])
         variance = float(share[held] @ ((value[held] - mean) ** 2 + deviation[held] ** 2))
         return mean * scale, float(np.sqrt(variance)) * scale
+
+    def _uncertainty(self, share: Floats) -> float:
+        """Return how far off a mean may be, in the feature's unit: half as far as if all were at the ends of bins."""
+        held = [index for index in np.flatnonzero(share).tolist() if isfinite(self._high(index) - self._low(index))]
+        return float(sum(share[index] * (self._high(index) - self._low(index)) / 4 for index in held))
 
     def _quantile(self, share: Floats, level: float) -> float:
         """Return a quantile of a sample, in the feature's unit; infinite where it is out of range."""

@@ -138,11 +138,28 @@ def test_the_strips_show_when_it_drifted_and_what_was_open(traffic: Traffic) -> 
     traffic.pass_time(30 * MINUTE, MINUTE, shift=3.0)
     (incident,) = traffic.engine.incidents("shop")
     hours = traffic.documents.overview("shop")["hours"]
-    opened = (parse_time(incident["opened"]) - parse_time(hours["start"])) // (15 * MINUTE)
-    assert hours["states"][opened:] == ["drifting"] * (96 - opened)
+    opened = (parse_time(incident["opened"]) - parse_time(hours["start"])) // (5 * MINUTE)
+    assert hours["states"][opened:] == ["drifting"] * (len(hours["states"]) - opened)
     assert "drifting" not in hours["states"][:opened]
-    assert [state is None for state in hours["states"]].index(False) == 96 - 6
     assert traffic.documents.overview("shop")["days"]["states"][-1] == "drifting"
+
+
+@pytest.mark.parametrize(
+    ("age", "step", "most"),
+    [(8 * MINUTE, 10, 96), (80 * MINUTE, 300, 20), (20 * HOUR, 900, 84), (2 * DAY, 900, 96)],
+)
+def test_charts_of_a_day_show_the_whole_time_of_a_younger_model(
+    traffic: Traffic, age: int, step: int, most: int
+) -> None:
+    every = max(age // 48, 10_000)
+    traffic.pass_time(age, every)
+    hours = traffic.documents.overview("shop")["hours"]
+    trends = traffic.documents.trends("shop", ALL_DAY)
+    for chart, values in ((hours, hours["states"]), (trends, trends["features"]["x"]["evidence"])):
+        assert chart["step_seconds"] == step
+        assert len(values) <= most
+        assert [value is None for value in values].index(False) <= max(15 * MINUTE, every) // 1000 // step
+    assert sum(hours["rows"]) == traffic.total or age > DAY
 
 
 def test_a_timeline_shows_the_values_and_the_incident(traffic: Traffic) -> None:

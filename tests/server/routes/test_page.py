@@ -32,6 +32,13 @@ def test_every_deep_link_gives_the_page_which_is_asked_for_again_each_time(clien
 
 
 @pytest.mark.parametrize("link", LINKS)
+def test_what_a_link_leads_to_can_be_asked_for_without_the_page(client: Client, link: str) -> None:
+    answer = client.request("HEAD", link)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert client.post(link).status_code == 405
+
+
+@pytest.mark.parametrize("link", LINKS)
 def test_addresses_in_the_page_are_relative_to_it_and_lead_to_its_files(client: Client, link: str) -> None:
     page = client.get(link)
     found = [address for address in addresses(page.text) if "ui/static/" in address]

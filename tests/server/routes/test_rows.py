@@ -144,7 +144,7 @@ def test_nan_in_json_is_refused_with_the_way_out_and_taken_on_request(client: Cl
         (b"{}", "text/plain", {}, 415, "unsupported_type"),
         (b"{}", "application/json", {"Content-Encoding": "br"}, 415, "unsupported_type"),
         (b"{}", "application/json", {"Content-Encoding": "gzip"}, 400, "unreadable"),
-        (gzip.compress(b"{}")[:-4], "application/json", {"Content-Encoding": "gzip"}, 400, "unreadable"),
+        (gzip.compress(b"{}", mtime=0)[:-4], "application/json", {"Content-Encoding": "gzip"}, 400, "unreadable"),
         (gzip.compress(b" " * 6_000_000), "application/json", {"Content-Encoding": "gzip"}, 413, "too_large"),
         (b" " * 6_000_000, "application/json", {}, 413, "too_large"),
     ],

@@ -106,9 +106,10 @@ PyObject *counter_take(PyObject *object, PyObject *Py_UNUSED(ignored))
         Py_XDECREF(pane->texts);
     }
     PyMem_Free(taken);
-    if (!failed)
-        result = Py_BuildValue("OLLy#O", panes, values, predictions, self->present, self->tables->columns,
-                               strangers == NULL ? Py_None : strangers);
+    /* no format with a #: what the headers of Python 3.13 make of it fails on 3.11 and 3.12 */
+    PyObject *present = failed ? NULL : PyBytes_FromStringAndSize((const char *)self->present, self->tables->columns);
+    if (present != NULL)
+        result = Py_BuildValue("OLLNO", panes, values, predictions, present, strangers == NULL ? Py_None : strangers);
     Py_XDECREF(strangers);
     Py_XDECREF(panes);
     return result;

@@ -65,7 +65,8 @@ def table_of(path: Path, how: How) -> pa.Table:
 def unknown_ending(path: Path) -> InputError:
     """Return an error that names the endings of files that can be read."""
     endings = ", ".join((*PARQUET[:1], *DELIMITED, ".csv.gz", *ARROW))
-    return InputError(str(path), f"a file ending in {endings}, or a folder of them", repr(path.suffix))
+    expected = f"a file ending in {endings}, a folder of them, or a log of JSON objects"
+    return InputError(str(path), expected, repr(path.suffix))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ function Incident({ model, one, alone, refresh }) {
   const members = [...one.features].sort((first, other) => causes.has(other.feature) - causes.has(first.feature));
   return html`<article class=${`card incident-card ${open ? look : "closed"}`} aria-label=${`Incident since ${one.since}`}>
     <div class="bar">${h1or2(alone, html`<${State} state="drifting" severity=${one.severity} /> ${open ? "open" : "closed"}`)}
-      <span class="space"></span><${CopyLink} href=${toIncident(model, one.id)} />${alone ? null : html`<${Link} class="button" href=${toIncident(model, one.id)}>Open</${Link}>`}</div>
+      <span class="space"></span><${CopyLink} href=${toIncident(model, one.id)} />${alone ? null : html`<${Link} class="button" href=${toIncident(model, one.id)}>Details</${Link}>`}</div>
     <p class="summary">${sentence(one)}</p>
     <ol class="steps"><li>Began <${Time} time=${one.since} /></li><li>Found <${Time} time=${one.opened} /> <span class="soft">after ${length(Date.parse(one.opened) - Date.parse(one.since))}</span></li>
       ${one.reopened ? html`<li>Returned <${Time} time=${one.reopened} /></li>` : null}

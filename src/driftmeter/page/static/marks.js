@@ -4,6 +4,9 @@ import { html } from "./vendor/preact.js";
 import { memo } from "./parts.js";
 import { length, moment, stateOf, zone } from "./words.js";
 
+// Steps before the first value, which are not drawn: a young model has a past of its own. At least a dozen steps remain.
+const before = (values) => Math.max(0, Math.min(values.findIndex((value) => value !== null), values.length - 12));
+
 // --- strips
 
 const HEIGHTS = { drifting: 20, pending: 13, ok: 7 };
@@ -11,11 +14,14 @@ const OTHER = 4;
 const TALL = 20;
 
 // The states over time: the taller, the worse, so that colour is not needed; below them, bars where incidents were open.
-export const Strip = memo(({ title, start, step_seconds: seconds, states, rows, incidents }) => {
+export const Strip = memo(({ start, step_seconds: seconds, states, rows, incidents }) => {
   const step = seconds * 1000;
-  const from = Date.parse(start);
+  const first = before(states);
+  states = states.slice(first);
+  const from = Date.parse(start) + first * step;
   const steps = states.length;
   const to = from + steps * step;
+  const title = `Last ${length(to - from)}`;
   const runs = [];
   states.forEach((state, index) => {
     const last = runs[runs.length - 1];
@@ -23,7 +29,7 @@ export const Strip = memo(({ title, start, step_seconds: seconds, states, rows, 
     else runs.push({ state, start: index, end: index + 1 });
   });
   const spent = {};
-  for (const { state, start: first, end } of runs) spent[state] = (spent[state] || 0) + (end - first) * step;
+  for (const run of runs) spent[run.state] = (spent[run.state] || 0) + (run.end - run.start) * step;
   const words = Object.entries(spent).map(([state, time]) => `${state === "null" ? "no rows" : stateOf(state).word} ${length(time)}`);
   const marks = (incidents || []).map((one) => {
     const left = (Date.parse(one.since || one.opened) - from) / step;
@@ -31,7 +37,7 @@ export const Strip = memo(({ title, start, step_seconds: seconds, states, rows, 
     return { id: one.id, left: Math.max(0, left), right: Math.min(steps, right) };
   }).filter((one) => one.right > 0 && one.left < steps);
   return html`<figure class="strip">
-    <figcaption><span>${title}</span>${marks.length ? html`<span>bar below: an incident was open</span>` : null}</figcaption>
+    <figcaption><span>${title}</span>${marks.length ? html`<span>the taller, the worse · bar below: an incident was open</span>` : null}</figcaption>
     <svg viewBox=${`0 0 ${steps} 26`} preserveAspectRatio="none" role="img" aria-label=${`${title}: ${words.join(", ")}${marks.length ? `; incidents: ${marks.length}` : ""}`}>
       <path class="base" d=${`M0 20.5H${steps}`} />
       ${runs.map((run) => {

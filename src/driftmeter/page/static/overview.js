@@ -7,7 +7,7 @@ import { Strip } from "./marks.js";
 import { Failed, Icon, Link, Loading, memo, Time, useLive, useLoad, useNow } from "./parts.js";
 import { toIncident, toIncidents } from "./route.js";
 import { Acknowledge, Marks } from "./actions.js";
-import { count, headline, length, listed, moment, percent, plural, rate, stateOf, zone } from "./words.js";
+import { count, effectWord, evidenceWord, headline, length, listed, moment, percent, plural, rate, stateOf, zone } from "./words.js";
 
 const WORST = ["none", "slight", "minor", "major"];
 export const worstOf = (features) =>
@@ -38,7 +38,7 @@ export function Overview({ route }) {
 function useTrends(model, data) {
   const [turn, setTurn] = useState(0);
   const { data: trends } = useLoad(data ? ofModel(model, "/trends") : null, turn);
-  const seconds = trends ? Math.max(60, Math.min(trends.step_seconds, 900)) : 0;
+  const seconds = trends ? Math.max(10, Math.min(trends.step_seconds, 900)) : 0;
   useEffect(() => {
     if (!seconds) return undefined;
     const timer = setInterval(() => document.hidden || setTurn((value) => value + 1), seconds * 1000);
@@ -56,11 +56,19 @@ function Hero({ data, severity, told, refresh, connection }) {
       <div class="verdict"><span class=${`badge ${look}`}><${Icon} name=${look} /></span>
         <div><h1 aria-live="polite">${data.model}: ${data.state === "drifting" && severity !== "none" ? `${severity} drift` : headline(data.state).toLowerCase()}</h1>
           <p class="summary">${sentence}</p>
-          ${data.since ? html`<p class="since">${data.state === "drifting" ? "Since" : "Last drift ended before"} <${Time} time=${data.since} />${data.causes.length > 1 ? ` · ${plural(data.causes.length, "cause")}` : ""}</p>` : null}
-          ${told ? html`<div class="buttons"><${Link} class="button" href=${toIncident(data.model, told.id)}>Incident</${Link}><${Acknowledge} model=${data.model} incident=${told} refresh=${refresh} /></div>` : null}
+          ${data.since ? html`<p class="since">${data.state === "drifting" ? "Since" : "Last drift ended before"} <${Time} time=${data.since} />${data.state === "drifting" ? ` · ${blame(data)}` : ""}</p>` : null}
+          ${told ? html`<div class="buttons"><${Link} class="button" href=${toIncident(data.model, told.id)}>Show incident</${Link}><${Acknowledge} model=${data.model} incident=${told} refresh=${refresh} /></div>` : null}
         </div></div>
       <${Facts} data=${data} connection=${connection} />
     </section>`;
+}
+
+// How large and how sure the worst cause is, and how many there are: very large, certain · 1 cause, 3 follow
+function blame({ features, causes }) {
+  const worst = features.find((one) => one.feature === causes[0]);
+  const behind = features.filter((one) => one.state === "drifting" && one.follows).length;
+  const sure = worst ? `${effectWord(worst.effect)}, ${evidenceWord(worst.evidence)} · ` : "";
+  return `${sure}${plural(causes.length, "cause")}${behind ? `, ${count(behind)} ${behind === 1 ? "follows" : "follow"}` : ""}`;
 }
 
 function sentenceOf({ state, features }) {
@@ -108,8 +116,9 @@ function freshness(data, newest, connection, now) {
 
 const Strips = memo(({ data }) => {
   const recent = useMemo(() => data.incidents, [data]);
-  return html`<${Strip} title="Last 24 hours" ...${data.hours} incidents=${recent} />
-    <${Strip} title="Last 30 days" ...${data.days} incidents=${recent} />`;
+  // a model of a day has no more than that to show
+  const old = data.days.states.slice(0, -5).some((state) => state !== null);
+  return html`<${Strip} ...${data.hours} incidents=${recent} />${old ? html`<${Strip} ...${data.days} incidents=${recent} />` : null}`;
 });
 
 // --- open incidents

@@ -148,7 +148,7 @@ export const Evidence = memo(({ evidence }) =>
   evidence === null || evidence === undefined
     ? html`<span class="soft">${evidenceWord(evidence)}</span>`
     : html`<span title=${evidenceMeans(evidence)}><span class="word">${evidenceWord(evidence)}</span>${" "}
-        <data class="evidence" value=${evidence}>${signed(evidence)}</data></span>`,
+        <data class=${evidence < -1 ? "evidence hidden" : "evidence"} value=${evidence}>${signed(evidence)}</data></span>`,
 );
 
 export const Effect = memo(({ effect }) =>

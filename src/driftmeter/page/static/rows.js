@@ -4,9 +4,10 @@ import { Component, html, useCallback, useEffect, useMemo, useRef, useState } fr
 import { MiniDensity, Sparkline } from "./marks.js";
 import { Choice, Effect, Evidence, Icon, Link, memo, State, Time } from "./parts.js";
 import { toFeature } from "./route.js";
-import { count, evidenceMeans, listed, percent, plural, zone } from "./words.js";
+import { count, evidenceMeans, length, listed, percent, plural, zone } from "./words.js";
 
 const FIRST = 24;
+const points = ({ features }) => (Object.values(features)[0] || { evidence: [] }).evidence.length;
 const number = (value) => (value === null || value === undefined ? -Infinity : value);
 const SORTS = {
   worst: ["Worst first", null], // as the server has them: causes, followers, pending, the rest by evidence
@@ -80,8 +81,8 @@ export function Features({ model, features, trends }) {
     ${rows.length
       ? html`<table class="rows" role="table" aria-label="Features" aria-rowcount=${arrangement.length + 1}>
           <thead role="rowgroup"><tr role="row"><th role="columnheader" class="name">Feature</th><th role="columnheader" class="is">State</th>
-            <th role="columnheader" class="since">Since (${zone()})</th><th role="columnheader" class="what">What changed</th><th role="columnheader" class="much">Effect</th>
-            <th role="columnheader" class="sure">Evidence</th><th role="columnheader" class="trend">Evidence, 24 h</th><th role="columnheader" class="shape"><span class="key-now">now</span>${" "}<span class="key-ref">reference</span></th></tr></thead>
+            <th role="columnheader" class="since">Since (${zone()})</th><th role="columnheader" class="what">What changed</th><th role="columnheader" class="much" title="Population stability index, without what chance adds">Effect (PSI)</th>
+            <th role="columnheader" class="sure">Evidence</th><th role="columnheader" class="trend">Evidence${trends ? `, ${length(trends.step_seconds * 1000 * points(trends))}` : ""}</th><th role="columnheader" class="shape"><span class="key-now">now</span>${" "}<span class="key-ref">reference</span></th></tr></thead>
           <tbody role="rowgroup">${rows.map((row, index) => html`<${Row} key=${row.one.feature} place=${index} model=${model} one=${row.one} fold=${row.fold} under=${row.under}
             open=${unfolded.has(row.one.feature)} toggle=${toggle} trend=${trends && trends.features[row.one.feature]} eager=${index < FIRST} />`)}</tbody></table>`
       : html`<p class="empty">No feature is like that. <button type="button" class="quiet" onClick=${() => { setQuery(""); setShow("all"); }}>Show all</button></p>`}

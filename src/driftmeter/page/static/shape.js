@@ -6,7 +6,7 @@ import { count, number, percent, plural } from "./words.js";
 
 const VIEWS = { shape: "Distributions", difference: "Difference", quantiles: "Quantiles" };
 
-export function Shape({ shape, name, then }) {
+export function Shape({ shape, name, change, then }) {
   const [view, setView] = useState("shape");
   const [scale, setScale] = useState(null);
   const [width, place] = useWidth();
@@ -24,7 +24,7 @@ export function Shape({ shape, name, then }) {
       ? shown === "quantiles"
         ? html`<${Quantiles} quantiles=${quantiles} width=${width} words=${words} />`
         : numeric
-          ? html`<${Numeric} shape=${shape} scale=${used} difference=${shown === "difference"} width=${width} name=${name} words=${words} />`
+          ? html`<${Numeric} shape=${shape} scale=${used} difference=${shown === "difference"} width=${width} name=${name} change=${change} words=${words} />`
           : html`<${Categories} shape=${shape} difference=${shown === "difference"} width=${width} words=${words} />`
       : null}</div>`;
 }
@@ -94,7 +94,7 @@ function extent(shape, log) {
   return low < high ? [low, high] : [low - 0.5, high + 0.5];
 }
 
-function Numeric({ shape, scale, difference, width, name, words }) {
+function Numeric({ shape, scale, difference, width, name, change, words }) {
   const log = scale === "log";
   const axis = log ? Math.log10 : (value) => value;
   const [low, high] = extent(shape, log);
@@ -105,8 +105,10 @@ function Numeric({ shape, scale, difference, width, name, words }) {
   const dense = (rows, all) => rows.map((amount, index) => (wide[index] ? amount / (all || 1) / wide[index] : 0));
   const [was, is] = [dense(shape.reference, shape.reference_rows), dense(shape.now, shape.now_rows)];
   const gap = is.map((value, index) => value - was[index]);
+  // where a unit changed, what the reference would look like in the other one
+  const converted = change && change.factor > 0 && !log ? [shape.edges.map((edge) => edge * change.factor + (change.offset || 0)), was.map((value) => value / change.factor)] : null;
   const floor = TALL - BOTTOM;
-  const highest = difference ? Math.max(1e-300, ...gap.map(Math.abs)) : top(was, is, wide);
+  const highest = difference ? Math.max(1e-300, ...gap.map(Math.abs)) : Math.max(top(was, is, wide), converted ? Math.min(Math.max(...converted[1]), 2 * Math.max(...was)) : 0);
   const middle = difference ? (TOP + floor) / 2 : floor;
   // beside bars that hold most rows, an area of few is drawn low
   const held = (rows, all) => rows.reduce((sum, amount) => sum + amount, 0) / (all || 1);
@@ -124,7 +126,7 @@ function Numeric({ shape, scale, difference, width, name, words }) {
     ${!only && atoms.length ? shares.map((share) => html`<text x=${right + 6} y=${p1(middle - height(share) + 4)} text-anchor="start">${percent(share).replace(".0", "")}</text>`) : null}
     ${only ? null : difference
       ? html`<path class="more" d=${stairs(shape.edges, gap.map((value) => Math.max(value, 0)), x, y, middle, low, high)} /><path class="less" d=${stairs(shape.edges, gap.map((value) => Math.min(value, 0)), x, y, middle, low, high)} />`
-      : html`<path class="ref" d=${stairs(shape.edges, was, x, y, floor, low, high)} /><path class="now-area" d=${stairs(shape.edges, is, x, y, floor, low, high)} /><path class="now" d=${stairs(shape.edges, is, x, y, floor, low, high, true)} />`}
+      : html`<path class="ref" d=${stairs(shape.edges, was, x, y, floor, low, high)} /><path class="now-area" d=${stairs(shape.edges, is, x, y, floor, low, high)} /><path class="now" d=${stairs(shape.edges, is, x, y, floor, low, high, true)} />${converted ? html`<path class="converted" d=${stairs(...converted, x, y, floor, low, high, true)} />` : null}`}
     ${atoms.map((atom) => {
       const title = html`<title>${`${number(atom.value)}: reference ${percent(atom.was)}, ${words.now} ${percent(atom.is)}`}</title>`;
       const at = x(atom.value);
@@ -142,7 +144,7 @@ function Numeric({ shape, scale, difference, width, name, words }) {
       if (!(to > from)) return null;
       return html`<rect class="hit" x=${p1(from)} width=${p1(to - from)} y=${TOP} height=${floor - TOP}><title>${`${number(shape.edges[index])} to ${number(edge)}: reference ${percent(shape.reference[index] / (shape.reference_rows || 1))}, ${words.now} ${percent(shape.now[index] / (shape.now_rows || 1))}`}</title></rect>`;
     })}
-  </svg>${atoms.length && !only ? html`<p class="soft note">Areas are densities (left). Bars are single values that many rows share (right, share of the rows).</p>` : null}`;
+  </svg>${converted && !difference && !only ? html`<p class="soft note"><span class="key-converted"></span>the reference × ${number(change.factor)}${change.offset ? ` ${change.offset > 0 ? "+" : "−"} ${number(Math.abs(change.offset))}` : ""}</p>` : null}${atoms.length && !only ? html`<p class="soft note">Areas are densities (left). Bars are single values that many rows share (right, share of the rows).</p>` : null}`;
 }
 
 // The height of the drawing: of the highest bin, but a narrow bin with few rows may stick out.
@@ -242,7 +244,7 @@ function Quantiles({ quantiles, width, words }) {
 export function Apart({ shape }) {
   if (!shape.apart.length) return null;
   return html`<table class="plain apart"><caption class="hidden">Rows that are not among the values</caption>
-    <thead><tr><th scope="col">Set apart</th><th scope="col" class="right">Reference</th><th scope="col" class="right">Now</th><th scope="col" class="right">Rows now</th></tr></thead>
+    <thead><tr><th scope="col">${shape.kind === "numeric" ? "Missing or out of range" : "Missing or unseen"}</th><th scope="col" class="right">Reference</th><th scope="col" class="right">Now</th><th scope="col" class="right">Rows now</th></tr></thead>
     <tbody>${shape.apart.map((one) => {
       const [was, is] = [one.reference / (shape.reference_rows || 1), one.now / (shape.now_rows || 1)];
       return html`<tr key=${one.name} class=${is > was + 0.01 ? "beyond" : ""}><th scope="row">${one.name}${one.label !== one.name ? html` <span class="soft">${one.label}</span>` : ""}</th>

@@ -106,7 +106,8 @@ class Documents:
             incidents=engine.incidents(model, profile.digest),
             expected=engine.expected(model),
         )
-        hours, days = (self._strip(known, Buckets.last(newest, *of), newest, standing) for of in (HOURS, DAYS))
+        day = Buckets.covering(self._day(known, newest), newest, HOURS[1], newest=newest)
+        hours, days = (self._strip(known, of, newest, standing) for of in (day, Buckets.last(newest, *DAYS)))
         self._keep(known)
         return overview(
             profile,
@@ -199,8 +200,14 @@ class Documents:
         """Return the steps of a span, and the time of the newest verdict, 0 before the first."""
         newest = self._engine.folded(known.profile.model, known.profile.digest)
         end = (newest or self._engine.now()) if span.end is None else span.end
-        start = max(0, end - DAY) if span.start is None else span.start
+        start = self._day(known, end) if span.start is None else span.start
         return Buckets.covering(start, end, span.points, newest=newest), newest
+
+    def _day(self, known: _Known, end: Milliseconds) -> Milliseconds:
+        """Return the start of the day until `end`, or later where a model is younger: its first hours fill a chart."""
+        read = partial(self._engine.slice_rows, known.profile.model, known.profile.digest)
+        first = known.rows.first(self._engine.folded(known.profile.model, known.profile.digest), read)
+        return max(0, end - DAY, first if first < end else 0)
 
     def _history(self, profile: Profile) -> History:
         return lambda start, end: self._engine.history_bytes(profile.model, start, end, profile.digest)

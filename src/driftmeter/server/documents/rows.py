@@ -24,8 +24,19 @@ class RowCounts:
         self._rows: dict[Milliseconds, int] = {}  # by the end of a quarter
         self._lock = threading.Lock()
 
+    def first(self, newest: Milliseconds, read: ReadRows) -> Milliseconds:
+        """Return where the first quarter with rows begins, of those of the last 30 days; `newest` without rows."""
+        with self._lock:
+            self._refresh(newest, read)
+            return min((end - _STEP for end in self._rows), default=newest)
+
     def of(self, buckets: Buckets, newest: Milliseconds, read: ReadRows) -> list[int]:
-        """Return the rows by bucket, each of whole quarters; `newest` is the end of the last slice to count."""
+        """Return the rows by bucket; `newest` is the end of the last slice to count.
+
+        Only those of buckets that are no whole quarters are read anew: they show less than a day.
+        """
+        if buckets.step % _STEP:
+            return rows_by_bucket(buckets, read(buckets.start, newest))
         with self._lock:
             self._refresh(newest, read)
             rows = [(end - _STEP, end, count) for end, count in self._rows.items()]

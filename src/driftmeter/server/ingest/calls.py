@@ -145,8 +145,8 @@ def correct(table: PayloadTable, compiled: Compiled, field: str = "body") -> Hal
     """
     columns = _prediction(table, compiled.profile, field)
     half = _count(columns, table.rows, compiled)
-    missing = _count({name: [None] * table.rows for name in columns}, table.rows, compiled)
-    summary = Summary(0, half.summary.counts - missing.summary.counts, half.summary.unseen)
+    missing = _count({}, 1, compiled).summary.counts * table.rows
+    summary = Summary(0, half.summary.counts - missing, half.summary.unseen)
     return Half(table.rows, summary, half.rejected, half.unreadable, half.ignored)
 
 

@@ -21,8 +21,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from driftmeter.server.routes.operation import route_of
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -55,11 +53,11 @@ class _Files(NamedTuple):
 
 
 def page_routes() -> list[Route]:
-    """Return the routes of the page; they are in no document of the API."""
+    """Return the routes of the page, for GET and HEAD; they are in no document of the API."""
     return [
-        route_of("GET", "/", _get_index),
-        route_of("GET", "/ui/static/{version}/{name:path}", _get_file),
-        route_of("GET", "/ui/{path:anything}", _get_index),
+        Route("/", _get_index),
+        Route("/ui/static/{version}/{name:path}", _get_file),
+        Route("/ui/{path:anything}", _get_index),
     ]
 
 

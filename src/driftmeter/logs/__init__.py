@@ -1,0 +1,1 @@
+"""Logs: the files that serving systems write of requests and answers, recognised and read as tables."""

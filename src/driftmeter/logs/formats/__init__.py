@@ -1,0 +1,1 @@
+"""The forms of logs, one file each; `registry` lists them."""
