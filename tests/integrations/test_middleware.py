@@ -509,6 +509,26 @@ def test_several_named_predictions_wait_for_the_profile_to_name_theirs(
     assert tier.summary(profile) == observed(profile, ROWS[:1], [0.25])
 
 
+def test_fastapi_takes_it_with_models_of_pydantic(tier: Tier, profile: Profile, monitor: Monitor) -> None:
+    fastapi, pydantic = pytest.importorskip("fastapi"), pytest.importorskip("pydantic")
+    applicant = pydantic.create_model("Applicant", age=(float, ...), amount=(float, ...), city=(str, ...))
+
+    def predict(row: Any) -> float:
+        return float(row.amount) % 1
+
+    predict.__annotations__["row"] = applicant
+    app = fastapi.FastAPI()
+    app.post("/models/{name}/predict")(predict)
+    app.add_middleware(DriftMiddleware, monitor=monitor, routes=["/models/{name}/predict"])
+    with on_uvicorn(app) as url:
+        for row in SOUND:
+            assert post(url, row, "/models/credit/predict").json() == row["amount"] % 1
+        assert post(url, {"age": "old"}, "/models/credit/predict").status_code == 422
+        eventually(lambda: monitor.stats()["observed"] == len(SOUND), "the rows")
+    assert monitor.flush()
+    assert tier.summary(profile) == observed(profile, SOUND, [row["amount"] % 1 for row in SOUND])
+
+
 @pytest.mark.parametrize("make", [DriftMiddleware, WsgiDriftMiddleware])
 def test_a_middleware_takes_monitor_and_routes_or_a_watch(make: Any, monitor: Monitor) -> None:
     routes: Routes = {"/predict": None}
