@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 import numpy as np
@@ -148,6 +150,36 @@ def test_litestar_counts_by_the_middleware(scores: Tier, credit: Profile) -> Non
     watched = DefineMiddleware(DriftMiddleware, monitor=monitor, routes=["/predict"])
     with monitor, on_uvicorn(Litestar([predict], middleware=[watched])) as url:
         assert httpx.post(f"{url}/predict", json=APPLICANTS).json() == SCORES
+        counted(scores, credit)
+
+
+@needs("django")
+@pytest.mark.filterwarnings("ignore")
+def test_django_counts_by_the_middleware(scores: Tier, credit: Profile) -> None:
+    import django
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.http import HttpRequest, JsonResponse
+    from django.urls import path
+
+    from driftmeter.client import Monitor
+    from driftmeter.integrations.wsgi import WsgiDriftMiddleware
+    from tests.integrations.serving import on_waitress
+
+    def predict(request: HttpRequest, name: str) -> JsonResponse:
+        rows = json.loads(request.body)["instances"]
+        return JsonResponse({"predictions": [min(1.0, row["income"] / 100_000) for row in rows]})
+
+    urls = ModuleType("urls_of_this_test")
+    urls.__dict__["urlpatterns"] = [path("models/<str:name>/predict", predict)]
+    sys.modules[urls.__name__] = urls
+    settings.configure(ROOT_URLCONF=urls.__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of no use", MIDDLEWARE=[])
+    django.setup()
+    monitor = Monitor(scores.url, "credit", credit, interval=0.05)
+    app = WsgiDriftMiddleware(WSGIHandler(), monitor=monitor, routes={"/models/{name}/predict": "$.instances[*]"})
+    with monitor, on_waitress(app) as url:
+        answer = httpx.post(f"{url}/models/credit/predict", json={"instances": APPLICANTS})
+        assert answer.json() == {"predictions": SCORES}
         counted(scores, credit)
 
 

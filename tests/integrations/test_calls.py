@@ -36,7 +36,7 @@ def test_decoded_payloads_count_as_rows(
 ) -> None:
     count_payloads(monitor, request_, answer)
     count_payloads(monitor, request_)
-    assert monitor.flush()
+    assert monitor.flush(20)
     scored = [{**ROW, "score": 0.25}, {**ROW, "score": 0.5}]
     assert tier.summary(profile) == directly(profile, [*scored, ROW, ROW])
 
@@ -46,7 +46,7 @@ def test_rows_count_where_their_answer_cannot_be_read_and_the_log_says_so(
 ) -> None:
     with caplog.at_level(logging.WARNING, "driftmeter"):
         count_payloads(monitor, V2, {"outputs": []})
-        assert monitor.flush()
+        assert monitor.flush(20)
         eventually(lambda: "predictions are not counted: answer" in caplog.text, "a warning")
     assert tier.summary(profile) == directly(profile, [ROW, ROW])
 
@@ -64,9 +64,9 @@ def test_a_matrix_has_the_names_of_the_monitor_the_call_or_the_profile(tier: Tie
     for columns, order in ((("age", "amount"), None), (None, ("age", "amount"))):
         with Monitor(tier.url, "m", profile, interval=0.05, columns=columns) as monitor:
             count_call(monitor, matrix, [0.5] * 3, order)
-            assert monitor.flush()
+            assert monitor.flush(20)
     assert tier.summary(profile) == directly(profile, expected * 2)
     with Monitor(tier.url, "m", profile, interval=0.05) as monitor:
         count_call(monitor, matrix, None, None)  # of which the profile has four
-        assert monitor.flush()
+        assert monitor.flush(20)
     assert monitor.stats()["dropped_invalid"] == 3

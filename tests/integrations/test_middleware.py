@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import polars
 import pytest
 
 from driftmeter.client import Monitor
@@ -51,7 +52,7 @@ def observed(profile: Profile, rows: list[dict[str, Any]], scores: list[Any] | N
         with Monitor(tier.url, profile=profile) as monitor:
             for row, score in zip(rows, scores or [None] * len(rows), strict=True):
                 monitor.observe(row, score)
-            assert monitor.flush()
+            assert monitor.flush(20)
         return tier.summary(profile)
     finally:
         tier.stop()
@@ -107,7 +108,7 @@ def test_rows_and_predictions_count_as_the_monitor_would(
     with serve(kind, answering(answer), watch) as url:
         assert post(url, request).json() == answer
         assert settled(watch) == {"requests": 1, "read": 1}
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS, SCORES)
 
 
@@ -130,7 +131,7 @@ def test_one_row_counts_as_the_monitor_would(
     with serve(kind, answering(answer), watch) as url:
         assert post(url, request).json() == answer
         settled(watch)
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS[:1], SCORES[:1])
 
 
@@ -180,7 +181,7 @@ def test_tensors_and_compressed_bodies_count_as_the_monitor_would(
     with serve(kind, answering(answer), watch) as url:
         assert post(url, body, "/v2/models/credit/infer", headers=headers).json() == answer
         assert settled(watch) == {"requests": 1, "read": 1}
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, SOUND, SCORES)
 
 
@@ -197,7 +198,7 @@ def test_an_answer_that_other_middleware_compresses_counts_too(
         answer = post(url, ROWS[:1] * 200)
         assert (answer.headers["content-encoding"], answer.json()) == ("gzip", [SCORES[0]] * 200)
         assert settled(watch) == {"requests": 1, "read": 1}
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS[:1] * 200, [SCORES[0]] * 200)
 
 
@@ -215,7 +216,7 @@ def test_many_connections_lose_no_row(kind: str, tier: Tier, profile: Profile, m
     with serve(kind, model, watch) as url, ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(200)))
         assert settled(watch) == {"requests": 200, "read": 200}
-    assert monitor.flush()
+    assert monitor.flush(20)
     rows = [row for number in range(200) for row in ROWS[: number % 20 + 1]]
     assert tier.summary(profile) == observed(profile, rows, [row["amount"] % 1 for row in rows])
 
@@ -274,7 +275,7 @@ def test_a_request_passes_part_by_part_as_it_comes(
         answer = httpx.post(f"{url}/predict", content=parts(), headers=headers, timeout=20)
         assert answer.json() == SCORES
         eventually(lambda: monitor.stats()["observed"], "the rows")
-        assert monitor.flush()
+        assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS, SCORES)
 
 
@@ -305,7 +306,7 @@ def test_what_is_not_read_passes_untouched_and_is_counted_by_reason(
             received = post(url, body, headers=headers)
             assert (received.status_code, received.content) == (answer.status, b"".join(answer.parts))
         assert settled(watch) == {"requests": 3, reason: 3}
-        assert monitor.flush()
+        assert monitor.flush(20)
     assert bodies == [body if isinstance(body, bytes) else json.dumps(body).encode()] * 3
     lost = 0 if reason == "left_no_success" else 3
     assert {key: monitor.stats()[key] for key in ("observed", "dropped_invalid")} == {
@@ -335,7 +336,7 @@ def test_rows_count_without_predictions_that_are_not_read(
         for _ in range(2):
             assert post(url, ROWS).content == b"".join(answer.parts)
         assert settled(watch) == {"requests": 2, "read": 2, "read_without_predictions": 2, reason: 2}
-        assert monitor.flush()
+        assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS * 2, None)
     [warning] = [text for text in caplog.messages if "predictions are not counted" in text]
     assert message in warning
@@ -391,6 +392,36 @@ def test_one_warning_a_minute_for_each_reason(kind: str, monitor: Monitor, caplo
         (True, True),
         (False, True),
     ]
+
+
+@KINDS
+@pytest.mark.parametrize("request_", [ROWS[0], ROWS[:1]], ids=["object", "array"])
+def test_a_profile_without_a_prediction_needs_no_answer(
+    kind: str, request_: Any, tier: Tier, monitor_of: Callable[..., Monitor]
+) -> None:
+    rng = np.random.default_rng(0)
+    bare = Profile.fit(polars.DataFrame({"age": rng.normal(40, 12, 500), "amount": rng.random(500)}), model="m")
+    watch = RouteWatch(monitor_of(bare), ["/predict"])
+    with serve(kind, lambda path, body: Answer([b"<"]), watch) as url:
+        post(url, request_)
+        assert settled(watch) == {"requests": 1, "read": 1}
+    assert watch.monitor.flush(20)
+    assert tier.summary(bare) == observed(bare, ROWS[:1], None)
+
+
+@KINDS
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("readable", [False, True])
+def test_what_a_request_calls_a_prediction_is_none(
+    kind: str, many: bool, readable: bool, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    row = {**ROWS[0], "score": 0.9}
+    watch = RouteWatch(monitor, ["/predict"])
+    with serve(kind, answering({"score": 0.1} if readable else {"detail": 1, "more": 2}), watch) as url:
+        post(url, [row] if many else row)
+        settled(watch)
+    assert monitor.flush(20)
+    assert tier.summary(profile) == observed(profile, ROWS[:1], [0.1] if readable else None)
 
 
 @KINDS
@@ -459,7 +490,7 @@ def test_values_without_names_need_an_order_which_the_servers_profile_gives_once
         assert monitor.flush(10)
         post(url, {"instances": LISTS})
         settled(watch)
-        assert monitor.flush()
+        assert monitor.flush(20)
     assert tier.summary(profile) == observed(profile, ROWS * 2, SCORES * 2)
     assert monitor.stats()["dropped_invalid"] == 1
 
@@ -476,6 +507,26 @@ def test_several_named_predictions_wait_for_the_profile_to_name_theirs(
         tier.register(profile)
         assert monitor.flush(10)
     assert tier.summary(profile) == observed(profile, ROWS[:1], [0.25])
+
+
+def test_fastapi_takes_it_with_models_of_pydantic(tier: Tier, profile: Profile, monitor: Monitor) -> None:
+    fastapi, pydantic = pytest.importorskip("fastapi"), pytest.importorskip("pydantic")
+    applicant = pydantic.create_model("Applicant", age=(float, ...), amount=(float, ...), city=(str, ...))
+
+    def predict(row: Any) -> float:
+        return float(row.amount) % 1
+
+    predict.__annotations__["row"] = applicant
+    app = fastapi.FastAPI()
+    app.post("/models/{name}/predict")(predict)
+    app.add_middleware(DriftMiddleware, monitor=monitor, routes=["/models/{name}/predict"])
+    with on_uvicorn(app) as url:
+        for row in SOUND:
+            assert post(url, row, "/models/credit/predict").json() == row["amount"] % 1
+        assert post(url, {"age": "old"}, "/models/credit/predict").status_code == 422
+        eventually(lambda: monitor.stats()["observed"] == len(SOUND), "the rows")
+    assert monitor.flush(20)
+    assert tier.summary(profile) == observed(profile, SOUND, [row["amount"] % 1 for row in SOUND])
 
 
 @pytest.mark.parametrize("make", [DriftMiddleware, WsgiDriftMiddleware])

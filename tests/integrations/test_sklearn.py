@@ -64,14 +64,14 @@ def test_frames_and_probabilities_count(frame: Any, tier: Tier, scored: Profile,
     assert (model.predict_proba(frame) == bare.predict_proba(FRAME)).all()
     assert (model.predict(frame) == bare.predict(FRAME)).all()  # the same rows, which count once
     assert model.score(frame, LATE) == bare.score(FRAME, LATE)
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(scored) == directly(scored, rows_of(bare.predict_proba(FRAME)[:, 1]))
 
 
 def test_the_class_of_the_probability_may_be_named(tier: Tier, scored: Profile, monitor_of: Make) -> None:
     bare, monitor = pipeline(), monitor_of(scored)
     monitored(bare, monitor, method="predict_proba", of_class=False).predict_proba(FRAME)
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(scored) == directly(scored, rows_of(bare.predict_proba(FRAME)[:, 0]))
 
 
@@ -95,7 +95,7 @@ def test_rows_without_names_have_those_that_the_estimator_saw_or_the_monitors(
     monitor = monitor_of(profile, columns=columns)
     with pytest.warns(UserWarning, match="feature names") if hasattr(bare, "feature_names_in_") else nullcontext():
         answer = monitored(bare, monitor).predict(MATRICES[form](NUMBERS))
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == directly(profile, rows_of(answer, NUMBERS))
 
 
@@ -128,7 +128,7 @@ def test_a_monitored_step_counts_what_it_is_given(tier: Tier, monitor_of: Make) 
     scaler = StandardScaler().set_output(transform="pandas")
     whole = make_pipeline(scaler, monitored(LinearRegression(), monitor)).fit(NUMBERS, LATE)
     answer = whole.predict(NUMBERS)
-    assert monitor.flush()
+    assert monitor.flush(20)
     assert tier.summary(profile) == directly(profile, rows_of(answer, scaled))
 
 
@@ -153,7 +153,7 @@ def test_a_pickle_holds_the_monitors_options(tier: Tier, scored: Profile, monito
     model = pickle.loads(pickle.dumps(monitored(bare, monitor, method="predict_proba")))
     with model.monitor:
         model.predict_proba(FRAME)
-        assert model.monitor.flush()
+        assert model.monitor.flush(20)
     assert model.monitor.source != monitor.source
     assert tier.summary(scored) == directly(scored, rows_of(bare.predict_proba(FRAME)[:, 1]))
 

@@ -41,22 +41,17 @@ class Reading:
         Most are, and this is the fast way: nothing but these two objects is looked at.
         """
         route, request, answer = exchange.route, exchange.request, exchange.answer
-        if route.rows is not None or route.predictions is not None or self._prediction is None or answer is None:
+        if route.rows is not None or route.predictions is not None or answer is None or not request.is_whole:
             return None
-        body, answered = request.content(), answer.content()
-        if not (request.is_whole and answer.is_whole and body[:1] == answered[:1] == b"{"):
+        row = _plain_object(request)
+        if row is None or self._known.isdisjoint(row):
             return None
-        try:
-            row, found = read_json(body), read_json(answered)
-        except InputError:
-            return None
-        if not (_FORMS.isdisjoint(row) and _FORMS.isdisjoint(found)) or self._known.isdisjoint(row):
-            return None
-        if self._prediction not in found:
-            return None
+        if self._prediction is None:
+            return None if self.wants_predictions else (row, None)
         if self._prediction in row:  # it is the answer's to tell
             del row[self._prediction]
-        return row, found[self._prediction]
+        found = _plain_object(answer) if answer.is_whole else None
+        return None if found is None or self._prediction not in found else (row, found[self._prediction])
 
     def records_of(self, route: WatchedRoute, body: KeptBody) -> list[dict[str, Any]]:
         """Return the rows of a request. Raises InputError naming the part that cannot be read or does not fit."""
@@ -65,6 +60,18 @@ class Reading:
     def predictions_in(self, route: WatchedRoute, body: KeptBody, rows: int) -> list[Any]:
         """Return the prediction of each row. Raises InputError naming the part that cannot be read or does not fit."""
         return predictions_in(_table_of_answer(route, body), rows, self.profile)
+
+
+def _plain_object(body: KeptBody) -> dict[str, Any] | None:
+    """Return a body that is one JSON object, and no form that holds rows; None for all others."""
+    content = body.content()
+    if content[:1] != b"{":
+        return None
+    try:
+        found: dict[str, Any] = read_json(content)
+    except InputError:
+        return None
+    return found if _FORMS.isdisjoint(found) else None
 
 
 def _table_of_request(route: WatchedRoute, body: KeptBody) -> PayloadTable:
