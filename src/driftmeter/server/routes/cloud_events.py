@@ -93,6 +93,9 @@ async def _count(request: Request, context: Context, target: _Target | None) -> 
         events = (
             events_of(headers, body, most) if small else await context.in_thread(lambda: events_of(headers, body, most))
         )
+        size = sum(len(event.content) for event in events if isinstance(event.content, bytes))
+        share.grow(max(0, size - len(body)))  # data of events that was compressed in itself
+        small = small and size <= _SMALL
         counted: list[Counted] = []
         counters = _Counters(context, target, small)
         for first in range(0, len(events), _AT_ONCE):
