@@ -150,6 +150,8 @@ def _id_of(content: Any) -> str:
 
 def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
     check_rows(table.rows, reader)
+    if not table.rows:  # an empty batch says nothing of its columns
+        return Columns(columns={}, rows=0)
     order = columns_of_model(profile)
     columns = table.named(order)
     if columns and not any(name in reader.names for name in columns):
