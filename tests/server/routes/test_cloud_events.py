@@ -365,3 +365,11 @@ def test_large_messages_are_decoded_two_at_a_time(client: Client) -> None:
         return peak
 
     assert peak_of(12) < 4 * peak_of(1)
+
+
+def test_one_reason_with_other_figures_is_told_once_a_minute(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for rows in range(2, 6):
+            body = {"inputs": [{"name": "age", "shape": [rows], "datatype": "FP64", "data": [1.0]}]}
+            problem_of(send(client, headers_of("request", "7"), json.dumps(body).encode()), 400, "unreadable")
+    assert len(caplog.records) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -33,6 +34,7 @@ Taken = Literal["rows", "joined", "waiting", "alone", "late", "duplicate", "not_
 Refused = Literal["unreadable", "unfit", "future", "unknown_model"]
 Outcome = Taken | Refused
 
+_FIGURES = re.compile(r"\d+")
 _log = logging.getLogger(__name__)
 
 
@@ -205,7 +207,7 @@ class CallCounter:
     def _complain(self, counted: Counted) -> None:
         warn, model = self._context.complaints.warn, self._model
         if counted.fault is not None:
-            reason = (model, counted.fault.expected[:100])
+            reason = (model, _FIGURES.sub("0", counted.fault.expected)[:100])  # every shape has figures of its own
             warn(_log, reason, "model %s: an event cannot be counted: %s", model, counted.fault)
         elif counted.outcome == "alone":
             why = "it has no id, or other calls have the same one"
