@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from driftmeter.integrations.routes import WatchedRoute
+from driftmeter.payloads.v2_binary import json_length_of
 
 MOST_BYTES = 1_000_000
 """Bytes of a body that are kept, unless the user says otherwise: about as many rows as a request should have."""
@@ -70,10 +71,10 @@ class KeptBody:
                 elif _OTHERS.match(value):
                     self.leave(BINARY)
             elif name == b"content-length":
-                if value.isdigit() and int(value) > self.most:
+                if (json_length_of(value.decode("latin-1")) or 0) > self.most:
                     self.leave(TOO_LARGE)
-            elif name == b"inference-header-content-length" and value.isdigit():
-                self.json_length = int(value)
+            elif name == b"inference-header-content-length":
+                self.json_length = json_length_of(value.decode("latin-1"))
 
     def leave(self, reason: str) -> None:
         """Keep nothing of it from now on."""

@@ -28,12 +28,12 @@ from urllib.parse import unquote
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
 from driftmeter.payloads.body import answer_of, read_answer, read_request, request_of
-from driftmeter.payloads.compressed import MOST_BYTES, inflate
+from driftmeter.payloads.compressed import MOST_BYTES, inflate, is_compressed
 from driftmeter.payloads.json_bodies import ANSWERS, REQUESTS
 from driftmeter.payloads.json_text import read_json
 from driftmeter.payloads.status import is_status
 from driftmeter.payloads.table import PayloadTable
-from driftmeter.payloads.v2_binary import split_body
+from driftmeter.payloads.v2_binary import json_length_of, split_body
 from driftmeter.timestamps import parse_time
 from driftmeter.types import Milliseconds
 
@@ -105,28 +105,55 @@ def events_of(headers: Mapping[str, str], body: bytes, most: int = MOST_BYTES) -
     """Return the events of one HTTP message: one of binary or structured mode, or those of a batch.
 
     Structured mode is known by its content where no attribute is in the headers. A body that is compressed as a whole
-    may inflate to `most` bytes. Raises InputError where the message is no CloudEvent at all; a batch gives every event,
-    those that cannot be read with their `fault`.
+    may inflate to `most` bytes, and so may the data of all its events together. Raises InputError where the message is
+    no CloudEvent at all; a batch gives every event, those that cannot be read with their `fault`.
     """
     given = {name.lower(): value for name, value in headers.items()}
     if any(name.startswith("ce-") for name in given):
         attributes = {name[3:]: _header(value) for name, value in given.items() if name.startswith("ce-")}
         length = given.get(_LENGTH_HEADER)
-        return [_event(attributes, body, "body", most, length)]
+        return [_event(attributes, body, "body", length, _Room(most))]
     content = read_json(inflate(body, most))
     if isinstance(content, list):
         if len(content) > _MOST_EVENTS:
             raise InputError("body", f"a batch of at most {_MOST_EVENTS} events", str(len(content)))
-        return [_structured(event, f"body[{position}]", most) for position, event in enumerate(content)]
+        room = _Room(most)
+        return [_structured(event, f"body[{position}]", room) for position, event in enumerate(content)]
     if not isinstance(content, dict) or "specversion" not in content:
         raise InputError("ce-type", "a CloudEvent, with ce-type and ce-id or with specversion in its body", "none")
-    return [_structured(content, "body", most)]
+    return [_structured(content, "body", _Room(most))]
 
 
-def _structured(content: Any, field: str, most: int) -> PayloadEvent:
+class _Room:
+    """What the data of the events of one message may inflate to, in bytes: they are held at the same time."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def inflate(self, data: bytes, field: str) -> bytes:
+        if not is_compressed(data):
+            return data
+        content = inflate(data, self._left, field)
+        self._left -= len(content)
+        if is_compressed(content):
+            raise InputError(field, "data compressed once", "compressed data in compressed data")
+        return content
+
+
+def _structured(content: Any, field: str, room: _Room) -> PayloadEvent:
+    """Return an event that is JSON, with its fault if it cannot be read."""
+    try:
+        return _event_of(content, field, room)
+    except InputError as error:
+        fault = error
+    except RecursionError:  # writing JSON takes a level or two more than reading it
+        fault = InputError(field, "JSON", "more levels than can be read")
+    return PayloadEvent("request", None, None, None, (), None, field=field, fault=fault)
+
+
+def _event_of(content: Any, field: str, room: _Room) -> PayloadEvent:
     if not isinstance(content, dict):
-        fault = InputError(field, "an event as an object", describe(content))
-        return PayloadEvent("request", None, None, None, (), None, field=field, fault=fault)
+        raise InputError(field, "an event as an object", describe(content))
     attributes = {
         str(name).lower(): value if isinstance(value, str) else json.dumps(value)
         for name, value in content.items()
@@ -139,19 +166,21 @@ def _structured(content: Any, field: str, most: int) -> PayloadEvent:
     if encoded is not None:
         try:
             data = base64.b64decode(encoded, validate=True)
-        except (TypeError, ValueError):
-            fault = InputError(field, "base64", describe(encoded))
-            return PayloadEvent("request", None, None, None, (), None, field=field, fault=fault)
+        except (TypeError, ValueError) as error:
+            raise InputError(field, "base64", describe(encoded)) from error
     elif isinstance(data, str):
         data = data.encode()
-    return _event(attributes, data, field, most, None)
+    return _event(attributes, data, field, None, room)
 
 
-def _event(attributes: Mapping[str, str], content: Any, field: str, most: int, length: str | None) -> PayloadEvent:
+def _event(attributes: Mapping[str, str], content: Any, field: str, length: str | None, room: _Room) -> PayloadEvent:
     fault: InputError | None = None
     side, time = None, None
     try:
-        side = _side_of(attributes.get("type"), content, most)
+        if isinstance(content, bytes):
+            content, sent = b"", content  # nothing is held of what cannot be inflated
+            content = room.inflate(sent, field)
+        side = _side_of(attributes.get("type"), content)
         time = parse_time(attributes["time"], "ce-time") if attributes.get("time") else None
     except InputError as error:
         fault = error
@@ -171,7 +200,7 @@ def _event(attributes: Mapping[str, str], content: Any, field: str, most: int, l
     )
 
 
-def _side_of(kind: str | None, content: Any, most: int) -> Side:
+def _side_of(kind: str | None, content: Any) -> Side:
     """Return the side that an event's type names, or where it has no type, the side that its body has the form of."""
     if kind:
         side = _SIDES.get(kind.rpartition(".")[2].lower())
@@ -179,7 +208,7 @@ def _side_of(kind: str | None, content: Any, most: int) -> Side:
             raise InputError("ce-type", "a type that ends in .request or .response", repr(kind)[:80])
         return side
     if isinstance(content, bytes) and content:
-        content = read_json(inflate(content, most))
+        content = read_json(content)
     keys = content.keys() if isinstance(content, dict) else set()
     if keys & set(ANSWERS) and not keys & set(REQUESTS):
         return "answer"
@@ -201,11 +230,11 @@ def _length_of(metadata: str | None, header: str | None) -> int | None:
     if header is None and metadata:
         try:
             kept = json.loads(metadata)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         values = [value for name, value in kept.items() if name.lower() == _LENGTH_HEADER] if type(kept) is dict else []
         header = next(chain.from_iterable(one if isinstance(one, list) else [one] for one in values), None)
-    return int(header) if isinstance(header, str) and header.isascii() and header.isdecimal() else None
+    return json_length_of(header) if isinstance(header, str) else None
 
 
 def _header(value: str) -> str:

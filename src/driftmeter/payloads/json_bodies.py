@@ -16,7 +16,14 @@ from typing import Any
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
-from driftmeter.payloads.table import PayloadTable, check_names, table_of_objects, table_of_records, table_of_rows
+from driftmeter.payloads.table import (
+    PayloadTable,
+    check_names,
+    check_width,
+    table_of_objects,
+    table_of_records,
+    table_of_rows,
+)
 from driftmeter.profile.names import text_of
 
 REQUESTS = ("instances", "inputs", "dataframe_split", "dataframe_records")
@@ -43,7 +50,7 @@ def _table_of(content: Any, keys: tuple[str, ...], field: str) -> PayloadTable:
     if len(found) > 1:
         raise InputError(field, "one of " + ", ".join(map(repr, keys)), " and ".join(map(repr, found)))
     if not found:
-        return table_of_records([content])
+        return table_of_records([content], field)
     (key,) = found
     rows, field = content[key], f"{field}.{key}"
     if key == "dataframe_split":
@@ -80,11 +87,13 @@ def _split(content: Any, field: str) -> PayloadTable:
 
 
 def _columns(content: dict[str, Any], field: str) -> PayloadTable:
+    check_width(len(content), field)
     columns = {name: _flat(values) for name, values in content.items()}
-    lengths = {len(values) for values in columns.values()}
+    lengths = {len(values): name for name, values in columns.items()}
     if len(lengths) > 1:
-        raise InputError(field, "columns of one length", ", ".join(f"{name}: {len(columns[name])}" for name in columns))
-    return PayloadTable(tuple(columns.values()), tuple(columns), lengths.pop() if lengths else 0)
+        got = ", ".join(f"{name[:40]}: {length}" for length, name in [*lengths.items()][:5])
+        raise InputError(field, "columns of one length", got)
+    return PayloadTable(tuple(columns.values()), tuple(columns), next(iter(lengths), 0))
 
 
 def _flat(values: Any) -> list[Any]:

@@ -42,3 +42,5 @@ def _check_text(content: Any, text: bytes | str, field: str) -> None:
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise InputError(field, "JSON", "half of a surrogate pair") from error
+    except RecursionError as error:  # writing takes a level or two more than reading
+        raise InputError(field, "JSON", "more levels than can be read") from error

@@ -13,6 +13,9 @@ from driftmeter.errors import InputError
 
 MOST_COLUMNS = 10_000
 """A wider table is refused before it is read: no model has so many features, and a pixel is none."""
+_SPARSE, _MOST_SPARSE = 100_000, 10
+"""Values of a table of objects, and how many times those given it may hold beyond: each object may have keys of its
+own, and then a few bytes stand for thousands of missing values."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,26 @@ def check_names(names: Sequence[str], field: str) -> None:
         raise InputError(field, "columns of different names", f"{twice[:60]!r} twice")
 
 
-def table_of_records(records: Sequence[Mapping[str, Any]]) -> PayloadTable:
+def check_width(width: int, field: str) -> None:
+    """Raise InputError, at `field`, where a table is wider than MOST_COLUMNS."""
+    if width > MOST_COLUMNS:
+        raise InputError(field, f"at most {MOST_COLUMNS} columns", str(width))
+
+
+def table_of_records(records: Sequence[Mapping[str, Any]], field: str = "body") -> PayloadTable:
     """Return rows that are objects as a table; a key that a row lacks is missing there.
+
+    Raises InputError, at `field`, where the table would be too wide, or hold too many values with those missing.
 
     >>> table_of_records([{"a": 1}, {"b": "x"}]).named(None)
     {'a': [1, None], 'b': [None, 'x']}
     """
     names = dict.fromkeys(name for record in records for name in record)
+    check_width(len(names), field)
+    given, most = sum(map(len, records)), len(records) * len(names)
+    if most > _SPARSE + _MOST_SPARSE * given:
+        got = f"{given} values in {len(records)} rows of {len(names)} columns"
+        raise InputError(field, "objects that have their keys in common", got)
     columns: tuple[Column, ...] = tuple([record.get(name) for record in records] for name in names)
     return PayloadTable(columns, tuple(names), len(records))
 
@@ -62,10 +78,11 @@ def table_of_records(records: Sequence[Mapping[str, Any]]) -> PayloadTable:
 def table_of_rows(rows: Sequence[Any], names: Sequence[str] | None, field: str) -> PayloadTable:
     """Return rows that are arrays of one length, or single values, as a table.
 
-    Raises InputError naming the first row of another length, or that is neither.
+    Raises InputError naming the first row of another length, or that is neither, and where the table is too wide.
     """
     rows = [row if isinstance(row, list) else [row] for row in rows]
     width = len(rows[0]) if rows else len(names or ())
+    check_width(width, field)
     if names is not None and width != len(names):
         raise InputError(f"{field}[0]", f"{len(names)} values, one a column", str(width))
     for position, row in enumerate(rows):
@@ -85,7 +102,4 @@ def table_of_objects(rows: object, field: str, names: Sequence[str] | None = Non
     kinds = {dict if isinstance(row, dict) else list if isinstance(row, list) else object for row in rows}
     if len(kinds) > 1:
         raise InputError(field, "rows of one kind: objects, arrays or single values", "several kinds")
-    table = table_of_records(rows) if kinds == {dict} else table_of_rows(rows, names, field)
-    if len(table.columns) > MOST_COLUMNS:
-        raise InputError(field, f"at most {MOST_COLUMNS} columns", str(len(table.columns)))
-    return table
+    return table_of_records(rows, field) if kinds == {dict} else table_of_rows(rows, names, field)

@@ -28,9 +28,10 @@ from driftmeter.payloads.datatypes import (
     texts_of_bytes,
     without_missing,
 )
-from driftmeter.payloads.table import MOST_COLUMNS, PayloadTable, check_names
+from driftmeter.payloads.table import PayloadTable, check_names, check_width
 
 _NOTHING = memoryview(b"")
+_NUMBERS = frozenset([bool, int, float])
 _MOST_VALUES = 1 << 31
 """Values of a tensor: no body holds more."""
 
@@ -56,9 +57,7 @@ def table_of_v2(content: Mapping[str, Any], key: str, tail: memoryview = _NOTHIN
     """
     tensors = list(_tensors(content, key, len(tail), field))
     wide = [tensor for tensor in tensors if tensor.width > 1]
-    if sum(tensor.width for tensor in tensors) > MOST_COLUMNS:
-        total = sum(tensor.width for tensor in tensors)
-        raise InputError(f"{field}.{key}", f"at most {MOST_COLUMNS} columns", str(total))
+    check_width(sum(tensor.width for tensor in tensors), f"{field}.{key}")
     rows = tensors[0].rows
     for tensor in tensors:
         if tensor.rows != rows:
@@ -130,12 +129,14 @@ class _Tensor:
 
 def _array_of(values: list[Any], datatype: str) -> np.ndarray[Any, np.dtype[Any]] | list[Any]:
     """Return numbers as an array where that changes none of them, else the list as it is."""
+    if not _NUMBERS.issuperset(map(type, values)):  # an array of texts would take the longest one's room for each
+        return values
     try:
         array = np.array(values)
     except (ValueError, OverflowError):
         return values
-    if array.ndim != 1 or array.dtype.kind not in ("b" if datatype == BOOL else "iuf"):
-        return values  # null, texts, arrays of arrays, or integers beyond 64 bits: read one by one
+    if array.dtype.kind not in ("b" if datatype == BOOL else "iuf"):
+        return values  # integers beyond 64 bits, or of another kind than the datatype: read one by one
     if (
         array.dtype.kind == "f"
         and datatype[0] in "IU"

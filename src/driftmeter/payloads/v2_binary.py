@@ -9,6 +9,8 @@ from driftmeter.errors import InputError
 from driftmeter.payloads.json_text import read_json
 
 _decoder = json.JSONDecoder()
+_MOST_DIGITS = 18
+"""Digits of a length: Python reads no number of thousands."""
 
 
 def split_body(body: bytes, json_length: int | None, field: str = "body") -> tuple[Any, memoryview]:
@@ -28,6 +30,17 @@ def split_body(body: bytes, json_length: int | None, field: str = "body") -> tup
             field, f"at least {json_length} bytes, as Inference-Header-Content-Length says", str(len(body))
         )
     return read_json(body[:json_length], field), memoryview(body)[json_length:]
+
+
+def json_length_of(header: str | None) -> int | None:
+    """Return the length of the JSON that the header Inference-Header-Content-Length says; None where it says none.
+
+    >>> json_length_of("17"), json_length_of("many"), json_length_of(None)
+    (17, None, None)
+    """
+    if header is None or len(header) > _MOST_DIGITS or not (header.isascii() and header.isdecimal()):
+        return None
+    return int(header)
 
 
 def _end_of_json(body: bytes, field: str) -> int:

@@ -31,6 +31,8 @@ from driftmeter.store.records import ModelRecord
 
 T = TypeVar("T")
 
+_LARGE_AT_ONCE = 2
+"""Large messages that are decoded at the same time: as many as there are threads for them."""
 _KNOWN_MODEL_WAIT = 0.2
 """Seconds that a request waits for a newer record of a model; then the last record that was read serves."""
 _NEW_MODEL_WAIT = 2.0
@@ -58,7 +60,7 @@ class Context:
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     exposition: Exposition = field(default_factory=Exposition)
     compiled_profiles: WeakValueDictionary[tuple[str, str], Compiled] = field(default_factory=WeakValueDictionary)
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "driftmeter-parse"))
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LARGE_AT_ONCE, "driftmeter-parse"))
     lookups: Lookups = field(default_factory=Lookups)
     source: str = field(default_factory=_source_name)
 
@@ -71,6 +73,11 @@ class Context:
     def in_flight(self) -> Budget:
         """The bound on the bytes of all bodies together."""
         return Budget(self.settings.max_in_flight)
+
+    @cached_property
+    def large(self) -> asyncio.Semaphore:
+        """The turns of large messages, decoded until they are counted: objects take tens of times their bytes."""
+        return asyncio.Semaphore(_LARGE_AT_ONCE)
 
     @classmethod
     def of(cls, request: Request) -> Context:

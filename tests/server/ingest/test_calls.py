@@ -65,9 +65,12 @@ def test_request_and_correction_add_up_to_the_rows_as_they_would_come_at_once(co
 
 
 def test_a_mark_brings_the_correction_back(compiled: Compiled) -> None:
-    answer = correct(PayloadTable((["low", "new", "low"],), None, 3), compiled)
-    mark = Mark.loads(Mark.of_answer(b"identity", "digest", 3, answer.summary).dumps())
-    assert mark.correction(compiled.profile.bins) == answer.summary
+    answer = correct(PayloadTable((["low", "new", ["low"]],), None, 3), compiled)
+    half = count_request(table(age=["old", 3.0, 4.0]), compiled)
+    mark = Mark.loads(Mark.of_answer(b"identity", "digest", answer).dumps())
+    answered = mark.answered(half, compiled.profile.bins)
+    assert answered.summary == half.summary + answer.summary
+    assert answered.unreadable == {"age": 1, "risk": 1}
     request = Mark("request", b"i", "d", 3, 1_700_000_000_000, 10_000)
     assert Mark.loads(request.dumps()) == request
 

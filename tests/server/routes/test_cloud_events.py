@@ -8,7 +8,9 @@ import itertools
 import json
 import logging
 import random
+import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -330,3 +332,44 @@ def test_a_body_that_inflates_too_far_is_refused(client: Client) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     problem = problem_of(send(client, headers_of("request", "7"), bomb), 400, "unreadable")
     assert problem["expected"] == "at most 5000000 bytes after decompression"
+
+
+@pytest.mark.parametrize("sides", [("request", "response"), ("response", "request")])
+def test_an_unreadable_prediction_is_told_of_whichever_half_comes_first(client: Client, sides: tuple[str, str]) -> None:
+    bodies = {"request": request(ROWS[:1]), "response": b'{"predictions": [[["low"]]]}'}
+    for side in sides:
+        send(client, headers_of(side, "7"), bodies[side])
+    assert client.metric("driftmeter_values_unreadable_total") == {'{feature="risk",model="credit"}': 1}
+    (source,) = client.engine.store.sources("credit")
+    assert source.totals.unreadable == {"risk": 1}
+
+
+def test_what_is_no_event_is_not_of_an_unknown_model(client: Client) -> None:
+    content = send(client, {}, json.dumps([5, {"specversion": "1.0", "data_base64": 5}]).encode(), "/").json()
+    assert content["outcomes"] == {"unreadable": 2}
+    assert [refused["expected"] for refused in content["refused"]] == ["an event as an object", "base64"]
+    assert client.metric("driftmeter_call_events_total") == {'{model="",outcome="unreadable"}': 2}
+
+
+def test_large_messages_are_decoded_two_at_a_time(client: Client) -> None:
+    rows = b"[1]," * 100_000
+    body = b'{"specversion": "1.0", "type": "a.request", "data": {"instances": [' + rows + b"[1]]}}"
+
+    def peak_of(messages: int) -> int:
+        tracemalloc.start()
+        with ThreadPoolExecutor(messages) as senders:
+            answers = list(senders.map(lambda _: send(client, {}, body).status_code, range(messages)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert answers == [400] * messages
+        return peak
+
+    assert peak_of(12) < 4 * peak_of(1)
+
+
+def test_one_reason_with_other_figures_is_told_once_a_minute(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for rows in range(2, 6):
+            body = {"inputs": [{"name": "age", "shape": [rows], "datatype": "FP64", "data": [1.0]}]}
+            problem_of(send(client, headers_of("request", "7"), json.dumps(body).encode()), 400, "unreadable")
+    assert len(caplog.records) == 1

@@ -152,3 +152,10 @@ def test_a_model_is_described_by_the_columns_that_its_profile_watches(client: Cl
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     problem_of(client.get("/v2/models/nope"), 404, "unknown_model")
+
+
+@pytest.mark.parametrize("body", ['{"inputs": []}', '{"instances": []}', "[]"])
+def test_an_empty_batch_is_no_rows_in_every_form(client: Client, body: str) -> None:
+    response = client.post("/v2/models/three/infer", content=body)
+    assert response.status_code == 200, response.text
+    assert [output["data"] for output in response.json()["outputs"]] == [[0], [0], [0]]

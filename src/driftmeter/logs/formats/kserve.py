@@ -20,6 +20,7 @@ from driftmeter.logs.protocol import LogSample
 from driftmeter.logs.reading import LogReading, content_of, key_of, text_field, time_of
 from driftmeter.logs.records import Record
 from driftmeter.payloads.status import is_status
+from driftmeter.payloads.v2_binary import json_length_of
 
 _KEYS = frozenset(["reqtype", "id"])
 """Of every record: empty fields are left out, `bytes` of a health check too."""
@@ -90,6 +91,5 @@ def _json_length(metadata: Any) -> int | None:
     for name, value in headers.items() if isinstance(headers, dict) else ():
         if name.lower() == _LENGTH:
             text = str(value[0] if isinstance(value, list) and value else value)
-            if text.isdecimal():
-                return int(text)
+            return json_length_of(text)
     return None

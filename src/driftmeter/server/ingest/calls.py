@@ -11,7 +11,8 @@ transaction as the rows, and gives it to whoever comes with that key next.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
@@ -40,8 +41,8 @@ class Mark(msgspec.Struct, array_like=True):
     """What the store keeps of the half of a call that came first.
 
     `identity` tells a half that is sent again from another one under the same key. Of a request, `start` and `length`
-    are those of its pane. Of an answer, `bins` and `changes` are the correction, as bytes of int64, and `texts` its
-    unseen texts.
+    are those of its pane. Of an answer, `bins` and `changes` are the correction, as bytes of int64, `texts` its
+    unseen texts, and `unreadable` the number of its values that could not be read, by column.
     """
 
     side: Literal["request", "answer"]
@@ -53,6 +54,7 @@ class Mark(msgspec.Struct, array_like=True):
     bins: bytes = b""
     changes: bytes = b""
     texts: bytes = b""
+    unreadable: dict[str, int] = {}
 
     def dumps(self) -> bytes:
         """Write the mark."""
@@ -64,14 +66,19 @@ class Mark(msgspec.Struct, array_like=True):
         return msgspec.msgpack.decode(data, type=cls)
 
     @classmethod
-    def of_answer(cls, identity: bytes, digest: str, rows: int, correction: Summary) -> Mark:
+    def of_answer(cls, identity: bytes, digest: str, half: Half) -> Mark:
         """Return the mark of an answer that came before its request."""
-        bins = np.flatnonzero(correction.counts)
-        changes = correction.counts[bins].tobytes()
-        return cls("answer", identity, digest, rows, 0, 0, bins.tobytes(), changes, encode_texts(correction.unseen))
+        counts, texts = half.summary.counts, encode_texts(half.summary.unseen)
+        bins = np.flatnonzero(counts)
+        content = bins.tobytes(), counts[bins].tobytes(), texts, half.unreadable
+        return cls("answer", identity, digest, half.rows, 0, 0, *content)
 
-    def correction(self, bins: int) -> Summary:
-        """Return the correction of an answer, over `bins` bins."""
+    def answered(self, request: Half, bins: int) -> Half:
+        """Return a request with the predictions of this answer to it, over `bins` bins."""
+        unreadable = dict(Counter(request.unreadable) + Counter(self.unreadable))
+        return replace(request, summary=request.summary + self._correction(bins), unreadable=unreadable)
+
+    def _correction(self, bins: int) -> Summary:
         counts = np.zeros(bins, np.int64)
         counts[np.frombuffer(self.bins, np.int64)] = np.frombuffer(self.changes, np.int64)
         return Summary(0, counts, decode_texts(self.texts))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from driftmeter.counts.summary import Summary
 from driftmeter.engine.compiled import Compiled
 from driftmeter.errors import InputError
 from driftmeter.panes.totals import SourceTotals
@@ -34,6 +34,7 @@ Taken = Literal["rows", "joined", "waiting", "alone", "late", "duplicate", "not_
 Refused = Literal["unreadable", "unfit", "future", "unknown_model"]
 Outcome = Taken | Refused
 
+_FIGURES = re.compile(r"\d+")
 _log = logging.getLogger(__name__)
 
 
@@ -123,13 +124,12 @@ class CallCounter:
         if first.side == "request" and first.identity == event.identity:  # again, and by another profile or clock
             return Counted("duplicate", half)
         if first.side == "answer" and first.digest == self._digest and first.rows == half.rows:
-            correction = await self._read("unfit", lambda: first.correction(self._compiled.profile.bins))
-            key = key_of(event.key, "request after answer")
-            receipt = await self._add(start, half, key, event.identity, plus=correction)
+            both = first.answered(half, self._compiled.profile.bins)
+            receipt = await self._add(start, both, key_of(event.key, "request after answer"), event.identity)
             if not receipt.conflict:
                 if not receipt.duplicate:
                     self._context.metrics.add("call_events", self._model, "late" if receipt.late else "joined")
-                return self._counted(half, receipt)
+                return self._counted(both, receipt)
         # a client that uses one id for many calls: the rows count, and nobody can say which answer is theirs
         return self._counted(half, await self._add(start, half, key_of(event.identity), event.identity))
 
@@ -144,7 +144,7 @@ class CallCounter:
         half = await self._read("unfit", lambda: correct(table, self._compiled, event.field))
         if event.key is None or event.identity is None:
             return Counted("alone", half)
-        mark = Mark.of_answer(event.identity, self._digest, half.rows, half.summary)
+        mark = Mark.of_answer(event.identity, self._digest, half)
         waiting = AddRows(*self._who, (), SourceTotals(), key_of(event.key), mark.dumps(), key_life=CALL_LIFE)
         receipt = await self._context.committer.commit(waiting)
         if not receipt.conflict:
@@ -183,12 +183,10 @@ class CallCounter:
         half: Half,
         key: str | None = None,
         fingerprint: bytes = b"",
-        plus: Summary | None = None,
     ) -> Receipt:
-        summary = half.summary if plus is None else half.summary + plus
         totals = SourceTotals(half.rows, half.rows, {}, half.unreadable)
         length = self._compiled.timing.pane
-        write = AddRows(*self._who, ((start, summary),), totals, key, fingerprint, None, length, CALL_LIFE)
+        write = AddRows(*self._who, ((start, half.summary),), totals, key, fingerprint, None, length, CALL_LIFE)
         return await self._context.committer.commit(write)
 
     def _counted(self, half: Half, receipt: Receipt) -> Counted:
@@ -209,7 +207,7 @@ class CallCounter:
     def _complain(self, counted: Counted) -> None:
         warn, model = self._context.complaints.warn, self._model
         if counted.fault is not None:
-            reason = (model, counted.fault.expected[:100])
+            reason = (model, _FIGURES.sub("0", counted.fault.expected)[:100])  # every shape has figures of its own
             warn(_log, reason, "model %s: an event cannot be counted: %s", model, counted.fault)
         elif counted.outcome == "alone":
             why = "it has no id, or other calls have the same one"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
@@ -89,15 +90,23 @@ async def _count(request: Request, context: Context, target: _Target | None) -> 
             packed = body
             body = await context.in_thread(lambda: inflate(packed, most))
             share.grow(len(body))
-        small, headers = len(body) <= _SMALL, dict(request.headers)
-        events = (
-            events_of(headers, body, most) if small else await context.in_thread(lambda: events_of(headers, body, most))
-        )
-        counted: list[Counted] = []
-        counters = _Counters(context, target, small)
-        for first in range(0, len(events), _AT_ONCE):
-            part = events[first : first + _AT_ONCE]
-            counted += await asyncio.gather(*(counters.count(event) for event in part))
+        async with AsyncExitStack() as turn:
+            small, headers = len(body) <= _SMALL, dict(request.headers)
+            if small:
+                events = events_of(headers, body, most)
+            else:
+                await turn.enter_async_context(context.large)
+                events = await context.in_thread(lambda: events_of(headers, body, most))
+            size = sum(len(event.content) for event in events if isinstance(event.content, bytes))
+            share.grow(max(0, size - len(body)))  # data of events that was compressed in itself
+            if small and size > _SMALL:
+                small = False
+                await turn.enter_async_context(context.large)
+            counted: list[Counted] = []
+            counters = _Counters(context, target, small)
+            for first in range(0, len(events), _AT_ONCE):
+                part = events[first : first + _AT_ONCE]
+                counted += await asyncio.gather(*(counters.count(event) for event in part))
     if len(counted) == 1 and counted[0].fault is not None:
         raise counted[0].fault
     return json_response(_answer(counted))
@@ -113,6 +122,10 @@ class _Counters:
     async def count(self, event: PayloadEvent) -> Counted:
         if self._only is not None:
             return await self._only.count(event)
+        if event.fault is not None and not event.models():
+            self._context.complaints.warn(_log, ("", "event"), "an event cannot be counted: %s", event.fault)
+            self._context.metrics.add("call_events", "", "unreadable")
+            return Counted("unreadable", fault=event.fault)
         try:
             target = await self._target(event)
         except UnknownModelError as error:

@@ -13,6 +13,7 @@ from driftmeter.errors import InputError
 from driftmeter.payloads.body import decode_body, request_of
 from driftmeter.payloads.compressed import is_compressed
 from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.v2_binary import json_length_of
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.server.context import Context
@@ -149,6 +150,8 @@ def _id_of(content: Any) -> str:
 
 def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
     check_rows(table.rows, reader)
+    if not table.rows:  # an empty batch says nothing of its columns
+        return Columns(columns={}, rows=0)
     order = columns_of_model(profile)
     columns = table.named(order)
     if columns and not any(name in reader.names for name in columns):
@@ -160,11 +163,10 @@ def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
 
 
 def _json_length(header: str | None) -> int | None:
-    if header is None:
-        return None
-    if not (header.isascii() and header.isdecimal()):
+    length = json_length_of(header)
+    if header is not None and length is None:
         raise InputError("Inference-Header-Content-Length", "a number of bytes", header[:40])
-    return int(header)
+    return length
 
 
 def _output(name: Any, number: int) -> OutputTensor:
