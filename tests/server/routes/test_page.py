@@ -35,7 +35,7 @@ def test_every_deep_link_gives_the_page_which_is_asked_for_again_each_time(clien
 def test_what_a_link_leads_to_can_be_asked_for_without_the_page(client: Client, link: str) -> None:
     answer = client.request("HEAD", link)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert client.post(link).status_code == 405
+    assert client.request("DELETE", link).status_code == 405
 
 
 @pytest.mark.parametrize("link", LINKS)
