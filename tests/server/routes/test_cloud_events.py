@@ -364,7 +364,7 @@ def test_large_messages_are_decoded_two_at_a_time(client: Client) -> None:
         assert answers == [400] * messages
         return peak
 
-    assert peak_of(12) < 4 * peak_of(1)
+    assert peak_of(12) < 8 * peak_of(1)  # all at once, it would be twelve; bodies wait as they came
 
 
 def test_one_reason_with_other_figures_is_told_once_a_minute(client: Client, caplog: pytest.LogCaptureFixture) -> None:
