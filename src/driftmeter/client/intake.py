@@ -49,7 +49,7 @@ class Intake:
         for feature in profile.features:
             if isinstance(feature.grid, CategoryGrid):
                 feature.grid.bin_of("")
-        self._prediction = next((feature.column for feature in profile.features if feature.role == "prediction"), None)
+        self._prediction = profile.prediction_column
         self.columns = ColumnWatch(names, self.digest)
         self._unreadable_bins = _unreadable_bins(profile)
 

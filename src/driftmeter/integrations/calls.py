@@ -10,7 +10,7 @@ import numpy as np
 from driftmeter.client import Monitor
 from driftmeter.client.faults import LOGGER
 from driftmeter.errors import InputError
-from driftmeter.integrations.tables import order_of, prediction_of, predictions_in, records_of
+from driftmeter.integrations.tables import order_of, predictions_in, records_of
 from driftmeter.payloads.body import answer_of, request_of
 
 AT_ONCE = 1_000
@@ -43,7 +43,7 @@ def count_payloads(monitor: Monitor, request: Any, answer: Any = None) -> None:
         table = request_of(request)
         records = records_of(table, order_of(monitor.columns, profile), profile)
         predictions = None
-        if answer is not None and (profile is None or prediction_of(profile) is not None):
+        if answer is not None and (profile is None or profile.prediction_column is not None):
             try:
                 predictions = predictions_in(answer_of(answer, field="answer"), table.rows, profile)
             except InputError as error:

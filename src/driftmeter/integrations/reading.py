@@ -8,7 +8,7 @@ from typing import Any
 from driftmeter.errors import InputError
 from driftmeter.integrations.exchange import Exchange, KeptBody
 from driftmeter.integrations.routes import WatchedRoute
-from driftmeter.integrations.tables import order_of, prediction_of, predictions_in, records_of
+from driftmeter.integrations.tables import order_of, predictions_in, records_of
 from driftmeter.payloads.body import answer_of, decode_body, request_of
 from driftmeter.payloads.json_text import read_json
 from driftmeter.payloads.table import PayloadTable, table_of_objects
@@ -31,7 +31,7 @@ class Reading:
         self.profile = profile
         self._order = order_of(columns, profile)
         self._known = frozenset(order_of(None, profile) or ())
-        self._prediction = None if profile is None else prediction_of(profile)
+        self._prediction = None if profile is None else profile.prediction_column
         self.wants_predictions = profile is None or self._prediction is not None
         """Whether the profile has a column for them, as far as is known."""
 

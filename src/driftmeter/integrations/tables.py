@@ -19,12 +19,7 @@ def order_of(columns: Sequence[str] | None, profile: Profile | None) -> Sequence
     """Return the columns of values without names: those given, or else the profile's; None where neither is known."""
     if columns is not None or profile is None:
         return columns
-    return tuple(dict.fromkeys(feature.column for feature in profile.features if feature.role == "feature"))
-
-
-def prediction_of(profile: Profile) -> str | None:
-    """Return the column of predictions, or None where the profile has none."""
-    return next((feature.column for feature in profile.features if feature.role == "prediction"), None)
+    return profile.model_columns
 
 
 def records_of(table: PayloadTable, order: Sequence[str] | None, profile: Profile | None) -> list[dict[str, Any]]:
@@ -38,8 +33,8 @@ def records_of(table: PayloadTable, order: Sequence[str] | None, profile: Profil
         raise InputError("columns", expected, "values without names, before the server's profile is known")
     columns = table.named(order)
     if profile is not None:
-        columns.pop(prediction_of(profile) or "", None)
-        known = order_of(None, profile) or ()
+        columns.pop(profile.prediction_column or "", None)
+        known = profile.model_columns
         if table.rows and not any(name in columns for name in known):
             raise InputError("body", f"some of the columns {_listed(known)}", _listed(table.names or ()) or "none")
     return _rows(columns)
@@ -57,7 +52,7 @@ def predictions_in(table: PayloadTable, rows: int, profile: Profile | None) -> l
         return _values(table.columns[0])
     if profile is None and table.names is not None:
         return _rows(table.named(None))
-    name = None if profile is None else prediction_of(profile)
+    name = None if profile is None else profile.prediction_column
     if table.names is None or name not in table.names:
         names = " without names" if table.names is None else f": {_listed(table.names)}"
         got = f"{len(table.columns)} values{names}"

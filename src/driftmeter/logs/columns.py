@@ -52,8 +52,8 @@ class LogColumns:
         The order is that of the profile unless another one is given. `also` are further columns to read, and `as_text`
         are further columns of text.
         """
-        names = tuple(dict.fromkeys(one.column for one in profile.features if one.role == "feature"))
-        prediction = next((one.column for one in profile.features if one.role == "prediction"), PREDICTION)
+        names = profile.model_columns
+        prediction = PREDICTION if profile.prediction_column is None else profile.prediction_column
         columns = frozenset(one.column for one in profile.features)
         texts = frozenset(
             one.column

@@ -129,6 +129,16 @@ class Profile:
         """Length of a vector of counts: all bins of all features."""
         return self.offsets[-1]
 
+    @property
+    def prediction_column(self) -> str | None:
+        """The column of the predictions, None where the profile has none."""
+        return next((feature.column for feature in self.features if feature.role == "prediction"), None)
+
+    @property
+    def model_columns(self) -> tuple[str, ...]:
+        """The columns that a model takes, in the profile's order: that of values without names."""
+        return tuple(dict.fromkeys(feature.column for feature in self.features if feature.role == "feature"))
+
     def slices(self) -> Iterable[tuple[Feature, slice]]:
         """Yield each feature with the slice of its bins in a vector of counts."""
         for index, feature in enumerate(self.features):

@@ -13,7 +13,6 @@ from driftmeter.payloads.table import PayloadTable
 from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest.calls import (
     Mark,
-    columns_of_model,
     correct,
     count_answer,
     count_request,
@@ -76,7 +75,7 @@ def test_a_mark_brings_the_correction_back(compiled: Compiled) -> None:
 
 
 def test_values_without_names_are_in_the_order_of_the_profile(compiled: Compiled) -> None:
-    assert columns_of_model(compiled.profile) == ("age", "income", "city")
+    assert compiled.profile.model_columns == ("age", "income", "city")
     unnamed = count_request(PayloadTable(([31.0], [2.0], ["Ulm"]), None, 1), compiled)
     assert unnamed == count_request(table(city=["Ulm"], age=[31.0], income=[2.0]), compiled)
     with pytest.raises(InputError) as refused:

@@ -101,25 +101,15 @@ def needs_of(profile: Profile) -> Needs:
     return "both" if roles == {"feature", "prediction"} else "answers" if roles == {"prediction"} else "requests"
 
 
-def prediction_of(profile: Profile) -> str | None:
-    """Return the column of the prediction."""
-    return next((feature.column for feature in profile.features if feature.role == "prediction"), None)
-
-
-def columns_of_model(profile: Profile) -> tuple[str, ...]:
-    """Return the columns that a model takes, in the profile's order, which values without names are in."""
-    return tuple(dict.fromkeys(feature.column for feature in profile.features if feature.role == "feature"))
-
-
 def count_request(table: PayloadTable, compiled: Compiled, field: str = "body") -> Half:
     """Count the rows of a request; its prediction is missing, whatever the request holds under that name.
 
     Raises InputError unless some columns are the profile's, or without names there are as many as the profile has.
     """
     profile = compiled.profile
-    order = columns_of_model(profile)
+    order = profile.model_columns
     columns = table.named(order, field)
-    prediction = prediction_of(profile)
+    prediction = profile.prediction_column
     given = {name: column for name, column in columns.items() if name != prediction}
     if columns and not any(name in order for name in given):
         raise InputError(field, f"some of the columns {_listed(order)}", _listed(tuple(columns)))
@@ -168,7 +158,7 @@ def key_of(*parts: str | bytes) -> str:
 
 def _prediction(table: PayloadTable, profile: Profile, field: str) -> dict[str, Column]:
     """Return the prediction's column of an answer: the only one, or that of its name."""
-    name = prediction_of(profile)
+    name = profile.prediction_column
     assert name is not None
     if len(table.columns) == 1:
         return {name: table.columns[0]}

@@ -18,7 +18,6 @@ from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_bytes
-from driftmeter.server.ingest.calls import columns_of_model
 from driftmeter.server.ingest.content import BatchTimes, Columns, check_rows, time_key
 from driftmeter.server.ingest.rows import RowBatch, batch_of, check_panes
 from driftmeter.server.problems import UnsupportedMediaError
@@ -138,7 +137,7 @@ async def get_v2_model(request: Request) -> Response:
     model: str = request.path_params["model"]
     compiled = await Context.of(request).compiled_for_rows(model)
     profile = compiled.profile
-    inputs = tuple(TensorMetadata(name, _datatype_of(profile, name), (-1,)) for name in columns_of_model(profile))
+    inputs = tuple(TensorMetadata(name, _datatype_of(profile, name), (-1,)) for name in profile.model_columns)
     outputs = tuple(TensorMetadata(name, "INT64", (1,)) for name in ("accepted", "rejected_rows", "late"))
     return json_response(ModelMetadata(model, (profile.digest[:8],), "driftmeter", inputs, outputs))
 
@@ -152,7 +151,7 @@ def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
     check_rows(table.rows, reader)
     if not table.rows:  # an empty batch says nothing of its columns
         return Columns(columns={}, rows=0)
-    order = columns_of_model(profile)
+    order = profile.model_columns
     columns = table.named(order)
     if columns and not any(name in reader.names for name in columns):
         known, got = ", ".join(order[:5]), ", ".join(list(columns)[:5])
