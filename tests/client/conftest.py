@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from driftmeter.client import Monitor
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.samples import make_profile
 from tests.client.tier import Tier
+from tests.support.monitors import MakeMonitor, monitors_of, running_tier
 
 
 @pytest.fixture(scope="session")
@@ -20,24 +19,14 @@ def profile() -> Profile:
 
 @pytest.fixture
 def tier() -> Iterator[Tier]:
-    tier = Tier(Timing(2_000, 2_000))
-    yield tier
-    tier.stop()
+    with running_tier(timing=Timing(2_000, 2_000)) as tier:
+        yield tier
 
 
 @pytest.fixture
-def monitor_of(tier: Tier) -> Iterator[Callable[..., Monitor]]:
-    """Make monitors that report to the tier every 50 ms, and close them at the end."""
-    made: list[Monitor] = []
-
-    def make(profile: Any = None, **settings: Any) -> Monitor:
-        settings = {"model": "m", "interval": 0.05, "timeout": 1.0, "source": "test", **settings}
-        made.append(Monitor(settings.pop("url", tier.url), profile=profile, **settings))
-        return made[-1]
-
-    yield make
-    for monitor in made:
-        monitor.close(0.5)
+def monitor_of(tier: Tier) -> Iterator[MakeMonitor]:
+    with monitors_of(tier, timeout=1.0) as make:
+        yield make
 
 
 @pytest.fixture

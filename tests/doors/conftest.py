@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas
 import pytest
 
-from driftmeter.client import Monitor
-from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
+from tests.support.monitors import MakeMonitor, monitors_of, running_tier
 
 RNG = np.random.default_rng(0)
 
@@ -43,21 +41,11 @@ def profile(frame: pandas.DataFrame) -> Profile:
 
 @pytest.fixture
 def tier(profile: Profile) -> Iterator[Tier]:
-    tier = Tier(Timing(10_000, 10_000))
-    tier.register(profile)
-    yield tier
-    tier.stop()
+    with running_tier(profile) as tier:
+        yield tier
 
 
 @pytest.fixture
-def monitor_of(tier: Tier) -> Iterator[Callable[..., Monitor]]:
-    """Make monitors that report to the tier, and close them at the end."""
-    made: list[Monitor] = []
-
-    def make(profile: Any = None, **settings: Any) -> Monitor:
-        made.append(Monitor(tier.url, "m", profile, interval=0.05, source="test", **settings))
-        return made[-1]
-
-    yield make
-    for monitor in made:
-        monitor.close(0.5)
+def monitor_of(tier: Tier) -> Iterator[MakeMonitor]:
+    with monitors_of(tier) as make:
+        yield make

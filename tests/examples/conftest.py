@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.tier import Tier
+from tests.support.monitors import running_tier
 from tests.support.scripts import ROOT, load
 
 EXAMPLES = ROOT / "examples"
@@ -31,10 +31,8 @@ def profile() -> Profile:
 
 @pytest.fixture
 def tier(profile: Profile) -> Iterator[Tier]:
-    tier = Tier(Timing(10_000, 10_000))
-    tier.register(profile)
-    yield tier
-    tier.stop()
+    with running_tier(profile) as tier:
+        yield tier
 
 
 @pytest.fixture

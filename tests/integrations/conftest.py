@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from driftmeter.client import Monitor
-from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from tests.client.samples import make_profile
 from tests.client.tier import Tier
+from tests.support.monitors import MakeMonitor, monitors_of, running_tier
 
 
 @pytest.fixture(scope="session")
@@ -19,25 +18,16 @@ def profile() -> Profile:
 
 @pytest.fixture
 def tier() -> Iterator[Tier]:
-    tier = Tier(Timing(10_000, 10_000))
-    yield tier
-    tier.stop()
+    with running_tier() as tier:
+        yield tier
 
 
 @pytest.fixture
-def monitor_of(tier: Tier) -> Iterator[Callable[..., Monitor]]:
-    """Make monitors that report to the tier, and close them at the end."""
-    made: list[Monitor] = []
-
-    def make(profile: Any = None, **settings: Any) -> Monitor:
-        made.append(Monitor(tier.url, "m", profile, interval=0.05, source="test", **settings))
-        return made[-1]
-
-    yield make
-    for monitor in made:
-        monitor.close(0.5)
+def monitor_of(tier: Tier) -> Iterator[MakeMonitor]:
+    with monitors_of(tier) as make:
+        yield make
 
 
 @pytest.fixture
-def monitor(monitor_of: Callable[..., Monitor], profile: Profile) -> Monitor:
+def monitor(monitor_of: MakeMonitor, profile: Profile) -> Monitor:
     return monitor_of(profile)

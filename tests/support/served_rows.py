@@ -46,6 +46,11 @@ class ServedRows:
             yield self.features[start:end], self.predictions[start:end], self.times[start]
 
 
+def lateness(delay: float | None) -> float:
+    """Return the prediction on a flight: how likely it is late, by its delay at departure in minutes."""
+    return round(1 / (1 + 2 ** (-(delay or 0) / 30)), 6)
+
+
 @functools.cache
 def served_rows(first: int, rows: int) -> ServedRows:
     """Return flights in their order; the test is skipped where the package that they are from is missing."""
@@ -57,7 +62,7 @@ def served_rows(first: int, rows: int) -> ServedRows:
     types = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64)
     table = pl.read_csv(content, columns=list(FEATURES), null_values=["NA"], schema_overrides=types)
     features = table.select(FEATURES)[first : first + rows].to_dicts()
-    predictions = [round(1 / (1 + 2 ** (-(row["dep_delay"] or 0) / 30)), 6) for row in features]
+    predictions = [lateness(row["dep_delay"]) for row in features]
     return ServedRows(features, predictions, [START + dt.timedelta(seconds=row) for row in range(len(features))])
 
 
