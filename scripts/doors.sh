@@ -8,18 +8,26 @@ cd "$(dirname "$0")/.."
 
 uv=${UV:-uv}
 failed=
-for name in doors doors-mlserver; do
+for name in doors doors-mlserver doors-seldon doors-orchestrators; do
     env=.tools/$name
-    if ! cmp -s "tests/doors/$name.txt" "$env/made-for"; then
+    overrides=tests/doors/$name-overrides.txt
+    [ -f "$overrides" ] || overrides=
+    if ! cat "tests/doors/$name.txt" $overrides | cmp -s - "$env/made-for"; then
         echo "making $env (once)" >&2
         "$uv" venv --quiet --clear --python '>=3.11,<3.13' "$env"
-        VIRTUAL_ENV=$env "$uv" pip install --quiet -r "tests/doors/$name.txt"
+        VIRTUAL_ENV=$env "$uv" pip install --quiet -r "tests/doors/$name.txt" ${overrides:+--overrides "$overrides"}
         VIRTUAL_ENV=$env "$uv" pip install --quiet --no-deps --editable .
-        cp "tests/doors/$name.txt" "$env/made-for"
+        cat "tests/doors/$name.txt" $overrides >"$env/made-for"
     fi
-    tests=tests/doors
-    [ "$name" = doors ] || tests=tests/doors/test_mlserver.py
+    chosen=
+    case $name in
+    doors) tests=tests/doors ;;
+    doors-mlserver) tests='tests/doors/test_mlserver.py tests/doors/test_same_counts.py' chosen=mlserver ;;
+    doors-seldon) tests=tests/doors/test_same_counts.py chosen=wrapper ;;
+    doors-orchestrators) tests=tests/doors/test_orchestrators.py ;;
+    esac
     # warnings are those of the programs
-    "$env/bin/python" -m pytest -W ignore "$tests" "$@" || [ $? = 5 ] || failed="$failed $name"
+    # shellcheck disable=SC2086 # they are two files
+    "$env/bin/python" -m pytest -W ignore $tests ${chosen:+-k "$chosen"} "$@" || [ $? = 5 ] || failed="$failed $name"
 done
 test -z "$failed" || { echo "failed in:$failed" >&2; exit 1; }
