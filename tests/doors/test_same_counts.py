@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -43,8 +44,8 @@ def expected(rows: ServedRows) -> Summary:
 @pytest.mark.filterwarnings("ignore")  # of the programs
 def test_rows_through_any_door_have_the_same_counts(door: str, rows: ServedRows, expected: Summary) -> None:
     needs = DOORS[door].needs
-    if needs is not None:
-        pytest.importorskip(needs, reason=f"{needs} is not installed: make test-doors")
+    if needs is not None and find_spec(needs) is None:
+        pytest.skip(f"{needs} is not installed: make test-doors")
     with counting() as server:
         DOORS[door].send(server, rows)
         counted = server.counted()

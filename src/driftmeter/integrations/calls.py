@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from driftmeter.client.faults import LOGGER
 from driftmeter.errors import InputError
 from driftmeter.integrations.tables import order_of, predictions_in, records_of
 from driftmeter.payloads.body import answer_of, request_of
+from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.v2_protobuf import rows_of_protobuf
 
 AT_ONCE = 1_000
 """Rows of a sparse matrix that become dense at once."""
@@ -38,19 +40,35 @@ def count_payloads(monitor: Monitor, request: Any, answer: Any = None) -> None:
     They are told by their form: V1, V2, MLflow's, Seldon's, or plain rows. An answer that cannot be read is named in
     the log, and its rows count without predictions.
     """
+    read_answer = None if answer is None else lambda: answer_of(answer, field="answer")
+    _count_tables(monitor, lambda: request_of(request), read_answer)
+
+
+def count_protobuf(monitor: Monitor, request: bytes, answer: bytes | None = None) -> None:
+    """Count the rows of a `ModelInferRequest` of V2's gRPC service likewise, with those of its `ModelInferResponse`.
+
+    Both are the bytes of the message; contents may be raw or typed. Never raises.
+    """
+    read_answer = None if answer is None else lambda: rows_of_protobuf(answer, "answer", answer=True)
+    _count_tables(monitor, lambda: rows_of_protobuf(request, "body", answer=False), read_answer)
+
+
+def _count_tables(
+    monitor: Monitor, read_request: Callable[[], PayloadTable], read_answer: Callable[[], PayloadTable] | None
+) -> None:
     try:
         profile = monitor.profile
-        table = request_of(request)
+        table = read_request()
         records = records_of(table, order_of(monitor.columns, profile), profile)
         predictions = None
-        if answer is not None and (profile is None or profile.prediction_column is not None):
+        if read_answer is not None and (profile is None or profile.prediction_column is not None):
             try:
-                predictions = predictions_in(answer_of(answer, field="answer"), table.rows, profile)
+                predictions = predictions_in(read_answer(), table.rows, profile)
             except InputError as error:
                 monitor.remark(f"predictions are not counted: {error}")
         monitor.observe_many(records, predictions)
     except Exception as error:
-        reject_call(monitor, [request], error)
+        reject_call(monitor, [None], error)
 
 
 def reject_call(monitor: Monitor, rows: Any, error: Exception) -> None:

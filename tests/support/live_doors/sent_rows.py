@@ -15,9 +15,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from click.testing import CliRunner
 
-from driftmeter.cli.app import app
 from tests.support.live_doors.bodies import as_json, columns_of, with_predictions
 from tests.support.live_doors.door import AT_ONCE, MODEL, Counting, Door
 from tests.support.served_rows import NUMBERS, PREDICTION, ServedRows
@@ -62,6 +60,10 @@ def _rows(features: list[Row], answers: list[float]) -> bytes:
 
 def _replayed(write: Callable[[pl.DataFrame, Path], object], name: str) -> Door:
     def send(server: Counting, rows: ServedRows) -> None:
+        from click.testing import CliRunner
+
+        from driftmeter.cli.app import app
+
         with TemporaryDirectory() as folder:
             path = Path(folder) / name
             times = [rows.times[0] + dt.timedelta(milliseconds=row) for row in range(len(rows))]

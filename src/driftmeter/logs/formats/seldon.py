@@ -17,9 +17,9 @@ from driftmeter.logs.bodies import rows_of_bytes, rows_of_content
 from driftmeter.logs.events import LogEvent, Rows
 from driftmeter.logs.joining import RecordJoiner
 from driftmeter.logs.messages import KafkaMessage, is_message, message_of
-from driftmeter.logs.protobuf import rows_of_protobuf
 from driftmeter.logs.protocol import LogSample
 from driftmeter.logs.reading import LogReading
+from driftmeter.payloads.v2_protobuf import rows_of_protobuf
 
 _TYPE = "io.seldon.serving."
 _TOPIC = re.compile(r"(?:^|\.)(?:model|pipeline)\.(.+)\.(?:inputs|outputs)$|^mlserver-(?:input|output)$")
