@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from driftmeter.cli.log_options import log_bar, log_options
+from driftmeter.cli.log_options import label_option, log_bar, log_options
 from driftmeter.cli.params import (
     DURATION,
     encoding_option,
@@ -66,6 +66,7 @@ class _Budgets(click.ParamType[tuple[int, ...]]):
 @unreadable_times_option
 @encoding_option
 @log_options
+@label_option
 @click.option("--pane", type=_PaneLength(), default="auto", show_default=True, help="Slice of event time: 10s as live, "
               "or longer where the times are coarser.")  # fmt: skip
 @click.option("--inject", "injected", multiple=True, metavar="FAULT", help="Put a fault into a column, such as 'temp: "
@@ -91,6 +92,8 @@ def backtest(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
+    label: str,
     allow_unreadable_records: bool,
     pane: int | Literal["auto"],
     injected: Sequence[str],
@@ -118,7 +121,7 @@ def backtest(
     faults = [parse_fault(text) for text in injected]
     reference = Profile.load(profile)
     chosen = _settings(reference.model, file, tolerance, budgets)
-    with log_bar(form, columns, allow_unreadable_records, data) as log:
+    with log_bar(form, columns, allow_unreadable_records, data, truth=ground_truth, label=label) as log:
         trace = load_trace(
             data,
             reference,

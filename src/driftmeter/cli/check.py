@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from driftmeter.cli.log_options import log_bar, log_options
+from driftmeter.cli.log_options import label_option, log_bar, log_options
 from driftmeter.cli.params import encoding_option, say
 from driftmeter.timestamps import iso
 from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severity
@@ -39,6 +39,7 @@ from driftmeter.verdict.severity import SEVERITIES, Severity, rank, worst_severi
               help="Exit with 1 only for drift of at least this severity.")  # fmt: skip
 @encoding_option
 @log_options
+@label_option
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -60,6 +61,8 @@ def check(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
+    label: str,
     allow_unreadable_records: bool,
 ) -> None:
     """Compare all rows of DATA, a file or a log, with PROFILE. Exits with 0 for no drift, 1 for drift, 2 for an error.
@@ -92,8 +95,8 @@ def check(
     if feature is not None and not (svg or png):
         raise click.UsageError("--feature says what --svg or --png draws: give one of them")
     tell = silent if quiet else say
-    with log_bar(form, columns, allow_unreadable_records, data) as options:
-        log = open_log(data, LogColumns.of(reference, options.order), options, say=tell)
+    with log_bar(form, columns, allow_unreadable_records, data, truth=ground_truth, label=label) as options:
+        log = open_log(data, LogColumns.of(reference, options.order, label=label), options, say=tell)
         file = log or read_data_batches(data, reference, encoding=encoding, say=tell)
         report = compare_batches(reference, file.names, file.tables, settings=settings)
     if html:

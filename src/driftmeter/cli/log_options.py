@@ -20,20 +20,32 @@ _OPTIONS = (
                  f"Arrow or Delta; logs of serving systems are {', '.join(NAMES)}. See docs/doors.md."),
     click.option("--columns", metavar="NAMES", help="The features, with commas between them, in the order of values "
                  "without names in a log.  [default: the profile's order]"),
+    click.option("--ground-truth", metavar="FOLDER", help="Ground truth of SageMaker that lies apart from DATA: joined "
+                 "by the id of the event, it fills the column --label."),
     click.option("--allow-unreadable-records", is_flag=True,
                  help="Leave out the records of a log that cannot be read, even more than 1 %."),
 )  # fmt: skip
+label_option = click.option("--label", metavar="COLUMN", default="label", show_default=True,
+                            help="The profile's column that --ground-truth, or labels in a log, fill.")  # fmt: skip
 
 
 def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of logs to a command, which gets them as `form`, `columns` and `allow_unreadable_records`."""
+    """Add the options of logs to a command, which gets them as `form`, `columns`, `ground_truth` and so on."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 @contextmanager
-def log_bar(form: str, columns: str | None, allow_unreadable_records: bool, source: str) -> Iterator[LogOptions]:
+def log_bar(
+    form: str,
+    columns: str | None,
+    allow_unreadable_records: bool,
+    source: str,
+    *,
+    truth: str | None = None,
+    label: str | None = None,
+) -> Iterator[LogOptions]:
     """Return what the options say; draw a bar of the bytes that are read of a log, if there is a terminal."""
     from rich.console import Console
 
@@ -44,7 +56,7 @@ def log_bar(form: str, columns: str | None, allow_unreadable_records: bool, sour
         raise InputError("--columns", "names that are not empty, each once", repr(columns))
     terminal = Console(stderr=True)
     if not terminal.is_terminal:
-        yield LogOptions(form, order, allow_unreadable_records)
+        yield LogOptions(form, order, allow_unreadable_records, truth=truth, label=label)
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -59,7 +71,7 @@ def log_bar(form: str, columns: str | None, allow_unreadable_records: bool, sour
         bar.update(bar.tasks[0].id, advance=read)
 
     try:
-        yield LogOptions(form, order, allow_unreadable_records, advance)
+        yield LogOptions(form, order, allow_unreadable_records, advance, truth, label)
     finally:
         if bar.tasks:
             bar.stop()

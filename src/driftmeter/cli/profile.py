@@ -75,6 +75,7 @@ def profile(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
     allow_unreadable_records: bool,
     show: str | None,
     as_json: bool,
@@ -134,14 +135,16 @@ def profile(
     if time is not None and time_format is not None:
         texts.add(time)
     numbers = {name for name, kind in kinds.items() if kind == "numeric"} - texts
-    with log_bar(form, columns, allow_unreadable_records, data) as options:
+    with log_bar(form, columns, allow_unreadable_records, data, truth=ground_truth, label=label) as options:
         names = LogColumns.of_user(options.order, prediction, label, texts=texts, na=na, zone=zone)
         log = open_log(data, names, options, say=say)
         if log is None:
             table = read_table(data, texts=texts, numbers=numbers, na=na, encoding=encoding, say=say)
         else:
             table = log.table()
-            prediction, label = prediction or log.prediction, label or log.label
+            prediction = prediction or log.prediction
+            if log.label not in include:  # who includes it wants it monitored
+                label = label or log.label
             time = time or (None if independent else log.time)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableWarning)

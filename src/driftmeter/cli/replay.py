@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftmeter.cli.log_options import log_bar, log_options
+from driftmeter.cli.log_options import label_option, log_bar, log_options
 from driftmeter.cli.params import (
     RATE,
     SPEED,
@@ -41,6 +41,7 @@ _MOST_REASONS = 5
 @unreadable_times_option
 @encoding_option
 @log_options
+@label_option
 @click.option("--speed", type=SPEED, default="max", show_default=True,
               help="So many times as fast as it happened, such as 60x, or max.")  # fmt: skip
 @click.option("--rate", type=RATE, default="1000", show_default=True, metavar="ROWS", help="Rows per second of a file "
@@ -63,6 +64,8 @@ def replay(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
+    label: str,
     allow_unreadable_records: bool,
     speed: float,
     rate: float,
@@ -83,7 +86,7 @@ def replay(
     client = RowsClient(url, model, patience=retry_for, stop=stop)
     try:
         served = client.model()
-        with log_bar(form, columns, allow_unreadable_records, data) as log:
+        with log_bar(form, columns, allow_unreadable_records, data, truth=ground_truth, label=label) as log:
             trace = load_trace(
                 data,
                 served.profile,

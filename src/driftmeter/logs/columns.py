@@ -46,13 +46,15 @@ class LogColumns:
         zone: str | None = None,
         also: Collection[str] = (),
         as_text: Collection[str] = (),
+        label: str | None = None,
     ) -> LogColumns:
         """Return the columns of a profile: its features in their order, and its prediction; with `time`, the time too.
 
-        The order is that of the profile unless another one is given. `also` are further columns to read, and `as_text`
-        are further columns of text.
+        The order is that of the profile unless another one is given: without the column `label`, which the model is
+        not sent. `also` are further columns to read, and `as_text` are further columns of text.
         """
-        names = profile.model_columns
+        label = label or LABEL
+        names = [name for name in profile.model_columns if name != label]
         prediction = PREDICTION if profile.prediction_column is None else profile.prediction_column
         columns = frozenset(one.column for one in profile.features)
         texts = frozenset(
@@ -65,6 +67,7 @@ class LogColumns:
         return cls(
             tuple(order or names),
             prediction,
+            label,
             time=free,
             wanted=wanted,
             texts=texts | {*as_text},

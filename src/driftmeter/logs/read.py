@@ -88,6 +88,7 @@ class LogOptions:
     """What a user may say of a log.
 
     `form` is its form, or `auto`. `order` names the features of rows without names, None for the profile's order.
+    `truth` is a source of ground truth that lies apart from the log, whose values fill the column `label`.
     `allow_unreadable` allows more than a hundredth of the records to be left out as unreadable. `bar` gets the bytes
     that were read since it was called.
     """
@@ -96,6 +97,8 @@ class LogOptions:
     order: Sequence[str] | None = None
     allow_unreadable: bool = False
     bar: Progress = no_progress
+    truth: str | None = None
+    label: str | None = None
 
 
 AS_RECOGNISED = LogOptions()
@@ -117,15 +120,19 @@ def open_log(
     """
     source, form = str(source), options.form
     if form == TABLE or (form == AUTO and not _may_be_log(source)):
+        _check_truth(None, columns, options)
         return None
     from driftmeter.logs.assembler import Assembler  # needs pyarrow, which whoever reads tables misses in other words
 
     files = _files(source, form)
     refuse_foreign(source, files)
     chosen = _chosen(source, files, form, say)
+    _check_truth(chosen, columns, options)
     if chosen is None:
         return None
     reading = LogReading(source, files, columns, say, options.bar)
+    if options.truth is not None:
+        reading.truth = files_of_source(options.truth)
     assembler = Assembler(columns)
     tables = _tables(chosen, reading, assembler, allow=options.allow_unreadable)
     first = next(tables, None)
@@ -133,6 +140,19 @@ def open_log(
         raise InputError(source, f"rows in {chosen.title}", "; ".join(reading.tally.notes()) or "none")
     size = sum(file.size for file in files)
     return Log(chosen, columns, assembler, chain([first], tables), reading.tally, size)
+
+
+def _check_truth(form: LogFormat | None, columns: LogColumns, options: LogOptions) -> None:
+    """Raise InputError where ground truth is given that no row of the log, or no column of the profile, asks for."""
+    if options.truth is None:
+        return
+    if form is None or form.name != "sagemaker":
+        expected = "data capture of SageMaker, whose ground truth lies in a folder of its own"
+        raise InputError("--ground-truth", expected, "a table" if form is None else form.title)
+    if not columns.wants(columns.label):
+        name = columns.label
+        expected = f"a profile that monitors {name!r}, as `driftmeter profile --include {name}` makes it"
+        raise InputError("--ground-truth", expected, "a profile that does not")
 
 
 def _files(source: str, form: str) -> list[LogFile]:

@@ -39,6 +39,8 @@ class LogReading:
     say: Callable[[str], None]
     progress: Progress = no_progress
     tally: RecordTally = field(default_factory=RecordTally)
+    truth: list[LogFile] = field(default_factory=list)
+    """Files of ground truth that lie apart from the log."""
     notes: list[str] = field(default_factory=list)
     """Sentences that are told once all is read."""
     _told: set[str] = field(default_factory=set)

@@ -74,7 +74,7 @@ def load_trace(
     parts = [feature.column for feature in profile.features if feature.part]
     guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP] if time is None else [time]
     formatted = guesses if time_format is not None else guesses[:1] if profile.time_format is not None else []
-    columns = LogColumns.of(profile, log.order, time=True, zone=zone, also=guesses, as_text=formatted)
+    columns = LogColumns.of(profile, log.order, time=True, zone=zone, also=guesses, as_text=formatted, label=log.label)
     opened = open_log(path, columns, log, say=say)
     if opened is None:
         table = read_data(path, profile, as_text=formatted, encoding=encoding, say=say)
