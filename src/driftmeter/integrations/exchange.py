@@ -102,6 +102,11 @@ class Exchange:
         self.is_over = False
         """Whether it was looked at."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies that were kept."""
+        return len(self.request.content()) + (0 if self.answer is None else len(self.answer.content()))
+
     def start_answer(self, status: int, headers: Headers) -> KeptBody:
         """Take note of the head of the answer; nothing of an error is kept."""
         self.answer = KeptBody(headers, self._most)

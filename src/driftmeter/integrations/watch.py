@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,9 @@ from driftmeter.integrations.exchange import (
 from driftmeter.integrations.reading import Reading
 from driftmeter.integrations.routes import Routes, RouteTable
 
+MOST_WAITING = 100
+_SMALL = 100_000
+"""Exchanges that are kept until the profile is known, and the most bytes of one of them."""
 METHODS = frozenset(["POST", "PUT"])
 """Of requests that have rows; the question of a browser before, OPTIONS, has none."""
 NO_SUCCESS, UNREADABLE, UNORDERED, FAILED = "no_success", "unreadable", "unordered", "failed"
@@ -58,6 +62,8 @@ class RouteWatch:
         self.monitor, self._routes, self._most = monitor, RouteTable(routes), most_bytes
         self._faults = Faults(monitor.model, clock)
         self._reading: Reading | None = None
+        self._waiting: deque[Exchange] = deque()
+        """Exchanges whose values have no names, while the profile that names them is on its way."""
         self._counts = {name: AtomicCounter() for name in ("requests", "read", "read_without_predictions")}
         self._counts |= {f"left_{reason}": AtomicCounter() for reason in REQUEST_REASONS}
         self._counts |= {f"answer_{reason}": AtomicCounter() for reason in ANSWER_REASONS}
@@ -66,7 +72,8 @@ class RouteWatch:
     def stats(self) -> dict[str, int]:
         """Return counts of requests to the routes since the start, always under the same names.
 
-        `requests` are `read`, or left for one of the reasons `left_…`, or still under way. Of those that are read,
+        `requests` are `read`, or left for one of the reasons `left_…`, or still under way, as those are whose values
+        wait for the profile that names them: the next request after it has come counts them. Of those that are read,
         `read_without_predictions` have answers that were not, for one of the reasons `answer_…`. The rows are counted
         by the monitor.
         """
@@ -116,6 +123,24 @@ class RouteWatch:
             reading, profile = self._reading, self.monitor.profile
             if reading is None or reading.profile is not profile:
                 self._reading = reading = Reading(profile, self.monitor.columns)
+            if self._waiting and profile is not None:
+                self._count_waiting(reading)
+        except Exception as error:
+            self._leave(FAILED, exchange, error)
+            return
+        self._count(reading, exchange)
+
+    def _count_waiting(self, reading: Reading) -> None:
+        """Count the exchanges that waited for the profile, in their order; several threads may do so at once."""
+        while self._waiting:
+            try:
+                exchange = self._waiting.popleft()
+            except IndexError:
+                return
+            self._count(reading, exchange)
+
+    def _count(self, reading: Reading, exchange: Exchange) -> None:
+        try:
             plain = reading.plain(exchange) if exchange.is_success else None
             if plain is not None:
                 self.monitor.observe(*plain)
@@ -125,7 +150,13 @@ class RouteWatch:
             else:
                 self._read(reading, exchange)
         except InputError as error:
-            self._leave(UNORDERED if error.field == "columns" else UNREADABLE, exchange, error)
+            if error.field != "columns":
+                self._leave(UNREADABLE, exchange, error)
+            elif len(self._waiting) < MOST_WAITING and exchange.size <= _SMALL:
+                self._waiting.append(exchange)
+                self.monitor.start()
+            else:
+                self._leave(UNORDERED, exchange, error)
         except Exception as error:
             self._leave(FAILED, exchange, error)
 
