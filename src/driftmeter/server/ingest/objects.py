@@ -15,6 +15,7 @@ from driftmeter.errors import InputError
 from driftmeter.profile.names import text_of
 from driftmeter.server.ingest.alike import decode_alike
 from driftmeter.server.ingest.content import BatchTimes, Columns, Content, Records, check_rows, time_key
+from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.server.ingest.packed import FLOATS, columns_of, decode_packed, unpack
 from driftmeter.server.ingest.times import TIMESTAMP, optional_time
 
@@ -34,6 +35,8 @@ def read_object(media: ObjectMedia, body: bytes, reader: Reader, *, nan_is_null:
     if media == "msgpack" and (packed := decode_packed(body)) is not None:
         times = _batch_times(None, packed.timestamp, packed.watermark)
         return _with_times(columns_of(packed), reader, times)
+    if media == "json":
+        check_containers(body)
     content = None if nan_is_null else _alike(media, body, reader)
     return _split(_decode(media, body, nan_is_null), reader) if content is None else content
 

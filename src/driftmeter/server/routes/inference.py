@@ -11,7 +11,7 @@ from starlette.responses import Response
 from driftmeter.counts.rows import Reader
 from driftmeter.errors import InputError
 from driftmeter.payloads.body import decode_body, request_of
-from driftmeter.payloads.compressed import is_compressed
+from driftmeter.payloads.compressed import inflate, is_compressed
 from driftmeter.payloads.table import PayloadTable
 from driftmeter.payloads.v2_binary import json_length_of
 from driftmeter.profile.category_grid import CategoryGrid
@@ -19,6 +19,7 @@ from driftmeter.profile.profile import Profile
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_bytes
 from driftmeter.server.ingest.content import BatchTimes, Columns, check_rows, time_key
+from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.server.ingest.rows import RowBatch, batch_of, check_panes
 from driftmeter.server.problems import UnsupportedMediaError
 from driftmeter.server.routes.responses import json_response
@@ -95,7 +96,9 @@ async def post_infer(request: Request) -> Response:
         body = await read_bytes(request, most, share)
 
         def read() -> tuple[str, RowBatch, AddRows]:
-            content, tail = decode_body(body, json_length=length, most=most)
+            inflated = inflate(body, most)
+            check_containers(inflated, length)
+            content, tail = decode_body(inflated, json_length=length, most=most)
             table = request_of(content, tail)
             batch = batch_of(_content(table, compiled.reader, compiled.profile), compiled.reader, now)
             check_panes(batch, compiled)
