@@ -14,6 +14,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -21,7 +23,8 @@ import grpc
 from driftmeter import Monitor
 from driftmeter.integrations.calls import count_protobuf
 
-MODEL_INFER = "/inference.GRPCInferenceService/ModelInfer"
+SERVICE = "/inference.GRPCInferenceService/"
+MODEL_INFER, STREAM = f"{SERVICE}ModelInfer", f"{SERVICE}ModelStreamInfer"
 MOST_BYTES = 1_000_000
 """Bytes of a request that is counted: reading it takes time of the proxy. Larger ones pass, and are lost rows."""
 OF_THE_CONNECTION = ("grpc-", ":", "user-agent")
@@ -37,41 +40,53 @@ class CountingProxy(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._channel, self._monitor = channel, monitor
 
     def service(self, details: Any) -> Any:
-        """Return what handles a call: a stream of messages either way, of which a plain call has one each."""
+        """Return what handles a call of a method."""
+        if details.method.startswith(SERVICE) and details.method != STREAM:
+            return grpc.unary_unary_rpc_method_handler(partial(self._one, details.method))
+        # a call of one message each way is on the wire as a stream is that has one
+        return grpc.stream_stream_rpc_method_handler(partial(self._stream, details.method))
 
-        async def forward(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-            kept = []
+    async def _one(self, method: str, request: bytes, context: Any) -> bytes:
+        """Pass on a request, and its answer."""
+        call = self._channel.unary_unary(method)(request, **_about(context))
+        async with _passing(call, context):
+            await context.send_initial_metadata(await call.initial_metadata())
+            answer: bytes = await call
+        if method == MODEL_INFER:
+            context.add_done_callback(lambda _: self._count(request, answer))
+        return answer
 
-            async def passing() -> AsyncIterator[bytes]:
-                async for request in requests:
-                    kept.append(request)
-                    if details.method != MODEL_INFER:
-                        kept.clear()
-                    yield request
-
-            metadata = [pair for pair in context.invocation_metadata() if not pair[0].startswith(OF_THE_CONNECTION)]
-            call = self._channel.stream_stream(details.method)(
-                passing(), timeout=context.time_remaining(), metadata=metadata
-            )
-            try:
-                await context.send_initial_metadata(await call.initial_metadata())
-                async for answer in call:
-                    yield answer
-                    if kept:
-                        self._count(kept.pop(), answer)
-                context.set_trailing_metadata(tuple(await call.trailing_metadata()))
-            except grpc.aio.AioRpcError as error:
-                await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
-            finally:
-                call.cancel()
-
-        return grpc.stream_stream_rpc_method_handler(forward)
+    async def _stream(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """Pass on messages of both sides as they come."""
+        call = self._channel.stream_stream(method)(requests, **_about(context))
+        async with _passing(call, context):
+            await context.send_initial_metadata(await call.initial_metadata())
+            async for answer in call:
+                yield answer
 
     def _count(self, request: bytes, answer: bytes) -> None:
         if len(request) > MOST_BYTES:
             self._monitor.reject(f"a request of at most {MOST_BYTES:,} bytes", f"{len(request):,}")
         else:
             count_protobuf(self._monitor, request, answer)
+
+
+def _about(context: Any) -> dict[str, Any]:
+    """Return the deadline and the metadata of a call, without what is of the connection."""
+    metadata = [pair for pair in context.invocation_metadata() if not pair[0].startswith(OF_THE_CONNECTION)]
+    return {"timeout": context.time_remaining(), "metadata": metadata}
+
+
+@asynccontextmanager
+async def _passing(call: Any, context: Any) -> AsyncIterator[None]:
+    """Pass on how a call ends; where the client gives up, the model server is told so."""
+    try:
+        yield
+        context.set_trailing_metadata(tuple(await call.trailing_metadata()))
+    except grpc.aio.AioRpcError as error:
+        await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
+    finally:
+        call.cancel()
 
 
 async def serve(listen: str, model_server: str, monitor: Monitor, ready: Any = print) -> None:

@@ -66,7 +66,7 @@ def test_an_error_passes_and_counts_nothing(server: Counting, rows: ServedRows) 
         assert failed.value.details() == "as the test asked"
         assert ("why", "as asked") in [tuple(pair) for pair in failed.value.trailing_metadata()]
         with pytest.raises(grpc.RpcError) as missing:
-            channel.unary_unary("/other.Service/Method")(b"")
+            stub.RepositoryIndex(service_pb2.RepositoryIndexRequest())
         assert missing.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert server.counted().rows == 0
 

@@ -23,7 +23,7 @@ from driftmeter.counts.summary import Summary
 from driftmeter.errors import InputError
 from driftmeter.integrations.asgi import DriftMiddleware
 from driftmeter.integrations.routes import Routes, WatchedRoute
-from driftmeter.integrations.watch import RouteWatch
+from driftmeter.integrations.watch import MOST_WAITING, RouteWatch
 from driftmeter.integrations.wsgi import WsgiDriftMiddleware
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
@@ -356,9 +356,9 @@ MISFITS: dict[str, tuple[Any, Any, str, str]] = {
         ROWS[:1],
         [[0.5, 0.5]],
         "answer_unreadable",
-        "expected one value a row, or one that is called 'score', got 2 values without names",
+        "of several classes say which (of_class), got 2 values without names",
     ),
-    "other names": (ROWS[0], {"a": 1, "b": 2}, "answer_unreadable", "that is called 'score', got 2 values: 'a', 'b'"),
+    "other names": (ROWS[0], {"a": 1, "b": 2}, "answer_unreadable", "(of_class), got 2 values: 'a', 'b'"),
 }
 
 
@@ -476,23 +476,88 @@ def test_a_fault_of_the_model_is_the_servers_own_and_counts_nothing(kind: str, m
 
 
 @KINDS
-def test_values_without_names_need_an_order_which_the_servers_profile_gives_once_it_is_known(
+def test_values_without_names_wait_for_the_servers_profile_which_gives_their_order(
     kind: str, tier: Tier, profile: Profile, monitor_of: Callable[..., Monitor]
 ) -> None:
     monitor = monitor_of()  # the tier has no profile yet
     watch = RouteWatch(monitor, ["/predict"])
     with serve(kind, answering(PREDICTIONS), watch) as url:
-        post(url, {"instances": LISTS})
-        assert settled(watch) == {"requests": 1, "left_unordered": 1}
+        for _ in range(2):
+            post(url, {"instances": LISTS})
+        eventually(lambda: len(watch._waiting) == 2, "both wait")
+        assert {name: count for name, count in watch.stats().items() if count} == {"requests": 2}
         tier.register(profile)
-        post(url, {"instances": ROWS})  # rows with names wait for the profile
-        settled(watch)
-        assert monitor.flush(10)
+        eventually(lambda: monitor.profile is not None, "the profile is known")
         post(url, {"instances": LISTS})
-        settled(watch)
+        assert settled(watch) == {"requests": 3, "read": 3}
         assert monitor.flush(20)
-    assert tier.summary(profile) == observed(profile, ROWS * 2, SCORES * 2)
-    assert monitor.stats()["dropped_invalid"] == 1
+    assert tier.summary(profile) == observed(profile, ROWS * 3, SCORES * 3)
+    assert monitor.stats()["dropped_invalid"] == 0
+
+
+@KINDS
+def test_no_more_than_some_small_requests_wait_for_the_profile(kind: str, monitor_of: Callable[..., Monitor]) -> None:
+    watch = RouteWatch(monitor_of(), ["/predict"])
+    with serve(kind, answering(PREDICTIONS), watch) as url:
+        post(url, {"instances": LISTS * 200})
+        for _ in range(MOST_WAITING + 2):
+            post(url, {"instances": LISTS})
+        eventually(lambda: watch.stats()["left_unordered"] == 3, "those that are too large or too many are left")
+    assert len(watch._waiting) == MOST_WAITING
+
+
+PROBABILITIES: dict[str, tuple[int | str, Any]] = {
+    "V1": (1, {"predictions": [[round(1 - score, 3), score] for score in SCORES]}),
+    "V2, one tensor": (
+        1,
+        {
+            "outputs": [
+                {
+                    "name": "p",
+                    "shape": [len(ROWS), 2],
+                    "datatype": "FP64",
+                    "data": [value for score in SCORES for value in (round(1 - score, 3), score)],
+                }
+            ]
+        },
+    ),
+    "V2, label and probabilities": (
+        "probabilities[1]",
+        {
+            "outputs": [
+                {"name": "label", "shape": [len(ROWS)], "datatype": "INT64", "data": [1] * len(ROWS)},
+                {
+                    "name": "probabilities",
+                    "shape": [len(ROWS), 2],
+                    "datatype": "FP64",
+                    "data": [[round(1 - score, 3), score] for score in SCORES],
+                },
+            ]
+        },
+    ),
+    "by name": ("yes", [{"no": round(1 - score, 3), "yes": score} for score in SCORES]),
+}
+
+
+@pytest.mark.parametrize("form", PROBABILITIES)
+def test_of_probabilities_that_of_a_class_is_the_prediction(
+    form: str, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    of_class, answer = PROBABILITIES[form]
+    watch = RouteWatch(monitor, {"/predict": WatchedRoute(of_class=of_class), "/plain": None})
+    with serve("asgi", answering(answer), watch) as url:
+        post(url, ROWS)
+        assert settled(watch) == {"requests": 1, "read": 1}
+        assert monitor.flush(20)
+        assert tier.summary(profile) == observed(profile, ROWS, SCORES)
+        post(url, ROWS, "/plain")  # nobody says which: rows count without predictions, and a warning says how to say
+        assert settled(watch)["answer_unreadable"] == 1
+
+
+@pytest.mark.parametrize("of_class", [-1, 1.5, True, ["a"]])
+def test_a_class_is_a_position_or_a_name(of_class: Any) -> None:
+    with pytest.raises(InputError, match="of_class: expected a position from 0, or a name"):
+        WatchedRoute(of_class=of_class)
 
 
 @KINDS

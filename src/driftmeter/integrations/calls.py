@@ -12,7 +12,7 @@ from driftmeter.client.faults import LOGGER
 from driftmeter.errors import InputError
 from driftmeter.integrations.tables import order_of, predictions_in, records_of
 from driftmeter.payloads.body import answer_of, request_of
-from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.table import OfClass, PayloadTable
 from driftmeter.payloads.v2_protobuf import rows_of_protobuf
 
 AT_ONCE = 1_000
@@ -34,27 +34,33 @@ def count_call(monitor: Monitor, rows: Any, predictions: Any, order: Sequence[st
         done += count
 
 
-def count_payloads(monitor: Monitor, request: Any, answer: Any = None) -> None:
+def count_payloads(monitor: Monitor, request: Any, answer: Any = None, of_class: OfClass | None = None) -> None:
     """Count the rows of a request, with the predictions of its answer, both as decoded JSON; never raise.
 
-    They are told by their form: V1, V2, MLflow's, Seldon's, or plain rows. An answer that cannot be read is named in
-    the log, and its rows count without predictions.
+    They are told by their form: V1, V2, MLflow's, Seldon's, or plain rows. Of answers with a value for each class
+    `of_class` says which is the prediction. An answer that cannot be read is named in the log, and its rows count
+    without predictions.
     """
     read_answer = None if answer is None else lambda: answer_of(answer, field="answer")
-    _count_tables(monitor, lambda: request_of(request), read_answer)
+    _count_tables(monitor, lambda: request_of(request), read_answer, of_class)
 
 
-def count_protobuf(monitor: Monitor, request: bytes, answer: bytes | None = None) -> None:
+def count_protobuf(
+    monitor: Monitor, request: bytes, answer: bytes | None = None, of_class: OfClass | None = None
+) -> None:
     """Count the rows of a `ModelInferRequest` of V2's gRPC service likewise, with those of its `ModelInferResponse`.
 
     Both are the bytes of the message; contents may be raw or typed. Never raises.
     """
     read_answer = None if answer is None else lambda: rows_of_protobuf(answer, "answer", answer=True)
-    _count_tables(monitor, lambda: rows_of_protobuf(request, "body", answer=False), read_answer)
+    _count_tables(monitor, lambda: rows_of_protobuf(request, "body", answer=False), read_answer, of_class)
 
 
 def _count_tables(
-    monitor: Monitor, read_request: Callable[[], PayloadTable], read_answer: Callable[[], PayloadTable] | None
+    monitor: Monitor,
+    read_request: Callable[[], PayloadTable],
+    read_answer: Callable[[], PayloadTable] | None,
+    of_class: OfClass | None,
 ) -> None:
     try:
         profile = monitor.profile
@@ -63,7 +69,7 @@ def _count_tables(
         predictions = None
         if read_answer is not None and (profile is None or profile.prediction_column is not None):
             try:
-                predictions = predictions_in(read_answer(), table.rows, profile)
+                predictions = predictions_in(read_answer(), table.rows, profile, of_class)
             except InputError as error:
                 monitor.remark(f"predictions are not counted: {error}")
         monitor.observe_many(records, predictions)

@@ -7,6 +7,7 @@ from typing import Any
 
 from driftmeter.client import Monitor
 from driftmeter.integrations.calls import count_payloads
+from driftmeter.payloads.table import OfClass
 
 
 class MonitoredRuntime:
@@ -16,17 +17,20 @@ class MonitoredRuntime:
             pass
 
     The options of the monitor are at `parameters.extra.driftmeter` in model-settings.json; without a `url` there it is
-    DRIFTMETER_URL, and the model is called as in MLServer unless `model` says otherwise. Requests of REST, gRPC and
-    Kafka count, where the model runs: each worker process is a source of its own.
+    DRIFTMETER_URL, and the model is called as in MLServer unless `model` says otherwise. `of_class` there says which
+    value of an answer is the prediction where there is one for each class, by position from 0 or by name. Requests of
+    REST, gRPC and Kafka count, where the model runs: each worker process is a source of its own.
     """
 
     monitor: Monitor | None = None
+    _of_class: OfClass | None = None
 
     async def load(self) -> bool:
         """Make the monitor, and load the model. Raises what `Monitor` raises."""
         settings = self.settings  # type: ignore[attr-defined]
         extra = getattr(settings.parameters, "extra", None) or {}
         options = {"url": os.environ.get("DRIFTMETER_URL"), "model": settings.name, **extra.get("driftmeter", {})}
+        self._of_class = options.pop("of_class", None)
         self.monitor = Monitor(**options)
         self.monitor.start()  # its profile names values without names
         loaded: bool = await super().load()  # type: ignore[misc]
@@ -45,5 +49,5 @@ class MonitoredRuntime:
         """Predict, and count the rows."""
         response = await super().predict(payload)  # type: ignore[misc]
         if self.monitor is not None:
-            count_payloads(self.monitor, payload.model_dump(), response.model_dump())
+            count_payloads(self.monitor, payload.model_dump(), response.model_dump(), self._of_class)
         return response

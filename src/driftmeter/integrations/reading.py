@@ -59,7 +59,7 @@ class Reading:
 
     def predictions_in(self, route: WatchedRoute, body: KeptBody, rows: int) -> list[Any]:
         """Return the prediction of each row. Raises InputError naming the part that cannot be read or does not fit."""
-        return predictions_in(_table_of_answer(route, body), rows, self.profile)
+        return predictions_in(_table_of_answer(route, body), rows, self.profile, route.of_class)
 
 
 def _plain_object(body: KeptBody) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
 from driftmeter.integrations.json_path import JsonPath
+from driftmeter.payloads.table import OfClass
 
 ROUTE = "a path such as /predict or /models/{name}/infer"
 _NAME = re.compile(r"\{[^{}/]*\}")
@@ -22,14 +23,19 @@ class WatchedRoute:
     Without `rows`, the form of the body says where they are: the Open Inference Protocol V2 and V1, MLflow's and
     Seldon's bodies, or plain rows. At `rows` is a row, or an array of rows; each is an object, or an array of values
     in the order of the monitor's columns, or else of the profile's. `predictions` is the same for the answer, of which
-    each row has one value: the only one, or the one under the name of the profile's prediction column.
+    each row has one value: the only one, or the one under the name of the profile's prediction column. Of answers with
+    a probability for each class, `of_class` says which one is the prediction: its position from 0, or its name.
     """
 
     rows: str | None = None
     predictions: str | None = None
+    of_class: OfClass | None = None
 
     def __post_init__(self) -> None:
-        """Raise InputError on a path that is none."""
+        """Raise InputError on a path that is none, and on a class that is neither a position nor a name."""
+        of_class = self.of_class
+        if of_class is not None and not (type(of_class) is int and of_class >= 0) and not (isinstance(of_class, str)):
+            raise InputError("of_class", "a position from 0, or a name", describe(of_class))
         self.paths  # noqa: B018 - they are read here
 
     @cached_property
@@ -72,7 +78,7 @@ class RouteTable:
         """Return the route of a path, or None where its requests are not looked at.
 
         >>> RouteTable(["/models/{name}/infer"]).find("/models/m/infer")
-        WatchedRoute(rows=None, predictions=None)
+        WatchedRoute(rows=None, predictions=None, of_class=None)
         """
         found = self._plain.get(path)
         if found is None:

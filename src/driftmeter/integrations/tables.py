@@ -9,7 +9,7 @@ import numpy as np
 
 from driftmeter.data.columns import Column, Dictionary
 from driftmeter.errors import InputError
-from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.table import OfClass, PayloadTable, column_of_class
 from driftmeter.profile.profile import Profile
 
 _NAMED = 5
@@ -40,8 +40,10 @@ def records_of(table: PayloadTable, order: Sequence[str] | None, profile: Profil
     return _rows(columns)
 
 
-def predictions_in(table: PayloadTable, rows: int, profile: Profile | None) -> list[Any]:
-    """Return the prediction of each row: the only column, or that of the profile's predictions.
+def predictions_in(
+    table: PayloadTable, rows: int, profile: Profile | None, of_class: OfClass | None = None
+) -> list[Any]:
+    """Return the prediction of each row: the only column, or that of the profile's predictions, or that `of_class`.
 
     While the profile is not known, several columns are dicts, of which the monitor takes the one that it needs. Raises
     InputError where there is no such column, or not one prediction for each of the `rows`.
@@ -50,14 +52,15 @@ def predictions_in(table: PayloadTable, rows: int, profile: Profile | None) -> l
         raise InputError("answer", f"{rows:,} predictions, one for each row", f"{table.rows:,}")
     if len(table.columns) == 1:
         return _values(table.columns[0])
-    if profile is None and table.names is not None:
-        return _rows(table.named(None))
     name = None if profile is None else profile.prediction_column
-    if table.names is None or name not in table.names:
+    if of_class is None and profile is None and table.names is not None:
+        return _rows(table.named(None))
+    column = column_of_class(table, name, of_class)
+    if column is None:
         names = " without names" if table.names is None else f": {_listed(table.names)}"
-        got = f"{len(table.columns)} values{names}"
-        raise InputError("answer", f"one value a row, or one that is called {name!r}", got)
-    return _values(table.columns[table.names.index(name)])
+        expected = f"one value a row, or one that is called {name!r}; of several classes say which (of_class)"
+        raise InputError("answer", expected, f"{len(table.columns)} values{names}")
+    return _values(column)
 
 
 def _values(column: Column) -> list[Any]:

@@ -44,6 +44,27 @@ class PayloadTable:
         return dict(zip(order, self.columns, strict=True))
 
 
+OfClass = int | str
+"""Which of several values of an answer is the prediction: its position, or its name, such as `probabilities[1]`."""
+
+
+def column_of_class(table: PayloadTable, name: str | None, of_class: OfClass | None) -> Column | None:
+    """Return the column of an answer's predictions: the only one, that called `name`, or else the one `of_class`.
+
+    None where none of them is there, and where several have no class that says which.
+
+    >>> column_of_class(PayloadTable(([0.7, 0.4], [0.3, 0.6]), None, 2), "score", 1)
+    [0.3, 0.6]
+    """
+    if len(table.columns) == 1:
+        return table.columns[0]
+    if table.names is not None:
+        for wanted in (name, of_class):
+            if wanted in table.names:
+                return table.columns[table.names.index(wanted)]
+    return table.columns[of_class] if type(of_class) is int and 0 <= of_class < len(table.columns) else None
+
+
 def check_names(names: Sequence[str], field: str) -> None:
     """Raise InputError, at `field`, where two columns have one name."""
     if len(set(names)) < len(names):

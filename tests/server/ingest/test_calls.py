@@ -109,7 +109,7 @@ def test_the_only_column_of_an_answer_is_the_prediction_whatever_it_is_called(co
 def test_an_answer_of_several_columns_must_name_the_prediction(compiled: Compiled, answer: PayloadTable) -> None:
     with pytest.raises(InputError) as refused:
         correct(answer, compiled)
-    assert refused.value.expected == "one prediction a row, or a column 'risk'"
+    assert refused.value.expected.startswith("one prediction a row, or a column 'risk'; of several classes say which")
 
 
 def test_unreadable_values_are_described_and_counted(compiled: Compiled) -> None:

@@ -373,3 +373,30 @@ def test_one_reason_with_other_figures_is_told_once_a_minute(client: Client, cap
             body = {"inputs": [{"name": "age", "shape": [rows], "datatype": "FP64", "data": [1.0]}]}
             problem_of(send(client, headers_of("request", "7"), json.dumps(body).encode()), 400, "unreadable")
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("of_class", "body"), [("1", "V1"), ("probabilities[1]", "V2"), ("yes", "named")])
+def test_of_probabilities_that_of_a_class_is_the_prediction(
+    of_class: str, body: str, client: Client, engine: Engine, clock: SetClock
+) -> None:
+    scores = [0.25, 0.5, 0.75]
+    frame = FRAME.select("age", pl.Series("p", [number / 400 for number in range(400)]))
+    engine.register(Profile.fit(frame, model="proba", prediction="p"))
+    both = [value for score in scores for value in (1 - score, score)]
+    label = {"name": "label", "shape": [3], "datatype": "INT64", "data": [1, 1, 0]}
+    wide = {"name": "probabilities", "shape": [3, 2], "datatype": "FP64", "data": both}
+    answers = {
+        "V1": {"predictions": [[1 - score, score] for score in scores]},
+        "V2": {"outputs": [label, wide]},
+        "named": {"predictions": [{"no": 1 - score, "yes": score} for score in scores]},
+    }
+    path = "/v1/models/proba/events"
+    asked = json.dumps({"instances": [[row["age"]] for row in ROWS]}).encode()
+    assert outcome(send(client, headers_of("request", "7"), asked, path)) == "rows"
+    answered = json.dumps(answers[body]).encode()
+    refused = send(client, headers_of("response", "7"), answered, path)
+    assert problem_of(refused, 400, "unreadable")["expected"].endswith("say which (?of_class=1 in the address)")
+    joined = send(client, headers_of("response", "7"), answered, f"{path}?of_class={of_class}")
+    assert outcome(joined) == "joined"
+    rows = [{"age": row["age"], "p": score} for row, score in zip(ROWS, scores, strict=True)]
+    assert counted(client, clock, "proba") == expected(client, rows, "proba")

@@ -24,7 +24,7 @@ from driftmeter.data.rejected import Rejected
 from driftmeter.engine.compiled import Compiled
 from driftmeter.errors import InputError
 from driftmeter.panes.codec import decode_texts, encode_texts
-from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.table import OfClass, PayloadTable, column_of_class
 from driftmeter.profile.profile import Profile
 from driftmeter.server.ingest.content import check_rows
 from driftmeter.timestamps import MINUTE
@@ -123,13 +123,15 @@ def count_request(table: PayloadTable, compiled: Compiled, field: str = "body") 
     )
 
 
-def count_answer(table: PayloadTable, compiled: Compiled, field: str = "body") -> Half:
+def count_answer(table: PayloadTable, compiled: Compiled, field: str = "body", of_class: OfClass | None = None) -> Half:
     """Count the rows of an answer for a profile that watches nothing but the prediction; raises InputError."""
-    return _count(_prediction(table, compiled.profile, field), table.rows, compiled)
+    return _count(_prediction(table, compiled.profile, field, of_class), table.rows, compiled)
 
 
-def correct(table: PayloadTable, compiled: Compiled, field: str = "body") -> Half:
+def correct(table: PayloadTable, compiled: Compiled, field: str = "body", of_class: OfClass | None = None) -> Half:
     """Return an answer as the correction of the rows of its request; raises InputError.
+
+    `of_class` says which of several values a row is the prediction.
 
     >>> import polars
     >>> from driftmeter.panes.timing import Timing
@@ -140,7 +142,7 @@ def correct(table: PayloadTable, compiled: Compiled, field: str = "body") -> Hal
     >>> half.summary.rows, half.summary.moved
     (0, 1)
     """
-    columns = _prediction(table, compiled.profile, field)
+    columns = _prediction(table, compiled.profile, field, of_class)
     half = _count(columns, table.rows, compiled)
     missing = _count({}, 1, compiled).summary.counts * table.rows
     summary = Summary(0, half.summary.counts - missing, half.summary.unseen)
@@ -156,16 +158,16 @@ def key_of(*parts: str | bytes) -> str:
     return f"call\x1f{digest.hexdigest()}"
 
 
-def _prediction(table: PayloadTable, profile: Profile, field: str) -> dict[str, Column]:
-    """Return the prediction's column of an answer: the only one, or that of its name."""
+def _prediction(table: PayloadTable, profile: Profile, field: str, of_class: OfClass | None) -> dict[str, Column]:
+    """Return the prediction's column of an answer: the only one, that of its name, or that of the class."""
     name = profile.prediction_column
     assert name is not None
-    if len(table.columns) == 1:
-        return {name: table.columns[0]}
-    if table.names is not None and name in table.names:
-        return {name: table.columns[table.names.index(name)]}
+    column = column_of_class(table, name, of_class)
+    if column is not None:
+        return {name: column}
     got = f"{len(table.columns)} values a row" if table.names is None else _listed(table.names)
-    raise InputError(field, f"one prediction a row, or a column {name!r}", got)
+    expected = f"one prediction a row, or a column {name!r}; of several classes say which (?of_class=1 in the address)"
+    raise InputError(field, expected, got)
 
 
 def _count(columns: dict[str, Column], rows: int, compiled: Compiled) -> Half:

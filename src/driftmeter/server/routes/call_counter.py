@@ -13,7 +13,7 @@ from driftmeter.errors import InputError
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.panes.watermark import MAX_AHEAD
 from driftmeter.payloads.events import PayloadEvent
-from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.table import OfClass, PayloadTable
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.calls import (
     CALL_LIFE,
@@ -25,6 +25,7 @@ from driftmeter.server.ingest.calls import (
     key_of,
     needs_of,
 )
+from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.store.records import AddRows, Receipt
 from driftmeter.timestamps import iso
 from driftmeter.types import Milliseconds
@@ -64,9 +65,12 @@ class Counted:
 class CallCounter:
     """Counts the events of one model by one profile, in one request to the server."""
 
-    def __init__(self, context: Context, model: str, compiled: Compiled, *, small: bool) -> None:
-        """Count by `compiled`. Events that are not `small` are read on a thread."""
+    def __init__(
+        self, context: Context, model: str, compiled: Compiled, *, small: bool, of_class: OfClass | None = None
+    ) -> None:
+        """Count by `compiled`, of several values a row that `of_class`. Events that are not `small` take a thread."""
         self._context, self._model, self._compiled, self._small = context, model, compiled, small
+        self._of_class = of_class
         self._needs = needs_of(compiled.profile)
 
     async def count(self, event: PayloadEvent) -> Counted:
@@ -85,7 +89,7 @@ class CallCounter:
 
     async def _count(self, event: PayloadEvent) -> Counted:
         most = self._context.settings.max_body
-        table = await self._read("unreadable", lambda: event.table(most))
+        table = await self._read("unreadable", lambda: self._table(event, most))
         if table is None or not table.rows:
             return Counted("no_rows")
         time = self._time_of(event)
@@ -101,6 +105,12 @@ class CallCounter:
             return work() if self._small else await self._context.in_thread(work)
         except InputError as error:
             raise _RefusalError(otherwise, error) from error
+
+    @staticmethod
+    def _table(event: PayloadEvent, most: int) -> PayloadTable | None:
+        if event.fault is None and isinstance(event.content, bytes):
+            check_containers(event.content, event.json_length)
+        return event.table(most)
 
     def _time_of(self, event: PayloadEvent) -> Milliseconds:
         now = self._context.engine.now()
@@ -134,14 +144,14 @@ class CallCounter:
         return self._counted(half, await self._add(start, half, key_of(event.identity), event.identity))
 
     async def _rows_of_answer(self, event: PayloadEvent, table: PayloadTable, time: Milliseconds) -> Counted:
-        half = await self._read("unfit", lambda: count_answer(table, self._compiled, event.field))
+        half = await self._read("unfit", lambda: count_answer(table, self._compiled, event.field, self._of_class))
         start = self._compiled.timing.pane_start(time)
         key = None if event.identity is None else key_of(event.identity)
         return self._counted(half, await self._add(start, half, key, event.identity or b""))
 
     async def _answer(self, event: PayloadEvent, table: PayloadTable) -> Counted:
         """Correct the rows of the request, or leave the correction in the store for when the request comes."""
-        half = await self._read("unfit", lambda: correct(table, self._compiled, event.field))
+        half = await self._read("unfit", lambda: correct(table, self._compiled, event.field, self._of_class))
         if event.key is None or event.identity is None:
             return Counted("alone", half)
         mark = Mark.of_answer(event.identity, self._digest, half)
@@ -158,7 +168,7 @@ class CallCounter:
         compiled = self._compiled
         if first.digest != self._digest:  # another profile came between request and answer
             compiled = await self._context.compiled(self._model, first.digest)
-            half = await self._read("unfit", lambda: correct(table, compiled, event.field))
+            half = await self._read("unfit", lambda: correct(table, compiled, event.field, self._of_class))
         receipt = await self._context.committer.commit(
             AddRows(
                 self._model,

@@ -18,9 +18,12 @@ from driftmeter.engine.compiled import Compiled
 from driftmeter.errors import InputError, UnknownModelError
 from driftmeter.payloads.compressed import inflate, is_compressed
 from driftmeter.payloads.events import PayloadEvent, events_of
+from driftmeter.payloads.table import OfClass
 from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_bytes
+from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.server.routes.call_counter import CallCounter, Counted
+from driftmeter.server.routes.parameters import read_query
 from driftmeter.server.routes.responses import json_response
 
 _SMALL = 64_000
@@ -54,6 +57,15 @@ class EventsAnswer(Struct):
     refused: Annotated[tuple[RefusedEvent, ...], Meta(description="The first 100 events of a batch that do not count.")]
 
 
+class EventsQuery(Struct):
+    """What a query may say of events."""
+
+    of_class: Annotated[
+        str | None,
+        Meta(description="Which value of a row is the prediction where there are several: its position or name."),
+    ] = None
+
+
 class _Target(NamedTuple):
     model: str
     compiled: Compiled
@@ -84,6 +96,7 @@ async def post_events_as_trustyai(request: Request) -> Response:
 
 async def _count(request: Request, context: Context, target: _Target | None) -> Response:
     most = context.settings.max_body
+    of_class = _class_of(request)
     with context.in_flight.hold() as share:
         body = await read_bytes(request, most, share)
         if is_compressed(body):
@@ -92,6 +105,8 @@ async def _count(request: Request, context: Context, target: _Target | None) -> 
             share.grow(len(body))
         async with AsyncExitStack() as turn:
             small, headers = len(body) <= _SMALL, dict(request.headers)
+            if not any(name.startswith("ce-") for name in headers):  # else the body is an event's own, looked at there
+                check_containers(body)
             if small:
                 events = events_of(headers, body, most)
             else:
@@ -103,7 +118,7 @@ async def _count(request: Request, context: Context, target: _Target | None) -> 
                 small = False
                 await turn.enter_async_context(context.large)
             counted: list[Counted] = []
-            counters = _Counters(context, target, small)
+            counters = _Counters(context, target, small, of_class)
             for first in range(0, len(events), _AT_ONCE):
                 part = events[first : first + _AT_ONCE]
                 counted += await asyncio.gather(*(counters.count(event) for event in part))
@@ -115,9 +130,12 @@ async def _count(request: Request, context: Context, target: _Target | None) -> 
 class _Counters:
     """The counters of the models that the events of one message are for."""
 
-    def __init__(self, context: Context, target: _Target | None, small: bool) -> None:
-        self._context, self._small = context, small
-        self._only = None if target is None else CallCounter(context, target.model, target.compiled, small=small)
+    def __init__(self, context: Context, target: _Target | None, small: bool, of_class: OfClass | None) -> None:
+        self._context, self._small, self._of_class = context, small, of_class
+        self._only = None if target is None else self._counter(target)
+
+    def _counter(self, target: _Target) -> CallCounter:
+        return CallCounter(self._context, target.model, target.compiled, small=self._small, of_class=self._of_class)
 
     async def count(self, event: PayloadEvent) -> Counted:
         if self._only is not None:
@@ -134,7 +152,7 @@ class _Counters:
             self._context.complaints.warn(_log, ("", "model"), "an event cannot be counted: %s", fault)
             self._context.metrics.add("call_events", "", "unknown_model")
             return Counted("unknown_model", fault=fault)
-        return await CallCounter(self._context, target.model, target.compiled, small=self._small).count(event)
+        return await self._counter(target).count(event)
 
     async def _target(self, event: PayloadEvent) -> _Target:
         """Return the first model that the event names and that there is; raises UnknownModelError naming the first."""
@@ -145,6 +163,13 @@ class _Counters:
             except UnknownModelError as error:
                 unknown = unknown or error
         raise unknown or UnknownModelError("")
+
+
+def _class_of(request: Request) -> OfClass | None:
+    if not request.scope["query_string"]:
+        return None
+    given = read_query(request.query_params, EventsQuery).of_class
+    return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 6 else given
 
 
 def _answer(counted: list[Counted]) -> EventsAnswer:

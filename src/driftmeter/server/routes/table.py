@@ -71,7 +71,8 @@ OPERATIONS = (
         "write",
         "Count CloudEvents",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
-        problems=(400, 404, 413, 503),
+        problems=(400, 404, 413, 422, 503),
+        query=cloud_events.EventsQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -318,7 +319,8 @@ OPERATIONS = (
         "write",
         "Count CloudEvents of any model",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
-        problems=(400, 413, 503),
+        problems=(400, 413, 422, 503),
+        query=cloud_events.EventsQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -328,7 +330,8 @@ OPERATIONS = (
         "write",
         "Count CloudEvents, as TrustyAI does",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
-        problems=(400, 413, 503),
+        problems=(400, 413, 422, 503),
+        query=cloud_events.EventsQuery,
         body=_EVENTS,
     ),
     Operation(
