@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from driftmeter.client import Monitor
-from driftmeter.integrations.calls import count_call, count_payloads
+from driftmeter.integrations.calls import count_call, count_payloads, count_protobuf
 from driftmeter.profile.profile import Profile
 from tests.client.samples import ROW, directly
 from tests.client.tier import Tier
 from tests.support.waiting import eventually
+from tests.support.written_logs.messages import message
 
 V2 = {
     "inputs": [
@@ -39,6 +40,32 @@ def test_decoded_payloads_count_as_rows(
     assert monitor.flush(20)
     scored = [{**ROW, "score": 0.25}, {**ROW, "score": 0.5}]
     assert tier.summary(profile) == directly(profile, [*scored, ROW, ROW])
+
+
+CLASSES = {"outputs": [{"name": "p", "shape": [2, 2], "datatype": "FP64", "data": [0.75, 0.25, 0.5, 0.5]}]}
+
+
+@pytest.mark.parametrize(("answer", "of_class"), [(SCORES, None), (CLASSES, 1)], ids=["a score", "two classes"])
+def test_messages_of_protobuf_count_as_rows(
+    answer: Any, of_class: int | None, tier: Tier, profile: Profile, monitor: Monitor
+) -> None:
+    count_protobuf(monitor, message(V2, "inputs"), message(answer, "outputs"), of_class)
+    count_protobuf(monitor, message(V2, "inputs"))
+    assert monitor.flush(20)
+    scored = [{**ROW, "score": 0.25}, {**ROW, "score": 0.5}]
+    assert tier.summary(profile) == directly(profile, [*scored, ROW, ROW])
+
+
+def test_bytes_that_are_no_text_cost_no_other_feature_its_row(tier: Tier, profile: Profile, monitor: Monitor) -> None:
+    count_protobuf(monitor, message(V2, "inputs").replace(b"Ulm", b"Ul\xff"))
+    assert monitor.flush(20)
+    assert tier.summary(profile) == directly(profile, [{**ROW, "city": b"Ul\xff"}] * 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x07", b"no protobuf", b"\x2a\xff\xff\xff\xff\x7f"])
+def test_bytes_that_are_no_message_are_a_lost_row(content: bytes, monitor: Monitor) -> None:
+    count_protobuf(monitor, content, content)
+    assert monitor.stats()["dropped_invalid"] == 1
 
 
 def test_rows_count_where_their_answer_cannot_be_read_and_the_log_says_so(

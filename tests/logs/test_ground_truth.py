@@ -18,6 +18,7 @@ from driftmeter.logs.columns import LogColumns
 from driftmeter.logs.joining import MOST_WAITING
 from driftmeter.logs.read import Log, LogOptions, open_log
 from driftmeter.profile.profile import Profile
+from driftmeter.replay import load_trace
 from tests.support.written_logs.writing import write_lines
 
 ROWS = 400
@@ -150,6 +151,15 @@ def test_every_command_watches_the_label(tmp_path: Path, folders: tuple[Path, Pa
     assert tested.exit_code == 0, tested.output
     without = run("check", profile, capture, "--label", "paid", "--json")
     assert without.exit_code == 1  # the label is missing everywhere
+
+
+def test_what_is_replayed_has_the_label(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    capture, labels = folders
+    options = LogOptions(truth=str(labels), label="paid")
+    frame = pl.DataFrame({"x": np.arange(50.0), "c": ["a", "b"] * 25, "paid": [True, False] * 25})
+    profile = Profile.fit(frame, model="m", include=["paid"])
+    trace = load_trace(capture, profile, log=options)
+    assert trace.rows["paid"].to_pylist() == [str(number % 3 == 0).lower() for number in range(ROWS)]  # as CSV has it
 
 
 def test_a_label_that_is_not_monitored_is_no_feature(tmp_path: Path, folders: tuple[Path, Path]) -> None:

@@ -67,7 +67,7 @@ def texts_of_bytes(data: memoryview, count: int, field: str) -> list[Any]:
         end = at + _LENGTH + int.from_bytes(whole[at : at + _LENGTH], "little")
         if at + _LENGTH > size or end > size:
             raise InputError(field, f"{count} elements in {size} bytes", f"element {len(elements)} ends after them")
-        elements.append(_text(whole[at + _LENGTH : end]))
+        elements.append(text_or_bytes(whole[at + _LENGTH : end]))
         at = end
     if at != size:
         raise InputError(field, f"{count} elements in {size} bytes", f"{size - at} bytes after them")
@@ -92,13 +92,18 @@ def decoded(values: Sequence[Any], field: str) -> list[Any]:
     content: list[Any] = []
     for position, value in enumerate(values):
         try:
-            content.append(None if value is None else _text(binascii.a2b_base64(value, strict_mode=True)))
+            content.append(None if value is None else text_or_bytes(binascii.a2b_base64(value, strict_mode=True)))
         except (TypeError, ValueError) as error:
             raise InputError(f"{field}[{position}]", "base64", describe(value)) from error
     return content
 
 
-def _text(element: bytes) -> str | bytes:
+def text_or_bytes(element: bytes) -> str | bytes:
+    """Return the text of an element of BYTES, or the bytes that are none.
+
+    >>> text_or_bytes(b"Ulm"), text_or_bytes(b"\\xff")
+    ('Ulm', b'\\xff')
+    """
     try:
         return element.decode()
     except UnicodeDecodeError:  # no text: the reader counts it as unreadable, unless nobody asks for the column

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from driftmeter.errors import InputError
+from driftmeter.payloads.datatypes import text_or_bytes
 from driftmeter.payloads.table import PayloadTable
 from driftmeter.payloads.v2 import table_of_v2
 
@@ -62,7 +63,7 @@ def _contents(message: memoryview) -> list[Any]:
     values: list[Any] = []
     for number, value in _fields(message):
         if number == 8 and isinstance(value, memoryview):
-            values.append(bytes(value).decode())
+            values.append(text_or_bytes(bytes(value)))
         elif number in (6, 7):
             code, size = ("f", 4) if number == 6 else ("d", 8)
             packed = bytes(value) if isinstance(value, memoryview) else value.to_bytes(size, "little")

@@ -73,12 +73,14 @@ def _seldon_2(folder: Path, rows: ServedRows, value: Any) -> Path:
 
 
 def message(body: Row, key: str) -> bytes:
-    """Return V2 JSON as protobuf: numbers as raw contents, or where there are texts too, all in lists."""
+    """Return V2 JSON as protobuf, its values in lists by their type."""
     fields = _field(1, b"flights") + _field(3, b"1")
     for tensor in body[key]:
         values = tensor["data"]
         if tensor["datatype"] == "FP64":
             contents = _field(7, struct.pack(f"<{len(values)}d", *values))
+        elif tensor["datatype"] == "BOOL":
+            contents = _field(1, bytes(map(int, values)))
         else:
             contents = b"".join(_field(8, ("None" if value is None else value).encode()) for value in values)
         shape = b"".join(_varint(length) for length in tensor["shape"])
