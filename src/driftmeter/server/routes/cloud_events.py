@@ -57,7 +57,7 @@ class EventsAnswer(Struct):
     refused: Annotated[tuple[RefusedEvent, ...], Meta(description="The first 100 events of a batch that do not count.")]
 
 
-class EventsQuery(Struct):
+class CloudEventsQuery(Struct):
     """What a query may say of events."""
 
     of_class: Annotated[
@@ -168,7 +168,7 @@ class _Counters:
 def _class_of(request: Request) -> OfClass | None:
     if not request.scope["query_string"]:
         return None
-    given = read_query(request.query_params, EventsQuery).of_class
+    given = read_query(request.query_params, CloudEventsQuery).of_class
     return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 6 else given
 
 

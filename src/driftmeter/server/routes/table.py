@@ -72,7 +72,7 @@ OPERATIONS = (
         "Count CloudEvents",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 404, 413, 422, 503),
-        query=cloud_events.EventsQuery,
+        query=cloud_events.CloudEventsQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -320,7 +320,7 @@ OPERATIONS = (
         "Count CloudEvents of any model",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 413, 422, 503),
-        query=cloud_events.EventsQuery,
+        query=cloud_events.CloudEventsQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -331,7 +331,7 @@ OPERATIONS = (
         "Count CloudEvents, as TrustyAI does",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 413, 422, 503),
-        query=cloud_events.EventsQuery,
+        query=cloud_events.CloudEventsQuery,
         body=_EVENTS,
     ),
     Operation(
