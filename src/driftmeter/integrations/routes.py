@@ -75,7 +75,7 @@ class RouteTable:
         WatchedRoute(rows=None, predictions=None)
         """
         found = self._plain.get(path)
-        if found is None:
+        if found is None and self._patterns:
             for pattern, route in self._patterns:
                 if pattern.fullmatch(path):
                     return route
