@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs the unit tests with coverage on the newest Python of this machine. It leaves out the tests of whole systems
-# (tests/e2e, tests/browser), of the services around Python (tests/deploy) and on real data (tests/real), which `make test`
-# runs. They run in parallel, with the plain counter here, those of the counter itself with both.
+# Runs the unit tests with coverage on the newest Python of this machine. It leaves out what `make test` runs and takes
+# long: the tests of whole systems (tests/e2e, tests/browser), of the services around Python (tests/deploy), on real data
+# (tests/real), and those that draw thousands of samples. They run in parallel, with the plain counter here, those of the
+# counter itself with both.
 set -eu
 
 uv=${UV:-uv}
@@ -25,4 +26,4 @@ fi
 "$env/bin/python" -m pytest -n auto tests/client tests/counts --cov --cov-report= --cov-fail-under=0
 export DRIFTMETER_PURE=1
 exec "$env/bin/python" -m pytest -n auto --dist worksteal tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real \
-    --ignore=tests/browser --cov --cov-append --cov-report=term
+    --ignore=tests/browser -m "not simulation" --cov --cov-append --cov-report=term

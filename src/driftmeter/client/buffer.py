@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable
 
+from driftmeter.client.deferred import Deferred
 from driftmeter.client.live import LiveCounter
 
 Raw = tuple[dict[str, object], object, object, float]
@@ -44,6 +45,8 @@ class Buffer:
         self.full, self.invalid, self.closed = AtomicCounter(), AtomicCounter(), AtomicCounter()
         self.last_invalid = ("", "")
         """What was expected in place of the last invalid row, and what came."""
+        self.deferred = Deferred()
+        """What is still to be observed."""
         self.live: LiveCounter | None = None
         """Counts rows in the place of the buffer, once there is one."""
         self.remark = ""

@@ -204,6 +204,19 @@ def _without_frame(values: Any) -> Any:
     return None
 
 
+def count_numbers(live: LiveCounter, matrix: Floats, predictions: list[Any] | None, collect: Callable[[], None]) -> int:
+    """Count the rows of a matrix as far as can be; return how many. `collect` is called between them."""
+    done = 0
+    while done < len(matrix):
+        end = min(done + AT_ONCE, len(matrix))
+        done += (counted := live.count_matrix(matrix, predictions, done, end))
+        if done < end:
+            collect()
+            if not counted:
+                break
+    return done
+
+
 def times_of(timestamp: Any, rows: int) -> tuple[Floats | None, Any]:
     """Return the times of rows in ms, NaN where a row has none, and all of them in a form that can be read again.
 

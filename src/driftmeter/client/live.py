@@ -109,6 +109,7 @@ class LiveCounter:
         self._odd, self._names, self._prediction = odd, reader.names, prediction
         self._features = [feature.name for feature in reader.categorical]
         self._nameless = [name for name in columns or () if name not in reader.names]
+        self._offset = 0.0
         self._counter = new_counter(
             tables,
             clock,
@@ -129,6 +130,7 @@ class LiveCounter:
 
     def set_terms(self, offset: float, pane: Milliseconds) -> None:
         """Count from now on into panes of this length, by a clock that is `offset` ms ahead of the local one."""
+        self._offset = offset
         self._counter.set_terms(offset, pane)
 
     def count_value(self, features: Any, prediction: Any, time: float | None = None) -> int:
@@ -136,6 +138,12 @@ class LiveCounter:
         if time is None:
             return self._counter.observe(features, prediction, True)
         return self._counter.observe_at(features, prediction, time)
+
+    def count_earlier(self, features: Any, prediction: Any, clock: float) -> int:
+        """Count a row and its prediction, as it came, at a time of the local clock in seconds."""
+        if type(prediction) is not float:
+            prediction = self.single(prediction)
+        return self._counter.observe_at(features, prediction, clock * 1000 + self._offset)
 
     def single(self, prediction: Any) -> Any:
         """Return the value of a prediction that may be wrapped; NaN where a missing one was."""

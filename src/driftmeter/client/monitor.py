@@ -15,8 +15,9 @@ import numpy as np
 
 from driftmeter.client import processes
 from driftmeter.client.buffer import Buffer, Raw
+from driftmeter.client.deferred import Deferred
 from driftmeter.client.event_time import read_event_time
-from driftmeter.client.frames import as_columns, count_frame
+from driftmeter.client.frames import as_columns, count_frame, count_numbers
 from driftmeter.client.live import COUNTED, COUNTED_AND_FULL, NOT_COUNTED
 from driftmeter.client.options import MonitorOptions
 from driftmeter.client.records import (
@@ -28,6 +29,7 @@ from driftmeter.client.records import (
     is_matrix,
     items_per_row,
     iterate_records,
+    mismatch,
     named_values,
     read_record,
     stable_prediction,
@@ -37,8 +39,6 @@ from driftmeter.client.worker import TICK, Worker
 from driftmeter.errors import InputError
 from driftmeter.profile.profile import Profile
 
-AT_ONCE = 1_000
-"""Rows of a matrix that are counted before other threads get their turn."""
 GRACE = 5 * TICK
 """Seconds that the thread may take to notice its deadline."""
 TOO_FEW = "no time: there are fewer than rows"
@@ -112,7 +112,7 @@ class Monitor:
         )
         self._columns, self._source = self._options.columns, source or ""
         self.url, self.model = url, self._options.model
-        self._clock = clock
+        self.clock = clock
         self._begin_anew()
         processes.register(self)
 
@@ -176,9 +176,27 @@ class Monitor:
                 self.observe(record, answer, next(times, TOO_FEW) if times else timestamp)
                 taken += 1
             if predictions is not None and taken:
-                self._note_mismatch(done + taken, [predictions] if single else predictions)
+                given = [predictions] if single else predictions
+                self._buffer.remark = mismatch(done + taken, given) or self._buffer.remark
         except Exception as error:
             self._count_invalid(error, RECORDS)
+
+    @property
+    def deferred(self) -> Deferred:
+        """What code such as driftmeter.integrations is still to read rows out of, many at once, which costs less."""
+        return self._buffer.deferred
+
+    def observe_earlier(self, features: dict[str, Any], prediction: object, clock: float) -> None:
+        """Count one row as `observe` does, of a time of the monitor's clock in seconds. Never raises."""
+        try:
+            live = self._buffer.live
+            counted = NOT_COUNTED
+            if live is not None:
+                counted = live.count_earlier(features, prediction, clock)
+            if counted != COUNTED:
+                self._observe_slowly(features, prediction, None, counted)
+        except Exception as error:
+            self._count_invalid(error, RECORD)
 
     def reject(self, expected: str, got: str, rows: int = 1) -> None:
         """Count rows, or what should have been some, that cannot be read: they are dropped as `invalid`.
@@ -200,6 +218,7 @@ class Monitor:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Send everything now; return whether all rows so far are acknowledged or given up within `timeout` seconds."""
+        self.deferred.gather()
         if self._worker.pipeline.settled:
             return True
         if self._worker.closing:
@@ -230,6 +249,7 @@ class Monitor:
         `requests` were sent, and `failures` are reports that did not get through. All but `waiting` and `panes` only
         grow. `compiled_counter` is 1 with the compiled counter, 0 with the plain one.
         """
+        self.deferred.gather()
         return self._worker.stats()
 
     def unreadable(self) -> dict[str, dict[str, object]]:
@@ -280,13 +300,14 @@ class Monitor:
         self._rows = self._buffer.rows
         source = f"{options.source}-{secrets.token_hex(4)}"
         transport = Http(options.url, options.headers)
-        self._worker = Worker(options, self._buffer, transport, source=source, clock=self._clock, owner=self)
+        self._worker = Worker(options, self._buffer, transport, source=source, clock=self.clock, owner=self)
 
     def _begin_close(self, timeout: float) -> None:
         """Take no more rows, and give those at hand `timeout` seconds; return at once. `close` waits for the end."""
         if self._worker.closing:
             return
-        self._worker.close_by(self._clock() + timeout)
+        self.deferred.gather()
+        self._worker.close_by(self.clock() + timeout)
         self._buffer.close()
         processes.unregister(self)
         if self._worker.alive or not self._worker.pipeline.settled:
@@ -318,16 +339,9 @@ class Monitor:
             return matrix, predictions
         given = None if answers is None else [live.single(answer) for answer in answers]
         if given is not None:
-            self._note_mismatch(len(matrix), given)
+            self._buffer.remark = mismatch(len(matrix), given) or self._buffer.remark
             given = given[: len(matrix)] + [None] * (len(matrix) - len(given))
-        numbers, done = matrix.astype(np.float64, copy=False), 0
-        while done < len(numbers):
-            end = min(done + AT_ONCE, len(numbers))
-            done += (counted := live.count_matrix(numbers, given, done, end))
-            if done < end:
-                self._worker.pipeline.collect()
-                if not counted:
-                    break
+        done = count_numbers(live, matrix.astype(np.float64, copy=False), given, self._worker.pipeline.collect)
         return matrix[done:], None if given is None else given[done:]
 
     def _observe_frame(self, records: Any, predictions: Any, timestamp: Any) -> tuple[int, Any, Any]:
@@ -351,7 +365,7 @@ class Monitor:
             record = read_record(features)
         if prediction is not None and type(prediction) is not float:
             prediction = stable_prediction(prediction)
-        row = (record, prediction, timestamp, self._clock())
+        row = (record, prediction, timestamp, self.clock())
         if len(self._rows) < self._buffer.limit or self._admit(row):
             self._rows.append(row)
 
@@ -361,15 +375,6 @@ class Monitor:
             self._buffer.count_invalid(error.expected, error.got)
         else:
             self._buffer.count_invalid(expected, f"something that fails with {type(error).__name__[:40]}")
-
-    def _note_mismatch(self, rows: int, predictions: Any) -> None:
-        """Keep a remark if there are more or fewer predictions than rows."""
-        try:
-            given = len(predictions)
-        except TypeError:  # a generator
-            return
-        if given != rows:
-            self._buffer.remark = f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
 
     def _admit(self, row: Raw) -> bool:
         """Decide on a row if the buffer is closed, full or not open yet: return whether to append it, or drop it."""

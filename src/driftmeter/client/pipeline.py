@@ -121,6 +121,7 @@ class Pipeline:
     def drain(self) -> None:
         """Type the rows that are in the buffer now and count them, as far as profile and timing are known."""
         self._session.compile_given()
+        self.buffer.deferred.gather()
         intake, remaining = self._session.intake, len(self.buffer)
         self._buffered = remaining > 0
         with self._lock:
@@ -285,7 +286,7 @@ class Pipeline:
                 self._live = terms.intake.count_live(self._clock, self._columns, self._max_bytes // 8)
         if self._live is not None:
             self._live.set_terms(terms.offset, terms.timing.pane)
-            self.buffer.live = self._live
+            self.buffer.live, self.buffer.deferred.is_open = self._live, True
             if self.buffer.limit < 0:  # closed meanwhile
                 self._live.close()
 

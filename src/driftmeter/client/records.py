@@ -116,6 +116,15 @@ def items_per_row(values: Any) -> Iterator[Any] | None:
     return iter(values) if isinstance(values, Iterable) and getattr(values, "ndim", None) != 0 else None
 
 
+def mismatch(rows: int, predictions: Any) -> str:
+    """Return what is wrong if there are more or fewer predictions than rows; nothing of a generator."""
+    try:
+        given = len(predictions)
+    except TypeError:
+        return ""
+    return "" if given == rows else f"observe_many: expected {rows:,} predictions, one for each row, got {given:,}"
+
+
 def stable_prediction(prediction: Any) -> Any:
     """Return a prediction that does not change later and can be read without importing a library.
 

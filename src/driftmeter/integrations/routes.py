@@ -81,7 +81,7 @@ class RouteTable:
         WatchedRoute(rows=None, predictions=None, of_class=None)
         """
         found = self._plain.get(path)
-        if found is None:
+        if found is None and self._patterns:
             for pattern, route in self._patterns:
                 if pattern.fullmatch(path):
                     return route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from driftmeter.client import Monitor
@@ -23,11 +23,17 @@ from driftmeter.integrations.exchange import (
     KeptBody,
 )
 from driftmeter.integrations.reading import Reading
-from driftmeter.integrations.routes import Routes, RouteTable
+from driftmeter.integrations.routes import Routes, RouteTable, WatchedRoute
 
 MOST_WAITING = 100
 _SMALL = 100_000
 """Exchanges that are kept until the profile is known, and the most bytes of one of them."""
+AT_ONCE = 32
+"""Short exchanges that are read at once: all that it takes is in the processor's caches then."""
+SHORT = 10_000
+"""Bytes that a short one has at most."""
+_Short = tuple[WatchedRoute, str, Headers, bytes, Headers, bytes]
+"""Such an exchange: route, path, headers and body of the request, headers and body of the answer."""
 METHODS = frozenset(["POST", "PUT"])
 """Of requests that have rows; the question of a browser before, OPTIONS, has none."""
 NO_SUCCESS, UNREADABLE, UNORDERED, FAILED = "no_success", "unreadable", "unordered", "failed"
@@ -64,6 +70,8 @@ class RouteWatch:
         self._reading: Reading | None = None
         self._waiting: deque[Exchange] = deque()
         """Exchanges whose values have no names, while the profile that names them is on its way."""
+        self._defers = False
+        """Whether the last exchange had the form that is read fastest: those like it wait for each other."""
         self._counts = {name: AtomicCounter() for name in ("requests", "read", "read_without_predictions")}
         self._counts |= {f"left_{reason}": AtomicCounter() for reason in REQUEST_REASONS}
         self._counts |= {f"answer_{reason}": AtomicCounter() for reason in ANSWER_REASONS}
@@ -77,6 +85,7 @@ class RouteWatch:
         `read_without_predictions` have answers that were not, for one of the reasons `answer_…`. The rows are counted
         by the monitor.
         """
+        self.monitor.deferred.gather()
         return {name: counter.value() for name, counter in self._counts.items()}
 
     def start(self) -> None:
@@ -86,18 +95,52 @@ class RouteWatch:
         except Exception as error:
             self._faults.warn("start", f"the monitor can't start: {error}", trace=True)
 
-    def begin(self, method: str, path: str, headers: Headers) -> Exchange | None:
-        """Return the exchange that begins with the head of a request; None where it is not to be looked at."""
+    def route_of(self, method: str, path: str) -> WatchedRoute | None:
+        """Return the route of a request, which counts from now on; None where it is not to be looked at."""
         try:
             route = self._routes.find(path) if method in METHODS else None
-            if route is None:
-                return None
-            self._count_request()
-            return Exchange(route, path, headers, self._most)
+            if route is not None:
+                self._count_request()
+            return route
         except Exception as error:
             self._counts[f"left_{FAILED}"].add()
             self._warn(FAILED, str(path), error)
             return None
+
+    def exchange(self, route: WatchedRoute, path: str, headers: Headers) -> Exchange:
+        """Return the exchange that begins with the head of a request."""
+        return Exchange(route, path, headers, self._most)
+
+    def begin(self, method: str, path: str, headers: Headers) -> Exchange | None:
+        """Return the exchange of a request that counts from now on; None where it is not to be looked at."""
+        route = self.route_of(method, path)
+        return None if route is None else self.exchange(route, path, headers)
+
+    def defer(self, route: WatchedRoute, scope: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> int:
+        """Have an exchange of ASGI read later, if it is short, complete, and like the last one that was read.
+
+        Returns the number of exchanges that wait with it; 0 if it does not.
+        """
+        try:
+            if not self._defers or len(messages) != 3:
+                return 0
+            request, start, answer = messages
+            body, text = request.get("body"), answer.get("body")
+            if (
+                request["type"] != "http.request"
+                or request.get("more_body")
+                or start["type"] != "http.response.start"
+                or not 200 <= start["status"] < 300
+                or not type(body) is type(text) is bytes  # all others may change
+                or len(body) + len(text) > SHORT
+            ):
+                return 0
+            item = route, scope["path"], scope["headers"], body, start.get("headers", ()), text
+            items = self.monitor.deferred.items
+            items.append((self._count_short, (item, self.monitor.clock())))
+            return len(items)
+        except Exception:  # it is none of these
+            return 0
 
     def note(self, exchange: Exchange, step: Callable[..., None], *arguments: Any) -> None:
         """Do a step of an exchange, after which it is over if that fails."""
@@ -120,10 +163,11 @@ class RouteWatch:
             return
         exchange.is_over = True
         try:
-            reading, profile = self._reading, self.monitor.profile
-            if reading is None or reading.profile is not profile:
-                self._reading = reading = Reading(profile, self.monitor.columns)
-            if self._waiting and profile is not None:
+            if not exchange.is_success:
+                self._leave(NO_SUCCESS, exchange, None)
+                return
+            reading = self._current_reading()
+            if self._waiting and reading.profile is not None:
                 self._count_waiting(reading)
         except Exception as error:
             self._leave(FAILED, exchange, error)
@@ -140,13 +184,16 @@ class RouteWatch:
             self._count(reading, exchange)
 
     def _count(self, reading: Reading, exchange: Exchange) -> None:
+        """Count the rows of an exchange that the model answered, or keep it until their names are known."""
         try:
-            plain = reading.plain(exchange) if exchange.is_success else None
+            request, answer, plain = exchange.request, exchange.answer, None
+            if request.is_whole and answer is not None:
+                text = answer.content() if answer.is_whole else b""
+                plain = reading.plain(exchange.route, request.content(), text)
+            self._defers = plain is not None and self.monitor.deferred.is_open
             if plain is not None:
                 self.monitor.observe(*plain)
                 self._count_read()
-            elif not exchange.is_success:
-                self._leave(NO_SUCCESS, exchange, None)
             else:
                 self._read(reading, exchange)
         except InputError as error:
@@ -159,6 +206,25 @@ class RouteWatch:
                 self._leave(UNORDERED, exchange, error)
         except Exception as error:
             self._leave(FAILED, exchange, error)
+
+    def _count_short(self, items: Sequence[tuple[_Short, float]]) -> None:
+        """Count the rows of exchanges that came at times of the monitor's clock."""
+        for (route, path, headers, body, answer_headers, text), clock in items:
+            try:
+                plain = self._current_reading().plain(route, body, text)
+            except Exception:  # it will be named
+                plain = None
+            if plain is None:
+                self.finish(_exchange_of(route, path, headers, body, answer_headers, text, most=self._most))
+            else:
+                self.monitor.observe_earlier(*plain, clock)
+                self._count_read()
+
+    def _current_reading(self) -> Reading:
+        reading, profile = self._reading, self.monitor.profile
+        if reading is None or reading.profile is not profile:
+            self._reading = reading = Reading(profile, self.monitor.columns)
+        return reading
 
     def _read(self, reading: Reading, exchange: Exchange) -> None:
         """Count the rows of an exchange, whatever its form."""
@@ -210,6 +276,16 @@ class RouteWatch:
     def _warn(self, reason: str, path: str, error: Exception) -> None:
         what = "predictions are not counted" if reason.startswith("answer_") else "a request is not counted"
         self._faults.warn(reason, f"route {path[:60]}: {what}: {str(error)[:400]}", trace=reason == FAILED)
+
+
+def _exchange_of(
+    route: WatchedRoute, path: str, headers: Headers, body: bytes, answer_headers: Headers, text: bytes, *, most: int
+) -> Exchange:
+    """Return an exchange that is complete."""
+    exchange = Exchange(route, path, headers, most)
+    exchange.request.add(body, False)
+    exchange.start_answer(200, answer_headers).add(text, False)
+    return exchange
 
 
 def watch_of(monitor: Monitor | None, routes: Routes | None, most_bytes: int, watch: RouteWatch | None) -> RouteWatch:
