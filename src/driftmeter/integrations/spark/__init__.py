@@ -1,0 +1,5 @@
+"""Spark: the panes of batches and streams, counted on the executors."""
+
+from driftmeter.integrations.spark.panes import SparkPanes, panes
+
+__all__ = ["SparkPanes", "panes"]

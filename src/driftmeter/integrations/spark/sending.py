@@ -1,0 +1,130 @@
+"""Panes on their way from Spark's driver to a metric server or a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from driftmeter.counts.summary import Summary
+from driftmeter.integrations.blocks import assemble
+from driftmeter.integrations.sinks import PaneSink, open_sink
+from driftmeter.panes.codec import decode_counts, decode_texts
+from driftmeter.panes.pane import Pane
+from driftmeter.panes.timing import Timing
+from driftmeter.panes.totals import SourceTotals
+from driftmeter.profile.profile import Profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where panes go: the address of a server or a store, and the model there; a text, so that Spark may send it on."""
+
+    address: str
+    model: str
+    headers: Mapping[str, str]
+    patience: float
+
+    def open(self) -> PaneSink:
+        """Connect."""
+        return open_sink(self.address, self.model, headers=self.headers, patience=self.patience)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a batch: its panes, the rows in them, those of them that came late, and its totals."""
+
+    panes: int
+    rows: int
+    late: int
+    totals: SourceTotals
+
+
+def send_batch(
+    destination: Destination, profile: Profile, timing: Timing, rows: Iterable[Any], source: str, sequence: int
+) -> Sent:
+    """Put the panes of a batch, rows of `SparkPanes.summaries` in any order. The last one closes them all.
+
+    Until it comes the source promises nothing, so that no pane closes before all of them are there.
+    """
+    waiting: Pane | None = None
+    totals, sent, counted, late, end = SourceTotals(), 0, 0, 0, 0
+    sink = destination.open()
+    try:
+        wanted = sink.model().unseen_texts
+        for row in rows:
+            if row["start"] is None:
+                totals += SourceTotals.from_json(json.loads(row["totals"]))
+                continue
+            if waiting is not None:
+                late += sink.put(waiting).late
+            texts = decode_texts((row["texts"] or "").encode())
+            summary = Summary(row["rows"], decode_counts(bytes(row["counts"]), profile.bins), texts)
+            counted, sent = counted + summary.rows, sent + 1
+            waiting = Pane(
+                profile.digest,
+                row["start"],
+                timing.pane,
+                source,
+                sequence,
+                summary if wanted else summary.without_texts(),
+                SourceTotals(counted, counted),
+                watermark=0,
+            )
+            end = max(end, waiting.end)
+        if waiting is not None:
+            late += sink.put(replace(waiting, totals=totals.bounded(), watermark=end, final=True)).late
+    finally:
+        sink.close()
+    return Sent(sent, counted, late, totals)
+
+
+class StreamSender:
+    """Puts the panes of each micro-batch: what `foreachBatch` calls, of Spark Connect in another process."""
+
+    def __init__(self, destination: Destination, profile: bytes, timing: Timing, source: str) -> None:
+        """Take what a pane needs; nothing is connected yet."""
+        self._destination, self._dumped, self._timing, self._source = destination, profile, timing, source
+        self._profile: Profile | None = None
+        self._sink: PaneSink | None = None
+        self._texts = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what each process makes for itself."""
+        return {**self.__dict__, "_profile": None, "_sink": None}
+
+    def __call__(self, blocks: DataFrame, batch: int) -> None:
+        """Put the panes that a micro-batch has changed; the last of them carries the watermark, once all are there.
+
+        The watermark is the newest time of all rows so far less the lateness.
+        """
+        if self._profile is None:
+            self._profile = Profile.loads(self._dumped)
+        profile = self._profile
+        whole = assemble(profile, blocks.toArrow())
+        if not whole.panes:
+            return
+        if self._sink is None:
+            self._sink = self._destination.open()
+            self._texts = self._sink.model().unseen_texts
+        newest = (whole.latest or 0) - self._timing.lateness
+        *before, last = [
+            Pane(
+                profile.digest,
+                start,
+                self._timing.pane,
+                f"{self._source}-{whole.query}",
+                batch,
+                summary if self._texts else summary.without_texts(),
+                whole.totals.bounded(),
+                watermark=0,
+            )
+            for start, summary in whole.panes
+        ]
+        for pane in before:
+            self._sink.put(pane)
+        self._sink.put(replace(last, watermark=max(newest, 0)))
