@@ -14,7 +14,7 @@ Each batch of rows yields all blocks of a pane or none: where one of them grows,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -26,7 +26,8 @@ from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows
 from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import UnseenTexts
-from driftmeter.data.columns import as_frame, columns_of
+from driftmeter.data.arrow_columns import numbers_of
+from driftmeter.data.columns import Column, Dictionary, as_frame, columns_of
 from driftmeter.data.time_columns import read_times
 from driftmeter.errors import InputError
 from driftmeter.panes.codec import decode_texts, encode_texts
@@ -119,7 +120,7 @@ class BlockCounter:
         if not len(frame):
             return
         times, _ = read_times(frame[self._time], self._time, self._profile.zone, self._format)
-        rows, _, _ = self._reader.read_columns(columns_of(frame, self._reader.names))
+        rows, _, _ = self._reader.read_columns(self._columns(frame))
         ahead = times > self._clock() * 1_000 + MAX_AHEAD
         invalid, future = int(np.count_nonzero(times < 0)), int(np.count_nonzero(ahead))
         if invalid or future:
@@ -130,6 +131,15 @@ class BlockCounter:
         if len(rows):
             self._latest = max(int(times.max()), self._latest or 0)
             self._count(rows, times // self._pane * self._pane)
+
+    def _columns(self, frame: Any) -> dict[str, Column]:
+        """Return the columns to read; dictionaries of texts as they are, since a batch has a small one."""
+        table, coded = frame.to_native(), {}
+        if frame.implementation.is_pyarrow():
+            for name in self._reader.names:
+                if name in frame.columns and (column := _coded(table.column(name))) is not None:
+                    coded[name] = column
+        return columns_of(frame, [name for name in self._reader.names if name not in coded]) | coded
 
     def _count(self, rows: Rows, starts: Counts) -> None:
         if (starts[1:] < starts[:-1]).any():
@@ -164,6 +174,20 @@ def _table_of(batch: Any) -> Any:
     return pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
 
 
+def _coded(column: pa.ChunkedArray) -> Dictionary | None:
+    """Return a column of texts that is coded already; None for any other."""
+    import pyarrow as pa
+
+    kind = column.type
+    if not pa.types.is_dictionary(kind) or str(kind.value_type) not in ("string", "large_string"):
+        return None
+    chunk = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
+    if isinstance(chunk, pa.ChunkedArray):
+        chunk = chunk.chunk(0)
+    indices, present = numbers_of(chunk.indices)
+    return Dictionary(np.where(present, indices, -1).astype(np.intp), tuple(chunk.dictionary.to_pylist()))
+
+
 def schema_of_blocks() -> pa.Schema:
     """Return the Arrow schema of blocks."""
     import pyarrow as pa
@@ -175,7 +199,7 @@ def schema_of_blocks() -> pa.Schema:
 
 
 def _batch(
-    starts: list[Milliseconds | None],
+    starts: Sequence[Milliseconds | None],
     vectors: list[Counts],
     latest: Milliseconds | None,
     query: str | None,
@@ -231,7 +255,7 @@ def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
         query = max((name for name in blocks.column("query").to_pylist() if name), default="")
     sampled: dict[Milliseconds, list[UnseenTexts]] = {}
     for start, given in zip(starts.tolist(), texts, strict=True):
-        for text in [given] if isinstance(given, str) else given or ():
+        for text in filter(None, [given] if isinstance(given, str) else given or ()):
             sampled.setdefault(start, []).append(decode_texts(text.encode()))
     own = ~of_totals
     moments, vectors = _vectors(starts[own], places[own], counts[own])

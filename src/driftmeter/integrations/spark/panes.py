@@ -20,7 +20,7 @@ from pyspark.sql import functions as sql
 
 from driftmeter.errors import InputError
 from driftmeter.integrations.blocks import COUNTS, Recipe, assemble
-from driftmeter.integrations.spark.sending import Destination, Sent, StreamSender, send_batch
+from driftmeter.integrations.spark.sending import Sent, SinkAddress, StreamSender, send_batch
 from driftmeter.panes.codec import encode_counts, encode_texts
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
@@ -65,13 +65,17 @@ def panes(
     blocks = needed.mapInArrow(_CountBlocks(recipe), BLOCKS)
     if frame.isStreaming:
         blocks = blocks.withWatermark("pane", f"{_delay(timing, keep)} milliseconds")
-    summed = blocks.groupBy("pane", "block").agg(
+    return SparkPanes(summed(blocks), profile, timing)
+
+
+def summed(blocks: DataFrame) -> DataFrame:
+    """Add up the blocks of the same place in the same pane."""
+    return blocks.groupBy("pane", "block").agg(
         *(sql.sum(name).alias(name) for name in COUNTS),
         sql.max("latest").alias("latest"),
         sql.max("query").alias("query"),
         sql.collect_list("texts").alias("texts"),
     )
-    return SparkPanes(summed, profile, timing)
 
 
 def _quoted(name: str) -> str:
@@ -127,7 +131,7 @@ class SparkPanes:
         Returns what was sent, or the query, started. While the store is away it is tried again for `patience` seconds.
         Raises InputError and what the sink raises; a query ends with that error.
         """
-        return self._send(Destination(url, self.profile.model, {}, patience), source, sequence, checkpoint, trigger)
+        return self._send(SinkAddress(url, self.profile.model, {}, patience), source, sequence, checkpoint, trigger)
 
     def to_server(
         self,
@@ -143,12 +147,12 @@ class SparkPanes:
         """Send the panes to a metric server, with `headers` in each request; the rest is as for `to_store`."""
         if url.partition("://")[0] not in ("http", "https"):
             raise InputError("url", "http:// or https://", url)
-        destination = Destination(url, self.profile.model, dict(headers or {}), patience)
+        destination = SinkAddress(url, self.profile.model, dict(headers or {}), patience)
         return self._send(destination, source, sequence, checkpoint, trigger)
 
     def _send(
         self,
-        destination: Destination,
+        destination: SinkAddress,
         source: str,
         sequence: int,
         checkpoint: str | None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Destination:
+class SinkAddress:
     """Where panes go: the address of a server or a store, and the model there; a text, so that Spark may send it on."""
 
     address: str
@@ -45,7 +45,7 @@ class Sent:
 
 
 def send_batch(
-    destination: Destination, profile: Profile, timing: Timing, rows: Iterable[Any], source: str, sequence: int
+    destination: SinkAddress, profile: Profile, timing: Timing, rows: Iterable[Any], source: str, sequence: int
 ) -> Sent:
     """Put the panes of a batch, rows of `SparkPanes.summaries` in any order. The last one closes them all.
 
@@ -86,7 +86,7 @@ def send_batch(
 class StreamSender:
     """Puts the panes of each micro-batch: what `foreachBatch` calls, of Spark Connect in another process."""
 
-    def __init__(self, destination: Destination, profile: bytes, timing: Timing, source: str) -> None:
+    def __init__(self, destination: SinkAddress, profile: bytes, timing: Timing, source: str) -> None:
         """Take what a pane needs; nothing is connected yet."""
         self._destination, self._dumped, self._timing, self._source = destination, profile, timing, source
         self._profile: Profile | None = None
