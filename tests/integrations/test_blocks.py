@@ -54,7 +54,7 @@ def blocks_of(recipe: Recipe, parts: Sequence[pa.Table]) -> pa.Table:
         counter = pickle.loads(pickle.dumps(recipe)).counter()
         for batch in part.to_batches(max_chunksize=170):
             counter.add(batch)
-        batches += counter.take("query")
+        batches += counter.take()
     return pa.Table.from_batches(batches, schema_of_blocks())
 
 
@@ -73,7 +73,7 @@ def test_the_panes_are_those_of_all_rows_however_they_are_split_and_ordered(prof
         assert summary == binner.observe(reader.read_records(of_pane)[0])
         assert len(summary.unseen.counts["city"]) == 8
         assert summary.check(profile) is None
-    assert whole[1:] == (SourceTotals(3_000, 3_000), int(times.max()), "query")
+    assert whole[1:] == (SourceTotals(3_000, 3_000), int(times.max()))
 
 
 def test_sums_of_blocks_give_the_same_panes(profile: Profile, recipe: Recipe) -> None:
@@ -81,8 +81,8 @@ def test_sums_of_blocks_give_the_same_panes(profile: Profile, recipe: Recipe) ->
     blocks = blocks_of(recipe, [rows.slice(0, 1_000), rows.slice(1_000)])
     sums = (
         blocks.group_by(["pane", "block"], use_threads=False)
-        .aggregate([*((name, "sum") for name in COUNTS), ("latest", "max"), ("query", "max"), ("texts", "list")])
-        .rename_columns(["pane", "block", *COUNTS, "latest", "query", "texts"])
+        .aggregate([*((name, "sum") for name in COUNTS), ("latest", "max"), ("texts", "list")])
+        .rename_columns(["pane", "block", *COUNTS, "latest", "texts"])
     )
     assert_same(assemble(profile, sums), assemble(profile, blocks))
 
@@ -144,4 +144,4 @@ def test_a_pane_without_one_of_its_blocks_is_refused(profile: Profile, recipe: R
 
 
 def test_no_blocks_are_no_panes(profile: Profile) -> None:
-    assert assemble(profile, schema_of_blocks().empty_table()) == ([], SourceTotals(), None, "")
+    assert assemble(profile, schema_of_blocks().empty_table()) == ([], SourceTotals(), None)

@@ -3,10 +3,10 @@
 The counts of a pane are one vector: those of all bins (counts/summary.py), then the number of rows. A row of blocks
 holds WIDTH neighbouring counts of one pane, so that any engine that can group and sum adds panes up:
 
-    pane      block   n0 … n63         latest   query   texts
-    09:00:00  0       3 0 … 1                           {"city":{"Rom":2}}    a sample of unseen texts, in block 0
+    pane      block   n0 … n63    latest     texts
+    09:00:00  0       3 0 … 1                {"city":{"Rom":2}}    a sample of unseen texts, in block 0
     09:00:00  1       0 9 … 2
-    null      0       900 2 … 0        09:00:07 4f1a…                         totals of the source, see TOTALS
+    null      0       900 2 … 0   09:00:07                         totals of the source, see TOTALS
 
 Each batch of rows yields all blocks of a pane or none: where one of them grows, so do the others.
 """
@@ -151,21 +151,21 @@ class BlockCounter:
             before = self._panes.get(start)
             self._panes[start] = summary if before is None else before + summary
 
-    def take(self, query: str = "") -> Iterator[pa.RecordBatch]:
-        """Yield what was counted since the last time as blocks, and begin anew; `query` is kept beside the totals."""
+    def take(self) -> Iterator[pa.RecordBatch]:
+        """Yield what was counted since the last time as blocks, and begin anew."""
         panes, totals, latest = self._panes, self._totals, self._latest
         self._begin()
         if totals.observed:
             named_counts = [totals.observed, totals.dropped.get("invalid", 0), totals.dropped.get("future", 0)]
             named_counts += [totals.unreadable.get(name, 0) for name in self._reader.names]
-            yield _batch([None], [np.array(named_counts)], latest, query, [None])
+            yield _batch([None], [np.array(named_counts)], latest, [None])
         at_once = max(1, _ROWS_OF_BLOCKS * WIDTH // (self._profile.bins + 1))
         starts = sorted(panes)
         for first in range(0, len(starts), at_once):
             part = starts[first : first + at_once]
             vectors = [np.append(panes[start].counts, panes[start].rows) for start in part]
             texts = [encode_texts(panes[start].unseen).decode() or None for start in part]
-            yield _batch(part, vectors, None, None, texts)
+            yield _batch(part, vectors, None, texts)
 
 
 def _table_of(batch: Any) -> Any:
@@ -194,7 +194,7 @@ def schema_of_blocks() -> pa.Schema:
 
     counts = [(name, pa.int64()) for name in COUNTS]
     moment = pa.timestamp("us", tz="UTC")
-    rest = [("latest", pa.int64()), ("query", pa.string()), ("texts", pa.string())]
+    rest = [("latest", pa.int64()), ("texts", pa.string())]
     return pa.schema([("pane", moment), ("block", pa.int32()), *counts, *rest])
 
 
@@ -202,7 +202,6 @@ def _batch(
     starts: Sequence[Milliseconds | None],
     vectors: list[Counts],
     latest: Milliseconds | None,
-    query: str | None,
     texts: list[str | None],
 ) -> pa.RecordBatch:
     import pyarrow as pa
@@ -221,7 +220,6 @@ def _batch(
             pa.array(np.tile(np.arange(blocks, dtype=np.int32), len(starts))),
             *(pa.array(np.ascontiguousarray(column)) for column in columns),
             pa.array([latest] * number, pa.int64()),
-            pa.array([query] * number, pa.string()),
             pa.array([text for of_pane in texts for text in (of_pane, *first)], pa.string()),
         ],
         schema=schema,
@@ -229,7 +227,7 @@ def _batch(
 
 
 class Assembled(NamedTuple):
-    """Blocks put together: the panes, ascending, each with its start; totals, the last time in ms, and the query.
+    """Blocks put together: the panes, ascending, each with its start; the totals, and the last time in ms.
 
     Without blocks of totals, as of some panes only, the totals are empty and the time is None.
     """
@@ -237,7 +235,6 @@ class Assembled(NamedTuple):
     panes: list[tuple[Milliseconds, Summary]]
     totals: SourceTotals
     latest: Milliseconds | None
-    query: str
 
 
 def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
@@ -248,11 +245,10 @@ def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
     starts, places, counts = _arrays(blocks)
     texts = blocks.column("texts").to_pylist()
     of_totals = starts < 0
-    totals, latest, query = SourceTotals(), None, ""
+    totals, latest = SourceTotals(), None
     if of_totals.any():
         totals = _totals_of(profile, _vectors(starts[of_totals], places[of_totals], counts[of_totals])[1][0])
         latest = max((time for time in blocks.column("latest").to_pylist() if time is not None), default=None)
-        query = max((name for name in blocks.column("query").to_pylist() if name), default="")
     sampled: dict[Milliseconds, list[UnseenTexts]] = {}
     for start, given in zip(starts.tolist(), texts, strict=True):
         for text in filter(None, [given] if isinstance(given, str) else given or ()):
@@ -265,7 +261,7 @@ def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
     for start, vector in zip(moments.tolist(), vectors, strict=True):
         unseen = UnseenTexts.sum(sampled.get(start, ()))
         panes.append((start, Summary(int(vector[profile.bins]), vector[: profile.bins].copy(), unseen)))
-    return Assembled(panes, totals, latest, query)
+    return Assembled(panes, totals, latest)
 
 
 def _arrays(blocks: pa.Table) -> tuple[Counts, Counts, Counts]:

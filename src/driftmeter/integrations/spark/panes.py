@@ -20,7 +20,7 @@ from pyspark.sql import functions as sql
 
 from driftmeter.errors import InputError
 from driftmeter.integrations.blocks import COUNTS, Recipe, assemble
-from driftmeter.integrations.spark.sending import Sent, SinkAddress, StreamSender, send_batch
+from driftmeter.integrations.spark.sending import SinkAddress, StreamSender, send_batch
 from driftmeter.panes.codec import encode_counts, encode_texts
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
@@ -29,12 +29,11 @@ from driftmeter.types import Milliseconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from pyspark.sql.streaming.query import StreamingQuery
 
 KEEP: Milliseconds = 10 * MINUTE
 _TIMING = Timing()
 _COUNTS = ", ".join(f"{name} bigint" for name in COUNTS)
-BLOCKS = f"pane timestamp, block int, {_COUNTS}, latest bigint, query string, texts string"
+BLOCKS = f"pane timestamp, block int, {_COUNTS}, latest bigint, texts string"
 SUMMARIES = "start bigint, rows bigint, counts binary, texts string, totals string"
 
 
@@ -73,7 +72,6 @@ def summed(blocks: DataFrame) -> DataFrame:
     return blocks.groupBy("pane", "block").agg(
         *(sql.sum(name).alias(name) for name in COUNTS),
         sql.max("latest").alias("latest"),
-        sql.max("query").alias("query"),
         sql.collect_list("texts").alias("texts"),
     )
 
@@ -121,14 +119,14 @@ class SparkPanes:
         checkpoint: str | None = None,
         trigger: Mapping[str, Any] | None = None,
         patience: float = 60.0,
-    ) -> Sent | StreamingQuery:
+    ) -> Any:
         """Put the panes into the store of a metric server, which has the model; idempotent.
 
         Of a batch, `source` and `sequence` name the data: the same again changes nothing, a higher sequence replaces
         the panes that it has. Of a stream, the source is `source` and the id of the query, which its `checkpoint`
         keeps, and the sequence is the number of the micro-batch; `trigger` is what `DataStreamWriter.trigger` takes.
 
-        Returns what was sent, or the query, started. While the store is away it is tried again for `patience` seconds.
+        Returns what was sent, a `Sent`, or the `StreamingQuery`, started. While the store is away it is tried again for `patience` seconds.
         Raises InputError and what the sink raises; a query ends with that error.
         """
         return self._send(SinkAddress(url, self.profile.model, {}, patience), source, sequence, checkpoint, trigger)
@@ -143,7 +141,7 @@ class SparkPanes:
         trigger: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         patience: float = 60.0,
-    ) -> Sent | StreamingQuery:
+    ) -> Any:
         """Send the panes to a metric server, with `headers` in each request; the rest is as for `to_store`."""
         if url.partition("://")[0] not in ("http", "https"):
             raise InputError("url", "http:// or https://", url)
@@ -157,13 +155,13 @@ class SparkPanes:
         sequence: int,
         checkpoint: str | None,
         trigger: Mapping[str, Any] | None,
-    ) -> Sent | StreamingQuery:
+    ) -> Any:
         if not self.frame.isStreaming:
             rows = self.summaries().toLocalIterator(prefetchPartitions=True)
             return send_batch(destination, self.profile, self.timing, rows, source, sequence)
         if checkpoint is None:
             raise InputError("checkpoint", "a folder in which the stream keeps how far it is", "none")
-        sender = StreamSender(destination, self.profile.dumps(), self.timing, source)
+        sender = StreamSender(destination, self.profile.dumps(), self.timing, source, checkpoint)
         writer = self.frame.writeStream.outputMode("update").option("checkpointLocation", checkpoint)
         if trigger:
             writer = writer.trigger(**trigger)
@@ -177,20 +175,12 @@ class _CountBlocks:
         self._recipe = recipe
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        counter, query = self._recipe.counter(), _query()
+        counter = self._recipe.counter()
         for batch in batches:
             counter.add(batch)
             if counter.is_full:
-                yield from counter.take(query)
-        yield from counter.take(query)
-
-
-def _query() -> str:
-    """Return the id of the streaming query, which its checkpoint keeps; empty for a batch."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    return "" if context is None else context.getLocalProperty("sql.streaming.queryId") or ""
+                yield from counter.take()
+        yield from counter.take()
 
 
 class _AssemblePanes:

@@ -86,9 +86,10 @@ def send_batch(
 class StreamSender:
     """Puts the panes of each micro-batch: what `foreachBatch` calls, of Spark Connect in another process."""
 
-    def __init__(self, destination: SinkAddress, profile: bytes, timing: Timing, source: str) -> None:
+    def __init__(self, destination: SinkAddress, profile: bytes, timing: Timing, source: str, checkpoint: str) -> None:
         """Take what a pane needs; nothing is connected yet."""
-        self._destination, self._dumped, self._timing, self._source = destination, profile, timing, source
+        self._destination, self._dumped, self._timing = destination, profile, timing
+        self._name, self._checkpoint, self._source = source, checkpoint, ""
         self._profile: Profile | None = None
         self._sink: PaneSink | None = None
         self._texts = True
@@ -109,6 +110,7 @@ class StreamSender:
         if not whole.panes:
             return
         if self._sink is None:
+            self._source = f"{self._name}-{_query_id(blocks.sparkSession, self._checkpoint)}"
             self._sink = self._destination.open()
             self._texts = self._sink.model().unseen_texts
         newest = (whole.latest or 0) - self._timing.lateness
@@ -117,7 +119,7 @@ class StreamSender:
                 profile.digest,
                 start,
                 self._timing.pane,
-                f"{self._source}-{whole.query}",
+                self._source,
                 batch,
                 summary if self._texts else summary.without_texts(),
                 whole.totals.bounded(),
@@ -128,3 +130,12 @@ class StreamSender:
         for pane in before:
             self._sink.put(pane)
         self._sink.put(replace(last, watermark=max(newest, 0)))
+
+
+def _query_id(spark: Any, checkpoint: str) -> str:
+    """Return the id of the query that a checkpoint is of, which every restart has again.
+
+    Spark tells it to its own driver only, which foreachBatch of Spark Connect is not; the file is read by either.
+    """
+    (line,) = spark.read.text(f"{checkpoint.rstrip('/')}/metadata").head(1)
+    return str(json.loads(line[0])["id"])
