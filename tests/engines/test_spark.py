@@ -206,7 +206,8 @@ def test_nanoseconds_and_numbers_of_16_bits_are_read_by_arrow(spark: Any, tmp_pa
 
     moments = pa.array([START * 1_000_000 + number for number in range(1_000)], pa.timestamp("ns", tz="UTC"))
     small = np.random.default_rng(0).normal(size=1_000).astype(np.float16)
-    table = pa.table({"x": pa.array(small), "y": np.random.default_rng(1).integers(0, 50, 1_000), "at": moments, "text": ["a"] * 1_000})
+    some = np.random.default_rng(1).integers(0, 50, 1_000)
+    table = pa.table({"x": pa.array(small), "y": some, "at": moments, "text": ["a"] * 1_000})
     pq.write_table(table, tmp_path / "ns.parquet", version="2.6")
     of_both = Profile.fit(table, model="m", time="at", only=["x", "y"], independent=True)
     rows = parquet_panes(spark, str(tmp_path), of_both).summaries().collect()

@@ -107,10 +107,11 @@ class SparkCluster:
         import pyspark
 
         launcher = Path(pyspark.__file__).parent / "bin" / "spark-class"
-        options = "-Dspark.worker.timeout=10 -Dspark.ui.enabled=false -Xmx256m"
+        gone = "-Dspark.worker.timeout=10"  # seconds, after which a silent worker is taken for dead
+        own = {"SPARK_LOCAL_IP": host, "SPARK_DAEMON_JAVA_OPTS": gone, "SPARK_DAEMON_MEMORY": "256m"}
         return subprocess.Popen(
             [str(launcher), f"org.apache.spark.deploy.{kind}", *arguments],
-            env={**environment(), "SPARK_LOCAL_IP": host, "SPARK_DAEMON_JAVA_OPTS": options},
+            env={**environment(), **own},
             stdout=(self.home / f"{kind}-{len(self.workers)}.log").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,

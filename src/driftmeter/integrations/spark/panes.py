@@ -60,7 +60,7 @@ def panes(
     if recipe.time not in frame.columns:
         raise InputError("time", f"a column {recipe.time!r}", f"the columns {', '.join(frame.columns)}"[:300])
     columns = {recipe.time, *(feature.column for feature in profile.features)}
-    needed = frame.select(*[sql.col(_quoted(name)) for name in frame.columns if name in columns])
+    needed = frame.select(*[sql.col(quoted(name)) for name in frame.columns if name in columns])
     blocks = needed.mapInArrow(_CountBlocks(recipe), BLOCKS)
     if frame.isStreaming:
         blocks = blocks.withWatermark("pane", f"{_delay(timing, keep)} milliseconds")
@@ -76,7 +76,8 @@ def summed(blocks: DataFrame) -> DataFrame:
     )
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return the name of a column as Spark takes it, whatever is in it."""
     return "`" + name.replace("`", "``") + "`"
 
 
@@ -126,8 +127,8 @@ class SparkPanes:
         the panes that it has. Of a stream, the source is `source` and the id of the query, which its `checkpoint`
         keeps, and the sequence is the number of the micro-batch; `trigger` is what `DataStreamWriter.trigger` takes.
 
-        Returns what was sent, a `Sent`, or the `StreamingQuery`, started. While the store is away it is tried again for `patience` seconds.
-        Raises InputError and what the sink raises; a query ends with that error.
+        Returns what was sent, a `Sent`, or the `StreamingQuery`, started. While the store is away it is tried again for
+        `patience` seconds. Raises InputError and what the sink raises; a query ends with that error.
         """
         return self._send(SinkAddress(url, self.profile.model, {}, patience), source, sequence, checkpoint, trigger)
 
