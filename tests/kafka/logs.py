@@ -29,7 +29,7 @@ class LogRecord:
     rows: tuple[tuple[Milliseconds, str], ...]
 
 
-def batch_of(records: Sequence[LogRecord], counting: Counting, end: int | None = None) -> PartitionRows:
+def batch_of(records: Sequence[LogRecord], counting: Counting) -> PartitionRows:
     """Return records as a decoder would."""
     flat = [(record.offset, time, city) for record in records for time, city in record.rows]
     rows, _, _ = counting.reader.read_records([{"age": 40.0, "city": city} for _, _, city in flat])
@@ -37,7 +37,7 @@ def batch_of(records: Sequence[LogRecord], counting: Counting, end: int | None =
         rows,
         np.array([offset for offset, _, _ in flat], np.int64),
         np.array([time for _, time, _ in flat], np.int64),
-        records[-1].offset + 1 if end is None else end,
+        np.array([record.offset for record in records], np.int64),
         tuple(Dropped(record.offset, "invalid") for record in records if not record.rows),
     )
 

@@ -85,7 +85,7 @@ def test_the_committed_offset_is_the_first_of_the_oldest_open_pane() -> None:
     deliver(partition, shelf)
     resume = partition.resume(14)
     assert resume is not None
-    assert (resume.start.offset, resume.position, resume.rows) == (5, 14, 4)
+    assert (resume.start.offset, resume.position, resume.records) == (5, 14, 4)
     partition.add(batch_of([LogRecord(14, ((START + 25_000, "Bonn"),))], COUNTING), NOW)
     deliver(partition, shelf)
     resume = partition.resume(15)
@@ -153,7 +153,7 @@ def test_rows_that_are_gone_do_not_make_a_pane_smaller(kept: tuple[int, ...]) ->
 
 def test_nothing_is_sent_or_committed_while_records_are_read_again() -> None:
     log = [LogRecord(index, ((START + index, "Ulm"),)) for index in range(4)]
-    again = Partition("t-0", COUNTING, Resume(Snapshot(0), 4, rows=4))
+    again = Partition("t-0", COUNTING, Resume(Snapshot(0), 4, records=4))
     again.add(batch_of(log[:3], COUNTING), NOW)
     assert (again.unsent(), again.resume(3), again.heartbeat(NOW).summary.rows) == ([], None, 0)
     again.add(batch_of(log[3:], COUNTING), NOW)
@@ -163,7 +163,7 @@ def test_nothing_is_sent_or_committed_while_records_are_read_again() -> None:
 
 
 def test_a_partition_without_records_is_read_again_at_once() -> None:
-    partition = Partition("t-0", COUNTING, Resume(Snapshot(3), 9, rows=0))
+    partition = Partition("t-0", COUNTING, Resume(Snapshot(3), 9, records=0))
     assert partition.unsent() == []
     partition.reread()
     assert partition.generation == 0

@@ -30,27 +30,33 @@ class Dropped:
 class PartitionRows:
     """Typed rows of a run of records of one partition, with their offsets and event times in ms, each (rows,).
 
-    Offsets ascend, and several rows may share one. `dropped` ascend by offset too. `end` is the offset after the last
-    record. `unreadable` says that some value of the rows could not be read.
+    Offsets ascend, and several rows may share one. `records` are the offsets of all records, also of those without
+    rows; `dropped` ascend by offset too. `unreadable` says that some value of the rows could not be read.
     """
 
     rows: Rows
     offsets: Offsets
     times: npt.NDArray[np.int64]
-    end: int
+    records: Offsets
     dropped: tuple[Dropped, ...] = ()
     unreadable: bool = False
+
+    @property
+    def end(self) -> int:
+        """The offset after the last record, 0 where there is none."""
+        return int(self.records[-1]) + 1 if len(self.records) else 0
 
     def split(self, offset: int) -> tuple[PartitionRows, PartitionRows]:
         """Return the rows before an offset, and those from it on."""
         at = int(np.searchsorted(self.offsets, offset))
         early = tuple(one for one in self.dropped if one.offset < offset)
+        read = int(np.searchsorted(self.records, offset))
         first = replace(
             self,
             rows=self.rows.between(0, at),
             offsets=self.offsets[:at],
             times=self.times[:at],
-            end=min(offset, self.end),
+            records=self.records[:read],
             dropped=early,
         )
         second = replace(
@@ -58,6 +64,7 @@ class PartitionRows:
             rows=self.rows.between(at, len(self.rows)),
             offsets=self.offsets[at:],
             times=self.times[at:],
+            records=self.records[read:],
             dropped=self.dropped[len(early) :],
         )
         return first, second

@@ -32,6 +32,8 @@ LATE, FUTURE = "late", "future"
 @dataclass
 class _Entry:
     first: Snapshot
+    records: int
+    """Records that were read before the first of the pane."""
     counts: Counts
     rows: int = 0
     unseen: UnseenTexts = NO_TEXTS
@@ -53,7 +55,7 @@ class PartitionTally:
     again: int = 0
     """Rows that were read again."""
     lost: int = 0
-    """Rows that were read before, and could not be read again."""
+    """Records that were read before, and could not be read again."""
 
 
 class Partition:
@@ -72,6 +74,7 @@ class Partition:
         self._latest, self._horizon, self._totals = start.latest, start.horizon, start.totals
         self._acknowledged = start.totals.counted
         self._entries: dict[PaneKey, _Entry] = {}
+        self._records = 0
         if not self.rereading:
             self._horizon = max(self._horizon, resume.settled)
 
@@ -82,7 +85,12 @@ class Partition:
     @property
     def source(self) -> str:
         """The source's name: another one once rows could not be read again, so that its panes stay as they are."""
-        return f"{self._name}.{self.generation}" if self.generation else self._name
+        return source_of(self._name, self.generation)
+
+    @property
+    def committed_position(self) -> int:
+        """The offset up to which records were read when the offset was committed."""
+        return self._resume.position
 
     @property
     def watermark(self) -> Milliseconds:
@@ -98,6 +106,11 @@ class Partition:
     def totals(self) -> SourceTotals:
         """The rows read so far, from the first record of the partition on."""
         return self._totals
+
+    def take_tally(self) -> PartitionTally:
+        """Return what was read since it was last taken."""
+        tally, self.tally = self.tally, PartitionTally()
+        return tally
 
     def add(self, batch: PartitionRows, now: Milliseconds) -> None:
         """Count the next records; `now` is the time beyond which rows come from a wrong clock."""
@@ -118,7 +131,7 @@ class Partition:
         self.rereading = False
         resume, self.position = self._resume, max(self.position, self._resume.position)
         self._horizon = max(self._horizon, resume.settled)
-        missing = resume.rows - (self._totals.observed - resume.start.totals.observed)
+        missing = resume.records - self._records
         if missing > 0:
             self.tally.lost += missing
             self.renew()
@@ -184,6 +197,13 @@ class Partition:
             )
         return replace(pane, final=True) if final else pane
 
+    def heartbeats(self, now: Milliseconds, *, final: bool = False) -> list[Pane]:
+        """Return a heartbeat under each name of the source: one that it had before must not hold the others back."""
+        pane = self.heartbeat(now, final=final)
+        empty = replace(pane, summary=Summary.zero(pane.summary.counts.size), sequence=0, totals=SourceTotals())
+        names = [source_of(self._name, older) for older in range(self.generation)]
+        return [pane, *(replace(empty, source=name, acknowledged=0, final=True) for name in names)]
+
     def acknowledge(self, pane: Pane, late: int = 0) -> int:
         """Book that a pane is durable, of which the store has `late` rows as late; return how many are new of those."""
         key = PaneKey(pane.start, pane.length, pane.digest)
@@ -214,13 +234,12 @@ class Partition:
             return None
         self.release()
         position = max(position, self.position)
-        firsts = [entry.first for entry in self._entries.values()]
+        oldest = min(self._entries.values(), key=lambda entry: entry.first.offset, default=None)
         now = Snapshot(position, self._latest, self._horizon, self._totals)
-        start = min(firsts, key=lambda one: one.offset, default=now)
         return Resume(
-            start,
+            now if oldest is None else oldest.first,
             position,
-            self._totals.observed - start.totals.observed,
+            0 if oldest is None else self._records - oldest.records,
             self._horizon,
             self.counting.timing.pane,
             self.generation,
@@ -246,7 +265,9 @@ class Partition:
                 at = int(np.searchsorted(batch.offsets, offset))
                 totals = base + self._totals_of(batch, at, offset, future, late)
                 first = Snapshot(offset, int(before[at]), int(horizons[at]), totals.bounded())
-                entry = self._entries[key] = _Entry(first, np.zeros(self.counting.profile.bins, np.int64))
+                records = self._records + int(np.searchsorted(batch.records, offset))
+                entry = _Entry(first, records, np.zeros(self.counting.profile.bins, np.int64))
+                self._entries[key] = entry
             whole = len(chosen) == len(batch.rows)
             summary = self.counting.count(batch.rows if whole else batch.rows.take(chosen))
             entry.counts += summary.counts
@@ -260,6 +281,7 @@ class Partition:
         if len(times):
             self._latest = max(int(before[-1]), 0 if future[-1] else int(times[-1]))
             self._horizon = max(self._horizon, self._latest - timing.lateness)
+        self._records += len(batch.records)
         self.position = max(self.position, batch.end)
 
     def _time(self, batch: PartitionRows, now: Milliseconds) -> tuple[Counts, Counts, Marks]:
@@ -298,6 +320,15 @@ class Partition:
             self.tally.again += totals.observed
             return
         self.tally.rows = add_up(self.tally.rows, {"counted": totals.counted, **totals.dropped})
+
+
+def source_of(name: str, generation: int) -> str:
+    """Return the name of a partition's source after it had to go on under another one so many times.
+
+    >>> source_of("rows-0", 0), source_of("rows-0", 2)
+    ('rows-0', 'rows-0.2')
+    """
+    return f"{name}.{generation}" if generation else name
 
 
 def _bounded(unreadable: Mapping[str, int]) -> dict[str, int]:

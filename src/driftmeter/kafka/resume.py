@@ -34,14 +34,14 @@ class Resume:
     """From where to read on, and what is known of what was read from there before.
 
     Reading starts at `start.offset`, the first offset of the oldest pane that was open. From there to `position` there
-    were `rows` rows, and all panes of them are in the store; those that end by `settled` will not change any more.
+    were so many `records`, and all panes of their rows are in the store; those that end by `settled` change no more.
     `length` is that of the panes; `idle` says that no rows were waiting. `generation` counts how often the rows could
     not be read again.
     """
 
     start: Snapshot
     position: int
-    rows: int = 0
+    records: int = 0
     settled: Milliseconds = 0
     length: Milliseconds = 0
     generation: int = 0
@@ -52,8 +52,8 @@ class Resume:
     def dumps(self) -> str:
         """Write everything but the offset itself, in at most MOST_BYTES bytes: unreadable values are left out first.
 
-        >>> Resume(Snapshot(5), 9).dumps()[:36]
-        '{"driftmeter":1,"position":9,"rows":'
+        >>> Resume(Snapshot(5), 9).dumps()[:39]
+        '{"driftmeter":1,"position":9,"records":'
         """
         text = self._dumps()
         if len(text) > MOST_BYTES:
@@ -65,7 +65,7 @@ class Resume:
         content = {
             "driftmeter": VERSION,
             "position": self.position,
-            "rows": self.rows,
+            "records": self.records,
             "settled": self.settled,
             "length": self.length,
             "generation": self.generation,
@@ -89,7 +89,7 @@ class Resume:
             return cls(
                 start,
                 max(offset, _whole(content["position"])),
-                _whole(content["rows"]),
+                _whole(content["records"]),
                 times["settled"],
                 times["length"],
                 _whole(content["generation"]),
