@@ -56,7 +56,7 @@ def test_however_often_records_are_read_again_the_panes_are_those_of_one_reading
             left = left[size:]
             if rng.random() < 0.7:
                 deliver(partition, shelf, None if rng.random() < 0.5 else rng)
-            if rng.random() < 0.5 and (now := partition.resume(partition.position)) is not None:
+            if rng.random() < 0.5 and (now := partition.resume()) is not None:
                 committed = now
     partition = Partition("t-0", COUNTING, Resume.loads(committed.start.offset, committed.dumps()))
     left = [record for record in log if record.offset >= committed.start.offset]
@@ -64,7 +64,7 @@ def test_however_often_records_are_read_again_the_panes_are_those_of_one_reading
         partition.add(batch_of(left, COUNTING), NOW)
     partition.reread()
     deliver(partition, shelf)
-    final = partition.resume(partition.position)
+    final = partition.resume()
     assert shelf.cities(COUNTING) == expected
     assert final is not None
     assert Counter(partition.totals.dropped) == dropped
@@ -81,14 +81,15 @@ def test_the_committed_offset_is_the_first_of_the_oldest_open_pane() -> None:
     ]
     partition, shelf = Partition("t-0", COUNTING, FRESH), PaneShelf()
     partition.add(batch_of(log, COUNTING), NOW)
-    assert partition.resume(12) is None, "nothing is durable yet"
+    assert partition.resume() is None, "nothing is durable yet"
     deliver(partition, shelf)
-    resume = partition.resume(14)
+    partition.position = 14  # control records
+    resume = partition.resume()
     assert resume is not None
     assert (resume.start.offset, resume.position, resume.records) == (5, 14, 4)
     partition.add(batch_of([LogRecord(14, ((START + 25_000, "Bonn"),))], COUNTING), NOW)
     deliver(partition, shelf)
-    resume = partition.resume(15)
+    resume = partition.resume()
     assert resume is not None
     assert resume.start == Snapshot(7, START, START - TIMING.lateness, resume.start.totals)
     assert (resume.start.totals.counted, resume.settled) == (1, START + 10_000)
@@ -135,7 +136,7 @@ def test_rows_that_are_gone_do_not_make_a_pane_smaller(kept: tuple[int, ...]) ->
     partition, shelf = Partition("t-0", COUNTING, FRESH), PaneShelf()
     partition.add(batch_of(log, COUNTING), NOW)
     deliver(partition, shelf)
-    resume = partition.resume(6)
+    resume = partition.resume()
     assert resume is not None
     again = Partition("t-0", COUNTING, resume)
     left = [log[index] for index in kept]
@@ -144,7 +145,7 @@ def test_rows_that_are_gone_do_not_make_a_pane_smaller(kept: tuple[int, ...]) ->
     deliver(again, shelf)
     assert shelf.cities(COUNTING) == {START: {"Ulm": 6, "Bonn": 3}}
     assert (again.tally.lost, again.source) == (6 - len(kept), "t-0.1")
-    committed = again.resume(9)
+    committed = again.resume()
     assert committed is not None
     once_more = Partition("t-0", COUNTING, committed)
     once_more.add(batch_of(more, COUNTING), NOW)
@@ -155,7 +156,7 @@ def test_nothing_is_sent_or_committed_while_records_are_read_again() -> None:
     log = [LogRecord(index, ((START + index, "Ulm"),)) for index in range(4)]
     again = Partition("t-0", COUNTING, Resume(Snapshot(0), 4, records=4))
     again.add(batch_of(log[:3], COUNTING), NOW)
-    assert (again.unsent(), again.resume(3), again.heartbeat(NOW).summary.rows) == ([], None, 0)
+    assert (again.unsent(), again.resume(), again.heartbeat(NOW).summary.rows) == ([], None, 0)
     again.add(batch_of(log[3:], COUNTING), NOW)
     again.reread()
     assert len(again.unsent()) == 1
@@ -177,7 +178,7 @@ def test_an_end_without_rows_stays_the_end_when_it_is_read_again() -> None:
     partition.add(batch_of([LogRecord(0, ((START, "Ulm"),))], COUNTING), NOW)
     partition.advance(START + 50_000)
     deliver(partition, shelf)
-    resume = partition.resume(1, idle=True)
+    resume = partition.resume(idle=True)
     assert resume is not None
     assert (resume.start.offset, resume.idle, resume.watermark) == (1, True, START + 50_000)
     again = Partition("t-0", COUNTING, resume)

@@ -18,7 +18,7 @@ from driftmeter.cli.replay import stop_on_signal
 from driftmeter.errors import InputError
 
 if TYPE_CHECKING:
-    from driftmeter.kafka.group import ConsumeTotals
+    from driftmeter.kafka.owned import ConsumeTotals
 
 FORMS = ("auto", "json", "msgpack", "arrow", "avro", "protobuf")
 _SAY_EVERY = 30.0  # seconds

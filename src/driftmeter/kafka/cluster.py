@@ -43,6 +43,17 @@ def partitions_of(client: Any, topic: str) -> tuple[int, ...]:
     return tuple(sorted(found.partitions))
 
 
+def check_topic(topic: Topic, compacted: bool | None, *, allow_compacted: bool) -> None:
+    """Raise InputError on a compacted topic, unless that is allowed."""
+    if compacted and not allow_compacted:
+        raise InputError(
+            f"topic {topic.name}",
+            "a topic that keeps its records (cleanup.policy=delete): of a compacted one a re-read gives fewer rows. "
+            "With --allow-compacted, rows that are gone by then keep the counts that they had",
+            "cleanup.policy=compact",
+        )
+
+
 def describe_topic(admin: Any, client: Any, name: str) -> tuple[Topic, bool | None]:
     """Return a topic, and whether it is compacted: None where the brokers do not say so to this user.
 

@@ -223,8 +223,8 @@ class Partition:
             if key.end <= self._horizon and entry.is_sent:
                 del self._entries[key]
 
-    def resume(self, position: int, *, idle: bool = False, done: bool = False) -> Resume | None:
-        """Return what to commit once records up to `position` are read; None while not all of them are durable.
+    def resume(self, *, idle: bool = False) -> Resume | None:
+        """Return what to commit once records up to `position` are counted; None while not all of them are durable.
 
         While records are read again it is what was committed before.
         """
@@ -233,7 +233,7 @@ class Partition:
         if any(not entry.is_sent for entry in self._entries.values()):
             return None
         self.release()
-        position = max(position, self.position)
+        position = self.position
         oldest = min(self._entries.values(), key=lambda entry: entry.first.offset, default=None)
         now = Snapshot(position, self._latest, self._horizon, self._totals)
         return Resume(
@@ -244,7 +244,6 @@ class Partition:
             self.counting.timing.pane,
             self.generation,
             idle,
-            done,
         )
 
     def _add(self, batch: PartitionRows, now: Milliseconds) -> None:

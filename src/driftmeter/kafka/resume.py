@@ -46,8 +46,6 @@ class Resume:
     length: Milliseconds = 0
     generation: int = 0
     idle: bool = False
-    done: bool = False
-    """Whether the end that was asked for is reached."""
 
     def dumps(self) -> str:
         """Write everything but the offset itself, in at most MOST_BYTES bytes: unreadable values are left out first.
@@ -70,7 +68,6 @@ class Resume:
             "length": self.length,
             "generation": self.generation,
             "idle": self.idle,
-            "done": self.done,
             "latest": self.start.latest,
             "horizon": self.start.horizon,
             "totals": self.start.totals.to_json(),
@@ -94,7 +91,6 @@ class Resume:
                 times["length"],
                 _whole(content["generation"]),
                 bool(content["idle"]),
-                bool(content["done"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return cls(Snapshot(offset), offset)

@@ -9,9 +9,9 @@ from typing import Any
 
 from driftmeter.errors import DriftmeterError, MissingExtraError
 from driftmeter.integrations.sinks import PaneSink
-from driftmeter.kafka.cluster import describe_topic
+from driftmeter.kafka.cluster import check_topic, describe_topic
 from driftmeter.kafka.dead_letters import DeadLetters
-from driftmeter.kafka.group import GroupMember, check_topic
+from driftmeter.kafka.group import GroupMember
 from driftmeter.kafka.metrics import ConsumerMetrics
 from driftmeter.kafka.options import ConsumeOptions, shown
 
@@ -49,7 +49,7 @@ def start_member(
         topics = []
         for name in options.topics:
             topic, compacted = describe_topic(admin, client, name)
-            check_topic(topic, compacted, options)
+            check_topic(topic, compacted, allow_compacted=options.allow_compacted)
             if compacted is None:
                 say(f"{name}: the brokers do not say whether it is compacted; a compacted topic gives fewer rows later")
             topics.append(topic)
