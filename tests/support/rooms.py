@@ -34,6 +34,7 @@ MAP = (
     "replay backtest notify",
     "server",
     "integrations",
+    "kafka",
     "demo",
     "cli",
     "__main__",

@@ -63,7 +63,8 @@ def _of_numbers(frame: DataFrame, numbers: dict[int, Column], day: Column) -> Cl
         for name, of_day in (("least", sql.min(number)), ("most", sql.max(number)), ("rows", sql.count(number)))
     ]
     days = frame.where(day.isNotNull()).groupBy(day.alias("day")).agg(*extremes).collect()
-    beyond, found = [], []
+    beyond: list[Column] = []
+    found: list[tuple[int, str]] = []
     for index, number in numbers.items():
         if sum(row[f"rows{index}"] for row in days) < LEAST_ROWS:
             continue
