@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -35,6 +37,28 @@ def why_no_spark() -> str | None:
     except ModuleNotFoundError:
         return "pyspark is not installed: make test-engines"
     return None
+
+
+POM = SOURCE / "tests/engines/spark/pom.xml"
+_NEEDED = ("commons-pool2", "kafka-clients", "spark-sql-kafka", "spark-token-provider")
+"""The rest comes with Spark."""
+
+
+def connector_jars() -> str:
+    """Return the jars of Spark's Kafka connector, as `spark.jars` takes them; skips the test without Maven Central."""
+    folder = SOURCE / ".tools/spark-kafka"
+    jars, made_for = folder / "jars", folder / "made-for.xml"
+    if not made_for.exists() or made_for.read_bytes() != POM.read_bytes():
+        if shutil.which("mvn") is None:
+            pytest.skip("needs mvn, which fetches Spark's Kafka connector")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        if done.returncode:
+            pytest.skip(f"Spark's Kafka connector cannot be fetched from Maven Central: {done.stdout[-300:]}")
+        shutil.copy(POM, made_for)
+    return ",".join(str(jar) for jar in sorted(jars.glob("*.jar")) if jar.name.startswith(_NEEDED))
 
 
 def environment() -> dict[str, str]:
