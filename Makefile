@@ -66,6 +66,10 @@ test-redis: setup debian ## run the store's tests on Redis 6.2, 7.0, 8.2 and Val
 test-doors: setup ## run the tests of tests/doors on MLflow, BentoML, Ray Serve, KServe, MLServer and others (2 GB, once)
 	@UV=$(UV) sh scripts/doors.sh $(ARGS)
 
+.PHONY: test-engines
+test-engines: setup ## run the tests of tests/engines on a real Kafka (needs Java 17 and mvn; 200 MB, once)
+	@UV=$(UV) sh scripts/engines.sh $(ARGS)
+
 .PHONY: test-newest
 test-newest: setup ## run the unit tests with coverage on the newest Python on this machine
 	@UV=$(UV) sh scripts/newest.sh

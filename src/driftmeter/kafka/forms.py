@@ -11,7 +11,7 @@ from driftmeter.errors import InputError
 from driftmeter.kafka.arrow_records import ArrowDecoder
 from driftmeter.kafka.objects import Coding, ObjectDecoder
 from driftmeter.kafka.records import RecordDecoder, RecordRun
-from driftmeter.kafka.registry import SchemaDecoder, avro_reader, protobuf_reader
+from driftmeter.kafka.registry import SchemaDecoder, avro_reader, protobuf_reader, registry_client
 from driftmeter.kafka.times import TimeRule
 
 AUTO = "auto"
@@ -78,10 +78,8 @@ def decoder_of(form: str, options: FormOptions, reader: Reader) -> RecordDecoder
         raise InputError("--format", f"one of {', '.join((AUTO, *NAMES))}", form)
     if options.registry is None:
         raise InputError("--registry", f"the URL of a schema registry, for records of {form}", "none")
-    if form == "avro":
-        read = avro_reader(options.registry, options.registry_options)
-    elif options.protobuf is None:
+    if form == "protobuf" and options.protobuf is None:
         raise InputError("--protobuf", "FILE:MESSAGE, the descriptors of the records", "none")
-    else:
-        read = protobuf_reader(options.protobuf, options.registry, options.registry_options)
+    client = registry_client(options.registry, options.registry_options)
+    read = protobuf_reader(options.protobuf or "", client) if form == "protobuf" else avro_reader(client)
     return SchemaDecoder(read, reader, rule, fields=options.fields)

@@ -76,18 +76,27 @@ def value_at(content: Any, path: str) -> Any:
     return content
 
 
-def avro_reader(registry: str, options: Mapping[str, str]) -> Callable[[bytes, str], Any]:
-    """Return a function that decodes Avro by the schemas of a registry, whose URL may be `mock://…` in tests."""
+def registry_client(url: str, options: Mapping[str, str]) -> Any:
+    """Return a client of a schema registry; `options` are those of confluent-kafka's client."""
+    try:
+        from confluent_kafka.schema_registry import SchemaRegistryClient
+    except ImportError as error:
+        raise _missing(error) from error
+    return SchemaRegistryClient.new_client({"url": url, **options})
+
+
+def avro_reader(client: Any) -> Callable[[bytes, str], Any]:
+    """Return a function that decodes Avro by the schemas of a registry, of which `client` is a client."""
     try:
         from confluent_kafka.schema_registry.avro import AvroDeserializer
         from confluent_kafka.serialization import MessageField, SerializationContext
     except ImportError as error:
         raise _missing(error) from error
-    deserialize = AvroDeserializer(_client(registry, options))
+    deserialize = AvroDeserializer(client)
     return lambda value, topic: deserialize(value, SerializationContext(topic, MessageField.VALUE))
 
 
-def protobuf_reader(descriptors: str, registry: str, options: Mapping[str, str]) -> Callable[[bytes, str], Any]:
+def protobuf_reader(descriptors: str, client: Any) -> Callable[[bytes, str], Any]:
     """Return a function that decodes Protobuf: `descriptors` is `FILE:MESSAGE`, a descriptor set and a full name.
 
     Raises InputError where there is no such message.
@@ -112,7 +121,7 @@ def protobuf_reader(descriptors: str, registry: str, options: Mapping[str, str])
     except Exception as error:
         expected = "FILE:MESSAGE, where protoc --include_imports --descriptor_set_out=FILE wrote the file"
         raise InputError("--protobuf", expected, f"{descriptors}: {error}"[:_LONGEST]) from error
-    deserialize = ProtobufDeserializer(message, {"use.deprecated.format": False}, _client(registry, options))
+    deserialize = ProtobufDeserializer(message, {"use.deprecated.format": False}, client)
     return lambda value, topic: fields_of(deserialize(value, SerializationContext(topic, MessageField.VALUE)))
 
 
@@ -141,12 +150,6 @@ def fields_of(message: Any) -> dict[str, Any]:
 
 def _knows(content: Any, given: list[tuple[str, str]]) -> bool:
     return isinstance(content, Mapping) and any(path in content for _, path in given)
-
-
-def _client(registry: str, options: Mapping[str, str]) -> Any:
-    from confluent_kafka.schema_registry import SchemaRegistryClient
-
-    return SchemaRegistryClient({"url": registry, **options})
 
 
 def _missing(error: ImportError) -> MissingExtraError:
