@@ -240,7 +240,8 @@ class Assembled(NamedTuple):
 def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
     """Put blocks together, in any order, those of the same place in the same pane added up.
 
-    The column `texts` holds samples as text, or lists of them. Raises InputError where a pane lacks a block.
+    The column `texts` holds samples as text, or lists of them. Raises InputError where a pane lacks a
+    block, or the counts are of another profile.
     """
     starts, places, counts = _arrays(blocks)
     texts = blocks.column("texts").to_pylist()
@@ -260,7 +261,11 @@ def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
     panes = []
     for start, vector in zip(moments.tolist(), vectors, strict=True):
         unseen = UnseenTexts.sum(sampled.get(start, ()))
-        panes.append((start, Summary(int(vector[profile.bins]), vector[: profile.bins].copy(), unseen)))
+        summary = Summary(int(vector[profile.bins]), vector[: profile.bins].copy(), unseen)
+        if (wrong := summary.check(profile)) is not None:
+            expected, _, got = wrong.removeprefix("expected ").partition(", got ")
+            raise InputError("blocks", f"those of this profile, {expected}", got)
+        panes.append((start, summary))
     return Assembled(panes, totals, latest)
 
 

@@ -19,8 +19,9 @@ import pyarrow.compute
 from pyspark.sql import functions as sql
 
 from driftmeter.errors import InputError
+from driftmeter.integrations.batches import SinkAddress, send_panes
 from driftmeter.integrations.blocks import COUNTS, Recipe, assemble
-from driftmeter.integrations.spark.sending import SinkAddress, StreamSender, send_batch
+from driftmeter.integrations.spark.sending import StreamSender, read_panes
 from driftmeter.panes.codec import encode_counts, encode_texts
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
@@ -159,7 +160,8 @@ class SparkPanes:
     ) -> Any:
         if not self.frame.isStreaming:
             rows = self.summaries().toLocalIterator(prefetchPartitions=True)
-            return send_batch(destination, self.profile, self.timing, rows, source, sequence)
+            counted = read_panes(self.profile, rows)
+            return send_panes(destination, self.profile, self.timing.pane, counted, source, sequence)
         if checkpoint is None:
             raise InputError("checkpoint", "a folder in which the stream keeps how far it is", "none")
         sender = StreamSender(destination, self.profile.dumps(), self.timing, source, checkpoint)

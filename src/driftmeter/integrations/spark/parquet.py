@@ -96,9 +96,15 @@ class _CountFiles:
         file = pickle.loads(pickled)
         groups = list(range(file.num_row_groups))[index::number]
         if groups:
-            part = file.subset(row_group_ids=groups)
-            yield from part.to_batches(
-                self._schema, columns=self._columns, batch_size=_AT_ONCE, use_threads=False, batch_readahead=1
+            # a whole row group in memory takes twice the time of its pages one by one, but for the way to another host
+            how = pa.dataset.ParquetFragmentScanOptions(pre_buffer=file.filesystem.type_name != "local")
+            yield from file.subset(row_group_ids=groups).to_batches(
+                self._schema,
+                columns=self._columns,
+                batch_size=_AT_ONCE,
+                batch_readahead=1,
+                use_threads=False,
+                fragment_scan_options=how,
             )
 
 

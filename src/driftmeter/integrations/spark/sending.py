@@ -3,84 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from driftmeter.counts.summary import Summary
+from driftmeter.integrations.batches import SinkAddress
 from driftmeter.integrations.blocks import assemble
-from driftmeter.integrations.sinks import PaneSink, open_sink
+from driftmeter.integrations.sinks import PaneSink
 from driftmeter.panes.codec import decode_counts, decode_texts
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
 from driftmeter.panes.totals import SourceTotals
 from driftmeter.profile.profile import Profile
+from driftmeter.types import Milliseconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-@dataclass(frozen=True)
-class SinkAddress:
-    """Where panes go: the address of a server or a store, and the model there; a text, so that Spark may send it on."""
-
-    address: str
-    model: str
-    headers: Mapping[str, str]
-    patience: float
-
-    def open(self) -> PaneSink:
-        """Connect."""
-        return open_sink(self.address, self.model, headers=self.headers, patience=self.patience)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What became of a batch: its panes, the rows in them, those of them that came late, and its totals."""
-
-    panes: int
-    rows: int
-    late: int
-    totals: SourceTotals
-
-
-def send_batch(
-    destination: SinkAddress, profile: Profile, timing: Timing, rows: Iterable[Any], source: str, sequence: int
-) -> Sent:
-    """Put the panes of a batch, rows of `SparkPanes.summaries` in any order. The last one closes them all.
-
-    Until it comes the source promises nothing, so that no pane closes before all of them are there.
-    """
-    waiting: Pane | None = None
-    totals, sent, counted, late, end = SourceTotals(), 0, 0, 0, 0
-    sink = destination.open()
-    try:
-        wanted = sink.model().unseen_texts
-        for row in rows:
-            if row["start"] is None:
-                totals += SourceTotals.from_json(json.loads(row["totals"]))
-                continue
-            if waiting is not None:
-                late += sink.put(waiting).late
-            texts = decode_texts((row["texts"] or "").encode())
-            summary = Summary(row["rows"], decode_counts(bytes(row["counts"]), profile.bins), texts)
-            counted, sent = counted + summary.rows, sent + 1
-            waiting = Pane(
-                profile.digest,
-                row["start"],
-                timing.pane,
-                source,
-                sequence,
-                summary if wanted else summary.without_texts(),
-                SourceTotals(counted, counted),
-                watermark=0,
-            )
-            end = max(end, waiting.end)
-        if waiting is not None:
-            late += sink.put(replace(waiting, totals=totals.bounded(), watermark=end, final=True)).late
-    finally:
-        sink.close()
-    return Sent(sent, counted, late, totals)
+def read_panes(profile: Profile, rows: Iterable[Any]) -> Iterator[tuple[Milliseconds, Summary] | SourceTotals]:
+    """Yield what rows of `SparkPanes.summaries` hold: panes with their starts, and totals."""
+    for row in rows:
+        if row["start"] is None:
+            yield SourceTotals.from_json(json.loads(row["totals"]))
+            continue
+        texts = decode_texts((row["texts"] or "").encode())
+        yield row["start"], Summary(row["rows"], decode_counts(bytes(row["counts"]), profile.bins), texts)
 
 
 class StreamSender:
