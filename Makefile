@@ -67,7 +67,7 @@ test-doors: setup ## run the tests of tests/doors on MLflow, BentoML, Ray Serve,
 	@UV=$(UV) sh scripts/doors.sh $(ARGS)
 
 .PHONY: test-engines
-test-engines: setup ## run the tests of tests/engines on a real Kafka (needs Java 17 and mvn; 200 MB, once)
+test-engines: setup ## run the tests of tests/engines on a real Kafka and Spark (needs Java 17 and mvn; 1.5 GB, once)
 	@UV=$(UV) sh scripts/engines.sh $(ARGS)
 
 .PHONY: test-newest

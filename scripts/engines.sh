@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of tests/engines on a real Kafka, in an environment of their own, which is made once, and again when
+# Runs the tests of tests/engines on a real Kafka and a real Spark, in an environment of their own, which is made once, and again when
 # tests/engines/engines.txt changes. They need Java 17 and mvn, and say so and skip where these are missing.
 #
 #   sh scripts/engines.sh [PYTEST ARGUMENTS]
