@@ -329,7 +329,8 @@ class Profile:
         try:
             from driftmeter.integrations.spark.fit import fit_spark
         except ModuleNotFoundError as error:
-            raise MissingExtraError(f"fit_spark needs {error.name}: pip install 'driftmeter[spark]'") from error
+            hint = "pip install 'driftmeter[spark]', and pyspark from 4.0 on where the cluster does not bring it"
+            raise MissingExtraError(f"fit_spark needs {error.name}: {hint}") from error
         return fit_spark(frame, sample=sample, seed=seed, **options)
 
 
