@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from driftmeter.panes.timing import Timing
+from driftmeter.timestamps import iso
 from tests.support.flights_rows import START, FlightRows
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_traffic import KafkaTier, Member, kafka_tier, make_topic, produce
@@ -219,6 +220,47 @@ def test_while_the_server_is_away_nothing_is_lost(
             other = KafkaTier(url, tier.engine, tier.clock, tier.profile)
             member(other, topic, "--group", "away", "--until-end").wait()
         assert tier.rows() == ROWS.count
+
+
+def test_calls_count_as_their_rows_also_when_a_member_is_killed(
+    broker: KafkaBroker, tier: KafkaTier, member: Callable[..., Member], tmp_path: Path
+) -> None:
+    """Requests and answers as CloudEvents of KServe's agent, by their id as key; every seventh has no answer."""
+    values, keys, headers, flat = [], [], [], []
+    for number, (row, time) in enumerate(ROWS.rows()):
+        row = {name: value for name, value in row.items() if value is not None}
+        prediction = row.pop("prediction", None)
+        parts = [("request", {"instances": [row]})]
+        if number % 7:
+            parts.append(("response", {"predictions": [prediction]}))
+            row = {**row, "prediction": prediction}
+        flat.append(json.dumps({**row, "timestamp": time / 1000}).encode())
+        for side, body in parts:
+            values.append(json.dumps(body).encode())
+            keys.append(b"id-%d" % number)
+            headers.append([
+                ("ce_specversion", b"1.0"), ("ce_id", b"id-%d" % number), ("ce_source", b"x"),
+                ("ce_type", b"org.kubeflow.serving.inference.%b" % side.encode()),
+                ("ce_time", iso(time).encode()),
+            ])  # fmt: skip
+    rows_topic, calls = make_topic(broker, 1), make_topic(broker, 1)
+    produce(broker, rows_topic, flat, partitions=1)
+    with kafka_tier(tmp_path, ROWS.profile, TIMING, ROWS.end + 60_000) as other:
+        member(other, rows_topic, "--group", "flat", "--until-end").wait()
+        expected, history = counts_of(other), other.history()
+    half = keys.index(b"id-1500")
+    produce(broker, calls, values[:half], partitions=1, keys=keys[:half], headers=headers[:half])
+    running = member(tier, calls, "--group", "calls")
+    eventually(lambda: committed(broker, calls, "calls").offset >= 0, "offsets are committed", seconds=60)
+    running.process.kill()
+    running.process.wait()
+    produce(broker, calls, values[half:], partitions=1, keys=keys[half:], headers=headers[half:])
+    text = member(tier, calls, "--group", "calls", "--until-end").wait()
+    assert "read as cloudevents" in text
+    assert tier.rows() == ROWS.count
+    assert tier.late() == 0
+    assert counts_of(tier) == expected
+    assert tier.history() == history
 
 
 AVRO = {
