@@ -31,7 +31,7 @@ LATE, FUTURE = "late", "future"
 
 
 @dataclass
-class _Entry:
+class _HeldPane:
     first: Snapshot
     records: int
     """Records that were read before the first of the pane."""
@@ -74,7 +74,7 @@ class Partition:
         self.tally = PartitionTally()
         self._latest, self._horizon, self._totals = start.latest, start.horizon, start.totals
         self._acknowledged = start.totals.counted
-        self._entries: dict[PaneKey, _Entry] = {}
+        self._entries: dict[PaneKey, _HeldPane] = {}
         self._records = 0
         self.waiting: int | None = None
         """The first offset of a half of a call that waits for its other half, which a decoder holds back."""
@@ -287,7 +287,7 @@ class Partition:
                 totals = base + self._totals_of(batch, at, offset, future, late)
                 first = Snapshot(offset, int(before[at]), int(horizons[at]), totals.bounded())
                 records = self._records + int(np.searchsorted(batch.records, offset))
-                entry = _Entry(first, records, np.zeros(self.counting.profile.bins, np.int64))
+                entry = _HeldPane(first, records, np.zeros(self.counting.profile.bins, np.int64))
                 self._entries[key] = entry
             if batch.origin is not None and batch.origin <= entry.first.offset:
                 entry.first, entry.records = self._mark_of(batch.origin)
