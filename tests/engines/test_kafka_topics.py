@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from driftmeter.panes.timing import Timing
+from driftmeter.timestamps import iso
 from tests.support.flights_rows import START, FlightRows
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_traffic import KafkaTier, Member, kafka_tier, make_topic, produce
+from tests.support.ports import free_port
 from tests.support.schema_registry import schema_registry
 from tests.support.waiting import eventually
 
@@ -158,16 +161,14 @@ def test_records_that_cannot_be_read_go_to_the_dead_letters_with_the_reason(
 def test_event_time_may_be_that_of_the_record(
     broker: KafkaBroker, tier: KafkaTier, member: Callable[..., Member], values: list[bytes]
 ) -> None:
-    topic = make_topic(broker, 2)
+    topic = make_topic(broker, 2, retention_ms="-1")  # by their times, the records are years old
     times = (START + 30_000 * (number // 100) for number in range(1000))
     produce(broker, topic, values[:1000], partitions=2, times=times)
-    member(tier, topic, "--group", "stamps", "--time", "record", "--until-end").wait()
+    text = member(tier, topic, "--group", "stamps", "--time", "record", "--until-end").wait()
+    assert "1,000 rows: 700 counted, 300 future" in text, "more than 60 s ahead of the server is a wrong clock"
     tier.settle()
     slices = tier.engine.store.slice_rows("flights", tier.profile.digest, 0, 2**50)
-    tier.settle()
-    ended = [(start - START, rows) for start, _, rows in slices]
-    assert ended == [(30_000 * number, 100) for number in range(3)], "nothing is beyond the server's clock"
-    assert sum(source.totals.dropped.get("future", 0) for source in tier.engine.store.sources("flights")) > 0
+    assert [(start - START, rows) for start, _, rows in slices] == [(30_000 * number, 100) for number in range(4)]
 
 
 def test_rows_beyond_the_lateness_are_late_by_their_partition(
@@ -203,6 +204,58 @@ def test_members_that_start_one_by_one_while_rows_come_make_none_late(
     assert tier.rows() == 3000
 
 
+@pytest.mark.parametrize("sink", ["server", "store"])
+def test_live_panes_end_without_later_rows_and_metrics_tell(
+    broker: KafkaBroker, tmp_path: Path, member: Callable[..., Member], values: list[bytes], sink: str
+) -> None:
+    topic, port = make_topic(broker, 3), free_port()
+    with kafka_tier(tmp_path, ROWS.profile, Timing(1_000, 2_000), None) as tier:
+        options = ("--store", tier.store) if sink == "store" else ()
+        running = member(tier, topic, "--time", "record", "--metrics-port", str(port), *options)
+        produce(broker, topic, values[:300], partitions=2)  # the third stays empty
+        eventually(lambda: tier.rows() == 300, "all panes are closed", seconds=90)
+        assert tier.late() == 0
+        produce(broker, topic, values[300:600], partitions=2)
+        eventually(lambda: tier.rows() == 600, "later panes are closed", seconds=90)
+        assert tier.late() == 0
+        no_lag = f'lag_records{{partition="0",topic="{topic}"}} 0.0'
+        eventually(lambda: no_lag in metrics_at(port), "no lag", seconds=30)
+        shown = metrics_at(port)
+        assert f'driftmeter_consumer_rows_total{{outcome="counted",topic="{topic}"}} 600.0' in shown
+        assert 'driftmeter_consumer_rebalances_total{event="assigned"}' in shown
+        running.process.terminate()
+        assert "600 rows: 600 counted" in running.wait()
+
+
+def metrics_at(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def test_rows_that_retention_has_removed_are_told_and_make_no_pane_smaller(
+    broker: KafkaBroker, tier: KafkaTier, member: Callable[..., Member], values: list[bytes]
+) -> None:
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    topic = make_topic(broker, 1)
+    produce(broker, topic, values[:1000], partitions=1)
+    running = member(tier, topic, "--group", "retention")
+    eventually(lambda: committed(broker, topic, "retention").offset >= 0, "an offset is committed", seconds=60)
+    running.process.kill()
+    running.process.wait()
+    assert tier.counted() == 1000
+    produce(broker, topic, values[1000:1500], partitions=1)
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    for deleted in admin.delete_records([TopicPartition(topic, 0, 1200)]).values():
+        deleted.result(30)
+    text = member(tier, topic, "--group", "retention", "--until-end").wait()
+    assert "retention removed 200 offsets that nothing read" in text
+    assert "1000 records cannot be read again; what was counted of them stays" in text
+    assert tier.rows() == 1300
+
+
 def test_while_the_server_is_away_nothing_is_lost(
     broker: KafkaBroker, tmp_path: Path, member: Callable[..., Member], values: list[bytes]
 ) -> None:
@@ -218,9 +271,50 @@ def test_while_the_server_is_away_nothing_is_lost(
         running.process.terminate()
         running.wait()
         with metric_server(tier.engine) as url:
-            other = KafkaTier(url, tier.engine, tier.clock, tier.profile)
+            other = KafkaTier(url, tier.engine, tier.clock, tier.profile, tier.store)
             member(other, topic, "--group", "away", "--until-end").wait()
         assert tier.rows() == ROWS.count
+
+
+def test_calls_count_as_their_rows_also_when_a_member_is_killed(
+    broker: KafkaBroker, tier: KafkaTier, member: Callable[..., Member], tmp_path: Path
+) -> None:
+    """Requests and answers as CloudEvents of KServe's agent, by their id as key; every seventh has no answer."""
+    values, keys, headers, flat = [], [], [], []
+    for number, (row, time) in enumerate(ROWS.rows()):
+        row = {name: value for name, value in row.items() if value is not None}
+        prediction = row.pop("prediction", None)
+        parts = [("request", {"instances": [row]})]
+        if number % 7:
+            parts.append(("response", {"predictions": [prediction]}))
+            row = {**row, "prediction": prediction}
+        flat.append(json.dumps({**row, "timestamp": time / 1000}).encode())
+        for side, body in parts:
+            values.append(json.dumps(body).encode())
+            keys.append(b"id-%d" % number)
+            headers.append([
+                ("ce_specversion", b"1.0"), ("ce_id", b"id-%d" % number), ("ce_source", b"x"),
+                ("ce_type", b"org.kubeflow.serving.inference.%b" % side.encode()),
+                ("ce_time", iso(time).encode()),
+            ])  # fmt: skip
+    rows_topic, calls = make_topic(broker, 1), make_topic(broker, 1)
+    produce(broker, rows_topic, flat, partitions=1)
+    with kafka_tier(tmp_path, ROWS.profile, TIMING, ROWS.end + 60_000) as other:
+        member(other, rows_topic, "--group", "flat", "--until-end").wait()
+        expected, history = counts_of(other), other.history()
+    half = keys.index(b"id-1500")
+    produce(broker, calls, values[:half], partitions=1, keys=keys[:half], headers=headers[:half])
+    running = member(tier, calls, "--group", "calls")
+    eventually(lambda: committed(broker, calls, "calls").offset >= 0, "offsets are committed", seconds=60)
+    running.process.kill()
+    running.process.wait()
+    produce(broker, calls, values[half:], partitions=1, keys=keys[half:], headers=headers[half:])
+    text = member(tier, calls, "--group", "calls", "--until-end").wait()
+    assert "read as cloudevents" in text
+    assert tier.rows() == ROWS.count
+    assert tier.late() == 0
+    assert counts_of(tier) == expected
+    assert tier.history() == history
 
 
 AVRO = {

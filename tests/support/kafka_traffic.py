@@ -14,7 +14,7 @@ from typing import Any
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
-from driftmeter.store.sqlite.store import SQLiteStore
+from driftmeter.store.sqlite.store import SQLiteStore, host_clock
 from driftmeter.types import Milliseconds
 from tests.support.clocks import SetClock
 from tests.support.kafka_broker import KafkaBroker
@@ -82,6 +82,7 @@ class KafkaTier:
     engine: Engine
     clock: SetClock
     profile: Profile
+    store: str
 
     def settle(self) -> None:
         """Fold all that is closed."""
@@ -110,13 +111,13 @@ class KafkaTier:
 
 
 @contextmanager
-def kafka_tier(folder: Path, profile: Profile, timing: Timing, now: Milliseconds) -> Iterator[KafkaTier]:
-    """Serve a model from a new store."""
-    clock = SetClock(now)
-    engine = Engine(SQLiteStore(folder / f"store-{next(_NUMBERS)}.sqlite", clock=clock), timing=timing)
+def kafka_tier(folder: Path, profile: Profile, timing: Timing, now: Milliseconds | None) -> Iterator[KafkaTier]:
+    """Serve a model from a new store; without `now` by the host's clock."""
+    clock, path = SetClock(now or 0), folder / f"store-{next(_NUMBERS)}.sqlite"
+    engine = Engine(SQLiteStore(path, clock=host_clock if now is None else clock), timing=timing)
     engine.register(profile)
     with metric_server(engine) as url:
-        yield KafkaTier(url, engine, clock, profile)
+        yield KafkaTier(url, engine, clock, profile, f"sqlite:///{path}")
     engine.store.close()
 
 
@@ -126,13 +127,14 @@ class Member:
     def __init__(self, broker: KafkaBroker, topics: Sequence[str], tier: KafkaTier, log: Path, *options: str) -> None:
         """Start it."""
         self._log = log
+        sink = () if "--store" in options else ("--target", tier.url)
         named = [part for topic in topics for part in ("--topic", topic)]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "driftmeter", "--debug", "consume", "--brokers", broker.address),
                     *named,
-                    *("--model", "flights", "--target", tier.url, *options),
+                    *("--model", "flights", *sink, *options),
                 ],
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -20,7 +20,7 @@ from driftmeter.errors import InputError
 if TYPE_CHECKING:
     from driftmeter.kafka.owned import ConsumeTotals
 
-FORMS = ("auto", "json", "msgpack", "arrow", "avro", "protobuf")
+FORMS = ("auto", "json", "msgpack", "arrow", "avro", "protobuf", "cloudevents", "seldon", "kserve")
 _SAY_EVERY = 30.0  # seconds
 
 

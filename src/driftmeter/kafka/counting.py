@@ -40,6 +40,10 @@ class PartitionRows:
     records: Offsets
     dropped: tuple[Dropped, ...] = ()
     unreadable: bool = False
+    origin: int | None = None
+    """The first offset that the rows rest on, where that may be before these records."""
+    after: bool = False
+    """Whether the rows come after the last record that was read: no record brings them, but that none comes."""
 
     @property
     def end(self) -> int:

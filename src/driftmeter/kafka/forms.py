@@ -9,13 +9,17 @@ from driftmeter.counts.rows import Reader
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
 from driftmeter.kafka.arrow_records import ArrowDecoder
+from driftmeter.kafka.calls import FORMS as CALLS
 from driftmeter.kafka.objects import Coding, ObjectDecoder
 from driftmeter.kafka.records import RecordDecoder, RecordRun
 from driftmeter.kafka.registry import SchemaDecoder, avro_reader, protobuf_reader, registry_client
 from driftmeter.kafka.times import TimeRule
+from driftmeter.logs.formats.kserve import lowered
+from driftmeter.logs.formats.seldon import is_of_seldon
+from driftmeter.payloads.json_text import read_json
 
 AUTO = "auto"
-NAMES = ("json", "msgpack", "arrow", "avro", "protobuf")
+NAMES = ("json", "msgpack", "arrow", "avro", "protobuf", *CALLS)
 _ARROW = (b"ARROW1", b"\xff\xff\xff\xff")
 _LOOKED_AT = 20
 
@@ -51,23 +55,45 @@ def form_of(run: RecordRun, options: FormOptions) -> str | None:
     for position, value in enumerate(run.values[:_LOOKED_AT]):
         if not value:
             continue
+        headers = run.headers(position)
+        if any(name.startswith(("ce_", "ce-")) for name in headers):
+            return "cloudevents"
+        if is_of_seldon(run.topic, headers):
+            return "seldon"
         first = value[:1]
         if first == b"\0" and len(value) > 5:
             return "json" if value[5:6] in (b"{", b"[") else "protobuf" if options.protobuf else "avro"
         if value.startswith(_ARROW):
             return "arrow"
         if value.lstrip()[:1] in (b"{", b"["):
-            return "json"
+            return _form_of_json(value)
         if 0x80 <= value[0] <= 0x8F or value[0] in (0xDE, 0xDF):
             return "msgpack"
-        if any(name.startswith("__value_schema_id") for name in run.headers(position)):
+        if any(name.startswith("__value_schema_id") for name in headers):
             return "protobuf" if options.protobuf else "avro"
         raise InputError(f"records of {run.topic}", f"{', '.join(NAMES)} (--format)", describe(value[:40]))
     return None
 
 
+def _form_of_json(value: bytes) -> str:
+    try:
+        content = read_json(value)
+    except InputError:
+        return "json"
+    if isinstance(content, list) and content:
+        content = content[0]
+    if not isinstance(content, dict):
+        return "json"
+    if "specversion" in content and "type" in content:
+        return "cloudevents"
+    return "kserve" if lowered(content).keys() >= {"reqtype", "id", "bytes"} else "json"
+
+
 def decoder_of(form: str, options: FormOptions, reader: Reader) -> RecordDecoder:
-    """Return a decoder of a form; raises InputError where an option is missing that it needs."""
+    """Return a decoder of a form, but for those of calls, of which every partition has its own.
+
+    Raises InputError where an option is missing that it needs.
+    """
     rule = options.rule(reader.names)
     if form in ("json", "msgpack"):
         coding: Coding = "json" if form == "json" else "msgpack"

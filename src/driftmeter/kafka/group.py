@@ -155,16 +155,16 @@ class GroupMember:
 
     def _renew(self) -> None:
         self._reporting.renew()
-        self._reading.forget_profile()
         for owned in self._owned.values():
             owned.partition.count_by(self._reporting.counting)
+        self._reading.forget_profile()
         LOG.info("rows are counted by profile %s from now on", self._reporting.counting.digest)
 
     def _finish_rereading(self) -> None:
         for owned in self._owned.values():
             partition = owned.partition
             if partition.rereading and partition.position >= partition.committed_position:
-                partition.reread()
+                self._reading.reread(partition, self._reporting.now())
 
     def _send(self, topic: str, owned: OwnedPartition) -> None:
         if self._reporting.send(owned.partition, topic):
@@ -184,6 +184,9 @@ class GroupMember:
         idle = [place for place, owned in self._owned.items() if self._is_idle(place, owned)]
         if not idle:
             return False
+        for place in idle:
+            self._reading.give_up(self._owned[place].partition, self._reporting.now())
+            self._send(place[0], self._owned[place])
         if self._options.until_end:
             self._commit(self._owned)  # so that the other members can see it
         self._ask_others()

@@ -1,8 +1,9 @@
 """A partition as a source: its open panes, cumulative from the first offset of each. No clock, no thread, no IO.
 
 What a partition holds is a function of its records in the order of their offsets, from a snapshot on. A pane's sequence
-follows the offset of its last row. So whoever reads the same records again, from the first offset of the oldest open
-pane, sends the same panes under the same sequences, however the records are cut into batches: nothing counts twice.
+follows the offset of its last row: it is twice the next offset, which leaves one in between for rows that count because
+no record comes. So whoever reads the same records again, from the first offset of the oldest open pane, sends the same
+panes under the same sequences, however the records are cut into batches: nothing counts twice.
 
 A row is late where the pane that it belongs to had ended, by the latest event time before it in its own partition less
 the lateness: it is dropped and counted as late, whatever the other partitions are at.
@@ -30,7 +31,7 @@ LATE, FUTURE = "late", "future"
 
 
 @dataclass
-class _Entry:
+class _HeldPane:
     first: Snapshot
     records: int
     """Records that were read before the first of the pane."""
@@ -73,8 +74,17 @@ class Partition:
         self.tally = PartitionTally()
         self._latest, self._horizon, self._totals = start.latest, start.horizon, start.totals
         self._acknowledged = start.totals.counted
-        self._entries: dict[PaneKey, _Entry] = {}
+        self._entries: dict[PaneKey, _HeldPane] = {}
         self._records = 0
+        self.waiting: int | None = None
+        """The first offset of a half of a call that waits for its other half, which a decoder holds back."""
+        self.calls = start.calls
+        """The latest time of a request or an answer that a decoder has read."""
+        self.given_up: list[int] = []
+        """Offsets at which a decoder has counted what waited, since nothing came."""
+        self.to_give_up = list(resume.given_up)
+        """Offsets at which it has to do so again, as it was done when these records were read before."""
+        self._marks: list[tuple[Snapshot, int]] = []
         if not self.rereading:
             self._horizon = max(self._horizon, resume.settled)
 
@@ -86,6 +96,11 @@ class Partition:
     def source(self) -> str:
         """The source's name: another one once rows could not be read again, so that its panes stay as they are."""
         return source_of(self._name, self.generation)
+
+    @property
+    def next_stop(self) -> int:
+        """The next offset, while records are read again, at which something was done when they were first read."""
+        return min([*self.to_give_up, self._resume.position])
 
     @property
     def committed_position(self) -> int:
@@ -234,16 +249,20 @@ class Partition:
             return None
         self.release()
         position = self.position
-        oldest = min(self._entries.values(), key=lambda entry: entry.first.offset, default=None)
-        now = Snapshot(position, self._latest, self._horizon, self._totals)
+        begins = [(entry.first, entry.records) for entry in self._entries.values()]
+        begins.append((Snapshot(position, self._latest, self._horizon, self._totals, self.calls), self._records))
+        if self.waiting is not None:
+            begins.append(self._mark_of(self.waiting))
+        start, records = min(begins, key=lambda begin: begin[0].offset)
         return Resume(
-            now if oldest is None else oldest.first,
+            start,
             position,
-            0 if oldest is None else self._records - oldest.records,
+            self._records - records,
             self._horizon,
             self.counting.timing.pane,
             self.generation,
             idle,
+            tuple(offset for offset in self.given_up if offset > start.offset),
         )
 
     def _add(self, batch: PartitionRows, now: Milliseconds) -> None:
@@ -255,6 +274,9 @@ class Partition:
         # of a pane that was durable and ended before these records were read again
         placed = counts & (starts + timing.pane > self._resume.settled) if self.rereading else counts
         base = self._totals
+        if len(batch.records):
+            first = Snapshot(int(batch.records[0]), self._latest, self._horizon, base, self.calls)
+            self._marks.append((first, self._records))
         for start in np.unique(starts[placed]).tolist():
             chosen = np.flatnonzero(placed & (starts == start))
             key = PaneKey(start, timing.pane, self.counting.digest)
@@ -265,15 +287,17 @@ class Partition:
                 totals = base + self._totals_of(batch, at, offset, future, late)
                 first = Snapshot(offset, int(before[at]), int(horizons[at]), totals.bounded())
                 records = self._records + int(np.searchsorted(batch.records, offset))
-                entry = _Entry(first, records, np.zeros(self.counting.profile.bins, np.int64))
+                entry = _HeldPane(first, records, np.zeros(self.counting.profile.bins, np.int64))
                 self._entries[key] = entry
+            if batch.origin is not None and batch.origin <= entry.first.offset:
+                entry.first, entry.records = self._mark_of(batch.origin)
             whole = len(chosen) == len(batch.rows)
             summary = self.counting.count(batch.rows if whole else batch.rows.take(chosen))
             entry.counts += summary.counts
             entry.rows += summary.rows
             if summary.unseen:
                 entry.unseen += summary.unseen
-            entry.sequence = int(batch.offsets[chosen[-1]]) + 1
+            entry.sequence = 2 * (int(batch.offsets[chosen[-1]]) + 1) + batch.after
         more = self._totals_of(batch, len(times), batch.end, future, late)
         self._book(more)
         self._totals = (base + more).bounded()
@@ -282,6 +306,16 @@ class Partition:
             self._horizon = max(self._horizon, self._latest - timing.lateness)
         self._records += len(batch.records)
         self.position = max(self.position, batch.end)
+        if self.waiting is None:
+            self._marks.clear()
+        else:
+            kept = self._mark_of(self.waiting)[0].offset
+            self._marks = [mark for mark in self._marks if mark[0].offset >= kept]
+
+    def _mark_of(self, offset: int) -> tuple[Snapshot, int]:
+        """Return the last beginning of a batch up to an offset, and how many records were read before it."""
+        before = [mark for mark in self._marks if mark[0].offset <= offset]
+        return before[-1] if before else (self._resume.start, 0)
 
     def _time(self, batch: PartitionRows, now: Milliseconds) -> tuple[Counts, Counts, Marks]:
         """Return for each row the latest event time before it, the horizon there, and whether it is too far ahead."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from driftmeter.kafka.counting import Counting
+from driftmeter.kafka.calls import FORMS as CALLS
+from driftmeter.kafka.calls import READERS, CallDecoder
 from driftmeter.kafka.dead_letters import DeadLetters
 from driftmeter.kafka.forms import AUTO, FormOptions, decoder_of, form_of
 from driftmeter.kafka.metrics import ConsumerMetrics
@@ -26,17 +29,29 @@ class RecordReading:
         self._options, self._metrics, self._dead_letters = options, metrics, dead_letters
         self._forms: dict[str, str] = {}
         self._decoders: dict[str, RecordDecoder] = {}
+        self._calls: WeakKeyDictionary[Partition, CallDecoder] = WeakKeyDictionary()
         self.bad = 0
         """Records that could not be read so far."""
 
     def forget_profile(self) -> None:
         """Make new decoders with the next records: rows are counted by another profile from now on."""
         self._decoders.clear()
+        for partition, decoder in self._calls.items():
+            decoder.count_by(partition.counting.reader)
 
     def count(self, messages: list[Any], partition: Partition, now: Milliseconds) -> None:
         """Count messages of one partition, ascending by offset, that it has not counted; raises InputError on a topic
         of no known form.
         """
+        while partition.rereading and messages[-1].offset() >= (stop := partition.next_stop):
+            before = [message for message in messages if message.offset() < stop]
+            if before:
+                self._count(before, partition, now)
+            messages = messages[len(before) :]
+            self._reread_to(stop, partition, now)
+        self._count(messages, partition, now)
+
+    def _count(self, messages: list[Any], partition: Partition, now: Milliseconds) -> None:
         counting = partition.counting
         run = RecordRun(
             messages[0].topic(),
@@ -46,15 +61,47 @@ class RecordReading:
             headers=lambda position: _headers(messages[position]),
             key=lambda position: messages[position].key(),
         )
-        decoder = self._decoder(run, counting)
+        decoder = self._decoder(run, partition)
         if decoder is None:
             return
         known = partition.committed_position
         read = read_run(run, decoder.decode(run), counting.reader, self._options.rule(counting.reader.names))
+        if isinstance(decoder, CallDecoder):
+            partition.waiting = decoder.waiting
         partition.add(read.rows, now)
+        if isinstance(decoder, CallDecoder):
+            partition.calls = decoder.latest
         for bad in read.bad:
             if messages[bad.position].offset() >= known:  # else it was told of before these were read again
                 self._reject(messages[bad.position], bad.reason)
+
+    def give_up(self, partition: Partition, now: Milliseconds) -> None:
+        """Count the requests that wait, without their predictions: no answers are expected any more."""
+        decoder = self._calls.get(partition)
+        if decoder is None or decoder.waiting is None:
+            return
+        partition.given_up.append(partition.position)
+        run = RecordRun("", [partition.position - 1], [None], stamp=lambda position: NO_TIME)
+        reader = partition.counting.reader
+        read = read_run(run, decoder.give_up(), reader, self._options.rule(reader.names))
+        partition.waiting = None
+        partition.add(replace(read.rows, records=read.rows.records[:0], after=True), now)
+
+    def reread(self, partition: Partition, now: Milliseconds) -> None:
+        """Note that a partition's records were read again up to where they were read before."""
+        while partition.rereading:
+            self._reread_to(partition.next_stop, partition, now)
+
+    def _reread_to(self, stop: int, partition: Partition, now: Milliseconds) -> None:
+        """Do again what was done at an offset when the records before it were read the first time."""
+        partition.position = max(partition.position, stop)
+        gives_up = stop in partition.to_give_up
+        if gives_up:
+            partition.to_give_up.remove(stop)
+        if stop >= partition.committed_position:
+            partition.reread()
+        if gives_up:
+            self.give_up(partition, now)
 
     def flush(self) -> bool:
         """Wait until all dead letters are sent or failed; return whether that is so."""
@@ -69,8 +116,8 @@ class RecordReading:
             LOG.warning("%s[%d] offset %d cannot be read: %s", message.topic(), message.partition(), message.offset(),
                         reason)  # fmt: skip
 
-    def _decoder(self, run: RecordRun, counting: Counting) -> RecordDecoder | None:
-        decoder = self._decoders.get(run.topic)
+    def _decoder(self, run: RecordRun, partition: Partition) -> RecordDecoder | None:
+        decoder = self._decoders.get(run.topic) or self._calls.get(partition)
         if decoder is not None:
             return decoder
         form: str | None = self._forms.get(run.topic, self._options.form)
@@ -81,7 +128,20 @@ class RecordReading:
             LOG.info("%s: read as %s (--format)", run.topic, form)
         assert form is not None
         self._forms[run.topic] = form
-        decoder = self._decoders[run.topic] = decoder_of(form, self._options, counting.reader)
+        counting = partition.counting
+        if form in CALLS:
+            timing, options = counting.timing, self._options
+            decoder = self._calls[partition] = CallDecoder(
+                READERS[form],
+                counting.reader,
+                options.rule(counting.reader.names),
+                timing.lateness,
+                timing.pane,
+                order=options.order,
+                latest=partition.calls,
+            )
+        else:
+            decoder = self._decoders[run.topic] = decoder_of(form, self._options, counting.reader)
         return decoder
 
 

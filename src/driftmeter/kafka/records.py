@@ -81,6 +81,8 @@ class DecodedRun:
     parts: list[RowsPart] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
     without_rows: int = 0
+    origin: int | None = None
+    """The first offset that the rows rest on, where that may be one of an earlier run."""
 
 
 class RecordDecoder(Protocol):
@@ -138,7 +140,7 @@ def read_run(run: RecordRun, decoded: DecodedRun, reader: Reader, rule: TimeRule
         rows, of_record, times = _joined(pieces)
     else:
         rows, of_record, times = reader.read_records([])[0], np.empty(0, np.intp), np.empty(0, np.int64)
-    batch = PartitionRows(rows, offsets[of_record], times, offsets, losses, unreadable)
+    batch = PartitionRows(rows, offsets[of_record], times, offsets, losses, unreadable, decoded.origin)
     return ReadRun(batch, tuple(BadRecord(*item) for item in sorted(by_record.items())))
 
 

@@ -13,6 +13,7 @@ from driftmeter.types import Milliseconds
 VERSION = 1
 MOST_BYTES = 4096
 """What a broker takes by default (`offset.metadata.max.bytes`)."""
+_MOST_GIVEN_UP = 50
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Snapshot:
     latest: Milliseconds = 0
     horizon: Milliseconds = 0
     totals: SourceTotals = field(default_factory=SourceTotals)
+    calls: Milliseconds = 0
+    """The latest time of a request or an answer, where these come apart."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Resume:
     length: Milliseconds = 0
     generation: int = 0
     idle: bool = False
+    given_up: tuple[int, ...] = ()
+    """Offsets from `start` on at which nothing came, so that requests were counted without their answers."""
 
     def dumps(self) -> str:
         """Write everything but the offset itself, in at most MOST_BYTES bytes: unreadable values are left out first.
@@ -68,7 +73,9 @@ class Resume:
             "length": self.length,
             "generation": self.generation,
             "idle": self.idle,
+            **({"given_up": list(self.given_up[-_MOST_GIVEN_UP:])} if self.given_up else {}),
             "latest": self.start.latest,
+            **({"calls": self.start.calls} if self.start.calls else {}),
             "horizon": self.start.horizon,
             "totals": self.start.totals.to_json(),
         }
@@ -82,7 +89,8 @@ class Resume:
             if content["driftmeter"] != VERSION:
                 return cls(Snapshot(offset), offset)
             times = {name: _whole(content[name], LATEST) for name in ("latest", "horizon", "settled", "length")}
-            start = Snapshot(offset, times["latest"], times["horizon"], SourceTotals.from_json(content["totals"]))
+            totals, calls = SourceTotals.from_json(content["totals"]), _whole(content.get("calls", 0), LATEST)
+            start = Snapshot(offset, times["latest"], times["horizon"], totals, calls)
             return cls(
                 start,
                 max(offset, _whole(content["position"])),
@@ -91,6 +99,7 @@ class Resume:
                 times["length"],
                 _whole(content["generation"]),
                 bool(content["idle"]),
+                tuple(map(_whole, content.get("given_up", ()))),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return cls(Snapshot(offset), offset)

@@ -125,7 +125,7 @@ def count_request(table: PayloadTable, compiled: Compiled, field: str = "body") 
 
 def count_answer(table: PayloadTable, compiled: Compiled, field: str = "body") -> Half:
     """Count the rows of an answer for a profile that watches nothing but the prediction; raises InputError."""
-    return _count(_prediction(table, compiled.profile, field), table.rows, compiled)
+    return _count(prediction_of(table, compiled.profile, field), table.rows, compiled)
 
 
 def correct(table: PayloadTable, compiled: Compiled, field: str = "body") -> Half:
@@ -140,7 +140,7 @@ def correct(table: PayloadTable, compiled: Compiled, field: str = "body") -> Hal
     >>> half.summary.rows, half.summary.moved
     (0, 1)
     """
-    columns = _prediction(table, compiled.profile, field)
+    columns = prediction_of(table, compiled.profile, field)
     half = _count(columns, table.rows, compiled)
     missing = _count({}, 1, compiled).summary.counts * table.rows
     summary = Summary(0, half.summary.counts - missing, half.summary.unseen)
@@ -156,7 +156,7 @@ def key_of(*parts: str | bytes) -> str:
     return f"call\x1f{digest.hexdigest()}"
 
 
-def _prediction(table: PayloadTable, profile: Profile, field: str) -> dict[str, Column]:
+def prediction_of(table: PayloadTable, profile: Profile, field: str) -> dict[str, Column]:
     """Return the prediction's column of an answer: the only one, or that of its name."""
     name = profile.prediction_column
     assert name is not None
