@@ -38,7 +38,8 @@ QUICK = src tests/profile tests/counts tests/panes tests/drift tests/settings te
 # the tests of the store that run again on a second kind of server: conformance, replicas and failover
 SHARED = tests/store/test_conformance*.py tests/store/redis/test_replicas.py tests/store/redis/test_failover.py -k redis
 
-# the tests of whole systems, each of which starts many programs: one at a time; all others run in parallel
+# the tests of whole systems, each of which starts many programs: one at a time; all others run in parallel, but for those
+# of engines, which `make test-engines` runs
 WHOLE = tests/e2e tests/deploy tests/browser
 
 .PHONY: test
@@ -47,7 +48,7 @@ test: setup
 	$(BIN)/python -m pytest $(ARGS)
 else
 test: setup debian lint ## run every test; ARGS='tests/store -k late' runs some of them
-	$(BIN)/python -m pytest -n auto --dist worksteal tests src $(WHOLE:%=--ignore=%)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests src $(WHOLE:%=--ignore=%) --ignore=tests/engines
 	$(BIN)/python -m pytest $(WHOLE)
 	sh scripts/redis_server.sh valkey-9.1 $(SHARED)
 endif
@@ -65,6 +66,10 @@ test-redis: setup debian ## run the store's tests on Redis 6.2, 7.0, 8.2 and Val
 .PHONY: test-doors
 test-doors: setup ## run the tests of tests/doors on MLflow, BentoML, Ray Serve, KServe, MLServer and others (2 GB, once)
 	@UV=$(UV) sh scripts/doors.sh $(ARGS)
+
+.PHONY: test-engines
+test-engines: setup ## run the tests of tests/engines on a real Kafka and Spark (needs Java 17 and mvn; 1.5 GB, once)
+	@UV=$(UV) sh scripts/engines.sh $(ARGS)
 
 .PHONY: test-newest
 test-newest: setup ## run the unit tests with coverage on the newest Python on this machine

@@ -16,6 +16,8 @@ sys.path.insert(0, str(DOCS.parent))  # the map of the rooms is the tests'
 from tests.support import rooms  # noqa: E402
 
 from driftmeter.drift.registry import DRIFT_TESTS  # noqa: E402
+from driftmeter.kafka.metrics import FAMILIES as CONSUMER_FAMILIES  # noqa: E402
+from driftmeter.kafka.metrics import PREFIX as CONSUMER_PREFIX  # noqa: E402
 from driftmeter.server.gauges import GAUGES  # noqa: E402
 from driftmeter.server.metrics import PROCESS_FAMILIES  # noqa: E402
 from driftmeter.settings.reference import markdown_table  # noqa: E402
@@ -64,8 +66,18 @@ def tests() -> str:
     return table(["test", "what it does", "features", "unit", "source"], rows)
 
 
+def consumer() -> str:
+    """Return the metrics of `driftmeter consume`."""
+    rows = (
+        [f"`{CONSUMER_PREFIX}{one.name}{'' if one.gauge else '_total'}`", ", ".join(one.labels), one.help]
+        for one in CONSUMER_FAMILIES
+    )
+    return table(["metric", "labels", "meaning"], rows)
+
+
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"rooms": rooms.table},
+    "engines.md": {"consumer": consumer},
     "metrics.md": {"gauges": gauges, "tests": tests, "process": process},
     "settings.md": {"settings": markdown_table},
 }

@@ -9,7 +9,11 @@ import pytest
 
 from tests.support.rooms import MODULES, room_of
 
-OWN = {f"integrations.{name}": name for name in ("sklearn", "mlflow", "bentoml")}
+OWN = {f"integrations.{name}": name for name in ("sklearn", "mlflow", "bentoml")} | {
+    "integrations.blocks": "pyarrow",
+    "integrations.batches": "pyarrow",
+    **{module: "pyspark" for module in MODULES if module.startswith("integrations.spark")},
+}
 """What an integration imports at once; all others get what they are given."""
 OTHERS = (
     *("scipy", "pyarrow", "pandas", "polars", "starlette", "flask", "msgspec", "prometheus_client", "click", "sklearn"),

@@ -10,6 +10,7 @@ import click
 
 from driftmeter.cli.backtest import backtest
 from driftmeter.cli.check import check
+from driftmeter.cli.consume import consume
 from driftmeter.cli.demo import demo
 from driftmeter.cli.expect import expect
 from driftmeter.cli.explain import explain
@@ -78,7 +79,7 @@ def _missing_extra(error: ModuleNotFoundError, command: str | None) -> Exception
     """Return an error that names the extra of a package that is not installed."""
     if isinstance(error, DriftmeterError) or (error.name or "").startswith("driftmeter"):
         return error
-    extra = {"serve": "server", "demo": "demo", "notify-test": "notify"}.get(command or "", "cli")
+    extra = {"serve": "server", "consume": "kafka", "demo": "demo", "notify-test": "notify"}.get(command or "", "cli")
     return MissingExtraError(f"{command} needs {error.name}: pip install 'driftmeter[{extra}]'")
 
 
@@ -141,7 +142,7 @@ def completion(shell: str) -> None:
 
 
 COMMANDS = (
-    *(profile, check, backtest, serve, replay, demo),
+    *(profile, check, backtest, serve, replay, consume, demo),
     *(top, explain, settings, incidents, acknowledge, expect, notify_test, completion),
 )
 for command in COMMANDS:

@@ -105,7 +105,7 @@ def replay(
             trace, client, served, ReplaySpeed(speed, rate, keep_time, batch), source=f"replay-{Path(data).stem}"[:100]
         )
         try:
-            with _stop_on_signal(stop):
+            with stop_on_signal(stop):
                 _play(player)
         finally:
             _summarize(player.totals, client.retries, stopped=stop.is_set(), keep_time=keep_time)
@@ -140,7 +140,7 @@ def _play(player: Player) -> None:
 
 
 @contextmanager
-def _stop_on_signal(stop: threading.Event) -> Iterator[None]:
+def stop_on_signal(stop: threading.Event) -> Iterator[None]:
     """Set `stop` on the first SIGINT or SIGTERM, so that the current batch is the last; a second one ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield

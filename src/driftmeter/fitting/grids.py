@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import narwhals as nw
@@ -39,14 +40,14 @@ def grid_of(
     if kind in ("hour", "weekday"):
         texts = tuple(str(value) for value in range(24 if kind == "hour" else 7))
         return "categorical", cast(Part, kind), CategoryGrid(texts, rest_hashes=(), dtype="integer")
-    grid = CategoryGrid.fit(
-        _category_counts(name, column, _category_type(dtype)),
-        dtype=_category_type(dtype),
-        min_rows=max(MIN_CATEGORY_ROWS, -(-len(column) // MOST_CATEGORIES)),
-        most_bins=MOST_CATEGORIES,
-        most_known=MOST_KNOWN,
-    )
-    return "categorical", None, grid
+    kind_of_texts = _category_type(dtype)
+    return "categorical", None, category_grid(_category_counts(column, kind_of_texts), kind_of_texts, len(column))
+
+
+def category_grid(counts: Mapping[str, int], dtype: CategoryType, rows: int) -> CategoryGrid:
+    """Return the grid of a column of `rows` rows, of categories whose canonical texts have so many of them."""
+    least = max(MIN_CATEGORY_ROWS, -(-rows // MOST_CATEGORIES))
+    return CategoryGrid.fit(counts, dtype=dtype, min_rows=least, most_bins=MOST_CATEGORIES, most_known=MOST_KNOWN)
 
 
 def zone_of(series: nw.Series[Any]) -> str | None:
@@ -68,15 +69,20 @@ def _category_type(dtype: nw.dtypes.DType) -> CategoryType:
     return "float" if dtype.is_numeric() else "boolean" if dtype == nw.Boolean else "string"
 
 
-def _category_counts(name: str, column: Column, dtype: CategoryType) -> dict[str, int]:
+def _category_counts(column: Column, dtype: CategoryType) -> dict[str, int]:
     if isinstance(column, np.ndarray):
         distinct, inverse = np.unique(column, return_inverse=True)
         column = Dictionary(inverse.reshape(-1), tuple(distinct.tolist()))
     elif isinstance(column, list):
         column = Dictionary.encode(column)
     rows = np.bincount(column.indices[column.indices >= 0], minlength=len(column.values))
+    return texts_with_rows(column.values, rows.tolist(), dtype)
+
+
+def texts_with_rows(values: Iterable[object], rows: Iterable[int], dtype: CategoryType) -> dict[str, int]:
+    """Return the canonical texts of categories, and how many rows have each; those that cannot be read are left out."""
     counts: dict[str, int] = {}
-    for value, count in zip(column.values, rows.tolist(), strict=True):
+    for value, count in zip(values, rows, strict=True):
         try:
             text = canonical(value, dtype)
         except (TypeError, ValueError, OverflowError):

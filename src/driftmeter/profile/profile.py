@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftmeter.errors import ProfileError, ProfileFormatError
+from driftmeter.errors import MissingExtraError, ProfileError, ProfileFormatError
 from driftmeter.profile.calibration import Calibration
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.checks import integer_of, is_utf8
@@ -312,6 +312,26 @@ class Profile:
             zone=zone,
             allow_unreadable_times=allow_unreadable_times,
         )
+
+    @classmethod
+    def fit_spark(cls, frame: Any, *, sample: int = 500_000, seed: int = 0, **options: Any) -> Profile:
+        """Make a profile from a DataFrame of Spark that need not fit into memory; `options` are those of `fit`.
+
+        A frame of at most `sample` rows is fitted as `fit` would. Of a larger one a sample of about so many rows, drawn
+        by `seed`, decides which columns are monitored, and the cuts of numbers: each cut's rank among all rows is less
+        than `driftmeter.integrations.spark.quantile_error(sample)` of the rows off, 0.4 % by default. Extremes and
+        categories are those of all rows, which are counted on the executors and calibrate the profile: stretches of
+        fewer rows than make a pane, and derived features at their extremes, apart. Rows whose time cannot be read are
+        left out.
+
+        Raises what `fit` raises, and MissingExtraError without pyspark.
+        """
+        try:
+            from driftmeter.integrations.spark.fit import fit_spark
+        except ModuleNotFoundError as error:
+            hint = "pip install 'driftmeter[spark]', and pyspark from 4.0 on where the cluster does not bring it"
+            raise MissingExtraError(f"fit_spark needs {error.name}: {hint}") from error
+        return fit_spark(frame, sample=sample, seed=seed, **options)
 
 
 def _span(data: JSON | None) -> tuple[Milliseconds, Milliseconds] | None:

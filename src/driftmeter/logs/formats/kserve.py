@@ -38,7 +38,7 @@ class KServe:
         if sample.names:
             found = _KEYS | {"bytes", "sourceuri"} <= {name.lower() for name in sample.names}
         else:
-            records = [_lowered(record).keys() for record in sample.records]
+            records = [lowered(record).keys() for record in sample.records]
             found = any("bytes" in names for names in records) and all(names >= _KEYS for names in records)
         return "bytes, reqType and id in each record" if found else None
 
@@ -46,13 +46,13 @@ class KServe:
         """Yield each request, joined with its answer by component and id."""
         joiner = RecordJoiner(reading.tally, answers=reading.columns.wants(reading.columns.prediction))
         for where, named, file in reading.records(_COLUMNS):
-            record = _lowered(named)
+            record = lowered(named)
             time = time_of(record.get("occurrencetime"))
             if time is None and reading.columns.wants(reading.columns.time):
                 time = file.written
                 reading.say_once("Records have no time: that of their object is taken, when it was written.")
             try:
-                event = _event_of(where, record, time)
+                event = event_of(where, record, time)
             except InputError as error:
                 reading.tally.reject(where, error)
                 continue
@@ -64,12 +64,13 @@ class KServe:
         reading.notes.extend(joiner.notes())
 
 
-def _lowered(record: Mapping[str, Any]) -> Record:
+def lowered(record: Mapping[str, Any]) -> Record:
+    """Return a record with its names in lower case: versions spell them differently."""
     return {name.lower(): value for name, value in record.items()}
 
 
-def _event_of(where: str, record: Record, time: str | float | None) -> LogEvent | None:
-    """Return what a record says; None where it is about the server."""
+def event_of(where: str, record: Record, time: str | float | None) -> LogEvent | None:
+    """Return what a record with names in lower case says; None where it is about the server. Raises InputError."""
     kind = str(record.get("reqtype"))
     answer = kind.endswith("response")
     if not answer and not kind.endswith("request"):

@@ -9,7 +9,7 @@ and scheduler/pkg/kafka.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from driftmeter.data.rejected import describe
 from driftmeter.errors import InputError
@@ -24,6 +24,12 @@ from driftmeter.payloads.v2_protobuf import rows_of_protobuf
 _TYPE = "io.seldon.serving."
 _TOPIC = re.compile(r"(?:^|\.)(?:model|pipeline)\.(.+)\.(?:inputs|outputs)$|^mlserver-(?:input|output)$")
 _ERRORS = re.compile(r"\.errors\.errors$")
+
+
+def is_of_seldon(topic: str, headers: Mapping[str, str]) -> bool:
+    """Say whether a message is one of Seldon's, by its topic or its headers."""
+    kind = headers.get("type", "").startswith(_TYPE) or "seldon-infer-type" in headers
+    return kind or _TOPIC.search(topic) is not None
 
 
 class Seldon:
@@ -58,7 +64,7 @@ class Seldon:
                 if message.headers.get("type", "").endswith("feedback"):
                     reading.tally.leave_out(where, "feedback")
                     continue
-                model, event = _event_of(where, message)
+                model, event = event_of(where, message)
             except InputError as error:
                 reading.tally.reject(where, error)
                 continue
@@ -70,7 +76,8 @@ class Seldon:
             reading.notes.append(f"The messages are of {len(models)} models: {', '.join(sorted(models)[:5])}")
 
 
-def _event_of(where: str, message: KafkaMessage) -> tuple[str, LogEvent]:
+def event_of(where: str, message: KafkaMessage) -> tuple[str, LogEvent]:
+    """Return the model that a message is of, and what it says. Raises InputError where it is none of Seldon's."""
     headers = message.headers
     kind = headers.get("type") or headers.get("seldon-infer-type") or message.topic
     answer = kind.lower().endswith(("response", "outputs", "output"))

@@ -71,20 +71,30 @@ def decode_alike(msgpack: bool, body: bytes, names: tuple[str, ...]) -> Alike | 
     return Alike(batch.rows, len(names), batch.timestamp, batch.watermark)
 
 
-def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder | None:
+def row_type(names: Sequence[str], *, forbid_others: bool = True) -> type[Any] | None:
+    """Return a struct of the values under some keys, in the order of the names; None if msgspec refuses a name.
+
+    With `forbid_others` a row that has other keys is refused, else they are skipped.
+    """
     # a column may be called anything, a field of a Struct may not: fields are numbered, and renamed
     fields = [f"column_{position}" for position in range(len(names))]
     try:
-        row = msgspec.defstruct(
+        return msgspec.defstruct(
             "Row",
             [(field, Any, None) for field in fields],
             rename=dict(zip(fields, names, strict=True)),
-            forbid_unknown_fields=True,
+            forbid_unknown_fields=forbid_others,
             gc=False,
         )
     except ValueError:
         # msgspec writes names into JSON unescaped, so it refuses names with a quote, a backslash or a control
         # character, even for msgpack
+        return None
+
+
+def _decoder_of(msgpack: bool, names: tuple[str, ...]) -> _Decoder | None:
+    row = row_type(names)
+    if row is None:
         return None
     batch = msgspec.defstruct(
         "Batch",

@@ -125,7 +125,7 @@ def count_request(table: PayloadTable, compiled: Compiled, field: str = "body") 
 
 def count_answer(table: PayloadTable, compiled: Compiled, field: str = "body", of_class: OfClass | None = None) -> Half:
     """Count the rows of an answer for a profile that watches nothing but the prediction; raises InputError."""
-    return _count(_prediction(table, compiled.profile, field, of_class), table.rows, compiled)
+    return _count(prediction_of(table, compiled.profile, field, of_class), table.rows, compiled)
 
 
 def correct(table: PayloadTable, compiled: Compiled, field: str = "body", of_class: OfClass | None = None) -> Half:
@@ -142,7 +142,7 @@ def correct(table: PayloadTable, compiled: Compiled, field: str = "body", of_cla
     >>> half.summary.rows, half.summary.moved
     (0, 1)
     """
-    columns = _prediction(table, compiled.profile, field, of_class)
+    columns = prediction_of(table, compiled.profile, field, of_class)
     half = _count(columns, table.rows, compiled)
     missing = _count({}, 1, compiled).summary.counts * table.rows
     summary = Summary(0, half.summary.counts - missing, half.summary.unseen)
@@ -158,7 +158,9 @@ def key_of(*parts: str | bytes) -> str:
     return f"call\x1f{digest.hexdigest()}"
 
 
-def _prediction(table: PayloadTable, profile: Profile, field: str, of_class: OfClass | None) -> dict[str, Column]:
+def prediction_of(
+    table: PayloadTable, profile: Profile, field: str, of_class: OfClass | None = None
+) -> dict[str, Column]:
     """Return the prediction's column of an answer: the only one, that of its name, or that of the class."""
     name = profile.prediction_column
     assert name is not None

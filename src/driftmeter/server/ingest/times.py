@@ -30,10 +30,13 @@ def read_times(column: Column, default: Milliseconds) -> tuple[npt.NDArray[np.in
     """
     values = _plain(column)
     if isinstance(values, np.ndarray):
+        times = None
         if values.dtype.kind in "fiu":
             times = _from_seconds(values.astype(np.float64, copy=False), default)
-            if times is not None:
-                return times, []
+        elif values.dtype.kind == "M":
+            times = _from_moments(values, default)
+        if times is not None:
+            return times, []
         values = values.tolist()
     return _one_by_one(values, default)
 
@@ -57,6 +60,17 @@ def _from_seconds(seconds: npt.NDArray[np.float64], default: Milliseconds) -> np
         return None
     times = milliseconds_of(seconds)
     times[missing] = default
+    return times
+
+
+def _from_moments(moments: npt.NDArray[np.datetime64], default: Milliseconds) -> npt.NDArray[np.int64] | None:
+    """Convert date-times of numpy, NaT where missing; None if `parse_time` would refuse any of them."""
+    missing = np.isnat(moments)
+    times: npt.NDArray[np.int64] = moments.astype("datetime64[us]").astype(np.int64) // 1000
+    times[missing] = default
+    stated = times[~missing]
+    if len(stated) and not (stated.min() >= 0 and stated.max() <= LATEST):
+        return None
     return times
 
 
