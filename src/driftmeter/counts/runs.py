@@ -14,7 +14,7 @@ from driftmeter.types import Codes, Counts
 
 MOST_COUNTS = 1 << 20
 """Counts that are held at once, 8 MB."""
-_SHORT = 8
+_SHORT = 16
 """Runs of fewer rows on average are counted together: a call of the counter for each would cost more."""
 
 
