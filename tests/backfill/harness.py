@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from driftmeter.backfill.job import Backfill, BackfillPlan
+from driftmeter.backfill.counting import BackfillPlan
+from driftmeter.backfill.job import Backfill
 from driftmeter.backfill.opening import LakeOptions, open_lake
 from driftmeter.backfill.rows import EventTimes
 from driftmeter.backfill.tally import LakeTally
@@ -97,7 +98,7 @@ def backfill(
     engine.register(profile)
     given = options or LakeOptions(times=[one for one in (time, arrival) if one])
     source = open_lake(str(address), profile, given)
-    plan = BackfillPlan(EventTimes(time, arrival), None, None, False, {"source": source.identity})
+    plan = BackfillPlan(EventTimes(time, arrival), {"source": source.identity})
     work = WorkFile(path.with_suffix(".work"))
     try:
         job = Backfill(engine, profile, source, work, plan)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from driftmeter.panes.timing import Timing
-from driftmeter.panes.windows import WindowSetting
-from driftmeter.settings.model import ModelSettings
-from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import HOUR, MINUTE
-from tests.backfill.harness import START, backfill, content, frame, live, profile
+from tests.backfill.harness import backfill, content, frame, live, profile
 
 # rows, ms between them, pane: two hours, three days, a year
 SPANS = [(7_200, 1_000, 10_000), (20_000, 13_000, 300_000), (30_000, 18 * MINUTE, 6 * HOUR)]

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def delta_source(
-    address: str, version: int | None, texts: frozenset[str], say: Callable[[str], None]
-) -> LakeSource:
+def delta_source(address: str, version: int | None, texts: frozenset[str], say: Callable[[str], None]) -> LakeSource:
     """Open a Delta table, by default its newest version.
 
     A local table that needs no more than its log's own files is read without `deltalake`. Raises InputError on a table

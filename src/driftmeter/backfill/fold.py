@@ -105,7 +105,6 @@ class BulkFold:
             self._recalibrate()
         if self._expectations or self._state.expected:
             for index, slice_ in enumerate(batch):
-                before = batch[: index + 1]
                 past = further(self._kept.since, batch[: index + 1])
                 self._state, _ = self._judge.step(self._state, slice_, self._expectations, past)
         else:

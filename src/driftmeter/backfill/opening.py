@@ -50,9 +50,7 @@ class LakeOptions:
     log: LogOptions = field(default=AS_RECOGNISED)
 
 
-def open_lake(
-    address: str, profile: Profile, options: LakeOptions, say: Callable[[str], None] = silent
-) -> LakeSource:
+def open_lake(address: str, profile: Profile, options: LakeOptions, say: Callable[[str], None] = silent) -> LakeSource:
     """Open a file, a folder, a pattern, a URL, a table of a lake, a query or a log, to read a profile's columns of it.
 
     Raises InputError where there is nothing to read, MissingExtraError where a package is missing.

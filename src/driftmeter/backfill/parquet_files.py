@@ -26,7 +26,7 @@ Extended = Callable[["pa.Table"], "pa.Table"]
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A Parquet file: its address, what tells that it changed, and the values that the names of its folders stand for."""
+    """A Parquet file: its address, what tells that it changed, and the values that its folders' names stand for."""
 
     address: str
     stamp: tuple[int, float]
@@ -117,9 +117,7 @@ def _parquet(address: str, opened: Callable[[], Any]) -> Iterator[Any]:
     try:
         with (
             opened() as raw,
-            parquet.ParquetFile(
-                raw, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER, pre_buffer=False
-            ) as file,
+            parquet.ParquetFile(raw, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER, pre_buffer=False) as file,
         ):
             yield file
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

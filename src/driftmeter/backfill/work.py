@@ -68,7 +68,7 @@ class WorkFile:
         self._db.execute("COMMIT")
 
     def slices(self, bins: int, length: Milliseconds, since: Milliseconds = 0) -> Iterator[Slice]:
-        """Yield all panes, of `length` ms, that start at `since` or later, in order; one block is in memory at a time."""
+        """Yield the panes of `length` ms that start at `since` or later, in order; one block is in memory at a time."""
         first = since // length // panes_in_block(bins)
         blocks = self._db.execute("SELECT DISTINCT block FROM parts WHERE block >= ? ORDER BY block", (first,))
         for (block,) in blocks.fetchall():

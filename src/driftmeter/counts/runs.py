@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def _one_by_one(binner: Binner, rows: Rows, edges: Codes) -> Counts:
     counts = np.zeros((len(edges) - 1, binner.profile.bins), np.int64)
     bare = Rows(rows.numbers, rows.codes, rows.index)
     limits = edges.tolist()
-    for run, (first, last) in enumerate(zip(limits, limits[1:], strict=False)):
+    for run, (first, last) in enumerate(pairwise(limits)):
         binner.add(bare.between(first, last), counts[run])
     return counts
 
