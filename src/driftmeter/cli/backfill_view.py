@@ -36,7 +36,8 @@ class Bars:
             disable=not terminal.is_terminal,
             transient=True,
         )
-        self._rows, self._began, self._from = rows, monotonic(), 0
+        self._rows, self._from = rows, 0
+        self._began = self._counted = monotonic()
         self._first: Milliseconds = 0
         self._task: Any = None
         self.panes = 0
@@ -61,9 +62,15 @@ class Bars:
 
     def fold(self, tally: LakeTally) -> None:
         """Go on to the second bar."""
+        self._counted = monotonic()
         self._bar.remove_task(self._task)
         self._first = tally.first or 0
         self._task = self._bar.add_task("folding", total=(tally.last or 0) - self._first or None, said="")
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long counting took, and folding until now."""
+        return {"count": round(self._counted - self._began, 3), "fold": round(monotonic() - self._counted, 3)}
 
     def folded(self, advance: Advance) -> None:
         """Show up to when the panes are folded."""
@@ -87,6 +94,7 @@ def summary(model: str, title: str, tally: LakeTally, pane: Milliseconds, bars: 
         "last": None if tally.last is None else iso(tally.last),
         "panes": bars.panes,
         "pane_ms": pane,
+        "seconds": bars.seconds,
         "incidents": incidents,
     }
 
@@ -108,6 +116,8 @@ def show(result: JSON, *, as_json: bool) -> None:
         f"{printable(result['model'])}: {result['counted']:,} of {result['rows']:,} rows counted of "
         f"{printable(result['source'])}{span}: {number}"
     )
+    counting, folding = result["seconds"]["count"], result["seconds"]["fold"]
+    click.echo(f"  counted in {counting:,.1f} s ({result['rows'] / max(counting, 0.001):,.0f} rows/s), folded in {folding:,.1f} s")
     for reason, rows in result["dropped"].items():
         click.echo(f"  {rows:,} rows left out: {reason}{_REASONS.get(reason, '')}")
     for column, values in result["unreadable"].items():
