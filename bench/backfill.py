@@ -2,11 +2,11 @@
 
     python bench/backfill.py [--rows 2_000_000] [--pane 10s] [--folder FOLDER] [--shuffle]
 
-The rows are a year of real flights, repeated until there are so many, in a folder of Parquet files, one a day. A day has
-flights of many days of the year, each at its own minute, so that it drifts from none of them.
-Each run is a fresh process: the scan decodes the columns of the profile with pyarrow and does nothing else; the backfill
-is the command, into a new SQLite store. Peak memory is that of the process as the kernel saw it. `--folder` keeps the
-files for another run. With `--shuffle` the rows of a day are in no order.
+The rows are a year of real flights, repeated until there are so many, in a folder of Parquet files, one a day. A day
+has flights of many days of the year, each at its own minute. Each run is a fresh process: the scan decodes the columns
+of the profile with pyarrow and does nothing else; the backfill is the command, into a new SQLite store. Peak memory is
+that of the process as the kernel saw it. `--folder` keeps the files for another run. With `--shuffle` the rows of a day
+are in no order.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def main() -> None:
         for name, used in (("scan", scan), ("backfill", filled)):
             print(f"{name:10} {used['s']:8.1f} {used['cpu']:8.1f} {rows / used['s']:12,.0f} {used['mb']:7.0f}")
         print(
-            f"backfill over scan: {filled['cpu'] / scan['cpu']:.1f} of CPU; {made['panes']:,} panes of {arguments.pane}, "
+            f"backfill over scan: {filled['cpu'] / scan['cpu']:.1f} of CPU; "
+            f"{made['panes']:,} panes of {arguments.pane}; "
             f"counted in {made['seconds']['count']:.1f} s, folded in {made['seconds']['fold']:.1f} s; "
             f"{len(made['incidents'])} incidents, a store of {stored:.1f} MB"
         )

@@ -93,14 +93,15 @@ def backfill(
     meanwhile: Callable[[Backfill], None] = lambda job: None,
 ) -> LakeTally:
     """Fill a store from rows at rest; return the tally."""
+    given = options or LakeOptions(times=[one for one in (time, arrival) if one])
+    source = open_lake(str(address), profile, given)
     store = SQLiteStore(path, clock=SetClock(now))
     engine = Engine(store, timing=timing, settings=settings, stopwatch=lambda: 0.0)
     engine.register(profile)
-    given = options or LakeOptions(times=[one for one in (time, arrival) if one])
-    source = open_lake(str(address), profile, given)
     plan = BackfillPlan(EventTimes(time, arrival), {"source": source.identity})
-    work = WorkFile(path.with_suffix(".work"))
+    work = None
     try:
+        work = WorkFile(path.with_suffix(".work"))
         job = Backfill(engine, profile, source, work, plan)
         meanwhile(job)
         job.count()
@@ -108,7 +109,8 @@ def backfill(
         work.close(remove=True)
         return job.tally
     finally:
-        work.close()
+        if work is not None:
+            work.close()
         store.close()
 
 

@@ -117,7 +117,8 @@ def show(result: JSON, *, as_json: bool) -> None:
         f"{printable(result['source'])}{span}: {number}"
     )
     counting, folding = result["seconds"]["count"], result["seconds"]["fold"]
-    click.echo(f"  counted in {counting:,.1f} s ({result['rows'] / max(counting, 0.001):,.0f} rows/s), folded in {folding:,.1f} s")
+    speed = result["rows"] / max(counting, 0.001)
+    click.echo(f"  counted in {counting:,.1f} s ({speed:,.0f} rows/s), folded in {folding:,.1f} s")
     for reason, rows in result["dropped"].items():
         click.echo(f"  {rows:,} rows left out: {reason}{_REASONS.get(reason, '')}")
     for column, values in result["unreadable"].items():

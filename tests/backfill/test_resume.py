@@ -1,0 +1,145 @@
+"""A backfill that is killed at any moment ends with the same store when it is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from driftmeter.backfill.counting import Advance
+from driftmeter.backfill.job import Backfill
+from driftmeter.errors import InputError, StoreError
+from driftmeter.panes.timing import Timing
+from driftmeter.store.records import Fold, Progress
+from driftmeter.store.sqlite.store import SQLiteStore
+from tests.backfill.harness import backfill, content, frame, profile
+from tests.support.scripts import ROOT
+
+ROWS = 300_000
+TIMING = Timing(60_000)
+
+# dies at a write to the store or to the work file, as if the machine had been switched off
+KILLED = """
+import os, signal, sys
+from driftmeter.backfill import work
+from driftmeter.store.sqlite import store
+from driftmeter.cli.app import app
+
+calls, fatal, when = 0, int(sys.argv[1]), sys.argv[2]
+
+def deadly(method):
+    def wrapped(*arguments, **named):
+        global calls
+        calls += 1
+        if calls == fatal and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = method(*arguments, **named)
+        if calls == fatal and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return wrapped
+
+work.WorkFile.write = deadly(work.WorkFile.write)
+for name in ("fold", "commit", "freeze"):
+    setattr(store.SQLiteStore, name, deadly(getattr(store.SQLiteStore, name)))
+app(["backfill", *sys.argv[3:]], standalone_mode=False)
+print("calls", calls)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("resume")
+    profile().dump(made / "profile.json")
+    rows = frame(ROWS, seed=2, step=1_000)
+    (made / "lake").mkdir()
+    for number in range(3):
+        rows[number * 100_000 : (number + 1) * 100_000].write_parquet(made / "lake" / f"{number}.parquet")
+    return made
+
+
+def run(folder: Path, store: Path, fatal: int, when: str = "before") -> subprocess.CompletedProcess[str]:
+    arguments = [folder / "profile.json", folder / "lake", "--time", "at", "--store", f"sqlite:///{store}"]
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, str(fatal), when, *map(str, arguments), "--pane", "1m"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+
+
+@pytest.mark.timeout(280)
+def test_killed_at_any_write_and_started_again_it_ends_with_the_same_store(folder: Path) -> None:
+    whole = run(folder, folder / "whole.sqlite", 0)
+    assert whole.returncode == 0, whole.stderr
+    expected, calls = content(folder / "whole.sqlite"), int(whole.stdout.rpartition("calls ")[2])
+    assert calls > 100
+    # as it begins, while rows are counted, as the fold begins and goes on, and at each of the last writes
+    points = [2, 4, 5, 7, 8, calls // 2, calls - 2, calls - 1, calls]
+    for number, fatal in enumerate(points):
+        store = folder / f"store-{fatal}.sqlite"
+        killed = run(folder, store, fatal, "before" if number % 2 else "after")
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        again = run(folder, store, 0)
+        assert again.returncode == 0, again.stderr
+        assert content(store) == expected, fatal
+        assert not list(folder.glob(f"{store.name}-backfill*"))
+
+
+def test_killed_again_and_again_it_comes_to_the_same_end(folder: Path) -> None:
+    store = folder / "often.sqlite"
+    for fatal in (5, 4, 30, 60):
+        assert run(folder, store, fatal).returncode == -signal.SIGKILL
+    assert run(folder, store, 0).returncode == 0
+    reference = folder / "reference.sqlite"
+    assert run(folder, reference, 0).returncode == 0
+    assert content(store) == content(reference)
+
+
+def test_another_job_does_not_go_on_with_a_work_file(tmp_path: Path) -> None:
+    rows = frame(2_000, seed=2, step=1_000)
+    rows.write_parquet(tmp_path / "rows.parquet")
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(advance: Advance) -> None:
+        raise StoppedError
+
+    store = tmp_path / "store.sqlite"
+    with pytest.raises(StoppedError):
+        backfill(store, profile(), tmp_path / "rows.parquet", TIMING, meanwhile=lambda job: job.count(stop))
+    rows[:1_000].write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(InputError, match="one with another source"):
+        backfill(store, profile(), tmp_path / "rows.parquet", TIMING)
+    with pytest.raises(InputError, match="one with another source, timing"):
+        backfill(store, profile(), tmp_path / "rows.parquet", Timing(30_000))
+
+
+def test_a_fold_by_somebody_else_is_an_error(tmp_path: Path) -> None:
+    frame(2_000, seed=2, step=1_000).write_parquet(tmp_path / "rows.parquet")
+    store, reference = tmp_path / "store.sqlite", profile()
+    other = SQLiteStore(store)
+
+    def fold(job: Backfill) -> None:
+        job.count()
+        assert other.fold("shop", reference.digest, 0, Fold(Progress(1_700_000_000_000), b"{}", 1_700_000_000_000))
+
+    with pytest.raises(StoreError, match="another process folds model shop"):
+        backfill(store, reference, tmp_path / "rows.parquet", TIMING, meanwhile=fold)
+    other.close()
+
+
+def test_a_second_process_on_the_same_work_file_is_refused(tmp_path: Path) -> None:
+    frame(2_000, seed=2, step=1_000).write_parquet(tmp_path / "rows.parquet")
+
+    def second(job: object) -> None:
+        with pytest.raises(InputError, match="another backfill that runs"):
+            backfill(tmp_path / "store.sqlite", profile(), tmp_path / "rows.parquet", TIMING)
+
+    backfill(tmp_path / "store.sqlite", profile(), tmp_path / "rows.parquet", TIMING, meanwhile=second)
