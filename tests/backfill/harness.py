@@ -22,8 +22,10 @@ from driftmeter.data.time_columns import Times
 from driftmeter.engine.engine import Engine
 from driftmeter.panes.pane import Pane
 from driftmeter.panes.timing import Timing
+from driftmeter.panes.windows import WindowSetting
 from driftmeter.profile.profile import Profile
 from driftmeter.settings.model import ModelSettings
+from driftmeter.store import Store
 from driftmeter.store.records import PutPane
 from driftmeter.store.sqlite.store import SQLiteStore
 from driftmeter.timestamps import parse_time
@@ -91,11 +93,12 @@ def backfill(
     time: str = TIME,
     now: int = NOW,
     meanwhile: Callable[[Backfill], None] = lambda job: None,
+    to: Store | None = None,
 ) -> LakeTally:
-    """Fill a store from rows at rest; return the tally."""
+    """Fill a store from rows at rest; return the tally. It is `to`, or else the SQLite file at `path`."""
     given = options or LakeOptions(times=[one for one in (time, arrival) if one])
     source = open_lake(str(address), profile, given)
-    store = SQLiteStore(path, clock=SetClock(now))
+    store = to or SQLiteStore(path, clock=SetClock(now))
     engine = Engine(store, timing=timing, settings=settings, stopwatch=lambda: 0.0)
     engine.register(profile)
     plan = BackfillPlan(EventTimes(time, arrival), {"source": source.identity})
@@ -111,7 +114,18 @@ def backfill(
     finally:
         if work is not None:
             work.close()
-        store.close()
+        if to is None:
+            store.close()
+
+
+def answers(store: Store, profile: Profile) -> list[object]:
+    """Return all that a store answers of closed panes and their fold."""
+    model, digest = profile.model, profile.digest
+    slices = store.recent(model, digest, NOW, WindowSetting(NOW, 0))
+    described = [
+        (one.start, one.length, one.summary.rows, one.summary.counts.tolist(), one.summary.unseen) for one in slices
+    ]
+    return [described, store.progress(model, digest), store.history(model, digest, 0, NOW), store.model(model).frozen]
 
 
 def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:

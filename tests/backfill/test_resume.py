@@ -126,9 +126,13 @@ def test_a_fold_by_somebody_else_is_an_error(tmp_path: Path) -> None:
     store, reference = tmp_path / "store.sqlite", profile()
     other = SQLiteStore(store)
 
+    def fold_too(advance: Advance) -> None:
+        later = advance.folded + 1
+        assert other.fold("shop", reference.digest, advance.folded, Fold(Progress(later), b"{}", later))
+
     def fold(job: Backfill) -> None:
         job.count()
-        assert other.fold("shop", reference.digest, 0, Fold(Progress(1_700_000_000_000), b"{}", 1_700_000_000_000))
+        job.fold(fold_too)
 
     with pytest.raises(StoreError, match="another process folds model shop"):
         backfill(store, reference, tmp_path / "rows.parquet", TIMING, meanwhile=fold)

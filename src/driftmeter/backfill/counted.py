@@ -35,14 +35,14 @@ def panes_in_block(bins: int) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class CountedPart:
     """The counts of some panes of one block, as bytes."""
 
     block: int
     body: bytes
 
 
-def count_parts(binner: Binner, rows: Rows, panes: Numbers) -> Iterator[Part]:
+def count_parts(binner: Binner, rows: Rows, panes: Numbers) -> Iterator[CountedPart]:
     """Count rows by pane, given the number of each row's pane since the epoch (rows,), in any order."""
     if (np.diff(panes) < 0).any():
         order = np.argsort(panes, kind="stable")
@@ -56,7 +56,7 @@ def count_parts(binner: Binner, rows: Rows, panes: Numbers) -> Iterator[Part]:
             texts = {run - first: runs.texts[run] for run in range(first, last) if run in runs.texts}
             block = int(numbers[first]) // size
             inside = numbers[first:last] - block * size
-            yield Part(block, _encoded(inside, runs.rows[first:last], runs.counts[first:last], texts))
+            yield CountedPart(block, _encoded(inside, runs.rows[first:last], runs.counts[first:last], texts))
 
 
 def _encoded(places: Numbers, rows: Counts, counts: Counts, texts: dict[int, UnseenTexts]) -> bytes:

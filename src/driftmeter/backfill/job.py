@@ -9,7 +9,8 @@ goes on when it is started again: the work file knows how far the source was rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 
 from driftmeter.backfill.counting import Advance, BackfillPlan, SourceCount, Tell, untold
 from driftmeter.backfill.fold import BulkFold
@@ -74,11 +75,12 @@ class Backfill:
 
     def fold(self, tell: Tell = untold) -> None:
         """Fold the panes in the order of their time. Raises StoreError where somebody else folds the model."""
-        last = self._counting.last
-        if last is None or self._store.model(self._model).frozen >= last:
+        last, progress = self._counting.last, self._store.progress(self._model, self._digest)
+        if last is None or (progress.folded >= last and self._frozen() >= last):
             return
-        progress = self._store.progress(self._model, self._digest)
-        kept, fresh = self._kept(progress.folded)
+        seam = self._seam()
+        self._put([slice_ for slice_ in self._counting.slices() if slice_.start < seam])
+        kept, fresh = self._kept(progress.folded, seam)
         expectations = self._store.expected(self._model)
         fold = BulkFold(self._profile, self._compiled.settings, progress, kept, expectations)
         panes = 0
@@ -87,7 +89,7 @@ class Backfill:
             nonlocal panes
             for slice_ in self._counting.slices(after=progress.folded):
                 panes += 1
-                if fresh is not kept:
+                if fresh is not kept and slice_.start >= seam:
                     fresh.add(slice_)
                 yield slice_
 
@@ -97,33 +99,49 @@ class Backfill:
             tell(Advance(folded=step.at, panes=panes, incidents=fold.incidents))
         self._hand_over(fresh, last)
 
-    def _kept(self, folded: Milliseconds) -> tuple[KeptSlices, KeptSlices]:
-        """Return the slices that the judge may look back at, and those of them that this job counted."""
+    def _frozen(self) -> Milliseconds:
+        return self._store.model(self._model).frozen
+
+    def _seam(self) -> Milliseconds:
+        """Return the end of the hour in which the store's own slices end, 0 where it has none.
+
+        The slices up to there are put before the fold, as they are: the store then merges them with its own as it
+        folds, which later it could not do.
+        """
+        return -(-self._counting.base["frozen"] // HOUR) * HOUR if self._counting.base["folded"] else 0
+
+    def _kept(self, folded: Milliseconds, seam: Milliseconds) -> tuple[KeptSlices, KeptSlices]:
+        """Return the slices that the judge may look back at, and those of them that the store is to get."""
         kept = KeptSlices(_REACH)
         base = self._counting.base["folded"]
         fresh = kept if not base else KeptSlices(_REACH)
         if base:
             kept.extend(self._store.recent(self._model, self._digest, base, WindowSetting(_REACH, 0)))
-        batch: list[Slice] = []
         if folded > base:
-            for slice_ in self._counting.slices(since=max(0, folded - _REACH)):
-                if slice_.end > folded:
-                    break
-                batch.append(slice_)
-                if len(batch) >= _PANES_AT_ONCE:
-                    _extend(batch, kept, fresh)
-            _extend(batch, kept, fresh)
+            earlier = self._counting.slices(after=base, since=max(0, folded - _REACH))
+            counted = takewhile(lambda slice_: slice_.end <= folded, earlier)
+            while batch := list(islice(counted, _PANES_AT_ONCE)):
+                kept.extend(batch)
+                if fresh is not kept:
+                    fresh.extend([slice_ for slice_ in batch if slice_.start >= seam])
         return kept, fresh
 
     def _hand_over(self, fresh: KeptSlices, last: Milliseconds) -> None:
-        """Put the slices into the store as it would hold them by now, and close them all at once.
-
-        The watermark moves with the last pane only: a run that is stopped before puts the same panes again.
-        """
+        """Put the slices into the store as it would hold them by now, and close them all."""
         slices = fresh.since(0)
-        merged_at = min(slice_.end for slice_ in slices if slice_.end // _FIVE == last // _FIVE)
-        slices = [slice_ for slice_ in slices if slice_.end >= merged_at - RETENTION]
-        totals = SourceTotals.from_json(self._counting.base["totals"]) + self._counting.tally.totals
+        if slices:
+            merged_at = min(slice_.end for slice_ in slices if slice_.end // _FIVE == last // _FIVE)
+            self._put([slice_ for slice_ in slices if slice_.end >= merged_at - RETENTION])
+
+    def _put(self, slices: Sequence[Slice]) -> None:
+        """Put slices into the store, and close them all at once.
+
+        The watermark moves with the last one only: a run that is stopped before puts the same slices again.
+        """
+        if not slices or slices[-1].end <= self._frozen():
+            return
+        totals = (SourceTotals.from_json(self._counting.base["totals"]) + self._counting.tally.totals).bounded()
+        frozen = self._frozen()
         for first in range(0, len(slices), _PANES_AT_ONCE):
             writes = []
             for number, slice_ in enumerate(slices[first : first + _PANES_AT_ONCE], first + 1):
@@ -135,8 +153,8 @@ class Backfill:
                     SOURCE,
                     1,
                     slice_.summary,
-                    totals.bounded(),
-                    watermark=last if is_last else self._counting.base["frozen"],
+                    totals,
+                    watermark=slice_.end if is_last else frozen,
                     final=is_last,
                 )
                 writes.append(PutPane(self._model, pane))
@@ -147,10 +165,3 @@ class Backfill:
                     got = f"{receipt.late:,} rows whose panes it has closed meanwhile"
                     raise StoreError(f"model {self._model}: expected a store that nobody else sends rows to, got {got}")
         self._store.freeze(self._model)
-
-
-def _extend(batch: list[Slice], kept: KeptSlices, fresh: KeptSlices) -> None:
-    kept.extend(batch)
-    if fresh is not kept:
-        fresh.extend(batch)
-    batch.clear()

@@ -66,7 +66,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Rows that count, the numbers of their panes since the epoch (rows,), and the tally of all rows of the block."""
 
     rows: Rows
@@ -75,7 +75,7 @@ class Block:
     unreadable_times: Sequence[Rejected]
 
 
-def read_block(frame: nw.DataFrame[Any], reader: Reader, columns: EventTimes, bounds: Bounds) -> Block:
+def read_block(frame: nw.DataFrame[Any], reader: Reader, columns: EventTimes, bounds: Bounds) -> RowBlock:
     """Read a block of a frame; the numbers of its rows begin at 0.
 
     Raises InputError where most times are numbers that are no seconds.
@@ -109,7 +109,7 @@ def read_block(frame: nw.DataFrame[Any], reader: Reader, columns: EventTimes, bo
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
     )
-    return Block(rows, times // bounds.timing.pane, tally, bad)
+    return RowBlock(rows, times // bounds.timing.pane, tally, bad)
 
 
 def _times(frame: nw.DataFrame[Any], name: str, columns: EventTimes) -> tuple[Times, list[Rejected]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from driftmeter.backfill.counted import Part, panes_in_block, slices_of
+from driftmeter.backfill.counted import CountedPart, panes_in_block, slices_of
 from driftmeter.errors import InputError
 from driftmeter.panes.pane import Slice
 from driftmeter.types import JSON, Milliseconds
@@ -49,7 +49,7 @@ class WorkFile:
         content: JSON | None = None if row is None else json.loads(row[0])
         return content
 
-    def write(self, name: str, content: JSON, parts: Iterable[Part] = ()) -> None:
+    def write(self, name: str, content: JSON, parts: Iterable[CountedPart] = ()) -> None:
         """Write content under a name, and parts, all or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
