@@ -2,11 +2,11 @@
 
     python bench/backfill.py [--rows 2_000_000] [--pane 10s] [--folder FOLDER] [--shuffle]
 
-The rows are a year of real flights, repeated until there are so many, in a folder of Parquet files, one a day. A day
-has flights of many days of the year, each at its own minute. Each run is a fresh process: the scan decodes the columns
-of the profile with pyarrow and does nothing else; the backfill is the command, into a new SQLite store. Peak memory is
-that of the process as the kernel saw it. `--folder` keeps the files for another run. With `--shuffle` the rows of a day
-are in no order.
+The rows are those of a year of real flights, repeated until there are so many and in no order, in a folder of Parquet
+files, one a day, so that nothing drifts. Each run is a fresh process: the scan decodes the columns of the profile with
+pyarrow and does nothing else; the backfill is the command, into a new SQLite store. Peak memory is that of the process
+as the kernel saw it. `--folder` keeps the files for another run. With `--shuffle` the rows of a day are not in the
+order of their times.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def write(folder: Path, rows: int, *, shuffle: bool) -> int:
     import polars as pl
 
     sys.path.insert(0, str(Path(__file__).parent))
-    from driftmeter.timestamps import DAY, MINUTE
-    from flights import DAYS, FEATURES, TIME, flights, side_by_side
+    from driftmeter.timestamps import DAY
+    from flights import DAYS, FEATURES, START, TIME, flights, side_by_side
 
     year = side_by_side(flights(), np.arange(DAYS)).select(*FEATURES, TIME, "place")
     copies = -(-rows // len(year))
@@ -54,20 +54,19 @@ def write(folder: Path, rows: int, *, shuffle: bool) -> int:
     from driftmeter.profile.profile import Profile
 
     at = pl.col(TIME).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
-    Profile.fit(year.drop("place").with_columns(at), model="flights", time=TIME).dump(folder / "profile.json")
-    days = {int(day["place"][0]): day.drop("place") for day in year.partition_by("place", maintain_order=True)}
+    reference = year.drop("place", TIME)
+    Profile.fit(reference, model="flights", independent=True).dump(folder / "profile.json")
+    days = {int(day["place"][0]): day.drop("place", TIME) for day in year.partition_by("place", maintain_order=True)}
     for number in range(DAYS):
-        parts = []
-        for copy in range(copies):
-            other = (number + 7 * copy) % DAYS
-            later = (number - other) * DAY + copy * MINUTE // copies
-            parts.append(days[other].with_columns(pl.col(TIME) + later))
-        rows_of_day = pl.concat(parts).sort(TIME)
-        if shuffle:
-            rows_of_day = rows_of_day.sample(fraction=1.0, shuffle=True, seed=number)
+        chance = np.random.default_rng(number)
+        # the days whose flights this day has are spread evenly over the year
+        mixed = pl.concat([days[(number + copy * DAYS // copies) % DAYS] for copy in range(copies)])
+        mixed = mixed.sample(fraction=1.0, shuffle=True, seed=number)
+        times = START + number * DAY + chance.integers(0, DAY, len(mixed))
         file = folder / "rows" / f"day={number:03}" / "part-0.parquet"
         file.parent.mkdir(parents=True)
-        rows_of_day.with_columns(at).write_parquet(file, row_group_size=1 << 17)
+        timed = mixed.with_columns(pl.Series(TIME, times if shuffle else np.sort(times)))
+        timed.with_columns(at).write_parquet(file, row_group_size=1 << 17)
     (folder / "done").touch()
     return copies * len(year)
 

@@ -35,6 +35,8 @@ NOW = parse_time("2026-01-01")
 START = parse_time("2024-06-01")
 TIME = "at"
 
+Content = dict[str, list[tuple[Any, ...]]]
+
 
 def frame(rows: int, *, seed: int, step: int) -> pl.DataFrame:
     """Return rows `step` ms apart, whose temperature rises and which have a new city in the middle third."""
@@ -128,7 +130,7 @@ def answers(store: Store, profile: Profile) -> list[object]:
     return [described, store.progress(model, digest), store.history(model, digest, 0, NOW), store.model(model).frozen]
 
 
-def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def content(path: Path) -> Content:
     """Return all that a store holds of closed panes and their fold."""
     queries = {
         "slices": "SELECT start, end, rows, bins, counts FROM slices ORDER BY end, start",
