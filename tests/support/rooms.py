@@ -32,6 +32,7 @@ MAP = (
     "engine",
     "report",
     "replay backtest notify",
+    "backfill",
     "server",
     "integrations",
     "kafka",

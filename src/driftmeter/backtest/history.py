@@ -14,9 +14,9 @@ from driftmeter.backtest.inject import Fault, apply_faults, unknown_column
 from driftmeter.counts.bad_cells import numbers_of
 from driftmeter.counts.binning import Binner
 from driftmeter.counts.rows import Reader, Rows
+from driftmeter.counts.runs import MOST_COUNTS, count_runs, edges_of
 from driftmeter.counts.summary import Summary
 from driftmeter.counts.unseen import NO_TEXTS
-from driftmeter.counts.unseen_cells import UnseenCells
 from driftmeter.data.columns import Column, Dictionary, as_frame, column_of, columns_of
 from driftmeter.data.rejected import Rejected
 from driftmeter.data.time_columns import Times
@@ -25,12 +25,10 @@ from driftmeter.panes.pane import Slice
 from driftmeter.panes.timing import Timing
 from driftmeter.profile.profile import Profile
 from driftmeter.timestamps import HOUR, common_step
-from driftmeter.types import Codes, Milliseconds
+from driftmeter.types import Milliseconds
 
 BLOCK = 50_000
 """Rows that are typed at once, so that a history of any length needs little additional memory."""
-_COUNTS = 1 << 20
-"""Counts of panes that are held at once, 8 MB."""
 MOST_PANES = 200_000
 """`auto` takes longer panes where there would be more panes than this: each one costs a step of the detector."""
 _MOST_NAMED = 10
@@ -163,7 +161,7 @@ class History:
         for begin in range(0, len(self), BLOCK):
             rows = self._read(reader, begin, min(begin + BLOCK, len(self)))
             starts = self.times[begin + rows.index] // self.pane * self.pane
-            for pane in self._counted(binner.places(rows), starts, rows.unseen):
+            for pane in self._counted(binner, rows, starts):
                 if waiting is not None and waiting.start == pane.start:  # its rows are in two blocks
                     pane = replace(pane, summary=waiting.summary + pane.summary)
                 elif waiting is not None:
@@ -175,29 +173,17 @@ class History:
     def batches(self) -> Iterator[list[Slice]]:
         """Yield the panes that hold rows, in order, many at a time."""
         panes = self.slices()
-        at_once = max(1, _COUNTS // self.profile.bins)
+        at_once = max(1, MOST_COUNTS // self.profile.bins)
         while batch := list(islice(panes, at_once)):
             yield batch
 
-    def _counted(self, places: Codes, starts: Times, unseen: UnseenCells | None) -> Iterator[Slice]:
-        """Yield the panes of some rows, given by the bins of their values (rows, features) and their panes' starts.
-
-        `unseen` are the cells of these rows with categories that the reference did not hold.
-        """
-        bins = self.profile.bins
-        edges = np.concatenate([[0], np.flatnonzero(np.diff(starts)) + 1, [len(starts)]])
-        at_once = max(1, _COUNTS // bins)
-        for first in range(0, len(edges) - 1, at_once):
-            part = edges[first : first + at_once + 1]
-            sizes = np.diff(part)
-            offsets = np.repeat(np.arange(len(sizes)) * bins, sizes)
-            flat = (places[part[0] : part[-1]] + offsets[:, np.newaxis]).ravel()
-            counts = np.bincount(flat, minlength=len(sizes) * bins).reshape(len(sizes), bins)
-            for edge, size, of_pane in zip(part[:-1].tolist(), sizes.tolist(), counts, strict=True):
-                if size:
-                    cells = None if unseen is None else unseen.between(edge, edge + size)
-                    texts = NO_TEXTS if cells is None else cells.sample()
-                    yield Slice(int(starts[edge]), self.pane, Summary(size, of_pane, texts))
+    def _counted(self, binner: Binner, rows: Rows, starts: Times) -> Iterator[Slice]:
+        """Yield the panes of some rows, given the starts of their panes (rows,), which ascend."""
+        edges = edges_of(starts)
+        for runs in count_runs(binner, rows, edges):
+            firsts = edges[runs.first : runs.first + len(runs.rows)]
+            for run, (start, size) in enumerate(zip(starts[firsts].tolist(), runs.rows.tolist(), strict=True)):
+                yield Slice(start, self.pane, Summary(size, runs.counts[run], runs.texts.get(run, NO_TEXTS)))
 
     def _read(self, reader: Reader, begin: int, end: int) -> Rows:
         names = [name for name in reader.names if name not in self.faulty]

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import click
 
+from driftmeter.cli.backfill import backfill
 from driftmeter.cli.backtest import backtest
 from driftmeter.cli.check import check
 from driftmeter.cli.consume import consume
@@ -142,7 +143,7 @@ def completion(shell: str) -> None:
 
 
 COMMANDS = (
-    *(profile, check, backtest, serve, replay, consume, demo),
+    *(profile, check, backtest, backfill, serve, replay, consume, demo),
     *(top, explain, settings, incidents, acknowledge, expect, notify_test, completion),
 )
 for command in COMMANDS:

@@ -26,7 +26,7 @@ def incidents(model: str, url: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     elif answer["incidents"]:
-        _show(answer["incidents"])
+        show_incidents(answer["incidents"])
     else:
         click.echo(f"{model}: no incidents")
 
@@ -65,7 +65,8 @@ def note_text(note: str) -> str:
     return f": {printable(note)}" if note else ""
 
 
-def _show(incidents: list[JSON]) -> None:
+def show_incidents(incidents: list[JSON]) -> None:
+    """Print incidents, as a server answers them, as a table."""
     from rich.table import Column, Table
     from rich.text import Text
 

@@ -117,12 +117,16 @@ class Binner:
     def observe(self, rows: Rows) -> Summary:
         """Count rows; the result has the rows of `rows`, and one count for each row in each feature."""
         counts = np.zeros(self.profile.bins, dtype=np.int64)
+        self.add(rows, counts)
+        return Summary(len(rows), counts, NO_TEXTS if rows.unseen is None else rows.unseen.sample())
+
+    def add(self, rows: Rows, counts: Counts) -> None:
+        """Add the counts of rows to `counts`, shape (bins,)."""
         if self._tables is not None:
             self._tables.count_numbers(np.ascontiguousarray(rows.numbers), counts)
             self._tables.count_codes(rows.codes, counts)
         else:
             self._count_plainly(rows, counts)
-        return Summary(len(rows), counts, NO_TEXTS if rows.unseen is None else rows.unseen.sample())
 
     def places(self, rows: Rows) -> Codes:
         """Return the bin of each row in each feature, among the bins of all features: (rows, features)."""

@@ -9,6 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from driftmeter.counts.summary import Summary
+from driftmeter.counts.unseen import UnseenTexts
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import LADDER, merge
 from driftmeter.types import Counts, Milliseconds
@@ -30,7 +31,7 @@ class KeptSlices:
         self._tiers: tuple[list[Slice], ...] = tuple([] for _ in LADDER)
         # nearly all slices are merged ones that are hardly ever asked for: in small integers they take a quarter of the
         # memory or less
-        self._oldest: list[tuple[Milliseconds, Milliseconds, int, Counts]] = []
+        self._oldest: list[tuple[Milliseconds, Milliseconds, int, Counts, UnseenTexts]] = []
         self._end: Milliseconds = 0
 
     def add(self, slice_: Slice) -> None:
@@ -65,11 +66,11 @@ class KeptSlices:
         return old + [slice_ for tier in reversed(self._tiers) for slice_ in tier if slice_.start >= start]
 
 
-def _packed(slice_: Slice) -> tuple[Milliseconds, Milliseconds, int, Counts]:
+def _packed(slice_: Slice) -> tuple[Milliseconds, Milliseconds, int, Counts, UnseenTexts]:
     counts = slice_.summary.counts
     small: Counts = counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
-    return slice_.start, slice_.length, slice_.summary.rows, small
+    return slice_.start, slice_.length, slice_.summary.rows, small, slice_.summary.unseen
 
 
-def _unpacked(start: Milliseconds, length: Milliseconds, rows: int, counts: Counts) -> Slice:
-    return Slice(start, length, Summary(rows, counts.astype(np.int64)))
+def _unpacked(start: Milliseconds, length: Milliseconds, rows: int, counts: Counts, texts: UnseenTexts) -> Slice:
+    return Slice(start, length, Summary(rows, counts.astype(np.int64), texts))

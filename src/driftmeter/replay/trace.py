@@ -45,6 +45,15 @@ class Trace:
         return len(self.file_rows)
 
 
+def columns_of_times(
+    profile: Profile, time: str | None = None, time_format: str | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the columns that may hold the times, the likeliest first, and those of them that are read by a format."""
+    parts = [feature.column for feature in profile.features if feature.part]
+    guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP] if time is None else [time]
+    return guesses, guesses if time_format is not None else guesses[:1] if profile.time_format is not None else []
+
+
 def load_trace(
     path: str | Path,
     profile: Profile,
@@ -71,9 +80,7 @@ def load_trace(
     """
     if time_format is not None:
         check_format(time_format)
-    parts = [feature.column for feature in profile.features if feature.part]
-    guesses = [*([] if profile.time is None else [profile.time]), *parts, TIMESTAMP] if time is None else [time]
-    formatted = guesses if time_format is not None else guesses[:1] if profile.time_format is not None else []
+    guesses, formatted = columns_of_times(profile, time, time_format)
     columns = LogColumns.of(profile, log.order, time=True, zone=zone, also=guesses, as_text=formatted, label=log.label)
     opened = open_log(path, columns, log, say=say)
     if opened is None:

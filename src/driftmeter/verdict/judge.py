@@ -132,8 +132,7 @@ class Judge:
         """Return a state with what it keeps of the rows of slices, whether or not they complete a pane."""
         incidents = state.incidents
         if state.open_incidents:
-            for slice_ in slices:
-                incidents = self._members.with_rows(incidents, slice_)
+            incidents = self._members.with_rows(incidents, [slice_.summary for slice_ in slices])
         texts = state.texts.after(slices) if self.settings.unseen_texts else RecentTexts()
         return replace(state, incidents=incidents, texts=texts)
 

@@ -9,6 +9,7 @@ from math import sqrt
 
 import numpy as np
 
+from driftmeter.counts.summary import Summary
 from driftmeter.detectors import Cause, Evidence
 from driftmeter.panes.pane import Slice
 from driftmeter.panes.retention import merged_as_of
@@ -81,25 +82,26 @@ class Members:
         self._contrasts = Contrasts(profile)
         self._blame = Blame(profile)
 
-    def with_rows(self, incidents: Sequence[Incident], slice_: Slice) -> tuple[Incident, ...]:
-        """Return the incidents with the rows of a slice counted for each member that is not over."""
-        if not slice_.summary.rows:
+    def with_rows(self, incidents: Sequence[Incident], summaries: Sequence[Summary]) -> tuple[Incident, ...]:
+        """Return the incidents with the rows of some slices counted for each member that is not over."""
+        if not any(summary.rows for summary in summaries):
             return tuple(incidents)
+        counts = sum((summary.counts for summary in summaries[1:]), summaries[0].counts)
         return tuple(
             incident
             if incident.closed is not None
             else replace(
                 incident,
-                members={name: self._counted(name, member, slice_) for name, member in incident.members.items()},
+                members={name: self._counted(name, member, counts) for name, member in incident.members.items()},
             )
             for incident in incidents
         )
 
-    def _counted(self, name: str, member: Member, slice_: Slice) -> Member:
+    def _counted(self, name: str, member: Member, counts: Counts) -> Member:
         if member.over is not None:
             return member
         contrast = self._contrasts.of(name, member.change.what, member.change.category)
-        rows = contrast.count(slice_.summary.counts[self._contrasts.part(name)])
+        rows = contrast.count(counts[self._contrasts.part(name)])
         return replace(member, change=member.change.with_rows(rows))
 
     def after_pane(

@@ -34,11 +34,23 @@ _WHOLE = ("long", "integer", "short", "byte")
 
 def read_delta(path: Path, how: How) -> pa.Table:
     """Read the newest version of a Delta table; raises InputError on features that this reader does not support."""
-    schema, configuration, files = _state(path)
+    _, schema, files = current_files(path)
+    parts = [(name, typed(read_file(file, how), values, schema, how)) for name, (file, values) in files.items()]
+    if not parts:
+        raise InputError(str(path), "rows", "a Delta table without a file")
+    return joined(str(path), parts)
+
+
+def current_files(path: Path) -> tuple[int, Mapping[str, str], dict[str, tuple[Path, Mapping[str, str | None]]]]:
+    """Return the newest version of a table, the types of its columns, and its files in the order of their names.
+
+    Each file comes with the values of the columns that only the log has. Raises InputError as `read_delta` does.
+    """
+    version, schema, configuration, entries = _state(path)
     if configuration.get("delta.columnMapping.mode", "none") != "none":
         raise _without(path, "column mapping")
-    parts = []
-    for name, add in sorted(files.items()):
+    files: dict[str, tuple[Path, Mapping[str, str | None]]] = {}
+    for name, add in sorted(entries.items()):
         if add.get("deletionVector"):
             raise _without(path, "deletion vectors (rows deleted in files that stay)")
         file = path / unquote(name)
@@ -46,10 +58,8 @@ def read_delta(path: Path, how: How) -> pa.Table:
             raise _refuse(path, f"a file elsewhere ({name})", "the table's own files below its folder")
         if not file.is_file():
             raise _refuse(path, f"nothing at {unquote(name)}", "the files that its log names")
-        parts.append((unquote(name), _typed(read_file(file, how), add.get("partitionValues") or {}, schema, how)))
-    if not parts:
-        raise InputError(str(path), "rows", "a Delta table without a file")
-    return joined(str(path), parts)
+        files[unquote(name)] = file, add.get("partitionValues") or {}
+    return version, schema, files
 
 
 def _without(path: Path, what: str) -> InputError:
@@ -60,12 +70,13 @@ def _refuse(path: Path, got: str, expected: str) -> InputError:
     return InputError(f"{path} (a Delta table)", expected, got)
 
 
-def _state(path: Path) -> tuple[Mapping[str, str], Mapping[str, str], dict[str, dict[str, Any]]]:
-    """Return the types of the columns, the configuration, and the current files with their entries in the log."""
+def _state(path: Path) -> tuple[int, Mapping[str, str], Mapping[str, str], dict[str, dict[str, Any]]]:
+    """Return the version, the types of the columns, the configuration, and the files with their entries in the log."""
     schema: dict[str, str] = {}
     configuration: Mapping[str, str] = {}
     files: dict[str, dict[str, Any]] = {}
-    for action in _actions(path):
+    newest, actions = _actions(path)
+    for action in actions:
         if protocol := action.get("protocol"):
             unsupported = [name for name in protocol.get("readerFeatures") or [] if name not in _HARMLESS]
             if protocol.get("minReaderVersion", 1) > 3 or unsupported:
@@ -78,25 +89,29 @@ def _state(path: Path) -> tuple[Mapping[str, str], Mapping[str, str], dict[str, 
             files[add["path"]] = {**add, "partitionValues": dict(add.get("partitionValues") or {})}
         elif remove := action.get("remove"):
             files.pop(remove["path"], None)
-    return schema, configuration, files
+    return newest, schema, configuration, files
 
 
-def _actions(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the actions of the last checkpoint and of all commits after it, in order."""
+def _actions(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
+    """Return the newest version, and the actions of the last checkpoint and of all commits after it, in order."""
     log = path / "_delta_log"
     commits = {int(file.stem): file for file in log.glob("*.json") if re.fullmatch(r"\d{20}", file.stem)}
     checkpoints = _checkpoints(log)
     last = max(checkpoints, default=-1)
-    if last >= 0:
-        yield from _of_checkpoint(path, checkpoints[last])
     newest = max(commits, default=last)
     missing = [version for version in range(last + 1, newest + 1) if version not in commits]
     if newest < 0 or missing:
         raise _refuse(path, f"no version {missing[0] if missing else 0}", "a whole log in _delta_log")
-    for version in range(last + 1, newest + 1):
-        for line in commits[version].read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                yield json.loads(line)
+
+    def actions() -> Iterator[dict[str, Any]]:
+        if last >= 0:
+            yield from _of_checkpoint(path, checkpoints[last])
+        for version in range(last + 1, newest + 1):
+            for line in commits[version].read_text(encoding="utf-8").splitlines():
+                if line.strip():
+                    yield json.loads(line)
+
+    return newest, actions()
 
 
 def _checkpoints(log: Path) -> dict[int, list[Path]]:
@@ -126,7 +141,7 @@ def _of_checkpoint(path: Path, files: list[Path]) -> Iterator[dict[str, Any]]:
             yield {name: value for name, value in row.items() if value is not None and name != "remove"}
 
 
-def _typed(table: pa.Table, values: Mapping[str, str | None], schema: Mapping[str, str], how: How) -> pa.Table:
+def typed(table: pa.Table, values: Mapping[str, str | None], schema: Mapping[str, str], how: How) -> pa.Table:
     """Append the columns that only the log has, in the types of the table's schema."""
     import pyarrow as pa
 
