@@ -123,10 +123,18 @@ def _of_log_file(file: LogFile) -> LakeFile:
 def _other(address: str, profile: Profile, options: LakeOptions, say: Callable[[str], None]) -> LakeSource:
     """Open a log, or a file or folder in another format: read from its start each time."""
     columns = LogColumns.of(
-        profile, options.log.order, time=True, zone=options.zone, also=options.times, as_text=options.formatted
+        profile,
+        options.log.order,
+        time=True,
+        zone=options.zone,
+        also=options.times,
+        as_text=options.formatted,
+        label=options.log.label,
     )
     log = open_log(address, columns, options.log, say=say)
-    identity = identity_of([(file.address, file.size, file.modified) for file in files_of_source(address)])
+    sources = [address] if options.log.truth is None else [address, options.log.truth]
+    files = [file for source in sources for file in files_of_source(source)]
+    identity = identity_of([(file.address, file.size, file.modified) for file in files])
     if log is not None:
         part = LakePart(address, None, partial(_all, log.tables))
         return LakeSource(log.form.title, tuple(log.names), (part,), identity, log.time)

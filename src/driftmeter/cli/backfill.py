@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driftmeter.cli.log_options import log_bar, log_options
+from driftmeter.cli.log_options import label_option, log_bar, log_options
 from driftmeter.cli.params import (
     DURATION,
     encoding_option,
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @click.option("--version", type=int, metavar="N", help="A version of a Delta table.  [default: the newest]")
 @encoding_option
 @log_options
+@label_option
 @click.option("--work", metavar="FILE", help="Where the counts are kept until they are folded; a run that was stopped "
               "goes on with it.  [default: beside the store]")  # fmt: skip
 @click.option("--restart", is_flag=True, help="Begin anew, whatever the work file holds.")
@@ -89,6 +90,8 @@ def backfill(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
+    label: str,
     allow_unreadable_records: bool,
     work: str | None,
     restart: bool,
@@ -126,7 +129,7 @@ def backfill(
         reference = replace(reference, model=model)
     tables = SettingsFile() if file is None else SettingsFile.load(file)
     guesses, formatted = columns_of_times(reference, time, time_format)
-    with log_bar(form, columns, allow_unreadable_records, source) as log:
+    with log_bar(form, columns, allow_unreadable_records, source, truth=ground_truth, label=label) as log:
         options = LakeOptions(
             catalog=catalog,
             iceberg=iceberg,
