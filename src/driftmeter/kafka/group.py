@@ -190,12 +190,14 @@ class GroupMember:
         if self._reporting.send(owned.partition, topic):
             owned.told, owned.told_watermark = self._clock(), owned.partition.watermark
 
-    def _beat(self, *, final: bool = False) -> None:
+    def _beat(self) -> None:
+        """Tell the watermarks that end panes, and now and then all others."""
+        pane = self.timing.pane
         for owned in self._owned.values():
             partition = owned.partition
-            is_due = self._clock() - owned.told >= HEARTBEAT or partition.watermark > owned.told_watermark
-            if is_due or final:
-                self._reporting.beat(partition, final=final)
+            ends_panes = partition.watermark // pane > owned.told_watermark // pane
+            if ends_panes or self._clock() - owned.told >= HEARTBEAT:
+                self._reporting.beat(partition)
                 owned.told, owned.told_watermark = self._clock(), partition.watermark
                 partition.release()
 
