@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -254,6 +255,27 @@ def test_rows_that_retention_has_removed_are_told_and_make_no_pane_smaller(
     assert "retention removed 200 offsets that nothing read" in text
     assert "1000 records cannot be read again; what was counted of them stays" in text
     assert tier.rows() == 1300
+
+
+def test_retention_that_is_faster_than_a_running_member_is_told(
+    broker: KafkaBroker, tier: KafkaTier, member: Callable[..., Member], values: list[bytes]
+) -> None:
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    topic = make_topic(broker, 1)
+    produce(broker, topic, values[:100], partitions=1)
+    running = member(tier, topic, "--group", "slow", "--set", "session.timeout.ms=45000")
+    eventually(lambda: tier.counted() == 100, "it has read all", seconds=60)
+    running.process.send_signal(signal.SIGSTOP)
+    produce(broker, topic, values[100:400], partitions=1)
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    for deleted in admin.delete_records([TopicPartition(topic, 0, 250)]).values():
+        deleted.result(30)
+    running.process.send_signal(signal.SIGCONT)
+    eventually(lambda: tier.counted() == 250, "it goes on with what is left", seconds=60)
+    running.process.terminate()
+    assert "retention removed 150 offsets that nothing read" in running.wait()
 
 
 def test_while_the_server_is_away_nothing_is_lost(

@@ -11,7 +11,7 @@ OPTIONS = ConsumeOptions(brokers="kafka:9092", topics=("rows",), group="g")
 
 def test_the_new_protocol_sets_nothing_that_it_refuses() -> None:
     classic = OPTIONS.consumer_settings()
-    assert (classic["session.timeout.ms"], classic["auto.offset.reset"]) == (6_000, "earliest")
+    assert (classic["session.timeout.ms"], classic["auto.offset.reset"]) == (6_000, "error")
     new = ConsumeOptions(brokers="kafka:9092", topics=("rows",), group="g", protocol="consumer")
     refused = {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type"}
     assert not refused & new.consumer_settings().keys()

@@ -208,8 +208,8 @@ def test_what_is_committed_survives_text_of_others() -> None:
 def test_what_is_committed_fits_what_a_broker_takes() -> None:
     from driftmeter.panes.totals import SourceTotals
 
-    many = SourceTotals(9, 9, {}, {f"{'x' * 60}{index}": 7 for index in range(31)})
-    many = SourceTotals(9, 9, {f"r{'y' * 50}{index}": 0 for index in range(20)}, {**many.unreadable, "z" * 64: 1})
+    unreadable = {f"{'x' * 61}{index:03}": 7 for index in range(32)}
+    many = SourceTotals(9, 9, {f"{'y' * 61}{index:03}": 0 for index in range(32)}, unreadable)
     text = Resume(Snapshot(3, totals=many), 9).dumps()
     assert len(text) <= 4096
     assert Resume.loads(3, text).start.totals.counted == 9

@@ -14,7 +14,7 @@ from driftmeter.integrations.sinks import PaneSink, SinkAwayError
 from driftmeter.kafka.cluster import Topic, partitions_of
 from driftmeter.kafka.dead_letters import DeadLetters
 from driftmeter.kafka.metrics import ConsumerMetrics
-from driftmeter.kafka.offsets import Offsets, Place, place_of
+from driftmeter.kafka.offsets import Offsets, Place, check_error, error_code, place_of
 from driftmeter.kafka.options import ConsumeOptions
 from driftmeter.kafka.owned import ConsumeTotals, OwnedPartition
 from driftmeter.kafka.partition import Partition, source_of
@@ -101,14 +101,17 @@ class GroupMember:
     def _take(self, messages: Iterable[Any]) -> None:
         runs: dict[Place, list[Any]] = {}
         ends: dict[Place, int] = {}
+        gone: list[Place] = []
         for message in messages:
             error = message.error()
             if error is None:
                 runs.setdefault((message.topic(), message.partition()), []).append(message)
-            elif error.code() == _partition_end():
+            elif error.code() == error_code("_PARTITION_EOF"):
                 ends[message.topic(), message.partition()] = message.offset()
+            elif error.code() == error_code("_AUTO_OFFSET_RESET"):
+                gone.append((message.topic(), message.partition()))
             else:
-                _check(error)
+                check_error(error)
         for place, run in runs.items():
             owned = self._owned.get(place)
             if owned is None:
@@ -122,6 +125,23 @@ class GroupMember:
             owned = self._owned.get(place)
             if owned is not None and end >= owned.partition.position:
                 owned.partition.position, owned.at_end = end, True
+        for place in gone:
+            self._skip(place)
+
+    def _skip(self, place: Place) -> None:
+        """Go on from the first offset that is there: retention was faster than this member."""
+        owned = self._owned.get(place)
+        if owned is None:
+            return
+        low, _ = self._offsets.bounds(place)
+        self._tell_skipped(place, low - max(owned.partition.position, owned.partition.committed_position))
+        owned.partition.position = max(owned.partition.position, low)
+        self._offsets.seek(place, owned.partition.position)
+
+    def _tell_skipped(self, place: Place, skipped: int) -> None:
+        if skipped > 0:
+            LOG.warning("%s[%d]: retention removed %d offsets that nothing read", *place, skipped)
+            self._metrics.add("offsets_skipped", skipped, topic=place[0])
 
     # --- reports
 
@@ -170,12 +190,14 @@ class GroupMember:
         if self._reporting.send(owned.partition, topic):
             owned.told, owned.told_watermark = self._clock(), owned.partition.watermark
 
-    def _beat(self, *, final: bool = False) -> None:
+    def _beat(self) -> None:
+        """Tell the watermarks that end panes, and now and then all others."""
+        pane = self.timing.pane
         for owned in self._owned.values():
             partition = owned.partition
-            is_due = self._clock() - owned.told >= HEARTBEAT or partition.watermark > owned.told_watermark
-            if is_due or final:
-                self._reporting.beat(partition, final=final)
+            ends_panes = partition.watermark // pane > owned.told_watermark // pane
+            if ends_panes or self._clock() - owned.told >= HEARTBEAT:
+                self._reporting.beat(partition)
                 owned.told, owned.told_watermark = self._clock(), partition.watermark
                 partition.release()
 
@@ -293,7 +315,7 @@ class GroupMember:
                 self._topics[topic.name] = topic
             partition = Partition(topic.source(place[1]), self._reporting.counting, resume)
             self._owned[place] = OwnedPartition(partition, self._clock())
-            starts.append((place, resume.start.offset))
+            starts.append((place, max(resume.start.offset, low)))
         assigned = self._offsets.assign(starts)
         if self._paused and assigned:
             client.pause(assigned)
@@ -310,10 +332,7 @@ class GroupMember:
             LOG.warning("panes are %d ms long now: those of %d ms stay as they are", length, resume.length)
             start = Snapshot(resume.position, resume.watermark, resume.watermark)
             resume = Resume(start, resume.position, 0, resume.settled, length, resume.generation + 1)
-        if resume.position < low:
-            skipped = low - resume.position
-            LOG.warning("%s[%d]: retention removed %d offsets that nothing read", *place, skipped)
-            self._metrics.add("offsets_skipped", skipped, topic=place[0])
+        self._tell_skipped(place, low - resume.position)
         return resume
 
     def _on_revoke(self, client: Any, partitions: list[Any]) -> None:
@@ -368,18 +387,3 @@ class GroupMember:
         if tally.lost:
             self._metrics.add("records_lost", tally.lost, topic=topic)
             LOG.warning("%s[%d]: %d records cannot be read again; what was counted of them stays", *place, tally.lost)
-
-
-def _partition_end() -> int:
-    from confluent_kafka import KafkaError
-
-    return int(KafkaError._PARTITION_EOF)
-
-
-def _check(error: Any) -> None:
-    """Raise DriftmeterError on an error of Kafka that cannot go on; log any other."""
-    from confluent_kafka import KafkaError
-
-    if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-        raise DriftmeterError(f"Kafka: {error.str()}")
-    LOG.warning("Kafka: %s", error.str())

@@ -64,11 +64,31 @@ class Offsets:
             return False
         return True
 
+    def seek(self, place: Place, offset: int) -> None:
+        """Read a partition from another offset on."""
+        self._client.seek(_partition(place, offset))
+
     def assign(self, starts: Iterable[tuple[Place, int]]) -> list[Any]:
         """Read further partitions, each from an offset; return them as confluent-kafka has them."""
         partitions = [_partition(place, offset) for place, offset in starts]
         self._client.incremental_assign(partitions)
         return partitions
+
+
+def error_code(name: str) -> int:
+    """Return the code of an error of Kafka by its name, such as `_PARTITION_EOF`."""
+    from confluent_kafka import KafkaError
+
+    return int(getattr(KafkaError, name))
+
+
+def check_error(error: Any) -> None:
+    """Raise DriftmeterError on an error of Kafka that cannot go on; log any other."""
+    from confluent_kafka import KafkaError
+
+    if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+        raise DriftmeterError(f"Kafka: {error.str()}")
+    LOG.warning("Kafka: %s", error.str())
 
 
 def _partition(place: Place, offset: int | None = None, metadata: str | None = None) -> Any:

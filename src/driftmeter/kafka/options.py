@@ -77,7 +77,7 @@ class ConsumeOptions:
             "group.protocol": self.protocol,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",  # the others skip records in silence
             "enable.partition.eof": True,
         }
 
