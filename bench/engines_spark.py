@@ -129,7 +129,7 @@ def test_in_pandas(spark: Any, folder: str, repeats: int) -> int:
 
     frame = spark.read.parquet(str(first))
     begun = frame.agg(sql.min("at")).first()[0]
-    frame = frame.where(sql.col("at") < sql.lit(begun) + sql.expr("INTERVAL 1000 SECONDS"))
+    frame = frame.where(sql.col("at") < sql.lit(begun) + sql.expr("INTERVAL 100 SECONDS"))
     windows = frame.groupBy(sql.window("at", f"{PANE // 1000} seconds"))
     tested = windows.applyInPandas(test, "feature string, statistic double, rows bigint").collect()
     return sum(row["rows"] for row in tested) // len(numbers)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftmeter import Profile
-from driftmeter.demo.data import TIME, reference_profile
+from driftmeter.demo.data import TIME, reference, reference_profile
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.panes.timing import Timing
@@ -143,6 +144,31 @@ def test_a_stream_that_is_stopped_and_begins_its_last_batch_again_gives_the_same
     assert 20 <= len(history_of(tmp_path / "s.sqlite", profile)) < len(expected)  # the last panes are open yet
     end_source(tmp_path / "s.sqlite", profile, END)
     assert history_of(tmp_path / "s.sqlite", profile) == expected
+
+
+def test_a_stream_that_goes_on_with_another_profile_begins_its_panes_anew(
+    spark: Any, profile: Profile, files: Path, tmp_path: Path
+) -> None:
+    from driftmeter.integrations.spark import panes
+
+    path, folder = tmp_path / "s.sqlite", tmp_path / "in"
+    url = register(path, profile, TIMING)
+    other = Profile.fit(reference(), model="flights", exclude=(TIME,), independent=True, bins=16)
+    folder.mkdir()
+    for number, counted_by in enumerate((profile, other)):
+        shutil.copy2(files / f"{number}.parquet", folder)
+        if number:
+            register(path, other, TIMING)
+        stream = panes(stream_of(spark, folder, files), counted_by, time=TIME, lateness=LATENESS)
+        stream.to_store(url, source="s", checkpoint=str(tmp_path / "check"), trigger=NOW).awaitTermination()
+    end_source(path, other, END)
+    history_of(path, other)
+    with closing(SQLiteStore(path)) as store:
+        rows = {
+            counted_by.digest: sum(rows for *_, rows in store.slice_rows("flights", counted_by.digest, 0, 1 << 50))
+            for counted_by in (profile, other)
+        }
+    assert rows == {profile.digest: ROWS // 6, other.digest: ROWS // 6}
 
 
 def test_rows_beyond_the_lateness_are_late_or_missing_to_the_row(

@@ -64,7 +64,7 @@ def test_the_panes_are_those_of_all_rows_however_they_are_split_and_ordered(prof
     shuffled = rows.take(pa.array(chance.permutation(3_000)))
     parts = [shuffled.slice(first, 400) for first in range(0, 3_000, 400)]
     blocks = blocks_of(recipe, parts)
-    whole = assemble(profile, blocks.take(pa.array(chance.permutation(len(blocks)))))
+    whole = assemble(profile, PANE, blocks.take(pa.array(chance.permutation(len(blocks)))))
     reader, binner = Reader(profile), Binner(profile)
     times = rows["at"].cast(pa.int64()).to_numpy()
     assert [start for start, _ in whole.panes] == sorted({*(times // PANE * PANE).tolist()})
@@ -80,11 +80,11 @@ def test_sums_of_blocks_give_the_same_panes(profile: Profile, recipe: Recipe) ->
     rows = table_of(3_000, 1)
     blocks = blocks_of(recipe, [rows.slice(0, 1_000), rows.slice(1_000)])
     sums = (
-        blocks.group_by(["pane", "block"], use_threads=False)
+        blocks.group_by(["kind", "pane", "block"], use_threads=False)
         .aggregate([*((name, "sum") for name in COUNTS), ("latest", "max"), ("texts", "list")])
-        .rename_columns(["pane", "block", *COUNTS, "latest", "texts"])
+        .rename_columns(["kind", "pane", "block", *COUNTS, "latest", "texts"])
     )
-    assert_same(assemble(profile, sums), assemble(profile, blocks))
+    assert_same(assemble(profile, PANE, sums), assemble(profile, PANE, blocks))
 
 
 def assert_same(one: Assembled, other: Assembled) -> None:
@@ -104,7 +104,7 @@ def test_each_batch_of_rows_gives_all_blocks_of_a_pane_or_none(profile: Profile,
 def test_texts_that_are_coded_count_as_plain_ones(profile: Profile, recipe: Recipe) -> None:
     rows = table_of(500, 4)
     coded = rows.set_column(2, "city", rows["city"].dictionary_encode())
-    counted = [assemble(profile, blocks_of(recipe, [table])) for table in (rows, coded)]
+    counted = [assemble(profile, PANE, blocks_of(recipe, [table])) for table in (rows, coded)]
     assert_same(*counted)
     assert any(summary.unseen for _, summary in counted[0].panes)
 
@@ -114,7 +114,7 @@ def test_rows_without_a_time_and_rows_of_the_future_are_no_part_of_a_pane(profil
     counter = BlockCounter(reader, Binner(profile), "at", PANE, clock=lambda: START / 1000)
     seconds = [START / 1000, None, START / 1000 + 61, START / 1000 + 59, -5.0]
     counter.add(pa.table({"income": [1.0, 2.0, 3.0, None, 4.0], "age": ["old", "1", "2", "x", "3"], "at": seconds}))
-    whole = assemble(profile, pa.Table.from_batches(counter.take()))
+    whole = assemble(profile, PANE, pa.Table.from_batches(counter.take()))
     assert whole.totals == SourceTotals(5, 2, {"invalid": 2, "future": 1}, {"age": 2})
     assert whole.latest == START + 59_000
     assert sum(summary.rows for _, summary in whole.panes) == 2
@@ -140,8 +140,16 @@ def test_a_frame_needs_the_column_of_times(recipe: Recipe, profile: Profile) -> 
 def test_a_pane_without_one_of_its_blocks_is_refused(profile: Profile, recipe: Recipe) -> None:
     blocks = blocks_of(recipe, [table_of(10, 3)])
     with pytest.raises(InputError, match="blocks: expected all"):
-        assemble(profile, blocks.slice(0, len(blocks) - 1))
+        assemble(profile, PANE, blocks.slice(0, len(blocks) - 1))
+
+
+def test_blocks_of_another_profile_or_length_do_not_add_up(profile: Profile, recipe: Recipe) -> None:
+    rows = table_of(10, 3)
+    blocks = blocks_of(recipe, [rows])
+    others = blocks_of(Recipe.of(profile, None, 2 * PANE), [rows])
+    with pytest.raises(InputError, match=f"blocks: expected those of .*:10000, got {profile.digest}:20000"):
+        assemble(profile, PANE, pa.concat_tables([blocks, others]))
 
 
 def test_no_blocks_are_no_panes(profile: Profile) -> None:
-    assert assemble(profile, schema_of_blocks().empty_table()) == ([], SourceTotals(), None)
+    assert assemble(profile, PANE, schema_of_blocks().empty_table()) == ([], SourceTotals(), None)

@@ -133,7 +133,7 @@ def send_blocks(
     import pyarrow as pa
 
     tables = [schema_of_blocks().empty_table(), *map(_table_of, blocks)]
-    whole = assemble(profile, pa.concat_tables(tables))
+    whole = assemble(profile, pane, pa.concat_tables(tables))
     to = SinkAddress(address, profile.model, dict(headers or {}), patience)
     return send_panes(to, profile, Timing(pane).pane, [*whole.panes, whole.totals], source, sequence)
 

@@ -3,12 +3,13 @@
 The counts of a pane are one vector: those of all bins (counts/summary.py), then the number of rows. A row of blocks
 holds WIDTH neighbouring counts of one pane, so that any engine that can group and sum adds panes up:
 
-    pane      block   n0 … n63    latest     texts
-    09:00:00  0       3 0 … 1                {"city":{"Rom":2}}    a sample of unseen texts, in block 0
-    09:00:00  1       0 9 … 2
-    null      0       900 2 … 0   09:00:07                         totals of the source, see TOTALS
+    kind        pane      block   n0 … n63    latest     texts
+    4f1a:10000  09:00:00  0       3 0 … 1                {"city":{"Rom":2}}    a sample of unseen texts, in block 0
+    4f1a:10000  09:00:00  1       0 9 … 2
+    4f1a:10000  null      0       900 2 … 0   09:00:07                         totals of the source, see TOTALS
 
-Each batch of rows yields all blocks of a pane or none: where one of them grows, so do the others.
+Each batch of rows yields all blocks of a pane or none: where one of them grows, so do the others. The kind is the
+digest of the profile and the length of panes: a stream that goes on with others adds nothing to what it summed before.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class Recipe:
         """Return a counter; what it compiles is kept for the next ones of this process."""
         reader, binner = _compiled(self.profile)
         return BlockCounter(reader, binner, self.time, self.pane)
+
+
+def kind_of(profile: Profile, pane: Milliseconds) -> str:
+    """Return the kind of blocks: only those of one kind add up."""
+    return f"{profile.digest}:{pane}"
 
 
 @lru_cache(maxsize=4)
@@ -155,17 +161,18 @@ class BlockCounter:
         """Yield what was counted since the last time as blocks, and begin anew."""
         panes, totals, latest = self._panes, self._totals, self._latest
         self._begin()
+        kind = kind_of(self._profile, self._pane)
         if totals.observed:
             named_counts = [totals.observed, totals.dropped.get("invalid", 0), totals.dropped.get("future", 0)]
             named_counts += [totals.unreadable.get(name, 0) for name in self._reader.names]
-            yield _batch([None], [np.array(named_counts)], latest, [None])
+            yield _batch(kind, [None], [np.array(named_counts)], latest, [None])
         at_once = max(1, _ROWS_OF_BLOCKS * WIDTH // (self._profile.bins + 1))
         starts = sorted(panes)
         for first in range(0, len(starts), at_once):
             part = starts[first : first + at_once]
             vectors = [np.append(panes[start].counts, panes[start].rows) for start in part]
             texts = [encode_texts(panes[start].unseen).decode() or None for start in part]
-            yield _batch(part, vectors, None, texts)
+            yield _batch(kind, part, vectors, None, texts)
 
 
 def _table_of(batch: Any) -> Any:
@@ -195,10 +202,11 @@ def schema_of_blocks() -> pa.Schema:
     counts = [(name, pa.int64()) for name in COUNTS]
     moment = pa.timestamp("us", tz="UTC")
     rest = [("latest", pa.int64()), ("texts", pa.string())]
-    return pa.schema([("pane", moment), ("block", pa.int32()), *counts, *rest])
+    return pa.schema([("kind", pa.string()), ("pane", moment), ("block", pa.int32()), *counts, *rest])
 
 
 def _batch(
+    kind: str,
     starts: Sequence[Milliseconds | None],
     vectors: list[Counts],
     latest: Milliseconds | None,
@@ -216,6 +224,7 @@ def _batch(
     first = [None] * (blocks - 1)
     return pa.RecordBatch.from_arrays(
         [
+            pa.array([kind] * number, pa.string()),
             moments.cast(schema.field("pane").type),
             pa.array(np.tile(np.arange(blocks, dtype=np.int32), len(starts))),
             *(pa.array(np.ascontiguousarray(column)) for column in columns),
@@ -237,12 +246,15 @@ class Assembled(NamedTuple):
     latest: Milliseconds | None
 
 
-def assemble(profile: Profile, blocks: pa.Table) -> Assembled:
+def assemble(profile: Profile, pane: Milliseconds, blocks: pa.Table) -> Assembled:
     """Put blocks together, in any order, those of the same place in the same pane added up.
 
     The column `texts` holds samples as text, or lists of them. Raises InputError where a pane lacks a
     block, or the counts are of another profile.
     """
+    for kind in blocks.column("kind").unique().to_pylist():
+        if kind != kind_of(profile, pane):
+            raise InputError("blocks", f"those of the profile and the length {kind_of(profile, pane)}", str(kind))
     starts, places, counts = _arrays(blocks)
     texts = blocks.column("texts").to_pylist()
     of_totals = starts < 0

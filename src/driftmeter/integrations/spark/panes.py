@@ -1,6 +1,6 @@
 """A batch or streaming DataFrame as panes: counted on the executors, added up by the JVM, sent by the driver.
 
-    rows ─ mapInArrow ─► blocks of counts ─ withWatermark, groupBy(pane, block).sum ─► cumulative panes ─► sink
+    rows ─ mapInArrow ─► blocks of counts ─ withWatermark, groupBy(kind, pane, block).sum ─► cumulative panes ─► sink
 
 A stream is summed in update mode: each micro-batch hands on the panes that it changed, each with all of its rows so
 far. So a pane is seen before the watermark passes it, and a sink that keeps the highest sequence of each pane takes a
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 KEEP: Milliseconds = 10 * MINUTE
 _TIMING = Timing()
 _COUNTS = ", ".join(f"{name} bigint" for name in COUNTS)
-BLOCKS = f"pane timestamp, block int, {_COUNTS}, latest bigint, texts string"
+BLOCKS = f"kind string, pane timestamp, block int, {_COUNTS}, latest bigint, texts string"
 SUMMARIES = "start bigint, rows bigint, counts binary, texts string, totals string"
 
 
@@ -70,7 +70,7 @@ def panes(
 
 def summed(blocks: DataFrame) -> DataFrame:
     """Add up the blocks of the same place in the same pane."""
-    return blocks.groupBy("pane", "block").agg(
+    return blocks.groupBy("kind", "pane", "block").agg(
         *(sql.sum(name).alias(name) for name in COUNTS),
         sql.max("latest").alias("latest"),
         sql.collect_list("texts").alias("texts"),
@@ -110,7 +110,7 @@ class SparkPanes:
         if self.frame.isStreaming:
             raise InputError("frame", "a batch", "a stream: use to_store or to_server")
         ordered = self.frame.repartition("pane").sortWithinPartitions("pane", "block")
-        return ordered.mapInArrow(_AssemblePanes(self.profile.dumps()), SUMMARIES)
+        return ordered.mapInArrow(_AssemblePanes(self.profile.dumps(), self.timing.pane), SUMMARIES)
 
     def to_store(
         self,
@@ -189,8 +189,8 @@ class _CountBlocks:
 class _AssemblePanes:
     """Puts the blocks of a partition, which come in order, together on an executor."""
 
-    def __init__(self, profile: bytes) -> None:
-        self._profile = profile
+    def __init__(self, profile: bytes, pane: Milliseconds) -> None:
+        self._profile, self._pane = profile, pane
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         profile = Profile.loads(self._profile)
@@ -202,15 +202,15 @@ class _AssemblePanes:
             last = moments[len(moments) - 1] if len(moments) else None
             first_of_last = pa.compute.index(moments, last).as_py() if last is not None and last.is_valid else 0
             if first_of_last > 0:
-                yield _summarised(profile, waiting.slice(0, first_of_last))
+                yield _summarised(profile, self._pane, waiting.slice(0, first_of_last))
                 waiting = waiting.slice(first_of_last)
         if waiting is not None and len(waiting):
-            yield _summarised(profile, waiting)
+            yield _summarised(profile, self._pane, waiting)
 
 
-def _summarised(profile: Profile, blocks: pa.Table) -> pa.RecordBatch:
+def _summarised(profile: Profile, pane: Milliseconds, blocks: pa.Table) -> pa.RecordBatch:
     """Return the rows of SUMMARIES."""
-    whole = assemble(profile, blocks)
+    whole = assemble(profile, pane, blocks)
     starts: list[int | None] = [start for start, _ in whole.panes]
     rows = [summary.rows for _, summary in whole.panes]
     counts: list[bytes | None] = [encode_counts(summary.counts) for _, summary in whole.panes]

@@ -55,7 +55,7 @@ class StreamSender:
         if self._profile is None:
             self._profile = Profile.loads(self._dumped)
         profile = self._profile
-        whole = assemble(profile, blocks.toArrow())
+        whole = assemble(profile, self._timing.pane, blocks.toArrow())
         if not whole.panes:
             return
         if self._sink is None:
