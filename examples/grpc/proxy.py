@@ -1,7 +1,7 @@
 """A proxy before a model server that speaks the Open Inference Protocol V2 over gRPC, such as Triton or KServe.
 
     pip install driftmeter grpcio
-    python proxy.py --listen 0.0.0.0:8001 --model-server localhost:9000 --model credit
+    python proxy.py --model-server localhost:9000 --model credit --metric-server http://localhost:8001
 
 Every call passes as it is: its bytes, metadata, deadline and errors, of whichever service. Of `ModelInfer` the rows
 and predictions are counted once the answer is on its way. What else passes, such as `ModelStreamInfer`, is not counted.
@@ -35,9 +35,9 @@ ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 class CountingProxy(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Hands every call to a model server, and counts what `ModelInfer` was asked and answered."""
 
-    def __init__(self, channel: grpc.aio.Channel, monitor: Monitor) -> None:
-        """Keep the channel to the model server, and the monitor."""
-        self._channel, self._monitor = channel, monitor
+    def __init__(self, channel: grpc.aio.Channel, monitor: Monitor, of_class: int | str | None = None) -> None:
+        """Keep the channel to the model server, the monitor, and which of several values is the prediction."""
+        self._channel, self._monitor, self._of_class = channel, monitor, of_class
 
     def service(self, details: Any) -> Any:
         """Return what handles a call of a method."""
@@ -68,7 +68,7 @@ class CountingProxy(grpc.GenericRpcHandler):  # type: ignore[misc]
         if len(request) > MOST_BYTES:
             self._monitor.reject(f"a request of at most {MOST_BYTES:,} bytes", f"{len(request):,}")
         else:
-            count_protobuf(self._monitor, request, answer)
+            count_protobuf(self._monitor, request, answer, self._of_class)
 
 
 def _about(context: Any) -> dict[str, Any]:
@@ -89,26 +89,33 @@ async def _passing(call: Any, context: Any) -> AsyncIterator[None]:
         call.cancel()
 
 
-async def serve(listen: str, model_server: str, monitor: Monitor, ready: Any = print) -> None:
-    """Serve until a signal ends the process; `ready` gets the port that was bound."""
+async def serve(listen: str, model_server: str, monitor: Monitor, of_class: int | str | None = None) -> None:
+    """Serve until a signal ends the process; print the port that was bound."""
     async with grpc.aio.insecure_channel(model_server, options=ANY_SIZE) as channel:
-        server = grpc.aio.server(handlers=[CountingProxy(channel, monitor)], options=ANY_SIZE)
+        server = grpc.aio.server(handlers=[CountingProxy(channel, monitor, of_class)], options=ANY_SIZE)
         port = server.add_insecure_port(listen)
         await server.start()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        ready(f"listening on port {port}")
+        print(f"listening on port {port}", flush=True)
         await stopped.wait()
         await server.stop(grace=5)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Count what a model server is asked over gRPC.")
-    parser.add_argument("--listen", default="0.0.0.0:8001")
-    parser.add_argument("--model-server", default="localhost:9000")
+    parser.add_argument("--listen", default="0.0.0.0:9001", help="where clients call (default: %(default)s)")
+    parser.add_argument("--model-server", default="localhost:9000", help="where calls go (default: %(default)s)")
+    url = os.environ.get("DRIFTMETER_URL", "http://localhost:8001")
+    parser.add_argument("--metric-server", default=url, help="where counts go (default: %(default)s)")
+    parser.add_argument(
+        "--of-class",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        help="which of several values a row is the prediction: its position from 0, or its name",
+    )
     parser.add_argument("--model", required=True, help="the model, by the name that the metric server knows")
     arguments = parser.parse_args()
-    with Monitor(os.environ.get("DRIFTMETER_URL", "http://localhost:8001"), arguments.model) as counting:
+    with Monitor(arguments.metric_server, arguments.model) as counting:
         counting.start()  # its profile names values without names
-        asyncio.run(serve(arguments.listen, arguments.model_server, counting))
+        asyncio.run(serve(arguments.listen, arguments.model_server, counting, arguments.of_class))

@@ -98,3 +98,18 @@ def test_what_cannot_be_read_or_is_too_large_passes_and_is_a_lost_row(server: Co
         assert stub.ModelInfer(odd).outputs[0].shape[0] == 2
     [source] = server.engine.store.sources("flights")
     assert (source.totals.counted, source.totals.dropped) == (0, {"invalid": 2})
+
+
+def test_of_two_values_a_row_the_class_that_is_asked_for_counts(rows: ServedRows) -> None:
+    counts = []
+    for classes in (False, True):
+        with counting() as server:
+            with (
+                model_server(classes=classes) as (model, _),
+                proxy(server.url, model, "flights", *(["--of-class", "1"] if classes else [])) as url,
+                grpc.insecure_channel(url) as channel,
+            ):
+                service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(typed_request(rows.features), timeout=20)
+            counts.append(server.counted())
+    assert counts[0].rows == 300
+    assert counts[0] == counts[1]

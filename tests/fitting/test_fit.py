@@ -280,6 +280,11 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(small: pl.DataF
         fit(small, **options)
 
 
+def test_names_with_commas_between_them_are_told_to_be_given_one_by_one(small: pl.DataFrame) -> None:
+    with pytest.raises(ProfileError, match=r"no column 'a,b' \(give names one at a time\); there are: a, b, c"):
+        fit(small, exclude=["a,b"])
+
+
 @pytest.mark.parametrize("frame", [pl.DataFrame(), pl.DataFrame({"x": []}), pd.DataFrame({"x": []})], ids=str)
 def test_a_reference_without_rows_is_refused(frame: Any) -> None:
     with pytest.raises(ProfileError, match="no rows"):

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from driftmeter.client import Monitor
+from driftmeter.errors import InputError
 from driftmeter.integrations.calls import count_call, count_payloads, count_protobuf
+from driftmeter.integrations.tables import predictions_in
+from driftmeter.payloads.table import PayloadTable
 from driftmeter.profile.profile import Profile
 from tests.client.samples import ROW, directly
 from tests.client.tier import Tier
@@ -97,3 +100,8 @@ def test_a_matrix_has_the_names_of_the_monitor_the_call_or_the_profile(tier: Tie
         count_call(monitor, matrix, None, None)  # of which the profile has four
         assert monitor.flush(20)
     assert monitor.stats()["dropped_invalid"] == 3
+
+
+def test_a_class_that_the_answer_has_not_is_told() -> None:
+    with pytest.raises(InputError, match=r"say which.*, got 2 values without names, of_class 2"):
+        predictions_in(PayloadTable(([0.1], [0.9]), None, 1), 1, None, 2)

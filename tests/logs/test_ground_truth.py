@@ -120,7 +120,7 @@ def test_ground_truth_of_what_has_none_is_refused(tmp_path: Path, folders: tuple
     with pytest.raises(InputError, match=r"--ground-truth: expected data capture of SageMaker.*, got a table"):
         open_log(tmp_path / "rows.csv", LABELS, LogOptions(truth=str(folders[1])))
     plain = Profile.fit(pl.DataFrame({"x": np.arange(50.0), "c": ["a", "b"] * 25}), model="m")
-    with pytest.raises(InputError, match="--ground-truth: expected a profile that monitors 'label'"):
+    with pytest.raises(InputError, match=r"--ground-truth: expected a profile that monitors 'label'.*or its --label"):
         opened(*folders, LogColumns.of(plain))
     with pytest.raises(InputError, match="nowhere: expected a file, a folder"):
         opened(folders[0], tmp_path / "nowhere")

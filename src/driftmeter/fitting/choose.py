@@ -28,7 +28,8 @@ def choose(
     include, exclude, mentioned = list(include), list(exclude), list(mentioned)
     for name in [*(only or ()), *include, *exclude, *not_features.values(), *mentioned]:
         if name is not None and name not in columns:
-            raise ProfileError(f"no column {name!r}; there are: {', '.join(columns)}")
+            several = " (give names one at a time)" if {*name.split(",")} <= {*columns} else ""
+            raise ProfileError(f"no column {name!r}{several}; there are: {', '.join(columns)}")
     asked = {name for name in [*mentioned, *include] if name is not None}  # such as the hour of the time column
     for name in exclude:
         if name in include:

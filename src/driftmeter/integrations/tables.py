@@ -59,7 +59,8 @@ def predictions_in(
     if column is None:
         names = " without names" if table.names is None else f": {_listed(table.names)}"
         expected = f"one value a row, or one that is called {name!r}; of several classes say which (of_class)"
-        raise InputError("answer", expected, f"{len(table.columns)} values{names}")
+        asked = "" if of_class is None else f", of_class {of_class!r}"
+        raise InputError("answer", expected, f"{len(table.columns)} values{names}{asked}")
     return _values(column)
 
 

@@ -151,7 +151,7 @@ def _check_truth(form: LogFormat | None, columns: LogColumns, options: LogOption
         raise InputError("--ground-truth", expected, "a table" if form is None else form.title)
     if not columns.wants(columns.label):
         name = columns.label
-        expected = f"a profile that monitors {name!r}, as `driftmeter profile --include {name}` makes it"
+        expected = f"a profile that monitors {name!r}, as `profile --include {name}` makes it; or its --label"
         raise InputError("--ground-truth", expected, "a profile that does not")
 
 

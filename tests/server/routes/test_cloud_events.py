@@ -396,6 +396,8 @@ def test_of_probabilities_that_of_a_class_is_the_prediction(
     answered = json.dumps(answers[body]).encode()
     refused = send(client, headers_of("response", "7"), answered, path)
     assert problem_of(refused, 400, "unreadable")["expected"].endswith("say which (?of_class=1 in the address)")
+    other = send(client, headers_of("response", "7"), answered, f"{path}?of_class=9")
+    assert problem_of(other, 400, "unreadable")["got"].endswith(", of_class 9")
     joined = send(client, headers_of("response", "7"), answered, f"{path}?of_class={of_class}")
     assert outcome(joined) == "joined"
     rows = [{"age": row["age"], "p": score} for row, score in zip(ROWS, scores, strict=True)]

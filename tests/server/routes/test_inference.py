@@ -159,3 +159,35 @@ def test_an_empty_batch_is_no_rows_in_every_form(client: Client, body: str) -> N
     response = client.post("/v2/models/three/infer", content=body)
     assert response.status_code == 200, response.text
     assert [output["data"] for output in response.json()["outputs"]] == [[0], [0], [0]]
+
+
+@pytest.fixture
+def scored(engine: Engine) -> str:
+    engine.register(Profile.fit(pl.DataFrame({**COLUMNS, "p": COLUMNS["x"]}), model="scored", prediction="p"))
+    return "scored"
+
+
+def two_classes(query: str, client: Client, model: str) -> httpx.Response:
+    inputs = [
+        {"name": "x", "shape": [2], "datatype": "FP64", "data": [1.0, 2.0]},
+        {"name": "p", "shape": [2, 2], "datatype": "FP64", "data": [7.0, 8.0, 9.0, 10.0]},
+    ]
+    return client.post(f"/v2/models/{model}/infer{query}", json={"inputs": inputs})
+
+
+@pytest.mark.parametrize("of_class", ["1", "p[1]"])
+def test_of_a_prediction_of_several_classes_one_counts(
+    of_class: str, client: Client, clock: SetClock, scored: str
+) -> None:
+    assert two_classes(f"?of_class={of_class}", client, scored).status_code == 200
+    rows = [{"x": 1.0, "p": 8.0}, {"x": 2.0, "p": 10.0}]
+    assert counted(client, clock, scored) == expected(client, rows, scored)
+
+
+@pytest.mark.parametrize("query", ["", "?of_class=2", "?of_class=yes"])
+def test_a_prediction_of_several_classes_without_one_of_them_is_refused(
+    query: str, client: Client, scored: str
+) -> None:
+    problem = problem_of(two_classes(query, client, scored), 400, "unreadable")
+    assert "(?of_class=1 in the address)" in problem["expected"]
+    assert problem["got"] == "x, p[0], p[1]" + (f", of_class {query[10:]}" if query else "")

@@ -23,11 +23,12 @@ PROXY = ROOT / "examples" / "grpc" / "proxy.py"
 
 
 @contextmanager
-def proxy(metric_server: str, model_server: str, model: str) -> Iterator[str]:
-    """Run the proxy; yield its address. It has sent what it counted when this ends."""
-    command = [sys.executable, "-u", str(PROXY), "--listen", "127.0.0.1:0", "--model-server", model_server]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DRIFTMETER_URL": metric_server}
-    process = subprocess.Popen([*command, "--model", model], env=environment, stdout=subprocess.PIPE, text=True)
+def proxy(metric_server: str, model_server: str, model: str, *options: str) -> Iterator[str]:
+    """Run the proxy with further options; yield its address. It has sent what it counted when this ends."""
+    command = [sys.executable, "-u", str(PROXY), "--listen", "127.0.0.1:0", "--model", model, *options]
+    command += ["--model-server", model_server, "--metric-server", metric_server]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield f"127.0.0.1:{process.stdout.readline().split()[-1]}"
@@ -38,8 +39,11 @@ def proxy(metric_server: str, model_server: str, model: str) -> Iterator[str]:
 
 
 @contextmanager
-def model_server(*, raw: bool = True) -> Iterator[tuple[str, list[Any]]]:
-    """Run a server of V2 over gRPC that predicts on flights; yield its address, and the requests as they come."""
+def model_server(*, raw: bool = True, classes: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """Run a server of V2 over gRPC that predicts on flights; yield its address, and the requests as they come.
+
+    With `classes` it answers two values a row.
+    """
     import grpc
     from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -72,6 +76,10 @@ def model_server(*, raw: bool = True) -> Iterator[tuple[str, list[Any]]]:
             late = [lateness(None if np.isnan(delay) else delay) for delay in delays]
             answer = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
             output = answer.outputs.add(name=PREDICTION, datatype="FP64", shape=[len(late)])
+            if classes:
+                output.name = "probabilities"
+                output.shape.append(2)
+                late = [value for one in late for value in (1 - one, one)]
             if raw:
                 answer.raw_output_contents.append(np.array(late, "<f8").tobytes())
             else:

@@ -168,6 +168,8 @@ def prediction_of(
     if column is not None:
         return {name: column}
     got = f"{len(table.columns)} values a row" if table.names is None else _listed(table.names)
+    if of_class is not None:
+        got += f", of_class {str(of_class)[:40]}"
     expected = f"one prediction a row, or a column {name!r}; of several classes say which (?of_class=1 in the address)"
     raise InputError(field, expected, got)
 

@@ -23,7 +23,7 @@ from driftmeter.server.context import Context
 from driftmeter.server.ingest.bodies import read_bytes
 from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.server.routes.call_counter import CallCounter, Counted
-from driftmeter.server.routes.parameters import read_query
+from driftmeter.server.routes.of_class import class_of
 from driftmeter.server.routes.responses import json_response
 
 _SMALL = 64_000
@@ -57,15 +57,6 @@ class EventsAnswer(Struct):
     refused: Annotated[tuple[RefusedEvent, ...], Meta(description="The first 100 events of a batch that do not count.")]
 
 
-class CloudEventsQuery(Struct):
-    """What a query may say of events."""
-
-    of_class: Annotated[
-        str | None,
-        Meta(description="Which value of a row is the prediction where there are several: its position or name."),
-    ] = None
-
-
 class _Target(NamedTuple):
     model: str
     compiled: Compiled
@@ -96,7 +87,7 @@ async def post_events_as_trustyai(request: Request) -> Response:
 
 async def _count(request: Request, context: Context, target: _Target | None) -> Response:
     most = context.settings.max_body
-    of_class = _class_of(request)
+    of_class = class_of(request)
     with context.in_flight.hold() as share:
         body = await read_bytes(request, most, share)
         if is_compressed(body):
@@ -163,13 +154,6 @@ class _Counters:
             except UnknownModelError as error:
                 unknown = unknown or error
         raise unknown or UnknownModelError("")
-
-
-def _class_of(request: Request) -> OfClass | None:
-    if not request.scope["query_string"]:
-        return None
-    given = read_query(request.query_params, CloudEventsQuery).of_class
-    return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 6 else given
 
 
 def _answer(counted: list[Counted]) -> EventsAnswer:

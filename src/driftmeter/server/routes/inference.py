@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from driftmeter.counts.rows import Reader
+from driftmeter.data.columns import Column
 from driftmeter.errors import InputError
 from driftmeter.payloads.body import decode_body, request_of
 from driftmeter.payloads.compressed import inflate, is_compressed
-from driftmeter.payloads.table import PayloadTable
+from driftmeter.payloads.table import OfClass, PayloadTable
 from driftmeter.payloads.v2_binary import json_length_of
 from driftmeter.profile.category_grid import CategoryGrid
 from driftmeter.profile.profile import Profile
@@ -22,6 +23,7 @@ from driftmeter.server.ingest.content import BatchTimes, Columns, check_rows, ti
 from driftmeter.server.ingest.json_size import check_containers
 from driftmeter.server.ingest.rows import RowBatch, batch_of, check_panes
 from driftmeter.server.problems import UnsupportedMediaError
+from driftmeter.server.routes.of_class import class_of
 from driftmeter.server.routes.responses import json_response
 from driftmeter.store.records import AddRows
 
@@ -82,7 +84,8 @@ class ServerReady(Struct):
 async def post_infer(request: Request) -> Response:
     """Count the rows of a V2 request: JSON, or JSON with binary tensors, compressed or not.
 
-    A prediction may be one of its tensors. Rows are of now, or of the times in a tensor `timestamp`.
+    A prediction may be one of its tensors; of one with several values a row, `of_class` says which. Rows are of
+    now, or of the times in a tensor `timestamp`.
     """
     context = Context.of(request)
     model: str = request.path_params["model"]
@@ -92,6 +95,7 @@ async def post_infer(request: Request) -> Response:
     if encoding not in _ENCODINGS:
         raise UnsupportedMediaError("Content-Encoding", "gzip, deflate or none", encoding[:40])
     length = _json_length(request.headers.get("inference-header-content-length"))
+    of_class = class_of(request)
     with context.in_flight.hold() as share:
         body = await read_bytes(request, most, share)
 
@@ -100,7 +104,7 @@ async def post_infer(request: Request) -> Response:
             check_containers(inflated, length)
             content, tail = decode_body(inflated, json_length=length, most=most)
             table = request_of(content, tail)
-            batch = batch_of(_content(table, compiled.reader, compiled.profile), compiled.reader, now)
+            batch = batch_of(_content(table, compiled.reader, compiled.profile, of_class), compiled.reader, now)
             check_panes(batch, compiled)
             parts = context.engine.sort_rows(compiled, batch.rows, batch.times)
             digest, pane = compiled.profile.digest, compiled.timing.pane
@@ -150,7 +154,7 @@ def _id_of(content: Any) -> str:
     return id_ if isinstance(id_, str) else ""
 
 
-def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
+def _content(table: PayloadTable, reader: Reader, profile: Profile, of_class: OfClass | None) -> Columns:
     check_rows(table.rows, reader)
     if not table.rows:  # an empty batch says nothing of its columns
         return Columns(columns={}, rows=0)
@@ -159,9 +163,24 @@ def _content(table: PayloadTable, reader: Reader, profile: Profile) -> Columns:
     if columns and not any(name in reader.names for name in columns):
         known, got = ", ".join(order[:5]), ", ".join(list(columns)[:5])
         raise InputError("body.inputs", f"some of the columns {known}{', …' if len(order) > 5 else ''}", got[:200])
+    _choose_class(columns, profile, of_class)
     key = time_key(reader)
     times = None if key is None else columns.pop(key, None)
     return Columns(columns=columns, rows=table.rows, times=BatchTimes(column=times))
+
+
+def _choose_class(columns: dict[str, Column], profile: Profile, of_class: OfClass | None) -> None:
+    """Give the column of a class the prediction's name; raises InputError where several values do not say which."""
+    name = profile.prediction_column
+    if name is None or name in columns:
+        return
+    chosen = f"{name}[{of_class}]" if isinstance(of_class, int) else of_class
+    if chosen in columns:
+        columns[name] = columns.pop(chosen)
+    elif of_class is not None or f"{name}[0]" in columns:
+        expected = f"one value a row in {name!r}; of several classes say which (?of_class=1 in the address)"
+        got = ", ".join(list(columns)[:5])[:200] + ("" if of_class is None else f", of_class {str(of_class)[:40]}")
+        raise InputError("body.inputs", expected, got)
 
 
 def _json_length(header: str | None) -> int | None:

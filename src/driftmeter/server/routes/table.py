@@ -21,6 +21,7 @@ from driftmeter.server.routes import (
     verdict_answers,
     verdicts,
 )
+from driftmeter.server.routes.of_class import ClassQuery
 from driftmeter.server.routes.operation import JSON_TYPE, Operation
 from driftmeter.server.routes.settings_document import SettingsDocument
 
@@ -72,7 +73,7 @@ OPERATIONS = (
         "Count CloudEvents",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 404, 413, 422, 503),
-        query=cloud_events.CloudEventsQuery,
+        query=ClassQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -83,6 +84,7 @@ OPERATIONS = (
         "Count a V2 request",
         answers={200: {JSON_TYPE: inference.InferAnswer}},
         problems=(400, 404, 413, 415, 503),
+        query=ClassQuery,
         body=_TENSORS,
     ),
     Operation(
@@ -320,7 +322,7 @@ OPERATIONS = (
         "Count CloudEvents of any model",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 413, 422, 503),
-        query=cloud_events.CloudEventsQuery,
+        query=ClassQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -331,7 +333,7 @@ OPERATIONS = (
         "Count CloudEvents, as TrustyAI does",
         answers={200: {JSON_TYPE: cloud_events.EventsAnswer}},
         problems=(400, 413, 422, 503),
-        query=cloud_events.CloudEventsQuery,
+        query=ClassQuery,
         body=_EVENTS,
     ),
     Operation(
@@ -342,6 +344,7 @@ OPERATIONS = (
         "Count a V2 request of a version",
         answers={200: {JSON_TYPE: inference.InferAnswer}},
         problems=(400, 404, 413, 415, 503),
+        query=ClassQuery,
         body=_TENSORS,
     ),
     Operation(
