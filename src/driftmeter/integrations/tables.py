@@ -43,7 +43,7 @@ def records_of(table: PayloadTable, order: Sequence[str] | None, profile: Profil
 def predictions_in(
     table: PayloadTable, rows: int, profile: Profile | None, of_class: OfClass | None = None
 ) -> list[Any]:
-    """Return the prediction of each row: the only column, or that of the profile's predictions, or that `of_class`.
+    """Return the prediction of each row: the only column, or that `of_class`, or that of the profile's predictions.
 
     While the profile is not known, several columns are dicts, of which the monitor takes the one that it needs. Raises
     InputError where there is no such column, or not one prediction for each of the `rows`.

@@ -49,20 +49,19 @@ OfClass = int | str
 
 
 def column_of_class(table: PayloadTable, name: str | None, of_class: OfClass | None) -> Column | None:
-    """Return the column of an answer's predictions: the only one, that called `name`, or else the one `of_class`.
+    """Return the column of an answer's predictions: the only one, else the one `of_class`, else that called `name`.
 
-    None where none of them is there, and where several have no class that says which.
+    None where that is not there, and where several have neither name nor class that says which.
 
     >>> column_of_class(PayloadTable(([0.7, 0.4], [0.3, 0.6]), None, 2), "score", 1)
     [0.3, 0.6]
     """
     if len(table.columns) == 1:
         return table.columns[0]
-    if table.names is not None:
-        for wanted in (name, of_class):
-            if wanted in table.names:
-                return table.columns[table.names.index(wanted)]
-    return table.columns[of_class] if type(of_class) is int and 0 <= of_class < len(table.columns) else None
+    if type(of_class) is int:
+        return table.columns[of_class] if 0 <= of_class < len(table.columns) else None
+    wanted = name if of_class is None else of_class
+    return table.columns[table.names.index(wanted)] if table.names is not None and wanted in table.names else None
 
 
 def check_names(names: Sequence[str], field: str) -> None:
