@@ -38,12 +38,14 @@ def read_data_batches(
     path: str | Path,
     profile: Profile,
     *,
+    also: Iterable[str] = (),
+    as_text: Iterable[str] = (),
     encoding: str | None = None,
     say: Callable[[str], None] = silent,
 ) -> Batches:
-    """Read the profile's columns of a file as `read_data` does, batch by batch."""
-    columns = {feature.column for feature in profile.features}
-    return read_batches(path, columns, **_types_of(profile), na=profile.na, encoding=encoding, say=say)
+    """Read the profile's columns of a file, and `also` others, as `read_data` does, batch by batch."""
+    columns = {feature.column for feature in profile.features} | {*also}
+    return read_batches(path, columns, **_types_of(profile, as_text), na=profile.na, encoding=encoding, say=say)
 
 
 def _types_of(profile: Profile, as_text: Iterable[str] = ()) -> dict[str, set[str]]:
