@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from driftmeter.errors import ProfileError
-from driftmeter.fitting.tree import grow
+from driftmeter.fitting.tree import TreeSize, grow
+from driftmeter.performance.estimate import slopes_of
 from driftmeter.performance.realised import row_moments
 from driftmeter.profile import bin_names
 from driftmeter.profile.feature import Feature
@@ -19,10 +20,12 @@ from driftmeter.types import Codes, Floats
 
 Hashes = npt.NDArray[np.uint64]
 MOST_GROUPS = 50
-MOST_LEAVES, LEAST_LEAF = 8, 200
-"""Of the tree that explains labels, beside the score."""
-MOST_LEAVES_OF_ERROR, LEAST_LEAF_OF_ERROR = 256, 100
-"""Of the tree that explains errors alone."""
+TREE = TreeSize(leaves=8, least=200, gain=6.0)
+"""Explains labels, beside the score."""
+TREE_OF_SLOPES = TreeSize(leaves=16, least=200, gain=12.0, share=0.01)
+"""Explains in addition where labels follow the score less, or more."""
+TREE_OF_ERROR = TreeSize(leaves=256, least=100, gain=4.0)
+"""Explains errors, alone."""
 MOST_GROWN = 200_000
 """Rows that the tree is grown on, chosen by a hash of their bins."""
 _NO_VALUE = (bin_names.MISSING, bin_names.NOT_FINITE, bin_names.UNREADABLE)
@@ -59,8 +62,11 @@ def _bin_of_class(feature: Feature, text: str) -> int:
         try:
             number = float(text)
         except ValueError:
-            raise ProfileError(f"prediction {feature.column!r}: expected classes as {text!r}, got numbers") from None
-        return int(np.searchsorted(feature.grid.edges, number, side="right"))
+            number = np.nan
+        bin_ = int(np.searchsorted(feature.grid.edges, number, side="right"))
+        if number not in feature.grid.atoms[bin_ - 2 : bin_ - 1]:
+            raise ProfileError(f"prediction {feature.column!r}: expected classes such as {text!r}, got other numbers")
+        return bin_
     bin_ = feature.grid.bin_of(text)
     if bin_ >= len(feature.grid.categories):
         raise ProfileError(f"prediction {feature.column!r}: expected the class {text!r} among its frequent values")
@@ -109,27 +115,27 @@ def table_of(
     bare = CellTable(axes, (), ())
     group = bare.groups_of(bins)
     known = group >= 0
-    moments = None
-    explained = target
+    rows_of_group = np.maximum(np.bincount(group[known], minlength=bare.groups), 1)
     if task == "regression":
         assert score is not None
         moments = row_moments(score, target)
         moments[:, -1] = moments[:, -1] if np.isfinite(moments[known, -1]).all() else -1.0
-        explained = moments[:, 1]
-    rows_of_group = np.bincount(group[known], minlength=bare.groups)
-    mean = np.bincount(group[known], explained[known], bare.groups) / np.maximum(rows_of_group, 1)
-    used = [] if task == "regression" else [axis.feature for axis in axes]
+        targets, used = [(moments[:, 1] - moments[known, 1].mean(), TREE_OF_ERROR)], []
+    else:
+        # where labels are more often positive than the score says, and where they follow it more, or less
+        rate = (np.bincount(group[known], target[known], bare.groups) + 1) / (rows_of_group + 2)
+        rest = target - rate[group]
+        turned = rest * slopes_of(rate, rows_of_group)[group]
+        targets, used = [(rest, TREE), (turned, TREE_OF_SLOPES)], [axis.feature for axis in axes]
     allowed = [index for index, feature in enumerate(features) if feature.role != "derived" and index not in used]
     grown = np.flatnonzero(known)
     grown = grown[np.argsort(hashes[grown], kind="stable")[:MOST_GROWN]]
     half = (hashes[grown] >> np.uint64(63)).astype(np.intp)
-    leaves, least = (MOST_LEAVES_OF_ERROR, LEAST_LEAF_OF_ERROR) if task == "regression" else (MOST_LEAVES, LEAST_LEAF)
-    least = max(least, len(grown) // (8 * leaves))
-    splits = grow(features, allowed, bins[grown], explained[grown] - mean[group[grown]], half, leaves, least)
+    splits = grow(features, allowed, bins[grown], [(one[grown], size) for one, size in targets], half)
     table = replace(bare, splits=tuple(splits))
     cell = table.cells_of(bins)
     table = replace(table, counts=tuple(np.bincount(cell, minlength=table.size).tolist()))
-    if moments is not None:
+    if task == "regression":
         return _with_moments(table, cell, moments)
     positives = np.bincount(cell[target == 1], minlength=table.size)
     scores = () if score is None else _scores(axes[0], bins, score)

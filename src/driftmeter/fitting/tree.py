@@ -11,8 +11,18 @@ from driftmeter.profile.feature import Feature
 from driftmeter.profile.performance import HIGH, LOW, UNKNOWN, Split
 from driftmeter.types import Codes, Floats
 
-_LEAST_GAIN = 4.0
-"""Variances of the target that a split must explain, as far as two halves of the rows agree on it."""
+
+@dataclass(frozen=True)
+class TreeSize:
+    """How far a tree may grow: the most leaves, the fewest rows of each, and what a split must gain.
+
+    That is `gain` variances of the target, and `share` of the sum of squares of all rows.
+    """
+
+    leaves: int
+    least: int
+    gain: float
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,33 +38,32 @@ def grow(
     features: Sequence[Feature],
     allowed: Sequence[int],
     bins: Codes,
-    target: Floats,
+    targets: Sequence[tuple[Floats, TreeSize]],
     half: Codes,
-    leaves: int,
-    least: int,
 ) -> list[Split]:
-    """Grow a tree that explains a target by bins, best split first: at most `leaves` leaves of at least `least` rows.
+    """Grow a tree that explains the first target by bins, best split first, then the next one by further splits.
 
-    `bins` (rows, features); `allowed` are the features that may be split by; `half` (rows,) is 0 or 1. What a split
-    gains is the product of what the two halves of the rows say of it, so that chance gains nothing on average:
-    the cross-fitted form of the gain in squared error. Returns no split where none gains enough.
+    `bins` (rows, features); each target (rows,) has the size that the tree may grow to. `allowed` are the features that
+    may be split by; `half` (rows,) is 0 or 1. What a split gains is the product of what the two halves of the rows say
+    of it, so that chance gains nothing on average: the cross-fitted form of the gain in squared error. Returns no split
+    where none gains enough.
     """
-    enough = _LEAST_GAIN * float(target.var())
-    rows_of = {0: np.arange(len(target))}  # by node
-    best = {0: _best(features, allowed, bins, target, half, rows_of[0], least)}
+    rows_of = {0: np.arange(len(bins))}  # by node
     chosen: list[tuple[int, _Candidate, int, int]] = []
-    while len(chosen) + 1 < leaves:
-        node = max(best, key=lambda one: (best[one].gain, -one))
-        candidate = best.pop(node)
-        if candidate.gain <= enough:
-            break
-        rows = rows_of.pop(node)
-        low = np.isin(bins[rows, candidate.feature], candidate.low)
-        children = (2 * len(chosen) + 1, 2 * len(chosen) + 2)
-        chosen.append((node, candidate, *children))
-        for child, part in zip(children, (rows[low], rows[~low]), strict=True):
-            rows_of[child] = part
-            best[child] = _best(features, allowed, bins, target, half, part, least)
+    for target, size in targets:
+        enough = max(size.gain, size.share * len(bins)) * float(target.var())
+        best = {node: _best(features, allowed, bins, target, half, rows, size.least) for node, rows in rows_of.items()}
+        while len(rows_of) < size.leaves:
+            node = max(best, key=lambda one: (best[one].gain, -one))
+            if best[node].gain <= enough:
+                break
+            candidate, rows = best.pop(node), rows_of.pop(node)
+            low = np.isin(bins[rows, candidate.feature], candidate.low)
+            children = (2 * len(chosen) + 1, 2 * len(chosen) + 2)
+            chosen.append((node, candidate, *children))
+            for child, part in zip(children, (rows[low], rows[~low]), strict=True):
+                rows_of[child] = part
+                best[child] = _best(features, allowed, bins, target, half, part, size.least)
     return _splits(features, chosen)
 
 

@@ -13,7 +13,8 @@ from driftmeter.types import JSON, Counts, Floats
 
 WEIGHT = 100.0
 """A cell has the rate that its group and its leaf let one expect, until its own rows outweigh so many."""
-_STEPS = 20
+_STEPS, _LONGEST_STEP = 30, 2.0
+"""Of the fit of the additive model, effect by effect."""
 HARDLY_KNOWN = 3
 """Reference rows below which a cell is hardly known."""
 MOST_HARDLY_KNOWN = 0.05
@@ -134,20 +135,31 @@ def gradients_of(performance: Performance, sums: Sums, cost: Mapping[str, float]
 def rates_of(table: CellTable) -> Floats:
     """Return the rate of positives of each cell, (groups, leaves): that of its rows, shrunk to the additive model.
 
-    That has an effect of each group and of each leaf on the log odds (logistic regression), so that what a leaf says is
-    learnt from all groups. A row that a split sent nowhere has the rate of its group.
+    That has an effect of each group on the log odds, and of each leaf, which may also make them follow those of the
+    groups more, or less (logistic regression): so what a leaf says is learnt from all groups. A row that a split sent
+    nowhere has the rate of its group.
     """
     rows, positives = table.rows.astype(np.float64), table.found.astype(np.float64)
     overall = positives.sum() / rows.sum()
     of_group = (positives.sum(axis=1) + overall) / (rows.sum(axis=1) + 1)
-    base, group, leaf = _log_odds(of_group)[:, None], np.zeros((table.groups, 1)), np.zeros(table.leaves)
+    base, slopes = _log_odds(of_group)[:, None], slopes_of(of_group, rows.sum(axis=1))[:, None]
+    group, leaf, turn = np.zeros((table.groups, 1)), np.zeros(table.leaves), np.zeros(table.leaves)
     for _ in range(_STEPS):
-        for axis in (0, 1):
-            rates = _rate(base + group + leaf)
-            effect = leaf if axis == 0 else group
-            gap = (positives - rows * rates).sum(axis=axis, keepdims=axis == 1) - effect
-            effect += gap / ((rows * rates * (1 - rates)).sum(axis=axis, keepdims=axis == 1) + 1)
-    return (positives + WEIGHT * _rate(base + group + leaf)) / (rows + WEIGHT)
+        for effect, factor, axis in ((leaf, 1.0, 0), (turn, slopes, 0), (group, 1.0, 1)):
+            rates = _rate(base + group + leaf + turn * slopes)
+            gap = ((positives - rows * rates) * factor).sum(axis=axis, keepdims=axis == 1) - effect
+            curve = (rows * rates * (1 - rates) * factor**2).sum(axis=axis, keepdims=axis == 1) + 1
+            effect += np.clip(gap / curve, -_LONGEST_STEP, _LONGEST_STEP)
+    expected = _rate(base + group + leaf + turn * slopes)
+    return (positives + WEIGHT * expected) / (rows + WEIGHT)
+
+
+def slopes_of(rates: Floats, rows: Floats) -> Floats:
+    """Return the log odds of the rates of groups, (groups,), centred and scaled by the rows in each."""
+    odds = _log_odds(rates)
+    centred = odds - np.average(odds, weights=rows)
+    slopes: Floats = centred / max(float(np.sqrt(np.average(centred**2, weights=rows))), 1e-9)
+    return slopes
 
 
 def _log_odds(rates: Floats) -> Floats:

@@ -29,7 +29,7 @@ NO_TIME = "no time"
 
 
 @dataclass
-class Period:
+class PeriodCounts:
     """The counts of a period: rows by cell of all tables; rows with labels, and their sums, by group of all tables."""
 
     name: str
@@ -115,7 +115,7 @@ def count_periods(
     frames: Iterable[Any],
     cut: Cut,
     label: str | None,
-) -> list[Period]:
+) -> list[PeriodCounts]:
     """Count the rows of frames by period; `label` is the column of labels, None where there is none."""
     reader, binner = Reader(profile, unseen_texts=False), Binner(profile)
     prediction = profile.prediction_column
@@ -125,7 +125,7 @@ def count_periods(
         got = "no column of times" if cut.time is None else f"no column {cut.time!r}"
         raise InputError("time", "the column of the times, by which days are told (--time)", got)
     number = next((i for i, f in enumerate(reader.numeric) if f.column == prediction), None)
-    found: dict[str, Period] = {}
+    found: dict[str, PeriodCounts] = {}
     before = 0
     for block in blocks_of(map(as_frame, frames), _BLOCK):
         rows, _, _ = reader.read_columns(columns_of(block, reader.names))
@@ -145,13 +145,18 @@ def count_periods(
 
 
 def _add(
-    found: dict[str, Period], name: str, performance: Performance, bins: Codes, predictions: Floats, labels: Floats
+    found: dict[str, PeriodCounts],
+    name: str,
+    performance: Performance,
+    bins: Codes,
+    predictions: Floats,
+    labels: Floats,
 ) -> None:
     counts = [np.bincount(table.cells_of(bins), minlength=table.size) for table in performance.tables]
     rows, sums = label_sums(performance, bins, predictions, labels)
     period = found.get(name)
     if period is None:
-        found[name] = Period(name, len(bins), np.concatenate(counts), rows, sums)
+        found[name] = PeriodCounts(name, len(bins), np.concatenate(counts), rows, sums)
         return
     period.rows += len(bins)
     period.counts += np.concatenate(counts)

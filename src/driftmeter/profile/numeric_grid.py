@@ -103,8 +103,9 @@ class NumericGrid:
         Where no value lies between it and the next cut, it replaces that one. Raises ValueError where the number is not
         above the least and at most the largest of the values.
 
-        >>> NumericGrid.fit(np.array([0.1, 0.4, 0.9]), bins=2).with_cut(0.5, np.array([0.1, 0.4, 0.9])).labels[2:5]
-        ('0.1', '[0.3, 0.5)', '0.9')
+        >>> scores = np.array([0.1, 0.2, 0.4, 0.9])
+        >>> NumericGrid.fit(scores, bins=2).with_cut(0.5, scores).labels[3:5]
+        ('0.4', '0.9')
         """
         ordered = np.sort(values[np.isfinite(values)])
         if not len(ordered) or not ordered[0] < cut <= ordered[-1]:

@@ -290,7 +290,7 @@ class Profile:
         label are left out too, with the reason in `left_out`, unless they are named in `include`, which monitors them
         in addition, or in `only`, beside which there are none. `exclude` leaves columns out. `kinds` overrides the
         kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or "weekday". `bins` is
-        the most bins of a numeric feature.
+        the most bins of a numeric feature; a threshold may add one.
 
         With `residuals`, each numeric feature that the others explain in part gets a derived feature with the part
         that they do not explain, such as "age given the rest". With `time` the profile is calibrated: `pane_rows` and
