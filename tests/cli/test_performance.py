@@ -96,7 +96,7 @@ def test_costs_give_a_value_per_row(folder: Path) -> None:
         (["--by", "day"], "time: expected the column of the times"),
         (["--cost", "tp=1,oops=2"], "--cost: expected values of tp, fp, fn, tn"),
         (["--cost", "tp"], "expected names with numbers, such as accuracy=0.9, got 'tp'"),
-        (["--at-least", "acuracy=0.9"], "did you mean 'accuracy'?"),
+        (["--at-least", "accuracyy=0.9"], "did you mean 'accuracy'?"),
         (["--label", "truth"], "label: expected one of the columns"),
     ],
 )

@@ -94,6 +94,15 @@ def test_a_prediction_that_is_a_class_has_no_score() -> None:
     assert "roc_auc" not in performance.usual
 
 
+def test_what_nobody_asked_for_is_left_out_where_it_cannot_be() -> None:
+    rare = binary(1_000).with_columns(pl.col("score") / 3)  # never positive by the usual threshold
+    other = binary(1_000).with_columns(score=pl.lit("maybe"), label=pl.col("label") == 1)
+    for frame in (rare, other):
+        assert Profile.fit(frame, model="m", prediction="score", label="label").performance is None
+        with pytest.raises(ProfileError):
+            fit(frame, task="binary")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

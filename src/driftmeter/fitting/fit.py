@@ -138,7 +138,12 @@ def fit_profile(
     if planned is not None and planned.performance.threshold is not None:
         index = next(index for index, feature in enumerate(drafts) if feature.column == prediction)
         values, _ = numbers_of(drafts[index].column, columns[drafts[index].column])
-        drafts[index] = with_threshold(drafts[index], planned.performance.threshold, values)
+        try:
+            drafts[index] = with_threshold(drafts[index], planned.performance.threshold, values)
+        except ProfileError:
+            if labelled.explicit:
+                raise
+            planned = None
     draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone, time_format=time_format)
     draft = replace(draft, span=None if times is None else span_of(times))
     rows = _read(draft, columns)
@@ -151,7 +156,11 @@ def fit_profile(
     profile = replace(profile, notes=notes_of(profile.features, notes))
     if planned is not None:
         moments = None if independent else times
-        profile = replace(profile, performance=fitted(profile, rows, planned, moments))
+        try:
+            profile = replace(profile, performance=fitted(profile, rows, planned, moments))
+        except ProfileError:
+            if labelled.explicit:
+                raise
     if times is None or independent:
         return profile
     try:

@@ -64,7 +64,7 @@ def _plan(wanted: Wanted, label: Source | None, prediction: Source | None, kind:
     dtype = _type_of(label)
     _, texts = texts_of_labels(label.column, dtype)
     used = [text for text in dict.fromkeys(texts) if text is not None]
-    task = wanted.task or _task_of(used, dtype, kind, prediction)
+    task = wanted.task or _task_of(used, dtype, kind)
     if task not in TASKS:
         raise ProfileError(f"task: expected one of {', '.join(TASKS)}, got {task!r}")
     known: Task = task  # type: ignore[assignment]
@@ -105,7 +105,7 @@ def _type_of(label: Source) -> CategoryType:
     return "boolean" if dtype == nw.Boolean else "string"
 
 
-def _task_of(classes: Sequence[str], dtype: CategoryType, kind: str | None, prediction: Source) -> str:
+def _task_of(classes: Sequence[str], dtype: CategoryType, kind: str | None) -> str:
     """Return the task; raises ProfileError where it could be another one."""
     if len(classes) == 2:
         return "binary"
