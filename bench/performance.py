@@ -56,6 +56,8 @@ def write_flights(folder: Path) -> None:
 
 def ours(name: str, folder: Path) -> dict[str, Any]:
     """Fit, and estimate each chunk."""
+    import driftmeter.fitting.fit
+    import driftmeter.fitting.from_rows  # noqa: F401 - imports are not measured
     from driftmeter.data.files.for_profile import read_data_batches
     from driftmeter.data.files.read import read_table
     from driftmeter.performance.periods import Cut, performance_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -132,6 +133,7 @@ def gradients_of(performance: Performance, sums: Sums, cost: Mapping[str, float]
     return {name: ((above[name] - below[name]).reshape(sums.sums.shape) / (2 * step)) for name in above}
 
 
+@lru_cache(maxsize=64)  # a table is asked for each period
 def rates_of(table: CellTable) -> Floats:
     """Return the rate of positives of each cell, (groups, leaves): that of its rows, shrunk to the additive model.
 
