@@ -27,7 +27,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = ROOT / ".tools" / "rivals"
 """The virtual environment of the dependency group `bench`."""
-SILENT = {"WHYLOGS_NO_ANALYTICS": "True", "DO_NOT_TRACK": "1", "ITERATIVE_DO_NOT_TRACK": "1"}
+SILENT = {
+    "WHYLOGS_NO_ANALYTICS": "True",
+    "NML_DISABLE_USAGE_LOGGING": "1",
+    "DO_NOT_TRACK": "1",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+}
 """Keeps rivals from calling home."""
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -151,22 +156,23 @@ def bootstrap(ratios: Sequence[float], seed: int = 0) -> tuple[float, float, flo
 # --- rivals
 
 
-def rivals_python(console: Console) -> str:
-    """Return the Python that has the dependency group `bench`; make its environment at first use (a minute).
+def rivals_python(console: Console, name: str = "bench") -> str:
+    """Return the Python that has a dependency group; make its environment at first use (a minute).
 
     SystemExit says how to go on if there is no uv, or if it fails. The environment is made anew once the group in
     pyproject.toml is another.
     """
-    group = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]["bench"]
+    group = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"][name]
     digest = hashlib.sha256(f"{group}{sys.version}".encode()).hexdigest()
-    python, made = RIVALS / "bin" / "python", RIVALS / "made-for"
+    place = RIVALS if name == "bench" else RIVALS.with_name(f"rivals-{name}")
+    python, made = place / "bin" / "python", place / "made-for"
     if not (made.exists() and made.read_text() == digest):
         uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
-        with console.status(f"making {RIVALS} for the group bench of pyproject.toml (once) …"):
-            environment = {**os.environ, "VIRTUAL_ENV": str(RIVALS)}
+        with console.status(f"making {place} for the group {name} of pyproject.toml (once) …"):
+            environment = {**os.environ, "VIRTUAL_ENV": str(place)}
             for command in (
-                [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(RIVALS)],
-                [uv, "pip", "install", "--quiet", "--group", "bench"],
+                [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)],
+                [uv, "pip", "install", "--quiet", "--group", name],
             ):
                 try:
                     subprocess.run(command, cwd=ROOT, env=environment, check=True)

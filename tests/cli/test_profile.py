@@ -46,7 +46,9 @@ def test_a_profile_of_a_csv_file_is_what_fit_makes_of_it(csv_file: Path, tmp_pat
     assert profile.left_out == {"bezahlt": "the label", "aktiv": "excluded"}
     grid = profile.features[-1].grid
     assert isinstance(grid, NumericGrid)
-    assert len(grid.labels[grid.core]) == 32
+    assert len(grid.labels[grid.core]) == 33  # a cut at the threshold of the labels, beside those of --bins 32
+    assert profile.performance is not None
+    assert profile.performance.classes == ("false", "true")
 
 
 def test_the_table_names_features_what_is_left_out_and_the_digest(parquet_file: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +65,21 @@ def test_predictions_go_under_the_profiles_column(tier: Tier, profile: Profile, 
     monitor.observe_many([ROW, ROW], predictions=[0.5, 0.75])
     assert monitor.flush()
     assert tier.summary(profile) == directly(profile, [{**ROW, "score": score} for score in (0.25, 0.5, 0.75)])
+
+
+def test_the_prediction_is_the_class_where_its_probabilities_are_columns_too(tier: Tier, monitor_of: Make) -> None:
+    rows = [{"p": index / 600, "x": float(index), "guess": index % 2} for index in range(600)]
+    labels = [int(index % 3 == 0) for index in range(600)]
+    frame = pl.DataFrame(rows).with_columns(q=1 - pl.col("p"), label=pl.Series(labels))
+    columns = {"0": "p", "1": "q"}
+    profile = Profile.fit(
+        frame, model="m", prediction="guess", label="label", task="multiclass", probabilities=columns, residuals=False
+    )
+    assert [feature.name for feature in profile.features if feature.role == "prediction"] == ["guess", "p", "q"]
+    monitor = monitor_of(profile)
+    monitor.observe({"x": 1.0, "p": 0.25, "q": 0.75}, prediction=1)
+    assert monitor.flush()
+    assert tier.summary(profile) == directly(profile, [{"x": 1.0, "p": 0.25, "q": 0.75, "guess": 1}])
 
 
 def test_a_row_that_is_changed_afterwards_counts_as_it_was(tier: Tier, profile: Profile, monitor_of: Make) -> None:

@@ -25,6 +25,7 @@ MAP = (
     "drift",
     "settings",
     "detectors",
+    "performance",
     "fitting",
     "verdict",
     "page",
@@ -59,7 +60,9 @@ INSIDE = {
     ),
 }
 """The same within the rooms that have rooms of their own."""
-UPWARD = {("profile.profile", "fitting.fit"), ("profile.profile", "integrations.spark.fit")}
+UPWARD = {
+    ("profile.profile", name) for name in ("fitting.fit", "fitting.labelled", "integrations.spark.fit")
+}
 """The allowed exceptions, imports within functions: `Profile.fit` and `fit_spark`, which a model server never calls."""
 
 

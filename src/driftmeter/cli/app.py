@@ -17,6 +17,7 @@ from driftmeter.cli.expect import expect
 from driftmeter.cli.explain import explain
 from driftmeter.cli.incidents import acknowledge, incidents
 from driftmeter.cli.notify_test import notify_test
+from driftmeter.cli.performance import performance
 from driftmeter.cli.profile import profile
 from driftmeter.cli.replay import replay
 from driftmeter.cli.serve import serve
@@ -105,7 +106,8 @@ def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> No
 @click.group(
     cls=App,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done (check: no drift; backtest: no alarm), 1 drift or alarm, 2 an error. See docs/cli.md.",
+    epilog="Exit codes: 0 done (check: no drift; backtest: no alarm; performance: not worse), 1 drift, alarm or worse, "
+    "2 an error. See docs/cli.md.",
 )
 @click.option(
     "--version",
@@ -143,7 +145,7 @@ def completion(shell: str) -> None:
 
 
 COMMANDS = (
-    *(profile, check, backtest, backfill, serve, replay, consume, demo),
+    *(profile, check, performance, backtest, backfill, serve, replay, consume, demo),
     *(top, explain, settings, incidents, acknowledge, expect, notify_test, completion),
 )
 for command in COMMANDS:

@@ -35,6 +35,13 @@ def _columns(flag: str, text: str) -> click.Option:
 @click.option("--independent", is_flag=True, help="The rows were drawn independently; there is no time in them.")
 @click.option("--prediction", metavar="COLUMN", help="What the model answered; monitored under that role.")
 @click.option("--label", metavar="COLUMN", help="The truth; not a feature.")
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), help="With --prediction and "
+              "--label: what the label is; then performance can be estimated.  [default: as they look]")  # fmt: skip
+@click.option("--positive", metavar="CLASS", help="The label's positive class.  [default: the larger number, or true]")
+@click.option("--threshold", type=float, metavar="SCORE", help="The prediction from which on it is positive.  "
+              "[default: 0.5 for probabilities]")  # fmt: skip
+@click.option("--probability", "probabilities", multiple=True, metavar="CLASS=COLUMN", help="The column with the "
+              "probability of CLASS, for each class, where --prediction is the class. Repeatable.")  # fmt: skip
 @click.option("--bins", type=click.IntRange(2, 1024), default=64, show_default=True, metavar="N",
               help="Bins of a number.")  # fmt: skip
 @click.option("--no-residuals", is_flag=True, help="Leave out what the other numbers do not explain of each.")
@@ -66,6 +73,10 @@ def profile(
     independent: bool,
     prediction: str | None,
     label: str | None,
+    task: str | None,
+    positive: str | None,
+    threshold: float | None,
+    probabilities: Sequence[str],
     bins: int,
     no_residuals: bool,
     by_hour: bool,
@@ -118,6 +129,7 @@ def profile(
     if time and independent:
         raise click.UsageError("--time and --independent exclude each other", ctx)
     kinds = _kinds(of_kind, ctx)
+    columns_of_classes = _assigned(probabilities, ctx)
 
     import warnings
     from dataclasses import replace
@@ -156,6 +168,10 @@ def profile(
             independent=independent,
             prediction=prediction,
             label=label,
+            task=task,
+            positive=positive,
+            threshold=threshold,
+            probabilities=columns_of_classes,
             only=only or None,
             include=include,
             exclude=exclude,
@@ -190,6 +206,17 @@ def _refuse_others(ctx: click.Context, flag: str, allowed: Collection[str]) -> N
                 raise click.UsageError(f"{flag} is instead of DATA; leave DATA out.", ctx)
             what = "is not" if name in _OF_LIVE else "is for DATA, not"
             raise click.UsageError(f"{param.opts[0]} {what} for {flag}.", ctx)
+
+
+def _assigned(texts: Sequence[str], ctx: click.Context) -> dict[str, str]:
+    """Return the columns by class; raises UsageError where a text is not CLASS=COLUMN."""
+    columns = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not equals or not name or not column:
+            raise click.UsageError(f"--probability: expected CLASS=COLUMN, got {text!r}", ctx)
+        columns[name] = column
+    return columns
 
 
 def _show(file: str, *, as_json: bool) -> None:

@@ -92,7 +92,7 @@ def compile_tables(
     for feature, part in profile.slices():
         is_first = feature.column not in position
         column = -1 if feature.role == "derived" else position.setdefault(feature.column, len(position))
-        if feature.role == "prediction":
+        if feature.role == "prediction" and prediction < 0:  # the class before its probabilities
             prediction = column
         if isinstance(feature.grid, NumericGrid):
             special = [part.start + feature.grid.special[name] for name in _ODD_NUMBERS]

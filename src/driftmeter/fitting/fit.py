@@ -20,8 +20,10 @@ from driftmeter.data.time_formats import check_format
 from driftmeter.errors import InputError, MissingExtraError, ProfileError
 from driftmeter.fitting.choose import choose, unless_included
 from driftmeter.fitting.grids import grid_of, zone_of
+from driftmeter.fitting.labelled import Wanted, plan
 from driftmeter.fitting.look import Onlooker, codes_of
 from driftmeter.fitting.notes import note_on_zone, notes_of
+from driftmeter.fitting.performance import fitted, with_threshold
 from driftmeter.fitting.times import span_of, times_of
 from driftmeter.profile.bin_values import BinValues
 from driftmeter.profile.feature import Feature
@@ -43,7 +45,7 @@ def fit_profile(
     *,
     model: str,
     prediction: str | None,
-    label: str | None,
+    labelled: Wanted,
     time: str | None,
     time_format: str | None,
     independent: bool,
@@ -65,7 +67,9 @@ def fit_profile(
         raise ProfileError(str(error)) from error
     if len(data) == 0:
         raise ProfileError("the reference has no rows")
-    prediction, label, time = named(prediction), named(label), named(time)
+    prediction, label, time = named(prediction), named(labelled.label), named(time)
+    probabilities = {str(text): str(named(name)) for text, name in (labelled.probabilities or {}).items()}
+    labelled = replace(labelled, label=label, probabilities=probabilities)
     kinds = {str(named(name)): kind for name, kind in kinds.items()}
     if not 2 <= bins <= 1024:
         raise ProfileError(f"bins: expected 2 to 1024, got {bins}")
@@ -86,9 +90,11 @@ def fit_profile(
         include=include,
         exclude=exclude,
         not_features={"label": label, "time": time},
-        mentioned=(prediction, *kinds),
+        mentioned=(prediction, *probabilities.values(), *kinds),
     )
-    asked = {prediction, *kinds, *(only or ()), *include}
+    of_classes = {*probabilities.values()}
+    wanted = sorted(wanted, key=lambda name: name in of_classes)  # the prediction comes before its probabilities
+    asked = {prediction, *of_classes, *kinds, *(only or ()), *include}
     if zone is None and time is not None:
         zone = zone_of(data[time])
     times = None
@@ -119,10 +125,25 @@ def fit_profile(
         if look.running:
             running.add(name)
         columns[name] = column
-        role: Role = "prediction" if name == prediction else "feature"
+        role: Role = "prediction" if name == prediction or name in of_classes else "feature"
         drafts.append(_draft(name, role, source.series, kind, column, bins, zone))
         asked_back = () if look.why_not is None or name == prediction else (look.why_not,)
         notes[name] = (*asked_back, *look.notes, *note_on_zone(drafts[-1], source.series))
+    planned = plan(
+        labelled,
+        None if label is None else Source(data[label]),
+        None if prediction is None else Source(data[prediction]),
+        next((feature.kind for feature in drafts if feature.column == prediction), None),
+    )
+    if planned is not None and planned.performance.threshold is not None:
+        index = next(index for index, feature in enumerate(drafts) if feature.column == prediction)
+        values, _ = numbers_of(drafts[index].column, columns[drafts[index].column])
+        try:
+            drafts[index] = with_threshold(drafts[index], planned.performance.threshold, values)
+        except ProfileError:
+            if labelled.explicit:
+                raise
+            planned = None
     draft = Profile(model, len(data), tuple(drafts), left_out, independent, time, zone=zone, time_format=time_format)
     draft = replace(draft, span=None if times is None else span_of(times))
     rows = _read(draft, columns)
@@ -133,6 +154,13 @@ def fit_profile(
         draft = _gridded(draft, rows, bins)
     profile = _counted(draft, rows)
     profile = replace(profile, notes=notes_of(profile.features, notes))
+    if planned is not None:
+        moments = None if independent else times
+        try:
+            profile = replace(profile, performance=fitted(profile, rows, planned, moments))
+        except ProfileError:
+            if labelled.explicit:
+                raise
     if times is None or independent:
         return profile
     try:

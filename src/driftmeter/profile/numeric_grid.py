@@ -97,6 +97,35 @@ class NumericGrid:
         """The cuts as an array."""
         return np.array(self.cuts, dtype=np.float64)
 
+    def with_cut(self, cut: float, values: Floats) -> NumericGrid:
+        """Return the grid with a cut at a number, such as a threshold; `values` are the reference's.
+
+        Where no value lies between it and the next cut, it replaces that one. Raises ValueError where the number is not
+        above the least and at most the largest of the values.
+
+        >>> scores = np.array([0.1, 0.2, 0.4, 0.9])
+        >>> NumericGrid.fit(scores, bins=2).with_cut(0.5, scores).labels[3:5]
+        ('0.4', '0.9')
+        """
+        ordered = np.sort(values[np.isfinite(values)])
+        if not len(ordered) or not ordered[0] < cut <= ordered[-1]:
+            raise ValueError("expected a number above the least and at most the largest value of the reference")
+        if cut in self.cuts:
+            return self
+        bin_ = int(self.edges.searchsorted(cut, side="right"))
+        low, high = self.cuts[bin_ - 1], self.cuts[bin_]
+        inside = ordered[(ordered >= low) & (ordered < high)]
+        cuts, atoms = list(self.cuts), list(self.atoms)
+        if not (inside < cut).any():
+            cuts[bin_ - 1] = cut
+        elif not (inside >= cut).any():
+            cuts[bin_] = cut
+        else:
+            parts = (np.unique(inside[inside < cut]), np.unique(inside[inside >= cut]))
+            atoms[bin_ - 2 : bin_ - 1] = [float(part[0]) if len(part) == 1 else None for part in parts]
+            cuts.insert(bin_, cut)
+        return NumericGrid(tuple(cuts), tuple(atoms))
+
     def to_json(self) -> JSON:
         """Return plain JSON; floats round-trip."""
         return {"cuts": list(self.cuts), "atoms": list(self.atoms)}

@@ -19,6 +19,7 @@ from driftmeter.profile.checks import integer_of, is_utf8
 from driftmeter.profile.feature import Feature
 from driftmeter.profile.names import check_name
 from driftmeter.profile.notes import check_notes, notes_from_json
+from driftmeter.profile.performance import Performance
 from driftmeter.profile.residuals import Residuals
 from driftmeter.types import JSON, Milliseconds
 
@@ -65,6 +66,8 @@ class Profile:
     """The times of the first and the last row; None where the rows have none."""
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What deserves a second look, by the name of the feature."""
+    performance: Performance | None = None
+    """The labels of the reference by cell, from which performance is estimated; None without labels."""
 
     def __post_init__(self) -> None:
         """Raise ProfileError on a profile that nothing could be judged by."""
@@ -146,6 +149,7 @@ class Profile:
 
     @cached_property
     def _content(self) -> JSON:
+        performance = {} if self.performance is None else {"performance": self.performance.to_json()}
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -162,6 +166,7 @@ class Profile:
             "left_out": dict(sorted(self.left_out.items())),
             "notes": {name: list(texts) for name, texts in sorted(self.notes.items())},
             "features": [feature.to_json() for feature in self.features],
+            **performance,
         }
 
     @cached_property
@@ -204,6 +209,7 @@ class Profile:
         digest = content.pop("digest", None)
         try:
             residuals, calibration = content["residuals"], content["calibration"]
+            performance = content.get("performance")
             for key in ("time", "time_format", "zone"):
                 if not isinstance(content[key], str | None):
                     raise TypeError(f"{key}: expected a text, got {content[key]!r}")
@@ -224,6 +230,7 @@ class Profile:
                 content["time_format"],
                 _span(content["span"]),
                 notes_from_json(content["notes"], [feature.name for feature in features]),
+                None if performance is None else Performance.from_json(performance, features),
             )
             if residuals is None and any(feature.role == "derived" for feature in profile.features):
                 raise ValueError("expected residuals, from which the derived features follow, got none")
@@ -234,7 +241,7 @@ class Profile:
                 if isinstance(feature.grid, CategoryGrid) and feature.grid.once > profile.rows:
                     raise ValueError(f"feature {feature.name!r}: more categories that came once than rows")
             true_digest = profile.digest
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ProfileFormatError(f"the profile is damaged: {type(error).__name__}: {error}") from error
         if digest != true_digest:
             raise ProfileFormatError(
@@ -258,6 +265,10 @@ class Profile:
         model: str,
         prediction: str | None = None,
         label: str | None = None,
+        task: str | None = None,
+        positive: str | None = None,
+        threshold: float | None = None,
+        probabilities: Mapping[str, str] | None = None,
         time: str | None = None,
         time_format: str | None = None,
         independent: bool = False,
@@ -279,7 +290,7 @@ class Profile:
         label are left out too, with the reason in `left_out`, unless they are named in `include`, which monitors them
         in addition, or in `only`, beside which there are none. `exclude` leaves columns out. `kinds` overrides the
         kind of a column: "numeric", "categorical", "boolean", or for a date-time column "hour" or "weekday". `bins` is
-        the most bins of a numeric feature.
+        the most bins of a numeric feature; a threshold may add one.
 
         With `residuals`, each numeric feature that the others explain in part gets a derived feature with the part
         that they do not explain, such as "age given the rest". With `time` the profile is calibrated: `pane_rows` and
@@ -288,16 +299,24 @@ class Profile:
         zone; by default that of the column, or else times are taken as written. `time_format` is how the texts or
         numbers of `time` are written, if neither in ISO 8601 nor as seconds: a format of `strptime`, or s, ms, us, ns.
 
+        With both `prediction` and `label` the profile holds what estimates the performance of the model without labels
+        (docs/performance.md), if the reference has 500 labels. `task` is binary, multiclass or regression, by default
+        what the labels and predictions look like. In binary, `positive` is the text of the positive class, by default
+        the larger number or true; a prediction of numbers is positive from `threshold` on, by default 0.5 where all are
+        from 0 to 1. In multiclass, `prediction` is the class, and `probabilities` are the columns of the probability of
+        each class, which ROC AUC needs.
+
         Raises ProfileError naming the column. Unreadable times are an error if they are more than a hundredth, unless
         `allow_unreadable_times`; otherwise they are a warning, UnreadableWarning.
         """
         from driftmeter.fitting.fit import fit_profile
+        from driftmeter.fitting.labelled import Wanted
 
         return fit_profile(
             frame,
             model=model,
             prediction=prediction,
-            label=label,
+            labelled=Wanted(label, task, positive, threshold, probabilities),
             time=time,
             time_format=time_format,
             independent=independent,

@@ -1,0 +1,1 @@
+"""Tests of the estimates of performance, and of what they are fitted from."""
