@@ -60,9 +60,7 @@ INSIDE = {
     ),
 }
 """The same within the rooms that have rooms of their own."""
-UPWARD = {
-    ("profile.profile", name) for name in ("fitting.fit", "fitting.labelled", "integrations.spark.fit")
-}
+UPWARD = {("profile.profile", name) for name in ("fitting.fit", "fitting.labelled", "integrations.spark.fit")}
 """The allowed exceptions, imports within functions: `Profile.fit` and `fit_spark`, which a model server never calls."""
 
 
