@@ -282,7 +282,7 @@ def test_retention_that_is_faster_than_a_running_member_is_told(
     running.process.send_signal(signal.SIGCONT)
     told = re.compile(r"retention removed (\d+) offsets that nothing read")
     skipped = int(eventually(lambda: told.search(running.written()), "it is told", seconds=60)[1])
-    eventually(lambda: tier.counted() + skipped == 400, "it goes on with what is left", seconds=60)
+    eventually(lambda: tier.counted() + skipped == 400, f"it goes on: {running.written()[-1500:]}", seconds=40)
     running.process.terminate()
     running.wait()
 

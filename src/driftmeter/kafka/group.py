@@ -136,7 +136,7 @@ class GroupMember:
         low, _ = self._offsets.bounds(place)
         self._tell_skipped(place, low - max(owned.partition.position, owned.partition.committed_position))
         owned.partition.position = max(owned.partition.position, low)
-        self._offsets.seek(place, owned.partition.position)
+        self._offsets.restart(place, owned.partition.position)
 
     def _tell_skipped(self, place: Place, skipped: int) -> None:
         if skipped > 0:

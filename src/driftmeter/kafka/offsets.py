@@ -64,9 +64,10 @@ class Offsets:
             return False
         return True
 
-    def seek(self, place: Place, offset: int) -> None:
-        """Read a partition from another offset on."""
-        self._client.seek(_partition(place, offset))
+    def restart(self, place: Place, offset: int) -> None:
+        """Read a partition from another offset on, also where the client has given it up."""
+        self._client.incremental_unassign([_partition(place)])
+        self._client.incremental_assign([_partition(place, offset)])
 
     def assign(self, starts: Iterable[tuple[Place, int]]) -> list[Any]:
         """Read further partitions, each from an offset; return them as confluent-kafka has them."""
