@@ -124,3 +124,12 @@ def test_options_of_labels_reach_the_profile(folder: Path, tmp_path: Path) -> No
     assert performance["threshold"] == 0.4
     wrong = run("profile", folder / "train.csv", "--model", "shop", *options[:4], "--probability", "a", "-o", made)
     assert "--probability: expected CLASS=COLUMN, got 'a'" in wrong.stderr
+
+
+def test_a_metric_that_is_not_shown_decides_nothing(folder: Path) -> None:
+    of_all, shown = (
+        {one["metric"] for one in documents(folder, "harder.parquet", *options)["outside"]}
+        for options in (("--metric", "all"), ())
+    )
+    assert shown == of_all & {"roc_auc", "accuracy", "f1"}
+    assert of_all - shown

@@ -74,6 +74,7 @@ def performance(
     encoding: str | None,
     form: str,
     columns: str | None,
+    ground_truth: str | None,
     allow_unreadable_records: bool,
 ) -> None:
     """Estimate the performance of a model on DATA, a file or a log, from what the profile knows of its labels.
@@ -81,7 +82,7 @@ def performance(
     It assumes that labels depend on features as in the reference: it sees what moved inputs do to the model, and does
     not see that the world changed. Where DATA has labels, the realised performance stands beside it.
 
-    Exits with 0, with 1 where an estimate is worse than the reference's own range, with 2 for an error.
+    Exits with 0, with 1 where an estimate that is shown is worse than the reference's own range, with 2 for an error.
 
     \b
     driftmeter profile train.csv --model credit --prediction score --label paid_back -o profile.json
@@ -108,7 +109,8 @@ def performance(
         raise click.UsageError(f"--cost: expected values of {', '.join(OUTCOMES)}, and a binary task", ctx)
     labels = [name for name in (label or (known.label if known else None),) if name is not None]
     as_text = [name for name in labels if known is not None and known.label_type == "string"]
-    with log_bar(form, columns, allow_unreadable_records, data) as options:
+    truth_of = {"truth": ground_truth, "label": labels[0] if labels else None}
+    with log_bar(form, columns, allow_unreadable_records, data, **truth_of) as options:
         names = LogColumns.of(reference, options.order, time=by is not None, also=labels, as_text=as_text)
         names = replace(names, label=labels[0]) if labels else names
         log = open_log(data, names, options, say=say)
@@ -123,7 +125,7 @@ def performance(
     least = {name: bound for one in at_least for name, bound in one.items()}
     most = {name: bound for one in at_most for name, bound in one.items()}
     shown = shown_metrics(known.task, periods, [*metrics, *least, *most, *(["value"] if cost else [])])
-    found = outside(periods, least, most)
+    found = outside(periods, shown, least, most)
     if as_json:
         document = {
             "model": reference.model,

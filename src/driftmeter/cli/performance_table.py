@@ -33,12 +33,20 @@ def shown_metrics(task: Task, periods: Sequence[PeriodPerformance], asked: Seque
 
 
 def outside(
-    periods: Sequence[PeriodPerformance], least: Mapping[str, float], most: Mapping[str, float]
+    periods: Sequence[PeriodPerformance],
+    metrics: Collection[str],
+    least: Mapping[str, float],
+    most: Mapping[str, float],
 ) -> list[tuple[str, str]]:
-    """Return period and metric of each estimate that is out of bounds: those given, or the reference's own range."""
+    """Return period and metric of each estimate that is out of bounds: those given, or the reference's own range.
+
+    Only `metrics` count, those that are shown: of all there are one or another is out of its range by chance.
+    """
     found = []
     for period in periods:
         for name, one in period.estimates.metrics.items():
+            if name not in metrics:
+                continue
             if least or most:
                 low, high = least.get(name, float("-inf")), most.get(name, float("inf"))
                 out = one.value is not None and not low <= one.value <= high
