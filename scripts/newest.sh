@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the unit tests with coverage on the newest Python of this machine. It leaves out what `make test` runs and takes
 # long: the tests of whole systems (tests/e2e, tests/browser), of the services around Python (tests/deploy), on real data
-# (tests/real), and those that draw thousands of samples. They run in parallel, with the plain counter here, those of the
+# (tests/real), on engines (tests/engines), and those that draw thousands of samples. They run in parallel, with the plain counter here, those of the
 # counter itself with both.
 set -eu
 
@@ -26,4 +26,4 @@ fi
 "$env/bin/python" -m pytest -n auto tests/client tests/counts --cov --cov-report= --cov-fail-under=0
 export DRIFTMETER_PURE=1
 exec "$env/bin/python" -m pytest -n auto --dist worksteal tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real \
-    --ignore=tests/browser -m "not simulation" --cov --cov-append --cov-report=term
+    --ignore=tests/browser --ignore=tests/engines -m "not simulation" --cov --cov-append --cov-report=term

@@ -14,7 +14,7 @@ FINAL = 'echo "{minor} $0"'
 TESTS = """\
 -m pytest -n auto tests/client tests/counts --cov --cov-report= --cov-fail-under=0
 -m pytest -n auto --dist worksteal tests src --ignore=tests/e2e --ignore=tests/deploy --ignore=tests/real \
---ignore=tests/browser -m not simulation --cov --cov-append --cov-report=term
+--ignore=tests/browser --ignore=tests/engines -m not simulation --cov --cov-append --cov-report=term
 """
 SHIM = "echo 'pyenv: command not found' >&2; exit 127"
 
