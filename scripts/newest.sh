@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the unit tests with coverage on the newest Python of this machine. It leaves out what `make test` runs and takes
 # long: the tests of whole systems (tests/e2e, tests/browser), of the services around Python (tests/deploy), on real data
-# (tests/real), on engines (tests/engines), and those that draw thousands of samples. They run in parallel, with the plain counter here, those of the
-# counter itself with both.
+# (tests/real), and those that draw thousands of samples; and those on engines (tests/engines), which `make test` leaves
+# out too. They run in parallel, with the plain counter here, those of the counter itself with both.
 set -eu
 
 uv=${UV:-uv}
