@@ -16,4 +16,4 @@ if ! cmp -s tests/engines/engines.txt "$env/made-for"; then
     cp tests/engines/engines.txt "$env/made-for"
 fi
 # warnings are those of the engines
-exec "$env/bin/python" -m pytest -W ignore "${@:-tests/engines}"
+exec "$env/bin/python" -m pytest -W ignore tests/engines "$@"
