@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,19 +30,21 @@ def iceberg_source(address: str, catalog: str | None, snapshot: int | None) -> L
         from pyiceberg.table import StaticTable
     except ImportError as error:
         raise MissingExtraError(f"{address}: an Iceberg table needs: pip install 'driftmeter[lake]'") from error
-    try:
-        if catalog is None:
-            table: Any = StaticTable.from_metadata(metadata_of(address))
-        else:
-            table = load_catalog(catalog).load_table(address)
-    except (NoSuchTableError, ValueError, KeyError, OSError) as error:
-        expected = "an Iceberg table" if catalog is None else f"a table of the catalog {catalog!r}"
-        raise InputError(address, expected, str(error)[:300] or type(error).__name__) from error
-    chosen = table.current_snapshot() if snapshot is None else table.snapshot_by_id(snapshot)
-    if chosen is None:
-        got = "none" if snapshot is None else f"no snapshot {snapshot}"
-        raise InputError(address, "an Iceberg table with rows", got)
-    tasks = sorted(table.scan(snapshot_id=chosen.snapshot_id).plan_files(), key=lambda task: str(task.file.file_path))
+    with ExitStack() as stack:  # the files are read without the catalog
+        try:
+            if catalog is None:
+                table: Any = StaticTable.from_metadata(metadata_of(address))
+            else:
+                table = stack.enter_context(load_catalog(catalog)).load_table(address)
+        except (NoSuchTableError, ValueError, KeyError, OSError) as error:
+            expected = "an Iceberg table" if catalog is None else f"a table of the catalog {catalog!r}"
+            raise InputError(address, expected, str(error)[:300] or type(error).__name__) from error
+        chosen = table.current_snapshot() if snapshot is None else table.snapshot_by_id(snapshot)
+        if chosen is None:
+            got = "none" if snapshot is None else f"no snapshot {snapshot}"
+            raise InputError(address, "an Iceberg table with rows", got)
+        files = table.scan(snapshot_id=chosen.snapshot_id).plan_files()
+        tasks = sorted(files, key=lambda task: str(task.file.file_path))
     names = tuple(table.schema().column_names)
     parts = tuple(
         LakePart(
