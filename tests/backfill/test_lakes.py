@@ -6,6 +6,7 @@ import base64
 import json
 import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -227,4 +228,5 @@ class TestDuckDB:
         )
         assert result.exit_code == 0, result.output
         assert "2,000 of 2,000 rows counted of a query by DuckDB" in result.stdout
-        assert sqlite3.connect(tmp_path / "store.sqlite").execute("SELECT count(*) FROM verdicts").fetchone() == (34,)
+        with closing(sqlite3.connect(tmp_path / "store.sqlite")) as store:
+            assert store.execute("SELECT count(*) FROM verdicts").fetchone() == (34,)
