@@ -12,6 +12,7 @@ import pytest
 
 from driftmeter.backfill.counting import Advance
 from driftmeter.backfill.job import Backfill
+from driftmeter.backfill.work import WorkFile
 from driftmeter.errors import InputError, StoreError
 from driftmeter.panes.timing import Timing
 from driftmeter.store.records import Fold, Progress
@@ -155,3 +156,11 @@ def test_a_second_process_on_the_same_work_file_is_refused(tmp_path: Path) -> No
             backfill(tmp_path / "store.sqlite", profile(), tmp_path / "rows.parquet", TIMING)
 
     backfill(tmp_path / "store.sqlite", profile(), tmp_path / "rows.parquet", TIMING, meanwhile=second)
+
+
+def test_a_work_file_that_cannot_be_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a file for the work of one backfill"):
+        WorkFile(tmp_path / "nowhere" / "work")
+    (tmp_path / "text").write_text("no database, but long enough to be taken for one" * 100)
+    with pytest.raises(InputError, match=r"expected a file for the work of a backfill .*, got something else"):
+        WorkFile(tmp_path / "text")

@@ -30,15 +30,17 @@ class WorkFile:
     def __init__(self, path: Path) -> None:
         """Open or create the file; raises InputError where it is something else, or another process has it."""
         self.path = path
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+        opened = None
         try:
+            opened = self._db = sqlite3.connect(path, isolation_level=None, timeout=0.0)
             # a second process fails at once; a crash of the machine may cost the last commits, never their order
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
                 self._db.execute(f"PRAGMA {pragma}").fetchone()
             for statement in _SCHEMA:
                 self._db.execute(statement)
         except sqlite3.DatabaseError as error:
-            self._db.close()
+            if opened is not None:
+                opened.close()
             if isinstance(error, sqlite3.OperationalError):
                 got = "another backfill that runs" if "locked" in str(error) else str(error)
                 raise InputError(str(path), "a file for the work of one backfill (--work)", got) from error
