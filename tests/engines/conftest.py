@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from driftmeter import Profile
+from driftmeter.demo.data import reference_profile
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_traffic import KafkaTier, Member
+
+
+@pytest.fixture(scope="session")
+def profile() -> Profile:
+    """The profile of the demo's flights."""
+    return reference_profile()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftmeter import Profile
-from driftmeter.demo.data import TIME, reference_profile
+from driftmeter.demo.data import TIME
 from driftmeter.panes.timing import Timing
 from tests.support.flights import ROWS, START, flights
 from tests.support.histories import History, end_source, history_by_sdk, history_of, register, source_of
@@ -30,11 +30,6 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.skipif(why_no_spark() is no
 SECONDS, DISORDER, PARTITIONS = 900, 20_000, 6
 TIMING = Timing(pane=10_000, lateness=3_600_000)
 END = START + SECONDS * 1_000
-
-
-@pytest.fixture(scope="module")
-def profile() -> Profile:
-    return reference_profile()
 
 
 @pytest.fixture(scope="module")

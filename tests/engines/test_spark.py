@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftmeter import Profile
-from driftmeter.demo.data import TIME, reference, reference_profile
+from driftmeter.demo.data import TIME, reference
 from driftmeter.engine.engine import Engine
 from driftmeter.errors import InputError
 from driftmeter.panes.timing import Timing
@@ -41,11 +41,6 @@ END = START + SECONDS * 1_000
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with spark_session("local[2]", tmp_path_factory.mktemp("spark")) as session:
         yield session
-
-
-@pytest.fixture(scope="module")
-def profile() -> Profile:
-    return reference_profile()
 
 
 @pytest.fixture(scope="module")

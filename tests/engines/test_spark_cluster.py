@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftmeter import Profile
-from driftmeter.demo.data import TIME, reference_profile
+from driftmeter.demo.data import TIME
 from driftmeter.panes.timing import Timing
 from tests.support.flights import ROWS, START, flights
 from tests.support.histories import History, end_source, history_by_sdk, history_of, register, source_of
@@ -39,11 +39,6 @@ def spark(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> It
     options = {"spark__speculation": "true", "spark__speculation__quantile": "0.1", "spark__task__maxFailures": "8"}
     with spark_session(cluster.url, tmp_path_factory.mktemp("spark"), **options) as session:
         yield session
-
-
-@pytest.fixture(scope="module")
-def profile() -> Profile:
-    return reference_profile()
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 from driftmeter import Profile
-from driftmeter.demo.data import TIME, reference_profile
+from driftmeter.demo.data import TIME
 from driftmeter.panes.timing import Timing
 from tests.support.flights import ROWS, START, flights
 from tests.support.histories import end_source, history_by_sdk, history_of, register, source_of
 from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_traffic import make_topic, produce
 from tests.support.spark_cluster import SparkCluster, connector_jars, spark_cluster, spark_session, why_no_spark
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.skipif(why_no_spark() is not None, reason=why_no_spark() or "")]
@@ -26,26 +27,12 @@ LATENESS = 60_000
 
 
 @pytest.fixture(scope="module")
-def topic(tmp_path_factory: pytest.TempPathFactory, rows: pa.Table) -> Iterator[tuple[str, str]]:
-    """Return the address of a broker, and a topic in which the rows are JSON, spread over three partitions."""
-    pytest.importorskip("confluent_kafka", reason="make test-engines installs confluent-kafka")
-    from confluent_kafka import Producer
-    from confluent_kafka.admin import AdminClient, NewTopic
-
-    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
-    try:
-        broker.start()
-        admin = AdminClient({"bootstrap.servers": broker.address})
-        admin.create_topics([NewTopic("flights", PARTITIONS, 1)])["flights"].result(60)
-        producer = Producer({"bootstrap.servers": broker.address, "queue.buffering.max.messages": 2_000_000})
-        position = rows.schema.get_field_index(TIME)
-        table = rows.set_column(position, TIME, rows[TIME].cast(pa.int64()))
-        for number, row in enumerate(table.to_pylist()):
-            producer.produce("flights", json.dumps(row).encode(), partition=number % PARTITIONS)
-        assert producer.flush(120) == 0
-        yield broker.address, "flights"
-    finally:
-        broker.stop()
+def topic(broker: KafkaBroker, rows: pa.Table) -> str:
+    """Return a topic in which the rows are JSON, spread over three partitions."""
+    topic = make_topic(broker, PARTITIONS)
+    table = rows.set_column(rows.schema.get_field_index(TIME), TIME, rows[TIME].cast(pa.int64()))
+    produce(broker, topic, (json.dumps(row).encode() for row in table.to_pylist()), partitions=PARTITIONS)
+    return topic
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +48,12 @@ def spark(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def profile() -> Profile:
-    return reference_profile()
-
-
-@pytest.fixture(scope="module")
 def rows() -> pa.Table:
     return flights(ROWS, seconds=SECONDS, disorder=DISORDER)
 
 
 def test_a_topic_gives_the_verdicts_of_the_sdk(
-    spark: Any, topic: tuple[str, str], profile: Profile, rows: pa.Table, tmp_path: Path
+    spark: Any, broker: KafkaBroker, topic: str, profile: Profile, rows: pa.Table, tmp_path: Path
 ) -> None:
     from pyspark.sql import functions as sql
 
@@ -79,9 +61,10 @@ def test_a_topic_gives_the_verdicts_of_the_sdk(
 
     kinds = {"string": "string", "double": "double", "timestamp[ms, tz=UTC]": "bigint"}
     schema = ", ".join(f"{field.name} {kinds[str(field.type)]}" for field in rows.schema)
-    stream = spark.readStream.format("kafka").option("kafka.bootstrap.servers", topic[0]).option("subscribe", topic[1])
-    stream = stream.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", ROWS // 8)
-    parsed = stream.load().select(sql.from_json(sql.col("value").cast("string"), schema).alias("row")).select("row.*")
+    stream = spark.readStream.format("kafka").option("kafka.bootstrap.servers", broker.address)
+    stream = stream.option("subscribe", topic).option("startingOffsets", "earliest")
+    loaded = stream.option("maxOffsetsPerTrigger", ROWS // 8).load()
+    parsed = loaded.select(sql.from_json(sql.col("value").cast("string"), schema).alias("row")).select("row.*")
     moments = parsed.withColumn(TIME, sql.timestamp_millis(TIME))
     url = register(tmp_path / "s.sqlite", profile, TIMING)
     query = panes(moments, profile, time=TIME, lateness=LATENESS).to_store(
